@@ -1,0 +1,187 @@
+"""A run as a value: one claim of a thread's pending messages, its model turns and its actions.
+
+A conversation with the model is a sequence of turns: ours (``UserTurn``, ``ToolTurn``) and the model's
+(``ModelTurn``). Model turns keep what the model returned, byte for byte, so that a resumed run continues
+where it stopped and never pays for the same answer twice.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Literal
+
+
+@dataclass(frozen=True, slots=True)
+class UserTurn:
+    """What we show the model: history and DMs as marked data, or a nudge."""
+
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """One call the model asked for. ``id`` is the model's own, echoed back; None when it gave none."""
+
+    name: str
+    arguments: Mapping[str, object]
+    id: str | None = None
+
+
+class Finish(StrEnum):
+    """How a model turn ended, reduced to what the run must do about it."""
+
+    COMPLETE = "complete"  # text, calls or both can be used
+    BLOCKED = "blocked"  # prompt or answer withheld by a safety filter
+    MALFORMED = "malformed"  # an unusable function call
+    TRUNCATED = "truncated"  # cut by a token limit
+    EMPTY = "empty"  # nothing in it
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens of one model turn, as billed; None where the model did not say."""
+
+    input_tokens: int | None = None
+    cached_tokens: int | None = None
+    output_tokens: int | None = None
+    thought_tokens: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelTurn:
+    """One answer of the model. ``content`` is the content as returned (JSON), thought signatures included."""
+
+    content: str
+    text: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    finish: Finish = Finish.COMPLETE
+    usage: Usage = Usage()
+    model_version: str = ""
+    detail: str = ""
+    latency_ms: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class ToolResult:
+    """The answer to one call, in the order of the calls. Exactly one of ``output`` and ``error`` is meaningful."""
+
+    name: str
+    id: str | None = None
+    output: Mapping[str, object] = field(default_factory=dict[str, object])
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ToolTurn:
+    """Our answers to one model turn's calls."""
+
+    results: tuple[ToolResult, ...]
+
+
+Turn = UserTurn | ModelTurn | ToolTurn
+
+
+class ActionKind(StrEnum):
+    """What the outside sees."""
+
+    SEND = "send"
+    REACT = "react"
+    NOTIFY = "notify"
+
+
+class ActionState(StrEnum):
+    """How far an action is. Only ``PLANNED`` with ``started_at`` set is in doubt after a crash."""
+
+    PLANNED = "planned"  # stored by a checkpoint; certain not to have gone out while started_at is unset
+    DONE = "done"  # the platform gave an id
+    REFUSED = "refused"  # the platform, or a guard, said no
+    UNCERTAIN = "uncertain"  # looked up and not found: it may have gone out
+    DROPPED = "dropped"  # given up before it started (takeover, window, earlier failure)
+
+
+Urgency = Literal["normal", "urgent"]
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """One effect, under a key that is stable over retries (``runId/turn/index``, with ``.part`` when split).
+
+    ``call_index`` is the position of the tool call in its turn; -1 for an action of our own. ``target`` is the
+    platform's id of the message a reaction belongs to. Times in ms since 1970.
+    """
+
+    key: str
+    kind: ActionKind
+    text: str
+    call_index: int
+    turn: int
+    target: str | None = None
+    urgency: Urgency = "normal"
+    state: ActionState = ActionState.PLANNED
+    started_at: int | None = None
+    ended_at: int | None = None
+    platform_id: str | None = None
+    error: str | None = None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state is ActionState.PLANNED
+
+    @property
+    def in_doubt(self) -> bool:
+        """It may have gone out, and nobody recorded the result."""
+        return self.state is ActionState.PLANNED and self.started_at is not None
+
+    @property
+    def went_out(self) -> bool:
+        """It went out, or may have."""
+        return self.state in (ActionState.DONE, ActionState.UNCERTAIN) or self.in_doubt
+
+
+class Phase(StrEnum):
+    """What a run is still for."""
+
+    ANSWERING = "answering"  # the model may be asked
+    CLOSING = "closing"  # no model any more: finish the planned actions, then end as `ending` says
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """One run of a thread. ``handles`` maps the short ids shown to the model (``m1``) to platform ids.
+
+    ``prompt_text`` (the first user turn) lives only as long as the run: the archive keeps message ids instead, so
+    that an unsent or erased message does not survive in it.
+    """
+
+    id: str
+    task_name: str
+    started_at: int
+    attempt: int
+    message_ids: tuple[str, ...]
+    prompt_hash: str
+    handles: Mapping[str, str] = field(default_factory=dict[str, str])
+    turns: tuple[Turn, ...] = ()
+    actions: tuple[Action, ...] = ()
+    guards: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    phase: Phase = Phase.ANSWERING
+    absorbed: int = 0
+    nudged: bool = False
+    look_ups: int = 0
+    ending: str | None = None
+    error: str | None = None
+    model_calls: int = 0
+    timings: Mapping[str, int] = field(default_factory=dict[str, int])
+
+    @property
+    def acted(self) -> bool:
+        """Something went out, or may have."""
+        return any(action.went_out for action in self.actions)
+
+    @property
+    def model_turns(self) -> tuple[ModelTurn, ...]:
+        return tuple(turn for turn in self.turns if isinstance(turn, ModelTurn))
+
+    def with_action(self, action: Action) -> "Run":
+        """The run with the action of the same key replaced."""
+        return replace(self, actions=tuple(action if a.key == action.key else a for a in self.actions))

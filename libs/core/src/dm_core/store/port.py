@@ -1,0 +1,288 @@
+"""What the system needs of a store, in its own words. Two adapters keep it: ``firestore`` and ``sqlite``.
+
+The thread document is the only place where concurrency is decided. Every decision of a run is a *conditional
+commit*: it names the version of the thread it was made from and is applied whole or not at all. The webhook merges
+without a condition, and the merge moves the version, so the next conditional commit of a run sees that something came.
+
+    webhook   ──merge v7──────────────merge v9──▶                        (never waits, never reads)
+    run A     read v7 ─ claim→v8 ─ model … ─ checkpoint@v8 ✗ read v9 ─ checkpoint→v10 ─ act ─ finish→v11
+    run B        read v7 ─ claim@v7 ✗  read v8: live lease → busy
+              lease: |t0 ── the function's own deadline ── platform timeout ── expires_at|
+
+A lease that has passed ``expires_at`` belongs to nobody; ``due_at`` says when somebody must look again.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import Final, Literal, Protocol
+
+from dm_core.messages import Disposition, Message, Status
+from dm_core.runs import Run
+from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
+
+PAGE_SIZE: Final = 40
+"""Newest messages read with a thread (by arrival), whatever their status."""
+
+MAX_CLAIM: Final = 400
+"""Most unprocessed messages one claim takes; what is left goes to the follow-up."""
+
+
+class _Unset(Enum):
+    UNSET = "unset"
+
+
+UNSET: Final = _Unset.UNSET
+"""Leave this field as it is (None is a value: it clears)."""
+Unset = Literal[_Unset.UNSET]
+
+
+@dataclass(frozen=True, slots=True)
+class Version:
+    """An opaque version of a thread document; only the adapter that made it can read ``mark``."""
+
+    mark: object
+
+
+UNKNOWN_VERSION: Final = Version(None)
+"""Matches nothing: a commit that names it is told of a conflict without asking the database."""
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadEvents:
+    """What one webhook request brought for one thread; stored in one commit.
+
+    ``messages`` are created, never overwritten. With ``due_at`` the thread is merged (``last_inbound_at`` only ever
+    grows); ``paused_until`` is merged when set. ``touch_thread`` False stores the messages alone, and moves no version.
+    """
+
+    thread_id: str
+    account_id: str
+    user_id: str
+    now: int
+    messages: tuple[Message, ...] = ()
+    last_inbound_at: int | None = None
+    due_at: int | None = None
+    paused_until: int | None = None
+    touch_thread: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What ``record`` did: ids created now, and the statuses of those that were there already."""
+
+    created: tuple[str, ...] = ()
+    existing: Mapping[str, Status] = field(default_factory=dict[str, Status])
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A thread as read at one version.
+
+    ``unprocessed``: every pending or processing message (at most ``MAX_CLAIM``, oldest arrivals first taken), sorted by
+    ``Message.order``. ``recent``: the newest page of any status and direction, sorted by ``Message.order``. The
+    version is read no later than the messages, so a message that came in between makes the next commit conflict.
+    """
+
+    thread: Thread
+    version: Version
+    unprocessed: tuple[Message, ...]
+    recent: tuple[Message, ...]
+    allowance: Allowance
+
+
+@dataclass(frozen=True, slots=True)
+class MessageChange:
+    """New values of one message; the fields not named stay. ``content`` is never touched by a run."""
+
+    id: str
+    status: Status
+    updated_at: int
+    processed_at: int | None | Unset = UNSET
+    error: str | None | Unset = UNSET
+    disposition: Disposition | None | Unset = UNSET
+    attempts: int | Unset = UNSET
+    run_id: str | None | Unset = UNSET
+
+
+@dataclass(frozen=True, slots=True)
+class ThreadChange:
+    """One conditional commit: applied whole if the thread is still at ``version``, else not at all.
+
+    ``token`` is written into the thread, so that "did my write happen?" can be answered after a lost answer: a
+    later read shows the token exactly if the commit was applied and no other run has committed since.
+    ``upserts`` are whole messages written whatever was there (our own replies, under the platform's id).
+    """
+
+    thread_id: str
+    version: Version
+    token: str
+    now: int
+    lease: Lease | None | Unset = UNSET
+    run: Run | None | Unset = UNSET
+    due_at: int | None | Unset = UNSET
+    paused_until: int | None | Unset = UNSET
+    pending_count: int | Unset = UNSET
+    profile: Profile | Unset = UNSET
+    notes: tuple[Note, ...] | Unset = UNSET
+    unconfirmed: tuple[Unconfirmed, ...] | Unset = UNSET
+    messages: tuple[MessageChange, ...] = ()
+    upserts: tuple[Message, ...] = ()
+    archive: Run | None = None
+    archive_expire_at: int = 0
+    allowance: Allowance | Unset = UNSET
+
+
+class Conflict(Enum):
+    """The thread was no longer at the named version (or is gone); nothing was written."""
+
+    CONFLICT = "conflict"
+
+
+CONFLICT: Final = Conflict.CONFLICT
+
+
+@dataclass(frozen=True, slots=True)
+class EchoView:
+    """What is needed to tell our own echo from a human's reply; one read."""
+
+    known: bool
+    """A message with this id is stored already."""
+    ours: tuple[str, ...]
+    """Texts that may be on their way: planned or done in the live run, or unconfirmed since an ended one."""
+    mids: tuple[str, ...]
+    """Platform ids the live run recorded."""
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """A person's request to be erased, readable by its confirmation code. Times in ms since 1970."""
+
+    code: str
+    user_id: str
+    requested_at: int
+    completed_at: int | None = None
+    threads: int = 0
+
+
+class ThreadStore(Protocol):
+    """What a run needs."""
+
+    async def open(self, thread_id: str) -> Snapshot | None:
+        """Read a thread, its unprocessed messages and its newest page; None if there is no such thread.
+
+        Two remote reads in parallel, one more only when ``pending_count`` says the page missed something.
+        Raises StoreUnavailable.
+        """
+        ...
+
+    async def commit(self, change: ThreadChange) -> Version | Conflict:
+        """Apply a change on its condition; the new version, or CONFLICT. Raises StoreUnavailable: then unknown."""
+        ...
+
+    async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
+        """The newest ``limit`` messages, sorted by ``Message.order``. Raises StoreUnavailable."""
+        ...
+
+    async def overdue(self, before: int, limit: int) -> tuple[str, ...]:
+        """Ids of threads with ``due_at`` < ``before``, the longest overdue first. Raises StoreUnavailable."""
+        ...
+
+
+class EventStore(Protocol):
+    """What the webhook needs. Every method raises StoreUnavailable when the answer is not sure."""
+
+    async def record(self, events: ThreadEvents) -> Recorded:
+        """Store one request's events of one thread in one commit; duplicates are reported, not rewritten.
+
+        One remote call when nothing is a duplicate.
+        """
+        ...
+
+    async def echo_view(self, thread_id: str, message_id: str) -> EchoView:
+        """One read (two documents) for judging an echo."""
+        ...
+
+    async def unsend(self, events: ThreadEvents, message_id: str) -> bool:
+        """Erase a message's content; a pending one is closed with disposition ``unsent``.
+
+        An unknown one leaves a tombstone (``events.messages[0]``, already closed and empty) under its id, so that a
+        late arrival of the message itself stays unsent. Moves the thread's version if the thread exists. True if it
+        was known.
+        """
+        ...
+
+    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
+        """Replace the text of a message that is still pending, moving the version; False if there is none."""
+        ...
+
+    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:
+        """Keep a raw item that was not understood; the same id twice is one document."""
+        ...
+
+
+class ComplianceStore(Protocol):
+    """What deletion requests need."""
+
+    async def put_deletion(self, deletion: Deletion) -> None:
+        """Write or overwrite the record of a request."""
+        ...
+
+    async def get_deletion(self, code: str) -> Deletion | None: ...
+
+    async def erase_person(self, user_id: str) -> int:
+        """Erase every thread in which this id is the person or the account, with its messages, runs and notes, and the
+        person's limits; returns the number of threads. Idempotent. A live run there loses its next commit."""
+        ...
+
+    async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
+        """Requests that are not completed."""
+        ...
+
+
+DocumentCollection = Literal["schedule", "maintenance"]
+
+
+class DocumentStore(Protocol):
+    """Small documents beside the threads: the Spond cache (``schedule/{groupId}``) and maintenance facts."""
+
+    async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
+        """A document of plain JSON values, or None."""
+        ...
+
+    async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
+        """Write a whole document of plain JSON values."""
+        ...
+
+    async def last_inbound_at(self) -> int | None:
+        """The newest ``last_inbound_at`` of any thread, for the watchdog; None when there is none."""
+        ...
+
+
+class Store(ThreadStore, EventStore, ComplianceStore, DocumentStore, Protocol):
+    """All of it; what an adapter implements."""
+
+    async def close(self) -> None:
+        """Release connections. The store is not used afterwards."""
+        ...
+
+
+class Query(Enum):
+    """Every query that needs an index, named once; ``infra`` declares what this lists.
+
+    Each value: collection group, then the fields with their direction. Single-field ones are automatic in
+    Firestore but listed, so that an exemption can't break them unseen.
+    """
+
+    RECENT = ("messages", (("createdAt", "desc"),))
+    UNPROCESSED = ("messages", (("status", "asc"), ("createdAt", "asc")))
+    OVERDUE = ("conversations", (("dueAt", "asc"),))
+    LAST_INBOUND = ("conversations", (("lastInboundAt", "desc"),))
+    BY_PERSON = ("conversations", (("userId", "asc"),))
+    BY_ACCOUNT = ("conversations", (("accountId", "asc"),))
+    OPEN_DELETIONS = ("deletions", (("completedAt", "asc"),))
+
+
+def sorted_messages(messages: Sequence[Message]) -> tuple[Message, ...]:
+    """By platform timestamp, then arrival, then id."""
+    return tuple(sorted(messages, key=lambda message: message.order))

@@ -1,0 +1,90 @@
+"""A thread as a value: one account and one person, and everything that decides who may run."""
+
+from dataclasses import dataclass
+
+from dm_core.messages import WINDOW_MS
+from dm_core.runs import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """Who runs a thread, and until when (ms since 1970). Longer than the function's timeout."""
+
+    run_id: str
+    task_name: str
+    expires_at: int
+
+    def is_live(self, now: int) -> bool:
+        return now < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """What the platform tells of a person. Untrusted text; ``fetched_at`` in ms since 1970."""
+
+    name: str | None
+    username: str | None
+    fetched_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """One thing to remember about a person, written by the agent."""
+
+    text: str
+    created_at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed:
+    """A text that may have gone out in an ended run: an echo of it is ours, not a human's."""
+
+    text: str
+    at: int
+
+
+@dataclass(frozen=True, slots=True)
+class Allowance:
+    """Runs a person has caused in the current hour and day. Starts in ms since 1970."""
+
+    hour_start: int = 0
+    hour_runs: int = 0
+    day_start: int = 0
+    day_runs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Thread:
+    """The document that decides. Times in ms since 1970.
+
+    ``due_at``: by when somebody must look at this thread, or None. ``pending_count`` is never below the number of
+    unprocessed messages (an unsend may leave it above): a read that finds fewer looks further.
+    """
+
+    id: str
+    account_id: str
+    user_id: str
+    created_at: int = 0
+    last_inbound_at: int = 0
+    pending_count: int = 0
+    due_at: int | None = None
+    lease: Lease | None = None
+    run: Run | None = None
+    paused_until: int | None = None
+    profile: Profile | None = None
+    notes: tuple[Note, ...] = ()
+    unconfirmed: tuple[Unconfirmed, ...] = ()
+    commit_token: str | None = None
+
+    def is_paused(self, now: int) -> bool:
+        """A human answers here for now."""
+        return self.paused_until is not None and now < self.paused_until
+
+    def window_open(self, now: int) -> bool:
+        """The platform still lets us write to this person."""
+        return now - self.last_inbound_at < WINDOW_MS
+
+
+def thread_id(account_id: str, user_id: str) -> str:
+    """``{accountId}_{userId}``; neither part may hold an underscore (checked where events are parsed)."""
+    return f"{account_id}_{user_id}"
