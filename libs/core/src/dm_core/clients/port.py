@@ -64,6 +64,10 @@ class Instagram(Protocol):
         """Use this token from now on."""
         ...
 
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
 
 class WhatsApp(Protocol):
     """The channel to the manager."""
@@ -73,6 +77,10 @@ class WhatsApp(Protocol):
 
         ``reference`` travels as ``biz_opaque_callback_data`` and comes back in every status webhook.
         """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
         ...
 
 
@@ -99,6 +107,10 @@ class Spond(Protocol):
 
     async def sessions(self, start: datetime, end: datetime) -> tuple[Session, ...]:
         """Events that start in [start, end), sorted by start. Raises PlatformError when it can't tell."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
         ...
 
 

@@ -1,0 +1,249 @@
+"""The one way out to Instagram, WhatsApp and Spond: timeouts, connection reuse, three attempts, errors by what to do.
+
+    connect ──▶ write ──▶ wait ──▶ read ──▶ judge
+    └ nothing written ┘└── the platform may have acted ──┘
+      safe to repeat     GET: repeat   POST: Uncertain, at once, never repeated
+
+No body, no query and no token is ever logged. The environment is not trusted (``trust_env=False``): a proxy named by a
+variable would see every token in plain sight of whoever runs it, and Google Cloud needs none.
+"""
+
+import asyncio
+import json
+import logging
+import random
+import re
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Final, Literal
+
+import httpx
+
+from dm_core.clients.answers import OUTAGE_WAIT_SECONDS, Reply, parsed_json, told_wait
+from dm_core.clock import Clock, system_clock
+from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Uncertain
+from dm_core.telemetry import emit
+
+ATTEMPTS: Final = 3
+LONGEST_WAIT_SECONDS: Final = 10.0
+"""Longest wait, in seconds, that a platform may ask for and still get within the call; above it: RetryLater."""
+MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
+"""Answers above this are not read further; they count as not JSON."""
+
+Sleep = Callable[[float], Awaitable[None]]
+Jitter = Callable[[], float]
+"""A random number from 0 to 1."""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeouts:
+    """Seconds. ``quick`` replaces ``read`` for calls nobody should wait for; ``total`` bounds one whole attempt."""
+
+    connect: float = 5.0
+    write: float = 5.0
+    read: float = 15.0
+    quick: float = 3.0
+    pool: float = 10.0
+    total: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One call. ``idempotent``: repeating it after an unknown outcome does no harm."""
+
+    platform: str
+    method: Literal["GET", "POST"]
+    url: str
+    idempotent: bool
+    token: str | None = field(default=None, repr=False)
+    query: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    body: Mapping[str, object] | None = field(default=None, repr=False)
+    attempts: int = ATTEMPTS
+    quick: bool = False
+
+
+Judge = Callable[[Reply], PlatformError | None]
+"""What an answer means: None for success, else the error sorted by what the caller must do."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Rejected:
+    """An attempt that may be repeated; ``told`` is the wait the platform named, in seconds."""
+
+    error: RetryLater
+    told: float | None = None
+
+
+@dataclass(slots=True)
+class _Progress:
+    """How far an attempt came."""
+
+    written: bool = False
+
+
+class HttpClient:
+    """Makes calls over shared connections. Made lazily, on the first call, in the loop that makes it."""
+
+    def __init__(
+        self,
+        *,
+        clock: Clock = system_clock,
+        sleep: Sleep = asyncio.sleep,
+        jitter: Jitter = random.random,
+        timeouts: Timeouts | None = None,
+    ) -> None:
+        self._clock = clock
+        self._sleep = sleep
+        self._jitter = jitter
+        self._timeouts = timeouts or Timeouts()
+        self._client: httpx.AsyncClient | None = None
+
+    async def request(self, call: Call, judge: Judge) -> Reply:
+        """The first answer that ``judge`` finds no fault with.
+
+        Rejected attempts are repeated up to ``call.attempts`` times, after exponential backoff with jitter (about 1 s,
+        2 s) or the platform's own wait if that is longer. Raises RetryLater when the attempts are used up or the
+        platform asks for more than ``LONGEST_WAIT_SECONDS``; other PlatformErrors at once.
+        """
+        attempt = 1
+        while True:
+            outcome = await self._attempt(call, judge)
+            if isinstance(outcome, Reply):
+                return outcome
+            wait = self._pause(outcome, attempt) if attempt < call.attempts else None
+            if wait is None:
+                raise outcome.error
+            emit(
+                "platform_call_retried",
+                "WARNING",
+                platform=call.platform,
+                attempt=attempt,
+                waitSeconds=round(wait, 3),
+                code=outcome.error.code,
+                subcode=outcome.error.subcode,
+            )
+            await self._sleep(wait)
+            attempt += 1
+
+    async def close(self) -> None:
+        """Release connections; a later call opens new ones."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.aclose()
+
+    def _pause(self, rejected: _Rejected, attempt: int) -> float | None:
+        """Seconds before the next attempt; None when the platform wants a longer pause than a call may last."""
+        if rejected.told is not None and rejected.told > LONGEST_WAIT_SECONDS:
+            return None
+        return max(2.0 ** (attempt - 1) * (0.5 + self._jitter()), rejected.told or 0.0)
+
+    async def _attempt(self, call: Call, judge: Judge) -> Reply | _Rejected:
+        progress = _Progress()
+        try:
+            async with asyncio.timeout(self._timeouts.total):
+                reply = await self._exchange(call, progress)
+        except (httpx.HTTPError, OSError) as error:
+            failure = _failure(call, progress, error)
+            if isinstance(failure, RetryLater):
+                failure.__cause__ = error
+                return _Rejected(failure)
+            raise failure from error
+        verdict = judge(reply)
+        if verdict is None:
+            return reply
+        if not isinstance(verdict, RetryLater):
+            raise verdict
+        told = told_wait(reply.headers, self._clock())
+        if told is not None:
+            verdict.wait_seconds = told
+        return _Rejected(verdict, told)
+
+    async def _exchange(self, call: Call, progress: _Progress) -> Reply:
+        async def watch(event: str, _info: object) -> None:
+            if event.endswith("send_request_headers.started"):
+                progress.written = True
+
+        headers = {"accept": "application/json"}
+        if call.token is not None:
+            headers["authorization"] = bearer(call.platform, call.token)
+        if call.body is not None:
+            headers["content-type"] = "application/json"
+        async with self._connections().stream(
+            call.method,
+            call.url,
+            params=dict(call.query) or None,
+            headers=headers,
+            # ASCII with escapes: any text can be encoded, lone surrogates too.
+            content=None if call.body is None else json.dumps(call.body),
+            timeout=self._limits(call),
+            extensions={"trace": watch},
+        ) as response:
+            body = await _read(response)
+            return Reply(response.status_code, dict(response.headers.items()), parsed_json(body))
+
+    def _limits(self, call: Call) -> httpx.Timeout:
+        times = self._timeouts
+        read = times.quick if call.quick else times.read
+        return httpx.Timeout(connect=times.connect, write=times.write, read=read, pool=times.pool)
+
+    def _connections(self) -> httpx.AsyncClient:
+        if self._client is None:
+            _hush_request_logs()
+            self._client = httpx.AsyncClient(
+                follow_redirects=False,
+                trust_env=False,
+                verify=_trusted(),
+                # Idle connections are dropped soon: one that died unseen would make a send uncertain.
+                limits=httpx.Limits(max_connections=256, max_keepalive_connections=64, keepalive_expiry=15.0),
+            )
+        return self._client
+
+
+def bearer(platform: str, token: str) -> str:
+    """The Authorization value. Raises AccountStopped for a token that cannot be one (empty, blanks, line breaks)."""
+    if not re.fullmatch(r"[\x21-\x7e]+", token):
+        raise AccountStopped(f"{platform}: the access token is malformed; set it anew")
+    return f"Bearer {token}"
+
+
+def _failure(call: Call, progress: _Progress, error: Exception) -> PlatformError:
+    what = type(error).__name__
+    if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
+        return Refused(f"{call.platform}: the request could not be built ({what})")
+    if not progress.written:
+        return RetryLater(f"{call.platform} could not be reached ({what})", wait_seconds=OUTAGE_WAIT_SECONDS)
+    if call.idempotent:
+        return RetryLater(f"{call.platform} did not answer ({what})", wait_seconds=OUTAGE_WAIT_SECONDS)
+    return Uncertain(f"{call.platform} did not answer after the request was written ({what})")
+
+
+async def _read(response: httpx.Response) -> bytes:
+    """The body; empty when it is over the limit."""
+    chunks: list[bytes] = []
+    size = 0
+    async for chunk in response.aiter_bytes():
+        size += len(chunk)
+        if size > MAX_ANSWER_BYTES:
+            return b""
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+@cache
+def _trusted() -> ssl.SSLContext:
+    """The certificates we trust; read once a process, because reading them takes tens of milliseconds."""
+    return httpx.create_ssl_context(trust_env=False)
+
+
+def _only_warnings(record: logging.LogRecord) -> bool:
+    return record.levelno >= logging.WARNING
+
+
+def _hush_request_logs() -> None:
+    """httpx logs each URL at INFO, and one of ours carries a token; a filter holds whatever level is set later."""
+    for name in ("httpx", "httpcore.connection", "httpcore.http11"):
+        logger = logging.getLogger(name)
+        if _only_warnings not in logger.filters:
+            logger.addFilter(_only_warnings)

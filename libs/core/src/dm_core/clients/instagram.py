@@ -1,0 +1,198 @@
+"""Instagram's messaging API, both flavours: Instagram Login and Page (facts/meta.md sections 0, 3, 4, 5).
+
+They differ by host, node and kind of token, which all come from the settings, and by ``messaging_type``, which only the
+Page flavour wants. There is no idempotency key: a send is posted once, and repeated only when it was surely rejected.
+"""
+
+import re
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Final, Literal
+
+from dm_core.clients.answers import OUTAGE_WAIT_SECONDS, Reply, clean, fields, items
+from dm_core.clients.graph import NO_PROFILE, bare_root, classify, graph_root, unproven
+from dm_core.clients.http import ATTEMPTS, Call, HttpClient, Judge
+from dm_core.clients.port import AccessToken, PlatformMessage
+from dm_core.clock import Clock
+from dm_core.errors import PlatformError, Refused, RetryLater
+from dm_core.settings import InstagramSettings
+from dm_core.threads import Profile
+
+MAX_TEXT_BYTES: Final = 1_000
+"""Longest text of one message, in UTF-8 bytes (facts/meta.md section 3.2)."""
+MAX_MESSAGES: Final = 20
+"""The Conversations API gives details of no more than these (facts/meta.md section 4.1)."""
+TOKEN_LIFE_SECONDS: Final = 60 * 86_400
+"""Life of a refreshed token when the answer doesn't say (facts/meta.md section 5.1)."""
+
+_PLATFORM: Final = "Instagram"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class InstagramClient:
+    """The account's messaging API over HTTP; keeps ``clients.port.Instagram``. Errors as that port says."""
+
+    def __init__(self, settings: InstagramSettings, clock: Clock, *, http: HttpClient | None = None) -> None:
+        self._http = http or HttpClient(clock=clock)
+        self._flavor = settings.flavor
+        self._root = graph_root(settings.base_url, settings.version)
+        self._bare_root = bare_root(settings.base_url)
+        self._node = settings.node
+        self._token = settings.access_token
+
+    async def send_text(self, user_id: str, text: str) -> str:
+        """Send one text of at most 1,000 UTF-8 bytes; the platform's message id, the only proof of acceptance."""
+        if not text.strip() or len(text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
+            raise Refused(f"{_PLATFORM}: a text must have 1 to {MAX_TEXT_BYTES} bytes")
+        body: dict[str, object] = {"recipient": {"id": user_id}, "message": {"text": text}}
+        if self._flavor == "page":
+            body["messaging_type"] = "RESPONSE"
+        return _message_id(await self._post(body, _judge_send))
+
+    async def react(self, user_id: str, mid: str, reaction: str) -> None:
+        """React to a message of this person. Known to fail with code 2 on the Page flavour: best effort."""
+        payload = {"message_id": mid, "reaction": reaction}
+        await self._post({"recipient": {"id": user_id}, "sender_action": "react", "payload": payload}, _judge_action)
+
+    async def indicate(self, user_id: str, action: Literal["mark_seen", "typing_on", "typing_off"]) -> None:
+        """Show seen or typing: one attempt of at most 3 s."""
+        body = {"recipient": {"id": user_id}, "sender_action": action}
+        await self._post(body, _judge_action, attempts=1, quick=True)
+
+    async def recent_messages(self, user_id: str, limit: int = MAX_MESSAGES) -> tuple[PlatformMessage, ...]:
+        """The newest messages with this person, newest first, in one call.
+
+        An empty answer proves nothing: apps without review get one although messages exist (facts/meta.md 4.1).
+        """
+        count = max(1, min(limit, MAX_MESSAGES))
+        query = {
+            "platform": "instagram",
+            "user_id": user_id,
+            "fields": f"messages.limit({count}){{id,created_time,from,to,message}}",
+        }
+        reply = await self._get(f"{self._node}/conversations", query)
+        found = sorted(_messages(reply.body), key=lambda message: -message.created_at)
+        return tuple(found[:count])
+
+    async def profile(self, user_id: str, now: int) -> Profile | None:
+        """Name and username; None where the platform has none to give. One short attempt: no reply waits for it."""
+        if not re.fullmatch(r"[0-9A-Za-z-]{1,64}", user_id):
+            raise Refused(f"{_PLATFORM}: no such person")
+        try:
+            reply = await self._get(user_id, {"fields": "name,username"}, attempts=1, quick=True)
+        except Refused as error:
+            if error.code in NO_PROFILE or error.subcode in NO_PROFILE:
+                return None
+            raise
+        person = fields(reply.body)
+        return Profile(name=clean(person.get("name"), 200), username=clean(person.get("username"), 200), fetched_at=now)
+
+    async def refresh_token(self, now: int) -> AccessToken:
+        """Exchange the current token for one of 60 days; it must be 24 h old and not expired (facts/meta.md 5.1).
+
+        The new token is not used before ``use_token``. Raises Refused on the Page flavour, whose tokens don't expire.
+        """
+        if self._flavor == "page":
+            raise Refused(f"{_PLATFORM}: page tokens are not refreshed")
+        query = {"grant_type": "ig_refresh_token", "access_token": self._token}
+        url = f"{self._bare_root}/refresh_access_token"
+        reply = await self._http.request(Call(_PLATFORM, "GET", url, idempotent=True, query=query), _judge_refresh)
+        answer = fields(reply.body)
+        seconds = answer.get("expires_in")
+        if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds < 10**10:
+            seconds = TOKEN_LIFE_SECONDS
+        return AccessToken(value=_new_token(reply), expires_at=now + seconds * 1_000)
+
+    async def subscribed_fields(self) -> tuple[str, ...]:
+        """Webhook fields the account is subscribed to, as read back, each once."""
+        reply = await self._get(f"{self._node}/subscribed_apps", {})
+        names = (
+            clean(name, 100) or clean(fields(name).get("name"), 100)
+            for app in items(fields(reply.body).get("data"))
+            for name in items(fields(app).get("subscribed_fields"))
+        )
+        return tuple(dict.fromkeys(name for name in names if name))
+
+    def use_token(self, token: str) -> None:
+        """Use this token from now on."""
+        self._token = token
+
+    async def close(self) -> None:
+        """Release connections."""
+        await self._http.close()
+
+    async def _post(
+        self, body: Mapping[str, object], judge: Judge, *, attempts: int = ATTEMPTS, quick: bool = False
+    ) -> Reply:
+        call = Call(
+            _PLATFORM,
+            "POST",
+            f"{self._root}/{self._node}/messages",
+            idempotent=False,
+            token=self._token,
+            body=body,
+            attempts=attempts,
+            quick=quick,
+        )
+        return await self._http.request(call, judge)
+
+    async def _get(self, path: str, query: dict[str, str], *, attempts: int = ATTEMPTS, quick: bool = False) -> Reply:
+        call = Call(
+            _PLATFORM,
+            "GET",
+            f"{self._root}/{path}",
+            idempotent=True,
+            token=self._token,
+            query=query,
+            attempts=attempts,
+            quick=quick,
+        )
+        return await self._http.request(call, _judge_read)
+
+
+def _judge_action(reply: Reply) -> PlatformError | None:
+    return classify(reply, platform=_PLATFORM, idempotent=False)
+
+
+def _judge_send(reply: Reply) -> PlatformError | None:
+    return _judge_action(reply) or (None if _message_id(reply) else unproven(_PLATFORM, "a message id"))
+
+
+def _judge_read(reply: Reply) -> PlatformError | None:
+    return classify(reply, platform=_PLATFORM, idempotent=True)
+
+
+def _judge_refresh(reply: Reply) -> PlatformError | None:
+    if (error := _judge_read(reply)) is not None or _new_token(reply):
+        return error
+    return RetryLater(f"{_PLATFORM}: a refresh without a token", wait_seconds=OUTAGE_WAIT_SECONDS)
+
+
+def _message_id(reply: Reply) -> str:
+    return clean(fields(reply.body).get("message_id")) or ""
+
+
+def _new_token(reply: Reply) -> str:
+    token = clean(fields(reply.body).get("access_token")) or ""
+    return token if re.fullmatch(r"[\x21-\x7e]+", token) else ""
+
+
+def _messages(body: object) -> Iterator[PlatformMessage]:
+    """Every message of every conversation in the answer that has an id and a time; odd ones are left out."""
+    for conversation in items(fields(body).get("data")):
+        for item in items(fields(fields(conversation).get("messages")).get("data")):
+            message = fields(item)
+            mid, created_at = clean(message.get("id")), _epoch_ms(message.get("created_time"))
+            if mid is not None and created_at is not None:
+                sender = clean(fields(message.get("from")).get("id")) or ""
+                yield PlatformMessage(mid, sender, clean(message.get("message")) or "", created_at)
+
+
+def _epoch_ms(value: object) -> int | None:
+    """``2026-11-22T18:00:00+0000`` in ms since 1970."""
+    try:
+        moment = datetime.fromisoformat(clean(value, 40) or "")
+    except ValueError:
+        return None
+    moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+    return int((moment - _EPOCH).total_seconds()) * 1_000

@@ -1,0 +1,233 @@
+"""The group's calendar with a memory: fresh when Spond answers, the last good copy with its age when it doesn't.
+
+    memory ─ fresh? ─▶ store (another instance's copy) ─ fresh? ─▶ Spond ─▶ memory + store
+                                                           └ fails: no question for a minute, the old copy up to 7 days,
+                                                             then "schedule unavailable"
+
+The model must never be left to invent dates (facts/meta.md section 8.5), and no reply may wait long for a calendar.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Final
+
+from dm_core.clients.answers import clean, fields, items
+from dm_core.clients.port import Session, Spond
+from dm_core.clock import Clock
+from dm_core.errors import DmAgentError, PlatformError, RetryLater
+from dm_core.store.port import DocumentStore
+from dm_core.telemetry import emit
+
+MAX_AGE_MS: Final = 7 * 86_400_000
+"""A copy older than this is not shown any more."""
+AHEAD: Final = timedelta(days=100)
+"""How far a copy reaches: the longest question of the agent's tool (90 days) plus the age of the oldest copy shown."""
+MAX_KEPT: Final = 400
+"""Most sessions kept in the document (at most 2 KB each; a Firestore document holds 1 MiB)."""
+LONGEST_BREAK_SECONDS: Final = 600.0
+
+_DAY: Final = timedelta(days=1)
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class ScheduleView:
+    """What is known of a time range. Times in ms since 1970.
+
+    ``available`` False: nothing is known, say so. ``stale``: Spond could not be asked, this is how it was at
+    ``fetched_at``. ``covered_until``: nothing is known of what starts at or after it.
+    """
+
+    sessions: tuple[Session, ...]
+    fetched_at: int | None
+    stale: bool
+    available: bool
+    covered_until: int | None = None
+
+
+UNAVAILABLE: Final = ScheduleView((), None, stale=False, available=False)
+
+
+@dataclass(frozen=True, slots=True)
+class _Copy:
+    """What Spond said at one time about what starts in [covered_from, covered_until). Times in ms since 1970."""
+
+    fetched_at: int
+    covered_from: int
+    covered_until: int
+    sessions: tuple[Session, ...]
+
+
+class CachedSchedule:
+    """Asks Spond at most once per ``fresh_seconds``, and not for ``break_seconds`` after a failure."""
+
+    def __init__(
+        self,
+        spond: Spond | None,
+        documents: DocumentStore,
+        group_id: str,
+        clock: Clock,
+        fresh_seconds: float = 600,
+        *,
+        break_seconds: float = 60,
+        timeout_seconds: float = 8,
+    ) -> None:
+        self._spond = spond
+        self._documents = documents
+        self._group_id = group_id
+        self._clock = clock
+        self._fresh_ms = int(fresh_seconds * 1_000)
+        self._break_seconds = break_seconds
+        self._timeout = timeout_seconds
+        self._one_at_a_time = asyncio.Lock()
+        self._copy: _Copy | None = None
+        self._closed_until = 0
+
+    async def sessions(self, start: datetime, end: datetime) -> ScheduleView:
+        """Sessions that start in [start, end) (aware), sorted by start. Never raises for an outside failure."""
+        if self._spond is None:
+            return UNAVAILABLE
+        if not self._is_good(start, end):
+            try:
+                async with asyncio.timeout(self._timeout), self._one_at_a_time:
+                    await self._renew(self._spond, start, end)
+            except TimeoutError:
+                if not self._is_good(start, end):  # else only the store was slow to keep it
+                    self._break(TimeoutError())
+        return self._view(start, end)
+
+    async def _renew(self, spond: Spond, start: datetime, end: datetime) -> None:
+        if self._is_good(start, end):
+            return
+        await self._recall()
+        if self._is_good(start, end) or self._clock() < self._closed_until:
+            return
+        now = _moment(self._clock())
+        first = min(_midnight(now) - _DAY, _midnight(start))
+        last = max(_midnight(now) + AHEAD, end) + 2 * _DAY  # to spare: the next question's end is a little later
+        try:
+            found = await spond.sessions(first, last)
+        except PlatformError as error:
+            self._break(error)
+            return
+        self._copy = _Copy(_ms(now), _ms(first), _ms(last), found)
+        await self._keep(self._copy)
+
+    def _is_good(self, start: datetime, end: datetime) -> bool:
+        """The copy is fresh and knows the whole range."""
+        copy = self._copy
+        return (
+            copy is not None
+            and self._clock() - copy.fetched_at < self._fresh_ms
+            and copy.covered_from <= _ms(start)
+            and _ms(end) <= copy.covered_until
+        )
+
+    def _view(self, start: datetime, end: datetime) -> ScheduleView:
+        copy = self._copy
+        age = 0 if copy is None else self._clock() - copy.fetched_at
+        if copy is None or age > MAX_AGE_MS or not copy.covered_from <= _ms(start) < copy.covered_until:
+            return UNAVAILABLE
+        inside = tuple(session for session in copy.sessions if start <= session.starts_at < end)
+        return ScheduleView(
+            inside, copy.fetched_at, age >= self._fresh_ms, available=True, covered_until=copy.covered_until
+        )
+
+    def _break(self, error: Exception) -> None:
+        """Ask nothing for a while; longer when the platform said so."""
+        asked = error.wait_seconds if isinstance(error, RetryLater) else 0.0
+        seconds = max(self._break_seconds, min(asked, LONGEST_BREAK_SECONDS))
+        self._closed_until = self._clock() + int(seconds * 1_000)
+        emit("schedule_not_renewed", "WARNING", error=type(error).__name__, waitSeconds=seconds)
+
+    async def _recall(self) -> None:
+        """Take the kept copy if it is newer than the one in memory."""
+        try:
+            document = await self._documents.get_document("schedule", self._group_id)
+        except DmAgentError as error:
+            emit("schedule_not_recalled", "WARNING", error=type(error).__name__)
+            return
+        kept = _from_document(document)
+        if kept is not None and kept.fetched_at <= self._clock() and kept.fetched_at > self._fetched_at:
+            self._copy = kept
+
+    async def _keep(self, copy: _Copy) -> None:
+        try:
+            await self._documents.put_document("schedule", self._group_id, _to_document(copy))
+        except DmAgentError as error:
+            emit("schedule_not_kept", "WARNING", error=type(error).__name__)
+
+    @property
+    def _fetched_at(self) -> int:
+        return -1 if self._copy is None else self._copy.fetched_at
+
+
+def _to_document(copy: _Copy) -> Mapping[str, object]:
+    """Plain JSON values; when there are too many sessions, the copy covers less."""
+    kept, dropped = copy.sessions[:MAX_KEPT], copy.sessions[MAX_KEPT:]
+    return {
+        "fetchedAt": copy.fetched_at,
+        "coveredFrom": copy.covered_from,
+        "coveredUntil": _ms(dropped[0].starts_at) if dropped else copy.covered_until,
+        "sessions": [
+            {
+                "id": session.id,
+                "title": session.title,
+                "startsAt": _ms(session.starts_at),
+                "endsAt": None if session.ends_at is None else _ms(session.ends_at),
+                "cancelled": session.cancelled,
+                "location": session.location,
+                "accepted": session.accepted,
+                "capacity": session.capacity,
+            }
+            for session in kept
+        ],
+    }
+
+
+def _from_document(document: Mapping[str, object] | None) -> _Copy | None:
+    """None for a document that is not whole: a session lost in reading would look cancelled."""
+    if document is None:
+        return None
+    fetched_at, first, last = (_whole(document.get(name)) for name in ("fetchedAt", "coveredFrom", "coveredUntil"))
+    sessions = [_session(fields(entry)) for entry in items(document.get("sessions"))]
+    if fetched_at is None or first is None or last is None or None in sessions:
+        return None
+    return _Copy(fetched_at, first, last, tuple(session for session in sessions if session is not None))
+
+
+def _session(entry: Mapping[str, object]) -> Session | None:
+    session_id, starts_at, ends_at = clean(entry.get("id")), _whole(entry.get("startsAt")), _whole(entry.get("endsAt"))
+    if session_id is None or starts_at is None:
+        return None
+    return Session(
+        id=session_id,
+        title=clean(entry.get("title")) or "",
+        starts_at=_moment(starts_at),
+        ends_at=None if ends_at is None else _moment(ends_at),
+        cancelled=entry.get("cancelled") is True,
+        location=clean(entry.get("location")),
+        accepted=_whole(entry.get("accepted")) or 0,
+        capacity=_whole(entry.get("capacity")),
+    )
+
+
+def _whole(value: object) -> int | None:
+    """A whole number from 0 to a time in the year 9999."""
+    if isinstance(value, bool) or not isinstance(value, int):
+        return None
+    return value if 0 <= value < 253_370_000_000_000 else None
+
+
+def _ms(moment: datetime) -> int:
+    return (moment - _EPOCH) // timedelta(milliseconds=1)
+
+
+def _moment(ms: int) -> datetime:
+    return _EPOCH + timedelta(milliseconds=ms)
+
+
+def _midnight(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
