@@ -301,8 +301,7 @@ def _model(reader: _Reader) -> ModelSettings:
 
 
 def _instagram(reader: _Reader) -> InstagramSettings:
-    flavors: tuple[Flavor, ...] = ("instagram", "page")
-    flavor = reader.choice("INSTAGRAM_API_FLAVOR", flavors[0], flavors)
+    flavor: Flavor = reader.choice("INSTAGRAM_API_FLAVOR", "instagram", ("instagram", "page"))
     return InstagramSettings(
         flavor=flavor,
         base_url=reader.url("INSTAGRAM_API_BASE_URL", INSTAGRAM_HOSTS[flavor]),

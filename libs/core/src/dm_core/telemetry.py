@@ -18,7 +18,7 @@ def hashed(identifier: str) -> str:
     return hashlib.sha256(identifier.encode("utf-8", "replace")).hexdigest()[:12]
 
 
-def emit(event: str, /, severity: Severity = "INFO", *, thread_id: str | None = None, **fields: object) -> None:
+def emit(event: str, severity: Severity = "INFO", /, *, thread_id: str | None = None, **fields: object) -> None:
     """Write one event. ``fields`` must be JSON values (anything else is shown by its type name only)."""
     line: dict[str, object] = {"severity": severity, "message": event, "time": time.time()}
     if thread_id is not None:

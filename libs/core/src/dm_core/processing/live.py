@@ -1,0 +1,93 @@
+"""What one process holds of a thread while it runs it: the last version read, the lease, the run.
+
+Every write goes through ``apply`` on the version last seen. A lost answer is settled by the commit token; a lost
+condition by ``refresh``, which raises ``Superseded`` as soon as the lease is no longer exactly ours. (The lease is
+compared whole: a resumed run keeps its run id, but never its expiry.)
+"""
+
+from dataclasses import replace
+
+from dm_core.clock import Clock, Ids
+from dm_core.errors import DmAgentError, StoreUnavailable
+from dm_core.messages import Message
+from dm_core.runs import Run
+from dm_core.store.port import (
+    CONFLICT,
+    UNKNOWN_VERSION,
+    UNSET,
+    Conflict,
+    Snapshot,
+    ThreadChange,
+    ThreadStore,
+    Version,
+)
+from dm_core.threads import Lease, Thread
+
+
+class Superseded(DmAgentError):
+    """The lease is not ours any more, or the thread was erased: stop, write nothing."""
+
+
+async def settle(store: ThreadStore, change: ThreadChange) -> Version | Conflict:
+    """Commit, and find out what happened if the answer was lost.
+
+    An applied commit whose answer was lost gives ``UNKNOWN_VERSION``: events may have been merged since, so the next
+    conditional commit must conflict and read again. A commit still on its way when we look can only be applied on
+    the old version, so whoever commits next on the version read excludes it.
+    Raises StoreUnavailable when the store can't be read either.
+    """
+    try:
+        return await store.commit(change)
+    except StoreUnavailable:
+        snapshot = await store.open(change.thread_id)
+        if snapshot is not None and snapshot.thread.commit_token == change.token:
+            return UNKNOWN_VERSION
+        return CONFLICT
+
+
+class LiveThread:
+    """The thread under our lease. ``run`` is the newest state, which may be ahead of what is stored."""
+
+    def __init__(
+        self, store: ThreadStore, clock: Clock, ids: Ids, *, snapshot: Snapshot, run: Run, lease: Lease
+    ) -> None:
+        self._store = store
+        self._clock = clock
+        self._ids = ids
+        self.run = run
+        self.lease = lease
+        self.thread: Thread = snapshot.thread
+        self.version: Version = snapshot.version
+        self.recent: tuple[Message, ...] = snapshot.recent
+        self.own: tuple[Message, ...] = ()
+        self.others: tuple[Message, ...] = ()
+        self._take(snapshot)
+
+    def change(self) -> ThreadChange:
+        """An empty change on the version last seen; fill it with ``dataclasses.replace``."""
+        return ThreadChange(self.thread.id, self.version, self._ids(), self._clock())
+
+    async def apply(self, change: ThreadChange) -> bool:
+        """Commit a change; False if the condition was lost (then ``refresh``)."""
+        outcome = await settle(self._store, change)
+        if isinstance(outcome, Conflict):
+            return False
+        self.version = outcome
+        if isinstance(change.run, Run):
+            self.run = change.run
+        if change.notes is not UNSET:
+            self.thread = replace(self.thread, notes=change.notes)
+        return True
+
+    async def refresh(self) -> None:
+        """Read the thread again; raises Superseded if it is no longer ours."""
+        snapshot = await self._store.open(self.thread.id)
+        if snapshot is None or snapshot.thread.lease != self.lease:
+            raise Superseded("the lease of this run is gone")
+        self._take(snapshot)
+
+    def _take(self, snapshot: Snapshot) -> None:
+        self.thread, self.version, self.recent = snapshot.thread, snapshot.version, snapshot.recent
+        mine = frozenset(self.run.message_ids)
+        self.own = tuple(message for message in snapshot.unprocessed if message.id in mine)
+        self.others = tuple(message for message in snapshot.unprocessed if message.id not in mine)

@@ -1,0 +1,90 @@
+"""What a task does with what it reads, case by case."""
+
+from dataclasses import replace
+
+import pytest
+
+from dm_core.messages import Content, Direction, Message, Status
+from dm_core.processing.decisions import HOUR_MS, Decision, Verdict, decide, spend
+from dm_core.processing.outcome import Ending
+from dm_core.runs import Run
+from dm_core.settings import RunLimits
+from dm_core.store.port import Snapshot, Version
+from dm_core.threads import Allowance, Lease, Thread
+
+NOW = 1_800_000_000_000
+LIMITS = RunLimits(
+    function_timeout=300,
+    lease_seconds=330,
+    max_attempts=5,
+    max_model_turns=6,
+    max_sends=3,
+    max_notifications=1,
+    runs_per_hour=60,
+    runs_per_day=300,
+    uncertain_sends="hold",
+    echo_wait=2,
+    look_ups=3,
+)
+PENDING = Message(
+    "m", "178_9", "mid", Direction.INBOUND, Status.PENDING, Content(text="hi"), NOW - 1000, NOW - 900, NOW - 900
+)
+THREAD = Thread("178_9", "178", "9", last_inbound_at=NOW - 1000, pending_count=1)
+RUN = Run("r", "task", NOW - 5000, 1, ("m",), "hash")
+
+
+def seen(thread: Thread, *messages: Message, allowance: Allowance | None = None) -> Snapshot:
+    return Snapshot(thread, Version(1), messages, messages, allowance or Allowance())
+
+
+@pytest.mark.parametrize(
+    ("snapshot", "verdict"),
+    [
+        (None, Verdict.NOTHING),
+        (seen(THREAD), Verdict.NOTHING),
+        (seen(THREAD, PENDING), Verdict.START),
+        (seen(replace(THREAD, lease=Lease("r", "other", NOW + 1)), PENDING), Verdict.BUSY),
+        (seen(replace(THREAD, lease=Lease("r", "task", NOW + 1)), PENDING), Verdict.AGAIN),
+        (seen(replace(THREAD, lease=Lease("r", "task", NOW)), PENDING), Verdict.START),
+        (seen(replace(THREAD, lease=Lease("r", "other", NOW - 1), run=RUN), PENDING), Verdict.RESUME),
+        (seen(replace(THREAD, run=RUN)), Verdict.RESUME),
+        (seen(replace(THREAD, run=RUN, paused_until=NOW + 1), PENDING), Verdict.RESUME),
+    ],
+)
+def test_who_may_run(snapshot: Snapshot | None, verdict: Verdict) -> None:
+    assert decide(snapshot, "task", NOW, LIMITS).verdict is verdict
+
+
+@pytest.mark.parametrize(
+    ("thread", "allowance", "ending"),
+    [
+        (replace(THREAD, paused_until=NOW + 1), Allowance(), Ending.HUMAN),
+        (replace(THREAD, last_inbound_at=NOW - 86_400_000), Allowance(), Ending.EXPIRED),
+        (THREAD, Allowance(hour_start=NOW - NOW % HOUR_MS, hour_runs=LIMITS.runs_per_hour), Ending.LIMITED),
+    ],
+)
+def test_what_ends_without_the_model(thread: Thread, allowance: Allowance, ending: Ending) -> None:
+    decision = decide(seen(thread, PENDING, allowance=allowance), "task", NOW, LIMITS)
+
+    assert decision == Decision(Verdict.CLOSE, ending)
+
+
+def test_a_call_by_hand_without_a_task_name_is_never_taken_for_the_holder() -> None:
+    held = seen(replace(THREAD, lease=Lease("r", "", NOW + 1)), PENDING)
+
+    assert decide(held, "", NOW, LIMITS).verdict is Verdict.BUSY
+
+
+def test_the_allowance_is_spent_by_hour_and_day_and_comes_back_with_time() -> None:
+    allowance: Allowance | None = Allowance()
+    for _ in range(LIMITS.runs_per_hour):
+        assert allowance is not None
+        allowance = spend(allowance, NOW, LIMITS)
+    assert allowance is not None
+
+    assert spend(allowance, NOW, LIMITS) is None
+    later = spend(allowance, NOW + HOUR_MS, LIMITS)
+
+    assert later is not None
+    assert later.hour_runs == 1
+    assert later.day_runs == LIMITS.runs_per_hour + 1

@@ -1,0 +1,121 @@
+"""Settings: everything wrong is named at once, on one line, and no value is shown."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dm_core.errors import Misconfigured
+from dm_core.settings import ProcessorSettings, WebhookSettings
+
+WEBHOOK = {
+    "INSTAGRAM_PAGE_ID": "178414",
+    "INSTAGRAM_VERIFY_TOKEN": "verify",
+    "INSTAGRAM_APP_SECRET": "one, two",
+    "PROCESS_MESSAGE_URL": "https://processor.example/",
+    "CLOUD_TASKS_LOCATION": "europe-west1",
+    "TASKS_INVOKER_EMAIL": "invoker@project.iam.example",
+    "GOOGLE_CLOUD_PROJECT": "project",
+}
+PROCESSOR = WEBHOOK | {
+    "INSTAGRAM_ACCESS_TOKEN": "IGAA-token",
+    "WHATSAPP_ACCESS_TOKEN": "EAA-token",
+    "WHATSAPP_PHONE_NUMBER_ID": "5550",
+    "MANAGER_WHATSAPP_NUMBER": "+47 900 00 000",
+    "GEMINI_API_KEY": "key",
+}
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    settings = ProcessorSettings.load(PROCESSOR)
+
+    assert (settings.queue.queue, settings.queue.debounce_min, settings.queue.debounce_max) == ("dm-processing", 5, 15)
+    assert (settings.limits.function_timeout, settings.limits.lease_seconds) == (300, 330)
+    assert (settings.limits.max_attempts, settings.limits.max_model_turns) == (5, 6)
+    assert (settings.limits.uncertain_sends, settings.store.retention_days) == ("hold", 90)
+    assert (settings.instagram.version, settings.instagram.flavor) == ("v26.0", "instagram")
+    assert settings.store.url == "firestore:"
+    assert settings.spond is None
+
+
+def test_several_app_secrets_are_read_while_one_is_being_replaced() -> None:
+    assert WebhookSettings.load(WEBHOOK).app_secrets == ("one", "two")
+
+
+def test_the_audience_is_the_target_without_its_path() -> None:
+    settings = WebhookSettings.load(WEBHOOK | {"PROCESS_MESSAGE_URL": "https://p-1.a.run.app/path"})
+
+    assert settings.queue.audience == "https://p-1.a.run.app"
+
+
+@pytest.mark.parametrize("name", sorted(WEBHOOK))
+def test_each_missing_variable_of_the_webhook_is_named(name: str) -> None:
+    with pytest.raises(Misconfigured, match=f"{name} is missing"):
+        WebhookSettings.load({key: value for key, value in WEBHOOK.items() if key != name})
+
+
+@pytest.mark.parametrize("name", sorted(set(PROCESSOR) - {"INSTAGRAM_VERIFY_TOKEN", "INSTAGRAM_APP_SECRET"}))
+def test_each_missing_variable_of_the_processor_is_named(name: str) -> None:
+    with pytest.raises(Misconfigured, match=f"{name} is missing"):
+        ProcessorSettings.load({key: value for key, value in PROCESSOR.items() if key != name})
+
+
+def test_everything_that_is_wrong_is_named_on_one_line() -> None:
+    env = {"DEBOUNCE_MIN_SECONDS": "soon", "PROCESS_MESSAGE_URL": "processor", "UNCERTAIN_SENDS": "maybe"}
+
+    with pytest.raises(Misconfigured) as raised:
+        ProcessorSettings.load(env)
+
+    message = str(raised.value)
+    assert "\n" not in message
+    for name in (*env, "INSTAGRAM_ACCESS_TOKEN", "GEMINI_API_KEY", "MANAGER_WHATSAPP_NUMBER"):
+        assert name in message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("LEASE_SECONDS", "300"),
+        ("LEASE_SECONDS", "nan"),
+        ("FUNCTION_TIMEOUT_SECONDS", "400"),
+        ("MAX_ATTEMPTS", "0"),
+        ("MAX_ATTEMPTS", "2.5"),
+        ("DEBOUNCE_MAX_SECONDS", "1"),
+        ("STORE_URL", "postgres://x"),
+        ("GRAPH_API_VERSION", "26"),
+        ("INSTAGRAM_API_FLAVOR", "messenger"),
+        ("FIRESTORE_EMULATOR_HOST", "http://localhost:1"),
+        ("MANAGER_WHATSAPP_NUMBER", "call me"),
+        ("GOOGLE_GENAI_USE_VERTEXAI", "perhaps"),
+        ("GOOGLE_GEMINI_BASE_URL", "localhost:99"),
+        ("INSTAGRAM_PAGE_ID", "../me"),
+        ("SPOND_USERNAME", "only-one-of-three"),
+    ],
+)
+def test_a_malformed_value_is_refused_without_being_shown(name: str, value: str) -> None:
+    with pytest.raises(Misconfigured) as raised:
+        ProcessorSettings.load(PROCESSOR | {name: value})
+
+    assert "cannot start" in str(raised.value)
+    assert len(value) < 3 or value not in str(raised.value)
+
+
+def test_vertex_needs_a_location_instead_of_a_key() -> None:
+    env = {key: value for key, value in PROCESSOR.items() if key != "GEMINI_API_KEY"}
+
+    with pytest.raises(Misconfigured, match="GOOGLE_CLOUD_LOCATION is missing"):
+        ProcessorSettings.load(env | {"GOOGLE_GENAI_USE_VERTEXAI": "true"})
+    loaded = ProcessorSettings.load(
+        env | {"GOOGLE_GENAI_USE_VERTEXAI": "true", "GOOGLE_CLOUD_LOCATION": "europe-west1"}
+    )
+
+    assert loaded.model.vertex
+
+
+@given(
+    st.dictionaries(st.sampled_from([*PROCESSOR, "LEASE_SECONDS", "MAX_ATTEMPTS", "STORE_URL"]), st.text(max_size=40))
+)
+def test_any_environment_gives_settings_or_one_line(env: dict[str, str]) -> None:
+    try:
+        ProcessorSettings.load(PROCESSOR | env)
+    except Misconfigured as error:
+        assert "\n" not in str(error)
