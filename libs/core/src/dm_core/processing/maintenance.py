@@ -4,7 +4,7 @@ Meta stops delivering without a word: an Instagram Login token dies after 60 day
 unsubscribe the account (facts/meta.md sections 2.3 and 5).
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from dm_core.clients.port import Instagram, TokenVault
@@ -21,13 +21,14 @@ TOKEN_WARNING_DAYS = 20
 
 @dataclass(slots=True)
 class Maintenance:
-    """Token and watchdog of one account."""
+    """Token and watchdog of one account. ``protect`` is told of every token that comes into use."""
 
     instagram: Instagram
     vault: TokenVault
     documents: DocumentStore
     clock: Clock
     flavor: Flavor
+    protect: Callable[[str], None]
     loaded: bool = False
 
     async def load_token(self) -> None:
@@ -42,7 +43,7 @@ class Maintenance:
             emit("token_load_failed", "ERROR", error=type(error).__name__)
             return
         if token:
-            self.instagram.use_token(token)
+            self._use(token)
 
     async def refresh_token(self) -> dict[str, object]:
         """Exchange the token, keep the new one, then use it. Raises PlatformError, Misconfigured, StoreUnavailable."""
@@ -51,7 +52,7 @@ class Maintenance:
         now = self.clock()
         token = await self.instagram.refresh_token(now)
         await self.vault.save(token)
-        self.instagram.use_token(token.value)
+        self._use(token.value)
         await self.documents.put_document("maintenance", "token", {"refreshedAt": now, "expiresAt": token.expires_at})
         emit("token_refreshed", expiresInDays=(token.expires_at - now) // DAY_MS)
         return {"status": "refreshed", "expiresAt": token.expires_at}
@@ -74,6 +75,10 @@ class Maintenance:
             "lastInboundAt": last,
             "tokenExpiresAt": expires_at,
         }
+
+    def _use(self, token: str) -> None:
+        self.protect(token)
+        self.instagram.use_token(token)
 
     async def _fields(self, problems: list[str]) -> tuple[str, ...] | None:
         try:

@@ -1,0 +1,172 @@
+"""The deployer's profile: who answers, what the business knows, and what may be linked to.
+
+A folder of plain files that a club secretary can edit:
+
+    profile.toml   name, time zone, languages, allowed links, public contacts
+    persona.md     how it speaks
+    knowledge.md   what it knows (any further ``*.md`` but README.md is knowledge too, in the order of names)
+
+Everything in it is the deployer's own and trusted, unlike anything a person writes in a DM.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+from zoneinfo import ZoneInfo
+
+from dm_core.agent.links import AllowList, found_links
+from dm_core.errors import Misconfigured
+
+SETTINGS_FILE: Final = "profile.toml"
+PERSONA_FILE: Final = "persona.md"
+KNOWLEDGE_FILE: Final = "knowledge.md"
+
+MAX_PERSONA_CHARS: Final = 8_000
+MAX_KNOWLEDGE_CHARS: Final = 60_000
+"""Longest persona and knowledge, in characters: they are paid for with every model call."""
+
+_KEYS: Final = {"": {"name", "time_zone", "languages", "links", "contact"}}
+_TABLES: Final = {"links": {"allow"}, "contact": {"emails", "phones"}}
+
+
+@dataclass(frozen=True, slots=True)
+class BusinessProfile:
+    """A loaded profile. ``files`` are the names and contents it was made from, for the prompt's hash."""
+
+    name: str
+    time_zone: ZoneInfo
+    languages: tuple[str, ...]
+    links: tuple[str, ...]
+    emails: tuple[str, ...]
+    phones: tuple[str, ...]
+    persona: str
+    knowledge: str
+    files: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def allowed(self) -> AllowList:
+        return AllowList(self.links, self.emails)
+
+
+def load_profile(folder: Path) -> BusinessProfile:
+    """Read a profile folder. Raises Misconfigured: one line that names the file, and the key where there is one."""
+    names = sorted(path.name for path in folder.glob("*.md") if path.name.lower() != "readme.md")
+    files = {name: _read(folder / name) for name in (SETTINGS_FILE, PERSONA_FILE, KNOWLEDGE_FILE)}
+    files |= {name: _read(folder / name) for name in names}
+    settings = _Settings(_place(folder / SETTINGS_FILE), files[SETTINGS_FILE])
+    profile = BusinessProfile(
+        name=settings.text("name"),
+        time_zone=settings.time_zone(),
+        languages=settings.texts("", "languages"),
+        links=settings.links(),
+        emails=settings.texts("contact", "emails"),
+        phones=settings.texts("contact", "phones"),
+        persona=files[PERSONA_FILE].strip(),
+        knowledge="\n\n".join(files[name].strip() for name in _knowledge_files(files)),
+        files=tuple(sorted(files.items())),
+    )
+    _check_texts(folder, files, profile)
+    return profile
+
+
+def _knowledge_files(files: Mapping[str, str]) -> list[str]:
+    others = sorted(set(files) - {SETTINGS_FILE, PERSONA_FILE, KNOWLEDGE_FILE})
+    return [KNOWLEDGE_FILE, *others]
+
+
+def _place(path: Path) -> str:
+    """A file as a deployer knows it: the folder and the name, not where the folder was unpacked."""
+    return f"{path.parent.name}/{path.name}"
+
+
+def _read(path: Path) -> str:
+    """A text file as it is meant: an editor's byte order mark and line ends make no difference."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise Misconfigured(f"{_place(path)} is missing") from None
+    except UnicodeDecodeError:
+        raise Misconfigured(f"{_place(path)} is not UTF-8 text: save it again with that encoding") from None
+    except OSError as error:
+        raise Misconfigured(f"{_place(path)} cannot be read: {error.strerror}") from error
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
+class _Settings:
+    """``profile.toml``, read strictly: an unknown key is a typo, and says so."""
+
+    def __init__(self, place: str, text: str) -> None:
+        self._place = place
+        try:
+            self._values: Mapping[str, object] = tomllib.loads(text)
+        except tomllib.TOMLDecodeError as error:
+            raise Misconfigured(f"{place} is not valid TOML: {' '.join(str(error).split())}") from error
+        self._check_keys("", self._values, _KEYS[""])
+        for table, keys in _TABLES.items():
+            self._check_keys(f"{table}.", self._table(table), keys)
+
+    def text(self, key: str) -> str:
+        value = self._values.get(key)
+        if not isinstance(value, str) or not value.strip() or "\n" in value:
+            raise self._problem(key, "must be a text of one line")
+        return value.strip()
+
+    def texts(self, table: str, key: str) -> tuple[str, ...]:
+        """A list of texts; empty when the key is absent."""
+        name = f"{table}.{key}" if table else key
+        values = (self._table(table) if table else self._values).get(key, [])
+        if not isinstance(values, list):
+            raise self._problem(name, 'must be a list of texts, such as ["a", "b"]')
+        items = cast("list[object]", values)
+        if not all(isinstance(item, str) and item.strip() and "\n" not in item for item in items):
+            raise self._problem(name, 'must be a list of texts, such as ["a", "b"]')
+        return tuple(str(item).strip() for item in items)
+
+    def time_zone(self) -> ZoneInfo:
+        name = self.text("time_zone")
+        try:
+            return ZoneInfo(name)
+        except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError, below
+            raise self._problem("time_zone", f"is no time zone: {name!r} (try Europe/London)") from None
+        except KeyError:
+            raise self._problem("time_zone", f"is no known time zone: {name!r} (try Europe/London)") from None
+
+    def links(self) -> tuple[str, ...]:
+        links = self.texts("links", "allow")
+        for link in links:
+            if not AllowList.is_entry(link):
+                raise self._problem("links.allow", f"holds {link!r}, which is no web address")
+        return links
+
+    def _table(self, key: str) -> Mapping[str, object]:
+        value = self._values.get(key, {})
+        if not isinstance(value, dict):
+            raise self._problem(key, f"must be a table: [{key}]")
+        return cast("dict[str, object]", value)
+
+    def _check_keys(self, prefix: str, values: Mapping[str, object], known: set[str]) -> None:
+        for key in values:
+            if key not in known:
+                raise self._problem(f"{prefix}{key}", f"is unknown (known: {', '.join(sorted(known))})")
+
+    def _problem(self, key: str, what: str) -> Misconfigured:
+        return Misconfigured(f"{self._place}: {key} {what}")
+
+
+def _check_texts(folder: Path, files: Mapping[str, str], profile: BusinessProfile) -> None:
+    """Neither empty nor endless, and every link in them may be sent: else a guard would refuse it for ever."""
+    for name, text in files.items():
+        place = _place(folder / name)
+        limit = MAX_PERSONA_CHARS if name == PERSONA_FILE else MAX_KNOWLEDGE_CHARS
+        if name in (PERSONA_FILE, KNOWLEDGE_FILE) and not text.strip():
+            raise Misconfigured(f"{place} is empty")
+        if len(text) > limit:
+            raise Misconfigured(f"{place} is longer than {limit} characters")
+        for link in found_links(text) if name != SETTINGS_FILE else ():
+            if not profile.allowed.allows(link):
+                keys = "contact.emails" if "@" in link else "links.allow"
+                raise Misconfigured(f"{place}: {link} is not listed under {keys} in {folder.name}/{SETTINGS_FILE}")
+    if len(profile.knowledge) > MAX_KNOWLEDGE_CHARS:
+        raise Misconfigured(f"{folder.name}/*.md: the knowledge is longer than {MAX_KNOWLEDGE_CHARS} characters")

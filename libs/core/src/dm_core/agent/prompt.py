@@ -1,0 +1,174 @@
+"""What the model is told: the system prompt from files, and the conversation as marked data.
+
+    system   = prompts/system.md (ours) with the deployer's profile in its marked places, and a canary
+    opening  = context, history and new messages, each a block of JSON lines
+
+The system prompt is the same for every run of a deployment (so that the model's prompt cache works); the time and the
+person are in the opening. Everything a person wrote is inside a JSON string of one line.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from dm_core.agent.profile import BusinessProfile
+from dm_core.agent.render import data_line, from_ms, message_fields
+from dm_core.agent.texts import clean, cut
+from dm_core.errors import Misconfigured
+from dm_core.messages import Message
+from dm_core.threads import Thread
+
+OPENING_LIMIT: Final = 30_000
+"""Longest opening, in characters; the oldest messages are left out of a longer one, and counted."""
+_NEW_SHARE: Final = 26_000
+_OVERHEAD: Final = 1_500
+_PLACE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
+
+_ASK: Final = "Decide now what to do about the new messages and call the tools for it. Answer them together."
+_ASK_MORE: Final = (
+    "These messages arrived while you were working, before anything more was sent. Decide again, for all messages"
+    " that are still unanswered, and call the tools for it."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Opening:
+    """A text for the model, and the short ids of every message shown so far in the run, mapped to platform ids."""
+
+    text: str
+    handles: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class SystemPrompt:
+    """The finished system prompt, the hash of all it was made from, and the marker that must never be quoted."""
+
+    text: str
+    hash: str
+    canary: str
+
+
+def system_prompt(template: str, profile: BusinessProfile) -> SystemPrompt:
+    """Fill the template's ``{{places}}``. Raises Misconfigured naming a place that is missing or unknown."""
+    digest = prompt_hash(template, profile)
+    canary = f"mk-{hashlib.sha256(f'canary {digest}'.encode()).hexdigest()[:20]}"
+    values = {
+        "business": profile.name,
+        "persona": profile.persona,
+        "knowledge": profile.knowledge,
+        "links": _listed(profile.links, "none: send no links"),
+        "contacts": _listed((*profile.emails, *profile.phones), "none"),
+        "languages": ", ".join(profile.languages) or "any",
+        "time_zone": profile.time_zone.key,
+        "canary": canary,
+    }
+    found = set(_PLACE.findall(template))
+    for name in sorted(found ^ set(values)):
+        what = "is missing" if name in values else "is no known place"
+        raise Misconfigured(f"prompts/system.md: {{{{{name}}}}} {what}")
+    return SystemPrompt(_PLACE.sub(lambda match: values[match.group(1)], template), digest, canary)
+
+
+def prompt_hash(template: str, profile: BusinessProfile) -> str:
+    """sha256 over system.md and every profile file, names and contents, in hex."""
+    digest = hashlib.sha256()
+    for name, content in (("system.md", template), *profile.files):
+        for part in (name.encode(), content.encode("utf-8", "surrogatepass")):
+            digest.update(len(part).to_bytes(8, "big") + part)
+    return digest.hexdigest()
+
+
+def _listed(items: Sequence[str], empty: str) -> str:
+    return "\n".join(f"- {item}" for item in items) or f"({empty})"
+
+
+def opening_text(
+    thread: Thread,
+    *,
+    now: int,
+    zone: ZoneInfo,
+    new: Sequence[Message],
+    history: Sequence[Message],
+    first_contact: bool,
+    notes: int,
+) -> Opening:
+    """The first user turn. Handles count up from m1 over the messages that are shown, in order of time."""
+    context = _block("context", [data_line(_context(thread, now, zone, first_contact=first_contact, notes=notes))])
+    budget = OPENING_LIMIT - _OVERHEAD - len(context)
+    shown_new = _newest(new, min(_NEW_SHARE, budget), zone)
+    used = sum(len(data_line(message_fields(m, _HANDLE_ROOM, zone))) + _LINE_ROOM for m in shown_new)
+    shown_old = _newest(history, budget - used, zone)
+    handles = _numbered((*shown_old, *shown_new), {})
+    lines = _lines(handles, zone)
+    blocks = (
+        context,
+        _block("history", lines(shown_old), len(history) - len(shown_old)),
+        _block("new_messages", lines(shown_new), len(new) - len(shown_new)),
+        _ASK,
+    )
+    return Opening("\n\n".join(block for block in blocks if block), handles)
+
+
+def more_text(new: Sequence[Message], handles: Mapping[str, str], zone: ZoneInfo) -> Opening:
+    """DMs that arrived during the run; their handles go on where the run's end."""
+    shown = _newest(new, OPENING_LIMIT - _OVERHEAD, zone)
+    merged = _numbered(shown, handles)
+    block = _block("new_messages", _lines(merged, zone)(shown), len(new) - len(shown))
+    return Opening(f"{block}\n\n{_ASK_MORE}", merged)
+
+
+def _context(thread: Thread, now: int, zone: ZoneInfo, *, first_contact: bool, notes: int) -> dict[str, object]:
+    context: dict[str, object] = {
+        "now": from_ms(now, zone).strftime("%A %-d %B %Y, %H:%M"),
+        "time_zone": zone.key,
+        "first_contact": first_contact,
+        "saved_notes": notes,
+    }
+    names = (("name", thread.profile.name), ("username", thread.profile.username)) if thread.profile else ()
+    person = {key: cut(" ".join(clean(value).split()), 80) for key, value in names if value}
+    return {**context, "person": person} if person else context
+
+
+def _block(name: str, lines: Sequence[str], omitted: int = 0) -> str:
+    """Lines between tags; empty without any."""
+    if not lines and not omitted:
+        return ""
+    counted = [data_line({"omitted_older_messages": omitted})] if omitted else []
+    return "\n".join((f"<{name}>", *counted, *lines, f"</{name}>"))
+
+
+_HANDLE_ROOM: Final[Mapping[str, str]] = {}
+_LINE_ROOM: Final = 60
+"""Characters a line may grow by its handle, and by that of the message it replies to."""
+
+
+def _newest(messages: Sequence[Message], budget: int, zone: ZoneInfo) -> tuple[Message, ...]:
+    """The newest that fit (a single one always fits into the share of the new)."""
+    kept: list[Message] = []
+    for message in reversed(messages):
+        budget -= len(data_line(message_fields(message, _HANDLE_ROOM, zone))) + _LINE_ROOM
+        if budget < 0:
+            break
+        kept.append(message)
+    return tuple(reversed(kept))
+
+
+def _numbered(messages: Sequence[Message], known: Mapping[str, str]) -> dict[str, str]:
+    """Known handles and one for each message that has a platform id and none yet."""
+    handles = dict(known)
+    seen = set(known.values())
+    number = max((int(handle[1:]) for handle in known), default=0)
+    for message in messages:
+        if message.mid and message.mid not in seen:
+            number += 1
+            handles[f"m{number}"] = message.mid
+            seen.add(message.mid)
+    return handles
+
+
+def _lines(handles: Mapping[str, str], zone: ZoneInfo) -> Callable[[Sequence[Message]], list[str]]:
+    by_mid = {mid: handle for handle, mid in handles.items()}
+    return lambda messages: [data_line(message_fields(message, by_mid, zone)) for message in messages]

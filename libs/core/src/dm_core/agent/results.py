@@ -1,0 +1,38 @@
+"""What the model is told of its calls: exactly one result each, in their order, with the model's own ids."""
+
+from collections.abc import Mapping, Sequence
+
+from dm_core.agent.plan import TurnPlan, grouped
+from dm_core.agent.texts import cut
+from dm_core.runs import Action, ActionState, ModelTurn, ToolCall, ToolResult, ToolTurn
+
+
+def tool_turn(turn: ModelTurn, plan: TurnPlan, data: Mapping[int, ToolResult], actions: Sequence[Action]) -> ToolTurn:
+    """Answers on the spot, data that was read, and what became of the actions."""
+    actions_of = grouped(plan, {action.key: action for action in actions})
+    results: list[ToolResult] = []
+    for index, call in enumerate(turn.calls):
+        settled = plan.answered.get(index) or data.get(index)
+        if settled is None:
+            settled = _told(call, actions_of(index))
+        results.append(ToolResult(call.name, call.id, settled.output, settled.error))
+    return ToolTurn(tuple(results))
+
+
+def _told(call: ToolCall, parts: tuple[Action, ...]) -> ToolResult:
+    """One call's actions as one result; a text sent in parts fails as soon as one part does."""
+    states = [part.state for part in parts]
+    if not parts:
+        return ToolResult(call.name, call.id, error="not available now")
+    if all(state is ActionState.DONE for state in states):
+        return ToolResult(call.name, call.id, {"status": "sent"})
+    if any(state is ActionState.UNCERTAIN or part.in_doubt for state, part in zip(states, parts, strict=True)):
+        return ToolResult(call.name, call.id, {"status": "uncertain, do not send again"})
+    failed = next(part for part in parts if part.state is not ActionState.DONE)
+    reason = f"refused: {cut(failed.error or 'no reason given', 200)}"
+    if failed.state is not ActionState.REFUSED:
+        reason = "not sent: given up before it went out. Decide again."
+    done = sum(state is ActionState.DONE for state in states)
+    if done:
+        reason = f"{reason} (the first {done} of {len(parts)} parts were sent: do not repeat them)"
+    return ToolResult(call.name, call.id, error=reason)

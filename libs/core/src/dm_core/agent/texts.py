@@ -1,0 +1,113 @@
+"""Texts that go out: cleaned, and split on borders a reader would choose.
+
+Instagram takes at most 1,000 UTF-8 bytes a text (facts/meta.md section 3.2), so sizes here are bytes. What a reader
+sees as one character (a grapheme: a family emoji, a letter with its accent) is never cut in two.
+"""
+
+import unicodedata
+from itertools import batched
+from typing import Final
+
+import regex
+
+TEXT_LIMIT_BYTES: Final = 1_000
+"""Longest text the platform takes, in UTF-8 bytes."""
+
+_GRAPHEME = regex.compile(r"\X")
+_NEWLINES = regex.compile(r"\r\n?|[\u0085\u2028\u2029]")
+_INVISIBLE = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
+"""Bidi overrides and isolates, which can show a text other than it reads, and the byte order mark."""
+_SENTENCE_END = frozenset(".!?…。！？")
+_CLOSERS = "\"')]}»”’"
+
+
+def clean(text: str) -> str:
+    """Without control characters (but newlines and tabs), bidi overrides and lone surrogates."""
+    unified = _NEWLINES.sub("\n", text)
+    return "".join(char for char in unified if char in "\n\t" or _is_kept(char))
+
+
+def _is_kept(char: str) -> bool:
+    return char not in _INVISIBLE and unicodedata.category(char) not in ("Cc", "Cs")
+
+
+def cut(text: str, limit: int) -> str:
+    """At most ``limit`` characters, with an ellipsis where something was left out."""
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def size(text: str) -> int:
+    """Length in UTF-8 bytes."""
+    return len(text.encode("utf-8", "replace"))
+
+
+def graphemes(text: str) -> list[str]:
+    """What a reader sees as characters."""
+    return _GRAPHEME.findall(text)
+
+
+def split_text(text: str, limit: int = TEXT_LIMIT_BYTES) -> tuple[str, ...]:
+    """Parts of at most ``limit`` bytes, cut after a sentence, else between words, else between graphemes.
+
+    Only white space at the borders is lost. A single grapheme above the limit is the one thing that is cut inside.
+    Empty for a text of white space.
+    """
+    rest = _bounded_graphemes(text, limit)
+    parts: list[str] = []
+    start = _skip_space(rest, 0)
+    while start < len(rest):
+        end = _cut(rest, start, limit)
+        parts.append("".join(_trimmed(rest[start:end])))
+        start = _skip_space(rest, end)
+    return tuple(parts)
+
+
+def _bounded_graphemes(text: str, limit: int) -> list[str]:
+    """Graphemes, where one above the limit (stacked accents without end) is broken into pieces."""
+    bounded: list[str] = []
+    for grapheme in graphemes(text):
+        if size(grapheme) <= limit:
+            bounded.append(grapheme)
+        else:
+            bounded.extend("".join(chunk) for chunk in batched(grapheme, max(1, limit // 4), strict=False))
+    return bounded
+
+
+def _cut(rest: list[str], start: int, limit: int) -> int:
+    """The end of the part that starts at ``start``."""
+    end, used = start, 0
+    while end < len(rest) and used + size(rest[end]) <= limit:
+        used += size(rest[end])
+        end += 1
+    if end == len(rest):
+        return end
+    spaces = [index for index in range(start + 1, end + 1) if rest[index].isspace()]
+    third = start + (end - start) // 3
+    sentences = [index for index in spaces if index > third and _ends_sentence(rest, index)]
+    if sentences:
+        return sentences[-1]
+    return spaces[-1] if spaces else max(end, start + 1)
+
+
+def _ends_sentence(rest: list[str], space: int) -> bool:
+    """The white space at this index follows a full stop, or is a line break."""
+    if "\n" in rest[space]:
+        return True
+    before = space - 1
+    while before > 0 and rest[before] in _CLOSERS:
+        before -= 1
+    return rest[before] in _SENTENCE_END
+
+
+def _skip_space(rest: list[str], start: int) -> int:
+    while start < len(rest) and rest[start].isspace():
+        start += 1
+    return start
+
+
+def _trimmed(part: list[str]) -> list[str]:
+    """Without white space at the end, by graphemes: a space may carry an accent of its own."""
+    end = len(part)
+    while end and part[end - 1].isspace():
+        end -= 1
+    return part[:end]

@@ -1,0 +1,152 @@
+"""How a tool is declared: a frozen dataclass whose docstring is the description and whose fields are the arguments.
+
+The JSON schema the model sees and our own validation of what it sends come from the same fields, so they can't drift.
+"""
+
+from collections.abc import Mapping
+from dataclasses import MISSING, Field, dataclass, field, fields
+from enum import Enum
+from inspect import getdoc
+from typing import Any, ClassVar, Protocol, cast
+
+from dm_core.agent.model import ToolDeclaration
+from dm_core.agent.texts import clean
+
+
+class Kind(Enum):
+    """What a call of the tool does to the run."""
+
+    ACTION = "action"  # the outside sees it: planned, checkpointed, then done
+    DATA = "data"  # read and given back to the model
+    NOTE = "note"  # kept with the next commit, answered at once
+    END = "end"  # ends the run
+
+
+class Arguments(Protocol):
+    """A dataclass of a tool's arguments."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+
+class BadArguments(Exception):
+    """The model's arguments can't be used; the message tells it what to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """A tool: its exact name, what it does to the run, and the class of its arguments."""
+
+    name: str
+    kind: Kind
+    arguments: type[Arguments]
+
+    @property
+    def declaration(self) -> ToolDeclaration:
+        """The tool as the model sees it."""
+        properties = {spec.name: dict(_schema(spec)) for spec in fields(self.arguments)}
+        required = [spec.name for spec in fields(self.arguments) if spec.default is MISSING]
+        schema: dict[str, object] = {"type": "object", "properties": properties}
+        if required:
+            schema["required"] = required
+        return ToolDeclaration(self.name, " ".join((getdoc(self.arguments) or "").split()), schema)
+
+    def parse(self, given: Mapping[str, object]) -> Arguments:
+        """The arguments as typed values; those we don't know are ignored. Raises BadArguments."""
+        values: dict[str, object] = {}
+        for spec in fields(self.arguments):
+            value = given.get(spec.name)
+            if value is not None:
+                values[spec.name] = _valid(spec, value)
+            elif spec.default is MISSING:
+                raise BadArguments(f"{self.name} needs the argument {spec.name!r}. Call it again with it.")
+        return self.arguments(**values)
+
+    def unknown(self, given: Mapping[str, object]) -> tuple[str, ...]:
+        """Names of arguments the tool does not have."""
+        known = {spec.name for spec in fields(self.arguments)}
+        return tuple(name for name in given if name not in known)
+
+
+def text_argument(description: str, *, max_chars: int) -> str:
+    """A text; control characters are removed, white space around it too."""
+    return field(metadata={"schema": {"type": "string", "description": description}, "max": max_chars})
+
+
+def choice_argument[T: str](description: str, choices: tuple[T, ...], default: T) -> T:
+    """One of a few words."""
+    schema = {"type": "string", "description": description, "enum": list(choices), "default": default}
+    return field(default=default, metadata={"schema": schema})
+
+
+def whole_argument(description: str, *, minimum: int, maximum: int, default: int) -> int:
+    """A whole number in a range; 7.0 and "7" are 7."""
+    schema = {
+        "type": "integer",
+        "description": description,
+        "minimum": minimum,
+        "maximum": maximum,
+        "default": default,
+    }
+    return field(default=default, metadata={"schema": schema})
+
+
+def _schema(spec: Field[Any]) -> Mapping[str, object]:
+    return cast("Mapping[str, object]", spec.metadata["schema"])
+
+
+def _valid(spec: Field[Any], value: object) -> object:
+    schema = _schema(spec)
+    if schema["type"] == "integer":
+        return _whole(spec.name, value, cast("int", schema["minimum"]), cast("int", schema["maximum"]))
+    if not isinstance(value, str):
+        raise BadArguments(f"{spec.name!r} must be a text, not {_type_name(value)}. Call the tool again.")
+    text = clean(value).strip()
+    choices = cast("list[str] | None", schema.get("enum"))
+    if choices is not None:
+        if text.lower() not in choices:
+            raise BadArguments(f"{spec.name!r} must be one of {', '.join(choices)}. Call the tool again.")
+        return text.lower()
+    return _text(spec.name, text, cast("int", spec.metadata["max"]))
+
+
+def _text(name: str, text: str, max_chars: int) -> str:
+    if not text:
+        raise BadArguments(f"{name!r} is empty. Call the tool again with a text.")
+    if len(text) > max_chars:
+        raise BadArguments(f"{name!r} is too long: at most {max_chars} characters. Call the tool again with less.")
+    return text
+
+
+def _whole(name: str, value: object, minimum: int, maximum: int) -> int:
+    number = _as_whole(value)
+    if number is None or not minimum <= number <= maximum:
+        raise BadArguments(f"{name!r} must be a whole number from {minimum} to {maximum}. Call the tool again.")
+    return number
+
+
+def _as_whole(value: object) -> int | None:
+    """The number, where nothing is lost."""
+    match value:
+        case bool():
+            return None
+        case int():
+            return value
+        case float():
+            return int(value) if value.is_integer() else None
+        case str():
+            digits = value.strip()
+            return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None
+        case _:
+            return None
+
+
+def _type_name(value: object) -> str:
+    match value:
+        case bool():
+            return "true or false"
+        case int() | float():
+            return "a number"
+        case list():
+            return "a list"
+        case _:
+            return "an object"

@@ -1,0 +1,24 @@
+"""Parts that both functions are made of. Adapters are imported only when the settings ask for them."""
+
+from dm_core.clock import Clock
+from dm_core.queue.port import WakeUpQueue
+from dm_core.settings import QueueSettings, StoreSettings
+from dm_core.store.port import Store
+
+
+def open_store(settings: StoreSettings, clock: Clock) -> Store:
+    """The store that ``STORE_URL`` names; it connects on its first use."""
+    if settings.sqlite_path is not None:
+        from dm_core.store.sqlite import SqliteStore
+
+        return SqliteStore(settings.sqlite_path, clock)
+    from dm_core.store.firestore import FirestoreStore
+
+    return FirestoreStore(settings.project, settings.database, clock, settings.emulator_host)
+
+
+def open_queue(settings: QueueSettings) -> WakeUpQueue:
+    """The queue, or its emulator; it connects on its first use."""
+    from dm_core.queue.cloud_tasks import CloudTasksQueue
+
+    return CloudTasksQueue(settings)

@@ -1,0 +1,107 @@
+"""Composition root of the processor: from settings and its folder's files to an app. It knows every adapter.
+
+Nothing connects here: each client is made on its first use, because the server forks after this module is imported.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from dm_core.agent.agent import Agent
+from dm_core.agent.gemini import GeminiModel
+from dm_core.agent.guards import Guards
+from dm_core.agent.model import Model
+from dm_core.agent.profile import load_profile
+from dm_core.bootstrap.parts import open_queue, open_store
+from dm_core.clients.http import HttpClient
+from dm_core.clients.instagram import InstagramClient
+from dm_core.clients.port import Instagram, Spond, TokenVault, WhatsApp
+from dm_core.clients.schedule import CachedSchedule
+from dm_core.clients.spond import SpondClient
+from dm_core.clients.vault import token_vault
+from dm_core.clients.whatsapp import WhatsAppClient
+from dm_core.clock import Clock, Ids, random_ids, system_clock
+from dm_core.errors import Misconfigured
+from dm_core.messages import DAY_MS
+from dm_core.processing.app import ProcessorApp
+from dm_core.processing.closing import Timing
+from dm_core.processing.maintenance import Maintenance
+from dm_core.processing.processor import Processor
+from dm_core.processing.sweeper import Sweeper
+from dm_core.queue.port import WakeUpQueue
+from dm_core.settings import ProcessorSettings
+from dm_core.store.port import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything of the outside that the processor uses."""
+
+    store: Store
+    queue: WakeUpQueue
+    model: Model
+    instagram: Instagram
+    whatsapp: WhatsApp
+    spond: Spond | None
+    vault: TokenVault
+    clock: Clock
+    ids: Ids
+
+    async def close(self) -> None:
+        """Release every connection. A function never does: its process ends with them."""
+        for port in (self.model, self.instagram, self.whatsapp, self.spond, self.queue, self.store):
+            if port is not None:
+                await port.close()
+
+
+def open_ports(settings: ProcessorSettings, clock: Clock = system_clock) -> Ports:
+    """The production adapters; the three platform clients share one connection pool."""
+    http = HttpClient(clock=clock)
+    return Ports(
+        store=open_store(settings.store, clock),
+        queue=open_queue(settings.queue),
+        model=GeminiModel(settings.model),
+        instagram=InstagramClient(settings.instagram, clock, http=http),
+        whatsapp=WhatsAppClient(settings.whatsapp, clock, http=http),
+        spond=SpondClient(settings.spond, clock, http=http) if settings.spond else None,
+        vault=token_vault(settings.instagram),
+        clock=clock,
+        ids=random_ids,
+    )
+
+
+def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None = None) -> ProcessorApp:
+    """The app of a deployment; ``folder`` holds ``prompts/`` and ``profile/``. Raises Misconfigured."""
+    ports = ports or open_ports(settings)
+    agent = Agent(
+        load_profile(folder / "profile"),
+        _read(folder / "prompts" / "system.md"),
+        Guards(secrets=settings.secrets, manager_number=settings.whatsapp.manager_number),
+        settings.limits,
+        CachedSchedule(ports.spond, ports.store, settings.spond.group_id if settings.spond else "", ports.clock),
+        ports.store,
+        ports.instagram,
+    )
+    timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, settings.store.retention_days * DAY_MS)
+    processor = Processor(
+        ports.store,
+        ports.queue,
+        ports.model,
+        agent,
+        ports.instagram,
+        ports.whatsapp,
+        ports.clock,
+        ports.ids,
+        settings.limits,
+        timing,
+    )
+    maintenance = Maintenance(
+        ports.instagram, ports.vault, ports.store, ports.clock, settings.instagram.flavor, agent.protect
+    )
+    return ProcessorApp(processor, Sweeper(ports.store, ports.queue, ports.clock, timing), maintenance)
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise Misconfigured(f"{path.parent.name}/{path.name} can't be read ({type(error).__name__})") from error

@@ -1,0 +1,38 @@
+"""Composition root of the webhook: from settings to an app, everything behind it made on the first genuine request.
+
+Adapters are imported there too, and only those the settings ask for: the function starts before the database's client
+is loaded, gunicorn may fork after import, and clients belong to the event loop they are made in.
+"""
+
+from functools import cache
+
+from dm_core.bootstrap.parts import open_queue, open_store
+from dm_core.clock import Clock, system_clock
+from dm_core.queue.port import WakeUpQueue
+from dm_core.settings import WebhookSettings
+from dm_core.store.port import Store
+from dm_core.webhook.app import Services, WebhookApp
+from dm_core.webhook.receiver import Receiver
+from dm_core.webhook.storing import ReceiverPolicy
+
+
+def webhook_app(settings: WebhookSettings, clock: Clock = system_clock) -> WebhookApp:
+    """The app of a deployment."""
+
+    @cache
+    def services() -> Services:
+        return compose(settings, open_store(settings.store, clock), open_queue(settings.queue), clock)
+
+    return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
+
+
+def compose(settings: WebhookSettings, store: Store, queue: WakeUpQueue, clock: Clock) -> Services:
+    """The webhook's parts over any store and queue."""
+    policy = ReceiverPolicy(
+        debounce_min=settings.queue.debounce_min,
+        debounce_max=settings.queue.debounce_max,
+        takeover_minutes=settings.takeover_minutes,
+        retention_days=settings.store.retention_days,
+        account_ids=settings.account_ids,
+    )
+    return Services(Receiver(store, queue, clock, policy), store)

@@ -1,0 +1,68 @@
+"""An agent made of the real prompt and profile, on a real embedded store."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from dm_core.agent.agent import Agent
+from dm_core.agent.guards import Guards
+from dm_core.agent.profile import BusinessProfile, load_profile
+from dm_core.settings import RunLimits
+from dm_core.store.sqlite import SqliteStore
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from agent_stage import MANAGER, NOW, PROCESSOR, SECRETS, Calendar, Inbox, MakeAgent
+
+
+@pytest.fixture
+def limits() -> RunLimits:
+    return RunLimits(
+        function_timeout=300,
+        lease_seconds=330,
+        max_attempts=5,
+        max_model_turns=6,
+        max_sends=3,
+        max_notifications=1,
+        runs_per_hour=60,
+        runs_per_day=300,
+        uncertain_sends="hold",
+        echo_wait=2,
+        look_ups=3,
+    )
+
+
+@pytest.fixture(scope="session")
+def system_md() -> str:
+    return (PROCESSOR / "prompts" / "system.md").read_text()
+
+
+@pytest.fixture(scope="session")
+def club() -> BusinessProfile:
+    return load_profile(PROCESSOR / "profile")
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    store = SqliteStore(str(tmp_path / "threads.db"), lambda: NOW)
+    yield store
+    await store.close()
+
+
+@pytest.fixture
+def make_agent(store: SqliteStore, club: BusinessProfile, system_md: str, limits: RunLimits) -> MakeAgent:
+    def make(calendar: Calendar | None = None, inbox: Inbox | None = None, *, read_seconds: float = 10.0) -> Agent:
+        return Agent(
+            club,
+            system_md,
+            Guards(SECRETS, MANAGER),
+            limits,
+            calendar or Calendar(),
+            store,
+            inbox or Inbox(),
+            read_seconds=read_seconds,
+        )
+
+    return make

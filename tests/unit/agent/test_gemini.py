@@ -1,0 +1,381 @@
+"""The Gemini adapter, over HTTP to a local server that speaks ``generateContent``."""
+
+import asyncio
+import base64
+import json
+import sys
+from collections.abc import AsyncIterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import pytest_asyncio
+from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+from dm_core.agent.gemini import MAX_CONTENT_BYTES, GeminiModel
+from dm_core.agent.tools.registry import DECLARATIONS
+from dm_core.errors import ModelUnavailable
+from dm_core.runs import Finish, ModelTurn, ToolResult, ToolTurn, Usage, UserTurn
+from dm_core.settings import ModelSettings
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+KEY = "AIzaTestKey-123"
+SIGNATURE = base64.b64encode(bytes(range(256))).decode()
+Json = dict[str, object]
+
+
+@dataclass(slots=True)
+class Gemini:
+    """A server that gives the answers set, the last one for ever, and keeps what it was asked."""
+
+    answers: list[tuple[int, str] | None] = field(default_factory=list[tuple[int, str] | None])
+    asked: list[Json] = field(default_factory=list[Json])
+    paths: list[str] = field(default_factory=list[str])
+    headers: list[Mapping[str, str]] = field(default_factory=list[Mapping[str, str]])
+    url: str = ""
+
+    def answer(self, *bodies: Json) -> None:
+        self.answers = [(200, json.dumps(body)) for body in bodies]
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with suppress(asyncio.IncompleteReadError, ConnectionError):
+                while True:
+                    await self._one(reader, writer)
+        finally:
+            writer.close()
+
+    async def _one(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")
+        headers = {name.lower(): value for name, value in (line.split(": ", 1) for line in head[1:] if line)}
+        body = await reader.readexactly(int(headers.get("content-length", "0")))
+        self.paths.append(head[0])
+        self.headers.append(headers)
+        self.asked.append(json.loads(body) if body.startswith(b"{") else {})
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if answer is None:  # a stall
+            await asyncio.Event().wait()
+            return
+        status, text = answer
+        payload = text.encode()
+        writer.write(
+            f"HTTP/1.1 {status} X\r\ncontent-type: application/json\r\ncontent-length: {len(payload)}\r\n\r\n".encode()
+        )
+        writer.write(payload)
+        await writer.drain()
+
+
+def settings(url: str, timeout: float = 5) -> ModelSettings:
+    return ModelSettings("gemini-3.8-flash", KEY, False, "project", "", url, timeout)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def server() -> AsyncIterator[Gemini]:
+    gemini = Gemini()
+    tasks: set[asyncio.Task[None]] = set()
+
+    def connected(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        tasks.add(asyncio.get_running_loop().create_task(gemini.serve(reader, writer)))
+
+    listening = await asyncio.start_server(connected, "127.0.0.1", 0)
+    gemini.url = f"http://127.0.0.1:{listening.sockets[0].getsockname()[1]}"
+    yield gemini
+    listening.close()
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+
+
+@pytest_asyncio.fixture(loop_scope="module", scope="module")
+async def model(server: Gemini) -> AsyncIterator[GeminiModel]:
+    """One for all: making a client loads certificates."""
+    model = GeminiModel(settings(server.url), first_delay=0.001)
+    yield model
+    await model.close()
+
+
+@pytest.fixture
+def gemini(server: Gemini) -> Gemini:
+    server.answers, server.asked, server.paths, server.headers = [], [], [], []
+    return server
+
+
+def candidate(*parts: Json, finish: str = "STOP") -> Json:
+    return {"candidates": [{"content": {"role": "model", "parts": list(parts)}, "finishReason": finish}]}
+
+
+def call(name: str, args: Json | None = None, call_id: str | None = None, **part: object) -> Json:
+    inner: Json = {"name": name, "args": args or {}}
+    return {"functionCall": inner | ({"id": call_id} if call_id else {}), **part}
+
+
+async def ask(model: GeminiModel, *turns: UserTurn | ModelTurn | ToolTurn) -> ModelTurn:
+    return await model.generate(turns or (UserTurn("hi"),), DECLARATIONS, "You are the club.")
+
+
+async def test_one_request_a_turn_with_everything_set(gemini: Gemini, model: GeminiModel) -> None:
+    gemini.answer(
+        candidate(call("send_instagram_message", {"text": "Tuesday"}, "fc1"))
+        | {
+            "usageMetadata": {
+                "promptTokenCount": 900,
+                "cachedContentTokenCount": 800,
+                "candidatesTokenCount": 20,
+                "thoughtsTokenCount": 7,
+            },
+            "modelVersion": "gemini-3.8-flash-002",
+        }
+    )
+
+    turn = await ask(model)
+
+    assert [(c.name, dict(c.arguments), c.id) for c in turn.calls] == [
+        ("send_instagram_message", {"text": "Tuesday"}, "fc1")
+    ]
+    assert (turn.finish, turn.usage, turn.model_version) == (
+        Finish.COMPLETE,
+        Usage(900, 800, 20, 7),
+        "gemini-3.8-flash-002",
+    )
+    assert gemini.paths == ["POST /v1beta/models/gemini-3.8-flash:generateContent HTTP/1.1"]
+    assert gemini.headers[0]["x-goog-api-key"] == KEY
+    asked = gemini.asked[0]
+    assert asked["systemInstruction"] == {"parts": [{"text": "You are the club."}], "role": "user"}
+    assert asked["contents"] == [{"parts": [{"text": "hi"}], "role": "user"}]
+    declared = json.loads(json.dumps(asked["tools"]))[0]["functionDeclarations"]
+    assert [tool["name"] for tool in declared] == [tool.name for tool in DECLARATIONS]
+    assert "functionCallingConfig" in str(asked["toolConfig"])
+
+
+async def test_signatures_and_ids_go_back_as_they_came(gemini: Gemini, model: GeminiModel) -> None:
+    signed = call("get_notes", {}, "fc1", thoughtSignature=SIGNATURE)
+    gemini.answer(
+        candidate({"text": "hm", "thought": True}, signed, call("is_new_thread", {}, "fc2")),
+        candidate(call("send_instagram_message", {"text": "x"})),
+    )
+    first = await ask(model)
+    answers = ToolTurn(
+        (ToolResult("get_notes", "fc1", {"notes": []}), ToolResult("is_new_thread", "fc2", error="unavailable"))
+    )
+
+    await ask(model, UserTurn("hi"), first, answers, UserTurn("and?"))
+
+    contents = json.loads(json.dumps(gemini.asked[1]["contents"]))
+    assert [content["role"] for content in contents] == ["user", "model", "user", "user"]
+    thought, returned, second = contents[1]["parts"]
+    assert thought == {"text": "hm", "thought": True}
+    assert base64.urlsafe_b64decode(returned["thoughtSignature"].replace("+", "-").replace("/", "_")) == bytes(
+        range(256)
+    )
+    assert (returned["functionCall"]["id"], second["functionCall"]["id"]) == ("fc1", "fc2")
+    assert contents[2]["parts"] == [
+        {"functionResponse": {"id": "fc1", "name": "get_notes", "response": {"output": {"notes": []}}}},
+        {"functionResponse": {"id": "fc2", "name": "is_new_thread", "response": {"error": "unavailable"}}},
+    ]
+
+
+async def test_thoughts_are_not_text(gemini: Gemini, model: GeminiModel) -> None:
+    gemini.answer(candidate({"text": "secret plan", "thought": True}, {"text": "Hello "}, {"text": "there"}))
+
+    turn = await ask(model)
+
+    assert (turn.text, turn.finish) == ("Hello there", Finish.COMPLETE)
+
+
+ODD_ANSWERS: list[tuple[Json, Finish, str]] = [
+    ({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}, Finish.BLOCKED, "prompt: PROHIBITED_CONTENT"),
+    ({"promptFeedback": {"blockReason": "NEW_REASON"}}, Finish.BLOCKED, "prompt: NEW_REASON"),
+    (candidate({"text": "x"}, finish="SAFETY"), Finish.BLOCKED, "SAFETY"),
+    ({"candidates": [{"finishReason": "RECITATION"}]}, Finish.BLOCKED, "RECITATION"),
+    ({"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL"}]}, Finish.MALFORMED, "MALFORMED_FUNCTION_CALL"),
+    ({"candidates": [{"finishReason": "UNEXPECTED_TOOL_CALL"}]}, Finish.MALFORMED, "UNEXPECTED_TOOL_CALL"),
+    ({"candidates": [{"finishReason": "MISSING_THOUGHT_SIGNATURE"}]}, Finish.MALFORMED, "MISSING_THOUGHT"),
+    (candidate(call("get_notes"), finish="MAX_TOKENS"), Finish.TRUNCATED, "MAX_TOKENS"),
+    (candidate({"text": "half"}, finish="CONTINUATION"), Finish.TRUNCATED, "CONTINUATION"),
+    ({}, Finish.EMPTY, "no candidates"),
+    ({"candidates": []}, Finish.EMPTY, "no candidates"),
+    ({"candidates": [{"finishReason": "STOP"}]}, Finish.EMPTY, "no text"),
+    ({"candidates": [{"content": {}, "finishReason": "STOP"}]}, Finish.EMPTY, "no text"),
+    ({"candidates": [{"content": {"role": "model"}}]}, Finish.EMPTY, "no text"),
+    (candidate({"text": " \n"}), Finish.EMPTY, "no text"),
+    (candidate({"text": "only thinking", "thought": True}), Finish.EMPTY, "no text"),
+    ({"candidates": [{"finishReason": "SOMETHING_NEW"}]}, Finish.EMPTY, "SOMETHING_NEW"),
+    (candidate({"functionCall": {"args": {}}}), Finish.MALFORMED, "without a name"),
+    (candidate(call("save_note", {"text": "x" * MAX_CONTENT_BYTES})), Finish.MALFORMED, "bytes"),
+    (candidate(call("save_note", {"text": "한" * (MAX_CONTENT_BYTES // 3)})), Finish.MALFORMED, "bytes"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:.* is not a valid")
+@pytest.mark.parametrize(("body", "finish", "detail"), ODD_ANSWERS)
+async def test_an_odd_answer_is_a_turn_that_says_so(
+    gemini: Gemini, model: GeminiModel, body: Json, finish: Finish, detail: str
+) -> None:
+    gemini.answer(body)
+
+    turn = await ask(model)
+
+    assert (turn.finish, turn.calls) == (finish, ())
+    assert detail in turn.detail
+    assert len(gemini.asked) == 1
+
+
+async def test_thirty_calls_and_odd_arguments_are_passed_on_as_they_are(gemini: Gemini, model: GeminiModel) -> None:
+    gemini.answer(candidate(*(call("get_notes", {"limit": [n, None, {"a": 1.5}]}) for n in range(30))))
+
+    turn = await ask(model)
+
+    assert len(turn.calls) == 30
+    assert turn.calls[29].arguments == {"limit": [29, None, {"a": 1.5}]}
+    assert turn.calls[0].id is None
+
+
+async def test_an_unusable_turn_is_not_sent_back(gemini: Gemini, model: GeminiModel) -> None:
+    gemini.answer(candidate(call("get_notes"), finish="MAX_TOKENS"), candidate({"text": "ok"}))
+    cut = await ask(model)
+
+    await ask(model, UserTurn("hi"), cut, ToolTurn((ToolResult("get_notes"),)), UserTurn("again"))
+
+    assert [content["parts"] for content in json.loads(json.dumps(gemini.asked[1]["contents"]))] == [
+        [{"text": "hi"}],
+        [{"text": "again"}],
+    ]
+
+
+async def test_a_passing_error_is_tried_again(gemini: Gemini, model: GeminiModel) -> None:
+    busy = (503, json.dumps({"error": {"code": 503, "status": "UNAVAILABLE", "message": "overloaded"}}))
+    gemini.answers = [busy, (429, "slow down"), (200, json.dumps(candidate({"text": "ok"})))]
+
+    turn = await ask(model)
+
+    assert (turn.text, len(gemini.asked)) == ("ok", 3)
+
+
+async def test_three_attempts_are_the_end(gemini: Gemini, model: GeminiModel) -> None:
+    gemini.answers = [(500, "<html>oops</html>")]
+
+    with pytest.raises(ModelUnavailable, match="500"):
+        await ask(model)
+
+    assert len(gemini.asked) == 3
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404])
+async def test_a_refusal_is_told_once_without_key_or_quotes(gemini: Gemini, model: GeminiModel, status: int) -> None:
+    message = f'Bad key {KEY} for "my private DM" here'
+    gemini.answers = [(status, json.dumps({"error": {"code": status, "status": "NOPE", "message": message}}))]
+
+    with pytest.raises(ModelUnavailable) as caught:
+        await ask(model)
+
+    assert str(caught.value) == f"the model answered {status} NOPE: Bad key … for … here"
+    assert len(gemini.asked) == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    ["", "not json", "[]", "[1]", '"text"', "null", "7", '{"candidates": 7}', '{"candidates": [{"content": []}]}'],
+)
+async def test_a_body_of_another_shape_is_never_another_exception(
+    gemini: Gemini, model: GeminiModel, body: str
+) -> None:
+    gemini.answers = [(200, body)]
+
+    try:
+        turn = await ask(model)
+    except ModelUnavailable as error:
+        assert "could not be asked" in str(error)
+    else:
+        assert turn.finish is Finish.EMPTY
+
+
+async def test_a_stall_ends_with_the_timeout(gemini: Gemini) -> None:
+    gemini.answers = [None]
+    model = GeminiModel(settings(gemini.url, timeout=0.05), first_delay=0.001)
+
+    with pytest.raises(ModelUnavailable):
+        await ask(model)
+
+    assert len(gemini.asked) == 3
+    await model.close()
+
+
+async def test_nobody_there_is_unavailable() -> None:
+    model = GeminiModel(settings("http://127.0.0.1:1"), first_delay=0.001)
+
+    with pytest.raises(ModelUnavailable, match="could not be asked"):
+        await ask(model)
+
+    await model.close()
+
+
+async def test_the_environment_decides_nothing(gemini: Gemini, monkeypatch: pytest.MonkeyPatch) -> None:
+    ambient = {
+        "GOOGLE_GENAI_USE_VERTEXAI": "true",
+        "GOOGLE_GENAI_USE_ENTERPRISE": "true",
+        "GOOGLE_API_KEY": "ambient",
+        "GEMINI_API_KEY": "ambient",
+        "GOOGLE_CLOUD_PROJECT": "ambient",
+        "GOOGLE_CLOUD_LOCATION": "ambient",
+        "GOOGLE_GENAI_CLIENT_MODE": "replay",
+        "GOOGLE_GENAI_API_VERSION": "v1",
+        "GOOGLE_GEMINI_BASE_URL": "http://127.0.0.1:1",
+        "GOOGLE_GENAI_HTTP_CLIENT": "httpx",
+        "HTTP_PROXY": "http://127.0.0.1:1",
+        "ALL_PROXY": "http://127.0.0.1:1",
+    }
+    for name, value in ambient.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setattr("google.genai._api_client.has_aiohttp", True)  # as if something had installed it
+    gemini.answer(candidate({"text": "ok"}))
+    model = GeminiModel(settings(gemini.url))
+
+    turn = await ask(model)
+
+    assert turn.text == "ok"
+    assert gemini.headers[0]["x-goog-api-key"] == KEY
+    assert gemini.paths[0].startswith("POST /v1beta/models/")
+    assert "aiohttp" not in sys.modules
+    await model.close()
+
+
+async def test_a_closed_model_opens_again(gemini: Gemini, model: GeminiModel) -> None:
+    gemini.answer(candidate({"text": "ok"}))
+    await ask(model)
+
+    await model.close()
+    turn = await ask(model)
+
+    assert turn.text == "ok"
+
+
+async def test_vertex_is_asked_as_the_project_and_never_with_a_key(
+    gemini: Gemini, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    key = rsa.generate_private_key(public_exponent=65_537, key_size=2_048)
+    account = {
+        "type": "service_account",
+        "client_email": "processor@project.iam.gserviceaccount.com",
+        "private_key": key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()).decode(),
+        "token_uri": f"{gemini.url}/token",
+        "project_id": "project",
+    }
+    (tmp_path / "account.json").write_text(json.dumps(account))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "account.json"))
+    gemini.answer({"access_token": "t0", "expires_in": 3600, "token_type": "Bearer"}, candidate({"text": "ok"}))
+    vertex = ModelSettings("gemini-3.8-flash", KEY, True, "project", "europe-west2", gemini.url, 5)
+    model = GeminiModel(vertex)
+
+    turn = await ask(model)
+
+    assert turn.text == "ok"
+    assert gemini.paths[-1] == (
+        "POST /v1beta1/projects/project/locations/europe-west2/publishers/google/models/gemini-3.8-flash"
+        ":generateContent HTTP/1.1"
+    )
+    assert gemini.headers[-1]["authorization"] == "Bearer t0"
+    assert "x-goog-api-key" not in gemini.headers[-1]
+    await model.close()

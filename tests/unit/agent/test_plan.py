@@ -1,0 +1,310 @@
+"""From model turns to plans: nothing a model outputs raises, escapes its thread or exceeds a limit."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import replace
+
+import pytest
+from agent_stage import NOW, SECRETS, MakeAgent, dm, reply, situation
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from dm_core.agent.agent import Agent, Situation
+from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
+
+HANDLES = {"m1": "mid-0", "m2": "mid-1", "m3": "mid-2"}
+
+
+def turn(*calls: tuple[str, Mapping[str, object]]) -> ModelTurn:
+    return ModelTurn(content="{}", calls=tuple(ToolCall(name, args, f"id{n}") for n, (name, args) in enumerate(calls)))
+
+
+def send(text: str) -> tuple[str, Mapping[str, object]]:
+    return "send_instagram_message", {"text": text}
+
+
+def here(*, turns: int = 0, actions: tuple[Action, ...] = ()) -> Situation:
+    run = Run("run1", "task", NOW, 1, (), "hash", handles=HANDLES, actions=actions)
+    run = replace(run, turns=(UserTurn("…"), *(ModelTurn("{}") for _ in range(turns))))
+    return situation([dm(2, "when?")], [dm(0, "hi"), reply(1, "hello")], run)
+
+
+@pytest.fixture
+def agent(make_agent: MakeAgent) -> Agent:
+    return make_agent()
+
+
+def done(action: Action) -> Action:
+    return replace(action, state=ActionState.DONE, platform_id="x")
+
+
+def test_the_tools_have_their_exact_names_and_arguments(agent: Agent) -> None:
+    shape = {tool.name: (tool.parameters["properties"], tool.parameters.get("required")) for tool in agent.declarations}
+
+    assert {name: tuple(str(key) for key in dict(arguments)) for name, (arguments, _) in shape.items()} == {  # type: ignore[call-overload]
+        "send_instagram_message": ("text",),
+        "react_to_instagram_message": ("message_id", "reaction"),
+        "send_manager_notification": ("text", "urgency"),
+        "get_net_session_dates": ("days_ahead",),
+        "get_thread_messages": ("limit",),
+        "is_new_thread": (),
+        "save_note": ("text",),
+        "get_notes": (),
+        "no_reply": ("reason",),
+    }
+    assert shape["send_manager_notification"][1] == ["text"]
+    assert all(tool.description and "\n" not in tool.description for tool in agent.declarations)
+
+
+def test_actions_are_planned_under_stable_keys_and_end_the_run(agent: Agent) -> None:
+    plan = agent.plan(
+        here(turns=2),
+        turn(
+            send("Tuesday, 18:00"),
+            ("react_to_instagram_message", {"message_id": "m3", "reaction": "❤️"}),
+            ("send_manager_notification", {"text": "He asked for Sam.", "urgency": "URGENT"}),
+        ),
+    )
+
+    assert plan.actions == (
+        Action("run1/2/0", ActionKind.SEND, "Tuesday, 18:00", 0, 2),
+        Action("run1/2/1", ActionKind.REACT, "love", 1, 2, target="mid-2"),
+        Action("run1/2/2", ActionKind.NOTIFY, "He asked for Sam.", 2, 2, urgency="urgent"),
+    )
+    assert (plan.answered, plan.data, plan.guards, plan.needs_model) == ({}, (), (), False)
+
+
+def test_a_long_text_is_one_send_in_parts(agent: Agent) -> None:
+    plan = agent.plan(here(), turn(send("A sentence of the answer. " * 60), send("two"), send("three"), send("four")))
+
+    assert [action.key for action in plan.actions] == ["run1/0/0.0", "run1/0/0.1", "run1/0/1", "run1/0/2"]
+    assert plan.guards == ("send_limit",)
+    assert plan.needs_model
+
+
+def test_limits_count_earlier_turns_but_not_what_was_dropped_or_our_own(agent: Agent) -> None:
+    def earlier(index: int, kind: ActionKind, state: ActionState) -> Action:
+        return Action(f"run1/0/{index}", kind, "x", index, 0, state=state)
+
+    sends = [earlier(n, ActionKind.SEND, ActionState.DONE) for n in range(2)]
+    dropped = earlier(3, ActionKind.SEND, ActionState.DROPPED)
+    own = replace(earlier(4, ActionKind.NOTIFY, ActionState.DONE), call_index=-1)
+    notify = ("send_manager_notification", {"text": "x"})
+
+    plan = agent.plan(here(turns=1, actions=(*sends, dropped, own)), turn(send("3"), send("4"), notify, notify))
+
+    assert [action.text for action in plan.actions] == ["3", "x"]
+    assert plan.guards == ("send_limit", "notification_limit")
+
+
+def test_thirty_calls_get_thirty_answers(agent: Agent) -> None:
+    asked = turn(*(send(str(n)) for n in range(30)))
+    plan = agent.plan(here(), asked)
+
+    results = agent.results(asked, plan, {}, [done(action) for action in plan.actions])
+
+    assert len(plan.actions) == 3
+    assert plan.guards == ("send_limit",) * 5 + ("too_many_calls",) * 22
+    assert [result.id for result in results.results] == [f"id{n}" for n in range(30)]
+    assert [result.output.get("status") for result in results.results[:3]] == ["sent"] * 3
+    assert all(result.error for result in results.results[3:])
+
+
+Call = tuple[str, Mapping[str, object]]
+BAD_CALLS: list[tuple[Call, str, str]] = [
+    (("send_instagram", {"text": "x"}), "unknown_tool", "send_instagram_message, react_to"),
+    (("", {}), "unknown_tool", "no such tool"),
+    (("send_instagram_message", {}), "bad_arguments", "needs the argument 'text'"),
+    (("send_instagram_message", {"text": None}), "bad_arguments", "needs the argument 'text'"),
+    (("send_instagram_message", {"text": 7}), "bad_arguments", "'text' must be a text, not a number"),
+    (("send_instagram_message", {"text": {"a": 1}}), "bad_arguments", "not an object"),
+    (("send_instagram_message", {"text": " \n\u202e"}), "bad_arguments", "'text' is empty"),
+    (("send_instagram_message", {"text": "word " * 1_200}), "too_long", "at most 5000"),
+    (("send_instagram_message", {"text": "x" * 30_000}), "bad_arguments", "too long"),
+    (("send_instagram_message", {"text": f"key {SECRETS[0]}"}), "secret", "confidential"),
+    (("send_instagram_message", {"text": "see evil.com"}), "link", "evil.com"),
+    (("send_instagram_message", {"text": "ring 07700900123"}), "manager_number", "private number"),
+    (("send_manager_notification", {"text": SECRETS[0]}), "secret", "confidential"),
+    (("send_manager_notification", {"text": "x", "urgency": "high"}), "bad_arguments", "normal, urgent"),
+    (("react_to_instagram_message", {"message_id": "m9", "reaction": "love"}), "unknown_handle", "no message 'm9'"),
+    (("react_to_instagram_message", {"message_id": "mid-2", "reaction": "love"}), "unknown_handle", "no message"),
+    (("react_to_instagram_message", {"message_id": "m2", "reaction": "love"}), "unknown_handle", "person's own"),
+    (("react_to_instagram_message", {"message_id": "m3", "reaction": "ok"}), "bad_arguments", "single emoji"),
+    (("react_to_instagram_message", {"message_id": "m3", "reaction": "😀😀"}), "bad_arguments", "single emoji"),
+    (("get_thread_messages", {"limit": 0}), "bad_arguments", "from 1 to 50"),
+    (("get_thread_messages", {"limit": True}), "bad_arguments", "from 1 to 50"),
+    (("get_net_session_dates", {"days_ahead": 7.5}), "bad_arguments", "whole number from 1 to 90"),
+    (("get_net_session_dates", {"days_ahead": float("nan")}), "bad_arguments", "whole number"),
+    (("get_net_session_dates", {"days_ahead": "1e3"}), "bad_arguments", "whole number"),
+    (("no_reply", {}), "bad_arguments", "'reason'"),
+]
+
+
+@pytest.mark.parametrize(("call", "guard", "hint"), BAD_CALLS)
+def test_a_call_that_cant_be_done_is_answered_with_what_to_do(agent: Agent, call: Call, guard: str, hint: str) -> None:
+    plan = agent.plan(here(), turn(call))
+
+    assert plan.actions == ()
+    assert plan.guards == (guard,)
+    assert hint in str(plan.answered[0].error)
+    assert plan.needs_model
+    assert SECRETS[0] not in str(plan.answered[0].error)
+
+
+def test_the_prompts_marker_does_not_leave(agent: Agent) -> None:
+    canary = agent.system.split("The marker ")[1].split(" ")[0]
+
+    plan = agent.plan(here(), turn(send(f"It is {canary.upper()}"), ("send_manager_notification", {"text": canary})))
+
+    assert plan.guards == ("canary", "canary")
+
+
+@pytest.mark.parametrize("given_number", [7, 7.0, "7", " 7 "])
+def test_numbers_are_taken_where_nothing_is_lost(agent: Agent, given_number: object) -> None:
+    plan = agent.plan(here(), turn(("get_net_session_dates", {"days_ahead": given_number, "to": "9002"})))
+
+    assert plan.data == (0,)
+    assert plan.guards == ("extra_arguments",)
+
+
+@pytest.mark.parametrize(
+    ("reaction", "sent"),
+    [
+        ("love", "love"),
+        ("LOVE", "love"),
+        ("❤", "love"),
+        ("like", "👍"),
+        ("👏🏽", "👏🏽"),
+        ("👨‍👩‍👧‍👦", "👨‍👩‍👧‍👦"),
+        ("1️⃣", "1️⃣"),
+        ("🇬🇧", "🇬🇧"),
+    ],
+)
+def test_reactions_are_brought_into_the_platforms_form(agent: Agent, reaction: str, sent: str) -> None:
+    plan = agent.plan(here(), turn(("react_to_instagram_message", {"message_id": "m1", "reaction": reaction})))
+
+    assert [action.text for action in plan.actions] == [sent]
+
+
+def test_a_reaction_to_an_unsent_message_is_refused(agent: Agent) -> None:
+    base = here()
+    gone = replace(base, recent=(replace(base.recent[0], unsent_at=NOW), *base.recent[1:]))
+
+    plan = agent.plan(gone, turn(("react_to_instagram_message", {"message_id": "m1", "reaction": "love"})))
+
+    assert plan.guards == ("unknown_handle",)
+
+
+def test_a_note_alone_goes_back_to_the_model_and_beside_a_reply_does_not(agent: Agent) -> None:
+    note = ("save_note", {"text": "plays U11\x07"})
+
+    alone, beside = agent.plan(here(), turn(note)), agent.plan(here(), turn(note, send("ok")))
+
+    assert (alone.notes, alone.needs_model) == (("plays U11",), True)
+    assert (beside.notes, beside.needs_model) == (("plays U11",), False)
+    assert alone.answered == {0: ToolResult("save_note", "id0", {"status": "saved"})}
+
+
+def test_no_reply_ends_the_run_and_lets_other_actions_go(agent: Agent) -> None:
+    react = ("react_to_instagram_message", {"message_id": "m3", "reaction": "👍"})
+
+    plan = agent.plan(here(), turn(react, ("no_reply", {"reason": "thanks only"})))
+
+    assert (plan.no_reply, plan.needs_model, len(plan.actions)) == ("thanks only", False, 1)
+
+
+def test_no_reply_beside_a_refused_answer_does_not_hide_it(agent: Agent) -> None:
+    plan = agent.plan(here(), turn(send("see evil.com"), ("no_reply", {"reason": "answered"})))
+
+    assert (plan.no_reply, plan.needs_model) == (None, True)
+    assert "not ended" in str(plan.answered[1].error)
+
+
+def test_data_and_an_empty_turn_need_the_model(agent: Agent) -> None:
+    assert agent.plan(here(), turn(("get_notes", {}), send("wait"))).needs_model
+    assert agent.plan(here(), turn()).needs_model
+
+
+def test_a_plain_text_goes_out_under_the_same_guards(agent: Agent) -> None:
+    good, bad = agent.plan_plain_text(here(turns=1), "Tuesday"), agent.plan_plain_text(here(), "see evil.com")
+
+    assert good.actions == (Action("run1/1/0", ActionKind.SEND, "Tuesday", 0, 1),)
+    assert (bad.actions, bad.guards, bad.needs_model) == ((), ("link",), True)
+
+
+def test_the_model_learns_what_became_of_its_actions(agent: Agent) -> None:
+    asked = turn(send("one"), send("A sentence of the answer. " * 60), send("three"), ("get_notes", {}))
+    plan = agent.plan(here(), asked)
+    states = [
+        replace(plan.actions[0], state=ActionState.UNCERTAIN),
+        done(plan.actions[1]),
+        replace(plan.actions[2], state=ActionState.REFUSED, error="(#10) outside the window"),
+        replace(plan.actions[3], state=ActionState.DROPPED),
+    ]
+    data = {3: ToolResult("get_notes", "id3", {"notes": []})}
+
+    results = agent.results(asked, plan, data, states)
+
+    assert results == ToolTurn(
+        (
+            ToolResult("send_instagram_message", "id0", {"status": "uncertain, do not send again"}),
+            ToolResult(
+                "send_instagram_message",
+                "id1",
+                error="refused: (#10) outside the window (the first 1 of 2 parts were sent: do not repeat them)",
+            ),
+            ToolResult("send_instagram_message", "id2", error="not sent: given up before it went out. Decide again."),
+            ToolResult("get_notes", "id3", {"notes": []}),
+        )
+    )
+
+
+NAMES = st.sampled_from(
+    """send_instagram_message react_to_instagram_message send_manager_notification get_net_session_dates
+    get_thread_messages is_new_thread save_note get_notes no_reply send_to_anyone""".split()  # noqa: SIM905
+)
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=30)
+    | st.sampled_from(["m1", "m2", "m3", "m4", "mid-9", "love", "👍", "evil.com", SECRETS[0], "urgent", "word " * 250]),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.text(max_size=5), inner, max_size=2),
+    max_leaves=3,
+)  # fmt: skip
+ARGUMENTS = st.dictionaries(
+    st.sampled_from(["text", "message_id", "reaction", "urgency", "days_ahead", "limit", "reason", "recipient"]), VALUES
+)
+
+
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60, deadline=None)
+@given(st.lists(st.lists(st.tuples(NAMES, ARGUMENTS), max_size=12), min_size=1, max_size=3))
+def test_whatever_a_model_asks_for_stays_within_bounds(
+    agent: Agent, turns: list[list[tuple[str, Mapping[str, object]]]]
+) -> None:
+    now = here()
+    for calls in turns:
+        asked = turn(*calls)
+        plan = agent.plan(now, asked)
+        data = {index: ToolResult(asked.calls[index].name, asked.calls[index].id, {"x": 1}) for index in plan.data}
+        results = agent.results(asked, plan, data, [done(action) for action in plan.actions])
+
+        settled = [*plan.answered, *plan.data, *{action.call_index for action in plan.actions}]
+        assert sorted(settled) == list(range(len(calls)))
+        assert [result.id for result in results.results] == [call.id for call in asked.calls]
+        run = now.run
+        now = replace(
+            now,
+            run=replace(run, turns=(*run.turns, asked, results), actions=(*run.actions, *map(done, plan.actions))),
+        )
+
+    actions = now.run.actions
+    assert len({action.key for action in actions}) == len(actions)
+    assert len({(a.turn, a.call_index) for a in actions if a.kind is ActionKind.SEND}) <= 3
+    assert sum(a.kind is ActionKind.NOTIFY for a in actions) <= 1
+    assert {a.target for a in actions if a.kind is ActionKind.REACT} <= {"mid-0", "mid-2"}
+    assert all(len(a.text.encode()) <= 1_000 for a in actions if a.kind is ActionKind.SEND)
+    assert not any(SECRETS[0] in a.text or "evil" in a.text for a in actions if a.kind is ActionKind.SEND)
+
+
+def test_encodings_of_a_secret_are_refused_in_a_plan(agent: Agent) -> None:
+    text = base64.b64encode(b"x" + SECRETS[1].encode()).decode()
+
+    assert agent.plan(here(), turn(send(text))).guards == ("secret",)
