@@ -1,0 +1,108 @@
+"""Wake-ups as named Cloud Tasks.
+
+A create is repeated on UNAVAILABLE and DEADLINE_EXCEEDED: one that was applied although its answer got lost comes back
+as ALREADY_EXISTS, which is success, so a repetition can neither double a wake-up nor misreport one.
+"""
+
+import asyncio
+import json
+from datetime import timedelta
+from typing import cast
+
+import grpc
+import grpc.aio
+from google.api_core.exceptions import AlreadyExists, DeadlineExceeded, GoogleAPIError, ServiceUnavailable
+from google.api_core.retry import if_exception_type
+from google.api_core.retry_async import AsyncRetry
+from google.auth.exceptions import GoogleAuthError
+from google.cloud.tasks_v2 import CloudTasksAsyncClient, CreateTaskRequest, HttpMethod, HttpRequest, OidcToken, Task
+from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpcAsyncIOTransport
+
+from dm_core.errors import QueueUnavailable
+from dm_core.queue.port import WakeUp
+from dm_core.settings import QueueSettings
+
+ATTEMPT_SECONDS = 4.0
+"""How long one create may take. Named creates are slow ones (facts/gcp.md section 5.2), but not by seconds."""
+
+RETRY_SECONDS = 8.0
+"""No further attempt begins after this."""
+
+GRACE_SECONDS = 2.0
+"""What the last attempt may take after that; then the answer is QueueUnavailable, whatever is still under way."""
+
+
+class CloudTasksQueue:
+    """The queue of the deployment, or the emulator at ``settings.emulator_host``.
+
+    The client is made on first use, in the running event loop: gunicorn forks after import, and a client belongs to the
+    loop it was made in. With the emulator no credentials are looked up.
+    """
+
+    def __init__(self, settings: QueueSettings, *, retry_seconds: float = RETRY_SECONDS) -> None:
+        self._emulator_host = settings.emulator_host
+        self._parent = f"projects/{settings.project}/locations/{settings.location}/queues/{settings.queue}"
+        template = CreateTaskRequest(parent=self._parent, task=_template(settings))
+        self._template = CreateTaskRequest.serialize(template)  # pyright: ignore[reportUnknownMemberType]
+        self._total = retry_seconds + GRACE_SECONDS
+        self._retry = AsyncRetry(
+            predicate=if_exception_type(ServiceUnavailable, DeadlineExceeded),
+            initial=0.1,
+            maximum=1.0,
+            multiplier=2.0,
+            timeout=retry_seconds,
+        )
+        self._client: CloudTasksAsyncClient | None = None
+
+    async def schedule(self, wake_up: WakeUp) -> bool:
+        """Create the task; False if one of this name exists already. Raises QueueUnavailable (within 10 s)."""
+        try:
+            async with asyncio.timeout(self._total):
+                await self._connected().create_task(  # pyright: ignore[reportUnknownMemberType]
+                    self._request(wake_up), retry=self._retry, timeout=ATTEMPT_SECONDS
+                )
+        except AlreadyExists:
+            return False
+        except (GoogleAPIError, GoogleAuthError, grpc.RpcError, TimeoutError, OSError) as error:
+            raise QueueUnavailable(f"the wake-up may not exist: {type(error).__name__}") from error
+        return True
+
+    async def close(self) -> None:
+        """Release the connection; the next ``schedule`` would open another."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.transport.close()
+
+    def _request(self, wake_up: WakeUp) -> CreateTaskRequest:
+        """The template with this wake-up in it: 15 us; built field by field through proto-plus it takes 150 us."""
+        request = cast("CreateTaskRequest", CreateTaskRequest.deserialize(self._template))
+        task = cast("Task", CreateTaskRequest.pb(request).task)  # pyright: ignore[reportUnknownMemberType]
+        task.name = f"{self._parent}/tasks/{wake_up.name}"
+        task.schedule_time.FromMilliseconds(wake_up.fire_at)
+        task.http_request.body = json.dumps({"threadId": wake_up.thread_id}).encode()
+        return request
+
+    def _connected(self) -> CloudTasksAsyncClient:
+        if self._client is None:
+            self._client = _connect(self._emulator_host)
+        return self._client
+
+
+def _template(settings: QueueSettings) -> Task:
+    """What every wake-up of this deployment has in common."""
+    return Task(
+        dispatch_deadline=timedelta(seconds=settings.dispatch_deadline),
+        http_request=HttpRequest(
+            url=settings.target_url,
+            http_method=HttpMethod.POST,
+            headers={"Content-Type": "application/json"},
+            oidc_token=OidcToken(service_account_email=settings.invoker_email, audience=settings.audience),
+        ),
+    )
+
+
+def _connect(emulator_host: str | None) -> CloudTasksAsyncClient:
+    if emulator_host is None:
+        return CloudTasksAsyncClient()
+    channel = grpc.aio.insecure_channel(emulator_host)
+    return CloudTasksAsyncClient(transport=CloudTasksGrpcAsyncIOTransport(channel=channel))

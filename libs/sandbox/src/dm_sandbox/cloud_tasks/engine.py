@@ -1,0 +1,109 @@
+"""The operations of the service over all queues, free of gRPC.
+
+Queues are made on first use, with the emulator's configuration.
+"""
+
+from dataclasses import replace
+
+from dm_core.clock import Clock
+from dm_sandbox.cloud_tasks.delivery import new_client
+from dm_sandbox.cloud_tasks.journal import Journal
+from dm_sandbox.cloud_tasks.records import (
+    QUEUE_NAME,
+    TASK_ID,
+    AlreadyTaken,
+    Counters,
+    Invalid,
+    NotFound,
+    OnEvent,
+    QueueConfig,
+    TaskRecord,
+)
+from dm_sandbox.cloud_tasks.runner import QueueRunner, Shared
+
+MAX_BODY_BYTES = 1024 * 1024
+MAX_AHEAD_MS = 30 * 24 * 3600 * 1000
+MAX_DEADLINE_SECONDS = 1800.0
+_METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
+
+
+class Engine:
+    """All queues of one emulator. Raises the QueueErrors of ``records``; ``create`` returns the stored task."""
+
+    def __init__(self, config: QueueConfig, journal: Journal, clock: Clock, on_event: OnEvent) -> None:
+        self.queues: dict[str, QueueRunner] = {}
+        self.counters = Counters()
+        self._config = config
+        self._shared = Shared(clock, new_client(), journal, journal.reserved(clock()), self.counters, on_event)
+        for name, paused, queue_config in journal.queues():
+            self.queues[name] = QueueRunner(name, queue_config, self._shared, paused=paused)
+        for task in journal.tasks():
+            self.queue(task.queue).add(task)
+
+    async def stop(self) -> None:
+        for queue in self.queues.values():
+            await queue.stop()
+        await self._shared.client.aclose()
+        self._shared.journal.close()
+
+    def deliver_twice(self, count: int, together: bool) -> None:
+        """The next ``count`` attempts reach the worker twice: at the same time, or one after the other's answer."""
+        self._shared.doubles, self._shared.doubles_together = count, together
+
+    def queue(self, name: str) -> QueueRunner:
+        """The queue of this full name, made if need be."""
+        if name not in self.queues:
+            if not QUEUE_NAME.fullmatch(name):
+                raise Invalid(f"not a queue name: {name!r}")
+            self.queues[name] = QueueRunner(name, self._config, self._shared)
+        return self.queues[name]
+
+    def task(self, name: str) -> TaskRecord:
+        task = self.queue(name.rpartition("/tasks/")[0]).tasks.get(name)
+        if task is None:
+            raise NotFound(f"no such task: {name}")
+        return task
+
+    def create(self, parent: str, task: TaskRecord) -> TaskRecord:
+        queue = self.queue(parent)
+        self._check(queue, task)
+        if task.name in queue.tasks or self._is_reserved(task.name):
+            self.counters.deduplicated += 1
+            queue.emit("deduplicated", parent, task.name)
+            raise AlreadyTaken("The task cannot be created because a task with this name existed too recently.")
+        task = replace(task, schedule_at=max(task.schedule_at, task.created_at))
+        self.counters.created += 1
+        body = task.body.decode("utf-8", "replace")
+        queue.emit("created", parent, task.name, fire_at=task.schedule_at, url=task.url, body=body)
+        queue.add(task)
+        return task
+
+    def delete(self, name: str) -> None:
+        self.queue(self.task(name).queue).delete(name)
+
+    def run(self, name: str) -> TaskRecord:
+        return self.queue(self.task(name).queue).run_now(name)
+
+    def _is_reserved(self, name: str) -> bool:
+        until = self._shared.reserved.get(name)
+        if until is not None and until <= self._shared.clock():
+            del self._shared.reserved[name]
+            return False
+        return until is not None
+
+    def _check(self, queue: QueueRunner, task: TaskRecord) -> None:
+        shortest = queue.config.min_dispatch_deadline
+        problems = {
+            "the task's name must be PARENT/tasks/ID": task.queue != queue.name,
+            "the task id may hold letters, digits, hyphens and underscores": not TASK_ID.fullmatch(task.short_name),
+            "the URL must begin with http:// or https://": not task.url.startswith(("http://", "https://")),
+            "a body goes with POST, PUT or PATCH only": bool(task.body) and task.method not in _METHODS_WITH_BODY,
+            "the task is over 1 MiB": len(task.body) > MAX_BODY_BYTES,
+            "the schedule time is over 30 days ahead": task.schedule_at > task.created_at + MAX_AHEAD_MS,
+            f"the dispatch deadline must be from {shortest:g} s to 30 min": not (
+                shortest <= task.dispatch_deadline <= MAX_DEADLINE_SECONDS
+            ),
+        }
+        found = [problem for problem, is_there in problems.items() if is_there]
+        if found:
+            raise Invalid("; ".join(found))

@@ -1,0 +1,171 @@
+"""The wake-up formula: when, under which name, and that no DM is ever left without a future task."""
+
+import hashlib
+import itertools
+
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from dm_core.queue.wakeup import plan, plan_not_before
+
+NOW = st.integers(min_value=1_000_000, max_value=4_000_000_000_000)
+THREADS = st.text(min_size=1, max_size=20)
+SKEW_MS = 2_000
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+@st.composite
+def _bounds(draw: st.DrawFn, minimum: int = 0) -> tuple[float, float]:
+    """Delays in seconds, exact to the ms; equal ones too."""
+    low = draw(st.integers(minimum, 60_000))
+    width = draw(st.one_of(st.just(0), st.integers(1, 60_000)))
+    return low / 1000, (low + width) / 1000
+
+
+@given(THREADS, NOW, _bounds())
+def test_fires_more_than_min_and_at_most_max_ahead(thread: str, now: int, bounds: tuple[float, float]) -> None:
+    low, high = bounds
+
+    ahead = plan(thread, now, low, high).fire_at - now
+
+    assert _ms(low) < ahead <= max(_ms(high), _ms(low) + (1000 if low == high else 0))
+
+
+@given(THREADS, NOW, NOW, _bounds())
+def test_name_and_fire_time_are_the_same_number(thread: str, one: int, other: int, bounds: tuple[float, float]) -> None:
+    first, second = plan(thread, one, *bounds), plan(thread, other, *bounds)
+
+    assert (first.name == second.name) == (first.fire_at == second.fire_at)
+
+
+@given(THREADS, NOW, st.integers(0, 60_000), _bounds())
+def test_later_dms_never_wake_earlier(thread: str, now: int, later: int, bounds: tuple[float, float]) -> None:
+    assert plan(thread, now + later, *bounds).fire_at >= plan(thread, now, *bounds).fire_at
+
+
+@given(THREADS, NOW)
+def test_all_dms_of_a_bucket_share_one_task(thread: str, now: int) -> None:
+    start = plan(thread, now, 5, 15).fire_at - 15_000
+
+    names = {plan(thread, start + offset, 5, 15).name for offset in (0, 1, 4_999, 9_999)}
+
+    assert len(names) == 1
+    assert plan(thread, start - 1, 5, 15).name not in names
+    assert plan(thread, start + 10_000, 5, 15).name not in names
+
+
+@given(THREADS, NOW, _bounds())
+def test_equal_bounds_make_buckets_of_one_second(thread: str, now: int, bounds: tuple[float, float]) -> None:
+    low, _ = bounds
+
+    fires = plan(thread, now, low, low).fire_at
+
+    assert plan(thread, now + 1000, low, low).fire_at == fires + 1000
+
+
+@given(THREADS, NOW)
+def test_name_is_the_hashed_thread_and_the_bucket(thread: str, now: int) -> None:
+    digest, _, bucket = plan(thread, now, 5, 15).name.rpartition("-")
+
+    assert digest == hashlib.sha256(thread.encode()).hexdigest()[:32]
+    assert bucket == str((now - int(hashlib.sha256(thread.encode()).hexdigest(), 16) % 10_000) // 10_000)
+
+
+def test_names_are_the_same_in_every_process() -> None:
+    wake_up = plan("178414_5550001", 1_700_000_000_000, 5, 15)
+
+    assert wake_up.name == "702f1d7a614773b2c3bccf862a91fa95-169999999"
+    assert wake_up.fire_at == 1_700_000_012_751
+
+
+def test_threads_do_not_fire_together() -> None:
+    fires = [plan(f"178414_{user}", 1_700_000_000_000, 5, 15).fire_at for user in range(2_000)]
+
+    per_second = [sum(1 for at in fires if at // 1000 == second) for second in {at // 1000 for at in fires}]
+
+    assert max(per_second) < 2 * len(fires) / 10
+
+
+@given(THREADS, NOW, _bounds())
+def test_a_wait_ends_at_the_first_bucket_that_is_late_enough(
+    thread: str, not_before: int, bounds: tuple[float, float]
+) -> None:
+    low, high = bounds
+    width = 1000 if low == high else _ms(high) - _ms(low)
+
+    fires = plan_not_before(thread, not_before, low, high).fire_at
+
+    assert not_before <= fires < not_before + width
+
+
+@given(THREADS, NOW, _bounds())
+def test_a_wait_and_a_dm_of_the_same_bucket_are_one_task(thread: str, now: int, bounds: tuple[float, float]) -> None:
+    ordinary = plan(thread, now, *bounds)
+
+    assert plan_not_before(thread, ordinary.fire_at, *bounds) == ordinary
+
+
+class _Queue:
+    """The service's rule about names, in true time: a name once used is never free again (24 h outlasts the test)."""
+
+    def __init__(self) -> None:
+        self._fires: dict[str, int] = {}
+
+    def schedule(self, name: str, fire_at: int) -> None:
+        self._fires.setdefault(name, fire_at)
+
+    def has_task_after(self, true_time: int) -> bool:
+        return any(fire_at > true_time for fire_at in self._fires.values())
+
+
+@given(
+    THREADS,
+    NOW,
+    st.lists(st.tuples(st.integers(0, 40_000), st.integers(-SKEW_MS, SKEW_MS)), min_size=1, max_size=12),
+    _bounds(minimum=SKEW_MS),
+)
+@example("t", 1_000_000, [(0, SKEW_MS), (0, -SKEW_MS)], (2.0, 2.0))
+def test_no_dm_is_left_without_a_future_task_whatever_the_clocks_say(
+    thread: str, start: int, arrivals: list[tuple[int, int]], bounds: tuple[float, float]
+) -> None:
+    """DMs at any true times, each on an instance whose clock is off by up to 2 s either way."""
+    queue = _Queue()
+    times = itertools.accumulate(pause for pause, _ in arrivals)
+
+    for true_time, (_, skew) in zip((start + time for time in times), arrivals, strict=True):
+        wake_up = plan(thread, true_time + skew, *bounds)
+        queue.schedule(wake_up.name, wake_up.fire_at)
+
+        assert queue.has_task_after(true_time)
+        assert wake_up.fire_at > true_time
+        assert wake_up.fire_at - true_time <= max(_ms(bounds[1]), _ms(bounds[0]) + 1000) + SKEW_MS
+
+
+@given(
+    THREADS,
+    NOW,
+    st.lists(st.tuples(st.booleans(), st.integers(0, 40_000), st.integers(-SKEW_MS, SKEW_MS)), min_size=1, max_size=12),
+    _bounds(minimum=SKEW_MS),
+)
+def test_waits_and_dms_never_take_each_others_future_away(
+    thread: str, start: int, steps: list[tuple[bool, int, int]], bounds: tuple[float, float]
+) -> None:
+    queue, true_time = _Queue(), start
+
+    for is_wait, pause, skew in steps:
+        true_time += pause
+        local = true_time + skew
+        wake_up = plan_not_before(thread, local + 30_000, *bounds) if is_wait else plan(thread, local, *bounds)
+        queue.schedule(wake_up.name, wake_up.fire_at)
+
+        assert queue.has_task_after(true_time)
+
+
+@given(THREADS, NOW, st.integers(0, 60_000))
+def test_a_burst_makes_no_more_tasks_than_buckets(thread: str, start: int, length: int) -> None:
+    names = {plan(thread, time, 5, 15).name for time in range(start, start + length + 1, 500)}
+
+    assert len(names) <= length // 10_000 + 2
