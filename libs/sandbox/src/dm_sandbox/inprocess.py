@@ -1,0 +1,224 @@
+"""Both functions inside this process, for tests that need the clock, the task names or a crash at a chosen call.
+
+Everything else is as in production: signed bytes over HTTP to the webhook, the real clients against the simulators on
+real sockets, a real store. Wake-ups are recorded instead of delivered: the test is the queue, and hands tasks to
+``task`` whenever, as often and in whatever order it likes.
+"""
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Literal, cast
+
+from starlette.requests import Request as StarletteRequest
+from starlette.types import Receive, Scope, Send
+
+from dm_core.agent.model import Model
+from dm_core.bootstrap.processor import Ports, open_ports, processor_app
+from dm_core.bootstrap.webhook import compose as compose_webhook
+from dm_core.clients.port import Instagram as InstagramPort
+from dm_core.clients.port import WhatsApp as WhatsAppPort
+from dm_core.clock import system_clock
+from dm_core.errors import QueueUnavailable
+from dm_core.http import Answer, Request, serve
+from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
+from dm_core.queue.port import WakeUp, WakeUpQueue
+from dm_core.settings import ProcessorSettings, WebhookSettings
+from dm_core.store.port import Store
+from dm_core.webhook.app import WebhookApp
+from dm_sandbox.environment import APP_SECRET, Addresses, Pace, Platforms, function_environment, model_variables
+from dm_sandbox.person import Person
+from dm_sandbox.platforms.gemini import Gemini
+from dm_sandbox.platforms.instagram import Instagram
+from dm_sandbox.platforms.local_server import LocalServer
+from dm_sandbox.platforms.meta import WebhookSender
+from dm_sandbox.platforms.spond import Spond
+from dm_sandbox.platforms.whatsapp import WhatsApp
+
+FUNCTIONS = Path(__file__).parents[4] / "functions"
+
+
+class InstanceDied(BaseException):
+    """The process is gone: nothing of it runs any more, no handler catches this."""
+
+
+@dataclass(slots=True)
+class MovableClock:
+    """The machine's clock, moved by the test."""
+
+    offset_ms: int = 0
+
+    def __call__(self) -> int:
+        return system_clock() + self.offset_ms
+
+    def forward(self, seconds: float) -> None:
+        self.offset_ms += round(seconds * 1000)
+
+
+@dataclass(slots=True)
+class RecordingQueue:
+    """Keeps wake-ups by name, as Cloud Tasks does, and delivers none. ``down`` makes it fail."""
+
+    wake_ups: dict[str, WakeUp] = field(default_factory=dict[str, WakeUp])
+    calls: int = 0
+    down: bool = False
+
+    async def schedule(self, wake_up: WakeUp) -> bool:
+        self.calls += 1
+        if self.down:
+            raise QueueUnavailable("switched off by the test")
+        fresh = wake_up.name not in self.wake_ups
+        self.wake_ups.setdefault(wake_up.name, wake_up)
+        return fresh
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class CrashPoints:
+    """Counts the calls of the processor's ports; before or after the chosen one something happens.
+
+    ``at``: which call (1 is the first); ``when``: before it is made, or after it took effect. What happens: with
+    ``meanwhile`` that is done (somebody writes, say) and the call goes on; with ``error`` the call fails with it
+    (after: its answer is lost); else the instance dies.
+    """
+
+    at: int = 0
+    when: Literal["before", "after"] = "before"
+    error: Callable[[], Exception] | None = None
+    meanwhile: Callable[[], Awaitable[object]] | None = None
+    seen: list[str] = field(default_factory=list[str])
+    struck: str | None = None
+
+    async def through[T](self, name: str, call: Callable[[], Awaitable[T]]) -> T:
+        self.seen.append(name)
+        hit = len(self.seen) == self.at
+        if hit and self.when == "before":
+            await self._strike(name)
+        result = await call()
+        if hit and self.when == "after":
+            await self._strike(name)
+        return result
+
+    async def _strike(self, name: str) -> None:
+        self.struck = name
+        if self.meanwhile is not None:
+            await self.meanwhile()
+            return
+        if self.error is not None:
+            raise self.error()
+        raise InstanceDied(name)
+
+
+class Pierced:
+    """A port whose async methods pass through crash points; everything else is the port's own."""
+
+    def __init__(self, port: object, points: CrashPoints, methods: Mapping[str, str]) -> None:
+        self._port, self._points, self._methods = port, points, methods
+
+    def __getattr__(self, name: str) -> object:
+        inner = cast("Callable[..., Awaitable[object]]", getattr(self._port, name))
+        label = self._methods.get(name)
+        if label is None:
+            return inner
+
+        def call(*args: object, **kwargs: object) -> Awaitable[object]:
+            return self._points.through(label, lambda: inner(*args, **kwargs))
+
+        return call
+
+
+@dataclass(slots=True)
+class InProcess:
+    """The whole system but its queue, in this process. ``async with`` starts and stops it."""
+
+    store: Store
+    extra: Mapping[str, str] = field(default_factory=dict[str, str])
+    clock: MovableClock = field(default_factory=MovableClock)
+    queue: RecordingQueue = field(default_factory=RecordingQueue)
+    instagram: Instagram = field(init=False)
+    whatsapp: WhatsApp = field(init=False)
+    spond: Spond = field(init=False)
+    gemini: Gemini = field(init=False)
+    env: dict[str, str] = field(init=False)
+    webhook_url: str = field(init=False, default="")
+    _opened: list[Ports] = field(init=False, default_factory=list[Ports])
+    _server: LocalServer = field(init=False)
+    _sender: WebhookSender = field(init=False)
+
+    async def __aenter__(self) -> "InProcess":
+        self.instagram, self.whatsapp = Instagram(clock=self.clock), WhatsApp(clock=self.clock)
+        self.spond, self.gemini = Spond(clock=self.clock), Gemini(clock=self.clock)
+        for platform in (self.instagram, self.whatsapp, self.spond, self.gemini):
+            await platform.start()
+        addresses = Addresses("http://127.0.0.1:9", "127.0.0.1:9", "firestore:", gemini=self.gemini.base_url)
+        platforms = Platforms(self.instagram, self.whatsapp, self.spond)
+        defaults = {"ECHO_WAIT_SECONDS": "0.01", "DEBOUNCE_MIN_SECONDS": "5", "DEBOUNCE_MAX_SECONDS": "15"}
+        self.env = function_environment(platforms, addresses, Pace(), model_variables({}), {**defaults, **self.extra})
+        settings = WebhookSettings.load(self.env)
+        services = compose_webhook(settings, self.store, self.queue, self.clock)
+        app = WebhookApp(settings.verify_token, settings.app_secrets, lambda: services, self.clock)
+
+        async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
+            response = await serve(StarletteRequest(scope, receive, send), app.handle)
+            await response(scope, receive, send)
+
+        self._server = LocalServer(asgi)
+        await self._server.start()
+        self.webhook_url = f"{self._server.base_url}/"
+        self._sender = WebhookSender(self.webhook_url, APP_SECRET, self.clock)
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        for ports in self._opened:
+            await ports.close()
+        await self._sender.close()
+        servers = (self._server, self.instagram, self.whatsapp, self.spond, self.gemini)
+        await asyncio.gather(*(server.stop() for server in servers))
+
+    def person(self, user_id: str = "9001", name: str = "Ana", username: str = "ana.bowls") -> Person:
+        """Somebody who writes to the account."""
+        account, platform = self.instagram.account_id, self.instagram
+        return Person(
+            self.webhook_url, APP_SECRET, account, user_id, name, username, platform, self.clock, self._sender
+        )
+
+    def echo_sends(self) -> None:
+        """From now on what the account sends comes back as an echo, at once."""
+        self.instagram.echo_delay = 0.0
+        self.instagram.connect(self._sender)
+
+    def instance(self, points: CrashPoints | None = None) -> ProcessorApp:
+        """A fresh instance of the processor, with nothing in memory."""
+        settings = ProcessorSettings.load(self.env)
+        real = open_ports(settings, self.clock)
+        self._opened.append(real)
+        return processor_app(settings, FUNCTIONS / "processor", self._pierced(real, points or CrashPoints()))
+
+    def _pierced(self, real: Ports, points: CrashPoints) -> Ports:
+        def pierce(port: object, label: str, *methods: str) -> Pierced:
+            return Pierced(port, points, {method: f"{label}.{method}" for method in methods})
+
+        return replace(
+            real,
+            store=cast("Store", pierce(self.store, "store", "open", "commit", "history")),
+            queue=cast("WakeUpQueue", pierce(self.queue, "queue", "schedule")),
+            model=cast("Model", pierce(real.model, "model", "generate")),
+            instagram=cast("InstagramPort", pierce(real.instagram, "instagram", "send_text", "react")),
+            whatsapp=cast("WhatsAppPort", pierce(real.whatsapp, "whatsapp", "notify")),
+        )
+
+    async def task(
+        self, thread_id: str, name: str = "task-1", app: ProcessorApp | None = None
+    ) -> tuple[int, dict[str, object]]:
+        """Deliver one task; the answer's status and body."""
+        body = json.dumps({"threadId": thread_id}).encode()
+        headers = {TASK_NAME_HEADER: name} if name else {}
+        answer = await (app or self.instance()).handle(Request("POST", "/", headers=headers, body=body))
+        return answer.status, _body(answer)
+
+
+def _body(answer: Answer) -> dict[str, object]:
+    return cast("dict[str, object]", json.loads(answer.body))

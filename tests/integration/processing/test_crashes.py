@@ -1,0 +1,331 @@
+"""The instance dies, or an answer gets lost, at every call of a run: nothing is lost, nothing goes out twice."""
+
+from collections.abc import Callable
+from typing import Literal
+
+import pytest
+
+from dm_core.errors import Misconfigured, ModelUnavailable, QueueUnavailable, StoreUnavailable, Uncertain
+from dm_core.messages import Status
+from dm_sandbox.inprocess import CrashPoints, InProcess, InstanceDied
+from dm_sandbox.platforms.answers import call, turn
+
+PLAIN_CALLS = ["store.open", "store.commit", "model.generate", "store.commit", "instagram.send_text", "store.commit"]
+LOST: dict[str, Callable[[], Exception]] = {
+    "store": lambda: StoreUnavailable("answer lost"),
+    "model": lambda: ModelUnavailable("answer lost"),
+    "instagram": lambda: Uncertain("answer lost"),
+    "whatsapp": lambda: Uncertain("answer lost"),
+    "queue": lambda: QueueUnavailable("answer lost"),
+}
+
+
+def answer(system: InProcess, words: str = "Tuesday 18:00.") -> None:
+    """The model always says the same, however often it is asked."""
+    reply = turn(call("send_instagram_message", text=words))
+    system.gemini.script([reply] * 20)
+
+
+async def until_quiet(system: InProcess, thread_id: str, name: str = "task-1") -> list[tuple[int, object]]:
+    """What Cloud Tasks does: come again until the answer is 2xx. Time passes between the attempts."""
+    answers: list[tuple[int, object]] = []
+    for _ in range(12):
+        status, result = await system.task(thread_id, name)
+        answers.append((status, result["status"]))
+        if status == 200:
+            return answers
+        system.clock.forward(120)
+    raise AssertionError(f"never answered with 200: {answers}")
+
+
+async def ended(system: InProcess, thread_id: str) -> tuple[set[Status], bool]:
+    """The statuses of the thread's inbound DMs, and whether the thread is at rest."""
+    snapshot = await system.store.open(thread_id)
+    assert snapshot is not None
+    inbound = {message.status for message in snapshot.recent if message.direction == "inbound"}
+    thread = snapshot.thread
+    return inbound, thread.lease is None and thread.run is None and thread.due_at is None
+
+
+async def test_a_plain_answer_makes_these_calls_and_no_more(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    answer(system)
+    points = CrashPoints()
+
+    await system.task(ana.thread_id, app=system.instance(points))
+
+    assert points.seen == PLAIN_CALLS
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", range(1, len(PLAIN_CALLS) + 1))
+async def test_a_death_at_any_call_loses_nothing_and_repeats_nothing(
+    system: InProcess, at: int, when: Literal["before", "after"]
+) -> None:
+    ana = system.person()
+    system.echo_sends()
+    await ana.says("hi")
+    answer(system)
+    points = CrashPoints(at=at, when=when)
+
+    with pytest.raises(InstanceDied):
+        await system.task(ana.thread_id, app=system.instance(points))
+    await until_quiet(system, ana.thread_id)
+
+    assert points.struck == PLAIN_CALLS[at - 1]
+    assert len(system.instagram.sent_to(ana.user_id)) <= 1
+    told = len(system.whatsapp.alerts)
+    # Died between the announcement and the send: it can't be known, so it is held and the manager told.
+    undecidable = (at, when) in ((4, "after"), (5, "before"))
+    assert (len(system.instagram.sent_to(ana.user_id)), told) == ((0, 1) if undecidable else (1, 0))
+    assert await ended(system, ana.thread_id) == ({Status.PROCESSED}, True)
+
+
+@pytest.mark.parametrize("at", range(1, len(PLAIN_CALLS) + 1))
+async def test_a_lost_answer_at_any_call_loses_nothing_and_repeats_nothing(system: InProcess, at: int) -> None:
+    ana = system.person()
+    system.echo_sends()
+    await ana.says("hi")
+    answer(system)
+    points = CrashPoints(at=at, when="after", error=LOST[PLAIN_CALLS[at - 1].split(".")[0]])
+
+    status, _ = await system.task(ana.thread_id, app=system.instance(points))
+    if status != 200:
+        await until_quiet(system, ana.thread_id)
+
+    assert points.struck == PLAIN_CALLS[at - 1]
+    assert len(system.instagram.sent_to(ana.user_id)) == 1
+    assert system.whatsapp.alerts == []
+    assert await ended(system, ana.thread_id) == ({Status.PROCESSED}, True)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", range(1, 13))
+async def test_a_death_in_a_run_of_several_actions_repeats_none(
+    system: InProcess, at: int, when: Literal["before", "after"]
+) -> None:
+    ana = system.person()
+    system.echo_sends()
+    await ana.says("I am hurt, please call somebody")
+    actions = (
+        call("react_to_instagram_message", message_id="m1", reaction="❤️"),
+        call("send_instagram_message", text="One."),
+        call("send_manager_notification", text="Ana is hurt.", urgency="urgent"),
+        call("send_instagram_message", text="Two."),
+    )
+    system.gemini.script([turn(*actions)] + [turn(call("no_reply", reason="done"))] * 20)
+    points = CrashPoints(at=at, when=when)
+
+    with pytest.raises(InstanceDied):
+        await system.task(ana.thread_id, app=system.instance(points))
+    await until_quiet(system, ana.thread_id)
+
+    sent = system.instagram.sent_to(ana.user_id)
+    assert len(sent) == len(set(sent))
+    assert len(system.instagram.reactions) <= 1
+    alerts = [alert.text for alert in system.whatsapp.alerts]
+    assert len(alerts) == len(set(alerts))
+    assert await ended(system, ana.thread_id) == ({Status.PROCESSED}, True)
+
+
+async def test_a_resumed_run_does_not_ask_the_model_again(system: InProcess) -> None:
+    ana = system.person()
+    system.echo_sends()
+    await ana.says("hi")
+    answer(system)
+    with pytest.raises(InstanceDied):
+        await system.task(ana.thread_id, app=system.instance(CrashPoints(at=5, when="after")))
+
+    await until_quiet(system, ana.thread_id)
+
+    assert system.gemini.count() == 1
+    assert system.instagram.sent_to(ana.user_id) == ["Tuesday 18:00."]
+
+
+async def test_a_send_in_doubt_is_found_by_the_conversations_api_when_no_echo_came(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    answer(system)
+    system.instagram.faults.add("drop_after", "send")
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["status"], result["ending"]) == ("processed", "answered")
+    assert system.instagram.count("conversations") >= 1
+    assert (len(system.instagram.sent), system.whatsapp.alerts) == (1, [])
+
+
+async def test_a_send_in_doubt_that_is_not_found_is_held_and_the_manager_told(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    answer(system)
+    system.instagram.faults.add("drop_before", "send")
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["status"], result["ending"]) == ("processed", "uncertain")
+    assert system.instagram.count("send") == 1
+    assert len(system.whatsapp.alerts) == 1
+
+
+async def test_a_send_in_doubt_is_sent_again_where_the_deployer_allows_it(system: InProcess) -> None:
+    system.env["UNCERTAIN_SENDS"] = "resend"
+    ana = system.person()
+    await ana.says("hi")
+    answer(system)
+    system.instagram.faults.add("drop_before", "send")
+
+    _, result = await system.task(ana.thread_id)
+
+    assert result["ending"] == "answered"
+    assert (system.instagram.count("send"), len(system.instagram.sent)) == (2, 1)
+
+
+async def test_an_error_that_hides_a_delivered_message_does_not_repeat_it(system: InProcess) -> None:
+    ana = system.person()
+    system.echo_sends()
+    await ana.says("hi")
+    answer(system)
+    system.instagram.faults.add("error_after", "send", code=1, subcode=1357046)
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["ending"], len(system.instagram.sent)) == ("answered", 1)
+
+
+async def test_two_equal_texts_in_doubt_are_not_taken_for_each_other(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    twice = (call("send_instagram_message", text="Same."), call("send_instagram_message", text="Same."))
+    system.gemini.script([turn(*twice)])
+    system.instagram.faults.add("drop_before", "typing_on")  # unrelated
+    points = CrashPoints(at=7, when="before")  # the second send
+
+    with pytest.raises(InstanceDied):
+        await system.task(ana.thread_id, app=system.instance(points))
+    await until_quiet(system, ana.thread_id)
+
+    assert system.instagram.sent_to(ana.user_id) == ["Same."]
+    assert len(system.whatsapp.alerts) == 1
+
+
+async def test_after_five_failures_the_dm_has_failed_and_the_manager_is_told_once(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    system.gemini.faults.add("error", "*", times=1_000, status=400)
+
+    answers = await until_quiet(system, ana.thread_id)
+
+    assert [status for status, _ in answers] == [500, 500, 500, 500, 200]
+    assert answers[-1] == (200, "failed")
+    assert len(system.whatsapp.alerts) == 1
+    snapshot = await system.store.open(ana.thread_id)
+    assert snapshot is not None
+    message = snapshot.recent[0]
+    assert (message.status, message.attempts) == (Status.FAILED, 5)
+    assert message.error is not None
+    assert message.error.startswith("ModelUnavailable")
+    assert (snapshot.thread.lease, snapshot.thread.run, snapshot.thread.due_at) == (None, None, None)
+
+
+async def test_a_dm_that_kills_its_instance_every_time_is_bounded_too(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    answer(system)
+    for _ in range(5):
+        with pytest.raises(InstanceDied):
+            await system.task(ana.thread_id, app=system.instance(CrashPoints(at=3, when="before")))
+        system.clock.forward(400)
+
+    status, result = await system.task(ana.thread_id)
+
+    assert (status, result["status"]) == (200, "failed")
+    assert system.gemini.count() == 0
+    assert len(system.whatsapp.alerts) == 1
+
+
+async def test_a_dead_whatsapp_does_not_keep_a_failed_dm_from_ending(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    system.gemini.faults.add("error", "*", times=1_000, status=400)
+    system.whatsapp.faults.add("error", "*", times=1_000, code=190, status=401)
+
+    answers = await until_quiet(system, ana.thread_id)
+
+    assert answers[-1] == (200, "failed")
+    assert (await ended(system, ana.thread_id))[0] == {Status.FAILED}
+
+
+async def test_a_token_that_died_fails_at_once_and_tells_the_manager(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    answer(system)
+    system.instagram.faults.add("error", "send", times=1_000, code=190, subcode=463, status=401)
+
+    status, result = await system.task(ana.thread_id)
+
+    assert (status, result["status"]) == (200, "failed")
+    assert system.instagram.count("send") == 1
+    assert len(system.whatsapp.alerts) == 1
+
+
+async def test_a_throttle_costs_no_attempt_and_no_second_model_call(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    answer(system)
+    system.instagram.faults.add("throttle", "send", times=1, wait_minutes=6)
+
+    status, result = await system.task(ana.thread_id)
+
+    assert (status, result["status"]) == (200, "retry_later")
+    later = max(system.queue.wake_ups.values(), key=lambda wake_up: wake_up.fire_at)
+    assert later.fire_at - system.clock() >= 350_000
+    assert system.instagram.sent == []
+    system.clock.forward(400)
+    _, result = await system.task(ana.thread_id, later.name)
+    assert (result["status"], system.gemini.count()) == ("processed", 1)
+    assert system.instagram.sent_to(ana.user_id) == ["Tuesday 18:00."]
+    snapshot = await system.store.open(ana.thread_id)
+    assert snapshot is not None
+    assert snapshot.recent[0].attempts == 1
+
+
+async def test_the_same_task_is_told_to_come_again_while_its_first_attempt_may_live(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    answer(system)
+    with pytest.raises(InstanceDied):
+        await system.task(ana.thread_id, app=system.instance(CrashPoints(at=3, when="before")))
+
+    same = await system.task(ana.thread_id, "task-1")
+    other = await system.task(ana.thread_id, "task-2")
+
+    assert (same[0], same[1]["status"]) == (409, "conflict")
+    assert (other[0], other[1]["status"]) == (200, "busy")
+
+
+async def test_a_dead_store_is_a_500_and_changes_nothing(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+
+    def dead() -> Exception:
+        return StoreUnavailable("disk full")
+
+    status, _ = await system.task(ana.thread_id, app=system.instance(CrashPoints(at=1, when="before", error=dead)))
+
+    assert status == 500
+    answer(system)
+    assert (await system.task(ana.thread_id))[1]["status"] == "processed"
+
+
+async def test_an_unexpected_error_gives_the_thread_back(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    points = CrashPoints(at=3, when="before", error=lambda: Misconfigured("a bug"))
+
+    status, result = await system.task(ana.thread_id, app=system.instance(points))
+
+    assert (status, result["status"]) == (500, "error")
+    answer(system)
+    assert (await system.task(ana.thread_id))[1]["status"] == "processed"
