@@ -1,6 +1,6 @@
 """HTTP requests and answers as values, free of any framework, and the one adapter to Starlette.
 
-``functions/*/main.py`` hands a Starlette request to ``serve``; everything behind it sees only ``Request`` and ``Answer``.
+``functions/*/main.py`` hands a Starlette request to ``serve``; what is behind it sees only ``Request`` and ``Answer``.
 """
 
 import json

@@ -159,7 +159,7 @@ class InProcess:
         self.env = function_environment(platforms, addresses, Pace(), model_variables({}), {**defaults, **self.extra})
         settings = WebhookSettings.load(self.env)
         services = compose_webhook(settings, self.store, self.queue, self.clock)
-        app = WebhookApp(settings.verify_token, settings.app_secrets, lambda: services, self.clock)
+        app = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
 
         async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
             response = await serve(StarletteRequest(scope, receive, send), app.handle)

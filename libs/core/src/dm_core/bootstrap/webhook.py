@@ -1,10 +1,8 @@
-"""Composition root of the webhook: from settings to an app, everything behind it made on the first genuine request.
+"""Composition root of the webhook: from settings to an app.
 
-Adapters are imported there too, and only those the settings ask for: the function starts before the database's client
-is loaded, gunicorn may fork after import, and clients belong to the event loop they are made in.
+The adapters are imported here, at start, where the platform waits (and lends its start-up CPU); nothing connects before
+the first request, because the server forks after this module is imported and clients belong to their event loop.
 """
-
-from functools import cache
 
 from dm_core.bootstrap.parts import open_queue, open_store
 from dm_core.clock import Clock, system_clock
@@ -18,11 +16,7 @@ from dm_core.webhook.storing import ReceiverPolicy
 
 def webhook_app(settings: WebhookSettings, clock: Clock = system_clock) -> WebhookApp:
     """The app of a deployment."""
-
-    @cache
-    def services() -> Services:
-        return compose(settings, open_store(settings.store, clock), open_queue(settings.queue), clock)
-
+    services = compose(settings, open_store(settings.store, clock), open_queue(settings.queue), clock)
     return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
 
 

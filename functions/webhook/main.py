@@ -1,0 +1,27 @@
+"""The webhook function: Meta's callbacks come in here (design.md section 9).
+
+Settings are read at start, so that a wrong deployment stops with one line; clients connect on the first request.
+"""
+
+import os
+import sys
+
+import functions_framework.aio
+from starlette.requests import Request
+from starlette.responses import Response
+
+from dm_core.bootstrap.webhook import webhook_app
+from dm_core.errors import Misconfigured
+from dm_core.http import serve
+from dm_core.settings import WebhookSettings
+
+try:
+    _app = webhook_app(WebhookSettings.load(os.environ))
+except Misconfigured as error:
+    sys.exit(str(error))
+
+
+@functions_framework.aio.http
+async def webhook(request: Request) -> Response:
+    """Every path and method of the function."""
+    return await serve(request, _app.handle)

@@ -1,0 +1,118 @@
+"""The webhook's routes: from a request to an answer (design.md section 9), free of any framework."""
+
+import hmac
+import re
+import traceback
+from dataclasses import dataclass
+from typing import Final
+
+from dm_core.clock import Clock
+from dm_core.errors import Unavailable
+from dm_core.http import Answer, Request
+from dm_core.store.port import ComplianceStore
+from dm_core.telemetry import emit
+from dm_core.webhook import compliance
+from dm_core.webhook.payload import NotJson, parse
+from dm_core.webhook.receiver import Receiver
+from dm_core.webhook.signature import matching_secret
+
+_CHALLENGE: Final = re.compile(r"[0-9A-Za-z_-]{1,256}")
+_DELETIONS: Final = "/data-deletion/"
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """What a genuine request needs."""
+
+    receiver: Receiver
+    store: ComplianceStore
+
+
+class WebhookApp:
+    """Answers every request; never raises."""
+
+    def __init__(self, verify_token: str, app_secrets: tuple[str, ...], services: Services, clock: Clock) -> None:
+        self._verify_token = verify_token
+        self._app_secrets = app_secrets
+        self._services = services
+        self._clock = clock
+
+    async def handle(self, request: Request) -> Answer:
+        """The answer. 500 asks Meta for a redelivery, so it is given only when something may not be stored."""
+        try:
+            return await self._route(request)
+        except Exception as error:  # whatever it is: 500 means "deliver again", and nothing is lost by it
+            emit("request_failed", "ERROR", path=request.path[:100], error=_described(error))
+        return Answer(500, "not stored, please deliver again")
+
+    async def _route(self, request: Request) -> Answer:
+        method, path = request.method, request.path
+        if path == "/":
+            return await self._root(request)
+        if path == "/health":
+            return Answer(200, "OK") if method in ("GET", "HEAD") else _not_allowed()
+        if path == "/deauthorize":
+            return compliance.deauthorize(request, self._app_secrets) if method == "POST" else _not_allowed()
+        if path == "/data-deletion":
+            return await self._delete_data(request) if method == "POST" else _not_allowed()
+        if path.startswith(_DELETIONS):
+            return await self._deletion_status(request) if method in ("GET", "HEAD") else _not_allowed()
+        return Answer(404, "not found")
+
+    async def _root(self, request: Request) -> Answer:
+        if request.method == "GET":
+            return self._subscription(request)
+        return await self._events(request) if request.method == "POST" else _not_allowed()
+
+    def _subscription(self, request: Request) -> Answer:
+        """Meta's check of the callback: the challenge goes back verbatim, and only if it can't be a page."""
+        token = request.query.get("hub.verify_token", "")
+        genuine = hmac.compare_digest(_bytes(token), _bytes(self._verify_token))
+        if not genuine or request.query.get("hub.mode") != "subscribe":
+            emit("subscription_refused", "WARNING")
+            return Answer(403, "forbidden")
+        challenge = request.query.get("hub.challenge", "")
+        if not _CHALLENGE.fullmatch(challenge):
+            return Answer(400, "challenge is missing or malformed")
+        emit("subscription_verified")
+        return Answer(200, challenge, "text/plain")
+
+    async def _events(self, request: Request) -> Answer:
+        secret = matching_secret(request.headers.get("x-hub-signature-256"), request.body, self._app_secrets)
+        if secret is None:
+            emit("webhook_rejected", "WARNING", signed="x-hub-signature-256" in request.headers)
+            return Answer(401, "signature does not match")
+        try:
+            events = parse(request.body, self._clock())
+        except NotJson:
+            emit("webhook_rejected", "ERROR", secret=secret, bytes=len(request.body), reason="not JSON")
+            return Answer(400, "not JSON")
+        receipt = await self._services.receiver.receive(events)
+        emit("webhook_received", secret=secret, counts=dict(receipt.counts), threads=list(receipt.threads))
+        if receipt.failures:
+            errors = sorted({_described(failure) for failure in receipt.failures})
+            emit("webhook_not_stored", "ERROR", failures=len(receipt.failures), errors=errors[:20])
+            return Answer(500, "not stored, please deliver again")
+        return Answer(200, "EVENT_RECEIVED")
+
+    async def _delete_data(self, request: Request) -> Answer:
+        return await compliance.delete_data(request, self._app_secrets, self._services.store, self._clock)
+
+    async def _deletion_status(self, request: Request) -> Answer:
+        return await compliance.deletion_status(request.path.removeprefix(_DELETIONS), self._services.store)
+
+
+def _not_allowed() -> Answer:
+    return Answer(405, "method not allowed")
+
+
+def _bytes(value: str) -> bytes:
+    return value.encode("utf-8", "surrogatepass")
+
+
+def _described(error: BaseException) -> str:
+    """An error's name and, for a surprise, where it came from; never its words, which may quote a person."""
+    frames = traceback.extract_tb(error.__traceback__)
+    if isinstance(error, Unavailable) or not frames:
+        return type(error).__name__
+    return f"{type(error).__name__} at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}"

@@ -1,0 +1,96 @@
+"""Meta's two signatures: ``X-Hub-Signature-256`` over a webhook's raw body, and the ``signed_request`` of callbacks.
+
+Both are HMAC-SHA256 with an app secret as key. Which of an app's secrets signs is not settled by the documentation, and
+there are two while one is rotated, so every configured secret is tried, all of them every time (facts/meta.md sections
+2.1 and 6).
+"""
+
+import base64
+import hashlib
+import hmac
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final, cast
+
+from dm_core.webhook.fields import as_object, identifier
+
+MAX_SIGNED_REQUEST_CHARS: Final = 8_192
+"""Longest ``signed_request`` looked at, in characters; real ones are some 200."""
+
+_HEADER: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
+_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+={0,2}")
+
+
+class SignatureWrong(Exception):
+    """No configured secret made this signature."""
+
+
+class SignedRequestMalformed(Exception):
+    """Not a signed_request: a part is missing or can't be decoded."""
+
+
+@dataclass(frozen=True, slots=True)
+class SignedRequest:
+    """What a genuine signed_request says: the app-scoped id of the person who had authorised the app."""
+
+    user_id: str
+
+
+def matching_secret(header: str | None, body: bytes, secrets: Sequence[str]) -> int | None:
+    """Index of the secret that signed ``body`` as it came over the wire; None when none did or the header is malformed.
+
+    Constant time over the secrets: all are tried, whichever matches.
+    """
+    match = _HEADER.fullmatch(header or "")
+    return _matching(bytes.fromhex(match[1]), body, secrets) if match else None
+
+
+def parse_signed_request(value: str, secrets: Sequence[str]) -> SignedRequest:
+    """Verify and read ``base64url(signature).base64url(payload)``; the signature is over the encoded payload.
+
+    Raises SignedRequestMalformed or SignatureWrong.
+    """
+    encoded_signature, dot, encoded_payload = value.partition(".")
+    if not dot or len(value) > MAX_SIGNED_REQUEST_CHARS:
+        raise SignedRequestMalformed
+    signature, payload = _decoded(encoded_signature), _decoded(encoded_payload)
+    if _matching(signature, encoded_payload.encode(), secrets) is None:
+        raise SignatureWrong
+    return _payload(payload)
+
+
+def _payload(raw: bytes) -> SignedRequest:
+    try:
+        fields = as_object(cast("object", json.loads(raw)))
+    except (ValueError, RecursionError) as error:
+        raise SignedRequestMalformed from error
+    if fields is None:
+        raise SignedRequestMalformed
+    algorithm, user_id = fields.get("algorithm"), identifier(fields.get("user_id"))
+    if not isinstance(algorithm, str) or algorithm.upper() != "HMAC-SHA256":
+        raise SignatureWrong
+    if user_id is None:
+        raise SignedRequestMalformed
+    return SignedRequest(user_id)
+
+
+def _decoded(part: str) -> bytes:
+    """Base64url whose padding may be missing."""
+    if not _BASE64URL.fullmatch(part):
+        raise SignedRequestMalformed
+    bare = part.rstrip("=")
+    try:
+        return base64.urlsafe_b64decode(bare + "=" * (-len(bare) % 4))
+    except ValueError as error:
+        raise SignedRequestMalformed from error
+
+
+def _matching(signature: bytes, signed: bytes, secrets: Sequence[str]) -> int | None:
+    found: int | None = None
+    for index, secret in enumerate(secrets):
+        expected = hmac.digest(secret.encode(), signed, hashlib.sha256)
+        if hmac.compare_digest(expected, signature):
+            found = index
+    return found

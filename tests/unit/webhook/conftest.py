@@ -1,0 +1,18 @@
+"""The webhook on a real embedded store, for tests through its outermost framework-free surface."""
+
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from webhook_stage import Stage
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    stage = Stage.build(tmp_path / "store.db")
+    yield stage
+    await stage.store.close()

@@ -1,0 +1,142 @@
+"""Who wrote what the account sent: the agent, or a human who outranks it."""
+
+from dataclasses import replace
+
+from hypothesis import given
+from hypothesis import strategies as st
+from webhook_stage import ACCOUNT, NOW, PERSON, THREAD, Stage, dm, echo
+
+from dm_core.messages import Content, Direction, EventKind, Message, Status, message_id
+from dm_core.runs import Action, ActionKind, Run
+from dm_core.store.port import EchoView, ThreadChange
+from dm_core.webhook.echoes import Author, author_of
+from dm_core.webhook.events import Echo, Place
+
+_HOUR = 3_600_000
+
+
+def _echo(mid: str, text: str | None) -> Echo:
+    return Echo(Place(ACCOUNT, PERSON), mid, Content(text=text), NOW)
+
+
+@given(text=st.text(), planned=st.lists(st.text()))
+def test_ours_is_exactly_a_planned_text_up_to_outer_space(text: str, planned: list[str]) -> None:
+    author = author_of(_echo("m", text), EchoView(known=False, ours=tuple(planned), mids=()))
+
+    ours = bool(text.strip()) and text.strip() in [other.strip() for other in planned]
+    assert (author is Author.OURS) == ours
+
+
+def test_a_recorded_id_is_ours_whatever_the_text() -> None:
+    assert author_of(_echo("m", None), EchoView(known=False, ours=(), mids=("m",))) is Author.OURS
+
+
+def test_a_picture_is_not_the_empty_text_of_ours() -> None:
+    assert author_of(_echo("m", None), EchoView(known=False, ours=("",), mids=())) is Author.HUMAN
+
+
+async def test_a_humans_reply_pauses_the_thread_and_is_kept(stage: Stage) -> None:
+    await stage.deliver(dm("m"))
+    await stage.deliver(echo("e", "I'll take this"))
+
+    snapshot = await stage.snapshot()
+    assert snapshot.thread.paused_until == NOW + _HOUR
+    assert [(m.direction, m.content.text, m.status) for m in snapshot.recent if m.mid == "e"] == [
+        (Direction.HUMAN, "I'll take this", Status.PROCESSED)
+    ]
+
+
+async def test_every_further_human_message_renews_but_a_redelivery_does_not(stage: Stage) -> None:
+    await stage.deliver(echo("e1"))
+    stage.clock.now += 60_000
+    await stage.deliver(echo("e1"))
+    assert (await stage.snapshot()).thread.paused_until == NOW + _HOUR
+
+    await stage.deliver(echo("e2"))
+    assert (await stage.snapshot()).thread.paused_until == NOW + 60_000 + _HOUR
+
+
+async def test_a_human_may_open_the_thread(stage: Stage) -> None:
+    await stage.deliver(echo("e"))
+
+    thread = (await stage.snapshot()).thread
+    assert (thread.account_id, thread.user_id, thread.paused_until) == (ACCOUNT, PERSON, NOW + _HOUR)
+
+
+async def test_what_the_account_sent_without_saying_echo_is_no_dm(stage: Stage) -> None:
+    item = {**echo("e"), "message": {"mid": "e", "text": "hi"}}
+
+    await stage.deliver(item)
+
+    assert (await stage.message()).direction is Direction.HUMAN
+    assert not stage.queue.wake_ups
+
+
+async def _plan(stage: Stage, text: str) -> None:
+    """A run is under way and about to send ``text``."""
+    snapshot = await stage.snapshot()
+    action = Action("r1/0/0", ActionKind.SEND, text, call_index=0, turn=0, started_at=NOW)
+    run = Run("r1", "task", NOW, 1, (), "hash", actions=(action,))
+    await stage.store.commit(ThreadChange(THREAD, snapshot.version, "token", NOW, run=run))
+
+
+async def test_an_echo_that_beats_the_answer_to_its_send_is_ours(stage: Stage) -> None:
+    await stage.deliver(dm("m"))
+    await _plan(stage, "Nets Tue 18:00")
+    before = await stage.snapshot()
+
+    await stage.deliver(echo("e", " Nets Tue 18:00\n"))
+
+    after = await stage.snapshot()
+    assert after.thread.paused_until is None
+    assert after.version == before.version, "our own echo must not disturb the run that caused it"
+    assert [m.direction for m in after.recent if m.mid == "e"] == [Direction.OUTBOUND]
+
+
+async def test_an_echo_with_other_words_during_a_run_is_a_takeover_the_run_notices(stage: Stage) -> None:
+    await stage.deliver(dm("m"))
+    await _plan(stage, "Nets Tue 18:00")
+    before = await stage.snapshot()
+
+    await stage.deliver(echo("e", "Nets Wed 18:00"))
+
+    after = await stage.snapshot()
+    assert after.thread.paused_until == NOW + _HOUR
+    assert after.version != before.version
+
+
+async def test_the_echo_of_a_stored_reply_changes_nothing(stage: Stage) -> None:
+    await stage.deliver(dm("m"))
+    snapshot = await stage.snapshot()
+    inbound = await stage.message()
+    reply = replace(
+        inbound, id=message_id(EventKind.MESSAGE, "e"), mid="e", direction=Direction.OUTBOUND, status=Status.PROCESSED
+    )
+    await stage.store.commit(ThreadChange(THREAD, snapshot.version, "token", NOW, upserts=(reply,)))
+    before = await stage.snapshot()
+
+    await stage.deliver(echo("e", "any words"))
+
+    assert await stage.snapshot() == before
+
+
+async def test_ours_and_a_humans_in_one_request_are_told_apart(stage: Stage) -> None:
+    await stage.deliver(dm("m"))
+    await _plan(stage, "Nets Tue 18:00")
+
+    await stage.deliver(echo("e1", "Nets Tue 18:00"), echo("e2", "and bring water"))
+
+    directions = {m.mid: m.direction for m in await stage.messages()}
+    assert (directions["e1"], directions["e2"]) == (Direction.OUTBOUND, Direction.HUMAN)
+    assert (await stage.snapshot()).thread.paused_until == NOW + _HOUR
+
+
+def _sent(message: Message) -> tuple[int, str]:
+    return message.sent_at, message.mid
+
+
+async def test_a_long_human_conversation_is_one_commit(stage: Stage) -> None:
+    await stage.deliver(*(echo(f"e{n}", f"line {n}", at=NOW - 1_000 + n) for n in range(30)))
+
+    assert len(stage.store.records) == 1
+    assert [_sent(m) for m in await stage.messages()] == [(NOW - 1_000 + n, f"e{n}") for n in range(30)]
