@@ -76,7 +76,7 @@ async def test_the_manager_is_alerted_and_the_person_answered_in_one_turn(system
     _, result = await system.task(ana.thread_id)
 
     assert result["modelTurns"] == 1
-    assert [alert.text.startswith("Instagram") for alert in system.whatsapp.alerts] == [True]
+    assert ["@ana.bowls" in alert.text for alert in system.whatsapp.alerts] == [True]
     assert len(system.instagram.sent_to(ana.user_id)) == 1
 
 
@@ -272,3 +272,13 @@ async def test_a_stalled_indicator_does_not_delay_the_reply(system: InProcess) -
     assert result["status"] == "processed"
     assert isinstance(result["durationMs"], int)
     assert result["durationMs"] < 2_500
+
+
+async def test_a_profile_that_can_not_be_had_does_not_keep_the_alert_back(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("Can I talk to a human please?")
+    system.instagram.faults.add("error", "profile", code=230, times=5)
+
+    await system.task(ana.thread_id)
+
+    assert [f"…{ana.user_id[-6:]}" in alert.text for alert in system.whatsapp.alerts] == [True]

@@ -16,7 +16,7 @@ from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan, plan_not_before
 from dm_core.runs import Action, ActionKind, ActionState, Phase, Run
 from dm_core.settings import RunLimits
-from dm_core.store.port import MAX_CLAIM, MessageChange, ThreadChange, Unset
+from dm_core.store.port import MAX_CLAIM, UNSET, MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
 from dm_core.threads import Note, Unconfirmed
 
@@ -92,6 +92,7 @@ class Finisher:
             due_at=due,
             pending_count=left,
             notes=notes,
+            profile=UNSET if live.profile is None else live.profile,
             unconfirmed=self._unconfirmed(run, now),
             messages=tuple(_ended(message, ending, run, now) for message in live.own),
             upserts=tuple(self._reply(action) for action in run.actions if _is_sent(action)),

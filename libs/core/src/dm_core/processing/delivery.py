@@ -9,6 +9,7 @@ anything else: our own store first (an echo webhook brought the same text), then
 """
 
 import asyncio
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -80,14 +81,20 @@ class Delivery:
                 await self.instagram.react(user_id, action.target or "", action.text)
                 return None
             case ActionKind.NOTIFY:
-                return await self.whatsapp.notify(f"{self._who(live)}: {action.text}", action.key)
+                urgent = "URGENT, " if action.urgency == "urgent" else ""
+                return await self.whatsapp.notify(f"{urgent}{await self._who(live)}: {action.text}", action.key)
 
-    def _who(self, live: LiveThread) -> str:
-        """The person in words the manager can use; untrusted text, flattened and cut."""
-        profile = live.thread.profile
-        name = (profile.username and f"@{profile.username}") or (profile and profile.name) if profile else None
-        flat = " ".join(name.split())[:60] if name else f"…{live.thread.user_id[-6:]}"
-        return f"Instagram {flat}"
+    async def _who(self, live: LiveThread) -> str:
+        """The person in words the manager can use; untrusted text, flattened and cut.
+
+        The profile is asked for once a thread, and only here: an ordinary answer needs no name.
+        """
+        if live.profile is None:
+            with suppress(PlatformError):
+                live.profile = await self.instagram.profile(live.thread.user_id, self.clock())
+        profile = live.profile
+        name = (f"@{profile.username}" if profile.username else profile.name) if profile else None
+        return f"Instagram {' '.join(name.split())[:60] if name else f'…{live.thread.user_id[-6:]}'}"
 
     async def resolve(self, live: LiveThread, action: Action, *, wait: bool) -> Action:
         """Settle an action in doubt: DONE if it is found, UNCERTAIN if not, or planned again (to be resent).

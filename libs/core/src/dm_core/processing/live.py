@@ -21,7 +21,7 @@ from dm_core.store.port import (
     ThreadStore,
     Version,
 )
-from dm_core.threads import Lease, Thread
+from dm_core.threads import Lease, Profile, Thread
 
 
 class Superseded(DmAgentError):
@@ -57,6 +57,7 @@ class LiveThread:
         self.run = run
         self.lease = lease
         self.thread: Thread = snapshot.thread
+        self.profile: Profile | None = None
         self.version: Version = snapshot.version
         self.recent: tuple[Message, ...] = snapshot.recent
         self.own: tuple[Message, ...] = ()
@@ -88,6 +89,7 @@ class LiveThread:
 
     def _take(self, snapshot: Snapshot) -> None:
         self.thread, self.version, self.recent = snapshot.thread, snapshot.version, snapshot.recent
+        self.profile = snapshot.thread.profile or self.profile
         mine = frozenset(self.run.message_ids)
         self.own = tuple(message for message in snapshot.unprocessed if message.id in mine)
         self.others = tuple(message for message in snapshot.unprocessed if message.id not in mine)

@@ -1,0 +1,267 @@
+"""Values as documents and back, in the one shape both adapters store (design.md section 11).
+
+Keys are camelCase, times are ms since 1970, statuses are the enums' words. ``expireAt`` is ms here as well; the
+Firestore adapter turns it into a timestamp, which is what a TTL policy needs; 0 means never and is stored as None.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+from dm_core.messages import DAY_MS, Attachment, Content, Direction, Disposition, EventKind, Message, Status
+from dm_core.runs import ActionKind, ActionState, Run
+from dm_core.store.plain import (
+    Document,
+    as_map,
+    document,
+    flag,
+    is_document_id,
+    maps,
+    optional,
+    text,
+    text_or_none,
+    whole,
+    whole_or_none,
+    word,
+)
+from dm_core.store.port import UNSET, Deletion, MessageChange, ThreadChange, ThreadEvents
+from dm_core.store.run_documents import parse_run, run_document
+from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
+
+MAX_RAW_CHARS: Final = 200_000
+"""Longest raw item kept in quarantine, in characters."""
+
+ALLOWANCE_MS: Final = 2 * DAY_MS
+"""How long a person's counters are kept after they were last written."""
+
+
+def parse_thread_id(thread_id: str) -> tuple[str, str] | None:
+    """Account and person of a thread id, or None if it is not one (neither part holds an underscore)."""
+    account_id, _, user_id = thread_id.partition("_")
+    valid = account_id and user_id and "_" not in user_id and is_document_id(thread_id) and is_document_id(user_id)
+    return (account_id, user_id) if valid else None
+
+
+def message_document(message: Message) -> Document:
+    """A whole message."""
+    return document(
+        id=message.id,
+        conversationId=message.thread_id,
+        message=content_document(message.content),
+        status=message.status,
+        createdAt=message.created_at,
+        updatedAt=message.updated_at,
+        processedAt=message.processed_at,
+        error=message.error,
+        direction=message.direction,
+        disposition=message.disposition,
+        attempts=message.attempts,
+        expireAt=message.expire_at or None,
+        mid=message.mid,
+        sentAt=message.sent_at,
+        runId=message.run_id,
+        unsentAt=message.unsent_at,
+        editedAt=message.edited_at,
+    )
+
+
+def content_document(content: Content) -> Document:
+    return document(
+        kind=content.kind,
+        text=content.text,
+        attachments=[{"type": a.type, "url": a.url, "title": a.title} for a in content.attachments],
+        quickReply=content.quick_reply,
+        postback=content.postback,
+        referral=content.referral,
+        replyToMid=content.reply_to_mid,
+        replyToStory=content.reply_to_story,
+        unsupported=content.unsupported,
+    )
+
+
+def parse_message(doc: Mapping[str, object]) -> Message:
+    """A message from its document. Words this version does not know read as those nobody acts on."""
+    disposition = doc.get("disposition")
+    return Message(
+        id=text(doc, "id"),
+        thread_id=text(doc, "conversationId"),
+        mid=text(doc, "mid"),
+        direction=word(doc, "direction", Direction.HUMAN),
+        status=word(doc, "status", Status.PROCESSED),
+        content=_parse_content(as_map(doc.get("message"))),
+        sent_at=whole(doc, "sentAt"),
+        created_at=whole(doc, "createdAt"),
+        updated_at=whole(doc, "updatedAt"),
+        processed_at=whole_or_none(doc, "processedAt"),
+        error=text_or_none(doc, "error"),
+        disposition=next((known for known in Disposition if known.value == disposition), None),
+        attempts=whole(doc, "attempts"),
+        run_id=text_or_none(doc, "runId"),
+        unsent_at=whole_or_none(doc, "unsentAt"),
+        edited_at=whole_or_none(doc, "editedAt"),
+        expire_at=whole(doc, "expireAt"),
+    )
+
+
+def _parse_content(doc: Mapping[str, object]) -> Content:
+    return Content(
+        kind=word(doc, "kind", EventKind.MESSAGE),
+        text=text_or_none(doc, "text"),
+        attachments=tuple(
+            Attachment(text(a, "type"), text_or_none(a, "url"), text_or_none(a, "title"))
+            for a in maps(doc, "attachments")
+        ),
+        quick_reply=text_or_none(doc, "quickReply"),
+        postback=text_or_none(doc, "postback"),
+        referral=text_or_none(doc, "referral"),
+        reply_to_mid=text_or_none(doc, "replyToMid"),
+        reply_to_story=text_or_none(doc, "replyToStory"),
+        unsupported=flag(doc, "unsupported"),
+    )
+
+
+def parse_thread(thread_id: str, doc: Mapping[str, object]) -> Thread:
+    """A thread from its document; what the id says wins over missing fields."""
+    account_id, user_id = parse_thread_id(thread_id) or ("", "")
+    return Thread(
+        id=thread_id,
+        account_id=text(doc, "accountId", account_id),
+        user_id=text(doc, "userId", user_id),
+        created_at=whole(doc, "createdAt"),
+        last_inbound_at=whole(doc, "lastInboundAt"),
+        pending_count=whole(doc, "pendingCount"),
+        due_at=whole_or_none(doc, "dueAt"),
+        lease=optional(doc, "lease", _parse_lease),
+        run=optional(doc, "run", parse_run),
+        paused_until=whole_or_none(doc, "pausedUntil"),
+        profile=optional(doc, "profile", _parse_profile),
+        notes=tuple(Note(text(n, "text"), whole(n, "createdAt")) for n in maps(doc, "notes")),
+        unconfirmed=tuple(Unconfirmed(text(u, "text"), whole(u, "at")) for u in maps(doc, "unconfirmed")),
+        commit_token=text_or_none(doc, "commitToken"),
+    )
+
+
+def _parse_lease(doc: dict[str, object]) -> Lease:
+    return Lease(text(doc, "runId"), text(doc, "taskName"), whole(doc, "expiresAt"))
+
+
+def _parse_profile(doc: dict[str, object]) -> Profile:
+    return Profile(text_or_none(doc, "name"), text_or_none(doc, "username"), whole(doc, "fetchedAt"))
+
+
+def merged_fields(events: ThreadEvents) -> Document:
+    """The plain fields a webhook merges into its thread; counters and maxima are the adapters' own."""
+    expire_at = max((message.expire_at for message in events.messages), default=0)
+    fields: dict[str, object | None] = {
+        "dueAt": events.due_at,
+        "pausedUntil": events.paused_until,
+        "expireAt": expire_at or None,
+    }
+    named = {key: value for key, value in fields.items() if value is not None}
+    return document(accountId=events.account_id, userId=events.user_id, updatedAt=events.now, **named)
+
+
+def thread_fields(change: ThreadChange) -> Document:
+    """The fields of a thread that a conditional commit writes; always its token and time."""
+    fields: Document = {}
+    if change.lease is not UNSET:
+        fields["lease"] = _lease_document(change.lease)
+    if change.run is not UNSET:
+        fields["run"] = None if change.run is None else run_document(change.run)
+    if change.profile is not UNSET:
+        profile = change.profile
+        fields["profile"] = {"name": profile.name, "username": profile.username, "fetchedAt": profile.fetched_at}
+    if change.notes is not UNSET:
+        fields["notes"] = [{"text": note.text, "createdAt": note.created_at} for note in change.notes]
+    if change.unconfirmed is not UNSET:
+        fields["unconfirmed"] = [{"text": sent.text, "at": sent.at} for sent in change.unconfirmed]
+    numbers = {"dueAt": change.due_at, "pausedUntil": change.paused_until, "pendingCount": change.pending_count}
+    fields |= {key: value for key, value in numbers.items() if value is not UNSET}
+    return document(**fields, commitToken=change.token, updatedAt=change.now)
+
+
+def _lease_document(lease: Lease | None) -> Document | None:
+    return None if lease is None else document(runId=lease.run_id, taskName=lease.task_name, expiresAt=lease.expires_at)
+
+
+def message_fields(change: MessageChange) -> Document:
+    """The fields of a message that a run writes; never its content."""
+    fields = {
+        "processedAt": change.processed_at,
+        "error": change.error,
+        "disposition": change.disposition,
+        "attempts": change.attempts,
+        "runId": change.run_id,
+    }
+    named = {key: value for key, value in fields.items() if value is not UNSET}
+    return document(status=change.status, updatedAt=change.updated_at, **named)
+
+
+def unsent_fields(doc: Mapping[str, object], now: int) -> Document:
+    """What an unsend writes into a known message: empty content, and the end of it if no run has it yet."""
+    kind = word(as_map(doc.get("message")), "kind", EventKind.MESSAGE)
+    fields = document(message=content_document(Content(kind=kind)), unsentAt=now, updatedAt=now)
+    if doc.get("status") == Status.PENDING:
+        fields |= document(status=Status.PROCESSED, processedAt=now, disposition=Disposition.UNSENT)
+    return fields
+
+
+ERASED_THREAD: Final[Mapping[str, object]] = {
+    "lease": None,
+    "run": None,
+    "profile": None,
+    "notes": [],
+    "unconfirmed": [],
+    "commitToken": None,
+}
+"""What is taken from a thread before its messages are deleted: a live run then loses its next commit, for good."""
+
+
+def texts_on_their_way(run: Run | None, unconfirmed: tuple[Unconfirmed, ...]) -> tuple[str, ...]:
+    """Texts whose echo is ours: sends of the live run that went out or may, and unconfirmed ones of ended runs."""
+    certain_not = (ActionState.REFUSED, ActionState.DROPPED)
+    actions = () if run is None else run.actions
+    sends = [a.text for a in actions if a.kind is ActionKind.SEND and a.state not in certain_not]
+    return (*sends, *(sent.text for sent in unconfirmed))
+
+
+def platform_ids(run: Run | None) -> tuple[str, ...]:
+    """The platform's ids a live run recorded."""
+    return () if run is None else tuple(action.platform_id for action in run.actions if action.platform_id)
+
+
+def allowance_document(allowance: Allowance, now: int) -> Document:
+    return document(
+        hourStart=allowance.hour_start,
+        hourRuns=allowance.hour_runs,
+        dayStart=allowance.day_start,
+        dayRuns=allowance.day_runs,
+        expireAt=now + ALLOWANCE_MS,
+    )
+
+
+def parse_allowance(doc: Mapping[str, object]) -> Allowance:
+    return Allowance(whole(doc, "hourStart"), whole(doc, "hourRuns"), whole(doc, "dayStart"), whole(doc, "dayRuns"))
+
+
+def deletion_document(deletion: Deletion) -> Document:
+    return document(
+        code=deletion.code,
+        userId=deletion.user_id,
+        requestedAt=deletion.requested_at,
+        completedAt=deletion.completed_at,
+        threads=deletion.threads,
+    )
+
+
+def parse_deletion(doc: Mapping[str, object]) -> Deletion:
+    return Deletion(
+        code=text(doc, "code"),
+        user_id=text(doc, "userId"),
+        requested_at=whole(doc, "requestedAt"),
+        completed_at=whole_or_none(doc, "completedAt"),
+        threads=whole(doc, "threads"),
+    )
+
+
+def quarantine_document(raw: str, reason: str, now: int, expire_at: int) -> Document:
+    return document(raw=raw[:MAX_RAW_CHARS], reason=reason, createdAt=now, expireAt=expire_at or None)

@@ -1,0 +1,150 @@
+"""The store on Firestore: blind merges for the webhook, conditional batched writes for runs, no transaction anywhere.
+
+A version is the thread document's ``update_time``. A write that changes nothing does not move it
+(https://cloud.google.com/firestore/docs/reference/rpc/google.firestore.v1#writeresult), so every event also counts
+``revision`` up.
+"""
+
+import asyncio
+from collections.abc import Coroutine
+from typing import cast
+
+from dm_core.clock import Clock, system_clock
+from dm_core.errors import StoreUnavailable
+from dm_core.messages import Message
+from dm_core.store import documents as doc
+from dm_core.store import firestore_wire as wire
+from dm_core.store import selections
+from dm_core.store.cost import Cost
+from dm_core.store.firestore_client import FirestoreClient, Moved, Page
+from dm_core.store.firestore_records import FirestoreRecords
+from dm_core.store.firestore_wire import Found, Instant, Write
+from dm_core.store.port import (
+    CONFLICT,
+    PAGE_SIZE,
+    UNSET,
+    Conflict,
+    Snapshot,
+    ThreadChange,
+    Version,
+    sorted_messages,
+)
+from dm_core.store.run_documents import archive_document
+from dm_core.threads import Thread
+
+
+class FirestoreStore(FirestoreRecords):
+    """The store port on Firestore. Nothing connects before the first call; every method raises StoreUnavailable.
+
+    ``cost`` counts documents read and remote calls.
+    """
+
+    def __init__(
+        self, project: str, database: str = "(default)", clock: Clock = system_clock, emulator_host: str | None = None
+    ) -> None:
+        self.cost = Cost()
+        self._clock = clock
+        self._client = FirestoreClient(project, database, emulator_host, self.cost)
+
+    async def open(self, thread_id: str) -> Snapshot | None:
+        """Two calls in parallel: the thread with its person's allowance, and the newest page.
+
+        The version must not be newer than the messages, or a DM that came between the two reads would be counted as
+        seen. Every event moves the thread in the same commit as its message, and Firestore's times are one order:
+
+            thread.update_time ≤ page.read_time   every event up to the version is on the page; a later one makes the
+                                                  next commit conflict
+            thread.update_time > page.read_time   the page may lack what made the version: read it again, now
+                                                  certainly later than the thread
+
+        What the page is too short for is looked for after both, so it is later than the version as well.
+        """
+        parts = doc.parse_thread_id(thread_id)
+        if parts is None:
+            return None
+        documents, page = await _both(
+            self._client.get(self._thread(thread_id), self._client.name("limits", parts[1])),
+            self._client.select(selections.newest(thread_id, PAGE_SIZE)),
+        )
+        found, limits = documents
+        if found.doc is None:
+            return None
+        if found.update_time > page.read_time:
+            page = await self._client.select(selections.newest(thread_id, PAGE_SIZE))
+        thread, recent = doc.parse_thread(thread_id, found.doc), _messages(page)
+        return Snapshot(
+            thread=thread,
+            version=Version(found.update_time),
+            unprocessed=await self._unprocessed(thread, recent),
+            recent=recent,
+            allowance=doc.parse_allowance(limits.doc or {}),
+        )
+
+    async def _unprocessed(self, thread: Thread, recent: tuple[Message, ...]) -> tuple[Message, ...]:
+        """From the page if that can be all of them, else by a query of their own."""
+        found = tuple(message for message in recent if message.is_unprocessed)
+        if len(found) >= thread.pending_count or len(recent) < PAGE_SIZE:
+            return found
+        return _messages(await self._client.select(selections.unprocessed(thread.id)))
+
+    async def commit(self, change: ThreadChange) -> Version | Conflict:
+        """One batched write, one attempt: a repeated one could not tell a conflict from its own first success."""
+        mark: object = change.version.mark
+        if not isinstance(mark, tuple):
+            return CONFLICT
+        version = cast("Instant", mark)
+        thread_id = change.thread_id
+        writes = [
+            wire.update(self._thread(thread_id), doc.thread_fields(change), unchanged_since=version),
+            *(wire.update(self._message(thread_id, m.id), doc.message_fields(m)) for m in change.messages),
+            *(wire.put(self._message(thread_id, m.id), doc.message_document(m)) for m in change.upserts),
+            *self._records(change),
+        ]
+        try:
+            versions = await self._client.commit(writes)
+        except Moved:
+            return CONFLICT
+        return Version(versions[0])
+
+    def _records(self, change: ThreadChange) -> list[Write]:
+        """The archived run and the person's allowance, where the change has them."""
+        writes: list[Write] = []
+        if change.archive is not None:
+            archive = archive_document(change.archive, change.thread_id, change.now, change.archive_expire_at)
+            place = self._client.name("conversations", change.thread_id, "runs", change.archive.id)
+            writes.append(wire.put(place, archive))
+        parts = doc.parse_thread_id(change.thread_id)
+        if change.allowance is not UNSET and parts is not None:
+            allowance = doc.allowance_document(change.allowance, change.now)
+            writes.append(wire.put(self._client.name("limits", parts[1]), allowance))
+        return writes
+
+    async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
+        """The newest messages; see the port."""
+        if limit < 1 or doc.parse_thread_id(thread_id) is None:
+            return ()
+        return _messages(await self._client.select(selections.newest(thread_id, limit)))
+
+    async def overdue(self, before: int, limit: int) -> tuple[str, ...]:
+        """Threads somebody should have looked at; see the port."""
+        return tuple(found.id for found in (await self._client.select(selections.overdue(before, limit))).found)
+
+    async def close(self) -> None:
+        """Close the channel."""
+        await self._client.close()
+
+
+def _messages(page: Page) -> tuple[Message, ...]:
+    return sorted_messages([doc.parse_message(found.doc or {}) for found in page.found])
+
+
+async def _both(
+    first: Coroutine[object, object, list[Found]], second: Coroutine[object, object, Page]
+) -> tuple[list[Found], Page]:
+    """Two reads at once; the first failure ends both. Raises StoreUnavailable."""
+    try:
+        async with asyncio.TaskGroup() as tasks:
+            documents, page = tasks.create_task(first), tasks.create_task(second)
+    except* StoreUnavailable as errors:
+        raise StoreUnavailable(str(errors.exceptions[0])) from errors
+    return documents.result(), page.result()

@@ -1,0 +1,225 @@
+"""Runs as documents: the live run inside its thread, and the archived one in ``runs/{runId}``.
+
+Tool arguments and results are of unknown shape, so they are kept as JSON text (see ``plain``). Missing optional
+fields and unknown ones are tolerated: a document may be older or newer than this code.
+"""
+
+from collections.abc import Mapping
+
+from dm_core.runs import (
+    Action,
+    ActionKind,
+    ActionState,
+    Finish,
+    ModelTurn,
+    Phase,
+    Run,
+    ToolCall,
+    ToolResult,
+    ToolTurn,
+    Turn,
+    Urgency,
+    Usage,
+    UserTurn,
+)
+from dm_core.store.plain import (
+    Document,
+    as_map,
+    document,
+    flag,
+    from_json,
+    maps,
+    text,
+    text_or_none,
+    texts,
+    to_json,
+    whole,
+    whole_or_none,
+    word,
+)
+
+
+def run_document(run: Run) -> Document:
+    """The live run, whole: what a resumed run needs to continue."""
+    return document(
+        id=run.id,
+        taskName=run.task_name,
+        startedAt=run.started_at,
+        attempt=run.attempt,
+        messageIds=run.message_ids,
+        promptHash=run.prompt_hash,
+        handles=run.handles,
+        turns=[_turn_document(turn) for turn in run.turns],
+        actions=[_action_document(action) for action in run.actions],
+        guards=run.guards,
+        notes=run.notes,
+        phase=run.phase,
+        absorbed=run.absorbed,
+        nudged=run.nudged,
+        lookUps=run.look_ups,
+        ending=run.ending,
+        error=run.error,
+        modelCalls=run.model_calls,
+        timings=run.timings,
+    )
+
+
+def archive_document(run: Run, thread_id: str, now: int, expire_at: int) -> Document:
+    """The archived run: why it answered as it did, without the people's words.
+
+    The user turns keep their place and lose their text (the message ids stay), so that an unsent or erased message
+    does not survive here. Tool results are kept, they are what explains an answer.
+    """
+    archived = run_document(run)
+    for turn in maps(archived, "turns"):
+        if turn.get("type") == "user":
+            turn["text"] = ""
+    tokens = _tokens(run)
+    return archived | document(conversationId=thread_id, tokens=tokens, endedAt=now, expireAt=expire_at or None)
+
+
+def _tokens(run: Run) -> Mapping[str, int]:
+    """Tokens of all model turns of a run."""
+    usages = [turn.usage for turn in run.model_turns]
+    return {
+        "input": sum(usage.input_tokens or 0 for usage in usages),
+        "cached": sum(usage.cached_tokens or 0 for usage in usages),
+        "output": sum(usage.output_tokens or 0 for usage in usages),
+        "thought": sum(usage.thought_tokens or 0 for usage in usages),
+    }
+
+
+def _turn_document(turn: Turn) -> Document:
+    match turn:
+        case UserTurn():
+            return document(type="user", text=turn.text)
+        case ModelTurn():
+            return document(
+                type="model",
+                content=turn.content,
+                text=turn.text,
+                calls=[{"name": c.name, "arguments": to_json(c.arguments), "id": c.id} for c in turn.calls],
+                finish=turn.finish,
+                usage=_usage_document(turn.usage),
+                modelVersion=turn.model_version,
+                detail=turn.detail,
+                latencyMs=turn.latency_ms,
+            )
+        case ToolTurn():
+            return document(
+                type="tool",
+                results=[
+                    {"name": r.name, "id": r.id, "output": to_json(r.output), "error": r.error} for r in turn.results
+                ],
+            )
+
+
+def _usage_document(usage: Usage) -> Document:
+    return document(
+        inputTokens=usage.input_tokens,
+        cachedTokens=usage.cached_tokens,
+        outputTokens=usage.output_tokens,
+        thoughtTokens=usage.thought_tokens,
+    )
+
+
+def _action_document(action: Action) -> Document:
+    return document(
+        key=action.key,
+        kind=action.kind,
+        text=action.text,
+        callIndex=action.call_index,
+        turn=action.turn,
+        target=action.target,
+        urgency=action.urgency,
+        state=action.state,
+        startedAt=action.started_at,
+        endedAt=action.ended_at,
+        platformId=action.platform_id,
+        error=action.error,
+    )
+
+
+def parse_run(doc: Mapping[str, object]) -> Run:
+    """A run from its document, live or archived."""
+    return Run(
+        id=text(doc, "id"),
+        task_name=text(doc, "taskName"),
+        started_at=whole(doc, "startedAt"),
+        attempt=whole(doc, "attempt"),
+        message_ids=texts(doc, "messageIds"),
+        prompt_hash=text(doc, "promptHash"),
+        handles={key: value for key, value in as_map(doc.get("handles")).items() if isinstance(value, str)},
+        turns=tuple(_parse_turn(turn) for turn in maps(doc, "turns")),
+        actions=tuple(_parse_action(action) for action in maps(doc, "actions")),
+        guards=texts(doc, "guards"),
+        notes=texts(doc, "notes"),
+        phase=word(doc, "phase", Phase.ANSWERING),
+        absorbed=whole(doc, "absorbed"),
+        nudged=flag(doc, "nudged"),
+        look_ups=whole(doc, "lookUps"),
+        ending=text_or_none(doc, "ending"),
+        error=text_or_none(doc, "error"),
+        model_calls=whole(doc, "modelCalls"),
+        timings={key: value for key, value in as_map(doc.get("timings")).items() if isinstance(value, int)},
+    )
+
+
+def _parse_turn(doc: Mapping[str, object]) -> Turn:
+    match doc.get("type"):
+        case "model":
+            return _parse_model_turn(doc)
+        case "tool":
+            return ToolTurn(tuple(_parse_result(result) for result in maps(doc, "results")))
+        case _:
+            return UserTurn(text(doc, "text"))
+
+
+def _parse_model_turn(doc: Mapping[str, object]) -> ModelTurn:
+    usage = as_map(doc.get("usage"))
+    return ModelTurn(
+        content=text(doc, "content"),
+        text=text(doc, "text"),
+        calls=tuple(
+            ToolCall(text(call, "name"), from_json(text(call, "arguments")), text_or_none(call, "id"))
+            for call in maps(doc, "calls")
+        ),
+        finish=word(doc, "finish", Finish.COMPLETE),
+        usage=Usage(
+            input_tokens=whole_or_none(usage, "inputTokens"),
+            cached_tokens=whole_or_none(usage, "cachedTokens"),
+            output_tokens=whole_or_none(usage, "outputTokens"),
+            thought_tokens=whole_or_none(usage, "thoughtTokens"),
+        ),
+        model_version=text(doc, "modelVersion"),
+        detail=text(doc, "detail"),
+        latency_ms=whole(doc, "latencyMs"),
+    )
+
+
+def _parse_result(doc: Mapping[str, object]) -> ToolResult:
+    return ToolResult(
+        name=text(doc, "name"),
+        id=text_or_none(doc, "id"),
+        output=from_json(text(doc, "output")),
+        error=text_or_none(doc, "error"),
+    )
+
+
+def _parse_action(doc: Mapping[str, object]) -> Action:
+    """An unknown state reads as uncertain, never as certain not to have gone out."""
+    urgency: Urgency = "urgent" if doc.get("urgency") == "urgent" else "normal"
+    return Action(
+        key=text(doc, "key"),
+        kind=word(doc, "kind", ActionKind.SEND),
+        text=text(doc, "text"),
+        call_index=whole(doc, "callIndex"),
+        turn=whole(doc, "turn"),
+        target=text_or_none(doc, "target"),
+        urgency=urgency,
+        state=word(doc, "state", ActionState.UNCERTAIN),
+        started_at=whole_or_none(doc, "startedAt"),
+        ended_at=whole_or_none(doc, "endedAt"),
+        platform_id=text_or_none(doc, "platformId"),
+        error=text_or_none(doc, "error"),
+    )

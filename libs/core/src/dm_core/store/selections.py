@@ -1,0 +1,76 @@
+"""Every read that is more than "these documents by their ids", once for both adapters.
+
+A selection fills in one ``Query`` of the port: its first field carries the condition, and what is not fixed by an
+equality is the order. Adapters compile it and nothing else, so the code, the indexes declared in ``infra`` and the
+indexes of the SQLite file cannot drift apart.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from dm_core.messages import Status
+from dm_core.store.port import MAX_CLAIM, Query
+
+Operator = Literal["<", "==", "in"]
+Order = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """At most ``limit`` documents of a query. ``parent`` is the thread whose subcollection is meant, or empty."""
+
+    query: Query
+    limit: int
+    parent: str = ""
+    operator: Operator | None = None
+    operand: object = None
+
+    @property
+    def collection(self) -> str:
+        """The last word of the collection's path."""
+        return self.query.value[0]
+
+    @property
+    def field(self) -> str:
+        """The field the condition is about."""
+        return self.query.value[1][0][0]
+
+    @property
+    def order(self) -> Order:
+        """Fields and directions of the order: all of them, without one that an equality fixes."""
+        fields: Order = self.query.value[1]
+        return fields[1:] if self.operator in ("==", "in") else fields
+
+
+def newest(thread_id: str, limit: int) -> Selection:
+    """The newest messages of a thread by arrival."""
+    return Selection(Query.RECENT, limit, thread_id)
+
+
+def unprocessed(thread_id: str) -> Selection:
+    """Pending and processing messages of a thread, the oldest arrivals first."""
+    statuses = [Status.PENDING.value, Status.PROCESSING.value]
+    return Selection(Query.UNPROCESSED, MAX_CLAIM, thread_id, "in", statuses)
+
+
+def overdue(before: int, limit: int) -> Selection:
+    """Threads somebody should have looked at, the longest overdue first."""
+    return Selection(Query.OVERDUE, limit, operator="<", operand=before)
+
+
+def last_inbound() -> Selection:
+    """The thread with the newest DM."""
+    return Selection(Query.LAST_INBOUND, 1)
+
+
+def of_person(user_id: str, limit: int) -> Selection:
+    return Selection(Query.BY_PERSON, limit, operator="==", operand=user_id)
+
+
+def of_account(account_id: str, limit: int) -> Selection:
+    return Selection(Query.BY_ACCOUNT, limit, operator="==", operand=account_id)
+
+
+def open_deletions(limit: int) -> Selection:
+    """Requests that are not completed."""
+    return Selection(Query.OPEN_DELETIONS, limit, operator="==", operand=None)

@@ -1,0 +1,269 @@
+"""The store in one SQLite file: the sandbox, tests, and anybody without Google Cloud.
+
+The same documents as in Firestore, one transaction for each call of the port. A version is a number of the thread's
+row, taken from a counter of the whole file.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from dm_core.clock import Clock, system_clock
+from dm_core.messages import Message, Status
+from dm_core.store import documents as doc
+from dm_core.store import selections
+from dm_core.store.cost import Cost
+from dm_core.store.plain import Document, as_map, clean_text, document, from_json, to_json, whole, word
+from dm_core.store.port import (
+    CONFLICT,
+    PAGE_SIZE,
+    UNSET,
+    Conflict,
+    Deletion,
+    DocumentCollection,
+    EchoView,
+    Recorded,
+    Snapshot,
+    ThreadChange,
+    ThreadEvents,
+    Version,
+    sorted_messages,
+)
+from dm_core.store.run_documents import archive_document
+from dm_core.store.sqlite_file import SqliteFile, Stored, Transaction
+
+
+class _Rollback(Exception):
+    """Give up the transaction: a condition does not hold."""
+
+
+class SqliteStore:
+    """The store port on one file, safe for several processes. Opens it on the first call; every method raises
+    StoreUnavailable.
+
+    ``cost`` counts documents read and transactions.
+    """
+
+    def __init__(self, path: str, clock: Clock = system_clock) -> None:
+        self.cost = Cost()
+        self._clock = clock
+        self._file = SqliteFile(path, clock, self.cost)
+
+    # -- what a run needs
+
+    async def open(self, thread_id: str) -> Snapshot | None:
+        """One transaction, so thread and messages are of one moment."""
+        parts = doc.parse_thread_id(thread_id)
+        if parts is None:
+            return None
+
+        def read(tx: Transaction) -> Snapshot | None:
+            found = tx.get("conversations", thread_id)
+            if found is None:
+                return None
+            limits = tx.get("limits", parts[1])
+            thread = doc.parse_thread(thread_id, found.doc)
+            recent = _messages(tx.select(selections.newest(thread_id, PAGE_SIZE)))
+            unprocessed = tuple(message for message in recent if message.is_unprocessed)
+            if len(unprocessed) < thread.pending_count and len(recent) == PAGE_SIZE:
+                unprocessed = _messages(tx.select(selections.unprocessed(thread_id)))
+            allowance = doc.parse_allowance(limits.doc if limits else {})
+            return Snapshot(thread, Version(found.version), unprocessed, recent, allowance)
+
+        return await self._file.read(read)
+
+    async def commit(self, change: ThreadChange) -> Version | Conflict:
+        if not isinstance(change.version.mark, int):
+            return CONFLICT
+        try:
+            return await self._file.write(lambda tx: _commit(tx, change))
+        except _Rollback:
+            return CONFLICT
+
+    async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
+        if limit < 1 or doc.parse_thread_id(thread_id) is None:
+            return ()
+        return await self._file.read(lambda tx: _messages(tx.select(selections.newest(thread_id, limit))))
+
+    async def overdue(self, before: int, limit: int) -> tuple[str, ...]:
+        return await self._file.read(lambda tx: tuple(s.id for s in tx.select(selections.overdue(before, limit))))
+
+    # -- what the webhook needs
+
+    async def record(self, events: ThreadEvents) -> Recorded:
+        return await self._file.write(lambda tx: _record(tx, events))
+
+    async def echo_view(self, thread_id: str, message_id: str) -> EchoView:
+        def read(tx: Transaction) -> EchoView:
+            found = tx.get("conversations", thread_id)
+            thread = doc.parse_thread(thread_id, found.doc if found else {})
+            return EchoView(
+                known=tx.get("messages", message_id, thread_id) is not None,
+                ours=doc.texts_on_their_way(thread.run, thread.unconfirmed),
+                mids=doc.platform_ids(thread.run),
+            )
+
+        return await self._file.read(read)
+
+    async def unsend(self, events: ThreadEvents, message_id: str) -> bool:
+        def write(tx: Transaction) -> bool:
+            found = tx.get("messages", message_id, events.thread_id)
+            if found is not None:
+                fields = doc.unsent_fields(found.doc, events.now)
+                tx.put("messages", message_id, found.doc | fields, events.thread_id)
+            elif events.messages:
+                _put_message(tx, replace(events.messages[0], id=message_id, thread_id=events.thread_id))
+            _move(tx, events.thread_id, events.now)
+            return found is not None
+
+        return await self._file.write(write)
+
+    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
+        def write(tx: Transaction) -> bool:
+            found = tx.get("messages", message_id, thread_id)
+            if found is None or found.doc.get("status") != Status.PENDING:
+                return False
+            content = as_map(found.doc.get("message")) | {"text": clean_text(text)}
+            fields = document(message=content, editedAt=now, updatedAt=now)
+            tx.put("messages", message_id, found.doc | fields, thread_id)
+            _move(tx, thread_id, now)
+            return True
+
+        return await self._file.write(write)
+
+    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:
+        await self._put("quarantine", item_id, doc.quarantine_document(raw, reason, now, expire_at))
+
+    # -- what deletion requests need
+
+    async def put_deletion(self, deletion: Deletion) -> None:
+        await self._put("deletions", deletion.code, doc.deletion_document(deletion))
+
+    async def get_deletion(self, code: str) -> Deletion | None:
+        found = await self._get("deletions", code)
+        return None if found is None else doc.parse_deletion(found)
+
+    async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
+        found = await self._file.read(lambda tx: tx.select(selections.open_deletions(limit)))
+        return tuple(doc.parse_deletion(stored.doc) for stored in found)
+
+    async def erase_person(self, user_id: str) -> int:
+        """A page of threads a transaction, each erased whole: a crash leaves nothing half erased."""
+        threads = 0
+        for select in (selections.of_person, selections.of_account):
+            while erased := await self._file.write(_erase_page(select, user_id)):
+                threads += erased
+        await self._file.write(lambda tx: tx.delete("limits", clean_text(user_id)))
+        return threads
+
+    # -- documents beside the threads
+
+    async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
+        found = await self._get(collection, key)
+        return None if found is None else from_json(str(found.get("json")))
+
+    async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
+        await self._put(collection, key, document(json=to_json(value), updatedAt=self._clock()))
+
+    async def last_inbound_at(self) -> int | None:
+        found = await self._file.read(lambda tx: tx.select(selections.last_inbound()))
+        return whole(found[0].doc, "lastInboundAt") if found else None
+
+    async def purge(self) -> int:
+        """Delete some of the documents whose ``expireAt`` has passed, as Firestore's TTL does; also done when the file
+        is opened. Returns how many; call again while it is not 0."""
+        return await self._file.write(lambda tx: tx.purge(self._clock()))
+
+    async def close(self) -> None:
+        await self._file.close()
+
+    async def _get(self, collection: str, key: str) -> Document | None:
+        found = await self._file.read(lambda tx: tx.get(collection, clean_text(key)))
+        return None if found is None else found.doc
+
+    async def _put(self, collection: str, key: str, fields: Document) -> None:
+        await self._file.write(lambda tx: tx.put(collection, key, fields))
+
+
+def _messages(page: list[Stored]) -> tuple[Message, ...]:
+    return sorted_messages([doc.parse_message(stored.doc) for stored in page])
+
+
+def _put_message(tx: Transaction, message: Message) -> None:
+    tx.put("messages", message.id, doc.message_document(message), message.thread_id)
+
+
+def _move(tx: Transaction, thread_id: str, now: int) -> None:
+    """Move a thread's version, if there is one."""
+    found = tx.get("conversations", thread_id)
+    if found is not None:
+        tx.put("conversations", thread_id, found.doc | {"updatedAt": now})
+
+
+def _commit(tx: Transaction, change: ThreadChange) -> Version:
+    """Raises _Rollback when the thread, or a message of the change, is not as the change supposes."""
+    found = tx.get("conversations", change.thread_id)
+    if found is None or found.version != change.version.mark:
+        raise _Rollback
+    version = tx.put("conversations", change.thread_id, found.doc | doc.thread_fields(change))
+    for message in change.messages:
+        stored = tx.get("messages", message.id, change.thread_id)
+        if stored is None:
+            raise _Rollback
+        tx.put("messages", message.id, stored.doc | doc.message_fields(message), change.thread_id)
+    for upsert in change.upserts:
+        _put_message(tx, replace(upsert, thread_id=change.thread_id))
+    if change.archive is not None:
+        archive = archive_document(change.archive, change.thread_id, change.now, change.archive_expire_at)
+        tx.put("runs", change.archive.id, archive, change.thread_id)
+    parts = doc.parse_thread_id(change.thread_id)
+    if change.allowance is not UNSET and parts is not None:
+        tx.put("limits", parts[1], doc.allowance_document(change.allowance, change.now))
+    return Version(version)
+
+
+def _record(tx: Transaction, events: ThreadEvents) -> Recorded:
+    """Create what is missing; pure duplicates leave the thread alone, but for a pause."""
+    created: list[Message] = []
+    existing: dict[str, Status] = {}
+    for message in {message.id: message for message in reversed(events.messages)}.values():
+        stored = tx.get("messages", message.id, events.thread_id)
+        if stored is None:
+            created.append(replace(message, thread_id=events.thread_id))
+        else:
+            existing[message.id] = word(stored.doc, "status", Status.PROCESSED)
+    created.reverse()
+    for message in created:
+        _put_message(tx, message)
+    if existing and not created:
+        events = replace(events, messages=(), due_at=None, last_inbound_at=None)
+        if events.paused_until is None:
+            return Recorded((), existing)
+    if events.touch_thread:
+        _merge_thread(tx, events, sum(message.status is Status.PENDING for message in created))
+    elif created and tx.get("conversations", events.thread_id) is None:
+        # Whose thread it is, so that an erasure finds messages stored alone.
+        tx.put("conversations", events.thread_id, document(accountId=events.account_id, userId=events.user_id))
+    return Recorded(tuple(message.id for message in created), existing)
+
+
+def _merge_thread(tx: Transaction, events: ThreadEvents, pending: int) -> None:
+    found = tx.get("conversations", events.thread_id)
+    old = found.doc if found else {}
+    merged = old | doc.merged_fields(events)
+    merged["createdAt"] = min(whole(old, "createdAt", events.now), events.now)
+    merged["pendingCount"] = whole(old, "pendingCount") + pending
+    if events.last_inbound_at is not None:
+        merged["lastInboundAt"] = max(whole(old, "lastInboundAt", events.last_inbound_at), events.last_inbound_at)
+    tx.put("conversations", events.thread_id, merged)
+
+
+def _erase_page(select: Callable[[str, int], selections.Selection], user_id: str) -> Callable[[Transaction], int]:
+    def erase(tx: Transaction) -> int:
+        threads = tx.select(select(clean_text(user_id), PAGE_SIZE))
+        for thread in threads:
+            tx.delete_below(thread.id)
+            tx.delete("conversations", thread.id)
+            tx.delete("limits", (doc.parse_thread_id(thread.id) or ("", thread.id))[1])
+        return len(threads)
+
+    return erase

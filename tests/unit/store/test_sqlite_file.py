@@ -1,0 +1,79 @@
+"""The SQLite file: its indexes are the port's queries, and what has expired goes."""
+
+import contextlib
+import sqlite3
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from dm_core.store import selections
+from dm_core.store.firestore import FirestoreStore
+from dm_core.store.port import Query, Store
+from dm_core.store.sqlite import SqliteStore
+from dm_core.store.sqlite_file import select_statement
+from dm_sandbox.examples import EXPIRES, NOW, THREAD, closed, dm, events
+
+SELECTIONS = (
+    selections.newest(THREAD, 40),
+    selections.unprocessed(THREAD),
+    selections.overdue(NOW, 5),
+    selections.last_inbound(),
+    selections.of_person("1", 5),
+    selections.of_account("1", 5),
+    selections.open_deletions(5),
+)
+
+
+def test_every_query_of_the_port_is_used_and_no_other() -> None:
+    assert {selection.query for selection in SELECTIONS} == set(Query)
+
+
+@pytest.mark.parametrize("selection", SELECTIONS, ids=lambda selection: selection.query.name)
+async def test_a_query_walks_its_index_and_reads_no_more_than_it_returns(
+    tmp_path: Path, selection: selections.Selection
+) -> None:
+    path = tmp_path / "store.sqlite3"
+    store = SqliteStore(str(path), lambda: NOW)
+    await store.record(events(dm(1)))
+    await store.close()
+
+    with contextlib.closing(sqlite3.connect(path)) as connection:
+        statement, parameters = select_statement(selection)
+        plan = [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+
+    assert plan[0].startswith(f"SEARCH documents USING INDEX {selection.query.name.lower()} ")
+    if selection.query is not Query.UNPROCESSED:  # two statuses are two walks, put in order afterwards
+        assert len(plan) == 1
+
+
+async def test_what_has_expired_goes_when_the_file_is_opened(tmp_path: Path) -> None:
+    path = str(tmp_path / "store.sqlite3")
+    early = SqliteStore(path, lambda: NOW)
+    keep = replace(closed(dm(2)), expire_at=0)
+    later = replace(closed(dm(3)), expire_at=EXPIRES + 9)
+    await early.record(events(closed(dm(1)), keep, later))
+    await early.close()
+
+    late = SqliteStore(path, lambda: EXPIRES + 1)
+    history = await late.history(THREAD, 5)
+    again = await late.purge()
+    await late.close()
+
+    assert history == (keep, later)
+    assert again == 0
+
+
+async def test_a_store_that_was_closed_or_never_used_can_be_closed(tmp_path: Path) -> None:
+    sqlite: Store = SqliteStore(str(tmp_path / "store.sqlite3"))
+    firestore: Store = FirestoreStore("project")
+
+    for store in (sqlite, firestore):
+        await store.close()
+        await store.close()
+
+
+def test_a_store_touches_nothing_before_its_first_call(tmp_path: Path) -> None:
+    SqliteStore(str(tmp_path / "store.sqlite3"))
+
+    assert list(tmp_path.iterdir()) == []
