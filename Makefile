@@ -1,0 +1,56 @@
+# Every target sets up what it needs by itself. `make` alone lists them.
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+
+UV_VERSION := 0.13.9
+UV := .tools/uv/bin/uv
+PY := .venv/bin/python
+SYNCED := .venv/.synced
+export PYTHONUNBUFFERED := 1
+
+.PHONY: help setup dev demo test check format lock clean
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+
+setup: $(SYNCED) ## install uv into .tools and the locked environment into .venv
+
+$(UV):
+	@echo "setting up uv $(UV_VERSION) in .tools"
+	@command -v python3 >/dev/null || { echo "python3 is missing: install Python 3 and run this again"; exit 1; }
+	@python3 -m venv .tools/uv || { echo "python3 -m venv failed: install your system's python3-venv package"; exit 1; }
+	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
+	  || { echo "uv could not be installed: is the Python package index reachable?"; exit 1; }
+
+$(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/sandbox/pyproject.toml functions/webhook/pyproject.toml functions/processor/pyproject.toml
+	@echo "installing the locked environment into .venv"
+	@$(UV) sync --locked --quiet \
+	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
+	@touch $@
+
+dev: $(SYNCED) ## the whole system on this machine: chat in the terminal, page on http://127.0.0.1:8080
+	@$(PY) -m dm_sandbox.dev
+
+demo: $(SYNCED) ## one scripted conversation, printed; exits 0 only if every expected effect was seen
+	@$(PY) -m dm_sandbox.demo
+
+test: $(SYNCED) ## every test
+	@$(PY) -m pytest -n 2 --dist worksteal
+
+check: $(SYNCED) ## lint, format, types (pyright strict), lock file and import rules
+	@echo "ruff"; .venv/bin/ruff check . || { echo "fix the above, or run 'make format'"; exit 1; }
+	@.venv/bin/ruff format --check . || { echo "run 'make format'"; exit 1; }
+	@echo "lock file"; $(UV) lock --check --quiet || { echo "uv.lock is out of date: run 'make lock' and commit it"; exit 1; }
+	@echo "import rules"; .venv/bin/lint-imports --no-cache
+	@echo "pyright"; .venv/bin/pyright --warnings
+
+format: $(SYNCED) ## rewrite the code in the house format
+	@.venv/bin/ruff check --fix-only --quiet . || true
+	@.venv/bin/ruff format .
+
+lock: $(UV) ## bring uv.lock up to date with the pyproject files
+	@$(UV) lock
+
+clean: ## remove the environment, tools and caches
+	rm -rf .venv .tools .state .pytest_cache .ruff_cache .hypothesis
