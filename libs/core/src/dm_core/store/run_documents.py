@@ -64,16 +64,24 @@ def run_document(run: Run) -> Document:
     )
 
 
+QUOTES_MESSAGES = "get_thread_messages"
+"""The one tool whose result is people's words."""
+
+
 def archive_document(run: Run, thread_id: str, now: int, expire_at: int) -> Document:
     """The archived run: why it answered as it did, without the people's words.
 
-    The user turns keep their place and lose their text (the message ids stay), so that an unsent or erased message
-    does not survive here. Tool results are kept, they are what explains an answer.
+    The user turns keep their place and lose their text (the message ids stay), and so does what ``get_thread_messages``
+    brought, so that an unsent or erased message does not survive here. Other tool results are kept: they are what
+    explains an answer.
     """
     archived = run_document(run)
     for turn in maps(archived, "turns"):
         if turn.get("type") == "user":
             turn["text"] = ""
+        for result in maps(turn, "results"):
+            if result.get("name") == QUOTES_MESSAGES:
+                result["output"] = to_json({"omitted": "messages of the thread"})
     tokens = _tokens(run)
     return archived | document(conversationId=thread_id, tokens=tokens, endedAt=now, expireAt=expire_at or None)
 
