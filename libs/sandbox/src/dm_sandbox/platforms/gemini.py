@@ -1,0 +1,164 @@
+"""Gemini's REST protocol: ``generateContent`` with the real shapes, a scripted brain or an exact script behind it.
+
+It refuses what the real one refuses: a wrong key, an unknown role, a function call of the current turn without the
+thought signature it came with (facts/gemini-evals.md section 3.5), answers to calls that don't match in number.
+"""
+
+import base64
+import binascii
+import itertools
+import json
+import re
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping
+
+from dm_core.clock import Clock, system_clock
+from dm_sandbox.platforms.answers import Body, turn
+from dm_sandbox.platforms.brain import answer_as_the_club
+from dm_sandbox.platforms.faults import Fault, FaultKind
+from dm_sandbox.platforms.model_request import ModelRequest, Part, parts_of
+from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_object
+
+Scripted = Body | Callable[[ModelRequest], Body]
+"""One scripted answer: the exact body (see ``answers``), or what computes it."""
+
+STATUSES = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED"}
+
+
+class Gemini(Platform):
+    """The simulator. Without a script the brain answers from the system instruction and the tools' results.
+
+    ``latency`` in seconds a call. ``requests`` are the parsed requests, in order.
+    """
+
+    name = "gemini"
+
+    def __init__(self, api_key: str = "sandbox-gemini-key", port: int = 0, clock: Clock = system_clock) -> None:
+        super().__init__(port, clock)
+        self.api_key = api_key
+        self.latency = 0.0
+        self.brain: Callable[[ModelRequest], list[Part]] = answer_as_the_club
+        self.requests: list[ModelRequest] = []
+        self._script: deque[Scripted] = deque()
+        self._issued: set[bytes] = set()
+        self._numbers = itertools.count(1)
+
+    def script(self, answers: Iterable[Scripted]) -> None:
+        """Answer the next calls with these, in order; the brain takes over when they are used up."""
+        self._script.extend(answers)
+
+    def operation(self, call: Call) -> str:
+        matched = re.fullmatch(r"/v1(?:beta)?/models/[^/:]+:(\w+)", call.path)
+        return matched.group(1) if matched and call.method == "POST" else "unknown"
+
+    async def process(self, operation: str, call: Call) -> Reply:
+        if operation != "generateContent":
+            return _error(404, f"{call.path} is not found")
+        if call.headers.get("x-goog-api-key") != self.api_key:
+            return _error(400, "API key not valid. Please pass a valid API key.", "API_KEY_INVALID")
+        await self.pause(self.latency)
+        request = ModelRequest.parse(call.body)
+        self.requests.append(request)
+        problem = self._problem(request)
+        if problem:
+            return _error(400, problem)
+        scripted = self._script.popleft() if self._script else None
+        if scripted is None:
+            body: Body = turn(*self.brain(request))
+        else:
+            body = scripted(request) if callable(scripted) else scripted
+        return Reply(self._completed(body, call, request), facts=_facts(body))
+
+    def error(self, fault: Fault) -> Reply:
+        usual = 429 if fault.kind is FaultKind.THROTTLE else 503
+        status = fault.status or fault.code or usual
+        message = fault.message or "The model is overloaded. Please try again later."
+        return _error(status, message, wait_minutes=fault.wait_minutes)
+
+    def _problem(self, request: ModelRequest) -> str | None:
+        """Why the real one would refuse this request, or None."""
+        if not request.contents:
+            return "GenerateContentRequest.contents: contents is not specified"
+        for position, content in enumerate(request.contents):
+            if content.get("role") not in ("user", "model"):
+                return "Please use a valid role: user, model."
+            if not as_list(content.get("parts")):
+                return f"GenerateContentRequest.contents[{position}].parts: contents.parts must not be empty."
+        return _unanswered(request) or self._unsigned(request)
+
+    def _unsigned(self, request: ModelRequest) -> str | None:
+        """The first function call of each model turn of the current turn must carry the signature it came with."""
+        for content in request.current_turn:
+            calls = [part for part in parts_of(content) if "functionCall" in part]
+            if content.get("role") != "model" or not calls:
+                continue
+            if _signature(calls[0]) not in self._issued:
+                name = as_object(calls[0].get("functionCall")).get("name")
+                return f"Function call `{name}` in the current turn is missing a thought_signature."
+        return None
+
+    def _completed(self, body: Body, call: Call, request: ModelRequest) -> Body:
+        """The body with what every answer carries, where the script left it out; its signatures noted as issued."""
+        number = next(self._numbers)
+        for candidate in as_list(body.get("candidates")):
+            for part in parts_of(as_object(as_object(candidate).get("content"))):
+                issued = _signature(part)
+                if issued:
+                    self._issued.add(issued)
+        model = call.path.rpartition("/")[2].partition(":")[0]
+        written, read = len(json.dumps(body.get("candidates", ""))) // 4, request.size // 4
+        usage = {
+            "promptTokenCount": read,
+            "candidatesTokenCount": written,
+            "thoughtsTokenCount": 32,
+            "totalTokenCount": read + written + 32,
+        }
+        default = {"usageMetadata": usage, "modelVersion": model, "responseId": f"sandbox-{number:06d}"}
+        return {**default, **body}
+
+
+def _unanswered(request: ModelRequest) -> str | None:
+    """Calls of a model turn that the next content does not answer one for one."""
+    for content, following in zip(request.contents, [*request.contents[1:], {}], strict=True):
+        calls = sum("functionCall" in part for part in parts_of(content))
+        answers = sum("functionResponse" in part for part in parts_of(following))
+        if content.get("role") == "model" and calls != answers:
+            return (
+                "Please ensure that the number of function response parts is equal to the number of function call "
+                "parts of the function call turn."
+            )
+    return None
+
+
+def _signature(part: Part) -> bytes:
+    """The signature's bytes; both base64 alphabets are accepted, as on the real wire."""
+    written = part.get("thoughtSignature", part.get("thought_signature", ""))
+    try:
+        plain = str(written).replace("-", "+").replace("_", "/")
+        return base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True)
+    except (binascii.Error, ValueError):
+        return b""
+
+
+def _error(status: int, message: str, reason: str = "", wait_minutes: int = 0) -> Reply:
+    word = STATUSES.get(status, "UNAVAILABLE" if status == 503 else "INTERNAL")
+    details: list[object] = []
+    if reason:
+        details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason})
+    if wait_minutes:
+        delay = f"{wait_minutes * 60}s"
+        details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})
+    error: dict[str, object] = {"code": status, "message": message, "status": word}
+    if details:
+        error["details"] = details
+    return Reply({"error": error}, status, facts={"error": f"{status} {message}"})
+
+
+def _facts(body: Body) -> Mapping[str, str]:
+    """What the answer asks for, for the event log."""
+    names: list[str] = []
+    for candidate in as_list(body.get("candidates")):
+        for part in parts_of(as_object(as_object(candidate).get("content"))):
+            name = as_object(part.get("functionCall")).get("name")
+            names.append(str(name) if name else "text")
+    return {"answer": ", ".join(names) or "nothing"}

@@ -1,0 +1,112 @@
+"""Meta's side of the wire: webhook payloads as Meta sends them, signed over their very bytes.
+
+Shapes: facts/meta.md sections 1.2-1.5; signature: section 2.1. The JSON on the wire is unicode-escaped, and that
+escaped form is what is signed.
+"""
+
+import asyncio
+import base64
+import hashlib
+import hmac
+import itertools
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import httpx
+
+from dm_core.clock import Clock, system_clock
+
+MID_PREFIX = "aWdfZAG1faXRlbToxOklHTWVzc2FnZAUlEOj"
+"""How the message ids of Instagram begin; with the account and the thread they share some 120 characters."""
+
+Item = Mapping[str, object]
+"""One item of ``messaging[]`` or ``standby[]``."""
+
+
+class Mids:
+    """Message ids like Instagram's: about 160 characters of which only the last few differ in one thread."""
+
+    def __init__(self, start: int | None = None) -> None:
+        self._numbers = itertools.count(start if start is not None else int.from_bytes(os.urandom(5)) * 1000)
+
+    def next(self, account_id: str, user_id: str) -> str:
+        thread = int.from_bytes(hashlib.sha256(f"{account_id}/{user_id}".encode()).digest()[:15])
+        item = f"{account_id}:{thread:037d}:{next(self._numbers):038d}"
+        return MID_PREFIX + base64.b64encode(item.encode()).decode().replace("=", "ZD").replace("+", "Z").replace(
+            "/", "Y"
+        )
+
+
+def envelope(account_id: str, items: Sequence[Item], now: int, key: str = "messaging") -> dict[str, object]:
+    """The whole body for one entry; ``key`` is ``messaging``, ``standby`` or ``changes``. ``now`` in ms."""
+    return {"object": "instagram", "entry": [{"id": account_id, "time": now, key: list(items)}]}
+
+
+def wire_bytes(payload: object) -> bytes:
+    """The bytes Meta would send: escaped to ASCII, lower-case hex, no spaces, slashes escaped."""
+    return json.dumps(payload, ensure_ascii=True, separators=(",", ":")).replace("/", "\\/").encode()
+
+
+def signature(body: bytes, app_secret: str) -> str:
+    """The value of ``X-Hub-Signature-256`` for these bytes."""
+    return "sha256=" + hmac.new(app_secret.encode(), body, hashlib.sha256).hexdigest()
+
+
+def signed_request(payload: Mapping[str, object], app_secret: str) -> str:
+    """The form field of the deauthorize and data-deletion callbacks (facts/meta.md section 6)."""
+    encoded = base64.urlsafe_b64encode(json.dumps(payload).encode()).rstrip(b"=")
+    mac = hmac.new(app_secret.encode(), encoded, hashlib.sha256).digest()
+    return base64.urlsafe_b64encode(mac).rstrip(b"=").decode() + "." + encoded.decode()
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One webhook POST and its answer; ``status`` 0 when there was none. ``at`` in ms, ``took_ms`` its duration."""
+
+    at: int
+    status: int
+    text: str
+    took_ms: float
+
+
+class WebhookSender:
+    """Posts signed payloads to a webhook, as Meta does; keeps its connections open until ``close``."""
+
+    def __init__(self, url: str, app_secret: str, clock: Clock = system_clock) -> None:
+        self.url, self.app_secret, self.clock = url, app_secret, clock
+        self.deliveries: list[Delivery] = []
+        self._client = httpx.AsyncClient(timeout=20, trust_env=False)
+
+    async def post(self, payload: object) -> Delivery:
+        """Deliver once; an unreachable webhook is a delivery of status 0."""
+        body = wire_bytes(payload)
+        headers = {
+            "content-type": "application/json",
+            "user-agent": "facebookexternalua",
+            "x-hub-signature-256": signature(body, self.app_secret),
+        }
+        loop = asyncio.get_running_loop()
+        at, begun = self.clock(), loop.time()
+        try:
+            answer = await self._client.post(self.url, content=body, headers=headers)
+            status, text = answer.status_code, answer.text
+        except httpx.HTTPError as error:
+            status, text = 0, type(error).__name__
+        delivery = Delivery(at, status, text, (loop.time() - begun) * 1000)
+        self.deliveries.append(delivery)
+        return delivery
+
+    async def deliver(self, payload: object, attempts: int = 4, wait: float = 0.2) -> Delivery:
+        """Deliver until it is acknowledged, at most ``attempts`` times, waiting twice as long each time."""
+        delivery = await self.post(payload)
+        for attempt in range(1, attempts):
+            if delivery.status == 200:
+                break
+            await asyncio.sleep(wait * 2 ** (attempt - 1))
+            delivery = await self.post(payload)
+        return delivery
+
+    async def close(self) -> None:
+        await self._client.aclose()

@@ -1,0 +1,216 @@
+"""The whole system on one machine: simulators, queue, store and the two functions as processes, wired together.
+
+::
+
+    async with Sandbox() as sandbox:
+        sam = sandbox.person("Sam Jones")
+        await sam.says("When are the next nets?")
+        await sandbox.wait_for(lambda: sandbox.instagram.sent_to(sam.user_id), 20, "a reply")
+
+Everything is stopped at the end of the block, whatever ended it.
+"""
+
+import asyncio
+import tempfile
+from collections.abc import Callable, Mapping
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Literal, Self
+
+import httpx
+
+from dm_core.clock import Clock, system_clock
+from dm_sandbox.cloud_tasks import CloudTasksEmulator, QueueConfig
+from dm_sandbox.environment import (
+    APP_SECRET,
+    SANDBOX_MODEL_KEY,
+    VERIFY_TOKEN,
+    Addresses,
+    Pace,
+    Platforms,
+    answers_for_real,
+    function_environment,
+    model_variables,
+)
+from dm_sandbox.events import EventLog
+from dm_sandbox.firestore_emulator import firestore_emulator
+from dm_sandbox.launcher import FunctionName, FunctionProcess
+from dm_sandbox.person import Person
+from dm_sandbox.platforms.gemini import Gemini
+from dm_sandbox.platforms.instagram import IG_FIELDS, Flavor, Instagram
+from dm_sandbox.platforms.meta import Delivery, WebhookSender
+from dm_sandbox.platforms.server import Platform
+from dm_sandbox.platforms.spond import Spond
+from dm_sandbox.platforms.whatsapp import WhatsApp
+from dm_sandbox.ports import free_port
+
+StoreName = Literal["sqlite", "firestore"]
+
+FIRST_USER_ID = 819898670256713
+QUEUE = QueueConfig(min_backoff=0.5, max_backoff=10, max_attempts=20)
+
+
+class StillWaiting(TimeoutError):
+    """What was waited for did not happen in time; the message ends with the last events."""
+
+
+class Sandbox:
+    """Everything, started together.
+
+    ``ambient`` is where GEMINI_API_KEY is looked for: with it the real Gemini answers. ``extra`` are variables for both
+    functions. ``queue`` is how the Cloud Tasks emulator retries.
+    """
+
+    def __init__(
+        self,
+        *,
+        store: StoreName = "sqlite",
+        pace: Pace | None = None,
+        flavor: Flavor = "instagram",
+        ambient: Mapping[str, str] | None = None,
+        extra: Mapping[str, str] | None = None,
+        queue: QueueConfig = QUEUE,
+        clock: Clock = system_clock,
+    ) -> None:
+        self.clock = clock
+        self.log = EventLog(clock)
+        self.instagram = Instagram(flavor=flavor, clock=clock)
+        self.whatsapp = WhatsApp(clock=clock)
+        self.spond = Spond(clock=clock)
+        self.gemini = Gemini(SANDBOX_MODEL_KEY, clock=clock)
+        self.queue = CloudTasksEmulator(config=queue, on_event=self.log.queue, clock=clock)
+        self.real_model = answers_for_real(ambient or {})
+        self.webhook: FunctionProcess
+        self.processor: FunctionProcess
+        self._store: StoreName = store
+        self._pace, self._model, self._extra = pace or Pace(), model_variables(ambient or {}), dict(extra or {})
+        self._stack = AsyncExitStack()
+        self._happened = asyncio.Event()
+        self._sender: WebhookSender
+        self._people = 0
+        self.log.listen(lambda _: self._happened.set())
+
+    async def __aenter__(self) -> Self:
+        try:
+            await self._start()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    @property
+    def deliveries(self) -> list[Delivery]:
+        """Every webhook POST so far, DMs and echoes, with its answer."""
+        return self._sender.deliveries
+
+    @property
+    def platforms(self) -> tuple[Platform, ...]:
+        """The simulators."""
+        return (self.instagram, self.whatsapp, self.spond, self.gemini)
+
+    def status(self) -> dict[str, object]:
+        """What runs where, as JSON values."""
+        return {
+            "webhook": self.webhook.url,
+            "processor": self.processor.url,
+            "queue": self.queue.address,
+            "platforms": {platform.name: platform.base_url for platform in self.platforms},
+            "store": self._store,
+            "model": "gemini" if self.real_model else "scripted",
+            "pendingWakeUps": self.queue.pending,
+            "events": len(self.log.entries),
+        }
+
+    def person(self, name: str = "Sam Jones", user_id: str | None = None, username: str | None = None) -> Person:
+        """A new person who can write to the account; closed with the sandbox."""
+        self._people += 1
+        handle = username or name.lower().replace(" ", ".")
+        return Person(
+            self._sender.url,
+            APP_SECRET,
+            self.instagram.account_id,
+            user_id or str(FIRST_USER_ID + self._people),
+            name=name,
+            username=handle,
+            platform=self.instagram,
+            clock=self.clock,
+            sender=self._sender,
+        )
+
+    async def wait_for(self, condition: Callable[[], object], seconds: float, what: str = "it") -> None:
+        """Return once the condition holds. Raises StillWaiting after ``seconds``."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + seconds
+        while not condition():
+            if loop.time() >= deadline:
+                last = "\n".join(f"  {entry.source}: {entry.words}" for entry in self.log.entries[-15:])
+                raise StillWaiting(f"{what} did not happen within {seconds:g} s; the last events:\n{last}")
+            self._happened.clear()
+            try:
+                await asyncio.wait_for(self._happened.wait(), 0.05)
+            except TimeoutError:
+                continue
+
+    async def _start(self) -> None:
+        for platform in self.platforms:
+            self._stack.push_async_callback(platform.stop)
+            await platform.start()
+            platform.listen(self.log.platform)
+        self._stack.push_async_callback(self.queue.stop)
+        await self.queue.start()
+        env = await self._environment()
+        self.webhook, self.processor = self._function("webhook", env), self._function("processor", env)
+        await self._start_functions()
+        self._sender = WebhookSender(f"{self.webhook.url}/", APP_SECRET, self.clock)
+        self._stack.push_async_callback(self._sender.close)
+        self.instagram.connect(self._sender)
+        self._stack.push_async_callback(self.instagram.settle)
+        await self._subscribe()
+
+    async def _environment(self) -> dict[str, str]:
+        self._processor_port = free_port()
+        firestore = None
+        if self._store == "firestore":
+            firestore = await self._stack.enter_async_context(firestore_emulator())
+            url = "firestore:"
+        else:
+            folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dm-sandbox-"))
+            url = f"sqlite:///{Path(folder) / 'threads.db'}"
+        addresses = Addresses(
+            processor=f"http://127.0.0.1:{self._processor_port}",
+            queue=self.queue.address,
+            store_url=url,
+            firestore=firestore,
+            gemini=None if self.real_model else self.gemini.base_url,
+        )
+        platforms = Platforms(self.instagram, self.whatsapp, self.spond)
+        return function_environment(platforms, addresses, self._pace, self._model, self._extra)
+
+    def _function(self, name: FunctionName, env: Mapping[str, str]) -> FunctionProcess:
+        port = self._processor_port if name == "processor" else None
+        return FunctionProcess(name, env, port=port, log=lambda line: self.log.function(name, line))
+
+    async def _start_functions(self) -> None:
+        """Both at once. Raises FunctionDidNotStart."""
+        try:
+            async with asyncio.TaskGroup() as starting:
+                for function in (self.processor, self.webhook):
+                    self._stack.push_async_callback(function.stop)
+                    starting.create_task(function.start())
+        except* Exception as failed:
+            raise failed.exceptions[0] from None
+
+    async def _subscribe(self) -> None:
+        """What saving the callback in Meta's dashboard does: the handshake, then the fields."""
+        query = {"hub.mode": "subscribe", "hub.verify_token": VERIFY_TOKEN, "hub.challenge": "1158201444"}
+        async with httpx.AsyncClient(trust_env=False) as client:
+            answer = await client.get(f"{self.webhook.url}/", params=query)
+        if (answer.status_code, answer.text) != (200, "1158201444"):
+            raise RuntimeError(f"the webhook did not pass the handshake: {answer.status_code} {answer.text[:200]}")
+        self.instagram.subscribed = tuple(IG_FIELDS.split(","))

@@ -1,0 +1,126 @@
+"""The WhatsApp and Spond simulators: shapes, rules and errors of facts/meta.md sections 7 and 8."""
+
+from typing import Any
+
+import httpx
+
+from dm_sandbox.platforms.spond import Spond
+from dm_sandbox.platforms.whatsapp import WhatsApp
+
+MANAGER = "+44 7700 900123"
+
+
+async def _alert(client: httpx.AsyncClient, whatsapp: WhatsApp, **body: Any) -> httpx.Response:
+    return await client.post(
+        f"{whatsapp.base_url}/v26.0/{whatsapp.phone_number_id}/messages",
+        json={"messaging_product": "whatsapp", "to": MANAGER, **body},
+        headers={"authorization": f"Bearer {whatsapp.token}"},
+    )
+
+
+def _template(text: str, name: str = "dm_alert") -> dict[str, Any]:
+    parameters = [{"type": "text", "text": text}]
+    components = [{"type": "body", "parameters": parameters}]
+    return {"type": "template", "template": {"name": name, "language": {"code": "en"}, "components": components}}
+
+
+async def test_an_alert_is_accepted_with_a_wamid_and_keeps_its_reference(
+    client: httpx.AsyncClient, whatsapp: WhatsApp
+) -> None:
+    answer = await _alert(client, whatsapp, type="text", text={"body": "Hi"}, biz_opaque_callback_data="run/1/0")
+
+    body = answer.json()
+    assert body["contacts"] == [{"input": MANAGER, "wa_id": "447700900123"}]
+    assert body["messages"][0]["id"].startswith("wamid.")
+    assert [(a.to, a.text, a.reference) for a in whatsapp.alerts] == [("447700900123", "Hi", "run/1/0")]
+
+
+async def test_outside_the_window_only_a_known_template_passes(
+    client: httpx.AsyncClient, whatsapp: WhatsApp, clock: Any
+) -> None:
+    whatsapp.hear(MANAGER)
+    inside = await _alert(client, whatsapp, type="text", text={"body": "Hi"})
+    clock.pass_hours(24)
+
+    outside = await _alert(client, whatsapp, type="text", text={"body": "Hi"})
+    template = await _alert(client, whatsapp, **_template("Hi"))
+    unknown = await _alert(client, whatsapp, **_template("Hi", "nobody_made_this"))
+    lines = await _alert(client, whatsapp, **_template("two\nlines"))
+
+    assert inside.status_code == 200
+    assert outside.json()["error"]["code"] == 131047
+    assert "24 hours" in outside.json()["error"]["error_data"]["details"]
+    assert template.status_code == 200
+    assert unknown.json()["error"]["code"] == 132001
+    assert lines.json()["error"]["code"] == 100
+    assert [alert.template for alert in whatsapp.alerts] == [None, "dm_alert"]
+
+
+async def test_a_closed_window_can_be_set(client: httpx.AsyncClient, whatsapp: WhatsApp) -> None:
+    whatsapp.windows_open = False
+
+    assert (await _alert(client, whatsapp, type="text", text={"body": "Hi"})).json()["error"]["code"] == 131047
+
+
+async def _login(client: httpx.AsyncClient, spond: Spond, password: str | None = None) -> httpx.Response:
+    credentials = {"email": spond.username, "password": password or spond.password}
+    return await client.post(f"{spond.api_url}/auth2/login", json=credentials)
+
+
+async def _token(client: httpx.AsyncClient, spond: Spond) -> dict[str, str]:
+    return {"authorization": f"Bearer {(await _login(client, spond)).json()['accessToken']['token']}"}
+
+
+async def test_the_calendar_has_a_cancelled_and_a_full_session(client: httpx.AsyncClient, spond: Spond) -> None:
+    headers = await _token(client, spond)
+
+    events = (await client.get(f"{spond.api_url}/sponds/", params={"groupId": spond.group_id}, headers=headers)).json()
+
+    assert len(events) == 6
+    assert [event.get("cancelled", False) for event in events] == [False, False, True, False, False, False]
+    full = [event for event in events if len(event["responses"]["acceptedIds"]) >= event["maxAccepted"]]
+    assert full == [events[3]]
+    assert all(event["startTimestamp"].endswith("Z") for event in events)
+    assert events[0]["location"]["feature"]
+
+
+async def test_the_calendar_is_filtered_by_time_and_group(client: httpx.AsyncClient, spond: Spond) -> None:
+    headers = await _token(client, spond)
+    starts = sorted(event.starts_at for event in spond.events)
+    until = starts[1].strftime("%Y-%m-%dT%H:%M:%S.000Z")
+
+    async def ask(**query: str) -> int:
+        return len((await client.get(f"{spond.api_url}/sponds", params=query, headers=headers)).json())
+
+    assert await ask(maxStartTimestamp=until) == 2
+    assert await ask(minStartTimestamp=until) == 5
+    assert await ask(max="1") == 1
+    assert await ask(groupId="SOMEONE-ELSES") == 0
+
+
+async def test_tokens_expire_and_logins_run_out(client: httpx.AsyncClient, spond: Spond) -> None:
+    headers = await _token(client, spond)
+    spond.attempts_left = 2
+
+    before = await client.get(f"{spond.api_url}/groups/", headers=headers)
+    spond.expire_tokens()
+    after = await client.get(f"{spond.api_url}/groups/", headers=headers)
+    wrong = [(await _login(client, spond, "wrong")).json()["errorKey"] for _ in range(3)]
+
+    assert before.json()[0]["id"] == spond.group_id
+    assert after.status_code == 401
+    assert wrong == ["invalidCredentials", "invalidCredentials", "outOfLoginAttempts"]
+
+
+async def test_a_two_factor_account_gets_no_token(client: httpx.AsyncClient, spond: Spond) -> None:
+    spond.two_factor = True
+
+    assert set((await _login(client, spond)).json()) == {"token", "phoneNumber"}
+
+
+async def test_the_firewall_answers_with_a_page(client: httpx.AsyncClient, spond: Spond) -> None:
+    spond.faults.add("error", "login", status=403)
+
+    answer = await _login(client, spond)
+
+    assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (403, "text/html")
