@@ -1,6 +1,5 @@
 """Subscription, health, and whatever else is asked."""
 
-
 import pytest
 from webhook_stage import SECRETS, Stage
 

@@ -122,9 +122,7 @@ class Stage:
         store = CrashingStore(str(path), clock)
         settings = WebhookSettings.load(ENVIRONMENT | environment)
         services = compose(settings, store, queue, clock)
-        return cls(
-            WebhookApp(settings.verify_token, settings.app_secrets, services, clock), store, queue, clock
-        )
+        return cls(WebhookApp(settings.verify_token, settings.app_secrets, services, clock), store, queue, clock)
 
     async def post(self, body: bytes, secret: str = SECRETS[0]) -> Answer:
         headers = {"x-hub-signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}

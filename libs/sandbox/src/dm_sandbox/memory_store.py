@@ -1,0 +1,117 @@
+"""The store in this process's memory, for simulations that make thousands of threads a second.
+
+``tests/contract`` holds it to what the other two stores keep.
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping
+from typing import cast
+
+from dm_core.clock import Clock, system_clock
+from dm_core.messages import Message
+from dm_core.store.cost import Cost
+from dm_core.store.plain import clean_text, to_json
+from dm_core.store.port import (
+    CONFLICT,
+    Conflict,
+    Deletion,
+    DocumentCollection,
+    EchoView,
+    Recorded,
+    Snapshot,
+    ThreadChange,
+    ThreadEvents,
+    Version,
+)
+from dm_sandbox.memory_database import MemoryDatabase
+
+
+class MemoryStore:
+    """The store port on a database in memory. Every call lets others go first, as a remote one would.
+
+    ``cost`` counts documents read and calls.
+    """
+
+    def __init__(self, database: MemoryDatabase | None = None, clock: Clock = system_clock) -> None:
+        self.cost = Cost()
+        self.database = database or MemoryDatabase()
+        self._clock = clock
+
+    async def _call[T](self, work: Callable[[], T], reads: int = 0) -> T:
+        await asyncio.sleep(0)
+        self.cost.calls += 1
+        self.cost.reads += reads
+        return work()
+
+    # -- what a run needs
+
+    async def open(self, thread_id: str) -> Snapshot | None:
+        def read() -> Snapshot | None:
+            head = self.database.thread(thread_id)
+            return None if head is None else self.database.snapshot(head)
+
+        snapshot = await self._call(read, reads=2)
+        self.cost.reads += len(snapshot.recent) if snapshot else 0
+        return snapshot
+
+    async def commit(self, change: ThreadChange) -> Version | Conflict:
+        if not isinstance(change.version.mark, int):
+            return CONFLICT
+        return await self._call(lambda: self.database.commit(change))
+
+    async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
+        found = await self._call(lambda: self.database.newest(thread_id, limit))
+        self.cost.reads += max(1, len(found))
+        return found
+
+    async def overdue(self, before: int, limit: int) -> tuple[str, ...]:
+        return await self._call(lambda: self.database.overdue(before, limit), reads=1)
+
+    # -- what the webhook needs
+
+    async def record(self, events: ThreadEvents) -> Recorded:
+        return await self._call(lambda: self.database.record(events))
+
+    async def echo_view(self, thread_id: str, message_id: str) -> EchoView:
+        return await self._call(lambda: self.database.echo_view(thread_id, message_id), reads=2)
+
+    async def unsend(self, events: ThreadEvents, message_id: str) -> bool:
+        return await self._call(lambda: self.database.unsend(events, message_id), reads=2)
+
+    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
+        return await self._call(lambda: self.database.edit(thread_id, message_id, text, now), reads=2)
+
+    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:  # noqa: ARG002
+        """Nothing expires in memory."""
+        await self._call(lambda: self.database.quarantined.setdefault(item_id, (raw, reason)))
+
+    # -- what deletion requests need
+
+    async def put_deletion(self, deletion: Deletion) -> None:
+        await self._call(lambda: self.database.deletions.update({deletion.code: deletion}))
+
+    async def get_deletion(self, code: str) -> Deletion | None:
+        return await self._call(lambda: self.database.deletions.get(clean_text(code)), reads=1)
+
+    async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
+        return await self._call(lambda: self.database.open_deletions(limit), reads=1)
+
+    async def erase_person(self, user_id: str) -> int:
+        return await self._call(lambda: self.database.erase_person(user_id), reads=1)
+
+    # -- documents beside the threads
+
+    async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
+        kept = await self._call(lambda: self.database.documents.get((collection, clean_text(key))), reads=1)
+        return None if kept is None else cast("dict[str, object]", json.loads(kept))
+
+    async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
+        place, kept = (collection, clean_text(key)), to_json(value)
+        await self._call(lambda: self.database.documents.update({place: kept}))
+
+    async def last_inbound_at(self) -> int | None:
+        return await self._call(self.database.last_inbound_at, reads=1)
+
+    async def close(self) -> None:
+        """Nothing to release; the database stays."""
