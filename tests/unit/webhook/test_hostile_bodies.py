@@ -135,7 +135,7 @@ POISON = {
     "text is an object": '{"sender":{"id":"1"},"recipient":{"id":"2"},"message":{"mid":"m","text":{"a":1}}}',
     "no sender": '{"recipient":{"id":"178414"},"message":{"mid":"m","text":"hi"}}',
     "sender is a list": '{"sender":["1"],"recipient":{"id":"2"},"message":{"mid":"m","text":"hi"}}',
-    "id with an underscore": '{"sender":{"id":"1_2"},"recipient":{"id":"2"},"message":{"mid":"m","text":"hi"}}',
+    "account with an underscore": '{"sender":{"id":"1"},"recipient":{"id":"2_3"},"message":{"mid":"m","text":"hi"}}',
     "id is a float": '{"sender":{"id":1.5},"recipient":{"id":"2"},"message":{"mid":"m","text":"hi"}}',
     "id is true": '{"sender":{"id":true},"recipient":{"id":"2"},"message":{"mid":"m","text":"hi"}}',
     "huge integer": _ITEM.replace("1", "1" * 9_000),

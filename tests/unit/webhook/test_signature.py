@@ -87,7 +87,7 @@ def test_another_algorithm_is_refused(algorithm: object) -> None:
         parse_signed_request(_signed(payload, "a"), ["a"])
 
 
-@pytest.mark.parametrize("user_id", [None, "", "a_b", True, 1.5, ["1"], "x" * 129])
+@pytest.mark.parametrize("user_id", [None, "", True, 1.5, ["1"], "x" * 129])
 def test_a_user_id_that_is_none_is_malformed(user_id: object) -> None:
     payload = json.dumps({"algorithm": "HMAC-SHA256", "user_id": user_id}).encode()
 

@@ -55,7 +55,11 @@ class _Reader:
                 valid = False
             if not valid:
                 self.problem(name, "must be an http(s) URL")
-        return value.rstrip("/")
+        return value
+
+    def base_url(self, name: str, default: str) -> str:
+        """An address that paths are appended to: without a slash at its end."""
+        return self.url(name, default).rstrip("/")
 
     def number(self, name: str, default: float, minimum: float, maximum: float) -> float:
         raw = self.optional(name)
@@ -304,9 +308,9 @@ def _instagram(reader: _Reader) -> InstagramSettings:
     flavor: Flavor = reader.choice("INSTAGRAM_API_FLAVOR", "instagram", ("instagram", "page"))
     return InstagramSettings(
         flavor=flavor,
-        base_url=reader.url("INSTAGRAM_API_BASE_URL", INSTAGRAM_HOSTS[flavor]),
+        base_url=reader.base_url("INSTAGRAM_API_BASE_URL", INSTAGRAM_HOSTS[flavor]),
         version=_graph_version(reader),
-        node=reader.text("INSTAGRAM_PAGE_ID", None, r"[0-9A-Za-z.-]{1,64}", "must be an account or page id"),
+        node=reader.text("INSTAGRAM_PAGE_ID", None, r"[0-9A-Za-z._-]{1,64}", "must be an account or page id"),
         access_token=reader.text("INSTAGRAM_ACCESS_TOKEN"),
         token_secret=reader.optional("INSTAGRAM_TOKEN_SECRET"),
         token_file=reader.optional("INSTAGRAM_TOKEN_FILE"),
@@ -315,10 +319,10 @@ def _instagram(reader: _Reader) -> InstagramSettings:
 
 def _whatsapp(reader: _Reader) -> WhatsAppSettings:
     return WhatsAppSettings(
-        base_url=reader.url("WHATSAPP_API_BASE_URL", "https://graph.facebook.com"),
+        base_url=reader.base_url("WHATSAPP_API_BASE_URL", "https://graph.facebook.com"),
         version=_graph_version(reader),
         access_token=reader.text("WHATSAPP_ACCESS_TOKEN"),
-        phone_number_id=reader.text("WHATSAPP_PHONE_NUMBER_ID", None, r"[0-9A-Za-z.-]{1,64}", "must be an id"),
+        phone_number_id=reader.text("WHATSAPP_PHONE_NUMBER_ID", None, r"[0-9A-Za-z._-]{1,64}", "must be an id"),
         manager_number=reader.text(
             "MANAGER_WHATSAPP_NUMBER", None, r"\+?[0-9 ()-]{5,25}", "must be a phone number with its country code"
         ),
@@ -333,7 +337,7 @@ def _spond(reader: _Reader) -> SpondSettings | None:
         return None
     username, password, group_id = (reader.text(name) for name in names)
     return SpondSettings(
-        reader.url("SPOND_API_BASE_URL", "https://api.spond.com/core/v1"), username, password, group_id
+        reader.base_url("SPOND_API_BASE_URL", "https://api.spond.com/core/v1"), username, password, group_id
     )
 
 

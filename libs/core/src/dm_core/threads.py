@@ -86,5 +86,5 @@ class Thread:
 
 
 def thread_id(account_id: str, user_id: str) -> str:
-    """``{accountId}_{userId}``; neither part may hold an underscore (checked where events are parsed)."""
+    """``{accountId}_{userId}``; the account holds no underscore (checked where events are parsed)."""
     return f"{account_id}_{user_id}"

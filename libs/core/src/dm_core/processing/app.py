@@ -13,7 +13,7 @@ from dm_core.processing.processor import Processor
 from dm_core.processing.sweeper import Sweeper
 from dm_core.telemetry import emit
 
-THREAD_ID = re.compile(r"[0-9A-Za-z.-]{1,128}_[0-9A-Za-z.-]{1,128}")
+THREAD_ID = re.compile(r"[0-9A-Za-z.-]{1,128}_[0-9A-Za-z._-]{1,128}")
 TASK_NAME_HEADER = "x-cloudtasks-taskname"
 
 

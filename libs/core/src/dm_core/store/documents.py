@@ -35,9 +35,9 @@ ALLOWANCE_MS: Final = 2 * DAY_MS
 
 
 def parse_thread_id(thread_id: str) -> tuple[str, str] | None:
-    """Account and person of a thread id, or None if it is not one (neither part holds an underscore)."""
+    """Account and person of a thread id, or None if it is not one (the account holds no underscore)."""
     account_id, _, user_id = thread_id.partition("_")
-    valid = account_id and user_id and "_" not in user_id and is_document_id(thread_id) and is_document_id(user_id)
+    valid = account_id and user_id and is_document_id(thread_id) and is_document_id(user_id)
     return (account_id, user_id) if valid else None
 
 

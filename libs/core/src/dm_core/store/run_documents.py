@@ -82,8 +82,18 @@ def archive_document(run: Run, thread_id: str, now: int, expire_at: int) -> Docu
         for result in maps(turn, "results"):
             if result.get("name") == QUOTES_MESSAGES:
                 result["output"] = to_json({"omitted": "messages of the thread"})
-    tokens = _tokens(run)
-    return archived | document(conversationId=thread_id, tokens=tokens, endedAt=now, expireAt=expire_at or None)
+    facts = {
+        "tokens": _tokens(run),
+        "cost": {"modelCalls": run.model_calls, "usd": None},  # no price list here: unknown is not 0
+        "results": [_result(action) for action in run.actions],
+    }
+    return archived | document(conversationId=thread_id, **facts, endedAt=now, expireAt=expire_at or None)
+
+
+def _result(action: Action) -> Mapping[str, object]:
+    """What became of one action."""
+    fields = {"action": action.key, "state": action.state.value, "platformId": action.platform_id}
+    return fields | {"error": action.error}
 
 
 def _tokens(run: Run) -> Mapping[str, int]:

@@ -16,7 +16,7 @@ MAX_URL_CHARS: Final = 2_048
 MAX_MID_CHARS: Final = 1_024
 """Longest platform message id accepted; real ones are some 170 characters."""
 
-_IDENTIFIER: Final = re.compile(r"[0-9A-Za-z.-]{1,128}")
+_IDENTIFIER: Final = re.compile(r"[0-9A-Za-z._-]{1,128}")
 _NUMBER: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,10})?")
 _URL: Final = re.compile(r"https?://[^\s\x00-\x1f\x7f]+", re.IGNORECASE)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -45,7 +45,7 @@ def flag(value: object) -> bool:
 
 
 def identifier(value: object) -> str | None:
-    """An account's or person's id; never with an underscore, which joins the two in a thread id."""
+    """An account's or person's id, as a string."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if 0 <= value < 10**30 else None
     return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None

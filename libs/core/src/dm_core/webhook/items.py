@@ -145,11 +145,16 @@ def _edit(item: JsonObject, edit: JsonObject, context: Context) -> Event:
 
 
 def _place(item: JsonObject, context: Context, *, from_account: bool) -> Place | None:
-    """Account and person: the account receives a DM and sends an echo; ``entry.id`` stands in for it."""
+    """Account and person: the account receives a DM and sends an echo; ``entry.id`` stands in for it.
+
+    An account with an underscore is not understood: the first underscore of a thread id ends the account.
+    """
     sender, recipient = identifier_of(item.get("sender")), identifier_of(item.get("recipient"))
     account, person = (sender, recipient) if from_account else (recipient, sender)
     account = account or context.entry_id
-    return Place(account, person) if account and person and account != person else None
+    if not account or not person or account == person or "_" in account:
+        return None
+    return Place(account, person)
 
 
 _Parser = Callable[[JsonObject, JsonObject, Context], Event]
