@@ -129,7 +129,7 @@ def _queue_words(event: QueueEvent) -> str:
 
 
 FUNCTION_WORDS: Mapping[str, str] = {
-    "webhook_received": "DM received and stored",
+    "webhook_received": "request stored",
     "webhook_not_stored": "not stored, Meta will deliver again",
     "webhook_rejected": "request rejected",
     "run_claimed": "run started",
