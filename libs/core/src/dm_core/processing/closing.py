@@ -76,7 +76,7 @@ class Finisher:
             model_turns=run.model_calls,
             ending=ending,
             follow_up=follow_up,
-            error=run.error,
+            error=run.error if ending is Ending.FAILED else None,
         )
 
     def _finished(self, ending: Ending, notes: tuple[Note, ...] | Unset) -> ThreadChange:
