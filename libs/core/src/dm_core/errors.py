@@ -65,3 +65,12 @@ class Refused(PlatformError):
 
 class AccountStopped(Refused):
     """The platform said no to the whole account (token, permission, restriction); a person must act."""
+
+
+def described(error: BaseException) -> str:
+    """An error as kept and logged: its kind and numbers; its text only where it is our own, never a platform's."""
+    if isinstance(error, Unavailable):
+        return f"{type(error).__name__}: {error}"[:200]
+    if isinstance(error, PlatformError) and error.code:
+        return f"{type(error).__name__} {error.code}/{error.subcode}"
+    return type(error).__name__

@@ -102,6 +102,24 @@ class FirestoreEmulator:
             self._log.close()
             self._log = None
 
+    def pause(self) -> None:
+        """SIGSTOP: from now on it answers nothing, and forgets nothing. Its guard goes on, so it can't outlive us."""
+        self._signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        """SIGCONT: it goes on where it was, with what was sent to it meanwhile."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number: signal.Signals) -> None:
+        """To the emulator's Java; where there is no /proc, to the whole group."""
+        if self._process is not None:
+            java = _members(self._process.pid, "java")
+            for pid in java:
+                with suppress(ProcessLookupError):
+                    os.kill(pid, number)
+            if not java:
+                os.killpg(self._process.pid, number)
+
     def _wait(self, port: int) -> None:
         """Wait until the emulator answers; raises EmulatorUnavailable with the end of its log when it does not."""
         deadline = time.monotonic() + START_SECONDS
@@ -134,6 +152,17 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _members(group: int, command: str) -> list[int]:
+    """Processes of a group that run this command, as Linux tells (``/proc/PID/stat``: pid (comm) state ppid pgrp …)."""
+    found: list[int] = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            before, _, after = stat.read_text(errors="replace").rpartition(")")
+            if int(after.split()[2]) == group and before.partition("(")[2] == command:
+                found.append(int(stat.parent.name))
+    return found
 
 
 def _answers(port: int) -> bool:

@@ -34,7 +34,7 @@ from dm_sandbox.environment import (
     model_variables,
 )
 from dm_sandbox.events import EventLog
-from dm_sandbox.firestore_emulator import firestore_emulator
+from dm_sandbox.firestore_emulator import FirestoreEmulator, firestore_emulator
 from dm_sandbox.launcher import FunctionName, FunctionProcess
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.gemini import Gemini
@@ -59,7 +59,9 @@ class Sandbox:
     """Everything, started together.
 
     ``ambient`` is where GEMINI_API_KEY is looked for: with it the real Gemini answers. ``extra`` are variables for both
-    functions. ``queue`` is how the Cloud Tasks emulator retries.
+    functions. ``queue`` is how the Cloud Tasks emulator retries; with ``queue_path`` its tasks survive a restart.
+    ``environment`` (once started) is what both functions get, for further instances of them; ``emulator`` is the
+    Firestore emulator's process, where the store is that.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class Sandbox:
         ambient: Mapping[str, str] | None = None,
         extra: Mapping[str, str] | None = None,
         queue: QueueConfig = QUEUE,
+        queue_path: Path | None = None,
         clock: Clock = system_clock,
     ) -> None:
         self.clock = clock
@@ -79,10 +82,12 @@ class Sandbox:
         self.whatsapp = WhatsApp(clock=clock)
         self.spond = Spond(clock=clock)
         self.gemini = Gemini(SANDBOX_MODEL_KEY, clock=clock)
-        self.queue = CloudTasksEmulator(config=queue, on_event=self.log.queue, clock=clock)
+        self.queue = CloudTasksEmulator(config=queue, on_event=self.log.queue, path=queue_path, clock=clock)
         self.real_model = answers_for_real(ambient or {})
         self.webhook: FunctionProcess
         self.processor: FunctionProcess
+        self.environment: Mapping[str, str] = {}
+        self.emulator: FirestoreEmulator | None = None
         self._store: StoreName = store
         self._pace, self._model, self._extra = pace or Pace(), model_variables(ambient or {}), dict(extra or {})
         self._stack = AsyncExitStack()
@@ -164,7 +169,7 @@ class Sandbox:
             platform.listen(self.log.platform)
         self._stack.push_async_callback(self.queue.stop)
         await self.queue.start()
-        env = await self._environment()
+        self.environment = env = await self._environment()
         self.webhook, self.processor = self._function("webhook", env), self._function("processor", env)
         await self._start_functions()
         self._sender = WebhookSender(f"{self.webhook.url}/", APP_SECRET, self.clock)
@@ -177,7 +182,8 @@ class Sandbox:
         self._processor_port = free_port()
         firestore = None
         if self._store == "firestore":
-            firestore = await self._stack.enter_async_context(firestore_emulator())
+            self.emulator = firestore_emulator()
+            firestore = await self._stack.enter_async_context(self.emulator)
             url = "firestore:"
         else:
             folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dm-sandbox-"))

@@ -15,7 +15,7 @@ from enum import Enum
 
 from dm_core.clients.port import Instagram, WhatsApp
 from dm_core.clock import Clock
-from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, StoreUnavailable, Uncertain
+from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, StoreUnavailable, Uncertain, described
 from dm_core.messages import Direction, Message
 from dm_core.processing.live import LiveThread
 from dm_core.runs import Action, ActionKind, ActionState
@@ -59,13 +59,13 @@ class Delivery:
             async with asyncio.timeout(max(0.0, (deadline - self.clock()) / 1000)):
                 platform_id = await self._call(live, action)
         except (Uncertain, TimeoutError) as error:
-            emit("action_uncertain", "WARNING", thread_id=live.thread.id, kind=action.kind, reason=_reason(error))
-            return replace(action, error=_reason(error))
+            emit("action_uncertain", "WARNING", thread_id=live.thread.id, kind=action.kind, reason=described(error))
+            return replace(action, error=described(error))
         except Refused as error:
             if isinstance(error, AccountStopped) and action.kind is ActionKind.SEND:
                 raise
-            emit("action_refused", "WARNING", thread_id=live.thread.id, kind=action.kind, reason=_reason(error))
-            return self._ended(action, ActionState.REFUSED, _reason(error))
+            emit("action_refused", "WARNING", thread_id=live.thread.id, kind=action.kind, reason=described(error))
+            return self._ended(action, ActionState.REFUSED, described(error))
         except RetryLater:
             if action.kind is ActionKind.REACT:  # best effort: a reaction is not worth a wait
                 return self._ended(action, ActionState.REFUSED, "throttled")
@@ -129,7 +129,7 @@ class Delivery:
                     return Fate.FOUND, mid
                 looked = True
             except (PlatformError, StoreUnavailable) as error:
-                emit("look_up_failed", "WARNING", thread_id=live.thread.id, reason=_reason(error))
+                emit("look_up_failed", "WARNING", thread_id=live.thread.id, reason=described(error))
         return (Fate.ABSENT if looked else Fate.UNKNOWN), None
 
     async def _listed(self, live: LiveThread, action: Action, taken: set[str]) -> str | None:
@@ -155,10 +155,3 @@ def _echoed(history: tuple[Message, ...], action: Action, taken: set[str]) -> st
         ):
             return message.mid
     return None
-
-
-def _reason(error: BaseException) -> str:
-    """What to keep of an error: its kind, and the platform's numbers; never its free text."""
-    if isinstance(error, PlatformError) and error.code:
-        return f"{type(error).__name__} {error.code}/{error.subcode}"
-    return type(error).__name__

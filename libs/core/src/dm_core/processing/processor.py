@@ -3,14 +3,13 @@
 ``Processor.process`` never raises: what went wrong is in the result, and the status tells Cloud Tasks what to do.
 """
 
-import asyncio
 from dataclasses import dataclass, replace
 
 from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.model import Model
 from dm_core.clients.port import Instagram, WhatsApp
 from dm_core.clock import Clock, Ids
-from dm_core.errors import AccountStopped, PlatformError, RetryLater, StoreUnavailable, Unavailable
+from dm_core.errors import AccountStopped, RetryLater, StoreUnavailable, described
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing.acting import Actor
 from dm_core.processing.closing import Finisher, Timing
@@ -51,8 +50,8 @@ class Processor:
         try:
             result = await self._process(thread_id, task_name, started)
         except Exception as error:  # a task must be answered: with 500 the queue comes again
-            emit("task_failed", "ERROR", thread_id=thread_id, error=_named(error))
-            result = ExecutionResult(RunStatus.ERROR, thread_id, error=_named(error))
+            emit("task_failed", "ERROR", thread_id=thread_id, error=described(error))
+            result = ExecutionResult(RunStatus.ERROR, thread_id, error=described(error))
         result = replace(result, duration_ms=self.clock() - started)
         emit("task_answered", thread_id=thread_id, **{k: v for k, v in result.to_json().items() if k != "threadId"})
         return result
@@ -192,21 +191,21 @@ class Processor:
     ) -> ExecutionResult:
         """The run failed: wait, give up, or give everything back for a retry."""
         live = conductor.live
-        emit("run_failed", "ERROR", thread_id=live.thread.id, run_id=live.run.id, error=_named(error))
+        emit("run_failed", "ERROR", thread_id=live.thread.id, run_id=live.run.id, error=described(error))
         try:
             if isinstance(error, RetryLater):
                 return await finisher.postpone(error.wait_seconds)
             last = live.run.attempt >= self.limits.max_attempts or isinstance(error, AccountStopped)
             if last and live.run.phase is Phase.ANSWERING:
                 conductor.actor.deadline = started + self.timing.hard_ms(self.limits)
-                ending = await self._give_up(conductor, _named(error))
+                ending = await self._give_up(conductor, described(error))
                 return await finisher.finish(ending, UNSET)
-            return await finisher.give_back(_named(error))
+            return await finisher.give_back(described(error))
         except Superseded:
             return ExecutionResult(RunStatus.SUPERSEDED, live.thread.id, live.run.id)
         except Exception as second:
             if live.run.phase is Phase.CLOSING and not isinstance(second, StoreUnavailable):
-                return await finisher.give_back(_named(second))
+                return await finisher.give_back(described(second))
             raise
 
     async def _give_up(self, conductor: Conductor, error: str) -> Ending:
@@ -216,14 +215,3 @@ class Processor:
 
 def _disposition(message: Message, ending: Ending) -> Disposition | None:
     return Disposition.UNSENT if message.unsent_at is not None else ending.disposition
-
-
-def _named(error: BaseException) -> str:
-    """An error as kept and logged: its kind and numbers; its text only where it is our own, never a platform's."""
-    if isinstance(error, Unavailable):
-        return f"{type(error).__name__}: {error}"[:200]
-    if isinstance(error, PlatformError) and error.code:
-        return f"{type(error).__name__} {error.code}/{error.subcode}"
-    if isinstance(error, asyncio.CancelledError):
-        return "Cancelled"
-    return type(error).__name__

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import cast
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -134,12 +134,16 @@ class Platform(ABC):
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
+        try:
+            body = await request.body()
+        except ClientDisconnect:  # its caller died in the middle of it: it never arrived
+            return
         call = Call(
             request.method,
             request.url.path,
             dict(request.query_params),
             {name.lower(): value for name, value in request.headers.items()},
-            _parsed(await request.body()),
+            _parsed(body),
             self.clock(),
         )
         operation = self.operation(call)
