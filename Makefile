@@ -9,7 +9,7 @@ PY := .venv/bin/python
 SYNCED := .venv/.synced
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup dev demo test check bench simulate mutants chaos fuzz format lock clean
+.PHONY: help setup dev demo test check bench format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,18 +47,6 @@ check: $(SYNCED) ## lint, format, types (pyright strict), lock file and import r
 
 bench: $(SYNCED) ## measure each budget; quiet machine wanted
 	@$(PY) -m benchmarks
-
-simulate: $(SYNCED) ## random schedules with faults, invariants checked [SEEDS=10000] [SEED=x replays one]
-	@$(PY) -m dm_sandbox.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),10000))
-
-mutants: $(SYNCED) ## deliberate defects of the protocol, each of which the simulation must catch
-	@$(PY) -m dm_sandbox.simulation mutants
-
-chaos: $(SYNCED) ## real processes on Google's Firestore emulator, killed at random [KILLS=200]
-	@$(PY) -m dm_sandbox.chaos --kills $(or $(KILLS),200)
-
-fuzz: $(SYNCED) ## hostile bytes at every border [RUNS=1000000]
-	@$(PY) -m dm_sandbox.fuzzing --runs $(or $(RUNS),1000000)
 
 format: $(SYNCED) ## rewrite the code in the house format
 	@.venv/bin/ruff check --fix-only --quiet . || true

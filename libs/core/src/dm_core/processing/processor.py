@@ -3,7 +3,7 @@
 ``Processor.process`` never raises: what went wrong is in the result, and the status tells Cloud Tasks what to do.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.model import Model
@@ -15,6 +15,7 @@ from dm_core.processing.acting import Actor
 from dm_core.processing.closing import Finisher, Timing
 from dm_core.processing.decisions import Decision, Verdict, decide, spend
 from dm_core.processing.delivery import Delivery
+from dm_core.processing.holding import Holding
 from dm_core.processing.live import LiveThread, Superseded, settle
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
 from dm_core.processing.run import Conductor
@@ -31,7 +32,7 @@ MAX_CLAIMS = 3
 
 @dataclass(frozen=True, slots=True)
 class Processor:
-    """Processes tasks. One instance serves many threads at once; it keeps nothing between them."""
+    """Processes tasks. One instance serves many threads at once; ``holding`` is all it keeps between them."""
 
     store: ThreadStore
     queue: WakeUpQueue
@@ -43,6 +44,7 @@ class Processor:
     ids: Ids
     limits: RunLimits
     timing: Timing
+    holding: Holding = field(default_factory=Holding)
 
     async def process(self, thread_id: str, task_name: str) -> ExecutionResult:
         """Everything one task does. ``task_name`` is the queue's short name of the task, or empty."""
@@ -57,16 +59,23 @@ class Processor:
         return result
 
     async def _process(self, thread_id: str, task_name: str, started: int) -> ExecutionResult:
-        claimed = await self._claim(thread_id, task_name)
-        if isinstance(claimed, ExecutionResult):
-            return claimed
+        async with self.holding.turn(thread_id):
+            if (known := self.holding.answer(thread_id, task_name, self.clock())) is not None:
+                return known
+            claimed = await self._claim(thread_id, task_name)
+            if isinstance(claimed, ExecutionResult):
+                return claimed
+            self.holding.enter(thread_id, claimed.lease)
         delivery = Delivery(self.store, self.instagram, self.whatsapp, self.clock, self.limits)
         deadline = started + self.timing.run_ms(self.limits)
         actor = Actor(claimed, delivery, self.clock, deadline)
         conductor = Conductor(claimed, actor, self.agent, self.model, self.instagram, self.clock, self.limits)
         finisher = Finisher(claimed, self.queue, self.clock, self.timing)
         try:
-            ending = await self._conduct(conductor)
+            try:
+                ending = await self._conduct(conductor)
+            finally:
+                self.holding.leave(thread_id, claimed.lease)
             return await finisher.finish(ending, conductor.notes(claimed.run))
         except Superseded:
             emit("run_superseded", "WARNING", thread_id=thread_id, run_id=claimed.run.id)

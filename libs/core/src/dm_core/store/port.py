@@ -21,8 +21,9 @@ from dm_core.messages import Disposition, Message, Status
 from dm_core.runs import Run
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
 
-PAGE_SIZE: Final = 40
-"""Newest messages read with a thread (by arrival), whatever their status."""
+PAGE_SIZE: Final = 12
+"""Newest messages read with a thread (by arrival), whatever their status. What is older the agent asks for by
+``get_thread_messages``; so a DM costs the same in a thread of ten messages and of ten thousand."""
 
 MAX_CLAIM: Final = 400
 """Most unprocessed messages one claim takes; what is left goes to the follow-up."""

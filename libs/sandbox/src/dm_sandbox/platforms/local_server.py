@@ -27,6 +27,7 @@ class LocalServer:
         """Listen. Raises OSError when the port is taken."""
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else small answers wait for an ack
         try:
             listening.bind(("127.0.0.1", self._port))
         except OSError:
