@@ -9,7 +9,7 @@ PY := .venv/bin/python
 SYNCED := .venv/.synced
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup dev demo test check bench format lock clean
+.PHONY: help setup dev demo test check bench fuzz format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -47,6 +47,9 @@ check: $(SYNCED) ## lint, format, types (pyright strict), lock file and import r
 
 bench: $(SYNCED) ## measure each budget; quiet machine wanted
 	@$(PY) -m benchmarks
+
+fuzz: $(SYNCED) ## hostile bytes at every border [TARGET=webhook RUNS=100000 SEED=1]
+	@$(PY) -m dm_sandbox.fuzzing --target $(or $(TARGET),all) --seed $(or $(SEED),1) $(if $(RUNS),--runs $(RUNS))
 
 format: $(SYNCED) ## rewrite the code in the house format
 	@.venv/bin/ruff check --fix-only --quiet . || true

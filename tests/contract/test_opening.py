@@ -30,7 +30,7 @@ async def test_a_thread_of_ten_thousand_messages_costs_what_one_page_costs(store
     assert store.cost.reads - reads == PAGE_SIZE + 2
     assert store.cost.calls - calls <= 2
     assert [message.id for message in found.unprocessed] == [dm(10_000).id]
-    assert [message.id for message in found.recent] == [dm(n).id for n in range(9_961, 10_001)]
+    assert [message.id for message in found.recent] == [dm(n).id for n in range(10_001 - PAGE_SIZE, 10_001)]
 
 
 async def test_a_pending_message_older_than_the_page_is_found(store: AnyStore) -> None:

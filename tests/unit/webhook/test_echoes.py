@@ -136,7 +136,7 @@ def _sent(message: Message) -> tuple[int, str]:
 
 
 async def test_a_long_human_conversation_is_one_commit(stage: Stage) -> None:
-    await stage.deliver(*(echo(f"e{n}", f"line {n}", at=NOW - 1_000 + n) for n in range(30)))
+    await stage.deliver(*(echo(f"e{n}", f"line {n}", at=NOW - 1_000 + n) for n in range(10)))
 
     assert len(stage.store.records) == 1
-    assert [_sent(m) for m in await stage.messages()] == [(NOW - 1_000 + n, f"e{n}") for n in range(30)]
+    assert [_sent(m) for m in await stage.messages()] == [(NOW - 1_000 + n, f"e{n}") for n in range(10)]

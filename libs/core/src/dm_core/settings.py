@@ -50,7 +50,8 @@ class _Reader:
         if value:
             try:
                 parts = urlsplit(value)
-                valid = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+                printable = re.fullmatch(r"[\x21-\x7e]+", value) is not None
+                valid = printable and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
             except ValueError:
                 valid = False
             if not valid:

@@ -144,7 +144,7 @@ class HttpClient:
         try:
             async with asyncio.timeout(self._timeouts.total):
                 reply = await self._exchange(call, progress)
-        except (httpx.HTTPError, OSError) as error:
+        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             failure = _failure(call, progress, error)
             if isinstance(failure, RetryLater):
                 failure.__cause__ = error
@@ -210,7 +210,7 @@ def bearer(platform: str, token: str) -> str:
 
 def _failure(call: Call, progress: _Progress, error: Exception) -> PlatformError:
     what = type(error).__name__
-    if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol)):
+    if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)):
         return Refused(f"{call.platform}: the request could not be built ({what})")
     if not progress.written:
         return RetryLater(f"{call.platform} could not be reached ({what})", wait_seconds=OUTAGE_WAIT_SECONDS)

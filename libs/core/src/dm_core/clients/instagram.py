@@ -194,5 +194,7 @@ def _epoch_ms(value: object) -> int | None:
         moment = datetime.fromisoformat(clean(value, 40) or "")
     except ValueError:
         return None
+    if not 1970 < moment.year < 9999:  # no time, and no zone of ours could show it
+        return None
     moment = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
     return int((moment - _EPOCH).total_seconds()) * 1_000

@@ -221,6 +221,8 @@ def _moment(value: object) -> datetime | None:
     """``2026-11-24T17:00:00Z`` as an aware time in UTC; a time without a zone is taken as UTC."""
     try:
         moment = datetime.fromisoformat(clean(value, 40) or "")
+        if not 1970 < moment.year < 9999:  # no time, and no zone of ours could show it
+            return None
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except (ValueError, OverflowError):
         return None

@@ -1,0 +1,55 @@
+"""``python -m dm_sandbox.fuzzing [--target NAME] [--runs N] [--seed X] [--seconds S]``: exits 1 if anything broke."""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Callable, Mapping
+from typing import Final
+
+from dm_sandbox.fuzzing.callbacks import SignedRequestTarget
+from dm_sandbox.fuzzing.engine import Campaign, Target
+from dm_sandbox.fuzzing.environment import SettingsTarget
+from dm_sandbox.fuzzing.model import ModelTarget
+from dm_sandbox.fuzzing.parsing import ParsingTarget
+from dm_sandbox.fuzzing.platform import PlatformTarget
+from dm_sandbox.fuzzing.processor import ProcessorTarget
+from dm_sandbox.fuzzing.webhook import WebhookTarget
+
+TARGETS: Final[Mapping[str, Callable[[], Target]]] = {
+    "webhook": WebhookTarget,
+    "webhook_parse": ParsingTarget,
+    "processor": ProcessorTarget,
+    "model": ModelTarget,
+    "platform": PlatformTarget,
+    "signed_request": SignedRequestTarget,
+    "settings": SettingsTarget,
+}
+RUNS: Final = 1_000_000_000
+
+
+async def fuzz(names: list[str], runs: int, seconds: float, seed: int) -> bool:
+    """Each target in turn, its figures on one line; whether everything held."""
+    clean = True
+    for name in names:
+        async with TARGETS[name]() as target:
+            report = await Campaign(target, seed).run(runs, seconds)
+        print(report.told(), flush=True)
+        clean = clean and not report.findings
+    return clean
+
+
+def main() -> int:
+    """``seconds`` are for each target; with neither runs nor seconds each has 60 s."""
+    parser = argparse.ArgumentParser(prog="python -m dm_sandbox.fuzzing", description=__doc__)
+    parser.add_argument("--target", choices=[*TARGETS, "all"], default="all")
+    parser.add_argument("--runs", type=int, help="inputs for each target")
+    parser.add_argument("--seconds", type=float, help="longest time for each target")
+    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same inputs")
+    given = parser.parse_args()
+    names = list(TARGETS) if given.target == "all" else [given.target]
+    seconds = given.seconds or (60.0 if given.runs is None else float("inf"))
+    return 0 if asyncio.run(fuzz(names, given.runs or RUNS, seconds, given.seed)) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,213 @@
+"""Every answer a platform could give: to each call of the real clients, and to a whole run.
+
+An input is lines: the operation, the status, one line of extra headers (JSON), and the body. The first line may name
+``raw``: then the rest is what goes over the wire, whatever it is.
+"""
+
+import asyncio
+import json
+import re
+import shutil
+import tempfile
+import zlib
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from contextlib import AsyncExitStack
+from datetime import UTC, datetime
+from pathlib import Path
+from random import Random
+from typing import Final, Self
+
+from dm_core.clients.http import ATTEMPTS
+from dm_core.errors import PlatformError, RetryLater
+from dm_sandbox.fuzzing.answers import check_outside, operation, proper, run_to_the_end
+from dm_sandbox.fuzzing.engine import Broken
+from dm_sandbox.fuzzing.mutation import mutated, mutated_bytes, read, scalar, written
+from dm_sandbox.fuzzing.seeds import GRAPH_ERRORS, MODEL_ANSWERS, PERSON, PLATFORM_ANSWERS
+from dm_sandbox.fuzzing.stage import TOKEN, Stage
+from dm_sandbox.fuzzing.wire import Asked, answered
+from dm_sandbox.inprocess import FUNCTIONS
+from dm_sandbox.platforms.server import as_list, as_object
+
+EVERY: Final = 8
+HANG_SECONDS: Final = 20.0
+STATUSES: Final = b"200 201 204 302 304 400 401 403 404 429 500 503".split()
+_STATUS: Final = re.compile(rb"[2-9][0-9][0-9]")
+_ORDER: Final = (6, 7, 2, 5)
+"""Answers of the model in a whole run: it asks for all data, then sends and alerts."""
+
+
+class PlatformTarget:
+    """A stage whose platforms say the input to one operation and behave otherwise."""
+
+    name = "platform"
+
+    def __init__(self) -> None:
+        self.deep = False
+        bodies = [(name, body) for name, body in PLATFORM_ANSWERS.items()]
+        errors = [(name, error) for name in ("send", "conversations", "notify") for error in GRAPH_ERRORS]
+        usage = {"X-Business-Use-Case-Usage": json.dumps({"1": [{"estimated_time_to_regain_access": 3}]})}
+        self.seeds: Sequence[bytes] = (
+            *(_input(name, "200", {}, body) for name, body in bodies),
+            *(_input(name, "400", {}, error) for name, error in errors),
+            _input("send", "429", {"Retry-After": "7"}, GRAPH_ERRORS[2]),
+            _input("send", "400", usage, GRAPH_ERRORS[2]),
+            _input("conversations", "200", {}, _dated("conversations", "0001-01-01T00:00:00+0000")),
+            _input("sponds", "200", {}, _dated("sponds", "9999-12-31T23:59:59Z")),
+            b"raw send\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+            b"raw send\nHTTP/1.1 2",
+            b"raw sponds\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n",
+        )
+        self._stack = AsyncExitStack()
+        self._said, self._of, self._turn, self._count = b"", "", 0, 0
+
+    async def __aenter__(self) -> Self:
+        folder = _far_away(Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dm-fuzzing-"))))
+        self.stage = await self._stack.enter_async_context(Stage(self._answer, folder))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._stack.aclose()
+
+    def mutate(self, random: Random, data: bytes) -> bytes:
+        if data.startswith(b"raw"):
+            what, _, wire = data.partition(b"\n")
+            return what + b"\n" + mutated_bytes(random, wire)
+        name, status, headers, body = _parts(data)
+        if random.random() < 0.15:
+            status = random.choice(
+                (b"200", b"201", b"204", b"304", b"302", b"400", b"401", b"403", b"429", b"500", b"503")
+            )
+        if random.random() < 0.1:
+            extra = {random.choice(("Retry-After", "X-App-Usage", "Location", "Content-Encoding")): str(scalar(random))}
+            headers = json.dumps(extra).encode()
+        try:
+            value = mutated(random, read(body), lambda: _other(random))
+            return b"\n".join((name, status, headers, written(value)[:300_000]))
+        except (ValueError, RecursionError):
+            return b"\n".join((name, status, headers, mutated_bytes(random, body)))
+
+    async def check(self, data: bytes) -> str:
+        """A value or a PlatformError, soon; a POST repeated only when rejected; a whole run ends all the same."""
+        self._of, wire = _wire(data)
+        if wire is None:
+            return "no HTTP"
+        self._said = wire
+        try:
+            async with asyncio.timeout(HANG_SECONDS):
+                word = await self._call()
+                if self.deep or data in self.seeds or zlib.crc32(data) % EVERY == 0:
+                    word = await self._whole_run()
+        except TimeoutError:
+            raise Broken("something waited for ever") from None
+        return word
+
+    def _answer(self, asked: Asked) -> bytes:
+        what = operation(asked)
+        if what == self._of:
+            self._count += 1
+            return self._said
+        if what != "model":
+            return proper(asked)
+        body = as_object(json.loads(asked.body))
+        turn = sum(as_object(content).get("role") == "model" for content in as_list(body.get("contents")))
+        return answered(json.dumps(MODEL_ANSWERS[_ORDER[min(turn, len(_ORDER) - 1)]]).encode())
+
+    async def _call(self) -> str:
+        """One call of the client that the operation belongs to."""
+        self._count = 0
+        ports = self.stage.ports()
+        assert ports.spond is not None  # noqa: S101
+        now, first = self.stage.clock(), datetime(2026, 9, 21, tzinfo=UTC)
+        last = datetime(2026, 12, 30, tzinfo=UTC)
+        spond, instagram = ports.spond, ports.instagram
+        calls: Mapping[str, Callable[[], Awaitable[object]]] = {
+            "send": lambda: instagram.send_text(PERSON, "hello"),
+            "conversations": lambda: instagram.recent_messages(PERSON),
+            "profile": lambda: instagram.profile(PERSON, now),
+            "refresh": lambda: instagram.refresh_token(now),
+            "subscribed": instagram.subscribed_fields,
+            "notify": lambda: ports.whatsapp.notify("hello", "r/0/0"),
+            "login": lambda: spond.sessions(first, last),
+            "sponds": lambda: spond.sessions(first, last),
+        }
+        try:
+            result = await calls[self._of]()
+        except PlatformError as error:
+            self._check_error(error)
+            return type(error).__name__
+        finally:
+            await self.stage.close_ports()
+        if self._of in ("send", "notify") and not (isinstance(result, str) and result and self._answers() == 1):
+            raise Broken("a success without an id, or of a repeated call")
+        return "ok"
+
+    def _answers(self) -> int:
+        """How many requests the operation took."""
+        return self._count
+
+    def _check_error(self, error: PlatformError) -> None:
+        if TOKEN in str(error) or len(str(error)) > 600:
+            raise Broken("an error quotes too much")
+        most = {"send": ATTEMPTS, "login": ATTEMPTS, "notify": 2 * ATTEMPTS}.get(self._of)
+        if most is not None and self._count > 1 and not isinstance(error, RetryLater) and self._of != "notify":
+            raise Broken("a call was repeated although it may have been done")
+        if self._of in ("send", "notify") and "could not be reached" in str(error):
+            raise Broken("a call that had been written counts as one that was not")
+        if most is not None and self._count > most:
+            raise Broken(f"{self._count} attempts")
+
+    async def _whole_run(self) -> str:
+        self.stage.forget()
+        word = await run_to_the_end(self.stage, PERSON, most_waits=8)
+        check_outside(self.stage, PERSON, 8, ())
+        return f"run {word}"
+
+
+def _far_away(folder: Path) -> Path:
+    """The processor's files for a club whose clocks are far from UTC, so that every odd date is one too many."""
+    for name in ("prompts", "profile"):
+        shutil.copytree(FUNCTIONS / "processor" / name, folder / name)
+    business = folder / "profile" / "profile.toml"
+    business.write_text(business.read_text("utf-8").replace("Europe/London", "Pacific/Kiritimati"), "utf-8")
+    return folder
+
+
+def _dated(name: str, moment: str) -> object:
+    """An answer with one of its times replaced: the age of a message, the end of a session."""
+    times = r'(?<="created_time": ")[^"]*|(?<="endTimestamp": ")[^"]*'
+    return json.loads(re.sub(times, moment, json.dumps(PLATFORM_ANSWERS[name]), count=1))
+
+
+def _input(name: str, status: str, headers: Mapping[str, str], body: object) -> bytes:
+    return b"\n".join((name.encode(), status.encode(), json.dumps(headers).encode(), json.dumps(body).encode()))
+
+
+def _parts(data: bytes) -> tuple[bytes, bytes, bytes, bytes]:
+    name, status, headers, body = (*data.split(b"\n", 3), b"", b"", b"", b"")[:4]
+    return name, status, headers, body
+
+
+def _wire(data: bytes) -> tuple[str, bytes | None]:
+    """The operation, and the bytes to answer it with; None for a status HTTP does not have."""
+    if data.startswith(b"raw "):
+        what, _, wire = data.partition(b"\n")
+        name = what.removeprefix(b"raw ").decode("latin-1")
+        return name, wire if name in PLATFORM_ANSWERS else None
+    raw_name, status, headers, body = _parts(data)
+    name = raw_name.decode("latin-1")
+    if name not in PLATFORM_ANSWERS or not _STATUS.fullmatch(status):
+        return name, None
+    try:
+        given = dict(as_object(json.loads(headers)))
+    except ValueError:
+        given = dict[str, object]()
+    lines = "".join(f"{key}: {_header(str(value))}\r\n" for key, value in given.items())
+    return name, answered(body, f"{status.decode()} X", lines)
+
+
+def _header(value: str) -> str:
+    return re.sub(r"[^\x20-\x7e]", "?", value)[:2_000]
+
+
+def _other(random: Random) -> object:
+    return json.loads(json.dumps(random.choice((*PLATFORM_ANSWERS.values(), *GRAPH_ERRORS))))

@@ -1,0 +1,137 @@
+"""Real shapes to begin with: webhook items (facts/meta.md sections 1.4-1.6), answers of the platforms and the model."""
+
+from typing import Final
+
+ACCOUNT: Final = "178414"
+PERSON: Final = "9001"
+NOW: Final = 1_790_000_010_000
+
+
+def _item(**parts: object) -> dict[str, object]:
+    return {"sender": {"id": PERSON}, "recipient": {"id": ACCOUNT}, "timestamp": NOW - 2_000, **parts}
+
+
+def _message(**parts: object) -> dict[str, object]:
+    return _item(message={"mid": "aWdA1", **parts})
+
+
+def _attached(kind: str, **payload: object) -> dict[str, object]:
+    return _message(attachments=[{"type": kind, "payload": payload}])
+
+
+ITEMS: Final[tuple[dict[str, object], ...]] = (
+    _message(text="When are nets?"),
+    _message(text="Tuesday", quick_reply={"payload": "DAY_TUE"}),
+    _attached("image", url="https://lookaside.fbsbx.com/x"),
+    _attached("ig_post", url="https://cdn.example/x", title="caption", ig_post_media_id="1813"),
+    _attached("ig_story", story_media_id="1803", story_media_url="https://cdn.example/s2"),
+    _message(attachments=[{"type": "ephemeral"}]),
+    _attached("template", generic={"elements": [{"title": "a card"}]}),
+    _message(text="this one?", reply_to={"mid": "aWdA0", "is_self_reply": True}),
+    _message(text="nice!", reply_to={"story": {"url": "https://cdn.example/st", "id": "1788"}}),
+    _message(text="hi", referral={"ref": "ad", "ads_context_data": {"ad_title": "Nets"}, "product": {"id": "7"}}),
+    _message(is_deleted=True),
+    _message(is_unsupported=True),
+    {
+        "sender": {"id": ACCOUNT},
+        "recipient": {"id": PERSON},
+        "timestamp": NOW - 1,
+        "message": {"mid": "e", "text": "a"},
+    },
+    {
+        "sender": {"id": ACCOUNT},
+        "recipient": {"id": PERSON},
+        "timestamp": NOW - 1,
+        "message": {"mid": "aWdB4", "text": "Nets Tue 18:00", "is_echo": True},
+    },
+    _item(message_edit={"mid": "aWdA1", "text": "When are the nets?", "num_edit": 1}),
+    {"timestamp": NOW - 1, "message_edit": {"mid": "aWdA1", "num_edit": 0}},
+    _item(reaction={"mid": "aWdB4", "action": "react", "reaction": "love", "emoji": "❤️"}),
+    _item(read={"mid": "aWdB4"}),
+    _item(postback={"mid": "aWdB6", "title": "Join the club", "payload": "JOIN", "referral": {"ref": "x"}}),
+    _item(referral={"ref": "poster1", "source": "IGME-SOURCE-LINK", "type": "OPEN_THREAD"}),
+    _item(pass_thread_control={"previous_owner_app_id": "111", "new_owner_app_id": "222", "metadata": "x"}),
+    _item(optin={"type": "notification_messages"}),
+)
+
+
+def _answer(*parts: object, finish: str = "STOP") -> dict[str, object]:
+    content = {"role": "model", "parts": list(parts)}
+    usage = {"promptTokenCount": 800, "candidatesTokenCount": 20, "thoughtsTokenCount": 32, "totalTokenCount": 852}
+    return {
+        "candidates": [{"content": content, "finishReason": finish, "index": 0, "safetyRatings": []}],
+        "usageMetadata": usage,
+        "modelVersion": "gemini-3.8-flash",
+        "responseId": "r1",
+    }
+
+
+def _call(name: str, **args: object) -> dict[str, object]:
+    return {"functionCall": {"id": f"c-{name}", "name": name, "args": args}, "thoughtSignature": "c2ln"}
+
+
+MODEL_ANSWERS: Final[tuple[dict[str, object], ...]] = (
+    _answer({"text": "Hello!"}),
+    _answer({"text": "thinking", "thought": True}, {"text": "Hello!"}),
+    _answer(_call("send_instagram_message", text="Tuesday at 18:00.")),
+    _answer(*[_call("send_instagram_message", text=f"part {n}") for n in range(9)]),
+    _answer(_call("react_to_instagram_message", message_id="m1", reaction="love")),
+    _answer(_call("send_manager_notification", text="please look", urgency="urgent"), _call("get_notes")),
+    _answer(_call("get_net_session_dates", days_ahead=14), _call("get_thread_messages", limit=30)),
+    _answer(_call("is_new_thread"), _call("save_note", text="likes nets"), _call("no_reply", reason="ok")),
+    _answer(_call("no_reply", reason="nothing to say")),
+    _answer(_call("drop_tables", everything=True)),
+    _answer(finish="MAX_TOKENS"),
+    {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}},
+    {"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": "x"}]},
+    {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}},
+    {},
+)
+
+
+def _graph_error(code: int, subcode: int = 0, **parts: object) -> dict[str, object]:
+    told = {"message": "(#1) told", "type": "IGApiException", "code": code, "error_subcode": subcode, **parts}
+    return {"error": {**told, "fbtrace_id": "AbC"}}
+
+
+GRAPH_ERRORS: Final = tuple(
+    _graph_error(code, subcode)
+    for code, subcode in ((1, 0), (2, 1545133), (4, 0), (10, 2534022), (100, 2534014), (190, 463), (368, 0), (9010, 0))
+)
+"""One of each verdict."""
+
+_MOMENT: Final = "2026-09-21T13:33:20+0000"
+PLATFORM_ANSWERS: Final[dict[str, object]] = {
+    "send": {"recipient_id": PERSON, "message_id": "aWdOut1"},
+    "conversations": {
+        "data": [
+            {
+                "id": "t1",
+                "messages": {
+                    "data": [
+                        {"id": "o1", "created_time": _MOMENT, "from": {"id": PERSON}, "message": "older"},
+                        {"id": "o2", "created_time": _MOMENT, "from": {"id": ACCOUNT}, "message": "ours"},
+                    ]
+                },
+            }
+        ]
+    },
+    "profile": {"name": "Ana", "username": "ana.bowls", "id": PERSON},
+    "refresh": {"access_token": "IGAAfresh", "token_type": "bearer", "expires_in": 5_184_000},
+    "subscribed": {"data": [{"id": "1", "subscribed_fields": ["messages", {"name": "standby"}]}]},
+    "notify": {"messaging_product": "whatsapp", "contacts": [{"wa_id": "4477"}], "messages": [{"id": "wamid.1"}]},
+    "login": {"accessToken": {"token": "eyJ.a.b", "expiration": "2026-09-23T00:00:00Z"}},
+    "sponds": [
+        {
+            "id": "E1",
+            "heading": "Net session",
+            "type": "RECURRING",
+            "startTimestamp": "2026-09-23T17:00:00Z",
+            "endTimestamp": "2026-09-23T19:00:00Z",
+            "responses": {"acceptedIds": ["A", "B"]},
+            "maxAccepted": 16,
+            "location": {"feature": "Hall", "address": "Mill Lane 4"},
+        }
+    ],
+}
+"""A success of every operation the clients use."""

@@ -1,0 +1,138 @@
+"""Each property of the campaigns can be seen to fail: a defect is put in, and a short campaign finds it."""
+
+import hmac
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+
+import pytest
+
+from dm_core import settings
+from dm_core.agent import agent as agents
+from dm_core.agent.plan import Planner, TurnPlan
+from dm_core.agent.results import tool_turn
+from dm_core.clients import http, instagram
+from dm_core.processing import app as processor_routes
+from dm_core.runs import Action, ActionKind, ModelTurn, ToolResult, ToolTurn
+from dm_core.webhook import app as webhook_routes
+from dm_core.webhook import batches, payload, signature
+from dm_core.webhook.events import Event, Unknown
+from dm_core.webhook.items import Context, parse_item
+from dm_sandbox.fuzzing.__main__ import TARGETS
+from dm_sandbox.fuzzing.engine import Campaign
+
+Defect = Callable[[pytest.MonkeyPatch], None]
+
+
+def _prefix_of_a_signature(patch: pytest.MonkeyPatch) -> None:
+    def lenient(header: str | None, body: bytes, secrets: Sequence[str]) -> int | None:
+        given = (header or "").strip().removeprefix("sha256=")
+        macs = [hmac.digest(secret.encode(), body, "sha256").hex() for secret in secrets]
+        return next((index for index, mac in enumerate(macs) if given and mac.startswith(given)), None)
+
+    patch.setattr(webhook_routes, "matching_secret", lenient)
+
+
+def _poison_that_raises(patch: pytest.MonkeyPatch) -> None:
+    def raising(value: object, context: Context) -> Event:
+        event = parse_item(value, context)
+        if isinstance(event, Unknown):
+            raise ValueError(event.reason)
+        return event
+
+    patch.setattr(payload, "parse_item", raising)
+
+
+def _poison_that_ends_the_batch(patch: pytest.MonkeyPatch) -> None:
+    real = batches.Batches.of
+
+    def cut(events: Iterable[Event], account_ids: frozenset[str]) -> batches.Batches:
+        def until_poison() -> Iterator[Event]:
+            for event in events:
+                yield event
+                if isinstance(event, Unknown):
+                    return
+
+        return real(until_poison(), account_ids)
+
+    patch.setattr(batches.Batches, "of", cut)
+
+
+def _raw_items_kept_whole(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr("dm_core.webhook.items.MAX_RAW_CHARS", 10**9)
+    patch.setattr("dm_core.webhook.content.MAX_TEXT_CHARS", 10**9)
+    patch.setattr("dm_core.webhook.content.MAX_TITLE_CHARS", 10**9)
+
+
+def _thread_names_taken_loosely(patch: pytest.MonkeyPatch) -> None:
+    real = processor_routes._thread_id  # pyright: ignore[reportPrivateUsage]
+    loose = re.compile(rb"\\n|[ /]")
+    patch.setattr(processor_routes, "_thread_id", lambda body: real(loose.sub(b"", body)))  # pyright: ignore
+
+
+def _no_limit_of_sends(patch: pytest.MonkeyPatch) -> None:
+    def none(_self: Planner, _kind: ActionKind) -> int:
+        return 0
+
+    patch.setattr(Planner, "_count", none)
+
+
+def _a_call_left_without_answer(patch: pytest.MonkeyPatch) -> None:
+    def shorter(turn: ModelTurn, plan: TurnPlan, data: dict[int, ToolResult], actions: Sequence[Action]) -> ToolTurn:
+        return ToolTurn(
+            tool_turn(turn, plan, data, actions).results[:-1] or tool_turn(turn, plan, data, actions).results
+        )
+
+    patch.setattr(agents, "tool_turn", shorter)
+
+
+def _any_success_believed(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(instagram, "_judge_send", instagram._judge_action)  # pyright: ignore[reportPrivateUsage]
+
+
+def _sends_repeated_when_in_doubt(patch: pytest.MonkeyPatch) -> None:
+    """Every call counts as a read: unknown outcomes are tried again."""
+    real = http._failure  # pyright: ignore[reportPrivateUsage]
+    patch.setattr(http, "_failure", lambda call, _, error: real(call, http._Progress(), error))  # pyright: ignore
+
+
+def _short_macs_taken(patch: pytest.MonkeyPatch) -> None:
+    def lenient(given: bytes, signed: bytes, secrets: Sequence[str]) -> int | None:
+        macs = [hmac.digest(secret.encode(), signed, "sha256") for secret in secrets]
+        return next((index for index, mac in enumerate(macs) if given and mac.startswith(given)), None)
+
+    patch.setattr(signature, "_matching", lenient)
+
+
+def _refusals_that_quote(patch: pytest.MonkeyPatch) -> None:
+    real = settings._Reader.problem  # pyright: ignore[reportPrivateUsage]
+
+    def quoting(self: settings._Reader, name: str, what: str) -> None:  # pyright: ignore[reportPrivateUsage]
+        real(self, name, f"{what}, not {self.optional(name)}")
+
+    patch.setattr(settings._Reader, "problem", quoting)  # pyright: ignore[reportPrivateUsage]
+
+
+DEFECTS: dict[str, tuple[Defect, str, int, str]] = {
+    "a prefix of a signature is accepted": (_prefix_of_a_signature, "webhook", 200, "not signed was taken"),
+    "a poison item raises": (_poison_that_raises, "webhook", 500, "answered 500"),
+    "a poison item ends its batch": (_poison_that_ends_the_batch, "webhook_parse", 500, "lost or changed"),
+    "nothing is cut to size": (_raw_items_kept_whole, "webhook", 100, "unbounded size"),
+    "thread names are taken loosely": (_thread_names_taken_loosely, "processor", 100, "thread"),
+    "sends are not counted": (_no_limit_of_sends, "model", 30, "calls of send went out"),
+    "a call gets no answer": (_a_call_left_without_answer, "model", 60, "not answered once"),
+    "any success is believed": (_any_success_believed, "platform", 300, "without an id"),
+    "a send in doubt is repeated": (_sends_repeated_when_in_doubt, "platform", 300, "had been written"),
+    "a short mac is accepted": (_short_macs_taken, "signed_request", 200, "forged request was answered 200"),
+    "a refusal quotes a value": (_refusals_that_quote, "settings", 400, "quotes the value"),
+}
+
+
+@pytest.mark.parametrize("name", DEFECTS)
+async def test_the_defect_is_found(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    inject, target_name, runs, words = DEFECTS[name]
+    inject(monkeypatch)
+
+    async with TARGETS[target_name]() as target:
+        report = await Campaign(target, seed=1, shrinking=10).run(runs, until_found=words)
+
+    assert any(words in finding.what for finding in report.findings), report.told()
