@@ -257,6 +257,41 @@ async def test_a_dead_whatsapp_does_not_keep_a_failed_dm_from_ending(system: InP
     assert (await ended(system, ana.thread_id))[0] == {Status.FAILED}
 
 
+async def test_the_manager_is_told_in_the_end_however_long_whatsapp_throttles(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    system.gemini.faults.add("error", "*", times=1_000, status=400)
+    system.whatsapp.faults.add("throttle", "*", times=20, wait_minutes=10)
+
+    statuses: list[object] = []
+    for number in range(30):
+        status, result = await system.task(ana.thread_id, f"task-{number}")
+        statuses.append(result["status"])
+        if (status, result["status"]) == (200, "failed"):
+            break
+        assert (await ended(system, ana.thread_id))[0] == ({Status.FAILED} if number >= 4 else {Status.PENDING})
+        system.clock.forward(700)
+
+    assert statuses.count("retry_later") > 10
+    assert statuses[-1] == "failed"
+    assert len(system.whatsapp.alerts) == 1
+
+
+async def test_a_task_that_waited_past_its_deadline_claims_nothing(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+
+    async def a_slow_store() -> None:
+        system.clock.forward(299)
+
+    points = CrashPoints(at=1, when="after", meanwhile=a_slow_store)
+    status, result = await system.task(ana.thread_id, app=system.instance(points))
+
+    assert (status, result["status"], points.seen) == (409, "conflict", ["store.open"])
+    answer(system)
+    assert (await system.task(ana.thread_id))[1]["status"] == "processed"
+
+
 async def test_a_token_that_died_fails_at_once_and_tells_the_manager(system: InProcess) -> None:
     ana = system.person()
     await ana.says("hi")

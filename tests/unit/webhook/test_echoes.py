@@ -120,6 +120,22 @@ async def test_the_echo_of_a_stored_reply_changes_nothing(stage: Stage) -> None:
     assert await stage.snapshot() == before
 
 
+async def test_a_reply_of_ours_that_a_finish_hid_from_the_first_look_is_no_takeover(stage: Stage) -> None:
+    await stage.deliver(dm("m"))
+    snapshot = await stage.snapshot()
+    inbound = await stage.message()
+    reply = replace(
+        inbound, id=message_id(EventKind.MESSAGE, "e"), mid="e", direction=Direction.OUTBOUND, status=Status.PROCESSED
+    )
+    await stage.store.commit(ThreadChange(THREAD, snapshot.version, "token", NOW, upserts=(reply,)))
+    before = await stage.snapshot()
+
+    stage.store.blind_views = 1
+    await stage.deliver(echo("e", "any words"))
+
+    assert await stage.snapshot() == before
+
+
 async def test_ours_and_a_humans_in_one_request_are_told_apart(stage: Stage) -> None:
     await stage.deliver(dm("m"))
     await _plan(stage, "Nets Tue 18:00")

@@ -84,6 +84,7 @@ class CrashingStore(SqliteStore):
         self.quarantined: dict[str, tuple[str, str]] = {}
         self.refuses_quarantine = False
         self.echo_views = 0
+        self.blind_views = 0
 
     async def record(self, events: ThreadEvents) -> Recorded:
         fails = events.thread_id in self.fails_for
@@ -97,7 +98,11 @@ class CrashingStore(SqliteStore):
         return recorded
 
     async def echo_view(self, thread_id: str, message_id: str) -> EchoView:
+        """``blind_views``: so many views see what a read does that a finish falls into: nothing of ours."""
         self.echo_views += 1
+        if self.blind_views:
+            self.blind_views -= 1
+            return EchoView(known=False, ours=(), mids=())
         return await super().echo_view(thread_id, message_id)
 
     async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:

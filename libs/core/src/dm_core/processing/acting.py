@@ -138,6 +138,8 @@ class Actor:
                 break
             conflicts = count_conflict(conflicts)
             await self.live.refresh()
+        if ending is Ending.FAILED:
+            self.live.own = tuple(replace(message, status=Status.FAILED) for message in self.live.own)
         await self.act()
         return ending
 

@@ -62,7 +62,7 @@ class Processor:
         async with self.holding.turn(thread_id):
             if (known := self.holding.answer(thread_id, task_name, self.clock())) is not None:
                 return known
-            claimed = await self._claim(thread_id, task_name)
+            claimed = await self._claim(thread_id, task_name, started + self.timing.run_ms(self.limits))
             if isinstance(claimed, ExecutionResult):
                 return claimed
             self.holding.enter(thread_id, claimed.lease)
@@ -85,14 +85,20 @@ class Processor:
 
     # -- claim ----------------------------------------------------------------------------------------------
 
-    async def _claim(self, thread_id: str, task_name: str) -> LiveThread | ExecutionResult:
-        """Take the lease, or say why not. A claim lost on the version is tried again, at most three times."""
+    async def _claim(self, thread_id: str, task_name: str, deadline: int) -> LiveThread | ExecutionResult:
+        """Take the lease, or say why not. A claim lost on the version is tried again, at most three times.
+
+        A task that had to wait until its ``deadline`` (ms since 1970) claims nothing: its run could only fail, and
+        would cost the messages an attempt.
+        """
         run_id = self.ids()
         for _ in range(MAX_CLAIMS):
             snapshot = await self.store.open(thread_id)
             decision = decide(snapshot, task_name, self.clock(), self.limits)
             if snapshot is None or decision.verdict in (Verdict.NOTHING, Verdict.BUSY, Verdict.AGAIN):
                 return await self._leave(thread_id, snapshot, decision)
+            if self.clock() >= deadline:
+                return ExecutionResult(RunStatus.CONFLICT, thread_id)
             if decision.verdict is Verdict.CLOSE:
                 if (closed := await self._close(snapshot, decision)) is not None:
                     return closed
@@ -191,8 +197,6 @@ class Processor:
         run = conductor.live.run
         if run.attempt > self.limits.max_attempts and run.phase is Phase.ANSWERING:
             return await self._give_up(conductor, run.error or "every attempt was cut short")
-        if run.attempt > 2 * self.limits.max_attempts:
-            return conductor.actor.drop_open(Ending(run.ending or Ending.FAILED))
         return await conductor.conduct()
 
     async def _recover(
@@ -212,6 +216,8 @@ class Processor:
             return await finisher.give_back(described(error))
         except Superseded:
             return ExecutionResult(RunStatus.SUPERSEDED, live.thread.id, live.run.id)
+        except RetryLater as wait:  # the manager's notice has to wait; the messages have failed already
+            return await finisher.postpone(wait.wait_seconds)
         except Exception as second:
             if live.run.phase is Phase.CLOSING and not isinstance(second, StoreUnavailable):
                 return await finisher.give_back(described(second))

@@ -106,15 +106,17 @@ class Storing:
 
     async def _echoes(self, batch: ThreadBatch) -> None:
         """Look at all, then store all: the order within the thread is that of one commit."""
-        ids = tuple(batch.echoes)
-        views = await _all([self._call(self.store.echo_view(batch.place.thread_id, id_)) for id_ in ids])
-        authors = {id_: author_of(batch.echoes[id_], view) for id_, view in zip(ids, views, strict=True)}
+        authors = await self._authors(batch, tuple(batch.echoes))
+        strangers = tuple(id_ for id_, author in authors.items() if author is Author.HUMAN)
+        # A view is no snapshot: a finish between its two documents hides a reply of ours from both. Its message is
+        # stored by then, so a second look finds it; a human's echo is rare enough to be looked at twice.
+        authors |= await self._authors(batch, strangers)
         for author in Author:
             self._count(f"echo_{author.value}", sum(found is author for found in authors.values()))
         directions = {Author.OURS: Direction.OUTBOUND, Author.HUMAN: Direction.HUMAN}
         messages = [
             self.scribe.echo(id_, batch.echoes[id_], directions[authors[id_]], rank)
-            for id_, rank in zip(ids, ranks(batch.echoes.values()), strict=True)
+            for id_, rank in zip(batch.echoes, ranks(batch.echoes.values()), strict=True)
             if authors[id_] in directions
         ]
         ours = [message for message in messages if message.direction is Direction.OUTBOUND]
@@ -127,6 +129,10 @@ class Storing:
         else:
             await self._record(events, human)
         await self._record(replace(events, touch_thread=False), ours)
+
+    async def _authors(self, batch: ThreadBatch, ids: Sequence[str]) -> dict[str, Author]:
+        views = await _all([self._call(self.store.echo_view(batch.place.thread_id, id_)) for id_ in ids])
+        return {id_: author_of(batch.echoes[id_], view) for id_, view in zip(ids, views, strict=True)}
 
     async def _edit(self, message_id: str, edit: Edit) -> None:
         """An edit that finds no pending message is only counted: it came too early or too late to matter.
