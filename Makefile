@@ -9,7 +9,7 @@ PY := .venv/bin/python
 SYNCED := .venv/.synced
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup dev demo test check bench fuzz format lock clean
+.PHONY: help setup dev demo test check bench fuzz chaos format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
@@ -50,6 +50,9 @@ bench: $(SYNCED) ## measure each budget; quiet machine wanted
 
 fuzz: $(SYNCED) ## hostile bytes at every border [TARGET=webhook RUNS=100000 SEED=1]
 	@$(PY) -m dm_sandbox.fuzzing --target $(or $(TARGET),all) --seed $(or $(SEED),1) $(if $(RUNS),--runs $(RUNS))
+
+chaos: $(SYNCED) ## real processes on Google's Firestore emulator, killed at random [KILLS=15 SECONDS=30 SEED=1]
+	@$(PY) -m dm_sandbox.chaos --kills $(or $(KILLS),15) --seconds $(or $(SECONDS),30) --seed $(or $(SEED),1)
 
 format: $(SYNCED) ## rewrite the code in the house format
 	@.venv/bin/ruff check --fix-only --quiet . || true
