@@ -280,3 +280,51 @@ async def test_a_thousand_dms_at_once_are_all_ended_in_a_few_runs(system: InProc
     snapshot = await system.store.open(ana.thread_id)
     assert snapshot is not None
     assert (snapshot.unprocessed, snapshot.thread.pending_count, snapshot.thread.due_at) == ((), 0, None)
+
+
+async def test_a_follow_up_that_can_not_be_scheduled_does_not_undo_the_finished_run(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("dm-1")
+    answer(system)
+
+    async def another_dm_then_a_dead_queue() -> None:
+        await ana.says("dm-2")
+        system.queue.down = True
+
+    points = CrashPoints(at=FINISH, meanwhile=another_dm_then_a_dead_queue)
+    status, _ = await system.task(ana.thread_id, app=system.instance(points))
+
+    assert status == 500
+    stored = await messages(system, ana)
+    assert (stored["dm-1"].status, stored["dm-2"].status) == (Status.PROCESSED, Status.PENDING)
+    system.queue.down = False
+    await system.task(ana.thread_id)
+    assert system.instagram.sent_to(ana.user_id) == ["1 answered", "2 answered"]
+
+
+async def test_a_dm_unsent_while_its_run_waits_for_a_throttle_is_not_answered(system: InProcess) -> None:
+    ana = system.person()
+    mid = await ana.says("dm-1")
+    answer(system)
+    system.instagram.faults.add("throttle", "send", times=1, wait_minutes=6)
+    await system.task(ana.thread_id)
+    await ana.unsends(mid)
+
+    system.clock.forward(500)
+    _, result = await system.task(ana.thread_id, "task-2")
+
+    assert (result["ending"], system.instagram.sent) == ("unsent", [])
+
+
+async def test_a_dm_after_something_went_out_is_left_to_the_follow_up(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("dm-1")
+    first = turn(call("send_instagram_message", text="One moment."), call("is_new_thread"))
+    system.gemini.script([first])
+    answer(system)
+
+    points = CrashPoints(at=FINISH, meanwhile=lambda: ana.says("dm-2"))
+    _, result = await system.task(ana.thread_id, app=system.instance(points))
+
+    assert (result["messages"], result["followUp"]) == (1, True)
+    assert (await messages(system, ana))["dm-2"].status is Status.PENDING

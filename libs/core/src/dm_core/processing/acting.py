@@ -23,6 +23,10 @@ class OutOfTime(DmAgentError):
     """The run stopped itself before the function's timeout."""
 
 
+class Overtaken(DmAgentError):
+    """Before anything of the run went out, a DM it answers was unsent: the run must look again."""
+
+
 class TooManyConflicts(DmAgentError):
     """The thread kept moving under the run."""
 
@@ -98,6 +102,8 @@ class Actor:
             await self.live.refresh()
             if self.live.thread.is_paused(self.clock()) and self.live.run.phase is Phase.ANSWERING:
                 return self.drop_open(Ending.HUMAN)
+            if self.live.run.phase is Phase.ANSWERING and not self.live.run.acted and self.live.has_unsent:
+                raise Overtaken("a DM of this run was unsent")
 
     async def _perform(self, action: Action, *, resending: bool = False) -> Action:
         """Do an announced action; look it up if its fate is unknown."""

@@ -65,10 +65,14 @@ class Finisher:
         run, thread_id = self.live.run, self.live.thread.id
         follow_up = change.due_at is not None
         emit("run_finished", thread_id=thread_id, run_id=run.id, ending=ending, **_figures(run))
+        status = RunStatus.FAILED if ending is Ending.FAILED else RunStatus.PROCESSED
         if follow_up:
-            await self.wake(self.queue, self.timing, thread_id, self.clock())
+            try:
+                await self.wake(self.queue, self.timing, thread_id, self.clock())
+            except QueueUnavailable:  # the run has ended all the same: only the task is tried again, for what came
+                status = RunStatus.ERROR
         return ExecutionResult(
-            RunStatus.FAILED if ending is Ending.FAILED else RunStatus.PROCESSED,
+            status,
             thread_id,
             run.id,
             messages=len(run.message_ids),
@@ -140,8 +144,10 @@ class Finisher:
 
     async def give_back(self, error: str) -> ExecutionResult:
         """The attempt failed: messages pending again, lease freed. What went out, or may have, stays unfinished."""
+        closing = self.live.run.phase is Phase.CLOSING
+        error = (self.live.run.error or error) if closing else error  # why the DMs failed, not why their notice did
         run = replace(self.live.run, error=error)
-        keep = run.acted or run.phase is Phase.CLOSING
+        keep = run.acted or closing
         await self._free(run if keep else None, due_at=self.clock() + RETRY_DUE_MS, attempts=None, error=error)
         return ExecutionResult(
             RunStatus.ERROR, self.live.thread.id, run.id, len(run.message_ids), model_turns=run.model_calls, error=error

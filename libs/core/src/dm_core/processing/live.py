@@ -72,8 +72,11 @@ class LiveThread:
         """Commit a change; False if the condition was lost (then ``refresh``)."""
         outcome = await settle(self._store, change)
         if isinstance(outcome, Conflict):
+            self.version = UNKNOWN_VERSION  # a lost write may not have moved it: read again before anything else
             return False
         self.version = outcome
+        statuses = {changed.id: changed.status for changed in change.messages}
+        self.own = tuple(replace(message, status=statuses.get(message.id, message.status)) for message in self.own)
         if isinstance(change.run, Run):
             self.run = change.run
         if change.notes is not UNSET:
@@ -86,6 +89,11 @@ class LiveThread:
         if snapshot is None or snapshot.thread.lease != self.lease:
             raise Superseded("the lease of this run is gone")
         self._take(snapshot)
+
+    @property
+    def has_unsent(self) -> bool:
+        """A DM of the run was taken back: still ours and empty, or ended already while the run waited."""
+        return len(self.own) < len(self.run.message_ids) or any(m.unsent_at is not None for m in self.own)
 
     def _take(self, snapshot: Snapshot) -> None:
         self.thread, self.version, self.recent = snapshot.thread, snapshot.version, snapshot.recent

@@ -219,9 +219,12 @@ class Processor:
         except RetryLater as wait:  # the manager's notice has to wait; the messages have failed already
             return await finisher.postpone(wait.wait_seconds)
         except Exception as second:
-            if live.run.phase is Phase.CLOSING and not isinstance(second, StoreUnavailable):
+            if live.run.phase is not Phase.CLOSING or isinstance(second, StoreUnavailable):
+                raise
+            try:
                 return await finisher.give_back(described(second))
-            raise
+            except Superseded:
+                return ExecutionResult(RunStatus.SUPERSEDED, live.thread.id, live.run.id)
 
     async def _give_up(self, conductor: Conductor, error: str) -> Ending:
         notice = f"I could not answer this person after {conductor.live.run.attempt} attempts ({error}). Please do."

@@ -21,7 +21,7 @@ from dm_core.clients.port import Instagram
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, ModelUnavailable
 from dm_core.messages import Message, Status
-from dm_core.processing.acting import Actor, count_conflict
+from dm_core.processing.acting import Actor, Overtaken, count_conflict
 from dm_core.processing.live import LiveThread
 from dm_core.processing.outcome import Ending
 from dm_core.runs import Action, ActionKind, ActionState, Finish, ModelTurn, Phase, Run, ToolResult, UserTurn
@@ -160,8 +160,9 @@ class Conductor:
         live = self.live
         if live.thread.is_paused(self.clock()):
             return self.actor.drop_open(Ending.HUMAN)
-        start_over = not live.run.acted and any(message.unsent_at is not None for message in live.own)
-        may_take_in = live.run.absorbed < MAX_ABSORBED and not isinstance(live.run.turns[-1], ModelTurn)
+        start_over = not live.run.acted and live.has_unsent
+        fits = live.run.model_calls < self.limits.max_model_turns and live.run.absorbed < MAX_ABSORBED
+        may_take_in = fits and not live.run.acted and not isinstance(live.run.turns[-1], ModelTurn)
         new = live.others if start_over or may_take_in else ()
         if not start_over and not new:
             return Next.RETRY
@@ -179,7 +180,7 @@ class Conductor:
         live, now = self.live, self.clock()
         run = replace(
             live.run,
-            message_ids=(*live.run.message_ids, *(message.id for message in new)),
+            message_ids=tuple(message.id for message in (*live.own, *new)),
             absorbed=live.run.absorbed + bool(new),
         )
         if start_over:
@@ -199,7 +200,11 @@ class Conductor:
 
     async def _conclude(self, turn: ModelTurn) -> Ending | None:
         """Do the turn's open actions; end, or give the model its results."""
-        ending = await self.actor.act()
+        try:
+            ending = await self.actor.act()
+        except Overtaken:
+            seen = await self._look()
+            return seen if isinstance(seen, Ending) else None
         if ending is not None:
             return ending
         run = self.live.run
