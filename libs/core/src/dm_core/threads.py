@@ -17,6 +17,10 @@ class Lease:
     def is_live(self, now: int) -> bool:
         return now < self.expires_at
 
+    def is_of(self, task_name: str) -> bool:
+        """Taken by the task of this name; a call by hand has none and is never taken for the holder."""
+        return bool(task_name) and self.task_name == task_name
+
 
 @dataclass(frozen=True, slots=True)
 class Profile:

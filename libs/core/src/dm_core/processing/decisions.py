@@ -46,8 +46,7 @@ def decide(snapshot: Snapshot | None, task_name: str, now: int, limits: RunLimit
         return Decision(Verdict.NOTHING)
     thread = snapshot.thread
     if thread.lease is not None and thread.lease.is_live(now):
-        same = bool(task_name) and thread.lease.task_name == task_name
-        return Decision(Verdict.AGAIN if same else Verdict.BUSY)
+        return Decision(Verdict.AGAIN if thread.lease.is_of(task_name) else Verdict.BUSY)
     if thread.run is not None:
         return Decision(Verdict.RESUME)
     if not snapshot.unprocessed:

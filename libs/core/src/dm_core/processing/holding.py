@@ -38,8 +38,7 @@ class Holding:
         lease = self._leases.get(thread_id)
         if lease is None or not lease.is_live(now):
             return None
-        same = bool(task_name) and lease.task_name == task_name
-        return ExecutionResult(RunStatus.CONFLICT if same else RunStatus.BUSY, thread_id)
+        return ExecutionResult(RunStatus.CONFLICT if lease.is_of(task_name) else RunStatus.BUSY, thread_id)
 
     def enter(self, thread_id: str, lease: Lease) -> None:
         self._leases[thread_id] = lease
