@@ -9,10 +9,10 @@ PY := .venv/bin/python
 SYNCED := .venv/.synced
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup dev demo test check bench fuzz chaos format lock clean
+.PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants format lock clean
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-10s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
 
 setup: $(SYNCED) ## install uv into .tools and the locked environment into .venv
 
@@ -51,8 +51,17 @@ bench: $(SYNCED) ## measure each budget; quiet machine wanted
 fuzz: $(SYNCED) ## hostile bytes at every border [TARGET=webhook RUNS=100000 SEED=1]
 	@$(PY) -m dm_sandbox.fuzzing --target $(or $(TARGET),all) --seed $(or $(SEED),1) $(if $(RUNS),--runs $(RUNS))
 
-chaos: $(SYNCED) ## real processes on Google's Firestore emulator, killed at random [KILLS=15 SECONDS=30 SEED=1]
-	@$(PY) -m dm_sandbox.chaos --kills $(or $(KILLS),15) --seconds $(or $(SECONDS),30) --seed $(or $(SEED),1)
+chaos: $(SYNCED) ## real processes on Google's Firestore emulator, killed at random [KILLS=200 SECONDS=300 SEED=1]
+	@$(PY) -m dm_sandbox.chaos --kills $(or $(KILLS),200) --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
+
+simulate: $(SYNCED) ## random schedules of DMs and faults in simulated time [SEEDS=10000, or SEED=x ONLY=a0,f1 to see one]
+	@$(PY) -m dm_sandbox.simulation $(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--seeds $(or $(SEEDS),10000))
+
+interleavings: $(SYNCED) ## every order of the calls of two deliveries, a DM and a crash [SWITCHES=2]
+	@$(PY) -m dm_sandbox.simulation interleavings $(if $(SWITCHES),--switches $(SWITCHES))
+
+mutants: $(SYNCED) ## each deliberate defect of the protocol, and which check catches it [NAMES="no_follow_up ..."]
+	@$(PY) -m tests.simulation.mutants $(NAMES)
 
 format: $(SYNCED) ## rewrite the code in the house format
 	@.venv/bin/ruff check --fix-only --quiet . || true

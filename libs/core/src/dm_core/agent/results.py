@@ -1,10 +1,16 @@
 """What the model is told of its calls: exactly one result each, in their order, with the model's own ids."""
 
+import json
 from collections.abc import Mapping, Sequence
+from typing import Final
 
 from dm_core.agent.plan import TurnPlan, grouped
 from dm_core.agent.texts import cut
 from dm_core.runs import Action, ActionState, ModelTurn, ToolCall, ToolResult, ToolTurn
+
+MAX_TURN_BYTES: Final = 64 * 1024
+"""Largest answers to one turn's calls, in bytes of JSON. The longest single result fits; six such turns and the model's
+own (as large at most) stay under the 1 MiB of a Firestore document."""
 
 
 def tool_turn(turn: ModelTurn, plan: TurnPlan, data: Mapping[int, ToolResult], actions: Sequence[Action]) -> ToolTurn:
@@ -16,7 +22,21 @@ def tool_turn(turn: ModelTurn, plan: TurnPlan, data: Mapping[int, ToolResult], a
         if settled is None:
             settled = _told(call, actions_of(index))
         results.append(ToolResult(call.name, call.id, settled.output, settled.error))
-    return ToolTurn(tuple(results))
+    return ToolTurn(_bounded(results))
+
+
+def _bounded(results: Sequence[ToolResult]) -> tuple[ToolResult, ...]:
+    """The results as far as they fit; the model is told what did not, and can ask for it in its next turn."""
+    kept: list[ToolResult] = []
+    left = MAX_TURN_BYTES
+    for result in results:
+        size = len(json.dumps(dict(result.output), ensure_ascii=False).encode("utf-8", "surrogatepass"))
+        if size > left:
+            kept.append(ToolResult(result.name, result.id, error="too much at once: ask for less, or on its own."))
+        else:
+            kept.append(result)
+            left -= size
+    return tuple(kept)
 
 
 def _told(call: ToolCall, parts: tuple[Action, ...]) -> ToolResult:

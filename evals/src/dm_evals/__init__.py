@@ -1,0 +1,1 @@
+"""Scores the agent against recorded DM scenarios (design.md section 15)."""

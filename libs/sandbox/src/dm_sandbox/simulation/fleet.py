@@ -1,0 +1,207 @@
+"""Instances of the two functions: the real apps over simulated ports, born when needed, gone when a fault says so."""
+
+import asyncio
+from collections.abc import Callable
+from contextvars import copy_context
+from dataclasses import dataclass, field, replace
+from functools import cache
+from pathlib import Path
+from random import Random
+from typing import Final, Literal, Protocol
+
+from dm_core.agent.agent import Agent
+from dm_core.agent.guards import Guards
+from dm_core.agent.profile import BusinessProfile, load_profile
+from dm_core.bootstrap.webhook import compose
+from dm_core.clients.schedule import CachedSchedule
+from dm_core.clock import Clock
+from dm_core.http import Answer, Request
+from dm_core.messages import DAY_MS
+from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
+from dm_core.processing.closing import Timing
+from dm_core.processing.maintenance import Maintenance
+from dm_core.processing.processor import Processor
+from dm_core.processing.sweeper import Sweeper
+from dm_core.queue.port import WakeUp
+from dm_core.settings import ProcessorSettings, RunLimits, WebhookSettings
+from dm_core.webhook.app import WebhookApp
+from dm_sandbox.environment import APP_SECRET, MANAGER_NUMBER, VERIFY_TOKEN
+from dm_sandbox.simulation.cloud_tasks import task_body
+from dm_sandbox.simulation.journal import Journal
+from dm_sandbox.simulation.model import SECRET
+from dm_sandbox.simulation.monitor import Execution, begin_execution
+from dm_sandbox.simulation.network import InstanceDied, Network, Process
+from dm_sandbox.simulation.ports import (
+    InstagramPort,
+    ModelPort,
+    NoVault,
+    QueuePort,
+    Shared,
+    SpondPort,
+    StorePort,
+    WhatsAppPort,
+    Wire,
+)
+from dm_sandbox.simulation.schedule import Schedule
+
+FUNCTIONS: Final = Path(__file__).parents[5] / "functions"
+ACCOUNT: Final = "17840000000000001"
+TAKEOVER_MINUTES: Final = 10
+SIZE: Final = 2
+"""Living instances of each function."""
+MAX_SKEW_MS: Final = 1_000
+
+ENVIRONMENT: Final = {
+    "GOOGLE_CLOUD_PROJECT": "simulation",
+    "CLOUD_TASKS_LOCATION": "nowhere",
+    "TASKS_INVOKER_EMAIL": "tasks@simulation.example",
+    "PROCESS_MESSAGE_URL": "https://processor.example",
+    "INSTAGRAM_PAGE_ID": ACCOUNT,
+    "INSTAGRAM_ACCOUNT_IDS": ACCOUNT,
+    "INSTAGRAM_VERIFY_TOKEN": VERIFY_TOKEN,
+    "INSTAGRAM_APP_SECRET": APP_SECRET,
+    "INSTAGRAM_ACCESS_TOKEN": SECRET,
+    "WHATSAPP_ACCESS_TOKEN": SECRET,
+    "WHATSAPP_PHONE_NUMBER_ID": "1",
+    "MANAGER_WHATSAPP_NUMBER": MANAGER_NUMBER,
+    "GEMINI_API_KEY": SECRET,
+    "HUMAN_TAKEOVER_MINUTES": str(TAKEOVER_MINUTES),
+}
+
+Function = Literal["processor", "webhook"]
+
+
+class App(Protocol):
+    """What both functions are to their framework."""
+
+    async def handle(self, request: Request) -> Answer: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Deployment:
+    """What a deployment loads once; the same files and settings as in production, but for the shorter takeover."""
+
+    processor: ProcessorSettings
+    webhook: WebhookSettings
+    profile: BusinessProfile
+    system_md: str
+
+
+@cache
+def deployment() -> Deployment:
+    """Read once a process."""
+    folder = FUNCTIONS / "processor"
+    return Deployment(
+        ProcessorSettings.load(ENVIRONMENT),
+        WebhookSettings.load(ENVIRONMENT),
+        load_profile(folder / "profile"),
+        (folder / "prompts" / "system.md").read_text(encoding="utf-8"),
+    )
+
+
+def limits_of(schedule: Schedule) -> RunLimits:
+    """A deployment's limits, with what a schedule varies."""
+    limits = deployment().processor.limits
+    return replace(limits, uncertain_sends=schedule.uncertain_sends, max_attempts=schedule.max_attempts)
+
+
+@dataclass(slots=True)
+class Member:
+    """A living instance and its app."""
+
+    process: Process
+    app: App
+
+
+@dataclass(slots=True)
+class Fleet:
+    """Routes requests to instances. ``limits`` apply to every processor; ``ids`` serve all, so that none repeats.
+
+    ``apart``: every request gets an instance of its own. ``begun`` is told of every request that begins.
+    """
+
+    loop: asyncio.AbstractEventLoop
+    rng: Random
+    journal: Journal
+    network: Network
+    shared: Shared
+    limits: RunLimits
+    clock: Clock
+    ids: Callable[[], str]
+    apart: bool = False
+    begun: Callable[[Execution], None] | None = None
+    _members: dict[Function, list[Member]] = field(default_factory=dict[Function, list[Member]])
+    _born: int = 0
+
+    async def task(self, wake_up: WakeUp, timeout: float) -> Answer | None:
+        """Deliver one task; None when no answer came in time."""
+        request = Request("POST", "/", headers={TASK_NAME_HEADER: wake_up.name}, body=task_body(wake_up))
+        return await self.ask("processor", request, timeout, wake_up.thread_id)
+
+    async def ask(self, function: Function, request: Request, timeout: float, thread_id: str = "") -> Answer | None:
+        """Send a request to some instance, and wait for its answer at most some seconds."""
+        member = self.new(function) if self.apart else self._pick(function)
+        return await self._serve(member, request, timeout, thread_id)
+
+    async def _serve(self, member: Member, request: Request, timeout: float, thread_id: str) -> Answer | None:
+        """A request that outlives the timeout goes on: the platform only stops listening."""
+        process, context = member.process, copy_context()
+        execution = Execution(process.name, thread_id)
+        context.run(begin_execution, execution)
+        if self.begun is not None:
+            self.begun(execution)
+        work = self.loop.create_task(member.app.handle(request), context=context)
+        process.tasks[work] = None
+        work.add_done_callback(lambda done: self._ended(process, done))
+        done, _ = await asyncio.wait((work,), timeout=timeout)
+        if not done or work.cancelled() or work.exception() is not None:
+            return None
+        return work.result()
+
+    def _ended(self, process: Process, work: asyncio.Task[Answer]) -> None:
+        process.tasks.pop(work, None)
+        error = None if work.cancelled() else work.exception()
+        if error is not None and not isinstance(error, InstanceDied):
+            self.journal.wrong("raised", f"{process.name} raised {error!r}")
+
+    @property
+    def is_idle(self) -> bool:
+        return not any(member.process.tasks for members in self._members.values() for member in members)
+
+    def _pick(self, function: Function) -> Member:
+        members = [member for member in self._members.get(function, ()) if member.process.alive]
+        self._members[function] = members
+        while len(members) < SIZE:
+            members.append(self.new(function))
+        return self.rng.choice(members)
+
+    def new(self, function: Function) -> Member:
+        """A fresh instance: nothing in its memory, a clock of its own."""
+        self._born += 1
+        skew = self.rng.randint(-MAX_SKEW_MS, MAX_SKEW_MS)
+        process = Process(f"{function[0]}{self._born}", skew)
+        wire = Wire(self.network, process, function, self.shared)
+        clock = self.clock
+        own_clock: Clock = lambda: clock() + skew  # noqa: E731
+        make = self._processor if function == "processor" else self._webhook
+        return Member(process, make(wire, own_clock))
+
+    def _webhook(self, wire: Wire, clock: Clock) -> App:
+        settings = deployment().webhook
+        services = compose(settings, StorePort(wire), QueuePort(wire), clock)
+        return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
+
+    def _processor(self, wire: Wire, clock: Clock) -> App:
+        """As ``bootstrap.processor`` composes it, without reading the files again."""
+        made = deployment()
+        settings = made.processor
+        store, queue, instagram = StorePort(wire), QueuePort(wire), InstagramPort(wire)
+        guards = Guards(secrets=settings.secrets, manager_number=settings.whatsapp.manager_number)
+        schedule = CachedSchedule(SpondPort(wire), store, "G1", clock)
+        agent = Agent(made.profile, made.system_md, guards, self.limits, schedule, store, instagram)
+        timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, DAY_MS)
+        processor = Processor(
+            store, queue, ModelPort(wire), agent, instagram, WhatsAppPort(wire), clock, self.ids, self.limits, timing
+        )
+        maintenance = Maintenance(instagram, NoVault(), store, clock, "instagram", agent.protect)
+        return ProcessorApp(processor, Sweeper(store, queue, clock, timing), maintenance)

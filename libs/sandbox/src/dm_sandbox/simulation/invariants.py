@@ -1,0 +1,241 @@
+"""What must be true in the end, held against what the platforms themselves recorded."""
+
+from collections.abc import Callable
+from typing import Final
+
+from dm_core.messages import Direction, Disposition, EventKind, Message, Status, message_id
+from dm_core.runs import Action, ActionKind, ActionState, Run
+from dm_sandbox.simulation.model import SECRET, TOKEN
+from dm_sandbox.simulation.monitor import SKEW_MS, Announced
+from dm_sandbox.simulation.people import Person, Written
+from dm_sandbox.simulation.schedule import FaultKind
+from dm_sandbox.simulation.world import World
+
+MAX_SENDS: Final = 3
+MAX_NOTICES: Final = 2
+"""Notifications of one run: the model's one, and one of our own."""
+_MAY_HAVE_HAPPENED: Final = (ActionState.DONE, ActionState.UNCERTAIN)
+
+
+def judge(world: World) -> None:
+    """Check a finished simulation; what is wrong goes into its journal."""
+    for person in world.ledger.people:
+        judgement = Judgement(world, person)
+        judgement.rest()
+        for written in person.texts:
+            judgement.text(written)
+        judgement.runs()
+        judgement.history()
+    _effects(world)
+    _answered_once(world)
+    if world.is_calm:
+        _calm(world)
+
+
+class Judgement:
+    """One person's thread in the end."""
+
+    def __init__(self, world: World, person: Person) -> None:
+        self._world, self._person = world, person
+        self._wrong = world.journal.wrong
+        self._states = world.journal.states
+        self._stored = world.database.threads.get(person.thread_id)
+        self._messages = world.database.messages.get(person.thread_id, {})
+        self._runs = world.database.runs.get(person.thread_id, {})
+        self._erased = world.monitor.erased_at.get(person.thread_id)
+
+    def rest(self) -> None:
+        """No lease, no run, nothing due, nothing pending."""
+        if self._stored is None:
+            return
+        thread = self._stored.thread
+        left = [
+            name
+            for name, value in (
+                ("a lease", thread.lease),
+                ("a run", thread.run),
+                ("due_at", thread.due_at),
+                ("pending_count", thread.pending_count or None),
+            )
+            if value is not None
+        ]
+        if left:
+            self._wrong("rest", f"{' and '.join(left)} left in {thread.id} at {self._world.loop.time():.0f} s")
+        if thread.paused_until is not None and not self._person.human_at and self._erased is None:
+            self._wrong("echo", f"{thread.id} is paused, and no human ever wrote there")
+
+    # -- each text ------------------------------------------------------------------------------------------
+
+    def text(self, written: Written) -> None:
+        """It ended, and in a way that what happened explains."""
+        stored = self._messages.get(written.id)
+        if stored is None:
+            if written.acknowledged_at is not None and self._erased is None:
+                self._wrong("lost", f"{written.token} is gone")
+            return
+        self._states[f"dm:{stored.disposition or stored.status}"] += 1
+        if stored.is_unprocessed:
+            self._wrong("ended", f"{written.token} is still {stored.status}")
+        elif stored.status is Status.FAILED:
+            self._failed(written, stored)
+        else:
+            self._explained(written, stored)
+        allowed = self._world.schedule.max_attempts + self._world.monitor.postponed[written.id]
+        if (attempts := self._world.monitor.attempts[written.id]) > allowed and self._erased is None:
+            self._wrong("attempts", f"the model was asked about {written.token} in {attempts} attempts of {allowed}")
+
+    def _failed(self, written: Written, stored: Message) -> None:
+        """Only after all attempts, or because the account was stopped; and the manager was told."""
+        run = self._run(written, stored)
+        if run is None:
+            return
+        stopped = (stored.error or "").startswith("AccountStopped")
+        if run.attempt < self._world.schedule.max_attempts and not stopped:
+            self._wrong("failed", f"{written.token} failed after {run.attempt} attempts: {stored.error}")
+        if not self._told(run):
+            self._wrong("told", f"{written.token} failed and the manager was never told")
+
+    def _explained(self, written: Written, stored: Message) -> None:
+        disposition = stored.disposition
+        run = self._run(written, stored) if disposition in _BY_A_RUN else None
+        explained: dict[Disposition | None, Callable[[], bool]] = {
+            None: lambda: run is not None and self._was_answered(run, written),
+            Disposition.NO_REPLY: lambda: run is not None and _declined(run) and self._shown(run, written) is not None,
+            Disposition.HUMAN: lambda: bool(self._person.human_at) or self._erased is not None,
+            Disposition.UNSENT: lambda: written.unsent_at is not None,
+            Disposition.EXPIRED: lambda: written.stale,
+            Disposition.UNCERTAIN: lambda: run is not None and _has(run, ActionState.UNCERTAIN) and self._told(run),
+            Disposition.HANDED_OVER: lambda: run is not None and self._told(run),
+        }
+        if not explained.get(disposition, lambda: False)():
+            self._wrong("explained", f"{written.token} ended as {disposition or 'answered'}, and nothing explains it")
+        if stored.unsent_at is not None and not stored.content.is_empty:
+            self._wrong("kept", f"{written.token} was unsent and its words are still there")
+
+    def _run(self, written: Written, stored: Message) -> Run | None:
+        run = self._runs.get(stored.run_id or "")
+        if run is None:
+            self._wrong("archive", f"{written.token} was ended by run {stored.run_id}, which is not archived")
+        return run
+
+    def _was_answered(self, run: Run, written: Written) -> bool:
+        """Something went out after the model had seen this text, or it had seen it and wanted nothing more to go out.
+
+        One that was unsent in time is not shown.
+        """
+        since = self._shown(run, written)
+        if since is None:
+            return run.acted and written.unsent_at is not None
+        acted = any(action.went_out and action.turn >= since for action in run.actions)
+        return acted or (run.acted and _declined(run))
+
+    def _shown(self, run: Run, written: Written) -> int | None:
+        """The turn from which on the run's model had seen this text."""
+        return self._world.monitor.shown.get((run.id, written.id))
+
+    def _told(self, run: Run) -> bool:
+        """The run's own notice to the manager was at least begun."""
+        notices = [action for action in run.actions if action.kind is ActionKind.NOTIFY and action.call_index < 0]
+        return any(action.started_at is not None or action.state is ActionState.REFUSED for action in notices)
+
+    # -- runs and history -----------------------------------------------------------------------------------
+
+    def runs(self) -> None:
+        """What is written of each action is what the outside saw; limits were kept."""
+        for run in self._runs.values():
+            self._states[f"run:{run.ending}"] += 1
+            for action in run.actions:
+                self._states[f"action:{action.kind}:{action.state}"] += 1
+                self._recorded(action)
+            sends = {(a.turn, a.call_index) for a in run.actions if _is(a, ActionKind.SEND)}
+            notices = [a for a in run.actions if _is(a, ActionKind.NOTIFY)]
+            if len(sends) > MAX_SENDS or len(notices) > MAX_NOTICES:
+                self._wrong("limits", f"run {run.id} sent {len(sends)} messages and {len(notices)} notifications")
+            begun = (run.started_at - self._world.epoch_ms) / 1000
+            if self._erased is not None and begun < self._erased - SKEW_MS / 1000:
+                self._wrong("erased", f"run {run.id} of an erased thread is still there")
+
+    def _recorded(self, action: Action) -> None:
+        entry = self._entry(action)
+        if action.state is ActionState.DONE and not entry.happened:
+            self._wrong("done", f"{action.key} is done, and nobody saw it")
+        if action.state in (ActionState.REFUSED, ActionState.DROPPED, ActionState.PLANNED):
+            others = sum(
+                self._entry(other) is entry and other.state in _MAY_HAVE_HAPPENED
+                for run in self._runs.values()
+                for other in run.actions
+            )
+            if entry.happened > others:
+                self._wrong("denied", f"{action.key} is {action.state}, and it happened")
+
+    def _entry(self, action: Action) -> Announced:
+        user_id = "" if action.kind is ActionKind.NOTIFY else self._person.user_id
+        marks = {ActionKind.SEND: action.text, ActionKind.REACT: f"{action.target} {action.text}"}
+        return self._world.monitor.announced.get((user_id, marks.get(action.kind, action.key)), _NEVER)
+
+    def history(self) -> None:
+        """Our words are stored as ours, a human's as a human's."""
+        for message in self._messages.values():
+            text = message.content.text
+            if message.direction is Direction.HUMAN and text not in self._person.human_texts and self._erased is None:
+                self._wrong("echo", f"{text!r} was taken for a human's")
+            if message.direction is Direction.OUTBOUND and text in self._person.human_texts:
+                self._wrong("echo", f"a human's {text!r} was taken for ours")
+        if self._erased is not None or any(f.kind is FaultKind.LOST for f in self._world.schedule.faults):
+            return
+        for effect in self._world.platforms.effects:
+            ours = effect.kind is ActionKind.SEND and effect.user_id == self._person.user_id
+            if ours and message_id(EventKind.MESSAGE, effect.mid) not in self._messages:
+                self._wrong("history", f"{effect.text[:40]!r} went out and is not in the thread")
+
+
+_NEVER: Final = Announced()
+_BY_A_RUN: Final = (None, Disposition.NO_REPLY, Disposition.UNCERTAIN, Disposition.HANDED_OVER)
+
+
+def _has(run: Run, state: ActionState) -> bool:
+    return any(action.state is state for action in run.actions)
+
+
+def _declined(run: Run) -> bool:
+    """The model's last turn said that nothing (more) needs to be said."""
+    return bool(run.model_turns) and any(call.name == "no_reply" for call in run.model_turns[-1].calls)
+
+
+def _is(action: Action, kind: ActionKind) -> bool:
+    return action.kind is kind and action.state in _MAY_HAVE_HAPPENED
+
+
+def _effects(world: World) -> None:
+    for effect in world.platforms.effects:
+        if SECRET in effect.text:
+            world.journal.wrong("leak", f"a secret went to {effect.user_id or 'the manager'}")
+
+
+def _answered_once(world: World) -> None:
+    """No two runs answered the same text."""
+    by_token: dict[str, set[str]] = {}
+    for effect in world.platforms.effects:
+        if effect.kind is ActionKind.SEND:
+            runs = world.monitor.announced.get((effect.user_id, effect.mark), _NEVER).runs
+            for token in TOKEN.findall(effect.text):
+                by_token.setdefault(token, set()).update(runs)
+    for token, runs in by_token.items():
+        written = world.ledger.by_token.get(token)
+        if len(runs) > 1 and written is not None and written.thread_id not in world.monitor.erased_at:
+            world.journal.wrong("answered", f"{token} was answered by {len(runs)} runs: {', '.join(sorted(runs))}")
+
+
+def _calm(world: World) -> None:
+    """Nothing went wrong, so nothing may look as if it had."""
+    for name in ("task:error", "task:superseded", "webhook:redelivered", "task:no answer", "task:failed"):
+        if world.journal.states[name] and not world.monitor.erased_at:
+            world.journal.wrong("calm", f"{name} {world.journal.states[name]} times although nothing had gone wrong")
+    for written in world.ledger.by_token.values():
+        stored = world.database.messages.get(written.thread_id, {}).get(written.id)
+        person = world.ledger.person_of(written.thread_id)
+        touched = written.unsent_at or person.human_at or person.asked_erasure or written.stale
+        if not touched and stored is not None and stored.disposition not in (None, Disposition.NO_REPLY):
+            world.journal.wrong(
+                "calm", f"{written.token} ended as {stored.disposition} although nothing had gone wrong"
+            )

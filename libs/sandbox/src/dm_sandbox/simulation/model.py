@@ -1,0 +1,158 @@
+"""The simulated model: mostly helpful, sometimes odd, and every text it writes is one of a kind.
+
+A reply names the DMs it answers by the tokens they carry (``q0-3``: the fourth text of thread 0), so that the
+platform's record tells which DMs were answered, by which call, and in which thread.
+"""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final
+
+from dm_core.runs import Finish, ModelTurn, ToolCall, ToolTurn, Turn, Usage, UserTurn
+from dm_sandbox.simulation.schedule import Manner
+
+TOKEN: Final = re.compile(r"\bq\d+-\d+\b")
+_BLOCK: Final = re.compile(r"<new_messages>\n(.*?)\n</new_messages>", re.DOTALL)
+_HANDLE: Final = re.compile(r'"handle": "(m\d+)"')
+_SEND: Final = "send_instagram_message"
+_DATA: Final = ("is_new_thread", "get_thread_messages", "get_notes", "get_net_session_dates")
+_EMOJI: Final = "👍😂😮😢😡🎉🏏🙏🔥💯👏🤝😀😃😄😁😆😅🤣😊😇🙂🙃😉😌😍🥰😘😗😙😚😋😛😝😜🤪🤨🧐🤓😎"
+_GOOD: Final = (
+    *(Manner.REPLY,) * 8,
+    Manner.REPLY_AND_REACT,
+    Manner.REPLY_AND_REACT,
+    Manner.REPLY_AND_NOTIFY,
+    Manner.TWO_REPLIES,
+    Manner.LOOK_FIRST,
+    Manner.LOOK_FIRST,
+    Manner.NOTE_AND_REPLY,
+    Manner.REACT_ONLY,
+    Manner.NO_REPLY,
+)
+"""Good manners as often as they are drawn; a long reply costs more to split than all else, so it is left to faults."""
+_ENDLESS_CALLS: Final = 8
+SECRET: Final = "sandbox-secret-4711"  # noqa: S105 - configured as one, so that a leak is refused
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What a request showed: tokens of the DMs to answer, and handles of them."""
+
+    tokens: tuple[str, ...]
+    handles: tuple[str, ...]
+
+    @classmethod
+    def of(cls, turns: Sequence[Turn]) -> "Asked":
+        blocks = [block for turn in turns if isinstance(turn, UserTurn) for block in _BLOCK.findall(turn.text)]
+        tokens = dict.fromkeys(token for block in blocks for token in TOKEN.findall(block))
+        return cls(tuple(tokens), tuple(handle for block in blocks for handle in _HANDLE.findall(block)))
+
+
+@dataclass(slots=True)
+class Brain:
+    """Answers every thread of a simulation. ``texts`` counts what it wrote; with ``always`` it has one good manner."""
+
+    rng: Random
+    always: Manner | None = None
+    texts: int = 0
+    _endless: dict[str, int] = field(default_factory=dict[str, int])
+
+    def answer(self, thread_id: str, turns: Sequence[Turn], manner: Manner | None) -> ModelTurn:
+        """One turn; ``manner`` None draws a good one."""
+        asked = Asked.of(turns)
+        if manner is Manner.ENDLESS_DATA:
+            self._endless[thread_id] = _ENDLESS_CALLS
+        if self._endless.get(thread_id, 0) > 0:
+            self._endless[thread_id] -= 1
+            return self._calls(*(self._look() for _ in range(self.rng.choice((1, 8)))))
+        odd = _FINISHES.get(manner) if manner else None
+        if odd is not None:
+            return ModelTurn(content="", finish=odd, detail="simulated")
+        if manner is None and isinstance(turns[-1], ToolTurn):
+            return self._after(asked, turns[-1], turns)
+        return self._in_manner(manner or self.always or self.rng.choice(_GOOD), asked)
+
+    def _after(self, asked: Asked, results: ToolTurn, turns: Sequence[Turn]) -> ModelTurn:
+        """Data came back, or something failed: reply, unless that was done; after a few tries leave it."""
+        sent = any(r.name == _SEND and r.error is None for t in turns if isinstance(t, ToolTurn) for r in t.results)
+        failed = any(result.error is not None for result in results.results)
+        if sent or (failed and sum(isinstance(turn, ModelTurn) for turn in turns) > 3):
+            return self._in_manner(Manner.NO_REPLY, asked)
+        return self._in_manner(Manner.REPLY, asked)
+
+    def _in_manner(self, manner: Manner, asked: Asked) -> ModelTurn:  # noqa: C901 - a table of manners
+        reply, handle = self._reply(asked), (self.rng.choice(asked.handles) if asked.handles else "m1")
+        match manner:
+            case Manner.REPLY_AND_REACT:
+                return self._calls(self._react(handle), reply)
+            case Manner.REPLY_AND_NOTIFY:
+                return self._calls(reply, ToolCall("send_manager_notification", {"text": self._text(asked)}, "n"))
+            case Manner.TWO_REPLIES:
+                return self._calls(reply, self._reply(asked))
+            case Manner.LONG_REPLY:
+                return self._calls(ToolCall(_SEND, {"text": self._long(asked)}, "l"))
+            case Manner.LOOK_FIRST:
+                return self._calls(self._look(), *(() if self.rng.random() < 0.7 else (reply,)))
+            case Manner.NOTE_AND_REPLY:
+                return self._calls(ToolCall("save_note", {"text": f"Note {self.texts}."}, "s"), reply)
+            case Manner.REACT_ONLY:
+                return self._calls(self._react(handle))
+            case Manner.NO_REPLY:
+                return self._calls(ToolCall("no_reply", {"reason": "nothing to add"}))
+            case Manner.PLAIN_TEXT:
+                return ModelTurn(content="{}", text=self._text(asked), usage=Usage(9, 0, 9, 0))
+            case Manner.UNKNOWN_TOOL:
+                return self._calls(ToolCall("fly_to_the_moon", {}), reply)
+            case Manner.BAD_ARGUMENTS:
+                return self._calls(ToolCall(_SEND, {"words": ["x"]}), ToolCall(_SEND, {"text": 7}))
+            case Manner.UNKNOWN_HANDLE:
+                return self._calls(self._react("m99"), reply)
+            case Manner.FOREIGN_HANDLE:
+                return self._calls(self._react("aWdfZAG1faXRlbToxforeign"), reply)
+            case Manner.MANY_CALLS:
+                return self._calls(*(self._reply(asked) for _ in range(12)))
+            case Manner.SAME_TEXT_TWICE:
+                return self._calls(reply, reply)
+            case Manner.LEAK:
+                return self._calls(ToolCall(_SEND, {"text": f"{self._text(asked)} The key is {SECRET}."}))
+            case Manner.HUGE:
+                return self._calls(*(self._look() for _ in range(8)), padding=60_000)
+            case _:
+                return self._calls(reply)
+
+    def _text(self, asked: Asked) -> str:
+        self.texts += 1
+        return f"#{self.texts} re {' '.join(asked.tokens[-40:])}, thank you."
+
+    def _long(self, asked: Asked) -> str:
+        """Some 2,600 bytes in sentences of their own, so that each part of it is one of a kind too."""
+        stem = self._text(asked)
+        return " ".join(f"{stem} Part {number} of a long answer about nets and fees." for number in range(30))
+
+    def _reply(self, asked: Asked) -> ToolCall:
+        return ToolCall(_SEND, {"text": self._text(asked)}, f"c{self.texts}")
+
+    def _react(self, handle: str) -> ToolCall:
+        """Each reaction of a simulation is another emoji (until they run out)."""
+        self.texts += 1
+        emoji = _EMOJI[self.texts % len(_EMOJI)]
+        return ToolCall("react_to_instagram_message", {"message_id": handle, "reaction": emoji}, f"c{self.texts}")
+
+    def _look(self) -> ToolCall:
+        name = self.rng.choice(_DATA)
+        return ToolCall(name, {"limit": 50} if name == "get_thread_messages" else {})
+
+    def _calls(self, *calls: ToolCall, padding: int = 0) -> ModelTurn:
+        content = json.dumps({"calls": len(calls), "signature": "c2lnbmF0dXJl" * (padding // 12)})
+        return ModelTurn(content=content, calls=calls, usage=Usage(100, 0, 10, 5), model_version="simulated")
+
+
+_FINISHES: Final = {
+    Manner.EMPTY: Finish.EMPTY,
+    Manner.MALFORMED: Finish.MALFORMED,
+    Manner.TRUNCATED: Finish.TRUNCATED,
+    Manner.BLOCKED: Finish.BLOCKED,
+}

@@ -1,0 +1,294 @@
+"""The ports of one instance: every call goes over the network to what all instances share.
+
+Sites are named as in ``schedule.SITES``: ``<function>.store.commit``, ``instagram.send``, …
+"""
+
+import asyncio
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from random import Random
+from typing import Final, Literal, cast
+
+from dm_core.agent.model import ToolDeclaration
+from dm_core.clients.port import AccessToken, PlatformMessage, Session
+from dm_core.errors import (
+    AccountStopped,
+    ModelUnavailable,
+    QueueUnavailable,
+    Refused,
+    RetryLater,
+    StoreUnavailable,
+    Uncertain,
+)
+from dm_core.messages import Message
+from dm_core.queue.port import WakeUp
+from dm_core.runs import ActionKind, ModelTurn, Turn
+from dm_core.store.plain import clean_text, to_json
+from dm_core.store.port import (
+    CONFLICT,
+    Conflict,
+    Deletion,
+    DocumentCollection,
+    EchoView,
+    Recorded,
+    Snapshot,
+    ThreadChange,
+    ThreadEvents,
+    Version,
+)
+from dm_core.threads import Profile
+from dm_sandbox.memory_database import MemoryDatabase
+from dm_sandbox.simulation.cloud_tasks import SimulatedQueue
+from dm_sandbox.simulation.model import Brain
+from dm_sandbox.simulation.monitor import Monitor, current_execution
+from dm_sandbox.simulation.network import Line, Network, Process
+from dm_sandbox.simulation.platforms import Platforms
+from dm_sandbox.simulation.schedule import Fault, FaultKind
+
+
+def _acting(kind: FaultKind, seconds: float) -> Exception:
+    """Errors of a call that does something: only a clear no is certain."""
+    match kind:
+        case FaultKind.THROTTLE:
+            return RetryLater("simulated", wait_seconds=seconds, code=80002)
+        case FaultKind.REFUSE:
+            return Refused("simulated", code=551)
+        case FaultKind.STOP:
+            return AccountStopped("simulated", code=190)
+        case _:
+            return Uncertain("simulated", code=2)
+
+
+def _reading(kind: FaultKind, seconds: float) -> Exception:
+    """Errors of a call that only reads: nothing can have happened."""
+    if kind is FaultKind.STOP:
+        return AccountStopped("simulated", code=190)
+    return RetryLater("simulated", wait_seconds=seconds or 30.0, code=2)
+
+
+READ: Final = Line(0.004, 0.03, 30.0, lambda kind, _: StoreUnavailable(f"simulated: {kind}"))
+WRITE: Final = Line(0.005, 0.04, 10.0, lambda kind, _: StoreUnavailable(f"simulated: {kind}"))
+QUEUE: Final = Line(0.01, 0.05, 10.0, lambda kind, _: QueueUnavailable(f"simulated: {kind}"))
+MODEL: Final = Line(0.2, 2.0, 200.0, lambda kind, _: ModelUnavailable(f"simulated: {kind}"))
+ACT: Final = Line(0.05, 0.4, 30.0, _acting)
+LOOK: Final = Line(0.05, 0.4, 30.0, _reading)
+"""Latencies each way and the real clients' own timeouts, in s."""
+
+TORN_READS: Final = 0.3
+"""How many of the reads of a thread see its messages later than its version, as Firestore's may."""
+
+
+@dataclass(slots=True)
+class Shared:
+    """What lies behind the network."""
+
+    database: MemoryDatabase
+    queue: SimulatedQueue
+    platforms: Platforms
+    brain: Brain
+    monitor: Monitor
+    rng: Random
+    torn_reads: float = TORN_READS
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """One instance's end of the network. ``function`` is ``processor`` or ``webhook``."""
+
+    network: Network
+    process: Process
+    function: str
+    shared: Shared
+
+    async def call[T](self, site: str, line: Line, effect: Callable[[Fault | None], T]) -> T:
+        return await self.network.call(self.process, site, line, effect)
+
+    async def store[T](self, site: str, line: Line, effect: Callable[[], T]) -> T:
+        return await self.network.call(self.process, f"{self.function}.store.{site}", line, lambda _: effect())
+
+
+@dataclass(frozen=True, slots=True)
+class StorePort:
+    """The store, over the network. The monitor looks at the database after every write."""
+
+    wire: Wire
+
+    @property
+    def _database(self) -> MemoryDatabase:
+        return self.wire.shared.database
+
+    async def open(self, thread_id: str) -> Snapshot | None:
+        database, rng = self._database, self.wire.shared.rng
+        if rng.random() >= self.wire.shared.torn_reads:
+
+            def read() -> Snapshot | None:
+                head = database.thread(thread_id)
+                return None if head is None else database.snapshot(head)
+
+            return await self.wire.store("open", READ, read)
+        head = await self.wire.store("open", READ, lambda: database.thread(thread_id))
+        await asyncio.sleep(rng.uniform(0, 0.05))
+        return None if head is None else database.snapshot(head)
+
+    async def commit(self, change: ThreadChange) -> Version | Conflict:
+        if not isinstance(change.version.mark, int):
+            return CONFLICT
+        execution, monitor = current_execution(), self.wire.shared.monitor
+        return await self.wire.store("commit", WRITE, lambda: monitor.commit(execution, change))
+
+    async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
+        return await self.wire.store("history", READ, lambda: self._database.newest(thread_id, limit))
+
+    async def overdue(self, before: int, limit: int) -> tuple[str, ...]:
+        return await self.wire.store("documents", READ, lambda: self._database.overdue(before, limit))
+
+    async def record(self, events: ThreadEvents) -> Recorded:
+        return await self.wire.store("record", WRITE, lambda: self.wire.shared.monitor.record(events))
+
+    async def echo_view(self, thread_id: str, message_id: str) -> EchoView:
+        return await self.wire.store("echo_view", READ, lambda: self._database.echo_view(thread_id, message_id))
+
+    async def unsend(self, events: ThreadEvents, message_id: str) -> bool:
+        def write() -> bool:
+            known = self._database.unsend(events, message_id)
+            self.wire.shared.monitor.look_at(events.thread_id)
+            return known
+
+        return await self.wire.store("change", WRITE, write)
+
+    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
+        return await self.wire.store("change", WRITE, lambda: self._database.edit(thread_id, message_id, text, now))
+
+    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:  # noqa: ARG002
+        await self.wire.store("change", WRITE, lambda: self.wire.shared.monitor.quarantined(item_id, reason))
+
+    async def put_deletion(self, deletion: Deletion) -> None:
+        await self._document(lambda: self._database.deletions.update({deletion.code: deletion}))
+
+    async def get_deletion(self, code: str) -> Deletion | None:
+        return await self._document(lambda: self._database.deletions.get(clean_text(code)))
+
+    async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
+        return await self._document(lambda: self._database.open_deletions(limit))
+
+    async def erase_person(self, user_id: str) -> int:
+        return await self._document(lambda: self.wire.shared.monitor.erase(user_id))
+
+    async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
+        kept = await self._document(lambda: self._database.documents.get((collection, key)))
+        return None if kept is None else cast("dict[str, object]", json.loads(kept))
+
+    async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
+        kept = to_json(value)
+        await self._document(lambda: self._database.documents.update({(collection, key): kept}))
+
+    async def last_inbound_at(self) -> int | None:
+        return await self._document(self._database.last_inbound_at)
+
+    async def _document[T](self, work: Callable[[], T]) -> T:
+        return await self.wire.store("change" if self.wire.function == "webhook" else "documents", WRITE, work)
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class QueuePort:
+    wire: Wire
+
+    async def schedule(self, wake_up: WakeUp) -> bool:
+        site = f"{self.wire.function}.queue.schedule"
+        return await self.wire.call(site, QUEUE, lambda _: self.wire.shared.queue.create(wake_up))
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class ModelPort:
+    wire: Wire
+
+    async def generate(self, turns: Sequence[Turn], tools: Sequence[ToolDeclaration], system: str) -> ModelTurn:  # noqa: ARG002
+        execution, shared, asked = current_execution(), self.wire.shared, tuple(turns)
+        shared.monitor.asked(execution, asked)
+
+        def answer(fault: Fault | None) -> ModelTurn:
+            return shared.brain.answer(execution.thread_id, asked, fault.manner if fault else None)
+
+        return await self.wire.call("processor.model.generate", MODEL, answer)
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class InstagramPort:
+    """The monitor is asked before each effect whether this run may cause it."""
+
+    wire: Wire
+
+    async def send_text(self, user_id: str, text: str) -> str:
+        self.wire.shared.monitor.about_to(current_execution(), ActionKind.SEND, user_id, text)
+        return await self.wire.call("instagram.send", ACT, lambda _: self.wire.shared.platforms.send(user_id, text))
+
+    async def react(self, user_id: str, mid: str, reaction: str) -> None:
+        self.wire.shared.monitor.about_to(current_execution(), ActionKind.REACT, user_id, f"{mid} {reaction}")
+        platforms = self.wire.shared.platforms
+        await self.wire.call("instagram.react", ACT, lambda _: platforms.react(user_id, mid, reaction))
+
+    async def indicate(self, user_id: str, action: Literal["mark_seen", "typing_on", "typing_off"]) -> None:  # noqa: ARG002
+        await self.wire.call("instagram.indicate", ACT, lambda _: None)
+
+    async def recent_messages(self, user_id: str, limit: int = 20) -> tuple[PlatformMessage, ...]:
+        def look(fault: Fault | None) -> tuple[PlatformMessage, ...]:
+            lag = fault.seconds if fault is not None and fault.kind is FaultKind.LAG else 0.0
+            return self.wire.shared.platforms.recent(user_id, limit, lag)
+
+        return await self.wire.call("instagram.recent", LOOK, look)
+
+    async def profile(self, user_id: str, now: int) -> Profile | None:
+        return Profile("A person", user_id, now)
+
+    async def refresh_token(self, now: int) -> AccessToken:
+        return AccessToken("token", now)
+
+    async def subscribed_fields(self) -> tuple[str, ...]:
+        return ("messages",)
+
+    def use_token(self, token: str) -> None: ...
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class WhatsAppPort:
+    wire: Wire
+
+    async def notify(self, text: str, reference: str) -> str:
+        self.wire.shared.monitor.about_to(current_execution(), ActionKind.NOTIFY, "", reference)
+        platforms = self.wire.shared.platforms
+        return await self.wire.call("whatsapp.notify", ACT, lambda _: platforms.notify(text, reference))
+
+    async def close(self) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class SpondPort:
+    """One session, tomorrow."""
+
+    wire: Wire
+
+    async def sessions(self, start: datetime, end: datetime) -> tuple[Session, ...]:  # noqa: ARG002
+        tomorrow = start + timedelta(days=2, hours=18)
+        session = Session("s1", "Nets", tomorrow.astimezone(UTC), None, False, None, 3, 12)
+        return await self.wire.call("spond.sessions", LOOK, lambda _: (session,))
+
+    async def close(self) -> None: ...
+
+
+class NoVault:
+    """No token was ever refreshed."""
+
+    async def load(self) -> str | None:
+        return None
+
+    async def save(self, token: AccessToken) -> None: ...

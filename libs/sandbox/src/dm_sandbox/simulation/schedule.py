@@ -1,0 +1,275 @@
+"""A schedule as a value: what people do and what goes wrong, addressed so that any part of it can be left out.
+
+A fault is addressed by the call it strikes: "the third store.commit of the processor". A schedule from which an act or
+a fault is removed is still a schedule; that is what the shrinker lives on.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+from typing import Final, Literal
+
+
+class ActKind(StrEnum):
+    """What people do."""
+
+    SAY = "say"  # `count` texts, each in its own webhook
+    SAY_AT_ONCE = "say_at_once"  # `count` texts in one webhook
+    EDIT = "edit"  # the person edits an earlier text
+    UNSEND = "unsend"  # the person takes an earlier text back
+    HUMAN = "human"  # the owner answers in the app
+    ERASE = "erase"  # the person's data-deletion request
+    NOISE = "noise"  # a reaction and a seen
+    STALE = "stale"  # a text of the day before is delivered only now
+    TAP = "tap"  # a postback
+
+
+class FaultKind(StrEnum):
+    """What goes wrong at one call. Where a request may have taken effect all the same, the name says so."""
+
+    DIE_BEFORE = "die_before"  # the instance dies, the call is never made
+    DIE_DURING = "die_during"  # it dies, the request is on its way and takes effect
+    DIE_AFTER = "die_after"  # it dies with the answer in its hands
+    FREEZE_BEFORE = "freeze_before"  # it sleeps for `seconds`, then makes the call
+    FREEZE_AFTER = "freeze_after"  # the call takes effect, it sleeps, then sees the answer
+    FAIL = "fail"  # no effect, an error
+    LOST = "lost"  # effect, and an error
+    LATE = "late"  # an error now, the effect `seconds` later
+    HANG = "hang"  # no effect, no answer until the client's timeout
+    HANG_APPLIED = "hang_applied"  # effect, no answer until the client's timeout
+    SLOW = "slow"  # all is well, `seconds` later
+    THROTTLE = "throttle"  # rejected before processing: come again in `seconds`
+    REFUSE = "refuse"  # no, for good
+    STOP = "stop"  # no, to the whole account
+    LAG = "lag"  # the look-up shows the state of `seconds` ago
+    TWICE = "twice"  # delivered again after `seconds`
+    DELAY = "delay"  # delivered `seconds` late
+    ODD = "odd"  # the model answers oddly: `manner`
+
+
+class Manner(StrEnum):
+    """How the model answers. The first ones are good manners, drawn at every call; the others are faults."""
+
+    REPLY = "reply"
+    REPLY_AND_REACT = "reply_and_react"
+    REPLY_AND_NOTIFY = "reply_and_notify"
+    TWO_REPLIES = "two_replies"
+    LOOK_FIRST = "look_first"
+    NOTE_AND_REPLY = "note_and_reply"
+    REACT_ONLY = "react_only"
+    NO_REPLY = "no_reply"
+    LONG_REPLY = "long_reply"
+    PLAIN_TEXT = "plain_text"
+    UNKNOWN_TOOL = "unknown_tool"
+    BAD_ARGUMENTS = "bad_arguments"
+    UNKNOWN_HANDLE = "unknown_handle"
+    FOREIGN_HANDLE = "foreign_handle"
+    MANY_CALLS = "many_calls"
+    ENDLESS_DATA = "endless_data"
+    SAME_TEXT_TWICE = "same_text_twice"
+    LEAK = "leak"
+    HUGE = "huge"
+    EMPTY = "empty"
+    MALFORMED = "malformed"
+    TRUNCATED = "truncated"
+    BLOCKED = "blocked"
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """Somebody of thread number ``thread`` does something ``at`` seconds from the start.
+
+    ``count``: how many texts; ``target``: which of the thread's earlier texts (0 is the newest) is edited or unsent.
+    """
+
+    at: float
+    thread: int
+    kind: ActKind
+    count: int = 1
+    target: int = 0
+
+    def __str__(self) -> str:
+        what = f" x{self.count}" if self.count > 1 else f" #-{self.target + 1}" if self.target else ""
+        return f"{self.at:.2f}s t{self.thread} {self.kind}{what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Fault:
+    """What goes wrong at the ``call``-th call of a site (1 is the first), for ``seconds`` where that has a meaning."""
+
+    site: str
+    call: int
+    kind: FaultKind
+    seconds: float = 0.0
+    manner: Manner | None = None
+
+    def __str__(self) -> str:
+        after = f" {self.seconds:g}s" if self.seconds else f" {self.manner}" if self.manner else ""
+        return f"{self.site} #{self.call} {self.kind}{after}"
+
+
+@dataclass(frozen=True, slots=True)
+class Schedule:
+    """All that decides one simulation. Nothing new goes wrong after ``quiet_at`` (seconds from the start)."""
+
+    seed: int
+    threads: int
+    acts: tuple[Act, ...]
+    faults: tuple[Fault, ...]
+    quiet_at: float
+    uncertain_sends: Literal["hold", "resend"] = "hold"
+    max_attempts: int = 5
+
+
+D, F = FaultKind, Fault
+_DEATHS: Final = (D.DIE_BEFORE, D.DIE_DURING, D.DIE_AFTER)
+_FREEZES: Final = (D.FREEZE_BEFORE, D.FREEZE_AFTER)
+_LOSSES: Final = (D.FAIL, D.LOST, D.LATE, D.HANG, D.HANG_APPLIED)
+
+SITES: Final[Mapping[str, tuple[float, float, tuple[FaultKind, ...]]]] = {
+    "processor.store.open": (1.5, 2.0, (*_DEATHS, *_FREEZES, D.FAIL, D.HANG, D.SLOW)),
+    "processor.store.commit": (5.0, 3.0, (*_DEATHS, *_FREEZES, *_LOSSES, D.LOST, D.LATE, D.SLOW)),
+    "processor.store.history": (0.5, 0.3, (*_DEATHS, D.FAIL, D.HANG)),
+    "processor.store.documents": (0.2, 0.2, (D.DIE_BEFORE, D.FAIL, D.HANG)),
+    "processor.queue.schedule": (0.8, 0.3, (*_DEATHS, D.FAIL, D.LOST, D.HANG, D.HANG_APPLIED)),
+    "processor.model.generate": (5.0, 1.3, (*_DEATHS, *_FREEZES, D.FAIL, D.HANG, D.SLOW, *(D.ODD,) * 9)),
+    "instagram.send": (
+        5.0,
+        1.0,
+        (*_DEATHS, *_FREEZES, *_LOSSES, D.LOST, D.SLOW, D.THROTTLE, D.THROTTLE, D.REFUSE, D.STOP),
+    ),
+    "instagram.react": (0.8, 0.2, (*_DEATHS, D.FREEZE_AFTER, *_LOSSES, D.THROTTLE, D.REFUSE)),
+    "instagram.recent": (1.5, 0.3, (*_DEATHS, D.FAIL, D.HANG, D.LAG, D.LAG, D.THROTTLE)),
+    "instagram.indicate": (0.2, 1.0, (D.FAIL, D.HANG, D.DIE_BEFORE)),
+    "whatsapp.notify": (1.2, 0.2, (*_DEATHS, *_FREEZES, *_LOSSES, D.THROTTLE, D.REFUSE, D.STOP)),
+    "webhook.store.record": (2.5, 2.0, (*_DEATHS, D.FREEZE_BEFORE, *_LOSSES, D.SLOW)),
+    "webhook.store.echo_view": (0.5, 1.0, (D.DIE_BEFORE, D.DIE_AFTER, D.FAIL, D.HANG, D.SLOW)),
+    "webhook.store.change": (0.5, 0.3, (*_DEATHS, *_LOSSES)),
+    "webhook.queue.schedule": (2.0, 2.0, (*_DEATHS, D.FAIL, D.LOST, D.HANG, D.HANG_APPLIED, D.SLOW)),
+    "queue.deliver": (2.5, 1.5, (D.TWICE, D.TWICE, D.DELAY, D.LOST)),
+    "meta.deliver": (1.5, 3.0, (D.TWICE, D.DELAY)),
+    "meta.echo": (1.0, 1.0, (D.TWICE, D.DELAY, D.LOST)),
+}
+"""Where something can go wrong: how often it is drawn, how many calls to expect for a burst of DMs, and what it can be.
+
+``D.LOST`` of an echo means that Meta never delivers it; of a task, that the queue forgets it (it was purged, say).
+"""
+
+ODD_MANNERS: Final = tuple(
+    manner for manner in Manner if list(Manner).index(manner) > list(Manner).index(Manner.NO_REPLY)
+)
+_UNFIT_FOR_RESEND: Final = {
+    *((site, kind) for site in SITES for kind in (*_FREEZES, D.LATE, D.LAG, D.SLOW)),
+    ("instagram.send", D.HANG_APPLIED),
+}
+"""Where resending is allowed a request that takes effect later than any look-up can be repeated: nothing can prevent
+it, so such schedules leave it out (the default, hold, has no such gap)."""
+
+
+def make_schedule(seed: int) -> Schedule:
+    """The schedule of a seed: the same for ever, on every machine."""
+    rng = Random(seed)
+    threads = rng.choice((1, 1, 1, 2, 2, 3))
+    acts = sorted((act for thread in range(threads) for act in _acts(rng, thread)), key=lambda act: act.at)
+    resend = rng.random() < 0.08
+    faults = _faults(rng, len(acts))
+    if resend:
+        faults = [fault for fault in faults if (fault.site, fault.kind) not in _UNFIT_FOR_RESEND]
+    return Schedule(
+        seed=seed,
+        threads=threads,
+        acts=tuple(acts),
+        faults=tuple(dict.fromkeys(sorted(faults, key=lambda fault: (fault.site, fault.call, fault.kind)))),
+        quiet_at=acts[-1].at + rng.choice((60.0, 60.0, 400.0, 900.0)),
+        uncertain_sends="resend" if resend else "hold",
+        max_attempts=rng.choice((5, 5, 5, 3, 2)),
+    )
+
+
+def _acts(rng: Random, thread: int) -> list[Act]:
+    """One person: bursts of texts, close enough together to meet a run, and now and then something else."""
+    at, acts = rng.uniform(0, 20), list[Act]()
+    for burst in range(rng.choice((1, 1, 2, 2, 3))):
+        if burst:
+            at += rng.choice((rng.uniform(1, 8), rng.uniform(4, 25), rng.uniform(20, 120), rng.uniform(600, 900)))
+        kind = ActKind.SAY_AT_ONCE if rng.random() < 0.15 else ActKind.SAY
+        for _ in range(rng.choice((1, 1, 1, 2, 3))):
+            acts.append(Act(at, thread, kind, rng.choice((1, 1, 1, 2, 3))))
+            at += rng.choice((rng.uniform(0, 2), rng.uniform(1, 12)))
+    start, end = acts[0].at, at + 25
+    for kind, chance in _ASIDES.items():
+        if rng.random() < chance:
+            acts.append(Act(rng.uniform(start, end), thread, kind, target=rng.choice((0, 0, 0, 1, 2))))
+    return acts
+
+
+_ASIDES: Final[Mapping[ActKind, float]] = {
+    ActKind.UNSEND: 0.25,
+    ActKind.EDIT: 0.12,
+    ActKind.HUMAN: 0.15,
+    ActKind.ERASE: 0.05,
+    ActKind.NOISE: 0.1,
+    ActKind.STALE: 0.05,
+    ActKind.TAP: 0.08,
+}
+
+
+def _faults(rng: Random, acts: int) -> list[Fault]:
+    """None in every eighth schedule; else mostly a few, sometimes many, sometimes the same one again and again."""
+    theme = rng.random()
+    if theme < 0.125:
+        return []
+    if theme < 0.17:
+        return _stubborn(rng)
+    count = 1 if theme < 0.40 else rng.randint(2, 4) if theme < 0.85 else rng.randint(5, 12)
+    sites, weights = list(SITES), [site[0] for site in SITES.values()]
+    return [_fault(rng, site, acts) for site in rng.choices(sites, weights, k=count)]
+
+
+def _fault(rng: Random, site: str, acts: int) -> Fault:
+    _, expected, kinds = SITES[site]
+    call, kind = rng.randint(1, max(2, round(expected * acts))), rng.choice(kinds)
+    manner = rng.choice(ODD_MANNERS) if kind is D.ODD else None
+    return Fault(site, call, kind, _seconds(rng, kind), manner)
+
+
+def _seconds(rng: Random, kind: FaultKind) -> float:
+    match kind:
+        case D.FREEZE_BEFORE | D.FREEZE_AFTER:
+            seconds = rng.choice(
+                (rng.uniform(1, 30), rng.uniform(200, 300), rng.uniform(325, 420), rng.uniform(600, 800))
+            )
+        case D.LATE:
+            seconds = rng.choice((rng.uniform(0.05, 2), rng.uniform(1, 30)))
+        case D.SLOW:
+            # The middle one is longer than a wake-up's delay may be, and shorter than Meta waits for its 200.
+            seconds = rng.choice((rng.uniform(1, 6), rng.uniform(6, 9.8), rng.uniform(5, 40)))
+        case D.THROTTLE:
+            seconds = rng.choice((30.0, 300.0, 400.0))
+        case D.LAG:
+            seconds = rng.uniform(1, 60)
+        case D.TWICE | D.DELAY:
+            seconds = rng.choice((rng.uniform(0, 0.5), rng.uniform(0, 8), rng.uniform(5, 120)))
+        case _:
+            return 0.0
+    return round(seconds, 3)
+
+
+def _stubborn(rng: Random) -> list[Fault]:
+    """The same thing goes wrong again and again: what is tried must be bounded."""
+    site, kind = rng.choice(
+        (
+            ("processor.model.generate", rng.choice(_DEATHS)),
+            ("processor.model.generate", D.FAIL),
+            ("processor.model.generate", D.ODD),
+            ("instagram.send", rng.choice((D.THROTTLE, D.FAIL, D.STOP, D.DIE_DURING, D.DIE_BEFORE))),
+            ("whatsapp.notify", rng.choice((D.FAIL, D.STOP, D.DIE_BEFORE))),
+            ("processor.store.commit", rng.choice((D.FAIL, D.LOST))),
+        )
+    )
+    manner = rng.choice(ODD_MANNERS) if kind is D.ODD else None
+    first = rng.randint(1, 3)
+    again = [Fault(site, n, kind, 30.0 if kind is D.THROTTLE else 0.0, manner) for n in range(first, first + 12)]
+    before = [Fault("processor.model.generate", n, D.FAIL) for n in range(1, 14)] if site == "whatsapp.notify" else []
+    return [*again, *before]

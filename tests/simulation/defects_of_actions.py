@@ -1,0 +1,148 @@
+"""Deliberate defects of what a run does outside; see ``defects_of_commits``."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any, Final
+
+from planting import Defect, Patch, always
+
+from dm_core.agent.guards import Guards
+from dm_core.agent.plan import Planner
+from dm_core.errors import Uncertain
+from dm_core.processing import run
+from dm_core.processing.acting import Actor
+from dm_core.processing.closing import Finisher
+from dm_core.processing.delivery import Delivery
+from dm_core.processing.live import LiveThread
+from dm_core.processing.processor import Processor
+from dm_core.runs import Action, ActionKind, ActionState, Phase, Run
+from dm_core.store.port import (
+    Snapshot,
+    ThreadChange,
+)
+
+
+def checkpoint_after_the_act(patch: Patch) -> None:
+    def make(original: Any) -> Any:
+        async def apply(self: Any, change: ThreadChange) -> bool:
+            if isinstance(change.run, Run) and any(action.in_doubt for action in change.run.actions):
+                self.run = change.run
+                return True
+            return await original(self, change)
+
+        return apply
+
+    patch(LiveThread, "apply", make)
+
+
+def started_marker_not_stored(patch: Patch) -> None:
+    async def start(self: Actor, key: str) -> None:
+        self.announced.add(key)
+
+    def unmarked(actions: tuple[Action, ...], _now: int) -> tuple[Action, ...]:
+        return actions
+
+    patch(run, "_first_started", lambda _: unmarked)
+    patch(Actor, "_start", lambda _: start)
+
+
+def uncertain_treated_as_failed(patch: Patch) -> None:
+    async def resolve(self: Delivery, live: LiveThread, action: Action, *, wait: bool) -> Action:
+        return replace(action, started_at=None)
+
+    patch(Delivery, "resolve", lambda _: resolve)
+
+
+def uncertain_treated_as_done(patch: Patch) -> None:
+    async def resolve(self: Delivery, live: LiveThread, action: Action, *, wait: bool) -> Action:
+        return replace(action, state=ActionState.DONE, platform_id=f"assumed {action.key}")
+
+    patch(Delivery, "resolve", lambda _: resolve)
+
+
+def timed_out_send_tried_again(patch: Patch) -> None:
+    def make(original: Any) -> Any:
+        async def call(self: Delivery, live: LiveThread, action: Action) -> Any:
+            try:
+                return await original(self, live, action)
+            except Uncertain:
+                return await original(self, live, action)
+
+        return call
+
+    patch(Delivery, "_call", make)
+
+
+def deadline_not_checked(patch: Patch) -> None:
+    def check_time(self: Actor) -> int:
+        return self.clock() + 60_000
+
+    patch(Actor, "check_time", lambda _: check_time)
+
+
+def resumed_run_asks_again_under_a_new_id(patch: Patch) -> None:
+    def make(original: Any) -> Any:
+        def resumed(self: Processor, snapshot: Snapshot, task_name: str) -> Run:
+            again: Run = original(self, snapshot, task_name)
+            return replace(again, id=self.ids(), turns=again.turns[:1], actions=())
+
+        return resumed
+
+    patch(Processor, "_resumed", make)
+
+
+def resumed_run_forgets_its_turns(patch: Patch) -> None:
+    def make(original: Any) -> Any:
+        def resumed(self: Processor, snapshot: Snapshot, task_name: str) -> Run:
+            again: Run = original(self, snapshot, task_name)
+            return replace(again, turns=again.turns[:1], actions=()) if again.phase is Phase.ANSWERING else again
+
+        return resumed
+
+    patch(Processor, "_resumed", make)
+
+
+def failed_run_dropped_although_it_acted(patch: Patch) -> None:
+    def make(original: Any) -> Any:
+        async def free(self: Finisher, run: Run | None, **rest: Any) -> None:
+            await original(self, None, **rest)
+
+        return free
+
+    patch(Finisher, "_free", make)
+
+
+def sends_without_a_limit(patch: Patch) -> None:
+    patch(Planner, "_count", lambda _: always(0))
+
+
+def guards_switched_off(patch: Patch) -> None:
+    patch(Guards, "refusal", lambda _: always(None))
+
+
+def handles_resolved_by_the_models_word(patch: Patch) -> None:
+    def react(self: Any, index: int, handle: str, reaction: str) -> None:
+        mid = self.situation.run.handles.get(handle, handle)
+        self._act(index, ActionKind.REACT, reaction, target=mid)
+
+    patch(Planner, "_react", lambda _: react)
+
+
+DEFECTS_OF_ACTIONS: Final[Mapping[str, Defect]] = {
+    defect.__name__: defect
+    for defect in (
+        checkpoint_after_the_act,
+        started_marker_not_stored,
+        uncertain_treated_as_failed,
+        uncertain_treated_as_done,
+        timed_out_send_tried_again,
+        deadline_not_checked,
+        resumed_run_asks_again_under_a_new_id,
+        resumed_run_forgets_its_turns,
+        failed_run_dropped_although_it_acted,
+        sends_without_a_limit,
+        guards_switched_off,
+        handles_resolved_by_the_models_word,
+    )
+}
+"""Every defect by its name."""

@@ -1,0 +1,32 @@
+"""Ten thousand random schedules of messages and faults: every invariant holds in each of them."""
+
+import pytest
+
+from dm_sandbox.simulation.runner import Report, run_chunk
+
+SCHEDULES = 10_000
+CHUNK = 250
+
+
+@pytest.mark.timeout(600)  # a bound for a machine that is busy with something else; it takes 10 s
+@pytest.mark.parametrize("first", range(0, SCHEDULES, CHUNK))
+def test_every_invariant_holds_in_random_schedules(first: int) -> None:
+    report = run_chunk(first, CHUNK)
+
+    assert report.failures == {}, _advice(report)
+    assert report.seeds == CHUNK
+
+
+def test_schedules_reach_what_they_are_meant_to_reach() -> None:
+    report = run_chunk(0, CHUNK)
+
+    assert len(report.faults) >= 30
+    wanted = {"task:busy", "task:conflict", "task:error", "task:failed", "task:retry_later", "sweep:overdue"}
+    wanted |= {"run:answered", "run:human", "run:uncertain", "run:no_reply", "dm:unsent", "dm:expired", "dm:human"}
+    wanted |= {"log:send_looked_up", "log:run_superseded", "log:person_erased", "commit:conflict"}
+    assert wanted <= set(report.states)
+
+
+def _advice(report: Report) -> str:
+    seed = min(report.failures)
+    return f"see it with: python -m dm_sandbox.simulation --first {seed} --seeds 1"
