@@ -7,9 +7,16 @@ UV_VERSION := 0.13.9
 UV := .tools/uv/bin/uv
 PY := .venv/bin/python
 SYNCED := .venv/.synced
+ACTIONLINT_VERSION := 1.7.12
+ACTIONLINT := .tools/actionlint/actionlint
+INFRA := PYTHONPATH=infra $(PY)
+EVALS := $(PY) -m dm_evals
+needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants format lock clean
+.PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
+	evals evals-record evals-refresh evals-live evals-mutants scenario-from \
+	bundle pulumi-cli actionlint doctor secrets preview up down format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -23,7 +30,7 @@ $(UV):
 	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
 	  || { echo "uv could not be installed: is the Python package index reachable?"; exit 1; }
 
-$(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/sandbox/pyproject.toml functions/webhook/pyproject.toml functions/processor/pyproject.toml
+$(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/sandbox/pyproject.toml functions/webhook/pyproject.toml functions/processor/pyproject.toml infra/pyproject.toml evals/pyproject.toml
 	@echo "installing the locked environment into .venv"
 	@$(UV) sync --locked --quiet \
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
@@ -42,7 +49,7 @@ check: $(SYNCED) ## lint, format, types (pyright strict), lock file and import r
 	@echo "ruff"; .venv/bin/ruff check . || { echo "fix the above, or run 'make format'"; exit 1; }
 	@.venv/bin/ruff format --check . || { echo "run 'make format'"; exit 1; }
 	@echo "lock file"; $(UV) lock --check --quiet || { echo "uv.lock is out of date: run 'make lock' and commit it"; exit 1; }
-	@echo "import rules"; .venv/bin/lint-imports --no-cache
+	@echo "import rules"; PYTHONPATH=infra .venv/bin/lint-imports --no-cache
 	@echo "pyright"; .venv/bin/pyright --warnings
 
 bench: $(SYNCED) ## measure each budget; quiet machine wanted
@@ -62,6 +69,56 @@ interleavings: $(SYNCED) ## every order of the calls of two deliveries, a DM and
 
 mutants: $(SYNCED) ## each deliberate defect of the protocol, and which check catches it [NAMES="no_follow_up ..."]
 	@$(PY) -m tests.simulation.mutants $(NAMES)
+
+evals: $(SYNCED) ## replay the recorded DM scenarios, check, and decide by the gate [SCENARIO="..." TAGS=a,b]
+	@mkdir -p .state/evals
+	@$(EVALS) run $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TAGS),--tags $(TAGS)) \
+	  --html .state/evals/report.html --junit .state/evals/junit.xml --json .state/evals/report.json
+
+evals-record: $(SYNCED) ## record Gemini's answers anew, with GEMINI_API_KEY [SCENARIO="..."]
+	@$(EVALS) record $(SCENARIO)
+
+evals-refresh: $(SYNCED) ## bring recordings up to a change that is only in these parts [PARTS=system,tools SCENARIO="..."]
+	@$(EVALS) refresh $(SCENARIO) --parts $(or $(PARTS),$(error say which parts changed: make evals-refresh PARTS=system))
+
+evals-live: $(SYNCED) ## K trials of each scenario against the real Gemini, with GEMINI_API_KEY [K=4 MODEL=... TAGS=... BUDGET=usd]
+	@$(EVALS) live --trials $(or $(K),4) $(if $(MODEL),--model $(MODEL)) $(if $(TAGS),--tags $(TAGS)) \
+	  $(if $(BUDGET),--budget-usd $(BUDGET)) $(if $(COMPARE),--compare $(COMPARE))
+
+evals-mutants: $(SYNCED) ## evaluate the evals: bad agents must be caught, reworded good ones must pass
+	@$(EVALS) mutants
+
+scenario-from: $(SYNCED) ## a stored thread as a scenario to be reviewed [THREAD=id STORE_URL=sqlite:///path]
+	@$(EVALS) scenario-from --thread $(or $(THREAD),$(error say which thread: make scenario-from THREAD=...)) \
+	  $(if $(STORE_URL),--store-url $(STORE_URL)) $(if $(NAME),--name $(NAME))
+
+bundle: $(SYNCED) ## the zips of both functions, deterministic [INTO=DIR]
+	@$(INFRA) -m bundling $(if $(INTO),--into $(INTO))
+
+preview: $(SYNCED) ## what `pulumi up` would change [STACK=dev]
+	$(needs_stack)@$(INFRA) -m operations preview --stack $(STACK) $(if $(INTO),--into $(INTO)) $(if $(POLICIES),--policies)
+
+up: $(SYNCED) ## provision everything [STACK=dev YES=1]
+	$(needs_stack)@$(INFRA) -m operations up --stack $(STACK) $(if $(YES),--yes) $(if $(POLICIES),--policies)
+
+down: $(SYNCED) ## remove everything, except what is protected [STACK=dev YES=1]
+	$(needs_stack)@$(INFRA) -m operations down --stack $(STACK) $(if $(YES),--yes)
+
+secrets: $(SYNCED) ## add secret values out of band, prompted or from a file [STACK=dev NAMES="..." FILE=.env PIN=1]
+	$(needs_stack)@$(INFRA) -m operations secrets --stack $(STACK) $(NAMES) $(if $(FILE),--from-file $(FILE)) $(if $(PIN),--pin)
+
+doctor: $(SYNCED) ## what a deployment needs from this machine, checked [STACK=dev]
+	$(needs_stack)@$(INFRA) -m operations doctor --stack $(STACK)
+
+pulumi-cli: $(SYNCED) ## the Pulumi CLI: the one on PATH, or built from its Go module into .tools
+	@$(PY) infra/tools/pulumi_cli.py
+
+actionlint: $(ACTIONLINT) ## the linter of the workflows, built from its Go module into .tools
+
+$(ACTIONLINT):
+	@command -v go >/dev/null || { echo "Go is missing: install Go 1.24 or newer, see https://go.dev/dl"; exit 1; }
+	@echo "building actionlint $(ACTIONLINT_VERSION) in .tools"
+	@GOBIN=$(CURDIR)/.tools/actionlint go install github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT_VERSION)
 
 format: $(SYNCED) ## rewrite the code in the house format
 	@.venv/bin/ruff check --fix-only --quiet . || true

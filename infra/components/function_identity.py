@@ -1,0 +1,115 @@
+"""What a function runs as, and every right that it has."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_gcp import cloudtasks, projects, secretmanager, serviceaccount
+
+
+@dataclass(frozen=True, slots=True)
+class FunctionIdentityArgs:
+    """``secrets``: containers it reads, by variable. ``refreshes``: the one it also adds versions to.
+    ``project_roles``: roles over the whole project, none of them basic."""
+
+    project: str
+    region: str
+    account_id: str
+    database: pulumi.Input[str]
+    queue: pulumi.Input[str]
+    tasks_invoker: serviceaccount.Account
+    secrets: Mapping[str, secretmanager.Secret]
+    refreshes: secretmanager.Secret | None
+    project_roles: tuple[str, ...]
+
+
+class FunctionIdentity(pulumi.ComponentResource):
+    """Owns a service account and its rights: its database, enqueuing, acting as the tasks' identity, its secrets.
+
+    ``rights`` is what the function must wait for: Cloud Run refuses a revision whose secrets it may not read.
+    Deliberately makes no key, gives no basic role, and no right over a database but the deployment's own.
+    """
+
+    def __init__(self, name: str, args: FunctionIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dmagent:gcp:FunctionIdentity", name, None, opts)
+        self._name, self._args = name, args
+        self._inside = pulumi.ResourceOptions(parent=self)
+        self.account = serviceaccount.Account(
+            name,
+            project=args.project,
+            account_id=args.account_id,
+            display_name=f"The {name} function",
+            opts=self._inside,
+        )
+        self.rights: list[pulumi.Resource] = [
+            self._database(),
+            *self._wake_ups(),
+            *(self._reads(variable, secret) for variable, secret in args.secrets.items()),
+            *self._refreshes(),
+            *(self._project_role(role) for role in args.project_roles),
+        ]
+        self.register_outputs({"email": self.account.email})
+
+    def _database(self) -> pulumi.Resource:
+        """Firestore has no rights of its own on a database; a condition on the project's role is Google's way."""
+        project = self._args.project
+        expression = pulumi.Output.from_input(self._args.database).apply(
+            lambda database: f'resource.name == "projects/{project}/databases/{database}"'
+        )
+        return projects.IAMMember(
+            f"{self._name}-database",
+            project=project,
+            role="roles/datastore.user",
+            member=self.account.member,
+            condition=projects.IAMMemberConditionArgs(title="only-this-database", expression=expression),
+            opts=self._inside,
+        )
+
+    def _wake_ups(self) -> tuple[pulumi.Resource, pulumi.Resource]:
+        """Enqueue, and act as the identity that the task will call the processor with: both are needed for one task."""
+        enqueue = cloudtasks.QueueIamMember(
+            f"{self._name}-enqueue",
+            project=self._args.project,
+            location=self._args.region,
+            name=self._args.queue,
+            role="roles/cloudtasks.enqueuer",
+            member=self.account.member,
+            opts=self._inside,
+        )
+        act_as = serviceaccount.IAMMember(
+            f"{self._name}-act-as",
+            service_account_id=self._args.tasks_invoker.name,
+            role="roles/iam.serviceAccountUser",
+            member=self.account.member,
+            opts=self._inside,
+        )
+        return enqueue, act_as
+
+    def _secret_role(self, name: str, secret: secretmanager.Secret, role: str) -> pulumi.Resource:
+        return secretmanager.SecretIamMember(
+            f"{self._name}-{name}",
+            project=self._args.project,
+            secret_id=secret.secret_id,
+            role=role,
+            member=self.account.member,
+            opts=self._inside,
+        )
+
+    def _reads(self, variable: str, secret: secretmanager.Secret) -> pulumi.Resource:
+        name = f"reads-{variable.lower().replace('_', '-')}"
+        return self._secret_role(name, secret, "roles/secretmanager.secretAccessor")
+
+    def _refreshes(self) -> tuple[pulumi.Resource, ...]:
+        secret = self._args.refreshes
+        if secret is None:
+            return ()
+        return (self._secret_role("adds-token-versions", secret, "roles/secretmanager.secretVersionAdder"),)
+
+    def _project_role(self, role: str) -> pulumi.Resource:
+        return projects.IAMMember(
+            f"{self._name}-{role.removeprefix('roles/').replace('.', '-')}",
+            project=self._args.project,
+            role=role,
+            member=self.account.member,
+            opts=self._inside,
+        )

@@ -1,0 +1,147 @@
+"""A Cloud Run function: its source by digest, its service, and who may call it."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_gcp import cloudfunctionsv2, cloudrunv2, secretmanager, storage
+
+from bundling import Bundle
+from components.function_build import FunctionBuild
+from components.function_identity import FunctionIdentity
+from configuration import FunctionPlan, Runtime
+
+
+@dataclass(frozen=True, slots=True)
+class PinnedSecret:
+    """A secret as a variable: the container, and the number of one version of it, never ``latest``."""
+
+    container: secretmanager.Secret
+    version: str
+
+
+@dataclass(frozen=True, slots=True)
+class HttpFunctionArgs:
+    """``invokers``: members that may call it, by a name for each. ``after``: what a deployment of it needs besides the
+    build's and its own identity's rights."""
+
+    project: str
+    project_number: pulumi.Input[str]
+    region: str
+    plan: FunctionPlan
+    runtime: Runtime
+    source: Bundle
+    build: FunctionBuild
+    identity: FunctionIdentity
+    environment: Mapping[str, pulumi.Input[str]]
+    secrets: Mapping[str, PinnedSecret]
+    invokers: Mapping[str, pulumi.Input[str]]
+    labels: Mapping[str, str]
+    after: Sequence[pulumi.Resource]
+
+
+class HttpFunction(pulumi.ComponentResource):
+    """Owns the source object, the function, and the right to call it.
+
+    The object is named by the source's digest, so a new source is a new object and nothing else changes the function.
+    Callers are members of the Cloud Run service below the function: the function's own IAM refuses that role. When the
+    function is replaced so are they, because they would be lost with the old service.
+
+    Deliberately owns neither its identity nor any right of it.
+    """
+
+    def __init__(self, name: str, args: HttpFunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dmagent:gcp:HttpFunction", name, None, opts)
+        self._name, self._args = name, args
+        self.object = self._make_object()
+        self.function = self._make_function()
+        self.invokers = [self._make_invoker(key, member) for key, member in args.invokers.items()]
+        self.url = service_url(self.function.name, args.project_number, args.region)
+        self.register_outputs({"url": self.url})
+
+    def _make_object(self) -> storage.BucketObject:
+        source = self._args.source
+        return storage.BucketObject(
+            f"{self._name}-source",
+            bucket=self._args.build.bucket.name,
+            name=f"{self._name}/{source.digest}.zip",
+            source=pulumi.FileAsset(str(source.path)),
+            content_type="application/zip",
+            opts=pulumi.ResourceOptions(parent=self),
+        )
+
+    def _make_function(self) -> cloudfunctionsv2.Function:
+        args = self._args
+        needs = [*args.after, *args.build.ready, *args.identity.rights]
+        return cloudfunctionsv2.Function(
+            self._name,
+            project=args.project,
+            location=args.region,
+            name=args.plan.name,
+            description=f"dm-agent's {self._name}",
+            build_config=self._build_config(),
+            service_config=self._service_config(),
+            labels=args.labels,
+            deletion_policy="DELETE",
+            opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
+        )
+
+    def _build_config(self) -> cloudfunctionsv2.FunctionBuildConfigArgs:
+        """The installer is named so that a change of the platform's default can't change what is installed."""
+        args = self._args
+        installer = "pip" if args.runtime == "python313" else "uv"
+        stored = cloudfunctionsv2.FunctionBuildConfigSourceStorageSourceArgs(
+            bucket=args.build.bucket.name, object=self.object.name
+        )
+        return cloudfunctionsv2.FunctionBuildConfigArgs(
+            runtime=args.runtime,
+            entry_point=self._name,
+            service_account=args.build.account.name,
+            docker_repository=args.build.repository.id,
+            environment_variables={"GOOGLE_PYTHON_PACKAGE_MANAGER": installer},
+            source=cloudfunctionsv2.FunctionBuildConfigSourceArgs(storage_source=stored),
+            automatic_update_policy=cloudfunctionsv2.FunctionBuildConfigAutomaticUpdatePolicyArgs(),
+        )
+
+    def _service_config(self) -> cloudfunctionsv2.FunctionServiceConfigArgs:
+        args, plan = self._args, self._args.plan
+        return cloudfunctionsv2.FunctionServiceConfigArgs(
+            available_cpu=str(plan.cpu),
+            available_memory=f"{plan.memory}Mi",
+            timeout_seconds=plan.timeout,
+            max_instance_request_concurrency=plan.concurrency,
+            min_instance_count=plan.min_instances,
+            max_instance_count=plan.max_instances,
+            ingress_settings=plan.ingress,
+            all_traffic_on_latest_revision=True,
+            service_account_email=args.identity.account.email,
+            environment_variables=args.environment,
+            secret_environment_variables=[
+                cloudfunctionsv2.FunctionServiceConfigSecretEnvironmentVariableArgs(
+                    key=variable,
+                    project_id=args.project,
+                    secret=pinned.container.secret_id,
+                    version=pinned.version,
+                )
+                for variable, pinned in args.secrets.items()
+            ],
+        )
+
+    def _make_invoker(self, key: str, member: pulumi.Input[str]) -> cloudrunv2.ServiceIamMember:
+        return cloudrunv2.ServiceIamMember(
+            f"{self._name}-called-by-{key}",
+            project=self._args.project,
+            location=self._args.region,
+            name=self.function.name,
+            role="roles/run.invoker",
+            member=member,
+            opts=pulumi.ResourceOptions(parent=self, replace_with=[self.function]),
+        )
+
+
+def service_url(name: pulumi.Input[str], project_number: pulumi.Input[str], region: str) -> pulumi.Output[str]:
+    """The address that a function of this name has, known before it exists: so the processor can be told its own.
+
+    ``https://NAME-PROJECTNUMBER.REGION.run.app`` (facts/gcp.md section 8.2; its host label stays below 63 characters).
+    """
+    return pulumi.Output.format("https://{0}-{1}.{2}.run.app", name, project_number, region)

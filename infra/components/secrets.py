@@ -1,0 +1,44 @@
+"""Secret Manager containers, one for each secret variable."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pulumi
+from pulumi_gcp import secretmanager
+
+from variables import secret_id
+
+
+@dataclass(frozen=True, slots=True)
+class SecretsArgs:
+    """``variables``: the environment variables that are secrets, for example ``INSTAGRAM_APP_SECRET``."""
+
+    project: str
+    prefix: str
+    variables: tuple[str, ...]
+    labels: Mapping[str, str]
+
+
+class Secrets(pulumi.ComponentResource):
+    """Owns the containers. ``containers`` has them by variable.
+
+    Deliberately does not own any value: a value that the program knew would be in Pulumi's state (facts/gcp.md section
+    2). Values are added out of band (``make secrets``), a stack pins their numbers. Nor does it own access: the
+    function that reads a secret brings that.
+    """
+
+    def __init__(self, name: str, args: SecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
+        super().__init__("dmagent:gcp:Secrets", name, None, opts)
+        self.containers: Mapping[str, secretmanager.Secret] = {
+            variable: secretmanager.Secret(
+                secret_id(args.prefix, variable),
+                project=args.project,
+                secret_id=secret_id(args.prefix, variable),
+                replication=secretmanager.SecretReplicationArgs(auto=secretmanager.SecretReplicationAutoArgs()),
+                labels=args.labels,
+                deletion_policy="DELETE",
+                opts=pulumi.ResourceOptions(parent=self),
+            )
+            for variable in args.variables
+        }
+        self.register_outputs({})

@@ -1,0 +1,306 @@
+"""A stack's configuration, typed and checked before the engine makes anything.
+
+``Configuration.read`` names every missing, malformed and unknown key at once, each with what to write where. Secret
+values are no part of it: only the numbers of their versions are.
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+from function_plan import FunctionDefaults, FunctionPlan, Ingress, read_function
+from reading import NAMESPACE, ConfigurationError, Reader
+from regions import region_problem
+from variables import DEFAULT_ATTEMPTS, MODEL_KEY, SECRETS, SPOND_SECRETS, TUNINGS
+
+__all__ = ["Budget", "Configuration", "ConfigurationError", "DatabasePlan", "FunctionPlan", "Ingress", "Runtime"]
+
+Runtime = Literal["python313", "python314"]
+
+PLACEHOLDER: Final = re.compile(r"(my|your|the|an?|example)-(gcp-|google-)?project(-id|-here)?|project-id|changeme")
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """A month's spending to be warned of; ``monthly`` in whole units of ``currency`` (the billing account's)."""
+
+    billing_account: str
+    monthly: int
+    currency: str
+
+
+@dataclass(frozen=True, slots=True)
+class DatabasePlan:
+    """The Firestore database. ``protected``: no ``destroy``, rename or relocation removes it. 0 days: no backups."""
+
+    name: str
+    location: str
+    protected: bool
+    backup_days: int
+
+
+@dataclass(frozen=True, slots=True)
+class Configuration:
+    """Everything ``declare`` needs. Times in seconds; ``lease_seconds`` exceeds the processor's timeout."""
+
+    project: str
+    project_number: str | None
+    stack: str
+    region: str
+    prefix: str
+    runtime: Runtime
+    database: DatabasePlan
+    queue_name: str
+    existing_queue: bool
+    dispatches_per_second: int
+    webhook: FunctionPlan
+    processor: FunctionPlan
+    lease_seconds: int
+    public: bool
+    webhook_invokers: tuple[str, ...]
+    vertex_location: str | None
+    secret_versions: Mapping[str, str]
+    secrets_only: bool
+    page_id: str
+    account_ids: tuple[str, ...]
+    phone_number_id: str
+    manager_number: str
+    spond_group: str | None
+    settings: Mapping[str, str]
+    labels: Mapping[str, str]
+    alert_email: str | None
+    budget: Budget | None
+    silence_hours: int
+    time_zone: str
+
+    @classmethod
+    def read(cls, values: Mapping[str, str], project: str, stack: str) -> "Configuration":
+        """``values``: the stack's keys without their namespace ``dm-agent:``, structured ones as JSON, as Pulumi hands
+        them over. ``project``: the Google Cloud project's id (``gcp:project``). Raises ConfigurationError."""
+        reader = Reader(values, stack)
+        _check_project(reader, project, stack)
+        prefix = reader.text("prefix", "dm", r"[a-z][a-z0-9-]{0,12}[a-z0-9]", "2 to 14 lowercase characters", "dm")
+        region = _region(reader)
+        processor = read_function(
+            reader, "processor", f"{prefix}-processor", FunctionDefaults(1_024, 40, 300, (60, 1_795))
+        )
+        webhook = read_function(reader, "webhook", f"{prefix}-webhook", FunctionDefaults(512, 80, 60, (10, 300)))
+        if webhook.name == processor.name:
+            reader.problem("processorName", "is the webhook's name too", f"{prefix}-processor")
+        vertex_location = _vertex(reader)
+        spond_group = _spond_group(reader)
+        secrets_only = reader.flag("secretsOnly", default=False)
+        config = cls(
+            project=project,
+            project_number=_project_number(reader),
+            stack=stack,
+            region=region,
+            prefix=prefix,
+            runtime=cast("Runtime", reader.choice("runtime", "python313", ("python313", "python314"))),
+            database=_database(reader, prefix, region, stack),
+            queue_name=reader.text(
+                "queueName", f"{prefix}-processing", r"[A-Za-z0-9-]{1,100}", "letters, digits, hyphens", "dm-processing"
+            ),
+            existing_queue=reader.flag("existingQueue", default=False),
+            dispatches_per_second=reader.whole("dispatchesPerSecond", 50, 1, 500),
+            webhook=webhook,
+            processor=processor,
+            lease_seconds=_lease(reader, processor.timeout),
+            public=reader.flag("public", default=True),
+            webhook_invokers=_members(reader),
+            vertex_location=vertex_location,
+            secret_versions=_secret_versions(reader, _needed(vertex_location, spond_group), required=not secrets_only),
+            secrets_only=secrets_only,
+            page_id=reader.text(
+                "instagramPageId", None, r"[0-9]{5,25}", "the account's or page's id, digits only", "17841400000000000"
+            ),
+            account_ids=_account_ids(reader),
+            phone_number_id=reader.text(
+                "whatsappPhoneNumberId",
+                None,
+                r"[0-9]{5,25}",
+                "WhatsApp's id of the sender, digits only",
+                "100000000000000",
+            ),
+            manager_number=reader.text(
+                "managerWhatsappNumber",
+                None,
+                r"\+?[0-9 ()-]{5,25}",
+                "a number with its country code",
+                "+447700900000",
+            ),
+            spond_group=spond_group,
+            settings=_settings(reader),
+            labels=_labels(reader, stack),
+            alert_email=_email(reader),
+            budget=_budget(reader),
+            silence_hours=reader.whole("silenceHours", 24, 1, 168),
+            time_zone=reader.text("timeZone", "Etc/UTC", r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*", "a tz name", "Europe/London"),
+        )
+        reader.done()
+        return config
+
+    @property
+    def needed_secrets(self) -> tuple[str, ...]:
+        """The secret variables of this deployment: no Gemini key with Vertex, no Spond without a group."""
+        return _needed(self.vertex_location, self.spond_group)
+
+    @property
+    def max_attempts(self) -> int:
+        """After how many runs a DM is given up, as the processor counts."""
+        return int(self.settings.get("MAX_ATTEMPTS", DEFAULT_ATTEMPTS))
+
+    @property
+    def refreshes_token(self) -> bool:
+        """Page tokens do not end, so only the Instagram login's are refreshed."""
+        return self.settings.get("INSTAGRAM_API_FLAVOR", "instagram") == "instagram"
+
+
+def _needed(vertex_location: str | None, spond_group: str | None) -> tuple[str, ...]:
+    without = (MODEL_KEY,) if vertex_location else ()
+    without += () if spond_group else SPOND_SECRETS
+    return tuple(name for name in SECRETS if name not in without)
+
+
+def _check_project(reader: Reader, project: str, stack: str) -> None:
+    command = f"pulumi config set gcp:project club-dms-prod --stack {stack}"
+    if not project:
+        reader.other(f"gcp:project is missing: the Google Cloud project's id ({command})")
+    elif project.isdigit():
+        reader.other(f"gcp:project is a project's number, its id is needed ({command})")
+    elif not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", project) or PLACEHOLDER.fullmatch(project):
+        reader.other(f"gcp:project is not the id of a project ({command})")
+
+
+def _project_number(reader: Reader) -> str | None:
+    if reader.optional("projectNumber") is None:
+        return None
+    return reader.text("projectNumber", None, r"[0-9]{6,14}", "a project's number, digits only", "123456789012")
+
+
+def _region(reader: Reader) -> str:
+    region = reader.text("region", None, r"[a-z]+-[a-z]+[0-9]{1,2}", "a Google Cloud region", "europe-west2")
+    problem = region_problem(region) if re.fullmatch(r"[a-z]+-[a-z]+[0-9]{1,2}", region) else None
+    if problem:
+        reader.problem("region", problem, "europe-west2")
+    return region
+
+
+def _database(reader: Reader, prefix: str, region: str, stack: str) -> DatabasePlan:
+    """Protected unless the stack says otherwise: forgetting the key must not cost the data."""
+    name = reader.text(
+        "databaseName", f"{prefix}-agent", r"[a-z][a-z0-9-]{2,61}[a-z0-9]", "4 to 63 lowercase characters", "dm-agent"
+    )
+    if stack.startswith("prod") and reader.optional("protectData") == "false":
+        reader.problem("protectData", "is false in a production stack", "true")
+    return DatabasePlan(
+        name=name,
+        location=reader.text("databaseLocation", region or "-", r"[a-z0-9-]+", "a Firestore location", "eur3"),
+        protected=reader.flag("protectData", default=True),
+        backup_days=reader.whole("backupDays", 7, 0, 98),
+    )
+
+
+def _lease(reader: Reader, timeout: int) -> int:
+    """A claim must outlive the request that made it, or two runs of one thread could be live."""
+    lease = reader.whole("leaseSeconds", timeout + 30, 1, 7_200)
+    if lease <= timeout:
+        reader.problem("leaseSeconds", f"must exceed the processor's timeout of {timeout} seconds", str(timeout + 30))
+    return lease
+
+
+def _vertex(reader: Reader) -> str | None:
+    """Where the model is asked: a Vertex AI location, or None for the Gemini API with its key."""
+    model = reader.choice("model", "api-key", ("api-key", "vertex"))
+    location = reader.text("vertexLocation", "global", r"[a-z0-9-]+", "a Vertex AI location", "global")
+    return location if model == "vertex" else None
+
+
+def _spond_group(reader: Reader) -> str | None:
+    if reader.optional("spondGroupId") is None:
+        return None
+    return reader.text("spondGroupId", None, r"[0-9A-Za-z-]{8,64}", "a Spond group's id", "0123456789ABCDEF")
+
+
+def _account_ids(reader: Reader) -> tuple[str, ...]:
+    """Whose DMs the webhook takes; none given is every account that Meta signs for."""
+    ids = reader.texts("instagramAccountIds")
+    if not all(re.fullmatch(r"[0-9]{5,25}", account) for account in ids):
+        reader.problem("instagramAccountIds", "must be ids with commas between them", "17841400000000000")
+    return ids
+
+
+def _members(reader: Reader) -> tuple[str, ...]:
+    """Who may call a webhook that is not public; never everybody."""
+    members = reader.texts("webhookInvokers")
+    if not all(re.fullmatch(r"(serviceAccount|user|group):[^@\s:]+@[^@\s:]+", member) for member in members):
+        meant = "must be members such as serviceAccount:gateway@project.iam.gserviceaccount.com"
+        reader.problem("webhookInvokers", meant, "serviceAccount:gateway@project.iam.gserviceaccount.com")
+    return members
+
+
+def _secret_versions(reader: Reader, needed: tuple[str, ...], *, required: bool) -> dict[str, str]:
+    """Pinned numbers, one for each secret that is needed; nothing else may be there."""
+    found = reader.mapping("secretVersions", f".{needed[0]} 1")
+    for name in needed:
+        version = found.get(name)
+        if version is None and required:
+            hint = f"has no {name}: the number 'make secrets' prints; before the first, see {NAMESPACE}:secretsOnly"
+            reader.problem("secretVersions", hint, f".{name} 1", path=True)
+        elif version is not None and not re.fullmatch(r"[1-9][0-9]{0,8}", version):
+            reader.problem("secretVersions", f"{name} must be a version's number", f".{name} 1", path=True)
+    for name in sorted(set(found) - set(SECRETS)):
+        reader.problem("secretVersions", f"{_word(name)} is no secret of the functions", f".{needed[0]} 1", path=True)
+    return {name: version for name, version in found.items() if name in needed}
+
+
+def _settings(reader: Reader) -> dict[str, str]:
+    settings = reader.mapping("settings", ".MAX_ATTEMPTS 5")
+    for name, value in settings.items():
+        known = TUNINGS.get(name)
+        problem = known.problem(value) if known else "is no variable that a stack may set"
+        if problem:
+            reader.problem("settings", f"{_word(name)} {problem}", f".{name if known else 'MAX_ATTEMPTS'} …", path=True)
+    low, high = _number(settings.get("DEBOUNCE_MIN_SECONDS", "5")), _number(settings.get("DEBOUNCE_MAX_SECONDS", ""))
+    if low is not None and high is not None and high < low:
+        below = "DEBOUNCE_MAX_SECONDS must not be below DEBOUNCE_MIN_SECONDS"
+        reader.problem("settings", below, ".DEBOUNCE_MAX_SECONDS 15", path=True)
+    return {name: value for name, value in settings.items() if name in TUNINGS}
+
+
+def _number(text: str) -> float | None:
+    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text) else None
+
+
+def _word(name: str) -> str:
+    """A key as given, if it can't be anything but a name."""
+    return name if re.fullmatch(r"[A-Za-z_]{1,60}", name) else "an entry"
+
+
+def _labels(reader: Reader, stack: str) -> dict[str, str]:
+    labels = reader.mapping("labels", ".team bookings")
+    shape = r"[a-z0-9_-]{0,63}"
+    if not all(re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", key) and re.fullmatch(shape, labels[key]) for key in labels):
+        reader.problem("labels", "must be lowercase letters, digits, _ and -", ".team bookings", path=True)
+    own = {"app": NAMESPACE, "managed-by": "pulumi", "stack": re.sub(r"[^a-z0-9_-]", "-", stack.lower())[:63]}
+    return labels | own
+
+
+def _email(reader: Reader) -> str | None:
+    if reader.optional("alertEmail") is None:
+        return None
+    return reader.text("alertEmail", None, r"[^@\s]+@[^@\s]+\.[^@\s]+", "an e-mail address", "ops@club.example")
+
+
+def _budget(reader: Reader) -> Budget | None:
+    """All of it or none."""
+    monthly = reader.whole("budgetMonthly", 0, 0, 1_000_000)
+    account, currency = reader.optional("billingAccount"), reader.optional("budgetCurrency")
+    if not monthly:
+        if account or currency:
+            reader.problem("budgetMonthly", "is missing beside billingAccount and budgetCurrency", "50")
+        return None
+    shape = r"[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}"
+    account = reader.text("billingAccount", None, shape, "the billing account's id", "012345-6789AB-CDEF01")
+    return Budget(account, monthly, reader.text("budgetCurrency", "EUR", r"[A-Z]{3}", "a currency's code", "EUR"))

@@ -1,0 +1,207 @@
+"""Single checks of what a deployment needs from this machine, each one question to one tool."""
+
+import json
+import os
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Final, cast
+
+from configuration import Configuration, ConfigurationError
+from operations.running import MISSING, TIMED_OUT, Answer, Refused, ask
+from operations.stacks import StackValues, json_object, passphrase_needed, read_values, short_name
+
+OLDEST: Final[Mapping[str, tuple[int, ...]]] = {"uv": (0, 9, 0), "pulumi": (3, 200, 0), "gcloud": (450, 0, 0)}
+"""The oldest we would start with: uv as pyproject.toml wants it, pulumi as infra/tools/pulumi_cli.py does."""
+
+INSTALL: Final[Mapping[str, str]] = {
+    "uv": "make setup",
+    "pulumi": "curl -fsSL https://get.pulumi.com | sh",
+    "gcloud": "see https://cloud.google.com/sdk/docs/install",
+}
+BOOTSTRAP_APIS: Final = ("cloudresourcemanager.googleapis.com", "serviceusage.googleapis.com")
+"""The program enables every other API itself, through these two."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line of the report. ``run``: the command that mends it; None: nothing to mend."""
+
+    name: str
+    said: str
+    run: str | None = None
+
+    @property
+    def good(self) -> bool:
+        return self.run is None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a check knows: the stack, its plain values and typed configuration once they could be read."""
+
+    stack: str
+    values: StackValues | None = None
+    configuration: Configuration | None = None
+
+    @property
+    def project(self) -> str:
+        return self.values.project if self.values else ""
+
+
+type Check = Callable[[Context], Finding]
+
+
+def tool(program: str) -> Check:
+    """Installed, and not too old."""
+
+    def check(_: Context) -> Finding:
+        answer = ask([program, "version" if program == "pulumi" else "--version"])
+        if answer.code == MISSING:
+            return Finding(program, "is not installed", INSTALL[program])
+        version = re.search(r"\d+(\.\d+)+", answer.out)
+        if not answer.good or version is None:
+            return Finding(program, f"does not start: {answer.reason}", INSTALL[program])
+        if tuple(map(int, version[0].split("."))) < OLDEST[program]:
+            oldest = ".".join(map(str, OLDEST[program]))
+            return Finding(program, f"{version[0]} is too old, {oldest} is needed", INSTALL[program])
+        return Finding(program, version[0])
+
+    return check
+
+
+def backend(_: Context) -> Finding:
+    answer = ask(["pulumi", "whoami", "--json", "--non-interactive"])
+    if not answer.good:
+        return Finding("pulumi login", _failed(answer, "not logged in"), "pulumi login gs://YOUR-STATE-BUCKET")
+    found = json_object(answer.out)
+    return Finding("pulumi login", f"{found.get('user', 'somebody')} at {found.get('url', 'the default backend')}")
+
+
+def stack_exists(context: Context) -> Finding:
+    answer = ask(["pulumi", "stack", "ls", "--json", "--non-interactive"])
+    make = f"cd infra && pulumi stack init {context.stack}"
+    if not answer.good:
+        return Finding("stack", _failed(answer, "the stacks can't be listed"), "pulumi login")
+    try:
+        listed = cast("list[Mapping[str, object]]", json.loads(answer.out))
+        names = {short_name(str(entry["name"])) for entry in listed}
+    except (ValueError, TypeError, KeyError):
+        return Finding("stack", "pulumi's list of stacks can't be read", "pulumi stack ls")
+    if short_name(context.stack) not in names:
+        there = ", ".join(sorted(names)) or "none"
+        return Finding("stack", f"{context.stack} does not exist (there are: {there})", make)
+    return Finding("stack", context.stack)
+
+
+def passphrase(context: Context) -> Finding:
+    set_one = any(os.environ.get(name) for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"))
+    if passphrase_needed(context.stack) and not set_one:
+        run = "export PULUMI_CONFIG_PASSPHRASE_FILE=/a/file/only/you/can/read"
+        return Finding("passphrase", "the stack is locked with one and none is set", run)
+    return Finding("passphrase", "set" if set_one else "not needed")
+
+
+def stack_configuration(context: Context) -> Finding:
+    """The program's own reading of it: every missing or malformed key at once."""
+    try:
+        (context.values or read_values(context.stack)).configuration()
+    except ConfigurationError as error:
+        return Finding("configuration", f"{len(error.problems)} to mend", "\n      ".join(error.problems))
+    except Refused as refused:
+        return Finding("configuration", str(refused), f"cd infra && pulumi config --stack {context.stack}")
+    return Finding("configuration", "complete")
+
+
+def login(_: Context) -> Finding:
+    answer = ask(["gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=value(account)"])
+    account = answer.out.strip()
+    if not answer.good or not account:
+        return Finding("gcloud login", _failed(answer, "nobody is logged in"), "gcloud auth login")
+    return Finding("gcloud login", account)
+
+
+def default_credentials(_: Context) -> Finding:
+    """Pulumi's provider uses these, not gcloud's own login. The token that is printed is thrown away."""
+    answer = ask(["gcloud", "auth", "application-default", "print-access-token"])
+    if not answer.good or not answer.out.strip():
+        said = "took too long" if answer.code == TIMED_OUT else "there are none, or they ended"
+        return Finding("application default credentials", said, "gcloud auth application-default login")
+    return Finding("application default credentials", "valid")
+
+
+def project(context: Context) -> Finding:
+    answer = ask(["gcloud", "projects", "describe", context.project, "--format=json"])
+    found = json_object(answer.out)
+    state = found.get("lifecycleState")
+    if not answer.good:
+        run = f"gcloud projects create {context.project}  (or be granted a role on it)"
+        return Finding("project", _failed(answer, f"{context.project} can't be reached"), run)
+    if state != "ACTIVE":
+        return Finding("project", f"{context.project} is {state}", f"gcloud projects undelete {context.project}")
+    return Finding("project", f"{context.project}, number {found.get('projectNumber')}")
+
+
+def billing(context: Context) -> Finding:
+    answer = ask(["gcloud", "billing", "projects", "describe", context.project, "--format=value(billingEnabled)"])
+    if answer.good and answer.out.strip().lower() == "true":
+        return Finding("billing", "enabled")
+    run = f"gcloud billing projects link {context.project} --billing-account=YOUR-ACCOUNT"
+    return Finding("billing", _failed(answer, "the project has no billing account"), run)
+
+
+def apis(context: Context) -> Finding:
+    enabled = _enabled(context)
+    missing = [name for name in BOOTSTRAP_APIS if name not in enabled]
+    if missing:
+        run = f"gcloud services enable {' '.join(missing)} --project={context.project}"
+        return Finding("APIs", f"off: {', '.join(missing)}", run)
+    return Finding("APIs", "the program can enable the others")
+
+
+def public_members(context: Context) -> Finding:
+    """Domain-restricted sharing forbids allUsers, which the webhook needs unless the stack says ``public: false``."""
+    name = "public webhook"
+    if context.configuration is not None and not context.configuration.public:
+        return Finding(name, "not wanted by this stack")
+    constraint = "constraints/iam.allowedPolicyMemberDomains"
+    answer = ask(["gcloud", "resource-manager", "org-policies", "describe", constraint, f"--project={context.project}",
+                  "--effective", "--format=json"])  # fmt: skip
+    if not answer.good:
+        run = f"gcloud resource-manager org-policies describe {constraint} --project={context.project} --effective"
+        return Finding(name, _failed(answer, "the organisation's policy can't be read"), run)
+    if _restricted(json_object(answer.out)):
+        run = f"pulumi config set dm-agent:public false --stack {context.stack}  (docs/deploy.md, 'No public members')"
+        return Finding(name, "the organisation allows members of its own domains only", run)
+    return Finding(name, "allowed")
+
+
+def _restricted(policy: Mapping[str, object]) -> bool:
+    rules = policy.get("listPolicy")
+    if not isinstance(rules, dict):
+        return False
+    values = cast("Mapping[str, object]", rules)
+    return "allowedValues" in values or values.get("allValues") == "DENY"
+
+
+def region(context: Context) -> Finding:
+    """Whether Google offers Cloud Tasks there to this project; before its API is on, only our own list says so."""
+    wanted = context.configuration.region if context.configuration else ""
+    if "cloudtasks.googleapis.com" not in _enabled(context):
+        return Finding("region", f"{wanted} (by infra/regions.py; Google is asked once the first `make up` was made)")
+    answer = ask(["gcloud", "tasks", "locations", "list", f"--project={context.project}", "--format=value(locationId)"])
+    if not answer.good or wanted not in answer.out.split():
+        run = f"pulumi config set dm-agent:region ANOTHER --stack {context.stack}"
+        return Finding("region", _failed(answer, f"{wanted} offers this project no Cloud Tasks"), run)
+    return Finding("region", wanted)
+
+
+def _enabled(context: Context) -> set[str]:
+    command = ["gcloud", "services", "list", "--enabled", f"--project={context.project}", "--format=value(config.name)"]
+    answer = ask(command)
+    return set(answer.out.split()) if answer.good else set()
+
+
+def _failed(answer: Answer, otherwise: str) -> str:
+    """What was found, with the tool's own complaint where it made one."""
+    return otherwise if answer.good else f"{otherwise} ({answer.reason})"

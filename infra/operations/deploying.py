@@ -1,0 +1,53 @@
+"""``preview``, ``up`` and ``down``: Pulumi's own commands, after what they need was looked at."""
+
+from pathlib import Path
+
+from operations.doctor import ready
+from operations.running import Refused, hand_over, keep
+from operations.stacks import read_values, short_name
+
+PACK = ("--policy-pack", "policy")
+
+
+def preview(stack: str, *, policies: bool, into: Path | None = None) -> int:
+    """What `up` would change; changes nothing. ``into``: a file that gets the text too, without colours."""
+    ready(stack)
+    flags = PACK if policies else ()
+    if into is None:
+        return _pulumi("preview", stack, *flags)
+    return keep(
+        ["pulumi", "preview", "--stack", stack, *flags, "--diff", "--color", "never", "--non-interactive"], into
+    )
+
+
+def up(stack: str, *, yes: bool, policies: bool) -> int:
+    """Make it so. Pulumi shows the plan and asks, unless ``yes``."""
+    ready(stack)
+    code = _pulumi("up", stack, *(PACK if policies else ()), *(("--yes",) if yes else ()))
+    if code:
+        print("it stopped half-way: mend what is named above and run the same command again, it goes on from there.")
+        print(f"if it says that an operation is under way and none is: cd infra && pulumi cancel --stack {stack}")
+    return code
+
+
+def down(stack: str, *, yes: bool) -> int:
+    """Remove everything. Raises Refused for a stack whose data is protected."""
+    ready(stack)
+    if read_values(stack).configuration().database.protected:
+        raise Refused(_protected(stack))
+    code = _pulumi("destroy", stack, *(("--yes",) if yes else ()))
+    if code:
+        print("it stopped half-way: mend what is named above and run the same command again.")
+    return code
+
+
+def _protected(stack: str) -> str:
+    if short_name(stack).startswith("prod"):
+        return f"the data of stack {stack} is protected, as that of every production stack: docs/deploy.md, 'Teardown'"
+    unprotect = f"cd infra && pulumi config set dm-agent:protectData false --stack {stack}"
+    return f"the data of stack {stack} is protected. To delete it too: {unprotect}; make up STACK={stack}; then this"
+
+
+def _pulumi(verb: str, stack: str, *flags: str) -> int:
+    print(f"pulumi {verb} --stack {stack}", flush=True)
+    return hand_over(["pulumi", verb, "--stack", stack, *flags])

@@ -1,0 +1,70 @@
+"""Regions where every service of the deployment is offered.
+
+The scarce one is Cloud Tasks: these are its regions by cloud.google.com/tasks/docs/locations, and each of them also
+has Cloud Run functions, Firestore, Cloud Scheduler, Artifact Registry and Cloud Storage. A region that Google adds
+later is one word here, after a look at that page.
+"""
+
+from typing import Final
+
+REGIONS: Final = frozenset(
+    {
+        "asia-east1",
+        "asia-east2",
+        "asia-northeast1",
+        "asia-northeast2",
+        "asia-northeast3",
+        "asia-south1",
+        "asia-southeast1",
+        "asia-southeast2",
+        "australia-southeast1",
+        "europe-central2",
+        "europe-west1",
+        "europe-west2",
+        "europe-west3",
+        "europe-west6",
+        "northamerica-northeast1",
+        "southamerica-east1",
+        "us-central1",
+        "us-east1",
+        "us-east4",
+        "us-west1",
+        "us-west2",
+        "us-west3",
+        "us-west4",
+    }
+)
+
+WITHOUT_CLOUD_TASKS: Final = frozenset(
+    {
+        "africa-south1",
+        "asia-south2",
+        "australia-southeast2",
+        "europe-north1",
+        "europe-southwest1",
+        "europe-west10",
+        "europe-west12",
+        "europe-west4",
+        "europe-west8",
+        "europe-west9",
+        "me-central1",
+        "me-central2",
+        "me-west1",
+        "northamerica-northeast2",
+        "southamerica-west1",
+        "us-east5",
+        "us-south1",
+    }
+)
+"""Regions with functions but without a queue to wake them."""
+
+
+def region_problem(region: str) -> str | None:
+    """Why the deployment can't live there, or None."""
+    if region in REGIONS:
+        return None
+    near = sorted(known for known in REGIONS if known.split("-")[0] == region.split("-")[0])
+    hint = f"; near it: {', '.join(near)}" if near else ""
+    if region in WITHOUT_CLOUD_TASKS:
+        return f"lacks Cloud Tasks{hint}"
+    return f"is no region known to offer every service (infra/regions.py lists them){hint}"

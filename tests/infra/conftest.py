@@ -1,0 +1,6 @@
+"""Infra's tests share the recording monitor and the configurations beside this file."""
+
+import sys
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parent))

@@ -1,0 +1,174 @@
+"""A configuration that can't be deployed is refused with every problem at once, and what to write where."""
+
+import json
+import re
+
+import pytest
+from stacks import DEV, MINIMAL, PINS, PROD, PROJECT, closed, dev, prod
+
+from configuration import Configuration, ConfigurationError
+
+
+def problems(project: str = PROJECT, stack: str = "dev", **changes: str) -> tuple[str, ...]:
+    with pytest.raises(ConfigurationError) as caught:
+        Configuration.read({**DEV, **changes}, project, stack)
+    return caught.value.problems
+
+
+def only(project: str = PROJECT, stack: str = "dev", **changes: str) -> str:
+    found = problems(project, stack, **changes)
+    assert len(found) == 1, found
+    return found[0]
+
+
+def test_the_examples_of_the_tests_can_be_deployed() -> None:
+    assert Configuration.read(MINIMAL, PROJECT, "dev").processor.timeout == 300
+    assert dev().max_attempts == 5 and prod().max_attempts == 7
+    assert not closed().public and not closed().refreshes_token
+
+
+def test_an_empty_configuration_names_everything_that_is_missing_at_once() -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        Configuration.read({}, "", "dev")
+
+    message = str(caught.value)
+    for key in ("region", "instagramPageId", "whatsappPhoneNumberId", "managerWhatsappNumber"):
+        assert f"pulumi config set dm-agent:{key} " in message
+    for name in (*PINS, "GEMINI_API_KEY"):
+        assert f"pulumi config set --path dm-agent:secretVersions.{name} 1 --stack dev" in message
+    assert "pulumi config set gcp:project" in message
+    assert len(caught.value.problems) == 10
+
+
+def test_every_problem_says_what_to_write() -> None:
+    found = problems(
+        region="mars", webhookName="Web_hook", processorTimeout="9", public="maybe", labels="x", colour="red"
+    )
+
+    assert len(found) == 6
+    assert all("pulumi config " in problem and "--stack dev" in problem for problem in found)
+
+
+@pytest.mark.parametrize("project", ["", "123456789012", "My_Project", "your-project-id", "my-project", "a"])
+def test_a_wrong_project_is_refused(project: str) -> None:
+    assert "pulumi config set gcp:project" in only(project)
+
+
+@pytest.mark.parametrize("key", ["instagramPageId", "whatsappPhoneNumberId"])
+@pytest.mark.parametrize("value", ["YOUR-ACCOUNT-ID", "12", "1784140000000000x"])
+def test_an_id_left_as_in_the_example_is_refused(key: str, value: str) -> None:
+    assert "digits only" in only(**{key: value})
+
+
+@pytest.mark.parametrize("name", ["webhook_1", "Webhook", "1webhook", "web", "webhook-", "w" * 31, "web hook"])
+def test_an_illegal_function_name_is_refused(name: str) -> None:
+    assert only(webhookName=name).startswith("dm-agent:webhookName is not a function's name")
+
+
+def test_two_functions_of_one_name_are_refused() -> None:
+    assert "is the webhook's name too" in only(webhookName="dm-direct", processorName="dm-direct")
+
+
+def test_a_region_without_a_queue_is_refused_and_others_near_it_are_named() -> None:
+    problem = only(region="europe-west4")
+
+    assert "lacks Cloud Tasks" in problem and "europe-west1" in problem
+
+
+@pytest.mark.parametrize("region", ["europe-west99", "moon-base1"])
+def test_an_unknown_region_is_refused(region: str) -> None:
+    assert "dm-agent:region" in only(region=region)
+
+
+@pytest.mark.parametrize("lease", ["299", "300"])
+def test_a_lease_that_does_not_exceed_the_timeout_is_refused(lease: str) -> None:
+    assert "must exceed the processor's timeout of 300 seconds" in only(leaseSeconds=lease)
+
+
+def test_a_lease_follows_the_timeout_unless_it_is_given() -> None:
+    assert dev(processorTimeout="500").lease_seconds == 530
+    assert dev(leaseSeconds="301").lease_seconds == 301
+
+
+def test_a_misspelt_key_is_refused_and_the_right_one_named() -> None:
+    problem = only(proccessorTimeout="100")
+
+    assert "did you mean dm-agent:processorTimeout?" in problem
+    assert "pulumi config rm dm-agent:proccessorTimeout --stack dev" in problem
+
+
+def test_a_secret_in_the_configuration_is_refused_and_not_shown() -> None:
+    problem = only(instagramAppSecret="hunter2")
+
+    assert "is no key of this program" in problem and "hunter2" not in problem
+
+
+@pytest.mark.parametrize("version", ["latest", "0", "-1", "1.5", "v3", ""])
+def test_a_version_that_is_no_number_is_refused(version: str) -> None:
+    pins = json.dumps({**PINS, "GEMINI_API_KEY": version})
+
+    assert "GEMINI_API_KEY must be a version's number" in only(secretVersions=pins)
+
+
+def test_a_version_written_as_a_number_is_the_same_as_its_text() -> None:
+    pins = json.dumps({**dict.fromkeys(PINS, 4), "GEMINI_API_KEY": 12})
+
+    assert dev(secretVersions=pins).secret_versions["GEMINI_API_KEY"] == "12"
+
+
+def test_a_pin_of_an_unknown_secret_is_refused() -> None:
+    pins = json.dumps({**PINS, "GEMINI_API_KEY": "1", "INSTAGRAM_TOKEN": "1"})
+
+    assert "INSTAGRAM_TOKEN is no secret of the functions" in only(secretVersions=pins)
+
+
+def test_a_pin_that_is_not_needed_is_left_out() -> None:
+    """So that a stack can go to Vertex AI and back without losing the number."""
+    assert "GEMINI_API_KEY" not in dev(model="vertex").secret_versions
+    assert dev(model="vertex").needed_secrets == tuple(
+        name for name in dev().needed_secrets if name != "GEMINI_API_KEY"
+    )
+
+
+@pytest.mark.parametrize(
+    ("settings", "expected"),
+    [
+        ({"MAX_ATTEMPTS": 0}, "MAX_ATTEMPTS must be a whole number from 1 to 100"),
+        ({"MAX_ATEMPTS": 3}, "MAX_ATEMPTS is no variable that a stack may set"),
+        ({"LEASE_SECONDS": 10}, "LEASE_SECONDS is no variable that a stack may set"),
+        ({"STORE_URL": "sqlite:///x"}, "STORE_URL is no variable that a stack may set"),
+        ({"DEBOUNCE_MIN_SECONDS": 20, "DEBOUNCE_MAX_SECONDS": 0}, "DEBOUNCE_MAX_SECONDS must not be below"),
+        ({"UNCERTAIN_SENDS": "maybe"}, "UNCERTAIN_SENDS must be hold or resend"),
+    ],
+)
+def test_a_wrong_setting_is_refused(settings: dict[str, object], expected: str) -> None:
+    assert expected in only(settings=json.dumps(settings))
+
+
+def test_memory_must_fit_the_cpus() -> None:
+    assert "does not fit 4 CPU: 2048 to 16384" in only(processorCpu="4", processorMemoryMib="512")
+    assert dev(processorCpu="4").processor.memory == 2_048
+
+
+def test_a_production_stack_can_not_be_unprotected() -> None:
+    with pytest.raises(ConfigurationError, match="protectData is false in a production stack"):
+        Configuration.read({**PROD, "protectData": "false"}, PROJECT, "prod")
+
+
+@pytest.mark.parametrize("member", ["allUsers", "allAuthenticatedUsers", "domain:club.example", "someone@club.example"])
+def test_nobody_can_be_let_in_by_a_wide_member(member: str) -> None:
+    assert "dm-agent:webhookInvokers must be members" in only(public="false", webhookInvokers=member)
+
+
+def test_a_budget_is_whole_or_absent() -> None:
+    assert "dm-agent:billingAccount is missing" in only(budgetMonthly="10")
+    assert "dm-agent:budgetMonthly is missing" in only(billingAccount="012345-6789AB-CDEF01")
+    assert dev().budget is None
+
+
+def test_no_value_is_ever_shown() -> None:
+    """Somebody may have put a secret into any of them."""
+    for key in (*PROD, "webhookName", "processorTimeout", "public", "runtime", "projectNumber"):
+        with pytest.raises(ConfigurationError) as caught:
+            Configuration.read({**PROD, key: "s3cr3t hunter2!"}, PROJECT, "prod")
+        assert not re.search("s3cr3t|hunter2", str(caught.value)), key

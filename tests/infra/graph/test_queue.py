@@ -1,0 +1,75 @@
+"""Queue, timeout, deadline and lease fit each other by construction."""
+
+from collections.abc import Callable
+
+import pytest
+from recording import Graph, closed_graph, dev_graph, extreme_graph, prod_graph
+
+from components.retries import DEADLINE_GRACE, LEAST_ATTEMPTS, MAX_BACKOFF, MIN_BACKOFF, attempts_needed, backoff
+from dm_core.settings import ProcessorSettings, WebhookSettings
+
+
+def lasted(attempts: int) -> int:
+    """Seconds of waiting between so many attempts."""
+    return sum(backoff(attempt) for attempt in range(1, attempts))
+
+
+def number(graph: Graph, *path: str) -> float:
+    value = graph.one(":Queue").inside(*path)
+    assert isinstance(value, float)
+    return value
+
+
+@pytest.mark.parametrize(("runs", "lease", "timeout"), [(1, 90, 60), (5, 330, 300), (7, 331, 300), (100, 1_825, 1_795)])
+def test_the_queue_outlasts_the_processor(runs: int, lease: int, timeout: int) -> None:
+    attempts = attempts_needed(runs, lease, timeout)
+
+    assert lasted(attempts) > runs * (lease + timeout)
+    assert attempts > runs
+    assert attempts == LEAST_ATTEMPTS or lasted(attempts - 1) <= runs * (lease + timeout + DEADLINE_GRACE)
+
+
+def test_backoffs_double_up_to_their_longest() -> None:
+    waits = [backoff(attempt) for attempt in range(1, 12)]
+
+    assert waits == sorted(waits)
+    assert (waits[0], waits[1], waits[-1]) == (MIN_BACKOFF, 2 * MIN_BACKOFF, MAX_BACKOFF)
+
+
+def test_more_attempts_of_the_processor_are_more_of_the_queue() -> None:
+    assert (
+        number(extreme_graph(), "retryConfig", "maxAttempts") > number(dev_graph(), "retryConfig", "maxAttempts") >= 20
+    )
+
+
+def test_the_queue_never_sends_more_than_the_processor_takes() -> None:
+    """A full Cloud Run service answers 429, which slows the whole queue down."""
+    for graph in (dev_graph(), prod_graph()):
+        config = "serviceConfig"
+        processor = graph.one(":Function", "processor")
+        concurrency = processor.inside(config, "maxInstanceRequestConcurrency")
+        instances = processor.inside(config, "maxInstanceCount")
+        assert isinstance(concurrency, float) and isinstance(instances, float)
+
+        assert 1 <= number(graph, "rateLimits", "maxConcurrentDispatches") < concurrency * instances
+
+
+@pytest.mark.parametrize("graph", [dev_graph, extreme_graph])
+def test_timeout_deadline_and_lease_follow_each_other(graph: Callable[[], Graph]) -> None:
+    timeout = graph().one(":Function", "processor").inside("serviceConfig", "timeoutSeconds")
+    processor = ProcessorSettings.load(graph().environment("processor"))
+    webhook = WebhookSettings.load(graph().environment("webhook"))
+
+    assert timeout == processor.limits.function_timeout
+    assert timeout == (300 if graph is dev_graph else 1_795)
+    assert processor.limits.lease_seconds > processor.limits.function_timeout
+    deadline = processor.limits.function_timeout + DEADLINE_GRACE
+    assert webhook.queue.dispatch_deadline == processor.queue.dispatch_deadline == deadline
+
+
+def test_a_shared_queue_is_used_and_not_made() -> None:
+    graph = closed_graph()
+
+    assert graph.of("gcp:cloudtasks/queue:Queue") == []
+    assert {one.inputs["name"] for one in graph.of(":QueueIamMember")} == {"dm-processing"}
+    assert graph.environment("webhook")["CLOUD_TASKS_QUEUE"] == "dm-processing"

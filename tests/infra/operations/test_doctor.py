@@ -1,0 +1,144 @@
+"""``make doctor``: each thing that can be missing has its line and the command that mends it."""
+
+import re
+import time
+
+import pytest
+from fake_machine import GOOD, ROOT, Machine
+
+from operations.checks import OLDEST
+from operations.running import TIMED_OUT, ask
+
+
+def test_a_machine_with_everything_is_ready(machine: Machine) -> None:
+    run = machine.run("doctor", "--stack", "dev")
+
+    assert run.code == 0, run.output
+    assert run.output.count("OK ") == 14
+    assert "PROBLEM" not in run.output
+    assert "project: club-dms-test, number 123456789012\n" in run.output
+    assert run.output.endswith("ready: make preview STACK=dev\n")
+
+
+PROBLEMS: list[tuple[str, str, dict[str, object], str, str]] = [
+    ("uv", "--version", {"out": "uv 0.4.1"}, "uv: 0.4.1 is too old", "make setup"),
+    ("pulumi", "^version", {"out": "v3.100.0"}, "pulumi: 3.100.0 is too old", "get.pulumi.com"),
+    (
+        "gcloud",
+        "--version",
+        {"code": 1, "error": "ERROR: no Python"},
+        "gcloud: does not start: ERROR",
+        "sdk/docs",
+    ),
+    ("pulumi", "^whoami", {"code": 255, "error": "error: not logged in"}, "not logged in", "pulumi login gs://"),
+    ("pulumi", "^stack ls", {"out": "[]"}, "stack: dev does not exist", "pulumi stack init dev"),
+    ("pulumi", "^stack ls", {"out": "?"}, "can't be read", "pulumi stack ls"),
+    ("pulumi", "^config --json", {"code": 1, "error": "error: no stack"}, "can't be read (error: no stack)", "config"),
+    ("gcloud", "^auth list", {"out": ""}, "gcloud login: nobody is logged in", "gcloud auth login"),
+    ("gcloud", "print-access-token", {"code": 1}, "default credentials: there are none", "application-default login"),
+    (
+        "gcloud",
+        "^projects",
+        {"code": 1, "error": "ERROR: denied"},
+        "can't be reached (ERROR: denied)",
+        "create",
+    ),
+    ("gcloud", "^projects", {"out": '{"lifecycleState": "DELETE_REQUESTED"}'}, "DELETE_REQUESTED", "undelete"),
+    ("gcloud", "^billing", {"out": "False\n"}, "no billing account", "billing projects link club-dms-test"),
+    ("gcloud", "^services", {"out": "serviceusage.googleapis.com"}, "off: cloudresourcemanager", "services enable"),
+    (
+        "gcloud",
+        "org-policies",
+        {"out": '{"listPolicy": {"allowedValues": ["C01"]}}'},
+        "own domains only",
+        "public false",
+    ),
+    ("gcloud", "org-policies", {"out": '{"listPolicy": {"allValues": "DENY"}}'}, "own domains", "public false"),
+    ("gcloud", "tasks locations", {"out": "us-central1\n"}, "europe-west2 offers", "dm-agent:region ANOTHER"),
+]
+
+
+@pytest.mark.parametrize(("tool", "words", "answer", "said", "mend"), PROBLEMS)
+def test_each_problem_has_one_line_and_a_command(
+    machine: Machine, tool: str, words: str, answer: dict[str, object], said: str, mend: str
+) -> None:
+    machine.says(tool, words, **answer)  # pyright: ignore[reportArgumentType]
+
+    run = machine.run("doctor", "--stack", "dev")
+
+    assert run.code == 1
+    bad = re.search(r"^PROBLEM (.+)\n    run: (.+)$", run.output, re.MULTILINE)
+    assert bad is not None, run.output
+    assert said in bad[1]
+    assert mend in bad[2]
+    assert run.output.count("PROBLEM") == 1
+    assert "1 to mend" in run.output
+
+
+@pytest.mark.parametrize("tool", ["pulumi", "gcloud"])
+def test_a_missing_tool_is_said_and_what_rests_on_it_is_not_asked(machine: Machine, tool: str) -> None:
+    machine.lacks(tool)
+
+    run = machine.run("doctor", "--stack", "dev")
+
+    assert run.code == 1
+    assert f"PROBLEM {tool}: is not installed" in run.output
+    assert "Traceback" not in run.output
+
+
+def test_every_malformed_key_is_named_at_once(machine: Machine) -> None:
+    machine.configured({**GOOD, "dm-agent:region": "europe-west9", "dm-agent:managerWhatsappNumber": "none"})
+
+    run = machine.run("doctor", "--stack", "dev")
+
+    assert run.code == 1
+    assert "configuration: 2 to mend" in run.output
+    assert "pulumi config set dm-agent:region" in run.output
+    assert "pulumi config set dm-agent:managerWhatsappNumber" in run.output
+
+
+def test_a_private_webhook_does_not_ask_for_public_members(machine: Machine) -> None:
+    machine.configured({**GOOD, "dm-agent:public": "false"})
+    machine.says("gcloud", "org-policies", '{"listPolicy": {"allowedValues": ["C01"]}}')
+
+    run = machine.run("doctor", "--stack", "dev")
+
+    assert run.code == 0, run.output
+    assert machine.calls("org-policies") == []
+
+
+def test_the_region_is_not_asked_for_before_its_api_is_on(machine: Machine) -> None:
+    machine.says("gcloud", "^services list", "cloudresourcemanager.googleapis.com\nserviceusage.googleapis.com\n")
+
+    run = machine.run("doctor", "--stack", "dev")
+
+    assert run.code == 0, run.output
+    assert machine.calls("tasks locations") == []
+
+
+def test_the_token_that_gcloud_prints_is_never_shown(machine: Machine) -> None:
+    assert "ya29" not in machine.run("doctor", "--stack", "dev").output
+
+
+def test_a_tool_that_hangs_is_stopped_with_all_its_children() -> None:
+    started = time.monotonic()
+    answer = ask(["sh", "-c", "sleep 60 & sleep 60"], timeout=0.2)
+
+    assert answer.code == TIMED_OUT
+    assert "gave no answer within 0.2 seconds" in answer.reason
+    assert time.monotonic() - started < 20
+
+
+def test_nothing_of_the_stack_or_project_is_changed(machine: Machine) -> None:
+    machine.run("doctor", "--stack", "dev")
+
+    changing = re.compile(r" (up|destroy|set|enable|create|add|delete|init|select|link|login|refresh|import)( |$)")
+    assert [call.words for call in machine.calls() if changing.search(call.words)] == []
+
+
+def test_the_oldest_versions_are_those_of_the_tools_that_use_them() -> None:
+    cli = (ROOT / "infra" / "tools" / "pulumi_cli.py").read_text()
+    project = (ROOT / "pyproject.toml").read_text()
+
+    assert f"OLDEST = {OLDEST['pulumi']}" in cli
+    assert f'required-version = ">={OLDEST["uv"][0]}.{OLDEST["uv"][1]}"' in project

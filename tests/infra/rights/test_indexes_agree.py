@@ -1,0 +1,98 @@
+"""One source of truth: the store's queries and documents, and the indexes, exemptions and TTL that are declared."""
+
+from typing import cast
+
+from recording import prod_graph
+
+from components.indexes import EXPIRING, UNINDEXED
+from dm_core.messages import Content, Direction, EventKind, Message, Status
+from dm_core.runs import Run
+from dm_core.store import documents
+from dm_core.store.port import Deletion, Query, ThreadEvents
+from dm_core.store.run_documents import archive_document
+from dm_core.threads import Allowance
+
+DIRECTIONS = {"asc": "ASCENDING", "desc": "DESCENDING"}
+
+
+def declared_indexes() -> set[tuple[object, ...]]:
+    found: set[tuple[object, ...]] = set()
+    for index in prod_graph().of("gcp:firestore/index:Index"):
+        fields = cast("list[dict[str, str]]", index.inputs["fields"])
+        assert index.inputs["queryScope"] == "COLLECTION"
+        found.add((index.inputs["collection"], *((field["fieldPath"], field["order"]) for field in fields)))
+    return found
+
+
+def test_each_query_over_several_fields_has_its_index_and_there_is_no_other() -> None:
+    needed = {
+        (query.value[0], *((field, DIRECTIONS[direction]) for field, direction in query.value[1]))
+        for query in Query
+        if len(query.value[1]) > 1
+    }
+
+    assert needed
+    assert declared_indexes() == needed
+
+
+def test_no_field_that_a_query_asks_is_exempt() -> None:
+    asked = {(query.value[0], field) for query in Query for field, _ in query.value[1]}
+    exempt = {
+        (str(one.inputs["collection"]), str(one.inputs["field"]))
+        for one in prod_graph().of("gcp:firestore/field:Field")
+    }
+
+    assert asked & exempt == set()
+
+
+def message() -> Message:
+    return Message(
+        id="m",
+        thread_id="1_2",
+        mid="mid",
+        direction=Direction.INBOUND,
+        status=Status.PENDING,
+        content=Content(kind=EventKind.MESSAGE, text="hello"),
+        sent_at=1,
+        created_at=1,
+        updated_at=1,
+        expire_at=2,
+    )
+
+
+def stored() -> dict[str, set[str]]:
+    """The fields of each collection's documents, as the code writes them."""
+    events = ThreadEvents(thread_id="1_2", account_id="1", user_id="2", now=1, messages=(message(),))
+    run = Run(id="r", task_name="t", started_at=1, attempt=1, message_ids=("m",), prompt_hash="p")
+    deletion = Deletion(code="c", user_id="2", requested_at=1)
+    return {
+        "conversations": set(documents.merged_fields(events)) | set(documents.ERASED_THREAD),
+        "messages": set(documents.message_document(message())),
+        "runs": set(archive_document(run, "1_2", 1, 2)),
+        "quarantine": set(documents.quarantine_document("raw", "reason", 1, 2)),
+        "limits": set(documents.allowance_document(Allowance(), 1)),
+        "deletions": set(documents.deletion_document(deletion)),
+        "schedule": {"json", "updatedAt"},
+        "maintenance": {"json", "updatedAt"},
+    }
+
+
+def test_ttl_is_declared_for_each_collection_whose_documents_expire() -> None:
+    expiring = {collection for collection, fields in stored().items() if "expireAt" in fields}
+
+    assert set(EXPIRING) == expiring
+
+
+def test_a_ttl_field_has_no_index_of_its_own() -> None:
+    fields = [one for one in prod_graph().of("gcp:firestore/field:Field") if one.inputs["field"] == "expireAt"]
+
+    assert {str(one.inputs["collection"]) for one in fields} == set(EXPIRING)
+    for one in fields:
+        assert one.inputs["ttlConfig"] == {}
+        assert one.inputs["indexConfig"] == {"indexes": []}
+
+
+def test_every_exempt_field_exists() -> None:
+    fields = stored()
+
+    assert [(collection, field) for collection, field in UNINDEXED if field not in fields[collection]] == []
