@@ -182,6 +182,30 @@ async def test_an_erased_person_stays_erased(system: InProcess, at: int) -> None
         assert system.instagram.sent == []
 
 
+async def test_a_dm_that_comes_after_an_erasure_is_not_left_to_the_sweeper(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("dm-1")
+    answer(system)
+    told: list[object] = []
+    scheduled: list[int] = []
+
+    async def erased_and_back() -> None:
+        await system.store.erase_person(ana.user_id)
+        await ana.says("dm-2")
+        _, result = await system.task(ana.thread_id, "task-2", app)
+        told.append(result["status"])
+        scheduled.append(system.queue.calls)
+
+    app = system.instance(CrashPoints(at=MODEL, meanwhile=erased_and_back))
+    _, first = await system.task(ana.thread_id, "task-1", app)
+    woken = system.queue.calls - scheduled[0]
+    _, again = await system.task(ana.thread_id, "task-3", app)
+
+    assert (told, first["status"], woken) == (["busy"], "superseded", 1)
+    assert again["status"] == "processed"
+    assert system.instagram.sent_to(ana.user_id) == ["1 answered"]
+
+
 @pytest.mark.parametrize("at", [CLAIM, MODEL, CHECKPOINT, SEND, FINISH])
 async def test_another_task_in_the_middle_never_makes_a_second_run(system: InProcess, at: int) -> None:
     ana = system.person()

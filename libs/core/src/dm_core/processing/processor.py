@@ -9,7 +9,7 @@ from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.model import Model
 from dm_core.clients.port import Instagram, WhatsApp
 from dm_core.clock import Clock, Ids
-from dm_core.errors import AccountStopped, RetryLater, StoreUnavailable, described
+from dm_core.errors import AccountStopped, QueueUnavailable, RetryLater, StoreUnavailable, described
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing.acting import Actor
 from dm_core.processing.closing import Finisher, Timing
@@ -79,7 +79,7 @@ class Processor:
             return await finisher.finish(ending, conductor.notes(claimed.run))
         except Superseded:
             emit("run_superseded", "WARNING", thread_id=thread_id, run_id=claimed.run.id)
-            return ExecutionResult(RunStatus.SUPERSEDED, thread_id, claimed.run.id)
+            return await self._superseded(claimed)
         except Exception as error:  # whatever it was: messages and lease must be given back
             return await self._recover(conductor, finisher, error, started)
 
@@ -215,7 +215,7 @@ class Processor:
                 return await finisher.finish(ending, UNSET)
             return await finisher.give_back(described(error))
         except Superseded:
-            return ExecutionResult(RunStatus.SUPERSEDED, live.thread.id, live.run.id)
+            return await self._superseded(live)
         except RetryLater as wait:  # the manager's notice has to wait; the messages have failed already
             return await finisher.postpone(wait.wait_seconds)
         except Exception as second:
@@ -224,7 +224,15 @@ class Processor:
             try:
                 return await finisher.give_back(described(second))
             except Superseded:
-                return ExecutionResult(RunStatus.SUPERSEDED, live.thread.id, live.run.id)
+                return await self._superseded(live)
+
+    async def _superseded(self, live: LiveThread) -> ExecutionResult:
+        """Tasks that were told "busy" counted on this run's finish, which will not come: somebody must look again."""
+        try:
+            await Finisher.wake(self.queue, self.timing, live.thread.id, self.clock())
+        except QueueUnavailable as error:  # the sweeper looks too, a minute later
+            emit("wake_up_failed", "WARNING", thread_id=live.thread.id, error=described(error))
+        return ExecutionResult(RunStatus.SUPERSEDED, live.thread.id, live.run.id)
 
     async def _give_up(self, conductor: Conductor, error: str) -> Ending:
         notice = f"I could not answer this person after {conductor.live.run.attempt} attempts ({error}). Please do."

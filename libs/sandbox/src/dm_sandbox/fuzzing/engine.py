@@ -5,7 +5,7 @@ import io
 import time
 import warnings
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Protocol, Self
@@ -86,6 +86,14 @@ class _Watch(io.TextIOBase):
         return len(text)
 
 
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Without what the functions log, and without google-genai's warning of each word it does not know."""
+    with contextlib.redirect_stdout(_Watch()), warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)
+        yield
+
+
 @dataclass(slots=True)
 class Campaign:
     """One target under fire. ``shrinking``: most checks spent on making one finding smaller."""
@@ -104,13 +112,12 @@ class Campaign:
         """So many inputs, the seeds first, or as many as the time allows; no more once something so named is found."""
         report = Report(self.target.name, self.seed)
         begun = time.monotonic()
-        with contextlib.redirect_stdout(_Watch()), warnings.catch_warnings(), NewLines() as lines:
-            warnings.simplefilter("ignore", UserWarning)  # google-genai warns of each word it does not know
+        with quiet(), NewLines() as lines:
             base = 0
             while report.runs < runs and time.monotonic() - begun < seconds and len(report.findings) < MAX_FINDINGS:
                 data = self._next(report.runs)
                 known = lines.seen
-                await self._one(data, report)
+                await self.one(data, report)
                 if lines.seen > known and len(self._corpus) < MAX_CORPUS and len(data) < MAX_KEPT_BYTES:
                     self._corpus.append(data)
                 report.runs += 1
@@ -129,7 +136,8 @@ class Campaign:
         pool = self._corpus[-50:] if late else self._corpus
         return self.target.mutate(self._random, self._random.choice(pool))
 
-    async def _one(self, data: bytes, report: Report) -> None:
+    async def one(self, data: bytes, report: Report) -> None:
+        """One input and what came of it, put into the report; its ``runs`` are the caller's."""
         what = await self._broken(data)
         if what is None:
             report.outcomes[self._word] += 1
