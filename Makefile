@@ -70,10 +70,10 @@ interleavings: $(SYNCED) ## every order of the calls of two deliveries, a DM and
 mutants: $(SYNCED) ## each deliberate defect of the protocol, and which check catches it [NAMES="no_follow_up ..."]
 	@$(PY) -m tests.simulation.mutants $(NAMES)
 
-evals: $(SYNCED) ## replay the recorded DM scenarios, check, and decide by the gate [SCENARIO="..." TAGS=a,b]
+evals: $(SYNCED) ## replay the recorded DM scenarios, check, and decide by the gate [SCENARIO="..." TAGS=a,b BEFORE=report.json]
 	@mkdir -p .state/evals
 	@$(EVALS) run $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TAGS),--tags $(TAGS)) \
-	  --html .state/evals/report.html --junit .state/evals/junit.xml --json .state/evals/report.json
+	  --html $(or $(HTML),.state/evals/report.html) $(if $(BEFORE),--before $(BEFORE)) --junit .state/evals/junit.xml --json .state/evals/report.json
 
 evals-record: $(SYNCED) ## record Gemini's answers anew, with GEMINI_API_KEY [SCENARIO="..."]
 	@$(EVALS) record $(SCENARIO)

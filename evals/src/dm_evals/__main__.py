@@ -1,0 +1,7 @@
+"""``python -m dm_evals``: see ``cli``."""
+
+import sys
+
+from dm_evals.cli import main
+
+sys.exit(main())

@@ -1,0 +1,141 @@
+"""The baseline: how many of how many trials of each scenario passed when it was last accepted.
+
+Kept in the repository (``evals/baseline.json``), one part for replay and one for live runs. Counts are compared, never
+trial i with trial i. It is never taken from a run in which something could not be judged.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from dm_evals.results import Outcome, Report
+from dm_evals.statistics import counted
+
+Mode = Literal["replay", "live"]
+Kind = Literal["better", "worse", "new", "gone", "same"]
+_SHOWN: Final[Mapping[Kind, str]] = {"better": "+", "worse": "-", "new": "*", "gone": "!", "same": " "}
+
+
+class BrokenBaseline(Exception):
+    """The baseline file can't be read; the message names it."""
+
+
+class NotABaseline(Exception):
+    """A run that must not become the baseline; the message says why."""
+
+
+class Entry(BaseModel):
+    """One scenario: ``passes`` of ``n`` judged trials. Tags tell which rules miss it when it is gone."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    n: int = Field(ge=1)
+    passes: int = Field(ge=0)
+    tags: tuple[str, ...] = ()
+
+    @model_validator(mode="after")
+    def _not_above(self) -> "Entry":
+        if self.passes > self.n:
+            raise ValueError("more passes than trials")
+        return self
+
+
+class Baseline(BaseModel):
+    """The file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    replay: dict[str, Entry] = Field(default_factory=dict)
+    live: dict[str, Entry] = Field(default_factory=dict)
+
+    @classmethod
+    def load(cls, path: Path) -> "Baseline | None":
+        """None where there is no file. Raises BrokenBaseline."""
+        try:
+            return cls.model_validate_json(path.read_bytes())
+        except FileNotFoundError:
+            return None
+        except ValidationError as error:
+            reason = error.errors()[0]
+            raise BrokenBaseline(f"{path}: {'.'.join(map(str, reason['loc']))} {reason['msg']}") from None
+        except OSError as error:
+            raise BrokenBaseline(f"{path}: {error.strerror}") from None
+
+    def of(self, mode: Mode) -> Mapping[str, Entry]:
+        return self.replay if mode == "replay" else self.live
+
+    def updated(self, report: Report) -> "Baseline":
+        """With the run in place of its mode's part. Raises NotABaseline."""
+        if reason := _unfit(report):
+            raise NotABaseline(f"the baseline stays as it is: {reason}")
+        return self.model_copy(update={report.mode: entries(report)})
+
+    def save(self, path: Path) -> None:
+        """Sorted, one scenario a line, so that a diff of the file reads well."""
+        parts: list[str] = []
+        for mode in ("replay", "live"):
+            rows = [
+                f"    {json.dumps(name)}: {json.dumps(entry.model_dump(mode='json'), ensure_ascii=False)}"
+                for name, entry in sorted(self.of(mode).items())
+            ]
+            parts.append(f'  "{mode}": ' + ("{\n" + ",\n".join(rows) + "\n  }" if rows else "{}"))
+        path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One scenario against the baseline."""
+
+    scenario: str
+    kind: Kind
+    before: Entry | None
+    now: Entry | None
+
+    def __str__(self) -> str:
+        """``- nets_today: 4/4 → 2/4``."""
+        shown = [f"{entry.passes}/{entry.n}" if entry else "nothing" for entry in (self.before, self.now)]
+        return f"{_SHOWN[self.kind]} {self.scenario}: {shown[0]} → {shown[1]}"
+
+
+def entries(report: Report) -> dict[str, Entry]:
+    """The judged trials of the report, by scenario."""
+    tags = {result.scenario: result.tags for result in report.results}
+    return {
+        row.scenario: Entry(n=row.judged, passes=row.passes, tags=tags[row.scenario])
+        for row in counted(report.results)
+        if row.judged
+    }
+
+
+def changes(baseline: Baseline | None, report: Report) -> tuple[Change, ...]:
+    """Every scenario of either side; those that got worse first, then gone, better, new, same."""
+    before: Mapping[str, Entry] = baseline.of(report.mode) if baseline is not None else {}
+    now = entries(report)
+    found = [_change(name, before.get(name), now.get(name)) for name in sorted({*before, *now})]
+    order: list[Kind] = ["worse", "gone", "better", "new", "same"]
+    return tuple(sorted(found, key=lambda change: (order.index(change.kind), change.scenario)))
+
+
+def _change(name: str, before: Entry | None, now: Entry | None) -> Change:
+    if before is None or now is None:
+        return Change(name, "gone" if now is None else "new", before, now)
+    difference = now.passes * before.n - before.passes * now.n
+    return Change(name, "same" if difference == 0 else "better" if difference > 0 else "worse", before, now)
+
+
+def _unfit(report: Report) -> str:
+    if report.problems:
+        return f"{len(report.problems)} files could not be run"
+    bad = [
+        f"{r.scenario}, trial {r.trial}: {r.outcome}" for r in report.results if r.counts and r.outcome in _NOT_JUDGED
+    ]
+    if bad:
+        return "; ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
+    return "" if entries(report) else "nothing was judged"
+
+
+_NOT_JUDGED: Final = (Outcome.ERRORED, Outcome.STALE, Outcome.SKIPPED)

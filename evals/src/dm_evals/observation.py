@@ -1,0 +1,110 @@
+"""What one trial of a scenario did: on the platforms' side, in the store, and in the model's turns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+Author = Literal["person", "bot", "human", "manager", "tool"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolUse:
+    """One call the model made, and what came of it.
+
+    ``turn`` counts model turns of the whole trial from 1, ``index`` the calls of a turn from 0. ``outcome``: ``done``,
+    ``refused``, ``dropped``, ``uncertain`` for actions; ``answered`` or ``error`` for data; ``discarded`` where the
+    turn's actions were never planned (something came meanwhile).
+    """
+
+    turn: int
+    index: int
+    name: str
+    arguments: Mapping[str, object]
+    outcome: str
+    result: Mapping[str, object] = field(default_factory=dict[str, object])
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """What the manager got on WhatsApp."""
+
+    text: str
+    urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredMessage:
+    """A message of the thread as stored at the end. ``direction``: inbound, outbound, human."""
+
+    id: str
+    direction: str
+    status: str
+    disposition: str | None
+    text: str
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ModelCall:
+    """One model turn: tokens are None where the model did not say; ``origin`` is the recording's, or ``live``."""
+
+    turn: int
+    origin: Literal["authored", "recorded", "live"]
+    model: str
+    input_tokens: int | None
+    output_tokens: int | None
+    latency_ms: int | None
+    cost_usd: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Bubble:
+    """One line of the conversation for people to read. ``at`` in ms since 1970, by the scenario's clock."""
+
+    at: int
+    author: Author
+    text: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stale:
+    """A model turn whose request is no longer the recorded one, and what changed (``system``, ``contents[2]`` …)."""
+
+    turn: int
+    changed: tuple[str, ...]
+    diff: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """One trial.
+
+    ``crash`` is the reason it could not be played to its end; ``missing_turns``: asked beyond the recording;
+    ``unused_turns``: recorded turns nobody asked for; ``sessions``: start times of the calendar, ISO with zone.
+    """
+
+    scenario: str
+    trial: int
+    calls: tuple[ToolUse, ...] = ()
+    replies: tuple[str, ...] = ()
+    reactions: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
+    messages: tuple[StoredMessage, ...] = ()
+    notes: tuple[str, ...] = ()
+    paused: bool = False
+    runs: tuple[str, ...] = ()
+    """How each run ended, in order."""
+    guards: tuple[str, ...] = ()
+    model_calls: tuple[ModelCall, ...] = ()
+    answers: tuple[int, ...] = ()
+    """Statuses of the webhook's answers."""
+    sessions: tuple[str, ...] = ()
+    time_zone: str = "Europe/London"
+    now: str = ""
+    bubbles: tuple[Bubble, ...] = ()
+    stale: tuple[Stale, ...] = ()
+    missing_turns: tuple[int, ...] = ()
+    unused_turns: tuple[int, ...] = ()
+    crash: str | None = None
+    seconds: float = 0.0

@@ -1,0 +1,132 @@
+"""The model turns of archived runs, to be played again.
+
+What the archive does not keep are answers that were never acted on: one that a new DM, an unsend or a human overtook,
+and one that could not be used. In the place of such a turn stands one by hand; it is overtaken again, or unusable
+again, so that the turns around it are asked for as they were. Thought signatures are made up: what the real ones hold
+nobody can read, so nobody could clean it.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Final, Literal, cast
+
+from dm_core.agent.tools.registry import SEND
+from dm_core.runs import ModelTurn, Run, Usage, UserTurn
+from dm_evals.anonymous import Anonymous
+from dm_evals.author import AUTHORED, AuthoredTurn
+from dm_evals.cassette import Asked, ModelServer, tokens
+from dm_evals.observation import ModelCall
+from dm_evals.recordings import RecordedTurn, Recording
+from dm_sandbox.platforms.answers import Body, blocked_prompt, finished, no_candidates
+from dm_sandbox.platforms.server import Reply
+
+OVERTAKEN: Final = "(the archive keeps no answer that was overtaken; nobody saw it)"
+_ENDED_BY_SOMETHING: Final = ("human", "unsent")
+_UNUSABLE: Final[Mapping[str, Body]] = {
+    "model_malformed": finished("MALFORMED_FUNCTION_CALL", "Malformed function call"),
+    "model_truncated": finished("MAX_TOKENS"),
+    "model_empty": no_candidates(),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedTurn:
+    """One answer of the model. ``turn`` is None for one by hand. ``overtaken``: something came while it was made."""
+
+    said: AuthoredTurn
+    date: str
+    turn: ModelTurn | None = None
+    overtaken: bool = False
+
+    @property
+    def origin(self) -> Literal["authored", "recorded"]:
+        return "recorded" if self.turn is not None else AUTHORED
+
+
+def played_turns(run: Run, anonymous: Anonymous) -> list[PlayedTurn]:
+    """The turns of a run in the order in which they were asked for, the lost ones in their places as far as known."""
+    date = datetime.fromtimestamp(run.started_at / 1000, UTC).date().isoformat()
+    unusable = [_UNUSABLE[guard] for guard in run.guards if guard in _UNUSABLE]
+    overtaken = PlayedTurn(AuthoredTurn(((SEND, {"text": OVERTAKEN}),)), date, overtaken=True)
+    turns: list[PlayedTurn] = []
+    for place, turn in enumerate(run.turns):
+        if isinstance(turn, ModelTurn):
+            turns.append(PlayedTurn(_cleaned(turn, anonymous), date, turn))
+        elif isinstance(turn, UserTurn) and place > 0 and not isinstance(run.turns[place - 1], ModelTurn):
+            turns.append(PlayedTurn(AuthoredTurn(body=unusable.pop(0)), date) if unusable else overtaken)
+    lost = max(0, run.model_calls - len(turns))
+    if lost and run.ending == "handed_over":  # the model withheld its answer
+        turns.append(PlayedTurn(AuthoredTurn(body=blocked_prompt()), date))
+        lost -= 1
+    if run.ending in _ENDED_BY_SOMETHING:
+        return [*turns, *[overtaken] * lost]
+    return [*[overtaken] * lost, *turns]
+
+
+def _cleaned(turn: ModelTurn, anonymous: Anonymous) -> AuthoredTurn:
+    calls = tuple((call.name, cast("Mapping[str, object]", anonymous.value(call.arguments))) for call in turn.calls)
+    return AuthoredTurn(calls, anonymous.text(turn.text))
+
+
+class ArchiveServer(ModelServer):
+    """Answers with these turns, whatever is asked; ``recording`` is what came of it."""
+
+    def __init__(self, scenario: str, turns: list[PlayedTurn]) -> None:
+        super().__init__()
+        self._scenario, self._turns = scenario, turns
+        self._made: list[RecordedTurn] = []
+
+    @property
+    def unused(self) -> tuple[int, ...]:
+        return tuple(range(len(self._made) + 1, len(self._turns) + 1))
+
+    @property
+    def recording(self) -> Recording:
+        return Recording(self._scenario, 1, tuple(self._made))
+
+    async def answer(self, asked: Asked) -> Reply | None:
+        if asked.turn > len(self._turns):
+            self.missing.append(asked.turn)
+            self.ended = f"turn {asked.turn} is not in the archive (there are {len(self._turns)})"
+            return None
+        made = self._recorded(asked)
+        self._made.append(made)
+        self.calls.append(ModelCall(asked.turn, made.origin, made.model, *tokens(made.usage), made.latency_ms))
+        await self.on_turn(asked.turn)
+        return Reply(made.response)
+
+    def _recorded(self, asked: Asked) -> RecordedTurn:
+        played = self._turns[asked.turn - 1]
+        body = played.said.response(self._scenario, 1, asked.turn)
+        by_hand = RecordedTurn(
+            scenario=self._scenario,
+            trial=1,
+            turn=asked.turn,
+            origin=AUTHORED,
+            model=AUTHORED,
+            date=played.date,
+            latency_ms=None,
+            usage=None,
+            request=asked.request,
+            response=body,
+        )
+        turn = played.turn
+        if turn is None:
+            return by_hand
+        model, usage = turn.model_version or "unknown", _usage(turn.usage)
+        response = {**body, "modelVersion": model} | ({"usageMetadata": usage} if usage else {})
+        return replace(
+            by_hand, origin="recorded", model=model, latency_ms=turn.latency_ms, usage=usage, response=response
+        )
+
+
+def _usage(usage: Usage) -> Mapping[str, object] | None:
+    """As on the wire."""
+    counts = {
+        "promptTokenCount": usage.input_tokens,
+        "cachedContentTokenCount": usage.cached_tokens,
+        "candidatesTokenCount": usage.output_tokens,
+        "thoughtsTokenCount": usage.thought_tokens,
+    }
+    return {name: count for name, count in counts.items() if count is not None} or None

@@ -1,0 +1,167 @@
+"""Plays a scenario: what happens, in order of the scenario's time, until nothing is left to happen.
+
+    events ─────●──────●──────────●──▶
+    wake-ups ──────────────●────────────▶     the earliest of the three is next; of one moment: event, wake-up, sweep
+    sweep ────────────────────────────●──▶    (when a thread is overdue)
+                           └ run ─ turn n is asked ─ events of ``during: n`` ─ answered ─ …
+
+A task that is answered with other than 200 comes again after the queue's back-off. Nothing is waited for in real time.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import count
+from typing import Final
+
+from dm_core.processing.sweeper import GRACE_MS
+from dm_evals.clock import milliseconds
+from dm_evals.gateway import OnTurn, nothing
+from dm_evals.happenings import Happenings, NotWrittenYet, shown
+from dm_evals.observation import Author, Bubble
+from dm_evals.scenario import Event, EventKind
+from dm_evals.stage import Stage
+from dm_sandbox.platforms.mailbox import SentMessage
+from dm_sandbox.platforms.meta import Item, envelope
+
+MAX_TASKS: Final = 60
+"""Tasks and sweeps of one trial; a usual one needs one to three."""
+FIRST_BACKOFF_MS: Final = 10_000
+LONGEST_BACKOFF_MS: Final = 300_000
+SWEEP_EVERY_MS: Final = 60_000
+MAX_DELIVERIES: Final = 20
+"""How often the queue delivers one task; then the sweep has to find the thread."""
+
+
+class CantBePlayed(Exception):
+    """The trial can't be played to its end; the message says why."""
+
+
+@dataclass(order=True, slots=True)
+class _Task:
+    """A wake-up on its way; ``number`` keeps those of one moment in the order they were made."""
+
+    at: int
+    number: int
+    name: str = field(compare=False)
+    deliveries: int = field(default=0, compare=False)
+
+
+class Player:
+    """Plays one scenario on a stage that is set up. ``bubbles``: what people wrote, in order."""
+
+    def __init__(self, stage: Stage, also_on_turn: OnTurn = nothing) -> None:
+        self.stage = stage
+        self.bubbles: list[Bubble] = []
+        self._happenings = Happenings(stage.person)
+        self._also = also_on_turn
+        self._tasks: list[_Task] = []
+        self._numbers = count(1)
+        self._no_sweep_before = 0
+        self._during: defaultdict[int, list[tuple[int, Event]]] = defaultdict(list)
+        timed: list[tuple[int, int, Event]] = []
+        for number, event in enumerate(stage.scenario.events):
+            if event.during is None:
+                timed.append((stage.now + milliseconds(event.at), number, event))
+            else:
+                self._during[event.during].append((number, event))
+        self._timed = sorted(timed, key=lambda entry: entry[:2])
+
+    async def play(self) -> None:
+        """To the end. Raises CantBePlayed."""
+        self.stage.instagram.on_echo = self._echo
+        steps = 0
+        while (step := await self._next()) is not None:
+            await self._step(*step)
+            if step[0] != "event":
+                steps += 1
+                if steps > MAX_TASKS:
+                    raise CantBePlayed(f"no end after {MAX_TASKS} tasks: the thread is woken again and again")
+        left = sorted(self._during)
+        if left:
+            asked = len(self.stage.house.gateway.turns)
+            number = self._during[left[0]][0][0] + 1
+            raise CantBePlayed(f"event {number} happens during turn {left[0]}, but only {asked} were asked for")
+
+    async def on_turn(self, turn: int) -> None:
+        """The model is asked for this turn; its answer waits for what happens now."""
+        await self.stage.flush_echoes()
+        for number, event in self._during.pop(turn, ()):
+            await self._happen(number, event)
+        await self._also(turn)
+
+    @property
+    def mids(self) -> Mapping[str, str]:
+        """The platform's ids of the messages that have a name in the scenario."""
+        return self._happenings.mids
+
+    # -- what is next ---------------------------------------------------------------------------------------
+
+    async def _next(self) -> tuple[str, int] | None:
+        """Event, task or sweep, and when; None when nothing is left."""
+        for wake_up in self.stage.queue.waiting:
+            heapq.heappush(self._tasks, _Task(wake_up.fire_at, next(self._numbers), wake_up.name))
+        self.stage.queue.waiting.clear()
+        candidates: list[tuple[int, int, str]] = []
+        if self._timed:
+            candidates.append((self._timed[0][0], 0, "event"))
+        if self._tasks:
+            candidates.append((self._tasks[0].at, 1, "task"))
+        snapshot = await self.stage.store.open(self.stage.person.thread_id)
+        if snapshot is not None and snapshot.thread.due_at is not None:
+            candidates.append((max(snapshot.thread.due_at + GRACE_MS + 1, self._no_sweep_before), 2, "sweep"))
+        if not candidates:
+            return None
+        at, _, what = min(candidates)
+        return what, at
+
+    async def _step(self, what: str, at: int) -> None:
+        self.stage.clock.reach(at)
+        match what:
+            case "event":
+                _, number, event = self._timed.pop(0)
+                await self._happen(number, event)
+            case "task":
+                await self._deliver(heapq.heappop(self._tasks))
+            case _:
+                self._no_sweep_before = self.stage.clock() + SWEEP_EVERY_MS
+                await self.stage.sweep()
+
+    async def _deliver(self, task: _Task) -> None:
+        status, _ = await self.stage.task(task.name)
+        await self.stage.flush_echoes()
+        if (failure := self.stage.house.gateway.failure) is not None:
+            raise CantBePlayed(failure)
+        task.deliveries += 1
+        if status != 200 and task.deliveries < MAX_DELIVERIES:
+            wait = min(FIRST_BACKOFF_MS * 2 ** (task.deliveries - 1), LONGEST_BACKOFF_MS)
+            task.at = self.stage.clock() + wait
+            heapq.heappush(self._tasks, task)
+
+    # -- what happens ---------------------------------------------------------------------------------------
+
+    async def _happen(self, number: int, event: Event) -> None:
+        """One event, at the webhook as Meta would send it."""
+        self.stage.clock.tick()
+        answered = len(self.stage.person.sender.deliveries)
+        self._bubble("human" if event.kind is EventKind.HUMAN else "person", shown(event))
+        try:
+            await self._happenings.happen(event)
+        except NotWrittenYet as error:
+            raise CantBePlayed(f"event {number + 1}: {error}") from error
+        answers = self.stage.person.sender.deliveries[answered:]
+        if answers and answers[-1].status != 200:
+            raise CantBePlayed(f"the webhook answered event {number + 1} with {answers[-1].status}, each time")
+
+    async def _echo(self, message: SentMessage) -> None:
+        self._bubble("bot", message.text, at=message.at)
+        person = self.stage.person
+        await person.sender.deliver(_envelope(self.stage, message, person.echo(message.mid, message.text)))
+
+    def _bubble(self, author: Author, text: str, *, at: int | None = None) -> None:
+        self.bubbles.append(Bubble(self.stage.clock() if at is None else at, author, text))
+
+
+def _envelope(stage: Stage, message: SentMessage, item: Item) -> dict[str, object]:
+    return envelope(stage.instagram.account_id, [{**item, "timestamp": message.at}], stage.clock())

@@ -1,0 +1,153 @@
+"""The command line, from its arguments to its exit code; and no way to the network in a replay."""
+
+import io
+import socket
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from dm_evals.cli import main
+from dm_evals.runner_offline import NetworkUsed, offline
+
+SCENARIO = """
+name: say_hi
+tags: [sessions]
+about: Somebody asks about nets.
+now: "2026-11-24T18:05:00+00:00"
+events: [{text: "Hi, are there nets?"}]
+expect:
+  calls: {required: [{tool: send_instagram_message}]}
+  state: {replies: 1}
+"""
+GATE = "replay: [{tag: '*', must: all}]\nlive: [{tag: '*', must: all}]\n"
+GOOD = "- calls: [{send_instagram_message: {text: Nothing is listed.}}]\n"
+
+Run = Callable[..., int]
+
+
+@pytest.fixture
+def evals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
+    """``evals("run", …)`` in a folder with one scenario; ``stdin`` is what is typed."""
+    (tmp_path / "scenarios").mkdir()
+    (tmp_path / "scenarios" / "say_hi.yaml").write_text(SCENARIO)
+    (tmp_path / "gate.yaml").write_text(GATE)
+
+    def call(command: str, *args: str, stdin: str = "") -> int:
+        monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
+        folders = ["--scenarios", str(tmp_path / "scenarios"), "--recordings", str(tmp_path / "recordings")]
+        gate = ["--gate", str(tmp_path / "gate.yaml"), "--baseline", str(tmp_path / "b.json")]
+        return main([command, *args, *folders, *(gate if command == "run" else [])])
+
+    return call
+
+
+def test_an_authored_recording_is_replayed_and_holds_the_gate(evals: Run, capsys: pytest.CaptureFixture[str]) -> None:
+    assert evals("author", "say_hi", stdin=GOOD) == 0
+    assert "wrote t1.jsonl: 1 turns" in capsys.readouterr().out
+    assert evals("run") == 0
+    assert evals("run", "--no-gate") == 0
+
+
+def test_a_failed_check_breaks_the_gate(evals: Run) -> None:
+    evals("author", "say_hi", stdin="- calls: [{no_reply: {reason: none}}]\n")
+
+    assert evals("run") == 1
+    assert evals("run", "--no-gate") == 1
+
+
+def test_what_can_not_be_judged_is_exit_code_2(evals: Run, tmp_path: Path) -> None:
+    missing = evals("run")
+    evals("author", "say_hi", stdin=GOOD)
+    file = tmp_path / "scenarios" / "say_hi.yaml"
+    file.write_text(SCENARIO.replace("are there nets", "is there cake"))
+
+    assert missing == 2
+    assert evals("run") == 2
+    assert evals("run", "--allow-stale") == 2
+    assert evals("run", "--allow-stale", "--no-gate") == 2
+
+
+def test_refresh_refuses_what_was_not_named(evals: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evals("author", "say_hi", stdin=GOOD)
+    file = tmp_path / "scenarios" / "say_hi.yaml"
+    file.write_text(SCENARIO.replace("are there nets", "is there cake"))
+
+    assert evals("refresh", "--parts", "system,tools") == 1
+    assert "refused  say_hi t1: turn 1: contents[0] changed too" in capsys.readouterr().out
+    assert evals("refresh", "--parts", "contents[0]") == 0
+    assert evals("run") == 0
+
+
+def test_a_broken_scenario_file_is_never_passed_over(evals: Run, tmp_path: Path) -> None:
+    evals("author", "say_hi", stdin=GOOD)
+    (tmp_path / "scenarios" / "other.yaml").write_text("name: other\n")
+
+    assert evals("run") == 2
+    assert evals("run", "--no-gate") == 2
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["run", "--scenario", "say_hey"], 'there is no scenario "say_hey", did you mean "say_hi"?'),
+        (["run", "--tags", "sesions"], 'no scenario has the tag "sesions", did you mean "sessions"?'),
+        (["refresh", "--parts", "sytem"], 'unknown part "sytem", did you mean "system"?'),
+        (["run", "--update-baseline", "--allow-stale"], "--update-baseline takes the whole run"),
+        (["author", "say_hi"], "nobody asked for turn 2"),
+    ],
+)
+def test_a_mistake_is_answered_in_one_line(
+    evals: Run, capsys: pytest.CaptureFixture[str], args: list[str], told: str
+) -> None:
+    code = evals(*args, stdin=GOOD + GOOD)
+
+    lines = capsys.readouterr().err.splitlines()
+    assert code == 2
+    assert len(lines) == 1
+    assert told in lines[0]
+
+
+@pytest.mark.parametrize(
+    ("args", "told"),
+    [
+        (["rnu"], 'there is no command "rnu", did you mean "run"?'),
+        (["run", "--alow-stale"], 'unknown option --alow-stale, did you mean "--allow-stale"?'),
+        (["run", "--allow"], "unknown option --allow"),
+    ],
+)
+def test_an_unknown_word_is_answered_with_the_nearest(
+    capsys: pytest.CaptureFixture[str], args: list[str], told: str
+) -> None:
+    with pytest.raises(SystemExit) as caught:
+        main(args)
+
+    assert caught.value.code == 2
+    assert told in capsys.readouterr().err
+
+
+def test_recording_needs_a_key_or_another_server(
+    evals: Run, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.delenv("GEMINI_API_KEY", raising=False)
+
+    assert evals("record") == 2
+    assert "set GEMINI_API_KEY" in capsys.readouterr().err
+
+
+def test_a_replay_reaches_nothing_but_this_machine() -> None:
+    listening = socket.create_server(("127.0.0.1", 0))
+    with listening, offline():
+        with socket.create_connection(listening.getsockname()):
+            pass
+        with pytest.raises(NetworkUsed, match=r"must not look up example\.org"):
+            sys.audit("socket.getaddrinfo", "example.org", 443, 0, 0, 0)  # as the look-up itself raises it
+        with pytest.raises(NetworkUsed, match=r"must not look up localhost"):
+            socket.gethostbyname("localhost")
+        with socket.socket() as tried, pytest.raises(NetworkUsed, match=r"must not connect to 192\.0\.2\.1"):
+            sys.audit("socket.connect", tried, ("192.0.2.1", 80))
+        with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as tried, pytest.raises(NetworkUsed):
+            tried.sendto(b"x", ("192.0.2.1", 53))
+
+    assert socket.getaddrinfo("localhost", 80)

@@ -1,0 +1,42 @@
+"""The engine, and what it did to a dev and a prod deployment: each deployed once, then looked at by many tests."""
+
+import os
+import sys
+from pathlib import Path
+
+import pytest
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from driver import Engine
+from lifecycle import Lifecycle, dev_lifecycle, prod_lifecycle
+from run_once import once
+
+from tools import pulumi_cli
+
+
+@pytest.fixture(scope="session")
+def cli() -> Path:
+    """The Pulumi CLI; without one the tests are skipped, and fail in CI."""
+    found = pulumi_cli.find()
+    if found is None:
+        (pytest.fail if os.environ.get("CI") else pytest.skip)("no Pulumi CLI: run `make pulumi-cli`")
+    return found
+
+
+@pytest.fixture
+def engine(cli: Path, tmp_path: Path) -> Engine:
+    """An installation of its own."""
+    return Engine(cli, tmp_path)
+
+
+@pytest.fixture(scope="session")
+def dev(cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Lifecycle:
+    """Everything that happened to the dev deployment, from the first `up` to the `destroy`."""
+    return once(tmp_path_factory, "dev", lambda folder: dev_lifecycle(cli, folder))
+
+
+@pytest.fixture(scope="session")
+def prod(cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Lifecycle:
+    """Everything that happened to the prod deployment."""
+    return once(tmp_path_factory, "prod", lambda folder: prod_lifecycle(cli, folder))

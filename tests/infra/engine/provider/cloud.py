@@ -1,0 +1,170 @@
+"""Google Cloud in memory: what exists, and what Google would refuse. Knows nothing of gRPC or Pulumi's protocol."""
+
+import re
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import cast
+
+from .kinds import KINDS, PROJECT, Kind
+from .outputs import PROJECT_NUMBER
+from .references import refusal
+from .wire import UNKNOWN, Properties, Value, comparable, is_unknown, short_hash
+
+type Hook = Callable[[str], None]
+
+
+class Refused(Exception):
+    """Google's answer is an error; the text is what it would say."""
+
+
+class Disconnected(Exception):
+    """The connection broke before an answer; whether anything was done isn't known."""
+
+
+@dataclass
+class Thing:
+    """One resource that exists."""
+
+    token: str
+    inputs: Properties
+    outputs: Properties
+
+
+@dataclass
+class Cloud:
+    """One project. Give it to several providers (several `up`s) and it remembers."""
+
+    project: str = PROJECT
+    things: dict[str, Thing] = field(default_factory=dict[str, Thing])
+    log: list[tuple[str, str, str]] = field(default_factory=list[tuple[str, str, str]])
+    """(create | update | delete, token, id), in the order in which they took effect."""
+    versions: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
+    """(secret's id, number) of each version that was added out of band."""
+    values_follow: bool = True
+    """Somebody adds versions 1 to 9 as soon as a container exists; off: only `versions` count."""
+    before_create: Hook | None = None
+    """Called with the id before a create takes effect; may raise `Refused` or `Disconnected`, or wait."""
+    after_create: Hook | None = None
+    """Called after it took effect, before the engine is told."""
+    creates: int = 0
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def identify(self, token: str, inputs: Properties) -> str:
+        """The id that a create of `inputs` would have."""
+        values = {key: str(value) for key, value in inputs.items()}
+        values |= {"project": str(inputs.get("project", self.project)), "random": short_hash(token, comparable(inputs))}
+        return KINDS[token].id.format_map(values)
+
+    def preview(self, token: str, inputs: Properties) -> Properties:
+        """What a create would give back, as far as known before it."""
+        computed = KINDS[token].outputs(_known(inputs), self._safe_id(token, inputs))
+        return {
+            "project": self.project,
+            **inputs,
+            **{key: _unknown_parts(inputs.get(key), value) for key, value in computed.items()},
+        }
+
+    def create(self, token: str, inputs: Properties) -> tuple[str, Properties]:
+        """Creates; returns id and outputs. Raises Refused, Disconnected."""
+        id_ = self.identify(token, inputs)
+        with self._lock:
+            self.creates += 1
+        if self.before_create:
+            self.before_create(id_)
+        with self._lock:
+            kind = KINDS[token]
+            if id_ in self.things and not kind.idempotent:
+                raise Refused(f"googleapi: Error 409: {id_} already exists, alreadyExists")
+            self._judge(token, kind, inputs)
+            outputs: Properties = {"project": self.project, **inputs, **kind.outputs(inputs, id_)}
+            self.things[id_] = Thing(token, inputs, outputs)
+            self.log.append(("create", token, id_))
+        if self.after_create:
+            self.after_create(id_)
+        return id_, outputs
+
+    def update(self, token: str, id_: str, inputs: Properties) -> Properties:
+        """Changes what exists; returns the outputs. Raises Refused."""
+        with self._lock:
+            if id_ not in self.things:
+                raise Refused(f"googleapi: Error 404: {id_} not found, notFound")
+            self._judge(token, KINDS[token], inputs)
+            outputs: Properties = {"project": self.project, **inputs, **KINDS[token].outputs(inputs, id_)}
+            self.things[id_] = Thing(token, inputs, outputs)
+            self.log.append(("update", token, id_))
+            return outputs
+
+    def delete(self, token: str, id_: str, recorded: Properties) -> None:
+        """Deletes, unless protected. `recorded` is what the provider's state says: its deletion policy decides.
+
+        Raises Refused.
+        """
+        with self._lock:
+            thing = self.things.get(id_)
+            policy = recorded.get("deletionPolicy")
+            if policy == "PREVENT":
+                raise Refused(f"cannot destroy {id_} without setting deletion_policy to DELETE")
+            if recorded.get("deletionProtection") is True:
+                raise Refused(f"cannot destroy {id_} without setting deletion_protection=false")
+            if thing is None or policy == "ABANDON":
+                return
+            if thing.inputs.get("deleteProtectionState") == "DELETE_PROTECTION_ENABLED":
+                raise Refused(f"googleapi: Error 400: Deletion protection is enabled for {id_}, failedPrecondition")
+            self._judge_delete(token, id_, recorded)
+            if not self._stays_on(token, thing):
+                del self.things[id_]
+            self.log.append(("delete", token, id_))
+
+    def ids(self, token: str) -> list[str]:
+        """The ids of all that exist of this type."""
+        return [id_ for id_, thing in self.things.items() if thing.token == token]
+
+    def has_version(self, secret_id: str, version: str) -> bool:
+        """Whether a function could read that version of that secret."""
+        return (secret_id, version) in self.versions or (
+            self.values_follow and re.fullmatch("[1-9]", version) is not None
+        )
+
+    def _judge(self, token: str, kind: Kind, inputs: Properties) -> None:
+        if kind.api and f"{self.project}/{kind.api}" not in self.things:
+            raise Refused(
+                f"googleapi: Error 403: {kind.api} has not been used in project {self.project} before or it is disabled"
+            )
+        reason = refusal(self, token, inputs)
+        if reason:
+            raise Refused(reason)
+
+    def _judge_delete(self, token: str, id_: str, recorded: Properties) -> None:
+        if token != "gcp:storage/bucket:Bucket" or recorded.get("forceDestroy") is True:
+            return
+        if any(thing.inputs.get("bucket") == id_ for thing in self.things.values() if "bucketObject" in thing.token):
+            raise Refused(f"Error trying to delete bucket {id_} containing objects without `force_destroy` set to true")
+
+    def _stays_on(self, token: str, thing: Thing) -> bool:
+        return token == "gcp:projects/service:Service" and thing.inputs.get("disableOnDestroy") is not True
+
+    def _safe_id(self, token: str, inputs: Properties) -> str:
+        return self.identify(token, _known(inputs))
+
+
+def project_facts(cloud: Cloud) -> Properties:
+    """What `gcp.organizations.get_project` answers."""
+    return {
+        "projectId": cloud.project,
+        "number": PROJECT_NUMBER,
+        "name": cloud.project,
+        "id": f"projects/{cloud.project}",
+    }
+
+
+def _known(inputs: Properties) -> Properties:
+    return {key: "unknown" if is_unknown(value) else value for key, value in inputs.items()}
+
+
+def _unknown_parts(given: Value, computed: Value) -> Value:
+    """`computed` with all that isn't in `given` unknown yet."""
+    if isinstance(computed, dict):
+        inside = cast("Properties", given if isinstance(given, dict) else {})
+        return {key: _unknown_parts(inside.get(key), value) for key, value in computed.items()}
+    return UNKNOWN if given is None else given

@@ -1,0 +1,146 @@
+"""An `up` that stops midway leaves nothing that a second one doesn't mend."""
+
+import signal
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from deployments import DEV, PROJECT, program
+from driver import Engine, Stack
+from program_host import Program
+from provider.cloud import Cloud, Disconnected, Hook, Refused
+
+from bundling import Bundle
+
+pytestmark = pytest.mark.timeout(300)  # each operation has its own deadline
+
+ONE_AT_A_TIME = ("--parallel", "1")
+"""So that nothing else is under way at the moment of the fault, which might or might not be done then."""
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The dev deployment, with two small files in place of bundles: what's in them makes no difference here."""
+    folder = tmp_path_factory.mktemp("sources")
+    sources: Mapping[str, Bundle] = {
+        name: _bundle(folder / f"{name}.zip", digit * 64) for name, digit in (("webhook", "a"), ("processor", "b"))
+    }
+    return program("dev", DEV, sources)
+
+
+def _bundle(path: Path, digest: str) -> Bundle:
+    path.write_bytes(digest.encode())
+    return Bundle(path.stem, path, digest)
+
+
+@pytest.fixture
+def stack(engine: Engine) -> Stack:
+    """A new stack that nothing was deployed to."""
+    return Stack.new(engine, "dev", Cloud(project=PROJECT))
+
+
+def at(cloud: Cloud, number: int, act: Hook) -> Hook:
+    """A hook that acts at the create of this number, once."""
+    acted: list[str] = []
+
+    def hook(id_: str) -> None:
+        if cloud.creates >= number and not acted:
+            acted.append(id_)
+            act(id_)
+
+    return hook
+
+
+def refuse(id_: str) -> None:
+    raise Refused(f"googleapi: Error 503: {id_}: the service is unavailable, backendError")
+
+
+def assert_completed(stack: Stack, run: Program) -> None:
+    """A second `up` completes, and knows of all that there is."""
+    mended = stack.up(run)
+    assert mended.refused is None, mended.refused
+    assert not stack.pending
+    assert {str(each["id"]) for each in stack.resources if each.get("id")} == set(stack.cloud.things)
+
+
+def assert_mended(stack: Stack, run: Program) -> None:
+    """A second `up` completes, and a third has nothing to do."""
+    assert_completed(stack, run)
+    third = stack.up(run)
+    assert third.refused is None, third.refused
+    assert third.changes == {}
+
+
+@pytest.mark.parametrize("number", [1, 30, 60])
+def test_after_a_refused_create_the_next_up_completes(stack: Stack, run: Program, number: int):
+    stack.cloud.before_create = at(stack.cloud, number, refuse)
+
+    stopped = stack.up(run)
+
+    assert stopped.refused is not None and "backendError" in stopped.refused
+    assert_completed(stack, run)
+
+
+def test_after_a_killed_provider_the_next_up_completes(stack: Stack, run: Program):
+    def die(id_: str) -> None:
+        stack.kill_provider()
+        raise Disconnected(f"nobody answers for {id_} any more")
+
+    stack.cloud.before_create = at(stack.cloud, 30, die)
+
+    stopped = stack.up(run, *ONE_AT_A_TIME)
+
+    assert stopped.refused is not None
+    assert_mended(stack, run)
+
+
+def test_after_an_interrupt_the_next_up_completes(stack: Stack, run: Program):
+    """Ctrl-C: what is under way is finished and written down."""
+    stack.cloud.before_create = at(stack.cloud, 30, lambda _: stack.send(signal.SIGINT))
+
+    stopped = stack.up(run)
+
+    assert stopped.refused is not None
+    assert len(stack.cloud.things) < 60
+    assert_mended(stack, run)
+
+
+def test_after_a_killed_engine_the_next_up_completes_once_its_lock_is_taken_back(stack: Stack, run: Program):
+    """The machine dies before Google has done what it was asked: Pulumi wants to be told so."""
+
+    def die(id_: str) -> None:
+        stack.send(signal.SIGKILL)
+        raise Disconnected(f"nobody waits for {id_} any more")
+
+    stack.cloud.before_create = at(stack.cloud, 30, die)
+
+    stopped = stack.up(run, *ONE_AT_A_TIME)
+    assert stopped.refused is not None
+    locked = stack.up(run)
+    assert locked.refused is not None and "lock" in locked.refused
+    stack.cancel()
+    refreshed = stack.refresh("--clear-pending-creates")
+
+    assert refreshed.refused is None, refreshed.refused
+    assert_mended(stack, run)
+
+
+def test_what_google_made_for_a_killed_engine_is_not_made_twice(stack: Stack, run: Program):
+    """The machine dies after Google has done it: `up` says what is in the way, and completes once that is gone."""
+    made: list[str] = []
+
+    def die(id_: str) -> None:
+        made.append(id_)
+        stack.send(signal.SIGKILL)
+
+    stack.cloud.after_create = at(stack.cloud, 30, die)
+
+    stopped = stack.up(run, *ONE_AT_A_TIME)
+    assert stopped.refused is not None
+    stack.cancel()
+    assert stack.refresh("--clear-pending-creates").refused is None
+    in_the_way = stack.up(run)
+    assert in_the_way.refused is not None and f"409: {made[0]} already exists" in in_the_way.refused
+    del stack.cloud.things[made[0]]
+
+    assert_completed(stack, run)
