@@ -73,7 +73,8 @@ mutants: $(SYNCED) ## each deliberate defect of the protocol, and which check ca
 evals: $(SYNCED) ## replay the recorded DM scenarios, check, and decide by the gate [SCENARIO="..." TAGS=a,b BEFORE=report.json]
 	@mkdir -p .state/evals
 	@$(EVALS) run $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TAGS),--tags $(TAGS)) \
-	  --html $(or $(HTML),.state/evals/report.html) $(if $(BEFORE),--before $(BEFORE)) --junit .state/evals/junit.xml --json .state/evals/report.json
+	  --html $(or $(HTML),.state/evals/report.html) $(if $(BEFORE),--before $(BEFORE)) \
+	  $(addprefix --mutants ,$(wildcard .state/evals/mutants.json)) --junit .state/evals/junit.xml --json .state/evals/report.json
 
 evals-record: $(SYNCED) ## record Gemini's answers anew, with GEMINI_API_KEY [SCENARIO="..."]
 	@$(EVALS) record $(SCENARIO)
@@ -85,8 +86,8 @@ evals-live: $(SYNCED) ## K trials of each scenario against the real Gemini, with
 	@$(EVALS) live --trials $(or $(K),4) $(if $(MODEL),--model $(MODEL)) $(if $(TAGS),--tags $(TAGS)) \
 	  $(if $(BUDGET),--budget-usd $(BUDGET)) $(if $(COMPARE),--compare $(COMPARE))
 
-evals-mutants: $(SYNCED) ## evaluate the evals: bad agents must be caught, reworded good ones must pass
-	@$(EVALS) mutants
+evals-mutants: $(SYNCED) ## evaluate the evals: bad agents must be caught, reworded good ones must pass [NAMES="WrongDate ..."]
+	@$(EVALS) mutants $(NAMES) --json .state/evals/mutants.json
 
 scenario-from: $(SYNCED) ## a stored thread as a scenario to be reviewed [THREAD=id STORE_URL=sqlite:///path]
 	@$(EVALS) scenario-from --thread $(or $(THREAD),$(error say which thread: make scenario-from THREAD=...)) \

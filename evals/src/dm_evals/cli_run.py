@@ -14,6 +14,7 @@ from dm_evals.cli_choice import choose
 from dm_evals.gate import BrokenGate, Gate, GateDecision
 from dm_evals.judge import BrokenJudgement, RecordedJudge
 from dm_evals.outcome import judge_trial
+from dm_evals.report_mutants import BrokenTables, MutantTables, load_tables
 from dm_evals.results import Outcome, Report
 from dm_evals.runner import planned, run
 from dm_evals.runner_offline import offline
@@ -108,7 +109,16 @@ def _writer(kind: str, args: argparse.Namespace, decision: GateDecision | None) 
         return report_json.write
     from dm_evals import report_html
 
-    return partial(report_html.write, decision=decision, before=_before(args))
+    return partial(report_html.write, decision=decision, before=_before(args), mutants=_mutants(args))
+
+
+def _mutants(args: argparse.Namespace) -> MutantTables | None:
+    """Both tables of ``mutants --json``, for the page."""
+    path: Path | None = getattr(args, "mutants", None)
+    try:
+        return None if path is None else load_tables(path)
+    except BrokenTables as error:
+        raise Usage(str(error)) from None
 
 
 def _before(args: argparse.Namespace) -> Report | None:

@@ -17,6 +17,7 @@ from markupsafe import Markup
 from dm_evals.baseline import Baseline
 from dm_evals.gate import GateDecision
 from dm_evals.report_html_view import page
+from dm_evals.report_mutants import MutantTables
 from dm_evals.report_words import ORIGIN_MEANS, printable
 from dm_evals.results import Report
 
@@ -29,18 +30,24 @@ def write(
     path: Path,
     decision: GateDecision | None = None,
     before: Report | None = None,
+    mutants: MutantTables | None = None,
 ) -> None:
     """Write the page. ``before``: an earlier report (``report_json.load``) to show each conversation beside."""
-    path.write_text(to_html(report, baseline, decision, before), encoding="utf-8", errors="replace")
+    path.write_text(to_html(report, baseline, decision, before, mutants), encoding="utf-8", errors="replace")
 
 
 def to_html(
-    report: Report, baseline: Baseline | None, decision: GateDecision | None = None, before: Report | None = None
+    report: Report,
+    baseline: Baseline | None,
+    decision: GateDecision | None = None,
+    before: Report | None = None,
+    mutants: MutantTables | None = None,
 ) -> str:
     """The page; the same values give the same text."""
     template = _environment().get_template("page.html.j2")
     return template.render(
         page=page(report, baseline, decision, before),
+        mutants=mutants,
         means=ORIGIN_MEANS,
         style=_own("page.css"),
         script=_own("page.js"),

@@ -1,5 +1,6 @@
 """The page as a text: complete, self-contained, and nothing in it runs but our own script."""
 
+import json
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -22,6 +23,7 @@ from report_samples import (
 
 from dm_evals.observation import Bubble
 from dm_evals.report_html import to_html, write
+from dm_evals.report_mutants import BrokenTables, load_tables
 from dm_evals.results import Report
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -165,3 +167,24 @@ def test_the_same_report_gives_the_same_page() -> None:
 @pytest.mark.parametrize(("code", "state"), [(0, "held"), (1, "broken"), (2, "unknown")])
 def test_with_a_gate_its_word_is_the_pages_state(code: int, state: str) -> None:
     assert f'class="top {state}"' in to_html(passing(), None, replace(decision(), exit_code=code))
+
+
+def test_both_tables_of_the_mutants_are_on_the_page(tmp_path: Path) -> None:
+    row = {"name": "WrongDate", "about": "<b>names</b> another day", "scenario": "nets", "word": "caught"}
+    row |= {"expected": "reply.dates", "outcome": "fail"}
+    file = tmp_path / "mutants.json"
+    file.write_text(json.dumps({"seconds": 1.5, "bad_agents": [row], "harmless_variants": [{**row, "word": "failed"}]}))
+
+    text = to_html(sample(), None, mutants=load_tables(file))
+
+    assert "1 of 1 deliberately bad agents were caught" in text
+    assert "0 of 1 harmless variants passed" in text
+    assert "&lt;b&gt;names&lt;/b&gt; another day" in text
+
+
+def test_tables_that_are_none_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "mutants.json"
+    file.write_text("{}")
+
+    with pytest.raises(BrokenTables, match=r"mutants\.json can't be read as the tables"):
+        load_tables(file)
