@@ -18,6 +18,7 @@ model made these turns, and the recording says so (``origin: authored``).
 
 import base64
 import hashlib
+from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast
@@ -25,7 +26,7 @@ from typing import Final, cast
 import yaml
 
 from dm_core.agent.tools.registry import TOOLS
-from dm_evals.cassette import Against, Asked, ModelServer
+from dm_evals.cassette import Against, Asked, ModelServer, tokens
 from dm_evals.digests import Prompt
 from dm_evals.observation import ModelCall, Observation
 from dm_evals.recordings import RecordedTurn, Recording, nearest
@@ -77,47 +78,66 @@ class Played:
     observation: Observation
 
 
-class Script(ModelServer):
-    """Answers with hand-written turns, whatever is asked; ``recording`` is what came of it."""
+class TurnsInOrder(ModelServer):
+    """Answers with given turns by their position, whatever is asked; ``recording`` is what came of it."""
 
-    def __init__(
-        self, scenario: str, trial: int, turns: Sequence[AuthoredTurn], date: str, prompt: Prompt | None = None
-    ) -> None:
+    def __init__(self, scenario: str, trial: int, number: int, where: str, prompt: Prompt | None = None) -> None:
         super().__init__(prompt=prompt)
-        self._scenario, self._trial, self._turns, self._date = scenario, trial, tuple(turns), date
+        self.scenario, self.trial = scenario, trial
+        self._number, self._where = number, where
         self._made: list[RecordedTurn] = []
 
     @property
     def unused(self) -> tuple[int, ...]:
-        return tuple(range(len(self._made) + 1, len(self._turns) + 1))
+        return tuple(range(len(self._made) + 1, self._number + 1))
 
     @property
     def recording(self) -> Recording:
-        return Recording(self._scenario, self._trial, tuple(self._made))
+        return Recording(self.scenario, self.trial, tuple(self._made))
+
+    @abstractmethod
+    def recorded(self, asked: Asked) -> RecordedTurn:
+        """The turn that answers this request, as it is kept."""
 
     async def answer(self, asked: Asked) -> Reply | None:
-        if asked.turn > len(self._turns):
+        if asked.turn > self._number:
             self.missing.append(asked.turn)
-            self.ended = f"turn {asked.turn} is not written (there are {len(self._turns)})"
+            self.ended = f"turn {asked.turn} is not {self._where} (there are {self._number})"
             return None
-        body = self._turns[asked.turn - 1].response(self._scenario, self._trial, asked.turn)
-        self._made.append(
-            RecordedTurn(
-                scenario=self._scenario,
-                trial=self._trial,
-                turn=asked.turn,
-                origin=AUTHORED,
-                model=AUTHORED,
-                date=self._date,
-                latency_ms=None,
-                usage=None,
-                request=asked.request,
-                response=body,
-            )
-        )
-        self.calls.append(ModelCall(asked.turn, AUTHORED, AUTHORED, None, None, None))
+        made = self.recorded(asked)
+        self._made.append(made)
+        self.calls.append(ModelCall(asked.turn, made.origin, made.model, *tokens(made.usage), made.latency_ms))
         await self.on_turn(asked.turn)
-        return Reply(body)
+        return Reply(made.response)
+
+    def by_hand(self, asked: Asked, body: Body, date: str) -> RecordedTurn:
+        """A turn that no model made."""
+        return RecordedTurn(
+            scenario=self.scenario,
+            trial=self.trial,
+            turn=asked.turn,
+            origin=AUTHORED,
+            model=AUTHORED,
+            date=date,
+            latency_ms=None,
+            usage=None,
+            request=asked.request,
+            response=body,
+        )
+
+
+class Script(TurnsInOrder):
+    """Answers with hand-written turns."""
+
+    def __init__(
+        self, scenario: str, trial: int, turns: Sequence[AuthoredTurn], date: str, prompt: Prompt | None = None
+    ) -> None:
+        super().__init__(scenario, trial, len(turns), "written", prompt)
+        self._turns, self._date = tuple(turns), date
+
+    def recorded(self, asked: Asked) -> RecordedTurn:
+        body = self._turns[asked.turn - 1].response(self.scenario, self.trial, asked.turn)
+        return self.by_hand(asked, body, self._date)
 
 
 async def author(

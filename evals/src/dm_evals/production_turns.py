@@ -14,12 +14,10 @@ from typing import Final, Literal, cast
 from dm_core.agent.tools.registry import SEND
 from dm_core.runs import ModelTurn, Run, Usage, UserTurn
 from dm_evals.anonymous import Anonymous
-from dm_evals.author import AUTHORED, AuthoredTurn
-from dm_evals.cassette import Asked, ModelServer, tokens
-from dm_evals.observation import ModelCall
-from dm_evals.recordings import RecordedTurn, Recording
+from dm_evals.author import AUTHORED, AuthoredTurn, TurnsInOrder
+from dm_evals.cassette import Asked
+from dm_evals.recordings import RecordedTurn
 from dm_sandbox.platforms.answers import Body, blocked_prompt, finished, no_candidates
-from dm_sandbox.platforms.server import Reply
 
 OVERTAKEN: Final = "(the archive keeps no answer that was overtaken; nobody saw it)"
 _ENDED_BY_SOMETHING: Final = ("human", "unsent")
@@ -69,48 +67,17 @@ def _cleaned(turn: ModelTurn, anonymous: Anonymous) -> AuthoredTurn:
     return AuthoredTurn(calls, anonymous.text(turn.text))
 
 
-class ArchiveServer(ModelServer):
-    """Answers with these turns, whatever is asked; ``recording`` is what came of it."""
+class ArchiveServer(TurnsInOrder):
+    """Answers with these turns of the archive."""
 
     def __init__(self, scenario: str, turns: list[PlayedTurn]) -> None:
-        super().__init__()
-        self._scenario, self._turns = scenario, turns
-        self._made: list[RecordedTurn] = []
+        super().__init__(scenario, 1, len(turns), "in the archive")
+        self._turns = turns
 
-    @property
-    def unused(self) -> tuple[int, ...]:
-        return tuple(range(len(self._made) + 1, len(self._turns) + 1))
-
-    @property
-    def recording(self) -> Recording:
-        return Recording(self._scenario, 1, tuple(self._made))
-
-    async def answer(self, asked: Asked) -> Reply | None:
-        if asked.turn > len(self._turns):
-            self.missing.append(asked.turn)
-            self.ended = f"turn {asked.turn} is not in the archive (there are {len(self._turns)})"
-            return None
-        made = self._recorded(asked)
-        self._made.append(made)
-        self.calls.append(ModelCall(asked.turn, made.origin, made.model, *tokens(made.usage), made.latency_ms))
-        await self.on_turn(asked.turn)
-        return Reply(made.response)
-
-    def _recorded(self, asked: Asked) -> RecordedTurn:
+    def recorded(self, asked: Asked) -> RecordedTurn:
         played = self._turns[asked.turn - 1]
-        body = played.said.response(self._scenario, 1, asked.turn)
-        by_hand = RecordedTurn(
-            scenario=self._scenario,
-            trial=1,
-            turn=asked.turn,
-            origin=AUTHORED,
-            model=AUTHORED,
-            date=played.date,
-            latency_ms=None,
-            usage=None,
-            request=asked.request,
-            response=body,
-        )
+        body = played.said.response(self.scenario, 1, asked.turn)
+        by_hand = self.by_hand(asked, body, played.date)
         turn = played.turn
         if turn is None:
             return by_hand
