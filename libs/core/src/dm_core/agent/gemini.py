@@ -19,6 +19,7 @@ from google.genai.client import DebugConfig
 from pydantic import ValidationError
 
 from dm_core.agent.model import ToolDeclaration
+from dm_core.clients.pools import IDLE_SECONDS, POOL_SIZE, Pools
 from dm_core.errors import ModelUnavailable
 from dm_core.runs import Finish, ModelTurn, ToolCall, ToolResult, ToolTurn, Turn, Usage, UserTurn
 from dm_core.settings import ModelSettings
@@ -29,7 +30,11 @@ MAX_OUTPUT_TOKENS: Final = 8_192
 """Of one turn, thoughts included: far above any reply, so that only a runaway is cut."""
 
 ATTEMPTS: Final = 3
-_POOL: Final = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
+_LIMITS: Final = httpx2.Limits(
+    max_connections=POOL_SIZE,
+    max_keepalive_connections=POOL_SIZE,
+    keepalive_expiry=IDLE_SECONDS,
+)
 _RETRIED: Final = [408, 429, 500, 502, 503, 504]
 _FIRST_DELAY: Final = 0.5
 _MAX_DELAY: Final = 8.0
@@ -49,6 +54,21 @@ class _NoSync(httpx2.BaseTransport):
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
         raise httpx2.UnsupportedProtocol(f"no synchronous requests: {request.method}")
+
+
+class _Connections(httpx2.AsyncBaseTransport):
+    """Connections in small pools. A request counts until its answer begins; the rest of that comes at once."""
+
+    def __init__(self) -> None:
+        self._pools = Pools(lambda: httpx2.AsyncHTTPTransport(limits=_LIMITS))
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        with self._pools.one() as transport:
+            return await transport.handle_async_request(request)
+
+    async def aclose(self) -> None:
+        for transport in self._pools.taken():
+            await transport.aclose()
 
 
 class GeminiModel:
@@ -87,9 +107,7 @@ class GeminiModel:
         if self._client is None:
             settings = self._settings
             self._http = httpx2.AsyncClient(
-                transport=httpx2.AsyncHTTPTransport(
-                    limits=httpx2.Limits(max_connections=200, max_keepalive_connections=50)
-                ),
+                transport=_Connections(),
                 timeout=settings.timeout,
                 trust_env=False,
             )

@@ -22,6 +22,7 @@ from typing import Final, Literal
 import httpx
 
 from dm_core.clients.answers import OUTAGE_WAIT_SECONDS, Reply, parsed_json, told_wait
+from dm_core.clients.pools import IDLE_SECONDS, POOL_SIZE, Pools
 from dm_core.clock import Clock, system_clock
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Uncertain
 from dm_core.telemetry import emit
@@ -31,6 +32,10 @@ LONGEST_WAIT_SECONDS: Final = 10.0
 """Longest wait, in seconds, that a platform may ask for and still get within the call; above it: RetryLater."""
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 """Answers above this are not read further; they count as not JSON."""
+
+_LIMITS: Final = httpx.Limits(
+    max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE, keepalive_expiry=IDLE_SECONDS
+)
 
 Sleep = Callable[[float], Awaitable[None]]
 Jitter = Callable[[], float]
@@ -98,7 +103,7 @@ class HttpClient:
         self._sleep = sleep
         self._jitter = jitter
         self._timeouts = timeouts or Timeouts()
-        self._client: httpx.AsyncClient | None = None
+        self._pools = Pools(_connections)
 
     async def request(self, call: Call, judge: Judge) -> Reply:
         """The first answer that ``judge`` finds no fault with.
@@ -129,8 +134,7 @@ class HttpClient:
 
     async def close(self) -> None:
         """Release connections; a later call opens new ones."""
-        client, self._client = self._client, None
-        if client is not None:
+        for client in self._pools.taken():
             await client.aclose()
 
     def _pause(self, rejected: _Rejected, attempt: int) -> float | None:
@@ -170,35 +174,24 @@ class HttpClient:
             headers["authorization"] = bearer(call.platform, call.token)
         if call.body is not None:
             headers["content-type"] = "application/json"
-        async with self._connections().stream(
-            call.method,
-            call.url,
-            params=dict(call.query) or None,
-            headers=headers,
-            # ASCII with escapes: any text can be encoded, lone surrogates too.
-            content=None if call.body is None else json.dumps(call.body),
-            timeout=self._limits(call),
-            extensions={"trace": watch},
-        ) as response:
-            body = await _read(response)
-            return Reply(response.status_code, dict(response.headers.items()), parsed_json(body))
+        with self._pools.one() as client:
+            async with client.stream(
+                call.method,
+                call.url,
+                params=dict(call.query) or None,
+                headers=headers,
+                # ASCII with escapes: any text can be encoded, lone surrogates too.
+                content=None if call.body is None else json.dumps(call.body),
+                timeout=self._limits(call),
+                extensions={"trace": watch},
+            ) as response:
+                body = await _read(response)
+                return Reply(response.status_code, dict(response.headers.items()), parsed_json(body))
 
     def _limits(self, call: Call) -> httpx.Timeout:
         times = self._timeouts
         read = times.quick if call.quick else times.read
         return httpx.Timeout(connect=times.connect, write=times.write, read=read, pool=times.pool)
-
-    def _connections(self) -> httpx.AsyncClient:
-        if self._client is None:
-            _hush_request_logs()
-            self._client = httpx.AsyncClient(
-                follow_redirects=False,
-                trust_env=False,
-                verify=_trusted(),
-                # Idle connections are dropped soon: one that died unseen would make a send uncertain.
-                limits=httpx.Limits(max_connections=256, max_keepalive_connections=64, keepalive_expiry=15.0),
-            )
-        return self._client
 
 
 def bearer(platform: str, token: str) -> str:
@@ -229,6 +222,16 @@ async def _read(response: httpx.Response) -> bytes:
             return b""
         chunks.append(chunk)
     return b"".join(chunks)
+
+
+def _connections() -> httpx.AsyncClient:
+    _hush_request_logs()
+    return httpx.AsyncClient(
+        follow_redirects=False,
+        trust_env=False,
+        verify=_trusted(),
+        limits=_LIMITS,
+    )
 
 
 @cache

@@ -7,6 +7,9 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+IDLE_SECONDS = 75
+"""How long an idle connection is kept open: like the platforms' front ends, longer than any client of ours keeps
+one. With uvicorn's own 5 s a busy machine sends a request into a connection that is being closed."""
 STOP_SECONDS = 2.0
 """Longest wait for handlers that are still at work when the server stops."""
 
@@ -42,6 +45,7 @@ class LocalServer:
             log_config=None,
             log_level="error",
             access_log=False,
+            timeout_keep_alive=IDLE_SECONDS,
             interface="asgi3",
             proxy_headers=False,
             server_header=False,
