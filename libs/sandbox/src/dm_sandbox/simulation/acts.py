@@ -71,7 +71,10 @@ class Acts:
         return {**base, "message": {"mid": written.mid, "text": written.text}}
 
     def _check_acknowledged(self, written: Written) -> None:
-        """P1: stored, and a wake-up that will process it exists."""
+        """P1: stored, and a wake-up that will process it exists, unless the queue itself lost one: then the sweeper's.
+
+        What the sweeper then does is checked in the end, like everything's rest.
+        """
         erased_at = self._world.monitor.erased_at.get(written.thread_id)
         stored = self._world.database.messages.get(written.thread_id, {}).get(written.id)
         if stored is None:
@@ -80,6 +83,7 @@ class Acts:
             return
         now = self._world.loop.time()
         woken = any(not t.delivered_at or t.fires_at > now - 60 for t in self._world.queue.waiting(written.thread_id))
+        woken = woken or written.thread_id in self._world.queue.forgotten
         if stored.is_unprocessed and stored.attempts == 0 and not woken:
             self._world.journal.wrong("wake_up", f"{written.token} was acknowledged and nothing will wake its thread")
 

@@ -40,7 +40,7 @@ class Task:
 
 @dataclass(slots=True)
 class SimulatedQueue:
-    """``tasks`` by name; a name stays taken (24 h in truth, for ever here)."""
+    """``tasks`` by name; a name stays taken (24 h in truth, for ever here). ``forgotten``: threads that lost a task."""
 
     loop: asyncio.AbstractEventLoop
     rng: Random
@@ -48,6 +48,7 @@ class SimulatedQueue:
     deliver: Deliver
     strike: Callable[[str], Fault | None]
     tasks: dict[str, Task] = field(default_factory=dict[str, Task])
+    forgotten: set[str] = field(default_factory=set[str])
     epoch_ms: int = EPOCH_MS
     _running: dict[asyncio.Task[None], None] = field(default_factory=dict[asyncio.Task[None], None])
 
@@ -80,6 +81,7 @@ class SimulatedQueue:
         if fault and fault.kind is FaultKind.LOST:
             self.journal.note("queue", f"{task.wake_up.name[-12:]} is lost")
             task.done = True
+            self.forgotten.add(task.wake_up.thread_id)
             return
         seconds = fault.seconds if fault else 0.0
         self._begin(task, seconds if fault and fault.kind is FaultKind.DELAY else 0.0)
