@@ -55,8 +55,9 @@ check: $(SYNCED) ## lint, format, types (pyright strict), lock file and import r
 bench: $(SYNCED) ## measure each budget; quiet machine wanted
 	@$(PY) -m benchmarks
 
-fuzz: $(SYNCED) ## hostile bytes at every border [TARGET=webhook RUNS=100000 SEED=1]
-	@$(PY) -m dm_sandbox.fuzzing --target $(or $(TARGET),all) --seed $(or $(SEED),1) $(if $(RUNS),--runs $(RUNS))
+fuzz: $(SYNCED) ## hostile bytes at every border [TARGET=webhook RUNS=100000 SEED=1 ENGINE=atheris]
+	@$(if $(filter atheris,$(ENGINE)),$(UV) sync --locked --quiet --group fuzz)
+	@$(PY) -m dm_sandbox.fuzzing --target $(or $(TARGET),all) --seed $(or $(SEED),1) $(if $(RUNS),--runs $(RUNS)) $(if $(ENGINE),--engine $(ENGINE))
 
 chaos: $(SYNCED) ## real processes on Google's Firestore emulator, killed at random [KILLS=200 SECONDS=300 SEED=1]
 	@$(PY) -m dm_sandbox.chaos --kills $(or $(KILLS),200) --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)

@@ -6,7 +6,7 @@ from dm_sandbox.fuzzing.engine import Campaign, Report, Target, quiet
 
 
 def target_of(path: Path, named: str, known: frozenset[str]) -> str:
-    """The target that was named, else the one in the file's name. Raises ValueError with one line when there is none."""
+    """The named target, else the one in the file's name. Raises ValueError, in one line, when there is none."""
     if not path.is_file():
         raise ValueError(f"there is no file {path}")
     name = path.name.partition("-")[0] if named == "all" else named

@@ -11,14 +11,15 @@ import json
 import os
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from hashlib import sha256
 from importlib import import_module
 from pathlib import Path
-from random import Random
 from typing import Final, cast
 
+from dm_sandbox.fuzzing.coverage_mutation import guided_mutation
+from dm_sandbox.fuzzing.coverage_words import compared_words
 from dm_sandbox.fuzzing.engine import Campaign, Report, Target
 
 REPORT: Final = "report.json"
@@ -36,7 +37,9 @@ class Child:
     runs: int
     seconds: float
     seed: int
+    until_found: bool
     fuzzer_mutates: Callable[[bytes, int], bytes]
+    words: Sequence[str]
     _report: Report = field(init=False)
     _campaign: Campaign = field(init=False)
     _loop: asyncio.AbstractEventLoop = field(init=False)
@@ -57,6 +60,7 @@ class Child:
         self._report.runs += 1
         now = time.monotonic()
         over = self._report.runs >= self.runs or now - self._begun >= self.seconds
+        over = over or (self.until_found and bool(self._report.findings))
         if over or len(self._report.findings) > known or now - self._told > _TELL_SECONDS:
             self._told = now
             self._tell(now - self._begun)
@@ -65,13 +69,8 @@ class Child:
             os._exit(0)
 
     def mutate(self, data: bytes, most: int, seed: int) -> bytes:
-        """Half of the changes follow the structure, half are libFuzzer's own, of bytes."""
-        random = Random(seed)
-        if random.random() < 0.5:
-            changed = self.target.mutate(random, data)
-            if len(changed) <= most:
-                return changed
-        return self.fuzzer_mutates(data, most)
+        """As libFuzzer asks for it: another input of at most so many bytes."""
+        return guided_mutation(self.target, data, most, seed, self.fuzzer_mutates, self.words)
 
     def _tell(self, seconds: float) -> None:
         """The figures so far and the names of the findings' files, replaced in one step."""
@@ -92,18 +91,21 @@ class Child:
 
 
 def main() -> None:
-    """ORDER: target, folder, runs, seconds, seed, and ``flags`` for libFuzzer."""
+    """ORDER: target, folder, runs, seconds, seed, until_found, and ``flags`` for libFuzzer."""
     order = cast("dict[str, object]", json.loads(sys.argv[1]))
     atheris = import_module("atheris")
+    atheris.enabled_hooks.add("str")  # libFuzzer learns what ``startswith`` looks for
     atheris.instrument_imports(include=["dm_core"]).__enter__()  # stays: some parts of the core are imported late
-    from dm_sandbox.fuzzing.__main__ import TARGETS
+    from dm_sandbox.fuzzing.__main__ import GUIDED
 
     child = Child(
-        target=TARGETS[str(order["target"])](),
+        target=GUIDED[str(order["target"])](),
         folder=Path(str(order["folder"])),
         runs=cast("int", order["runs"]),
         seconds=cast("float", order["seconds"]),
         seed=cast("int", order["seed"]),
+        until_found=order["until_found"] is True,
+        words=compared_words(str(order["target"])),
         fuzzer_mutates=lambda data, most: atheris.Mutate(data, most),  # another function once Fuzz() was called
     )
     atheris.Setup(["dm-fuzzing", *cast("list[str]", order["flags"])], child.one, custom_mutator=child.mutate)

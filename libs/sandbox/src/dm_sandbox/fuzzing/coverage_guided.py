@@ -5,6 +5,7 @@ structure-aware mutations make of them; corpus, log and findings stay in ``.stat
 goes on from that corpus (remove the folder to begin anew).
 """
 
+import asyncio
 import json
 import os
 import re
@@ -19,11 +20,11 @@ from random import Random
 from typing import Final, cast
 
 from dm_sandbox.fuzzing.coverage_child import FINDINGS, REPORT
-from dm_sandbox.fuzzing.engine import Target
+from dm_sandbox.fuzzing.engine import Target, quiet
 
 FOLDER: Final = Path(".state/fuzz")
-HOW_TO_INSTALL: Final = "the engine atheris is not installed (Linux on x86-64 or arm64 only): uv sync --group fuzz"
-MADE: Final = 300
+HOW_TO_INSTALL: Final = "the engine atheris is not installed: uv sync --group fuzz"
+MADE: Final = 100
 """Structure-aware inputs put beside the seeds of a target."""
 MAX_BYTES: Final = 16_384
 HANG_SECONDS: Final = 120
@@ -86,36 +87,47 @@ def again(path: Path) -> str:
     return f"python -m dm_sandbox.fuzzing --reproduce {path}"
 
 
-def guided(target: Target, runs: int, seconds: float, seed: int, folder: Path = FOLDER) -> Guided:
-    """A campaign in a process of its own; ``seconds`` begin when the core is imported. The target is not entered."""
+def guided(
+    target: Target, runs: int, seconds: float, seed: int, folder: Path = FOLDER, *, until_found: bool = False
+) -> Guided:
+    """A campaign in a process of its own; ``seconds`` begin when it is ready. The target is not yet entered.
+
+    Runs end early only with ``until_found``: at the first finding.
+    """
     home = folder.absolute() / target.name
     (home / FINDINGS).mkdir(parents=True, exist_ok=True)
     (home / REPORT).unlink(missing_ok=True)
     for left in _left_behind(home):
         left.unlink()
-    sow(target, home, seed)
+    asyncio.run(sow(target, home, seed))
     order = {
         "target": target.name,
         "folder": str(home),
         "runs": runs,
         "seconds": min(seconds, 1e9),
         "seed": seed,
+        "until_found": until_found,
         "flags": _flags(home, seed),
     }
     code = _ran(order, home / "log.txt", seconds)
     return _guided(target.name, seed, home, code)
 
 
-def sow(target: Target, home: Path, seed: int) -> None:
+async def sow(target: Target, home: Path, seed: int) -> None:
     """The first corpus and the dictionary: the target's seeds, inputs made of them, and the words they use."""
     random = Random(f"{target.name}/{seed}/sown")
-    seeds = list(target.seeds)
-    made = [target.mutate(random, random.choice(seeds)) for _ in range(MADE)]
+    with quiet():
+        async with target:
+            seeds = list(target.seeds)
+            made = [target.mutate(random, random.choice(seeds)) for _ in range(MADE)]
+    _write(home, [*seeds, *made], sorted({word.decode() for data in seeds for word in _WORD.findall(data)}))
+
+
+def _write(home: Path, inputs: Sequence[bytes], words: Sequence[str]) -> None:
     (home / "corpus").mkdir(exist_ok=True)
-    for data in (*seeds, *made):
+    for data in inputs:
         if len(data) <= MAX_BYTES:
             (home / "corpus" / sha256(data).hexdigest()[:16]).write_bytes(data)
-    words = sorted({word.decode() for data in seeds for word in _WORD.findall(data)})
     (home / "words.dict").write_text("".join(f'"\\"{word}\\""\n' for word in words), "utf-8")
 
 
@@ -123,6 +135,8 @@ def _flags(home: Path, seed: int) -> list[str]:
     return [
         f"-seed={seed or 1}",  # 0 means a random one to libFuzzer
         f"-max_len={MAX_BYTES}",
+        "-use_value_profile=1",  # half of a compared word counts as progress
+        "-mutate_depth=2",
         f"-timeout={HANG_SECONDS}",
         f"-rss_limit_mb={MAX_MIB}",
         f"-dict={home / 'words.dict'}",

@@ -5,7 +5,7 @@ import io
 import time
 import warnings
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final, Protocol, Self
@@ -87,7 +87,7 @@ class _Watch(io.TextIOBase):
 
 
 @contextlib.contextmanager
-def quiet() -> Iterator[None]:
+def quiet() -> Generator[None]:
     """Without what the functions log, and without google-genai's warning of each word it does not know."""
     with contextlib.redirect_stdout(_Watch()), warnings.catch_warnings():
         warnings.simplefilter("ignore", UserWarning)
