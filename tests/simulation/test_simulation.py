@@ -17,8 +17,9 @@ def test_every_invariant_holds_in_random_schedules(first: int) -> None:
     assert report.seeds == CHUNK
 
 
+@pytest.mark.timeout(600)  # a bound for a machine that is busy with something else; it takes 20 s
 def test_schedules_reach_what_they_are_meant_to_reach() -> None:
-    report = run_chunk(0, CHUNK)
+    report = run_chunk(0, 3 * CHUNK)
 
     assert len(report.faults) >= 30
     wanted = {"task:busy", "task:conflict", "task:error", "task:failed", "task:retry_later", "sweep:overdue"}
