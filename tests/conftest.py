@@ -3,8 +3,8 @@
 import ipaddress
 import os
 import socket
-from collections.abc import Iterator
-from typing import cast
+from collections.abc import Callable, Iterator
+from typing import NoReturn, cast
 
 import pytest
 
@@ -58,13 +58,28 @@ def no_network() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def firestore_host(no_network: None) -> Iterator[str]:
-    """``host:port`` of Google's Firestore emulator; each test uses a project id of its own."""
+def missing() -> Callable[[str], NoReturn]:
+    """``missing(hint)`` ends a test that needs what is not installed: fails it where ``CI`` is set, else skips it."""
+
+    def end(hint: str) -> NoReturn:
+        if os.environ.get("CI"):
+            pytest.fail(hint)
+        pytest.skip(hint)
+
+    return end
+
+
+@pytest.fixture(scope="session")
+def emulator_installed(missing: Callable[[str], NoReturn]) -> None:
+    """Google's Firestore emulator can be started."""
     try:
         find_emulator()
     except EmulatorUnavailable as error:
-        if os.environ.get("CI"):
-            pytest.fail(str(error))
-        pytest.skip(str(error))
+        missing(str(error))
+
+
+@pytest.fixture(scope="session")
+def firestore_host(no_network: None, emulator_installed: None) -> Iterator[str]:
+    """``host:port`` of Google's Firestore emulator; each test uses a project id of its own."""
     with firestore_emulator() as host:
         yield host

@@ -5,8 +5,8 @@ from collections import Counter
 
 import pytest
 
-from dm_sandbox.fuzzing.__main__ import TARGETS
 from dm_sandbox.fuzzing.engine import Campaign
+from dm_sandbox.fuzzing.targets import TARGETS
 
 RUNS = {
     "webhook": 5_000,

@@ -1,4 +1,4 @@
-"""The engine that libFuzzer steers; two tests need atheris and are skipped without it, in CI too: it is not locked."""
+"""The engine that libFuzzer steers. Two tests need atheris, in no default group: skipped without it, in CI too."""
 
 import shutil
 import sys
@@ -13,6 +13,7 @@ from dm_sandbox.fuzzing.coverage_again import once_more, target_of
 from dm_sandbox.fuzzing.coverage_guided import HOW_TO_INSTALL, Coverage, coverage_of, guided, installed, sow
 from dm_sandbox.fuzzing.coverage_mutation import guided_mutation
 from dm_sandbox.fuzzing.coverage_words import PARTS, compared_words
+from dm_sandbox.fuzzing.targets import GUIDED
 
 needs_atheris = pytest.mark.skipif(not installed(), reason=HOW_TO_INSTALL)
 
@@ -46,7 +47,7 @@ def test_a_file_that_can_not_be_checked_again_is_told_in_one_line(tmp_path: Path
     (tmp_path / "odd-12").write_bytes(b"x")
 
     with pytest.raises(ValueError, match=words):
-        target_of(tmp_path / name, "all", frozenset(command.GUIDED))
+        target_of(tmp_path / name, "all", frozenset(GUIDED))
 
 
 def test_a_kept_input_is_checked_again(
@@ -67,7 +68,7 @@ async def test_a_parser_that_only_its_net_saves_is_a_finding(monkeypatch: pytest
     monkeypatch.setattr("dm_core.webhook.content._story", raising)
     data = b'messaging\n{"sender":{"id":"9001"},"recipient":{"id":"178414"},"message":{"mid":"a","text":"b"}}'
 
-    async with command.GUIDED["webhook_parse"]() as target:
+    async with GUIDED["webhook_parse"]() as target:
         told = await once_more(target, data)
 
     assert "FOUND" in told, told
@@ -78,9 +79,9 @@ def test_figures_are_read_from_the_status_lines() -> None:
     assert coverage_of("nothing of it") == Coverage()
 
 
-@pytest.mark.parametrize("name", command.GUIDED)
+@pytest.mark.parametrize("name", GUIDED)
 async def test_every_target_has_a_first_corpus_and_words(tmp_path: Path, name: str) -> None:
-    target = command.GUIDED[name]()
+    target = GUIDED[name]()
 
     await sow(target, tmp_path, seed=1)
 
@@ -91,7 +92,7 @@ async def test_every_target_has_a_first_corpus_and_words(tmp_path: Path, name: s
 
 
 def test_a_text_is_changed_with_the_json_around_it_whole() -> None:
-    target = command.GUIDED["webhook_parse"]()
+    target = GUIDED["webhook_parse"]()
     made = [
         guided_mutation(target, b'messaging\n{"a":{"b":"text"}}', 4_000, seed, lambda data, _: data + b"!", ["WORD"])
         for seed in range(200)
@@ -104,7 +105,7 @@ def test_a_text_is_changed_with_the_json_around_it_whole() -> None:
 
 
 def test_no_input_is_longer_than_asked_for() -> None:
-    target, random = command.GUIDED["platform"](), Random(1)
+    target, random = GUIDED["platform"](), Random(1)
 
     for seed in range(100):
         data = random.choice(list(target.seeds))
@@ -114,7 +115,7 @@ def test_no_input_is_longer_than_asked_for() -> None:
 
 @needs_atheris
 def test_it_runs_the_asked_number_and_tells_the_edges(tmp_path: Path) -> None:
-    report = guided(command.GUIDED["webhook_parse"](), 400, 60, 1, tmp_path)
+    report = guided(GUIDED["webhook_parse"](), 400, 60, 1, tmp_path)
 
     assert report.clean, report.told()
     assert report.runs == 400
@@ -132,7 +133,7 @@ def test_a_planted_defect_is_found_and_had_again(tmp_path: Path, monkeypatch: py
     content.write_text(content.read_text("utf-8").replace(GUARD, WITHOUT), "utf-8")
     monkeypatch.setenv("PYTHONPATH", ":".join((str(tmp_path / "planted"), *sys.path)))
 
-    report = guided(command.GUIDED["webhook_parse"](), 60_000, 75, 1, tmp_path, until_found=True)
+    report = guided(GUIDED["webhook_parse"](), 60_000, 75, 1, tmp_path, until_found=True)
 
     assert any("IndexError" in what for what, _ in report.findings), report.told()
     print(report.told())

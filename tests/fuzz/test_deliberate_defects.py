@@ -17,8 +17,8 @@ from dm_core.webhook import app as webhook_routes
 from dm_core.webhook import batches, payload, signature
 from dm_core.webhook.events import Event, Unknown
 from dm_core.webhook.items import Context, parse_item
-from dm_sandbox.fuzzing.__main__ import TARGETS
 from dm_sandbox.fuzzing.engine import Campaign
+from dm_sandbox.fuzzing.targets import TARGETS
 
 Defect = Callable[[pytest.MonkeyPatch], None]
 

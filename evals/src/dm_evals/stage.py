@@ -14,9 +14,6 @@ from itertools import count
 from pathlib import Path
 from typing import Final, Self, cast
 
-from starlette.requests import Request as StarletteRequest
-from starlette.types import ASGIApp, Receive, Scope, Send
-
 from dm_core.agent.gemini import GeminiModel
 from dm_core.bootstrap.processor import Ports, processor_app
 from dm_core.bootstrap.webhook import compose as compose_webhook
@@ -25,7 +22,7 @@ from dm_core.clients.instagram import InstagramClient
 from dm_core.clients.spond import SpondClient
 from dm_core.clients.vault import token_vault
 from dm_core.clients.whatsapp import WhatsAppClient
-from dm_core.http import Request, serve
+from dm_core.http import Request
 from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
 from dm_core.queue.port import WakeUp
 from dm_core.settings import ProcessorSettings, WebhookSettings
@@ -35,7 +32,7 @@ from dm_evals.gateway import Gateway, OnTurn
 from dm_evals.platforms import StageInstagram, StageSpond, StageWhatsApp
 from dm_evals.scenario import Scenario
 from dm_sandbox.environment import APP_SECRET, SANDBOX_MODEL_KEY, Addresses, Pace, Platforms, function_environment
-from dm_sandbox.inprocess import FUNCTIONS
+from dm_sandbox.inprocess import FUNCTIONS, asgi
 from dm_sandbox.memory_database import MemoryDatabase
 from dm_sandbox.memory_store import MemoryStore
 from dm_sandbox.person import Person
@@ -159,7 +156,8 @@ class Stage:
         env = self._environment()
         settings, sender = WebhookSettings.load(env), self.house.sender
         services = compose_webhook(settings, self.store, self.queue, self.clock)
-        server = LocalServer(self._asgi(WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)))
+        app = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
+        server = LocalServer(asgi(app.handle))
         await server.start()
         self._open.push_async_callback(server.stop)
         sender.url, sender.clock = f"{server.base_url}/", self.clock
@@ -211,10 +209,3 @@ class Stage:
             ids=lambda: f"{next(self._numbers):032x}",
         )
         return processor_app(settings, self.house.folder, ports)
-
-    def _asgi(self, app: WebhookApp) -> ASGIApp:
-        async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-            response = await serve(StarletteRequest(scope, receive, send), app.handle)
-            await response(scope, receive, send)
-
-        return asgi

@@ -22,13 +22,13 @@ from dm_evals.happenings import Happenings, NotWrittenYet, shown
 from dm_evals.observation import Author, Bubble
 from dm_evals.scenario import Event, EventKind
 from dm_evals.stage import Stage
+from dm_sandbox.cloud_tasks.records import QueueConfig
 from dm_sandbox.platforms.mailbox import SentMessage
 from dm_sandbox.platforms.meta import Item, envelope
 
 MAX_TASKS: Final = 60
 """Tasks and sweeps of one trial; a usual one needs one to three."""
-FIRST_BACKOFF_MS: Final = 10_000
-LONGEST_BACKOFF_MS: Final = 300_000
+RETRIES: Final = QueueConfig(min_backoff=10.0, max_backoff=300.0)
 SWEEP_EVERY_MS: Final = 60_000
 MAX_DELIVERIES: Final = 20
 """How often the queue delivers one task; then the sweep has to find the thread."""
@@ -135,8 +135,7 @@ class Player:
             raise CantBePlayed(failure)
         task.deliveries += 1
         if status != 200 and task.deliveries < MAX_DELIVERIES:
-            wait = min(FIRST_BACKOFF_MS * 2 ** (task.deliveries - 1), LONGEST_BACKOFF_MS)
-            task.at = self.stage.clock() + wait
+            task.at = self.stage.clock() + round(RETRIES.backoff(task.deliveries) * 1000)
             heapq.heappush(self._tasks, task)
 
     # -- what happens ---------------------------------------------------------------------------------------

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from starlette.requests import Request as StarletteRequest
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from dm_core.agent.model import Model
 from dm_core.bootstrap.processor import Ports, open_ports, processor_app
@@ -38,6 +38,16 @@ from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
 
 FUNCTIONS = Path(__file__).parents[4] / "functions"
+
+
+def asgi(handle: Callable[[Request], Awaitable[Answer]]) -> ASGIApp:
+    """A function's app as a web server takes it."""
+
+    async def serving(scope: Scope, receive: Receive, send: Send) -> None:
+        response = await serve(StarletteRequest(scope, receive, send), handle)
+        await response(scope, receive, send)
+
+    return serving
 
 
 class InstanceDied(BaseException):
@@ -160,12 +170,7 @@ class InProcess:
         settings = WebhookSettings.load(self.env)
         services = compose_webhook(settings, self.store, self.queue, self.clock)
         app = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
-
-        async def asgi(scope: Scope, receive: Receive, send: Send) -> None:
-            response = await serve(StarletteRequest(scope, receive, send), app.handle)
-            await response(scope, receive, send)
-
-        self._server = LocalServer(asgi)
+        self._server = LocalServer(asgi(app.handle))
         await self._server.start()
         self.webhook_url = f"{self._server.base_url}/"
         self._sender = WebhookSender(self.webhook_url, APP_SECRET, self.clock)

@@ -6,32 +6,14 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Final
 
-from dm_sandbox.fuzzing.callbacks import SignedRequestTarget
 from dm_sandbox.fuzzing.coverage_again import once_more, target_of
 from dm_sandbox.fuzzing.coverage_guided import HOW_TO_INSTALL, guided, installed
-from dm_sandbox.fuzzing.coverage_targets import guided_targets
-from dm_sandbox.fuzzing.engine import Campaign, Target
-from dm_sandbox.fuzzing.environment import SettingsTarget
-from dm_sandbox.fuzzing.model import ModelTarget
-from dm_sandbox.fuzzing.parsing import ParsingTarget
-from dm_sandbox.fuzzing.platform import PlatformTarget
-from dm_sandbox.fuzzing.processor import ProcessorTarget
-from dm_sandbox.fuzzing.webhook import WebhookTarget
+from dm_sandbox.fuzzing.engine import Campaign
+from dm_sandbox.fuzzing.targets import GUIDED, TARGETS
 
-TARGETS: Final[Mapping[str, Callable[[], Target]]] = {
-    "webhook": WebhookTarget,
-    "webhook_parse": ParsingTarget,
-    "processor": ProcessorTarget,
-    "model": ModelTarget,
-    "platform": PlatformTarget,
-    "signed_request": SignedRequestTarget,
-    "settings": SettingsTarget,
-}
-GUIDED: Final = guided_targets(TARGETS)
 RUNS: Final = 1_000_000_000
 
 

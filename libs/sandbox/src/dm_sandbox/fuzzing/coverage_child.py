@@ -96,7 +96,7 @@ def main() -> None:
     atheris = import_module("atheris")
     atheris.enabled_hooks.add("str")  # libFuzzer learns what ``startswith`` looks for
     atheris.instrument_imports(include=["dm_core"]).__enter__()  # stays: some parts of the core are imported late
-    from dm_sandbox.fuzzing.__main__ import GUIDED
+    from dm_sandbox.fuzzing.targets import GUIDED
 
     child = Child(
         target=GUIDED[str(order["target"])](),

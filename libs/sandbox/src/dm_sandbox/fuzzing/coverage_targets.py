@@ -4,11 +4,9 @@
 production and hides a defect from a campaign: the DM in the item is not answered.
 """
 
-from collections.abc import Callable, Mapping
-
 from dm_core.webhook.batches import Batches
 from dm_core.webhook.payload import NotJson, parse
-from dm_sandbox.fuzzing.engine import Broken, Target
+from dm_sandbox.fuzzing.engine import Broken
 from dm_sandbox.fuzzing.parsing import ParsingTarget
 from dm_sandbox.fuzzing.seeds import NOW
 from dm_sandbox.fuzzing.webhook import body_of
@@ -30,8 +28,3 @@ class NetlessParsingTarget(ParsingTarget):
             if item.reason.startswith(_NET):
                 raise Broken(f"an item was saved by the net only: {item.reason}")
         return word
-
-
-def guided_targets(targets: Mapping[str, Callable[[], Target]]) -> dict[str, Callable[[], Target]]:
-    """The targets of this engine: the given ones, the stricter where there is one."""
-    return {**targets, NetlessParsingTarget.name: NetlessParsingTarget}
