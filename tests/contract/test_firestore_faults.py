@@ -4,8 +4,10 @@ import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from typing import Any, cast
 
 import pytest
+from google.cloud.firestore_v1 import types
 
 from dm_core.errors import StoreUnavailable
 from dm_core.messages import Status
@@ -15,6 +17,7 @@ from dm_sandbox.examples import NOW, THREAD, claim, dm, events
 from dm_sandbox.grpc_relay import GrpcRelay, Lost
 
 STREAMING = frozenset({"BatchGetDocuments", "RunQuery"})
+_RunQueryResponse = cast("Any", types.RunQueryResponse)
 
 
 @dataclass
@@ -133,6 +136,36 @@ async def test_an_event_between_the_two_reads_of_open_makes_it_read_the_page_aga
     assert found is not None
     assert [message.id for message in found.unprocessed] == [dm(1).id, dm(2).id]
     assert world.far.cost.calls == 3
+
+
+async def test_a_page_dated_later_than_it_is_does_not_hide_what_the_thread_counts(world: World) -> None:
+    """Like the one before, but the server dates the page after the DM that it lacks."""
+    await world.near.record(events(dm(1)))
+    page_read = asyncio.Event()
+
+    async def after(method: str) -> None:
+        if method == "RunQuery":
+            page_read.set()
+
+    async def before(method: str) -> None:
+        if method == "BatchGetDocuments":
+            await page_read.wait()
+            await world.near.record(events(dm(2)))
+
+    def rewrite(method: str, answer: bytes) -> bytes:
+        if method != "RunQuery":
+            return answer
+        parsed = _RunQueryResponse.pb().FromString(answer)
+        parsed.read_time.seconds += 3_600
+        return parsed.SerializeToString()
+
+    world.relay.before, world.relay.after, world.relay.rewrite = before, after, rewrite
+
+    found = await world.far.open(THREAD)
+
+    assert found is not None
+    assert found.thread.pending_count == 2
+    assert [message.id for message in found.unprocessed] == [dm(1).id, dm(2).id]
 
 
 async def test_opening_a_thread_nobody_touches_costs_two_calls(world: World) -> None:

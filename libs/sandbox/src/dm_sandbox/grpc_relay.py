@@ -2,7 +2,8 @@
 
 A test sets ``before`` and ``after``: coroutines called with the method's name before a call is passed on and after
 its answer came. What they raise as ``Lost`` the caller sees as UNAVAILABLE: before, the call never arrived; after, it
-was applied and its answer was lost.
+was applied and its answer was lost. ``rewrite`` changes the answers of a streaming method: another server would have
+given them.
 """
 
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -12,6 +13,7 @@ from typing import Any, cast
 import grpc
 
 type Hook = Callable[[str], Awaitable[None]]
+type Rewrite = Callable[[str, bytes], bytes]
 type _Context = grpc.aio.ServicerContext[bytes, bytes]
 type _Unary = Callable[[bytes, _Context], Awaitable[bytes]]
 type _Stream = Callable[[bytes, _Context], AsyncIterator[bytes]]
@@ -29,6 +31,11 @@ async def _nothing(method: str) -> None:
     """Let the call pass."""
 
 
+def _as_it_is(method: str, answer: bytes) -> bytes:  # noqa: ARG001 (the hook gives it)
+    """Leave the answer alone."""
+    return answer
+
+
 class GrpcRelay(grpc.GenericRpcHandler):
     """Relays the unary and server-streaming methods of a plain-text gRPC server.
 
@@ -38,6 +45,7 @@ class GrpcRelay(grpc.GenericRpcHandler):
     def __init__(self, target: str, streaming: frozenset[str]) -> None:
         self.before: Hook = _nothing
         self.after: Hook = _nothing
+        self.rewrite: Rewrite = _as_it_is
         self._target = target
         self._streaming = streaming
         self._channel: grpc.aio.Channel | None = None
@@ -91,7 +99,7 @@ class GrpcRelay(grpc.GenericRpcHandler):
             except grpc.aio.AioRpcError as error:
                 await context.abort(error.code(), error.details() or "")
             for answer in answers:
-                yield answer
+                yield self.rewrite(method, answer)
 
         return relay
 
