@@ -17,6 +17,9 @@ pytestmark = pytest.mark.timeout(300)  # each operation has its own deadline
 ONE_AT_A_TIME = ("--parallel", "1")
 """So that nothing else is under way at the moment of the fault, which might or might not be done then."""
 
+FOUR_AT_A_TIME = ("--parallel", "4")
+"""So that some are under way at the moment of the fault, and most aren't."""
+
 
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Program:
@@ -95,13 +98,19 @@ def test_after_a_killed_provider_the_next_up_completes(stack: Stack, run: Progra
 
 
 def test_after_an_interrupt_the_next_up_completes(stack: Stack, run: Program):
-    """Ctrl-C: what is under way is finished and written down."""
-    stack.cloud.before_create = at(stack.cloud, 30, lambda _: stack.send(signal.SIGINT))
+    """Ctrl-C: what is under way is finished and written down, nothing else is begun."""
+    interrupt = at(stack.cloud, 30, lambda _: stack.send(signal.SIGINT))
 
-    stopped = stack.up(run)
+    def wait(id_: str) -> None:
+        interrupt(id_)
+        assert stack.cloud.creates < 30 or stack.cloud.interrupted.wait(60), "the engine didn't notice"
+
+    stack.cloud.before_create = wait
+
+    stopped = stack.up(run, *FOUR_AT_A_TIME)
 
     assert stopped.refused is not None
-    assert len(stack.cloud.things) < 60
+    assert 30 <= len(stack.cloud.things) < 60
     assert_mended(stack, run)
 
 

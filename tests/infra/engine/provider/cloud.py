@@ -48,6 +48,8 @@ class Cloud:
     after_create: Hook | None = None
     """Called after it took effect, before the engine is told."""
     creates: int = 0
+    interrupted: threading.Event = field(default_factory=threading.Event)
+    """Set when the engine has told the provider that it was interrupted."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
     def identify(self, token: str, inputs: Properties) -> str:
