@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from dm_core.errors import Misconfigured
 from dm_core.settings import ProcessorSettings, WebhookSettings
+from dm_core.tokens import format_tokens, parse_tokens
 
 WEBHOOK = {
     "INSTAGRAM_PAGE_ID": "178414",
@@ -35,6 +36,53 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert (settings.instagram.version, settings.instagram.flavor) == ("v26.0", "instagram")
     assert settings.store.url == "firestore:"
     assert settings.spond is None
+
+
+def test_one_token_serves_every_account() -> None:
+    settings = ProcessorSettings.load(PROCESSOR).instagram
+
+    assert (settings.names_accounts, settings.tokens) == (False, {"178414": "IGAA-token"})
+
+
+def test_several_accounts_have_a_token_each_and_all_are_secret() -> None:
+    settings = ProcessorSettings.load(PROCESSOR | {"INSTAGRAM_ACCESS_TOKEN": "178414=IGAA-a, 178415 = IGAA-b=,"})
+
+    assert settings.instagram.names_accounts
+    assert settings.instagram.tokens == {"178414": "IGAA-a", "178415": "IGAA-b="}
+    assert {each: one.access_token for each, one in settings.instagram.of_each().items()} == settings.instagram.tokens
+    assert {"IGAA-a", "IGAA-b="} <= set(settings.secrets)
+
+
+@pytest.mark.parametrize(
+    ("tokens", "more", "problem"),
+    [
+        ("178414=IGAA-a,IGAA-b", {}, "INSTAGRAM_ACCESS_TOKEN must be one token, or ACCOUNT_ID=TOKEN"),
+        ("178414=IGAA-a,178414=IGAA-b", {}, "INSTAGRAM_ACCESS_TOKEN must be one token, or ACCOUNT_ID=TOKEN"),
+        ("178414=", {}, "INSTAGRAM_ACCESS_TOKEN must be one token, or ACCOUNT_ID=TOKEN"),
+        ("178414=IGAA a", {}, "INSTAGRAM_ACCESS_TOKEN must be one token, or ACCOUNT_ID=TOKEN"),
+        ("178415=IGAA-a,178416=IGAA-b", {}, "INSTAGRAM_PAGE_ID must be one of the accounts that"),
+        ("178414=IGAA-a,178415=IGAA-b", {"INSTAGRAM_API_FLAVOR": "page"}, "only with INSTAGRAM_API_FLAVOR=instagram"),
+    ],
+)
+def test_a_list_of_tokens_that_can_not_be_right_is_refused_without_showing_it(
+    tokens: str, more: dict[str, str], problem: str
+) -> None:
+    with pytest.raises(Misconfigured, match=problem) as refused:
+        ProcessorSettings.load(PROCESSOR | {"INSTAGRAM_ACCESS_TOKEN": tokens} | more)
+
+    assert "IGAA" not in str(refused.value)
+
+
+_IDS, _TOKENS = (st.from_regex(each, fullmatch=True) for each in ("[0-9]{1,20}", r"[\x21-\x2b\x2d-\x7e]+"))
+
+
+@given(st.dictionaries(_IDS, _TOKENS))
+def test_tokens_that_are_written_down_are_read_again(tokens: dict[str, str]) -> None:
+    """One alone is written plainly, so it must not look like a list; Meta's begin with letters."""
+    tokens = {each: f"IG{token}" for each, token in tokens.items()}
+    account = next(iter(tokens), "1")
+
+    assert not tokens or parse_tokens(format_tokens(tokens), account) == tokens
 
 
 def test_several_app_secrets_are_read_while_one_is_being_replaced() -> None:

@@ -17,8 +17,8 @@ from typing import Final, Self, cast
 from dm_core.agent.gemini import GeminiModel
 from dm_core.bootstrap.processor import Ports, processor_app
 from dm_core.bootstrap.webhook import compose as compose_webhook
+from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
-from dm_core.clients.instagram import InstagramClient
 from dm_core.clients.spond import SpondClient
 from dm_core.clients.vault import token_vault
 from dm_core.clients.whatsapp import WhatsAppClient
@@ -201,7 +201,7 @@ class Stage:
             store=self.store,
             queue=self.queue,
             model=self.house.model(settings),
-            instagram=InstagramClient(settings.instagram, clock, http=http),
+            instagram=InstagramClients(settings.instagram, clock, http=http),
             whatsapp=WhatsAppClient(settings.whatsapp, clock, http=http),
             spond=SpondClient(settings.spond, clock, http=http) if settings.spond else None,
             vault=token_vault(settings.instagram),

@@ -1,19 +1,12 @@
 """The processor's other paths: malformed tasks, the sweep, token refresh, the watchdog."""
 
-import json
 from pathlib import Path
-from typing import cast
 
 import pytest
 
 from dm_core.http import Request
 from dm_core.store.port import Deletion
 from dm_sandbox.inprocess import CrashPoints, InProcess, InstanceDied
-
-
-async def post(system: InProcess, path: str, body: bytes = b"") -> tuple[int, dict[str, object]]:
-    answer = await system.instance().handle(Request("POST", path, body=body))
-    return answer.status, cast("dict[str, object]", json.loads(answer.body))
 
 
 @pytest.mark.parametrize(
@@ -32,7 +25,7 @@ async def post(system: InProcess, path: str, body: bytes = b"") -> tuple[int, di
     ],
 )
 async def test_a_malformed_task_is_ignored_with_200(system: InProcess, body: bytes) -> None:
-    status, result = await post(system, "/", body)
+    status, result = await system.job("/", body)
 
     assert (status, result["status"]) == (200, "ignored")
 
@@ -61,10 +54,10 @@ async def test_the_sweep_wakes_a_thread_whose_task_was_lost(system: InProcess) -
     ana = system.person()
     await ana.says("hi")
     system.queue.wake_ups.clear()
-    assert (await post(system, "/sweep"))[1]["overdue"] == 0
+    assert (await system.job("/sweep"))[1]["overdue"] == 0
 
     system.clock.forward(120)
-    status, result = await post(system, "/sweep")
+    status, result = await system.job("/sweep")
 
     assert (status, result["overdue"]) == (200, 1)
     assert [wake_up.thread_id for wake_up in system.queue.wake_ups.values()] == [ana.thread_id]
@@ -78,7 +71,7 @@ async def test_the_sweep_finds_a_thread_whose_instance_died(system: InProcess) -
     system.queue.wake_ups.clear()
 
     system.clock.forward(330 + 61)
-    await post(system, "/sweep")
+    await system.job("/sweep")
 
     [wake_up] = system.queue.wake_ups.values()
     assert (await system.task(ana.thread_id, wake_up.name))[1]["status"] == "processed"
@@ -96,7 +89,7 @@ async def test_a_thread_at_rest_is_never_swept(system: InProcess) -> None:
 
     system.clock.forward(100_000)
 
-    assert (await post(system, "/sweep"))[1]["overdue"] == 0
+    assert (await system.job("/sweep"))[1]["overdue"] == 0
 
 
 async def test_a_sweep_that_can_not_schedule_fails(system: InProcess) -> None:
@@ -104,7 +97,7 @@ async def test_a_sweep_that_can_not_schedule_fails(system: InProcess) -> None:
     system.clock.forward(120)
     system.queue.down = True
 
-    assert (await post(system, "/sweep"))[0] == 500
+    assert (await system.job("/sweep"))[0] == 500
 
 
 async def test_the_sweep_completes_a_deletion_that_was_cut_short(system: InProcess) -> None:
@@ -112,7 +105,7 @@ async def test_the_sweep_completes_a_deletion_that_was_cut_short(system: InProce
     await ana.says("hi")
     await system.store.put_deletion(Deletion("code", ana.user_id, system.clock()))
 
-    assert (await post(system, "/sweep"))[1]["deletions"] == 1
+    assert (await system.job("/sweep"))[1]["deletions"] == 1
 
     assert await system.store.open(ana.thread_id) is None
     done = await system.store.get_deletion("code")
@@ -124,7 +117,7 @@ async def test_a_refreshed_token_is_kept_and_used_by_every_later_instance(system
     system.env["INSTAGRAM_TOKEN_FILE"] = str(tmp_path / "token")
     old = system.instagram.tokens[0]
 
-    status, result = await post(system, "/maintenance/refresh-token")
+    status, result = await system.job("/maintenance/refresh-token")
 
     assert (status, result["status"]) == (200, "refreshed")
     system.instagram.tokens.remove(old)
@@ -138,7 +131,7 @@ async def test_a_refused_refresh_is_an_error_that_an_alert_can_count(system: InP
     system.env["INSTAGRAM_TOKEN_FILE"] = str(tmp_path / "token")
     system.instagram.token_age_hours = 3
 
-    status, _ = await post(system, "/maintenance/refresh-token")
+    status, _ = await system.job("/maintenance/refresh-token")
 
     assert status == 500
     assert not (tmp_path / "token").exists()
@@ -148,7 +141,7 @@ async def test_the_check_names_what_a_person_must_mend(system: InProcess) -> Non
     system.instagram.subscribed = ()
     await system.store.put_document("maintenance", "token", {"expiresAt": system.clock() + 5 * 86_400_000 + 60_000})
 
-    status, result = await post(system, "/maintenance/check")
+    status, result = await system.job("/maintenance/check")
 
     assert (status, result["status"]) == (200, "problems")
     assert result["problems"] == [
@@ -161,7 +154,7 @@ async def test_the_check_is_content_when_all_is_well(system: InProcess) -> None:
     system.instagram.subscribed = ("messages", "message_reactions")
     await system.person().says("hi")
 
-    _, result = await post(system, "/maintenance/check")
+    _, result = await system.job("/maintenance/check")
 
     assert (result["status"], result["problems"]) == ("ok", [])
     assert isinstance(result["lastInboundAt"], int)

@@ -85,9 +85,6 @@ class Inbox:
     def use_token(self, token: str) -> None:
         raise AssertionError("not the agent's business")
 
-    async def close(self) -> None:
-        pass
-
 
 class MakeAgent(Protocol):
     """Builds an agent around the doubles given."""

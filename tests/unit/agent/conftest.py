@@ -11,6 +11,7 @@ from dm_core.agent.guards import Guards
 from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.settings import RunLimits
 from dm_core.store.sqlite import SqliteStore
+from dm_sandbox.one_account import OneAccount
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -61,7 +62,7 @@ def make_agent(store: SqliteStore, club: BusinessProfile, system_md: str, limits
             limits,
             calendar or Calendar(),
             store,
-            inbox or Inbox(),
+            OneAccount(inbox or Inbox()),
             read_seconds=read_seconds,
         )
 

@@ -20,6 +20,7 @@ from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadEvents
 from dm_core.store.sqlite import SqliteStore
 from dm_core.threads import Note, Thread
+from dm_sandbox.one_account import OneAccount
 
 TODAY = datetime(2026, 11, 24, 18, 5, tzinfo=UTC)
 
@@ -179,7 +180,7 @@ async def test_a_store_that_fails_is_told_not_raised(
     club: BusinessProfile, system_md: str, limits: RunLimits, tmp_path: Path
 ) -> None:
     unreadable = SqliteStore(str(tmp_path), lambda: NOW)  # a folder
-    agent = Agent(club, system_md, Guards(), limits, Calendar(), unreadable, Inbox())
+    agent = Agent(club, system_md, Guards(), limits, Calendar(), unreadable, OneAccount(Inbox()))
 
     result = await read(agent, "get_thread_messages", {"limit": 5})
 

@@ -35,12 +35,12 @@ def configured(url: str, flavor: Flavor = "instagram") -> InstagramSettings:
 
 @pytest.fixture
 def client(platform: "Platform", http: HttpClient, now: "Now") -> InstagramClient:
-    return InstagramClient(configured(platform.url), now, http=http)
+    return InstagramClient(configured(platform.url), http)
 
 
 @pytest.fixture
 def page_client(platform: "Platform", http: HttpClient, now: "Now") -> InstagramClient:
-    return InstagramClient(configured(platform.url, "page"), now, http=http)
+    return InstagramClient(configured(platform.url, "page"), http)
 
 
 async def test_a_text_is_sent_as_instagram_login_wants_it(platform: "Platform", client: InstagramClient) -> None:
@@ -65,7 +65,7 @@ async def test_the_page_flavour_names_the_messaging_type(platform: "Platform", p
 
 
 async def test_a_version_in_the_base_url_is_not_added_again(platform: "Platform", http: HttpClient, now: "Now") -> None:
-    client = InstagramClient(configured(f"{platform.url}/v25.0"), now, http=http)
+    client = InstagramClient(configured(f"{platform.url}/v25.0"), http)
     platform.answers({"message_id": "m", "access_token": "t"})
 
     await client.send_text("9001", "Hi")

@@ -7,11 +7,12 @@ one ``Misconfigured`` whose message is one line that names each of them. No valu
 import math
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, cast
 from urllib.parse import urlsplit
 
 from dm_core.errors import Misconfigured
+from dm_core.tokens import HINT, is_list, parse_tokens
 
 Flavor = Literal["instagram", "page"]
 UncertainSends = Literal["hold", "resend"]
@@ -182,7 +183,10 @@ class ModelSettings:
 
 @dataclass(frozen=True, slots=True)
 class InstagramSettings:
-    """How the account is reached."""
+    """How the account, or each of several, is reached.
+
+    ``node`` is what a send names as its sender; ``access_token`` one token, or a list by account (``dm_core.tokens``).
+    """
 
     flavor: Flavor
     base_url: str
@@ -191,6 +195,20 @@ class InstagramSettings:
     access_token: str
     token_secret: str | None
     token_file: str | None
+
+    @property
+    def names_accounts(self) -> bool:
+        """Only the accounts that are named have a token; else one token serves whichever account is written to."""
+        return is_list(self.access_token)
+
+    @property
+    def tokens(self) -> dict[str, str]:
+        """Token by account id; that of a single plain token is the node."""
+        return parse_tokens(self.access_token, self.node)
+
+    def of_each(self) -> "dict[str, InstagramSettings]":
+        """These settings for one account each."""
+        return {each: replace(self, node=each, access_token=token) for each, token in self.tokens.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,7 +266,8 @@ class ProcessorSettings:
     def secrets(self) -> tuple[str, ...]:
         """Every configured value that must never go out."""
         spond = (self.spond.password, self.spond.username) if self.spond else ()
-        values = (self.model.api_key or "", self.instagram.access_token, self.whatsapp.access_token, *spond)
+        tokens = (*self.instagram.tokens.values(), self.whatsapp.access_token)
+        values = (self.model.api_key or "", *tokens, *spond)
         return tuple(value for value in values if value)
 
     @classmethod
@@ -307,15 +326,32 @@ def _model(reader: _Reader) -> ModelSettings:
 
 def _instagram(reader: _Reader) -> InstagramSettings:
     flavor: Flavor = reader.choice("INSTAGRAM_API_FLAVOR", "instagram", ("instagram", "page"))
+    node = reader.text("INSTAGRAM_PAGE_ID", None, r"[0-9A-Za-z._-]{1,64}", "must be an account or page id")
     return InstagramSettings(
         flavor=flavor,
         base_url=reader.base_url("INSTAGRAM_API_BASE_URL", INSTAGRAM_HOSTS[flavor]),
         version=_graph_version(reader),
-        node=reader.text("INSTAGRAM_PAGE_ID", None, r"[0-9A-Za-z._-]{1,64}", "must be an account or page id"),
-        access_token=reader.text("INSTAGRAM_ACCESS_TOKEN"),
+        node=node,
+        access_token=_access_token(reader, flavor, node),
         token_secret=reader.optional("INSTAGRAM_TOKEN_SECRET"),
         token_file=reader.optional("INSTAGRAM_TOKEN_FILE"),
     )
+
+
+def _access_token(reader: _Reader, flavor: Flavor, node: str) -> str:
+    """One token, or a list by account. A page's id is not its account's, so on that flavour there is no list."""
+    name = "INSTAGRAM_ACCESS_TOKEN"
+    value = reader.text(name)
+    if not is_list(value):
+        return value
+    if flavor == "page":
+        reader.problem(name, "can name several accounts only with INSTAGRAM_API_FLAVOR=instagram")
+    try:
+        if node not in parse_tokens(value, node):
+            reader.problem("INSTAGRAM_PAGE_ID", f"must be one of the accounts that {name} names")
+    except ValueError:
+        reader.problem(name, HINT)
+    return value
 
 
 def _whatsapp(reader: _Reader) -> WhatsAppSettings:

@@ -19,6 +19,7 @@ from dm_core.agent.model import Model
 from dm_core.bootstrap.processor import Ports, open_ports, processor_app
 from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clients.port import Instagram as InstagramPort
+from dm_core.clients.port import InstagramAccounts
 from dm_core.clients.port import WhatsApp as WhatsAppPort
 from dm_core.clock import system_clock
 from dm_core.errors import QueueUnavailable
@@ -140,6 +141,26 @@ class Pierced:
         return call
 
 
+@dataclass(frozen=True, slots=True)
+class _PiercedAccounts:
+    """The accounts with every send and reaction passing through the crash points."""
+
+    accounts: InstagramAccounts
+    pierce: Callable[..., Pierced]
+
+    def of(self, account_id: str) -> InstagramPort:
+        return self._pierced(self.accounts.of(account_id))
+
+    def each(self) -> Mapping[str, InstagramPort]:
+        return {account_id: self._pierced(account) for account_id, account in self.accounts.each().items()}
+
+    async def close(self) -> None:
+        await self.accounts.close()
+
+    def _pierced(self, account: InstagramPort) -> InstagramPort:
+        return cast("InstagramPort", self.pierce(account, "instagram", "send_text", "react"))
+
+
 @dataclass(slots=True)
 class InProcess:
     """The whole system but its queue, in this process. ``async with`` starts and stops it."""
@@ -183,11 +204,17 @@ class InProcess:
         servers = (self._server, self.instagram, self.whatsapp, self.spond, self.gemini)
         await asyncio.gather(*(server.stop() for server in servers))
 
-    def person(self, user_id: str = "9001", name: str = "Ana", username: str = "ana.bowls") -> Person:
-        """Somebody who writes to the account."""
-        account, platform = self.instagram.account_id, self.instagram
+    def person(
+        self,
+        user_id: str = "9001",
+        name: str = "Ana",
+        username: str = "ana.bowls",
+        account: Instagram | None = None,
+    ) -> Person:
+        """Somebody who writes to the account, or to another one than the system's own."""
+        to = account or self.instagram
         return Person(
-            self.webhook_url, APP_SECRET, account, user_id, name, username, platform, self.clock, self._sender
+            self.webhook_url, APP_SECRET, to.account_id, user_id, name, username, to, self.clock, self._sender
         )
 
     def echo_sends(self) -> None:
@@ -211,7 +238,7 @@ class InProcess:
             store=cast("Store", pierce(self.store, "store", "open", "commit", "history")),
             queue=cast("WakeUpQueue", pierce(self.queue, "queue", "schedule")),
             model=cast("Model", pierce(real.model, "model", "generate")),
-            instagram=cast("InstagramPort", pierce(real.instagram, "instagram", "send_text", "react")),
+            instagram=_PiercedAccounts(real.instagram, pierce),
             whatsapp=cast("WhatsAppPort", pierce(real.whatsapp, "whatsapp", "notify")),
         )
 
@@ -222,6 +249,11 @@ class InProcess:
         body = json.dumps({"threadId": thread_id}).encode()
         headers = {TASK_NAME_HEADER: name} if name else {}
         answer = await (app or self.instance()).handle(Request("POST", "/", headers=headers, body=body))
+        return answer.status, _body(answer)
+
+    async def job(self, path: str, body: bytes = b"") -> tuple[int, dict[str, object]]:
+        """A request of the scheduler's, to a fresh instance; the answer's status and body."""
+        answer = await self.instance().handle(Request("POST", path, body=body))
         return answer.status, _body(answer)
 
 

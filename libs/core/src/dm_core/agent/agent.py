@@ -19,7 +19,7 @@ from dm_core.agent.tools.instagram import GetThreadMessages, IsNewThread, Thread
 from dm_core.agent.tools.notes import notes_result
 from dm_core.agent.tools.registry import DECLARATIONS, SEND, TOOLS
 from dm_core.agent.tools.spond import UNAVAILABLE, GetNetSessionDates, Schedule, session_dates
-from dm_core.clients.port import Instagram
+from dm_core.clients.port import InstagramAccounts
 from dm_core.errors import PlatformError, Unavailable
 from dm_core.messages import Message, Status
 from dm_core.runs import Action, ModelTurn, ToolCall, ToolResult, ToolTurn, UserTurn
@@ -48,7 +48,7 @@ class Agent:
         limits: RunLimits,
         schedule: Schedule,
         store: ThreadStore,
-        instagram: Instagram,
+        instagram: InstagramAccounts,
         *,
         read_seconds: float = READ_SECONDS,
     ) -> None:

@@ -12,9 +12,9 @@ from dm_core.agent.guards import Guards
 from dm_core.agent.model import Model
 from dm_core.agent.profile import load_profile
 from dm_core.bootstrap.parts import open_queue, open_store
+from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
-from dm_core.clients.instagram import InstagramClient
-from dm_core.clients.port import Instagram, Spond, TokenVault, WhatsApp
+from dm_core.clients.port import InstagramAccounts, Spond, TokenVault, WhatsApp
 from dm_core.clients.schedule import CachedSchedule
 from dm_core.clients.spond import SpondClient
 from dm_core.clients.vault import token_vault
@@ -39,7 +39,7 @@ class Ports:
     store: Store
     queue: WakeUpQueue
     model: Model
-    instagram: Instagram
+    instagram: InstagramAccounts
     whatsapp: WhatsApp
     spond: Spond | None
     vault: TokenVault
@@ -60,7 +60,7 @@ def open_ports(settings: ProcessorSettings, clock: Clock = system_clock) -> Port
         store=open_store(settings.store, clock),
         queue=open_queue(settings.queue),
         model=GeminiModel(settings.model),
-        instagram=InstagramClient(settings.instagram, clock, http=http),
+        instagram=InstagramClients(settings.instagram, clock, http=http),
         whatsapp=WhatsAppClient(settings.whatsapp, clock, http=http),
         spond=SpondClient(settings.spond, clock, http=http) if settings.spond else None,
         vault=token_vault(settings.instagram),
@@ -94,9 +94,7 @@ def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None
         settings.limits,
         timing,
     )
-    maintenance = Maintenance(
-        ports.instagram, ports.vault, ports.store, ports.clock, settings.instagram.flavor, agent.protect
-    )
+    maintenance = Maintenance(ports.instagram, ports.vault, ports.store, ports.clock, settings.instagram, agent.protect)
     return ProcessorApp(processor, Sweeper(ports.store, ports.queue, ports.clock, timing), maintenance)
 
 

@@ -13,7 +13,6 @@ from dm_core.clients.answers import OUTAGE_WAIT_SECONDS, Reply, clean, fields, i
 from dm_core.clients.graph import NO_PROFILE, bare_root, classify, graph_root, unproven
 from dm_core.clients.http import ATTEMPTS, Call, HttpClient, Judge
 from dm_core.clients.port import AccessToken, PlatformMessage
-from dm_core.clock import Clock
 from dm_core.errors import PlatformError, Refused, RetryLater
 from dm_core.settings import InstagramSettings
 from dm_core.threads import Profile
@@ -30,10 +29,13 @@ _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class InstagramClient:
-    """The account's messaging API over HTTP; keeps ``clients.port.Instagram``. Errors as that port says."""
+    """One account's messaging API over HTTP; keeps ``clients.port.Instagram``. Errors as that port says.
 
-    def __init__(self, settings: InstagramSettings, clock: Clock, *, http: HttpClient | None = None) -> None:
-        self._http = http or HttpClient(clock=clock)
+    ``settings`` hold one plain token.
+    """
+
+    def __init__(self, settings: InstagramSettings, http: HttpClient) -> None:
+        self._http = http
         self._flavor = settings.flavor
         self._root = graph_root(settings.base_url, settings.version)
         self._bare_root = bare_root(settings.base_url)
@@ -116,10 +118,6 @@ class InstagramClient:
     def use_token(self, token: str) -> None:
         """Use this token from now on."""
         self._token = token
-
-    async def close(self) -> None:
-        """Release connections."""
-        await self._http.close()
 
     async def _post(
         self, body: Mapping[str, object], judge: Judge, *, attempts: int = ATTEMPTS, quick: bool = False

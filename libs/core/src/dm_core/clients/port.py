@@ -4,6 +4,7 @@ Errors are those of ``dm_core.errors``, sorted by what the caller must do: Retry
 attempts, or when the platform asks for a longer wait), Uncertain, Refused, AccountStopped.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
@@ -30,7 +31,7 @@ class AccessToken:
 
 
 class Instagram(Protocol):
-    """The account's messaging API."""
+    """One account's messaging API."""
 
     async def send_text(self, user_id: str, text: str) -> str:
         """Send one text of at most 1,000 UTF-8 bytes; the platform's message id."""
@@ -62,6 +63,18 @@ class Instagram(Protocol):
 
     def use_token(self, token: str) -> None:
         """Use this token from now on."""
+        ...
+
+
+class InstagramAccounts(Protocol):
+    """The accounts of this deployment."""
+
+    def of(self, account_id: str) -> Instagram:
+        """The API of this account. Raises AccountStopped when there is no token for it."""
+        ...
+
+    def each(self) -> Mapping[str, Instagram]:
+        """The API of every account that has a token of its own, by the account's id."""
         ...
 
     async def close(self) -> None:
@@ -115,12 +128,12 @@ class Spond(Protocol):
 
 
 class TokenVault(Protocol):
-    """Where a refreshed Instagram token is kept."""
+    """Where refreshed Instagram tokens are kept: one text, as ``dm_core.tokens`` writes it."""
 
     async def load(self) -> str | None:
-        """The newest kept token, or None when none was ever kept."""
+        """What was kept last, or None when nothing ever was."""
         ...
 
-    async def save(self, token: AccessToken) -> None:
-        """Keep a new token."""
+    async def save(self, text: str) -> None:
+        """Keep this from now on."""
         ...

@@ -1,6 +1,7 @@
-"""Where a refreshed Instagram token is kept: Secret Manager in production, a file elsewhere, or nowhere.
+"""Where refreshed Instagram tokens are kept: Secret Manager in production, a file elsewhere, or nowhere.
 
-The value is the plain token, so that the same secret can also be set by hand. It is never logged.
+The value is written as in the settings (``dm_core.tokens``), so that the same secret can also be set by hand. It is
+never logged.
 """
 
 import asyncio
@@ -11,7 +12,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from dm_core.clients.port import AccessToken, TokenVault
+from dm_core.clients.port import TokenVault
 from dm_core.errors import Misconfigured, Unavailable
 from dm_core.settings import InstagramSettings
 
@@ -36,7 +37,7 @@ class NoVault:
     async def load(self) -> str | None:
         return None
 
-    async def save(self, token: AccessToken) -> None:  # noqa: ARG002 (the port's argument)
+    async def save(self, text: str) -> None:  # noqa: ARG002 (the port's argument)
         """Raises Misconfigured: a refreshed token that can't be kept is of no use to the next instance."""
         raise Misconfigured("INSTAGRAM_TOKEN_SECRET is missing: a refreshed token has nowhere to be kept")
 
@@ -51,9 +52,9 @@ class FileVault:
         """The kept token, or None. Raises Unavailable when the file can't be read."""
         return await asyncio.to_thread(self._read)
 
-    async def save(self, token: AccessToken) -> None:
+    async def save(self, text: str) -> None:
         """Raises Unavailable when the file can't be written; the old one is then untouched."""
-        await asyncio.to_thread(self._write, token.value)
+        await asyncio.to_thread(self._write, text)
 
     def _read(self) -> str | None:
         try:
@@ -110,14 +111,14 @@ class SecretManagerVault:
             raise Unavailable(f"the token secret can't be read ({type(error).__name__})") from error
         return answer.payload.data.decode("utf-8", "replace").strip() or None
 
-    async def save(self, token: AccessToken) -> None:
+    async def save(self, text: str) -> None:
         """Add a version. Raises Unavailable when it is not sure that it was added."""
         from google.api_core.exceptions import GoogleAPIError
         from google.cloud.secretmanager_v1 import SecretPayload
 
         try:
             await self._connected().add_secret_version(  # pyright: ignore[reportUnknownMemberType]
-                parent=self._secret, payload=SecretPayload(data=token.value.encode()), timeout=TIMEOUT_SECONDS
+                parent=self._secret, payload=SecretPayload(data=text.encode()), timeout=TIMEOUT_SECONDS
             )
         except GoogleAPIError as error:
             raise Unavailable(f"the token secret can't be written ({type(error).__name__})") from error

@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from dm_core.clients.port import Instagram, WhatsApp
+from dm_core.clients.port import Instagram, InstagramAccounts, WhatsApp
 from dm_core.clock import Clock
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, StoreUnavailable, Uncertain, described
 from dm_core.messages import Direction, Message
@@ -42,7 +42,7 @@ class Delivery:
     """Performs actions of one thread. Knows no store but for looking up echoes."""
 
     store: ThreadStore
-    instagram: Instagram
+    instagram: InstagramAccounts
     whatsapp: WhatsApp
     clock: Clock
     limits: RunLimits
@@ -76,13 +76,17 @@ class Delivery:
         user_id = live.thread.user_id
         match action.kind:
             case ActionKind.SEND:
-                return await self.instagram.send_text(user_id, action.text)
+                return await self._account(live).send_text(user_id, action.text)
             case ActionKind.REACT:
-                await self.instagram.react(user_id, action.target or "", action.text)
+                await self._account(live).react(user_id, action.target or "", action.text)
                 return None
             case ActionKind.NOTIFY:
                 urgent = "URGENT, " if action.urgency == "urgent" else ""
                 return await self.whatsapp.notify(f"{urgent}{await self._who(live)}: {action.text}", action.key)
+
+    def _account(self, live: LiveThread) -> Instagram:
+        """The API of the account that was written to. Raises AccountStopped."""
+        return self.instagram.of(live.thread.account_id)
 
     async def _who(self, live: LiveThread) -> str:
         """The person in words the manager can use; untrusted text, flattened and cut.
@@ -91,7 +95,7 @@ class Delivery:
         """
         if live.profile is None:
             with suppress(PlatformError):
-                live.profile = await self.instagram.profile(live.thread.user_id, self.clock())
+                live.profile = await self._account(live).profile(live.thread.user_id, self.clock())
         profile = live.profile
         name = (f"@{profile.username}" if profile.username else profile.name) if profile else None
         return f"Instagram {' '.join(name.split())[:60] if name else f'…{live.thread.user_id[-6:]}'}"
@@ -134,7 +138,7 @@ class Delivery:
 
     async def _listed(self, live: LiveThread, action: Action, taken: set[str]) -> str | None:
         """The platform's own list: exact text, not from the person, not before the action started."""
-        for message in await self.instagram.recent_messages(live.thread.user_id, 20):
+        for message in await self._account(live).recent_messages(live.thread.user_id, 20):
             ours = message.from_id != live.thread.user_id and message.mid not in taken
             if ours and message.text == action.text and message.created_at >= (action.started_at or 0) - SKEW_MS:
                 return message.mid

@@ -7,13 +7,14 @@ unsubscribe the account (facts/meta.md sections 2.3 and 5).
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from dm_core.clients.port import Instagram, TokenVault
+from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts, TokenVault
 from dm_core.clock import Clock
-from dm_core.errors import DmAgentError, PlatformError
+from dm_core.errors import DmAgentError, PlatformError, described
 from dm_core.messages import DAY_MS
-from dm_core.settings import Flavor
+from dm_core.settings import InstagramSettings
 from dm_core.store.port import DocumentStore
 from dm_core.telemetry import emit
+from dm_core.tokens import format_tokens, parse_tokens
 
 NEEDED_FIELDS = frozenset({"messages"})
 TOKEN_WARNING_DAYS = 20
@@ -21,77 +22,139 @@ TOKEN_WARNING_DAYS = 20
 
 @dataclass(slots=True)
 class Maintenance:
-    """Token and watchdog of one account. ``protect`` is told of every token that comes into use."""
+    """Tokens and watchdog of the accounts. ``protect`` is told of every token that comes into use."""
 
-    instagram: Instagram
+    instagram: InstagramAccounts
     vault: TokenVault
     documents: DocumentStore
     clock: Clock
-    flavor: Flavor
+    settings: InstagramSettings
     protect: Callable[[str], None]
     loaded: bool = False
 
     async def load_token(self) -> None:
-        """Use the newest kept token, once an instance; without one the configured token stays in use."""
+        """Use the newest kept tokens, once an instance; an account without one goes on with the configured token."""
         if self.loaded:
             return
         self.loaded = True
         try:
-            token = await self.vault.load()
-        except DmAgentError as error:
+            kept = await self._kept()
+        except (DmAgentError, ValueError) as error:
             self.loaded = False
             emit("token_load_failed", "ERROR", error=type(error).__name__)
             return
-        if token:
-            self._use(token)
+        accounts = self.instagram.each()
+        for account_id, token in kept.items():
+            if account_id in accounts:
+                self._use(accounts[account_id], token)
 
     async def refresh_token(self) -> dict[str, object]:
-        """Exchange the token, keep the new one, then use it. Raises PlatformError, Misconfigured, StoreUnavailable."""
-        if self.flavor == "page":
+        """Exchange each account's token, keep the new ones, then use them.
+
+        One that fails stops no other; the first failure is raised in the end. Raises PlatformError, Misconfigured,
+        Unavailable.
+        """
+        if self.settings.flavor == "page":
             return {"status": "not_needed", "reason": "page tokens are not refreshed"}
-        now = self.clock()
-        token = await self.instagram.refresh_token(now)
-        await self.vault.save(token)
-        self._use(token.value)
-        await self.documents.put_document("maintenance", "token", {"refreshedAt": now, "expiresAt": token.expires_at})
-        emit("token_refreshed", expiresInDays=(token.expires_at - now) // DAY_MS)
-        return {"status": "refreshed", "expiresAt": token.expires_at}
+        now, accounts = self.clock(), self.instagram.each()
+        tokens, failures = await self._refreshed(accounts, now)
+        if tokens:
+            old = {**self.settings.tokens, **await self._kept()} if failures else {}
+            new = {account_id: token.value for account_id, token in tokens.items()}
+            await self.vault.save(format_tokens({**old, **new}))
+        for account_id, token in tokens.items():
+            self._use(accounts[account_id], token.value)
+            record = {"refreshedAt": now, "expiresAt": token.expires_at}
+            await self.documents.put_document("maintenance", self._record(account_id), record)
+            emit("token_refreshed", accountId=account_id, expiresInDays=(token.expires_at - now) // DAY_MS)
+        if failures:
+            raise failures[0]
+        return {"status": "refreshed", "expiresAt": min(token.expires_at for token in tokens.values())}
 
     async def check(self) -> dict[str, object]:
-        """Subscribed fields, the last webhook seen, the token's age; ``problems`` says what a person should mend."""
-        now = self.clock()
-        problems: list[str] = []
-        fields = await self._fields(problems)
+        """Subscribed fields, the last webhook seen, the tokens' age; ``problems`` says what a person should mend.
+
+        Of several accounts: the fields that all are subscribed to, the token that ends first, and problems by account.
+        """
+        checked = [await self._checked(account_id, account) for account_id, account in self.instagram.each().items()]
         last = await self.documents.last_inbound_at()
-        token = await self.documents.get_document("maintenance", "token")
-        expires_at = _expiry(token)
-        if expires_at is not None and expires_at - now < TOKEN_WARNING_DAYS * DAY_MS:
-            problems.append(f"the Instagram token ends in {max(0, expires_at - now) // DAY_MS} days")
+        problems = [problem for each in checked for problem in each.problems]
         emit("checked", "ERROR" if problems else "INFO", problems=problems)
         return {
             "status": "problems" if problems else "ok",
             "problems": problems,
-            "subscribedFields": list(fields) if fields is not None else None,
+            "subscribedFields": _common([each.fields for each in checked]),
             "lastInboundAt": last,
-            "tokenExpiresAt": expires_at,
+            "tokenExpiresAt": min((each.ends_at for each in checked if each.ends_at is not None), default=None),
         }
 
-    def _use(self, token: str) -> None:
+    async def _kept(self) -> dict[str, str]:
+        """The kept tokens by account. Raises Unavailable, ValueError for a text that isn't tokens."""
+        text = await self.vault.load()
+        return parse_tokens(text, self.settings.node) if text else {}
+
+    async def _refreshed(
+        self, accounts: Mapping[str, Instagram], now: int
+    ) -> tuple[dict[str, AccessToken], list[PlatformError]]:
+        """The new tokens by account, and why there are not more."""
+        tokens: dict[str, AccessToken] = {}
+        failures: list[PlatformError] = []
+        for account_id, account in accounts.items():
+            try:
+                tokens[account_id] = await account.refresh_token(now)
+            except PlatformError as error:
+                emit("token_not_refreshed", "ERROR", accountId=account_id, error=described(error))
+                failures.append(error)
+        return tokens, failures
+
+    def _use(self, account: Instagram, token: str) -> None:
         self.protect(token)
-        self.instagram.use_token(token)
+        account.use_token(token)
 
-    async def _fields(self, problems: list[str]) -> tuple[str, ...] | None:
-        try:
-            fields = await self.instagram.subscribed_fields()
-        except PlatformError as error:
-            problems.append(f"the subscription could not be read ({type(error).__name__} {error.code})")
-            return None
-        missing = NEEDED_FIELDS - set(fields)
-        if missing:
-            problems.append(f"the account is not subscribed to: {', '.join(sorted(missing))}")
-        return fields
+    def _record(self, account_id: str) -> str:
+        """The id of the document that says when the account's token ends."""
+        return f"token-{account_id}" if self.settings.names_accounts else "token"
+
+    async def _checked(self, account_id: str, account: Instagram) -> "_Checked":
+        problems: list[str] = []
+        fields, ends_at = await _subscribed(account, problems), await self._ends_at(account_id)
+        left = ends_at - self.clock() if ends_at is not None else None
+        if left is not None and left < TOKEN_WARNING_DAYS * DAY_MS:
+            problems.append(f"the Instagram token ends in {max(0, left) // DAY_MS} days")
+        name = f"account {account_id}: " if self.settings.names_accounts else ""
+        return _Checked(fields, ends_at, [name + problem for problem in problems])
+
+    async def _ends_at(self, account_id: str) -> int | None:
+        """When the account's token ends, in ms since 1970, if that was ever told."""
+        record = await self.documents.get_document("maintenance", self._record(account_id))
+        value = record.get("expiresAt") if record else None
+        return value if isinstance(value, int) else None
 
 
-def _expiry(token: Mapping[str, object] | None) -> int | None:
-    value = token.get("expiresAt") if token else None
-    return value if isinstance(value, int) else None
+@dataclass(frozen=True, slots=True)
+class _Checked:
+    """One account; ``fields`` None when they could not be read."""
+
+    fields: tuple[str, ...] | None
+    ends_at: int | None
+    problems: list[str]
+
+
+async def _subscribed(account: Instagram, problems: list[str]) -> tuple[str, ...] | None:
+    try:
+        fields = await account.subscribed_fields()
+    except PlatformError as error:
+        problems.append(f"the subscription could not be read ({type(error).__name__} {error.code})")
+        return None
+    missing = NEEDED_FIELDS - set(fields)
+    if missing:
+        problems.append(f"the account is not subscribed to: {', '.join(sorted(missing))}")
+    return fields
+
+
+def _common(subscribed: list[tuple[str, ...] | None]) -> list[str] | None:
+    """The fields in all of them; None when one could not be read."""
+    known = [fields for fields in subscribed if fields is not None]
+    if len(known) < len(subscribed) or not known:
+        return None
+    return [field for field in known[0] if all(field in fields for fields in known)]

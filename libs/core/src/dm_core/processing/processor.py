@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.model import Model
-from dm_core.clients.port import Instagram, WhatsApp
+from dm_core.clients.port import InstagramAccounts, WhatsApp
 from dm_core.clock import Clock, Ids
 from dm_core.errors import AccountStopped, QueueUnavailable, RetryLater, StoreUnavailable, described
 from dm_core.messages import Disposition, Message, Status
@@ -38,7 +38,7 @@ class Processor:
     queue: WakeUpQueue
     model: Model
     agent: Agent
-    instagram: Instagram
+    instagram: InstagramAccounts
     whatsapp: WhatsApp
     clock: Clock
     ids: Ids

@@ -17,7 +17,7 @@ from enum import Enum
 
 from dm_core.agent.agent import Agent, Situation, TurnPlan
 from dm_core.agent.model import Model
-from dm_core.clients.port import Instagram
+from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, ModelUnavailable
 from dm_core.messages import Message, Status
@@ -55,7 +55,7 @@ class Conductor:
     actor: Actor
     agent: Agent
     model: Model
-    instagram: Instagram
+    instagram: InstagramAccounts
     clock: Clock
     limits: RunLimits
 
@@ -112,8 +112,9 @@ class Conductor:
         """Best effort, beside the model call, never in front of a reply."""
         await asyncio.sleep(INDICATOR_DELAY)
         with suppress(DmAgentError):
-            await self.instagram.indicate(self.live.thread.user_id, "mark_seen")
-            await self.instagram.indicate(self.live.thread.user_id, "typing_on")
+            instagram = self.instagram.of(self.live.thread.account_id)
+            await instagram.indicate(self.live.thread.user_id, "mark_seen")
+            await instagram.indicate(self.live.thread.user_id, "typing_on")
 
     async def _out_of_turns(self) -> Ending:
         if any(action.kind is ActionKind.SEND and action.went_out for action in self.live.run.actions):

@@ -22,7 +22,7 @@ from dm_core.errors import PlatformError, RetryLater
 from dm_sandbox.fuzzing.answers import check_outside, operation, proper, run_to_the_end
 from dm_sandbox.fuzzing.engine import Broken
 from dm_sandbox.fuzzing.mutation import mutated, mutated_bytes, read, scalar, written
-from dm_sandbox.fuzzing.seeds import GRAPH_ERRORS, MODEL_ANSWERS, PERSON, PLATFORM_ANSWERS
+from dm_sandbox.fuzzing.seeds import ACCOUNT, GRAPH_ERRORS, MODEL_ANSWERS, PERSON, PLATFORM_ANSWERS
 from dm_sandbox.fuzzing.stage import TOKEN, Stage
 from dm_sandbox.fuzzing.wire import Asked, answered
 from dm_sandbox.inprocess import FUNCTIONS
@@ -119,7 +119,7 @@ class PlatformTarget:
         assert ports.spond is not None  # noqa: S101
         now, first = self.stage.clock(), datetime(2026, 9, 21, tzinfo=UTC)
         last = datetime(2026, 12, 30, tzinfo=UTC)
-        spond, instagram = ports.spond, ports.instagram
+        spond, instagram = ports.spond, ports.instagram.of(ACCOUNT)
         calls: Mapping[str, Callable[[], Awaitable[object]]] = {
             "send": lambda: instagram.send_text(PERSON, "hello"),
             "conversations": lambda: instagram.recent_messages(PERSON),

@@ -10,8 +10,8 @@ from typing import Self, cast
 from dm_core.agent.gemini import GeminiModel
 from dm_core.bootstrap.processor import Ports, open_ports, processor_app
 from dm_core.bootstrap.webhook import compose
+from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient, Timeouts
-from dm_core.clients.instagram import InstagramClient
 from dm_core.clients.spond import SpondClient
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.clock import system_clock
@@ -97,7 +97,7 @@ class Stage:
             store=self.store,
             queue=self.queue,
             model=self._model,
-            instagram=InstagramClient(settings.instagram, self.clock, http=http),
+            instagram=InstagramClients(settings.instagram, self.clock, http=http),
             whatsapp=WhatsAppClient(settings.whatsapp, self.clock, http=http),
             spond=SpondClient(settings.spond, self.clock, http=http),
         )

@@ -11,7 +11,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from email.utils import formatdate
-from typing import cast
+from typing import Self, cast
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
@@ -119,7 +119,7 @@ class Platform(ABC):
         self._stopping.set()
         await self._server.stop()
 
-    async def __aenter__(self) -> "Platform":
+    async def __aenter__(self) -> Self:
         await self.start()
         return self
 

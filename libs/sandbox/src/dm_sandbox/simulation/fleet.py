@@ -26,6 +26,7 @@ from dm_core.queue.port import WakeUp
 from dm_core.settings import ProcessorSettings, RunLimits, WebhookSettings
 from dm_core.webhook.app import WebhookApp
 from dm_sandbox.environment import APP_SECRET, MANAGER_NUMBER, VERIFY_TOKEN
+from dm_sandbox.one_account import OneAccount
 from dm_sandbox.simulation.cloud_tasks import task_body
 from dm_sandbox.simulation.journal import Journal
 from dm_sandbox.simulation.model import SECRET
@@ -195,7 +196,7 @@ class Fleet:
         """As ``bootstrap.processor`` composes it, without reading the files again."""
         made = deployment()
         settings = made.processor
-        store, queue, instagram = StorePort(wire), QueuePort(wire), InstagramPort(wire)
+        store, queue, instagram = StorePort(wire), QueuePort(wire), OneAccount(InstagramPort(wire))
         guards = Guards(secrets=settings.secrets, manager_number=settings.whatsapp.manager_number)
         schedule = CachedSchedule(SpondPort(wire), store, "G1", clock)
         agent = Agent(made.profile, made.system_md, guards, self.limits, schedule, store, instagram)
@@ -203,5 +204,5 @@ class Fleet:
         processor = Processor(
             store, queue, ModelPort(wire), agent, instagram, WhatsAppPort(wire), clock, self.ids, self.limits, timing
         )
-        maintenance = Maintenance(instagram, NoVault(), store, clock, "instagram", agent.protect)
+        maintenance = Maintenance(instagram, NoVault(), store, clock, settings.instagram, agent.protect)
         return ProcessorApp(processor, Sweeper(store, queue, clock, timing), maintenance)

@@ -256,8 +256,6 @@ class InstagramPort:
 
     def use_token(self, token: str) -> None: ...
 
-    async def close(self) -> None: ...
-
 
 @dataclass(frozen=True, slots=True)
 class WhatsAppPort:
@@ -291,4 +289,4 @@ class NoVault:
     async def load(self) -> str | None:
         return None
 
-    async def save(self, token: AccessToken) -> None: ...
+    async def save(self, text: str) -> None: ...

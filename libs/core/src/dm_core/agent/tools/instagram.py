@@ -10,7 +10,7 @@ import regex
 from dm_core.agent.render import message_fields
 from dm_core.agent.texts import graphemes
 from dm_core.agent.tools.declare import text_argument, whole_argument
-from dm_core.clients.port import Instagram, PlatformMessage
+from dm_core.clients.port import InstagramAccounts, PlatformMessage
 from dm_core.errors import PlatformError
 from dm_core.messages import Content, Direction, Message, Status
 from dm_core.store.port import ThreadStore
@@ -82,7 +82,7 @@ class ThreadReader:
     """Reads the run's own thread: our store first, the Conversations API for what is older."""
 
     store: ThreadStore
-    instagram: Instagram
+    instagram: InstagramAccounts
     zone: ZoneInfo
 
     async def messages(
@@ -119,15 +119,19 @@ class ThreadReader:
             return {"is_new_thread": False}
         mids = {message.mid for message in recent}
         try:
-            seen = await self.instagram.recent_messages(thread.user_id, _MAX_PLATFORM_PAGE)
+            seen = await self._listed(thread)
         except PlatformError:
             return {"is_new_thread": True, "notice": "by our own records; Instagram's could not be read just now"}
         earlier = any(m.mid not in mids and m.created_at < first - first % 1000 for m in seen)
         return {"is_new_thread": not earlier}
 
+    async def _listed(self, thread: Thread) -> tuple[PlatformMessage, ...]:
+        """What the platform shows of the conversation, newest first. Raises PlatformError."""
+        return await self.instagram.of(thread.account_id).recent_messages(thread.user_id, _MAX_PLATFORM_PAGE)
+
     async def _older(self, thread: Thread, stored: Collection[Message]) -> list[Message]:
         """What the platform still has from before our oldest message."""
-        seen = await self.instagram.recent_messages(thread.user_id, _MAX_PLATFORM_PAGE)
+        seen = await self._listed(thread)
         mids = {message.mid for message in stored}
         oldest = min((message.sent_at for message in stored), default=None)
         older = [m for m in seen if m.mid not in mids and (oldest is None or m.created_at < oldest)]
