@@ -6,13 +6,13 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
 
-from dm_core import settings
 from dm_core.agent import agent as agents
 from dm_core.agent.plan import Planner, TurnPlan
 from dm_core.agent.results import tool_turn
 from dm_core.clients import http, instagram
 from dm_core.processing import app as processor_routes
 from dm_core.runs import Action, ActionKind, ModelTurn, ToolResult, ToolTurn
+from dm_core.settings.reader import Reader
 from dm_core.webhook import app as webhook_routes
 from dm_core.webhook import batches, payload, signature
 from dm_core.webhook.events import Event, Unknown
@@ -104,12 +104,12 @@ def _short_macs_taken(patch: pytest.MonkeyPatch) -> None:
 
 
 def _refusals_that_quote(patch: pytest.MonkeyPatch) -> None:
-    real = settings._Reader.problem  # pyright: ignore[reportPrivateUsage]
+    real = Reader.problem
 
-    def quoting(self: settings._Reader, name: str, what: str) -> None:  # pyright: ignore[reportPrivateUsage]
+    def quoting(self: Reader, name: str, what: str) -> None:
         real(self, name, f"{what}, not {self.optional(name)}")
 
-    patch.setattr(settings._Reader, "problem", quoting)  # pyright: ignore[reportPrivateUsage]
+    patch.setattr(Reader, "problem", quoting)
 
 
 DEFECTS: dict[str, tuple[Defect, str, int, str]] = {

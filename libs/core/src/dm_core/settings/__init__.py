@@ -1,0 +1,31 @@
+"""Typed settings, read once from the environment.
+
+``WebhookSettings.load`` and ``ProcessorSettings.load`` read everything, collect what is missing or malformed and raise
+one ``Misconfigured`` whose message is one line that names each of them. No value is ever printed: it may be a secret.
+"""
+
+from dm_core.settings.functions import ProcessorSettings, WebhookSettings
+from dm_core.settings.platforms import (
+    INSTAGRAM_HOSTS,
+    Flavor,
+    InstagramSettings,
+    ModelSettings,
+    SpondSettings,
+    WhatsAppSettings,
+)
+from dm_core.settings.system import QueueSettings, RunLimits, StoreSettings, UncertainSends
+
+__all__ = [
+    "INSTAGRAM_HOSTS",
+    "Flavor",
+    "InstagramSettings",
+    "ModelSettings",
+    "ProcessorSettings",
+    "QueueSettings",
+    "RunLimits",
+    "SpondSettings",
+    "StoreSettings",
+    "UncertainSends",
+    "WebhookSettings",
+    "WhatsAppSettings",
+]

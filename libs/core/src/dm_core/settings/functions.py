@@ -1,0 +1,73 @@
+"""What each of the two functions reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from dm_core.settings.platforms import (
+    InstagramSettings,
+    ModelSettings,
+    SpondSettings,
+    WhatsAppSettings,
+    read_instagram,
+    read_model,
+    read_spond,
+    read_whatsapp,
+)
+from dm_core.settings.reader import Reader
+from dm_core.settings.system import QueueSettings, RunLimits, StoreSettings, read_limits, read_queue, read_store
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookSettings:
+    """What the webhook function reads."""
+
+    store: StoreSettings
+    queue: QueueSettings
+    verify_token: str
+    app_secrets: tuple[str, ...]
+    account_ids: frozenset[str]
+    takeover_minutes: float
+
+    @classmethod
+    def load(cls, env: Mapping[str, str]) -> "WebhookSettings":
+        """Raises Misconfigured with one line that names every missing or malformed variable."""
+        reader = Reader(env)
+        reader.text("INSTAGRAM_PAGE_ID")
+        store, queue = read_store(reader), read_queue(reader)
+        verify_token = reader.text("INSTAGRAM_VERIFY_TOKEN")
+        app_secrets = reader.texts("INSTAGRAM_APP_SECRET")
+        if reader.optional("INSTAGRAM_APP_SECRET") and not app_secrets:
+            reader.problem("INSTAGRAM_APP_SECRET", "holds no secret between its commas")
+        account_ids = frozenset(reader.texts("INSTAGRAM_ACCOUNT_IDS", ""))
+        takeover = reader.number("HUMAN_TAKEOVER_MINUTES", 60, 0, 10_080)
+        return reader.done("the webhook", lambda: cls(store, queue, verify_token, app_secrets, account_ids, takeover))
+
+
+@dataclass(frozen=True, slots=True)
+class ProcessorSettings:
+    """What the processor function reads."""
+
+    store: StoreSettings
+    queue: QueueSettings
+    model: ModelSettings
+    instagram: InstagramSettings
+    whatsapp: WhatsAppSettings
+    spond: SpondSettings | None
+    limits: RunLimits
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every configured value that must never go out."""
+        spond = (self.spond.password, self.spond.username) if self.spond else ()
+        tokens = (*self.instagram.tokens.values(), self.whatsapp.access_token)
+        values = (self.model.api_key or "", *tokens, *spond)
+        return tuple(value for value in values if value)
+
+    @classmethod
+    def load(cls, env: Mapping[str, str]) -> "ProcessorSettings":
+        """Raises Misconfigured with one line that names every missing or malformed variable."""
+        reader = Reader(env)
+        store, queue, model = read_store(reader), read_queue(reader), read_model(reader)
+        instagram, whatsapp = read_instagram(reader), read_whatsapp(reader)
+        spond, limits = read_spond(reader), read_limits(reader)
+        return reader.done("the processor", lambda: cls(store, queue, model, instagram, whatsapp, spond, limits))
