@@ -1,18 +1,45 @@
-"""What can go wrong, sorted by what the receiver must do about it.
+"""What can go wrong, sorted by whose it is: that alone decides what happens next (docs/promises.md).
 
-The name says what happened; the base class says what to do next:
+    outage    nobody's in this thread: the DMs wait, nothing is counted        RetryLater, Unavailable
+    account   the account's or the deployment's: the same wait, one alert      AccountStopped
+    person    this person can't be written to: an ending                       Unreachable
+    request   our text or argument: back to the model, at most twice           Refused
+    unknown   it may have happened: looked up, never assumed unsent            Uncertain
+    message   anything else, our own code included: an attempt of the DM       every other exception
 
-- ``RetryLater``    nothing happened outside; the same call may succeed after a wait
-- ``Uncertain``     it may or may not have happened outside; look it up before anything else
-- ``Refused``       it did not happen and never will in this form
-- ``AccountStopped`` refused, and so will be everything else until a person acts
-- ``Unavailable``   a part of our own system did not answer; fail the request, the caller redelivers
-- ``Misconfigured`` the deployment is wrong; nothing starts
+Which code of a platform is whose stands in one table, ``clients/owners.py``.
 """
+
+from enum import StrEnum
+
+
+class Service(StrEnum):
+    """Who answered, or did not."""
+
+    MODEL = "model"
+    INSTAGRAM = "instagram"
+    WHATSAPP = "whatsapp"
+    SPOND = "spond"
+    VAULT = "vault"
+    STORE = "store"
+    QUEUE = "queue"
+
+
+class Owner(StrEnum):
+    """Whose an error is."""
+
+    OUTAGE = "outage"
+    ACCOUNT = "account"
+    PERSON = "person"
+    REQUEST = "request"
+    UNKNOWN = "unknown"
+    MESSAGE = "message"
 
 
 class DmAgentError(Exception):
     """Base of every error this project raises on purpose."""
+
+    owner: Owner = Owner.MESSAGE
 
 
 class Misconfigured(DmAgentError):
@@ -21,6 +48,8 @@ class Misconfigured(DmAgentError):
 
 class Unavailable(DmAgentError):
     """A part of our own system failed or did not answer; whether a write was applied is unknown."""
+
+    owner = Owner.OUTAGE
 
 
 class StoreUnavailable(Unavailable):
@@ -31,40 +60,81 @@ class QueueUnavailable(Unavailable):
     """The wake-up queue failed or did not answer."""
 
 
-class ModelUnavailable(Unavailable):
-    """The model could not be reached, timed out or answered with a server error."""
-
-
 class PlatformError(DmAgentError):
-    """A call to Instagram, WhatsApp or Spond did not succeed.
+    """A call to a service did not succeed.
 
-    ``code`` and ``subcode`` are the platform's own numbers (0 when it gave none).
+    ``service`` says which; ``code`` and ``subcode`` are its own numbers (0 when it gave none).
     """
 
-    def __init__(self, message: str, *, code: int = 0, subcode: int = 0) -> None:
+    def __init__(self, message: str, *, service: Service = Service.INSTAGRAM, code: int = 0, subcode: int = 0) -> None:
         super().__init__(message)
+        self.service = service
         self.code = code
         self.subcode = subcode
 
 
 class RetryLater(PlatformError):
-    """Rejected before it was processed; worth another try after ``wait_seconds``."""
+    """An outage or a throttle: it surely did not happen, and may succeed after a wait.
 
-    def __init__(self, message: str, *, wait_seconds: float, code: int = 0, subcode: int = 0) -> None:
-        super().__init__(message, code=code, subcode=subcode)
+    ``wait_seconds``: the service's own wait, None when it named none.
+    """
+
+    owner = Owner.OUTAGE
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        wait_seconds: float | None = None,
+        service: Service = Service.INSTAGRAM,
+        code: int = 0,
+        subcode: int = 0,
+    ) -> None:
+        super().__init__(message, service=service, code=code, subcode=subcode)
         self.wait_seconds = wait_seconds
+
+
+class ModelUnavailable(RetryLater):
+    """The model could not be reached, timed out, throttled or answered with a server error."""
+
+    def __init__(self, message: str, *, wait_seconds: float | None = None, code: int = 0) -> None:
+        super().__init__(message, wait_seconds=wait_seconds, service=Service.MODEL, code=code)
 
 
 class Uncertain(PlatformError):
     """The platform may have acted although no success was reported."""
 
+    owner = Owner.UNKNOWN
+
 
 class Refused(PlatformError):
-    """The platform said no, for good: another try of the same call is pointless."""
+    """The service said no to this very request: another try of the same call is pointless."""
+
+    owner = Owner.REQUEST
 
 
-class AccountStopped(Refused):
-    """The platform said no to the whole account (token, permission, restriction); a person must act."""
+class Unreachable(PlatformError):
+    """This person cannot be written to. ``window``: only because the 24 hours are over."""
+
+    owner = Owner.PERSON
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        window: bool = False,
+        service: Service = Service.INSTAGRAM,
+        code: int = 0,
+        subcode: int = 0,
+    ) -> None:
+        super().__init__(message, service=service, code=code, subcode=subcode)
+        self.window = window
+
+
+class AccountStopped(PlatformError):
+    """The service said no to the whole account or deployment (token, permission, key); a person must act."""
+
+    owner = Owner.ACCOUNT
 
 
 def described(error: BaseException) -> str:
