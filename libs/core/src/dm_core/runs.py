@@ -86,7 +86,8 @@ class ActionKind(StrEnum):
 
     SEND = "send"
     REACT = "react"
-    NOTIFY = "notify"
+    NOTIFY = "notify"  # only in documents of revisions before alerts had documents of their own: never performed
+    UNKNOWN = "unknown"  # a kind of a newer revision: never performed
 
 
 class ActionState(StrEnum):
@@ -107,7 +108,8 @@ class Action:
     """One effect, under a key that is stable over retries (``runId/turn/index``, with ``.part`` when split).
 
     ``call_index`` is the position of the tool call in its turn; -1 for an action of our own. ``target`` is the
-    platform's id of the message a reaction belongs to. Times in ms since 1970.
+    platform's id of the message a reaction belongs to. ``looked_at``: when a look-up that worked first did not find
+    a send in doubt. Times in ms since 1970.
     """
 
     key: str
@@ -122,6 +124,7 @@ class Action:
     ended_at: int | None = None
     platform_id: str | None = None
     error: str | None = None
+    looked_at: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -138,36 +141,57 @@ class Action:
         return self.state in (ActionState.DONE, ActionState.UNCERTAIN) or self.in_doubt
 
 
-class Phase(StrEnum):
-    """What a run is still for."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the model's newest answer rests on: ``revision`` of the thread that its turns show, and ``at``, when the
+    answer arrived (ms since 1970; 0 while there is none)."""
 
-    ANSWERING = "answering"  # the model may be asked
-    CLOSING = "closing"  # no model any more: finish the planned actions, then end as `ending` says
+    revision: int
+    at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class AskedAlert:
+    """Something the manager is to be told. ``key`` is stable over retries (``runId/turn/index``), so that the same
+    alert asked for again by a repeated commit is one alert."""
+
+    key: str
+    text: str
+    urgency: Urgency = "normal"
+    hand_over: bool = False
+    cause: str = "agent"
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of a thread. ``handles`` maps the short ids shown to the model (``m1``) to platform ids.
 
-    ``prompt_text`` (the first user turn) lives only as long as the run: the archive keeps message ids instead, so
-    that an unsent or erased message does not survive in it.
+    ``shown`` is a digest of the DMs as the turns show them: it tells an edit or an unsend from a new DM. ``restarts``
+    counts how often new DMs made the run start over, ``repairs`` how often a refused send went back to the model.
+    ``alerts`` are stored by the commit that first stores them here. ``must_end``: earlier attempts used up what its
+    DMs are allowed, so it only finds out what went out.
+
+    The first user turn lives only as long as the run: the archive keeps message ids instead, so that an unsent or
+    erased message does not survive in it.
     """
 
     id: str
     task_name: str
     started_at: int
-    attempt: int
     message_ids: tuple[str, ...]
     prompt_hash: str
     handles: Mapping[str, str] = field(default_factory=dict[str, str])
     turns: tuple[Turn, ...] = ()
     actions: tuple[Action, ...] = ()
+    alerts: tuple[AskedAlert, ...] = ()
     guards: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    phase: Phase = Phase.ANSWERING
-    absorbed: int = 0
+    asked: Asked | None = None
+    shown: str = ""
+    restarts: int = 0
+    repairs: int = 0
     nudged: bool = False
-    look_ups: int = 0
+    retold: bool = False
     ending: str | None = None
     error: str | None = None
     model_calls: int = 0
@@ -175,8 +199,13 @@ class Run:
 
     @property
     def acted(self) -> bool:
-        """Something went out, or may have."""
-        return any(action.went_out for action in self.actions)
+        """Something went out, or may have; an alert that was asked for counts."""
+        return bool(self.alerts) or any(action.went_out for action in self.actions)
+
+    @property
+    def replied(self) -> bool:
+        """A reply surely went out."""
+        return any(action.kind is ActionKind.SEND and action.state is ActionState.DONE for action in self.actions)
 
     @property
     def model_turns(self) -> tuple[ModelTurn, ...]:

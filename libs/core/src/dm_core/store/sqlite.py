@@ -254,6 +254,8 @@ def _merge_thread(tx: Transaction, events: ThreadEvents, pending: int) -> None:
     merged["pendingCount"] = whole(old, "pendingCount") + pending
     if events.last_inbound_at is not None:
         merged["lastInboundAt"] = max(whole(old, "lastInboundAt", events.last_inbound_at), events.last_inbound_at)
+    if events.due_at is not None:
+        merged["dueAt"] = max(whole(old, "dueAt", events.due_at), events.due_at)
     tx.put("conversations", events.thread_id, merged)
 
 
