@@ -62,7 +62,8 @@ class Thread:
     """The document that decides. Times in ms since 1970.
 
     ``due_at``: by when somebody must look at this thread, or None. ``pending_count`` is never below the number of
-    unprocessed messages (an unsend may leave it above): a read that finds fewer looks further.
+    unprocessed messages (an unsend may leave it above): a read that finds fewer looks further. ``revision`` counts what
+    came from outside (DMs, edits, unsends, a human's echoes) and never our own commits: it says whether something came.
     """
 
     id: str
@@ -79,6 +80,7 @@ class Thread:
     notes: tuple[Note, ...] = ()
     unconfirmed: tuple[Unconfirmed, ...] = ()
     commit_token: str | None = None
+    revision: int = 0
 
     def is_paused(self, now: int) -> bool:
         """A human answers here for now."""

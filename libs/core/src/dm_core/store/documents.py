@@ -137,6 +137,7 @@ def parse_thread(thread_id: str, doc: Mapping[str, object]) -> Thread:
         notes=tuple(Note(text(n, "text"), whole(n, "createdAt")) for n in maps(doc, "notes")),
         unconfirmed=tuple(Unconfirmed(text(u, "text"), whole(u, "at")) for u in maps(doc, "unconfirmed")),
         commit_token=text_or_none(doc, "commitToken"),
+        revision=whole(doc, "revision"),
     )
 
 
