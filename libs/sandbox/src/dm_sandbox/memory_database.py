@@ -175,9 +175,10 @@ class MemoryDatabase:
         return True
 
     def _move(self, thread_id: str) -> None:
-        """Move the version of a thread that exists."""
+        """Move the version and revision of a thread that exists."""
         stored = self.threads.get(thread_id)
         if stored is not None:
+            stored.thread = replace(stored.thread, revision=stored.thread.revision + 1)
             stored.version = self._next()
 
     def erase_person(self, user_id: str) -> int:
@@ -215,6 +216,7 @@ def _merged(thread: Thread, events: ThreadEvents, pending: int) -> Thread:
         user_id=clean_text(events.user_id),
         created_at=min(thread.created_at or events.now, events.now),
         pending_count=thread.pending_count + pending,
+        revision=thread.revision + 1,
         last_inbound_at=max(thread.last_inbound_at, events.last_inbound_at or 0),
         due_at=thread.due_at if events.due_at is None else events.due_at,
         paused_until=thread.paused_until if events.paused_until is None else events.paused_until,

@@ -22,7 +22,7 @@ MAX_ROUNDS = 5
 WRITE_ATTEMPTS = 3
 
 MOVES: Transforms = {"revision": ("increment", 1)}
-"""What moves a thread's version even if nothing else of it changes."""
+"""What moves a thread's version even if nothing else of it changes; our own commits and echoes never do it."""
 
 
 class FirestoreEvents:

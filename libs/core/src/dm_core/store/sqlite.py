@@ -193,10 +193,11 @@ def _put_message(tx: Transaction, message: Message) -> None:
 
 
 def _move(tx: Transaction, thread_id: str, now: int) -> None:
-    """Move a thread's version, if there is one."""
+    """Move a thread's version and revision, if there is one."""
     found = tx.get("conversations", thread_id)
     if found is not None:
-        tx.put("conversations", thread_id, found.doc | {"updatedAt": now})
+        fields = {"updatedAt": now, "revision": whole(found.doc, "revision") + 1}
+        tx.put("conversations", thread_id, found.doc | fields)
 
 
 def _commit(tx: Transaction, change: ThreadChange) -> Version:
@@ -252,6 +253,7 @@ def _merge_thread(tx: Transaction, events: ThreadEvents, pending: int) -> None:
     merged = old | doc.merged_fields(events)
     merged["createdAt"] = min(whole(old, "createdAt", events.now), events.now)
     merged["pendingCount"] = whole(old, "pendingCount") + pending
+    merged["revision"] = whole(old, "revision") + 1
     if events.last_inbound_at is not None:
         merged["lastInboundAt"] = max(whole(old, "lastInboundAt", events.last_inbound_at), events.last_inbound_at)
     if events.due_at is not None:
