@@ -84,7 +84,6 @@ class Thread:
     notes: tuple[Note, ...] = ()
     unconfirmed: tuple[Unconfirmed, ...] = ()
     commit_token: str | None = None
-    revision: int = 0
 
     def taken_over(self, message: Message) -> bool:
         """A human answers this DM: it arrived before the end of a takeover, whenever somebody looks."""
