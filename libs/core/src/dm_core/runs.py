@@ -8,7 +8,8 @@ where it stopped and never pays for the same answer twice.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal
+
+from dm_core.alerts import AskedAlert, Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,14 +101,11 @@ class ActionState(StrEnum):
     DROPPED = "dropped"  # given up before it started (takeover, window, earlier failure)
 
 
-Urgency = Literal["normal", "urgent"]
-
-
 @dataclass(frozen=True, slots=True)
 class Action:
     """One effect, under a key that is stable over retries (``runId/turn/index``, with ``.part`` when split).
 
-    ``call_index`` is the position of the tool call in its turn; -1 for an action of our own. ``target`` is the
+    ``call_index`` is the position of the tool call in its turn. ``target`` is the
     platform's id of the message a reaction belongs to. ``looked_at``: when a look-up that worked first did not find
     a send in doubt. Times in ms since 1970.
     """
@@ -148,18 +146,6 @@ class Asked:
 
     revision: int
     at: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class AskedAlert:
-    """Something the manager is to be told. ``key`` is stable over retries (``runId/turn/index``), so that the same
-    alert asked for again by a repeated commit is one alert."""
-
-    key: str
-    text: str
-    urgency: Urgency = "normal"
-    hand_over: bool = False
-    cause: str = "agent"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,12 +6,12 @@ fields and unknown ones are tolerated: a document may be older or newer than thi
 
 from collections.abc import Mapping
 
+from dm_core.alerts import AskedAlert, Urgency
 from dm_core.runs import (
     Action,
     ActionKind,
     ActionState,
     Asked,
-    AskedAlert,
     Finish,
     ModelTurn,
     Run,
@@ -19,7 +19,6 @@ from dm_core.runs import (
     ToolResult,
     ToolTurn,
     Turn,
-    Urgency,
     Usage,
     UserTurn,
 )
@@ -266,5 +265,5 @@ def _parse_alert(doc: Mapping[str, object]) -> AskedAlert:
         text=text(doc, "text"),
         urgency=_urgency(doc),
         hand_over=flag(doc, "handOver"),
-        cause=text(doc, "cause", "agent"),
+        cause=text(doc, "cause", "model"),
     )
