@@ -22,6 +22,9 @@ HOUR_MS: Final = 3_600_000
 MAX_ALERT_CHARS: Final = 3_500
 """Longest text kept of one alert, in characters; with a person's name before it, it fits one WhatsApp message."""
 
+MODEL: Final = "model"
+"""The cause of an alert that the model asked for."""
+
 JOINT_CAUSES: Final = frozenset({"expired", "failed"})
 """What an outage causes in many threads within a minute."""
 JOINT_DELAY_MS: Final = 60_000
@@ -122,7 +125,7 @@ class AskedAlert:
 
     key: str
     text: str
-    cause: str = "model"
+    cause: str = MODEL
     urgency: Urgency = "normal"
     hand_over: bool = False
 

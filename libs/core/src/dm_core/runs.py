@@ -154,8 +154,8 @@ class Run:
 
     ``shown`` is a digest of the DMs as the turns show them: it tells an edit or an unsend from a new DM. ``restarts``
     counts how often new DMs made the run start over, ``repairs`` how often a refused send went back to the model.
-    ``alerts`` are stored by the commit that first stores them here. ``must_end``: earlier attempts used up what its
-    DMs are allowed, so it only finds out what went out.
+    ``alerts`` are stored by the commit that first stores them here. ``dropped_turns`` counts model turns that are no
+    longer among ``turns``, so that no key is used twice; ``fresh_from`` is the first turn that knew of the newest DMs.
 
     The first user turn lives only as long as the run: the archive keeps message ids instead, so that an unsent or
     erased message does not survive in it.
@@ -176,7 +176,8 @@ class Run:
     shown: str = ""
     restarts: int = 0
     repairs: int = 0
-    nudged: bool = False
+    dropped_turns: int = 0
+    fresh_from: int = 0
     retold: bool = False
     ending: str | None = None
     error: str | None = None
@@ -197,6 +198,26 @@ class Run:
     def model_turns(self) -> tuple[ModelTurn, ...]:
         return tuple(turn for turn in self.turns if isinstance(turn, ModelTurn))
 
+    @property
+    def next_turn(self) -> int:
+        """The number of the model turn that comes next, counted over the whole run."""
+        return self.dropped_turns + len(self.model_turns)
+
     def with_action(self, action: Action) -> "Run":
         """The run with the action of the same key replaced."""
         return replace(self, actions=tuple(action if a.key == action.key else a for a in self.actions))
+
+
+def upgraded(run: Run) -> Run:
+    """A run that another revision stored, as this one goes on with it.
+
+    A notice of old becomes an alert unless it went out, or may have; an action of an unknown kind is given up.
+    """
+    old = tuple(action for action in run.actions if action.kind is ActionKind.NOTIFY and action.is_open)
+    alerts = (AskedAlert(action.key, action.text, urgency=action.urgency) for action in old)
+    known = (ActionKind.SEND, ActionKind.REACT)
+    actions = (
+        action if action.kind in known or not action.is_open else replace(action, state=ActionState.DROPPED)
+        for action in run.actions
+    )
+    return replace(run, actions=tuple(actions), alerts=(*run.alerts, *alerts))

@@ -12,12 +12,14 @@ from typing import cast
 from dm_core.clock import Clock, Ids
 from dm_core.errors import DmAgentError, Owner, StoreUnavailable
 from dm_core.messages import Message
+from dm_core.processing.desk import AlertDesk
 from dm_core.runs import Run
 from dm_core.store.port import (
     CONFLICT,
     UNKNOWN_VERSION,
     UNSET,
     Conflict,
+    MessageChange,
     Snapshot,
     ThreadChange,
     ThreadStore,
@@ -60,11 +62,22 @@ class LiveThread:
     """The thread under our lease. ``run`` is the newest state, which may be ahead of what is stored."""
 
     def __init__(
-        self, store: ThreadStore, clock: Clock, ids: Ids, *, snapshot: Snapshot, run: Run, lease: Lease, resumed: bool
+        self,
+        store: ThreadStore,
+        desk: AlertDesk,
+        clock: Clock,
+        ids: Ids,
+        *,
+        snapshot: Snapshot,
+        run: Run,
+        lease: Lease,
+        resumed: bool,
     ) -> None:
         self._store = store
+        self._desk = desk
         self._clock = clock
         self._ids = ids
+        self._stored_alerts = frozenset(alert.key for alert in snapshot.thread.run.alerts) if resumed else frozenset()
         self.run = run
         self.lease = lease
         self.resumed = resumed
@@ -82,14 +95,14 @@ class LiveThread:
     async def commit[T](self, make: Callable[[], ThreadChange | T]) -> T | None:
         """Write what ``make`` makes of the thread as last read; on a lost condition read again and make it anew.
 
-        When ``make`` gives anything but a change, nothing is written and that is the outcome; None: written.
-        Raises Superseded, StoreUnavailable, TooManyConflicts.
+        When ``make`` gives anything but a change, nothing is written and that is the outcome; None: written. What the
+        run wants the manager to know is stored with it. Raises Superseded, StoreUnavailable, TooManyConflicts.
         """
         for _ in range(MAX_CONFLICTS):
             made = make()
             if not isinstance(made, ThreadChange):
                 return cast("T", made)
-            if await self._apply(made):
+            if await self._apply(self._with_alerts(made)):
                 return None
             await self._refresh()
         raise TooManyConflicts(f"{MAX_CONFLICTS} conditions lost in a row")
@@ -101,15 +114,24 @@ class LiveThread:
             self.version = UNKNOWN_VERSION  # a lost write may not have moved it: read again before anything else
             return False
         self.version = outcome
-        statuses = {changed.id: changed.status for changed in change.messages}
-        own = (*self.own, *(message for message in self.others if message.id in statuses))
-        self.own = tuple(replace(message, status=statuses.get(message.id, message.status)) for message in own)
-        self.others = tuple(message for message in self.others if message.id not in statuses)
+        changed = {message.id: message for message in change.messages}
+        own = (*self.own, *(message for message in self.others if message.id in changed))
+        self.own = tuple(_changed(message, changed.get(message.id)) for message in own)
+        self.others = tuple(message for message in self.others if message.id not in changed)
         if isinstance(change.run, Run):
             self.run = change.run
         if change.notes is not UNSET:
             self.thread = replace(self.thread, notes=change.notes)
+        if change.alert_count is not UNSET:
+            self.thread = replace(self.thread, alert_count=change.alert_count)
+            self._stored_alerts = frozenset(alert.key for alert in self.run.alerts)
+            await self._desk.announce(change.alerts)
         return True
+
+    def _with_alerts(self, change: ThreadChange) -> ThreadChange:
+        run = change.run if isinstance(change.run, Run) else change.archive
+        asked = () if run is None else tuple(a for a in run.alerts if a.key not in self._stored_alerts)
+        return self._desk.stored_with(change, self.thread, asked)
 
     async def _refresh(self) -> None:
         """Read the thread again; raises Superseded if it is no longer ours."""
@@ -123,3 +145,10 @@ class LiveThread:
         mine = frozenset(self.run.message_ids)
         self.own = tuple(message for message in snapshot.unprocessed if message.id in mine)
         self.others = tuple(message for message in snapshot.unprocessed if message.id not in mine)
+
+
+def _changed(message: Message, change: MessageChange | None) -> Message:
+    if change is None:
+        return message
+    attempts = message.attempts if change.attempts is UNSET else change.attempts
+    return replace(message, status=change.status, attempts=attempts)
