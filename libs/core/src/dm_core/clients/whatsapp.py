@@ -14,8 +14,9 @@ from typing import Final
 from dm_core.clients.answers import Reply, clean, fields, items
 from dm_core.clients.graph import OUTSIDE_WINDOW_WHATSAPP, classify, graph_root, unproven
 from dm_core.clients.http import Call, HttpClient
+from dm_core.clients.owners import Operation
 from dm_core.clock import Clock
-from dm_core.errors import PlatformError, Refused
+from dm_core.errors import PlatformError, Refused, Service
 from dm_core.settings import WhatsAppSettings
 
 MAX_TEXT_CHARS: Final = 4_096
@@ -47,7 +48,7 @@ class WhatsAppClient:
                 raise
             if self._template is None:
                 message = f"{_PLATFORM}: outside the 24 h window, and WHATSAPP_TEMPLATE is not set"
-                raise Refused(message, code=error.code) from error
+                raise Refused(message, service=Service.WHATSAPP, code=error.code) from error
         return await self._send({"type": "template", "template": _template(self._template, text)}, reference)
 
     async def close(self) -> None:
@@ -62,13 +63,13 @@ class WhatsAppClient:
             **content,
             "biz_opaque_callback_data": reference[:MAX_REFERENCE_CHARS],
         }
-        call = Call(_PLATFORM, "POST", self._url, idempotent=False, token=self._token, body=body)
+        call = Call(Service.WHATSAPP, "POST", self._url, idempotent=False, token=self._token, body=body)
         return _message_id(await self._http.request(call, _judge))
 
 
 def _judge(reply: Reply) -> PlatformError | None:
-    error = classify(reply, platform=_PLATFORM, idempotent=False)
-    return error or (None if _message_id(reply) else unproven(_PLATFORM, "a message id"))
+    error = classify(reply, Service.WHATSAPP, Operation.SEND)
+    return error or (None if _message_id(reply) else unproven(Service.WHATSAPP, "a message id"))
 
 
 def _message_id(reply: Reply) -> str:
