@@ -21,7 +21,7 @@ from dm_core.agent.tools.registry import DECLARATIONS, TOOLS
 from dm_core.agent.tools.spond import UNAVAILABLE, GetNetSessionDates, Schedule, session_dates
 from dm_core.clients.port import InstagramAccounts
 from dm_core.errors import PlatformError, Unavailable
-from dm_core.messages import Message, Status
+from dm_core.messages import Status
 from dm_core.runs import Action, ModelTurn, ToolCall, ToolResult, ToolTurn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore

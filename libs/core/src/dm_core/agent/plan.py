@@ -229,7 +229,9 @@ class Planner:
         refusal = self.guards.refusal(arguments.text, to_person=False)
         if refusal is None:
             key = f"{of_this_turn}{index}"
-            self._alerts.append(AskedAlert(key, arguments.text, urgency=arguments.urgency, hand_over=arguments.hand_over))
+            self._alerts.append(
+                AskedAlert(key, arguments.text, urgency=arguments.urgency, hand_over=arguments.hand_over)
+            )
             self._answered[index] = told
         return refusal
 

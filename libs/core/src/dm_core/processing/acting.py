@@ -118,7 +118,7 @@ class Actor:
         return self._judged(performed)
 
     def _refused(self, error: Unreachable | Refused) -> Ending | None:
-        """The person's refusal ends the run; the request's goes back to the model, and after two of those to a human."""
+        """The person's refusal ends the run; the request's goes back to the model, after two of them to a human."""
         run = self.live.run
         self.drop_open("an earlier message was refused")
         if isinstance(error, Unreachable):

@@ -112,9 +112,7 @@ class Brake:
     @staticmethod
     def _others_failing(state: _State, thread_id: str, now: int) -> bool:
         last_success = max(state.succeeded.values(), default=-1)
-        return any(
-            other != thread_id and at > max(last_success, now - FORGET_MS) for other, at in state.failed.items()
-        )
+        return any(other != thread_id and at > max(last_success, now - FORGET_MS) for other, at in state.failed.items())
 
     @staticmethod
     def _tell(key: Key, state: _State, now: int) -> None:

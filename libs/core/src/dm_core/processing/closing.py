@@ -12,6 +12,7 @@ from dm_core.errors import QueueUnavailable
 from dm_core.messages import DAY_MS, Content, Direction, Disposition, EventKind, Message, Status, message_id
 from dm_core.processing import waits
 from dm_core.processing.freshness import Stale, stale
+from dm_core.processing.holding import Holding
 from dm_core.processing.live import LiveThread
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
 from dm_core.queue.port import WakeUpQueue
@@ -27,6 +28,7 @@ RETRY_DUE_MS = 60_000
 MAX_UNCONFIRMED = 5
 
 EXPIRED_NOTICE = "I could not answer this person in time: their message waited too long. Please answer."
+FAILED_NOTICE = "I could not answer this person after {attempts} attempts ({error}). Please do."
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,7 @@ class Finisher:
     clock: Clock
     timing: Timing
     limits: RunLimits
+    holding: Holding
 
     async def finish(self, ending: Ending, notes: tuple[Note, ...] | Unset) -> ExecutionResult | Stale:
         """Messages processed, replies stored, run archived, lease freed: one commit; then the follow-up.
@@ -64,6 +67,7 @@ class Finisher:
         A silence is a decision like any other: when something came, or it is old, the run must go on.
         """
         written: list[ThreadChange] = []
+        self._leave()
 
         def make() -> ThreadChange | Stale:
             if ending is Ending.NO_REPLY and (why := stale(self.live, self.clock(), self.limits)) is not None:
@@ -79,7 +83,7 @@ class Finisher:
         status = RunStatus.FAILED if ending is Ending.FAILED else RunStatus.PROCESSED
         if follow_up:
             try:
-                await self.wake(self.queue, self.timing, thread_id, self.clock())
+                await wake(self.queue, self.timing, thread_id, self.clock())
             except QueueUnavailable:  # the run has ended all the same: only the task is tried again, for what came
                 status = RunStatus.ERROR
         return ExecutionResult(
@@ -157,9 +161,9 @@ class Finisher:
     async def wait(self, reason: str, told_seconds: float | None, *, own_fault: bool = False) -> ExecutionResult | None:
         """A service cannot be used: keep the run, free the lease, come back when the wait is over.
 
-        The attempt is given back unless it was the DMs' ``own_fault``. DMs whose last try this was end as expired. None:
-        all of them did, so the run must be finished as that. The wake-up is made first, so that a stored ``not_before``
-        always has one; without it the queue's own retry must do.
+        The attempt is given back unless it was the DMs' ``own_fault``. DMs whose last try this was end as expired; None
+        when all of them did: the run must be finished as that. The wake-up is made first, so that a stored
+        ``not_before`` always has one; without it the queue's own retry must do.
         """
         live, now = self.live, self.clock()
         over = waits.over(live.own, live.thread, now, self.limits)
@@ -212,6 +216,8 @@ class Finisher:
         not_before: int | None = None,
         expired: frozenset[str] = frozenset(),
     ) -> None:
+        self._leave()
+
         def make() -> ThreadChange:
             live, now = self.live, self.clock()
             messages = tuple(
@@ -229,16 +235,20 @@ class Finisher:
 
         await self.live.commit(make)
 
+    def _leave(self) -> None:
+        """From here on only the store knows whether the thread is held: a later commit may have seen less than a task."""
+        self.holding.leave(self.live.thread.id, self.live.lease)
+
     def _result(self, status: RunStatus, error: str) -> ExecutionResult:
         run = self.live.run
         return ExecutionResult(
             status, self.live.thread.id, run.id, len(run.message_ids), model_turns=run.model_calls, error=error
         )
 
-    @staticmethod
-    async def wake(queue: WakeUpQueue, timing: Timing, thread_id: str, now: int) -> None:
-        """Schedule the thread's next wake-up. Raises QueueUnavailable: the task is then retried, nothing is lost."""
-        await queue.schedule(plan(thread_id, now, timing.debounce_min, timing.debounce_max))
+
+async def wake(queue: WakeUpQueue, timing: Timing, thread_id: str, now: int) -> None:
+    """Schedule the thread's next wake-up. Raises QueueUnavailable: the task is then retried, nothing is lost."""
+    await queue.schedule(plan(thread_id, now, timing.debounce_min, timing.debounce_max))
 
 
 def _tell_if_prolonged(thread_id: str, messages: tuple[Message, ...], now: int, reason: str) -> None:

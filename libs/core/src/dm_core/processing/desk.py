@@ -1,14 +1,14 @@
-"""Where a run hands in what the manager must know: stored with the commit that causes it, then a tick asked for."""
+"""Where the manager's alerts are handed in: stored with the commit that causes them, then a tick is asked for."""
 
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dm_core.alerts import Alert, AlertLimits, AskedAlert, new_alerts
-from dm_core.clock import Clock
-from dm_core.errors import QueueUnavailable, described
+from dm_core.alerts import Alert, AlertLimits, AskedAlert, cause_alert, cause_key, new_alerts
+from dm_core.clock import Clock, utc_day
+from dm_core.errors import Owner, PlatformError, QueueUnavailable, Service, described
 from dm_core.queue.port import AlertQueue
-from dm_core.store.port import ThreadChange
+from dm_core.store.port import AlertStore, ThreadChange
 from dm_core.telemetry import emit
 from dm_core.threads import Thread
 
@@ -20,6 +20,7 @@ ANNOUNCE_SECONDS = 2.0
 class AlertDesk:
     """Turns what was asked for into alert documents."""
 
+    store: AlertStore
     queue: AlertQueue
     limits: AlertLimits
     clock: Clock
@@ -39,3 +40,16 @@ class AlertDesk:
                     await self.queue.schedule(alert.id, alert.due_at or self.clock())
             except (QueueUnavailable, TimeoutError) as error:
                 emit("tick_failed", "WARNING", alert=alert.id[:12], error=described(error))
+
+    async def tell_cause(self, error: PlatformError, account_id: str) -> None:
+        """One alert a day for what a person must mend, whichever thread met it first. Raises StoreUnavailable."""
+        if error.owner is not Owner.ACCOUNT:
+            return
+        code = f"{error.code}/{error.subcode}" if error.subcode else str(error.code)
+        account = "" if error.service is Service.MODEL else account_id
+        key = cause_key(error.service, account, code, utc_day(self.clock()))
+        text = f"I can't answer anybody just now: {error.service} refuses the account or its key ({described(error)})."
+        alert = cause_alert(AskedAlert(key, text, "account", "urgent"), self.clock(), self.limits)
+        if await self.store.create_alert(alert):
+            emit("account_stopped", "ERROR", service=error.service, error=described(error))
+            await self.announce((alert,))

@@ -77,7 +77,8 @@ class LiveThread:
         self._desk = desk
         self._clock = clock
         self._ids = ids
-        self._stored_alerts = frozenset(alert.key for alert in snapshot.thread.run.alerts) if resumed else frozenset()
+        stored = snapshot.thread.run if resumed else None
+        self._stored_alerts = frozenset(alert.key for alert in stored.alerts) if stored else frozenset[str]()
         self.run = run
         self.lease = lease
         self.resumed = resumed

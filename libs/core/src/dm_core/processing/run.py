@@ -148,7 +148,9 @@ class Conductor:
         if not plan.actions:  # nothing goes out: stored with the results, or by the finish
             return None
         first = plan.actions[0]
-        outcome = await self.live.commit(lambda: self._with_notes(self.actor.about_to_start(run, first.key, first.turn)))
+        outcome = await self.live.commit(
+            lambda: self._with_notes(self.actor.about_to_start(run, first.key, first.turn))
+        )
         if outcome is None:
             self.actor.announce(first.key, first.turn)
             return None

@@ -1,8 +1,8 @@
 """How long a thread waits when a service cannot be used, and when a wait is over for good. Pure.
 
-    created ──▶ try ✗ wait 15 s ✗ 30 s ✗ … ✗ 4 min ✗ …  last try at the limit ✗ ──▶ expired, the manager is told
-                                                        limit: MAX_WAIT_HOURS after the DM arrived, or
-                                                        10 minutes before the person's window closes
+created ──▶ try ✗ wait 15 s ✗ 30 s ✗ … ✗ 4 min ✗ …  last try at the limit ✗ ──▶ expired, the manager is told
+                                                    limit: MAX_WAIT_HOURS after the DM arrived, or
+                                                    10 minutes before the person's window closes
 """
 
 import hashlib

@@ -55,7 +55,8 @@ class ThreadEvents:
     """What one webhook request brought for one thread; stored in one commit.
 
     ``messages`` are created, never overwritten. With ``due_at`` the thread is merged (``last_inbound_at`` and
-    ``due_at`` only ever grow, so that a new DM shortens no wait); ``paused_until`` is merged when set. ``touch_thread`` False stores the messages alone, and moves no version.
+    ``due_at`` only ever grow, so that a new DM shortens no wait); ``paused_until`` is merged when set. ``touch_thread``
+    False stores the messages alone, and moves no version.
     """
 
     thread_id: str

@@ -164,9 +164,7 @@ def _action_document(action: Action) -> Document:
 
 
 def _alert_document(alert: AskedAlert) -> Document:
-    return document(
-        key=alert.key, text=alert.text, urgency=alert.urgency, handOver=alert.hand_over, cause=alert.cause
-    )
+    return document(key=alert.key, text=alert.text, urgency=alert.urgency, handOver=alert.hand_over, cause=alert.cause)
 
 
 def parse_run(doc: Mapping[str, object]) -> Run:
@@ -239,7 +237,7 @@ def _parse_result(doc: Mapping[str, object]) -> ToolResult:
 
 
 def _parse_action(doc: Mapping[str, object]) -> Action:
-    """An unknown state reads as uncertain, never as certain not to have gone out; an unknown kind is never performed."""
+    """An unknown state reads as uncertain, never as surely unsent; an unknown kind is never performed."""
     return Action(
         key=text(doc, "key"),
         kind=word(doc, "kind", ActionKind.UNKNOWN),
