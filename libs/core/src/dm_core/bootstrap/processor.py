@@ -14,6 +14,7 @@ from dm_core.agent.profile import load_profile
 from dm_core.bootstrap.parts import open_queue, open_store
 from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
+from dm_core.clients.instagram_tokens import InstagramTokens, RenewedAccounts
 from dm_core.clients.port import InstagramAccounts, Spond, TokenVault, WhatsApp
 from dm_core.clients.schedule import CachedSchedule
 from dm_core.clients.spond import SpondClient
@@ -72,6 +73,8 @@ def open_ports(settings: ProcessorSettings, clock: Clock = system_clock) -> Port
 def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None = None) -> ProcessorApp:
     """The app of a deployment; ``folder`` holds ``prompts/`` and ``profile/``. Raises Misconfigured."""
     ports = ports or open_ports(settings)
+    tokens = InstagramTokens(ports.instagram, ports.vault, settings.instagram)
+    instagram = RenewedAccounts(ports.instagram, tokens)
     agent = Agent(
         load_profile(folder / "profile"),
         _read(folder / "prompts" / "system.md"),
@@ -79,22 +82,23 @@ def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None
         settings.limits,
         CachedSchedule(ports.spond, ports.store, settings.spond.group_id if settings.spond else "", ports.clock),
         ports.store,
-        ports.instagram,
+        instagram,
     )
+    tokens.protect = agent.protect
     timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, settings.store.retention_days * DAY_MS)
     processor = Processor(
         ports.store,
         ports.queue,
         ports.model,
         agent,
-        ports.instagram,
+        instagram,
         ports.whatsapp,
         ports.clock,
         ports.ids,
         settings.limits,
         timing,
     )
-    maintenance = Maintenance(ports.instagram, ports.vault, ports.store, ports.clock, settings.instagram, agent.protect)
+    maintenance = Maintenance(instagram, tokens, ports.store, ports.clock, settings.instagram)
     return ProcessorApp(processor, Sweeper(ports.store, ports.queue, ports.clock, timing), maintenance)
 
 

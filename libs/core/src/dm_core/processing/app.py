@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from dm_core.errors import DmAgentError
+from dm_core.errors import DmAgentError, described
 from dm_core.http import Answer, Request
 from dm_core.processing.maintenance import Maintenance
 from dm_core.processing.outcome import ExecutionResult, RunStatus
@@ -37,7 +37,6 @@ class ProcessorApp:
             return Answer(404, "no such path")
         if request.method != "POST":
             return Answer(405, "use POST")
-        await self.maintenance.load_token()
         job = jobs.get(request.path)
         return await (_run_job(request.path, job) if job else self._task(request))
 
@@ -47,6 +46,11 @@ class ProcessorApp:
             emit("task_ignored", "ERROR", bytes=len(request.body))
             result = ExecutionResult(RunStatus.IGNORED, "", error='the body must be {"threadId": "account_person"}')
             return Answer.json(200, result.to_json())
+        try:
+            await self.maintenance.tokens.ensure()
+        except DmAgentError as error:
+            result = ExecutionResult(RunStatus.ERROR, thread_id, error=described(error))
+            return Answer.json(500, result.to_json())
         result = await self.processor.process(thread_id, request.headers.get(TASK_NAME_HEADER, ""))
         return Answer.json(result.status.http_status, result.to_json())
 
