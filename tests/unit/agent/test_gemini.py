@@ -14,7 +14,8 @@ import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
-from dm_core.agent.gemini import MAX_CONTENT_BYTES, GeminiModel
+from dm_core.agent.gemini import GeminiModel
+from dm_core.agent.gemini_turns import MAX_CONTENT_BYTES, NOT_AN_OBJECT
 from dm_core.agent.tools.registry import DECLARATIONS
 from dm_core.errors import AccountStopped, ModelRefused, ModelUnavailable, PlatformError, Service
 from dm_core.runs import Finish, ModelTurn, ToolResult, ToolTurn, Usage, UserTurn
@@ -189,7 +190,13 @@ ODD_ANSWERS: list[tuple[Json, Finish, str]] = [
     ({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}, Finish.BLOCKED, "prompt: PROHIBITED_CONTENT"),
     ({"promptFeedback": {"blockReason": "NEW_REASON"}}, Finish.BLOCKED, "prompt: NEW_REASON"),
     (candidate({"text": "x"}, finish="SAFETY"), Finish.BLOCKED, "SAFETY"),
-    ({"candidates": [{"finishReason": "RECITATION"}]}, Finish.BLOCKED, "RECITATION"),
+    ({"candidates": [{"finishReason": "RECITATION"}]}, Finish.MALFORMED, "RECITATION"),
+    (candidate({"text": "To be or"}, finish="LANGUAGE"), Finish.MALFORMED, "LANGUAGE"),
+    (candidate({}, {"newThing": {"a": 1}}), Finish.EMPTY, "no text"),
+    (candidate({"text": {"a": 1}}, {"functionCall": "get_notes"}), Finish.EMPTY, "no text"),
+    ({"candidates": [{"content": {"parts": "x"}}]}, Finish.EMPTY, "no text"),
+    ({"candidates": ["x"]}, Finish.EMPTY, "no text"),
+    (candidate(call("get_notes"), {"functionCall": {"name": 7}}), Finish.MALFORMED, "without a name"),
     ({"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL"}]}, Finish.MALFORMED, "MALFORMED_FUNCTION_CALL"),
     ({"candidates": [{"finishReason": "UNEXPECTED_TOOL_CALL"}]}, Finish.MALFORMED, "UNEXPECTED_TOOL_CALL"),
     ({"candidates": [{"finishReason": "MISSING_THOUGHT_SIGNATURE"}]}, Finish.MALFORMED, "MISSING_THOUGHT"),
@@ -231,6 +238,96 @@ async def test_thirty_calls_and_odd_arguments_are_passed_on_as_they_are(gemini: 
     assert len(turn.calls) == 30
     assert turn.calls[29].arguments == {"limit": [29, None, {"a": 1.5}]}
     assert turn.calls[0].id is None
+
+
+ARGUMENTS: list[tuple[object, Json]] = [
+    ('{"text": "Tuesday"}', {"text": "Tuesday"}),
+    ([{"text": "Tuesday"}], {"text": "Tuesday"}),
+    ('[{"text": "Tuesday"}]', {"text": "Tuesday"}),
+    (None, {}),
+    ("", {}),
+    ([], {}),
+    ("Tuesday", {NOT_AN_OBJECT: "Tuesday"}),
+    (["Tuesday", 18], {NOT_AN_OBJECT: ["Tuesday", 18]}),
+    (True, {NOT_AN_OBJECT: True}),
+    ({"text": "half \ud83d"}, {"text": "half ?"}),
+]
+
+
+@pytest.mark.parametrize(("given_args", "taken"), ARGUMENTS)
+async def test_arguments_are_an_object_whatever_came(
+    gemini: Gemini, model: GeminiModel, given_args: object, taken: Json
+) -> None:
+    gemini.answer(candidate({"functionCall": {"name": "get_notes", "args": given_args}}), candidate({"text": "ok"}))
+
+    turn = await ask(model)
+    await ask(model, UserTurn("hi"), turn, ToolTurn((ToolResult("get_notes"),)))
+
+    assert [(called.name, dict(called.arguments)) for called in turn.calls] == [("get_notes", taken)]
+    assert returned(gemini) == [{"functionCall": {"name": "get_notes", "args": taken}}]
+
+
+def returned(gemini: Gemini) -> object:
+    """The parts of the model's own turn in the second request."""
+    return json.loads(json.dumps(gemini.asked[1]["contents"]))[1]["parts"]
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"text": ""},
+        {"thoughtSignature": SIGNATURE},
+        {"newThing": {"a": 1}},
+        {"executableCode": {"code": "print()", "language": "PYTHON"}},
+        {"text": None, "thought": True},
+        {"text": "", "thoughtSignature": ""},
+    ],
+)
+async def test_a_part_the_api_would_refuse_does_not_go_back(gemini: Gemini, model: GeminiModel, odd: Json) -> None:
+    gemini.answer(candidate(odd, call("get_notes", {}, "fc1"), odd), candidate({"text": "ok"}))
+
+    turn = await ask(model)
+    await ask(model, UserTurn("hi"), turn, ToolTurn((ToolResult("get_notes", "fc1"),)))
+
+    assert turn.finish is Finish.COMPLETE
+    assert returned(gemini) == [{"functionCall": {"id": "fc1", "name": "get_notes", "args": {}}}]
+
+
+@pytest.mark.parametrize("signature", ["", "!!not base64", 7, None, ["x"]])
+async def test_a_broken_signature_does_not_go_back(gemini: Gemini, model: GeminiModel, signature: object) -> None:
+    gemini.answer(candidate(call("get_notes", thoughtSignature=signature)), candidate({"text": "ok"}))
+
+    turn = await ask(model)
+    await ask(model, UserTurn("hi"), turn, ToolTurn((ToolResult("get_notes"),)))
+
+    assert returned(gemini) == [{"functionCall": {"name": "get_notes", "args": {}}}]
+
+
+async def test_a_signature_on_an_empty_text_goes_back(gemini: Gemini, model: GeminiModel) -> None:
+    gemini.answer(candidate({"text": "Hello"}, {"text": "", "thoughtSignature": SIGNATURE}), candidate({"text": "ok"}))
+
+    turn = await ask(model)
+    await ask(model, UserTurn("hi"), turn, UserTurn("go on"))
+
+    parts = json.loads(json.dumps(returned(gemini)))
+    assert [part["text"] for part in parts] == ["Hello", ""]
+    assert "thoughtSignature" in parts[1]
+
+
+async def test_a_turn_kept_by_an_older_version_is_mended_on_its_way_back(gemini: Gemini, model: GeminiModel) -> None:
+    gemini.answer(candidate({"text": "ok"}))
+    kept = json.dumps({"role": "model", "parts": [{}, {"text": "Hello"}]})
+
+    await ask(model, UserTurn("hi"), ModelTurn(kept, "Hello"), UserTurn("go on"), ModelTurn("script", "Bye"))
+
+    contents = json.loads(json.dumps(gemini.asked[0]["contents"]))
+    assert [content["parts"] for content in contents] == [
+        [{"text": "hi"}],
+        [{"text": "Hello"}],
+        [{"text": "go on"}],
+        [{"text": "Bye"}],
+    ]
 
 
 async def test_an_unusable_turn_is_not_sent_back(gemini: Gemini, model: GeminiModel) -> None:

@@ -2,7 +2,7 @@
 
 Structured calls reach us in their own field. What looks like one inside a text is a slip of the model or of the
 server in front of it, and a person would be sent code. Executing it instead would let a person's own words, quoted by
-the model, become a call. The spellings are collected in ``tests/unit/agent/data/written_calls.txt``, each with the
+the model, become a call. The spellings are collected in ``tests/unit/agent/data/written_calls.jsonl``, each with the
 model family it was reported of.
 """
 
@@ -23,7 +23,7 @@ _NAMES: Final = "|".join(r"[_\-]?".join(regex.escape(word) for word in name.spli
 _ARGUMENTS: Final = "|".join(sorted({spec.name for tool in TOOLS.values() for spec in fields(tool.arguments)}))
 
 _TAGS: Final = r"""(?:\w+:)?(?:tool|function)s?[_▁\ -]?(?:calls?|uses?|code|responses?|results?|outputs?|sep)
-    (?:[_▁]\w+)?|(?:\w+:)?(?:invoke|parameter|function|tool|arg_key|arg_value|start_function_call|end_function_call)
+    (?:[_▁]\w+)?|(?:\w+:)?(?:invoke|parameter|functions?|tools?|arg_key|arg_value|start_function_call|end_function_call)
     |think(?:ing)?|scratchpad|(?:start|end)_of_(?:turn|text|image)|bos|eos|pad|/?s|unused\d+|ctrl\d+"""
 
 _CONTROL: Final = regex.compile(
@@ -38,20 +38,21 @@ _CONTROL: Final = regex.compile(
     | ^\s*(?:```|~~~)\s*(?:tool|function)\w*\s*$
     | \b(?:to|recipient)\s*=\s*functions\.\w
     | \bfunctions\.\w+(?::\d+|\s*[({{<])
-    | \bassistant(?:commentary|analysis|final)\b
+    | \bassistant(?:commentary|analysis|final) | (?-i:\A\s*(?:analysis|commentary)(?=[A-Z]))
     """,
     _FLAGS,
 )
 
 _CALLED: Final = regex.compile(
     rf"""
-      \b(?:{_NAMES})\b["'`*]*(?:\(|\s*[{{\[:=]|\s*\(\s*(?:\w+\s*[=:]|["'{{\[])|\s*->|\s*\n\s*[({{\["'])
+      \b(?:{_NAMES})\b["'`*]*(?:\(|\s*[{{\[:=]|\s*\(\s*(?:\w+\s*[=:]|["'{{\[])|\s*->|\s*\n\s*[({{\["']
+        |[ ]+(?:--?\w|["“]|(?:{_ARGUMENTS})\s*[:=]))
     | (?:\b(?:name|tool|tool_?name|function|function_?name|recipient_?name|action|method|call)["'`*]*\s*[:=]\s*["'`]?
         |\b(?:tool|function)[_\s-]?calls?\W{{0,6}})(?:\w+[.:])*(?:{_NAMES})\b
     | \bcall:[\w.:-]+\s*[({{]
-    | \b[a-z_][\w.]*\(\s*(?:{_ARGUMENTS})\s*[:=]\s*["'\[{{\d\w]      # x(text="…") f(limit=5)
-    | \b[a-z_][\w.]*\(\s*[a-z_]\w*\s*=\s*["']                        # a tool that does not exist
-    | \b[a-z_][\w.]*\(\s*\{{\s*["']?[a-z_]\w*["']?\s*:               # f({{"text": …}})
+    | (?<![\w.])[a-z_][\w.]*+\(\s*(?:{_ARGUMENTS})\s*[:=]\s*["'\[{{\d\w]      # x(text="…") f(limit=5)
+    | (?<![\w.])[a-z_][\w.]*+\(\s*[a-z_]\w*\s*=\s*["']                        # a tool that does not exist
+    | (?<![\w.])[a-z_][\w.]*+\(\s*\{{\s*["']?[a-z_]\w*["']?\s*:               # f({{"text": …}})
     | \bprint\(\s*[a-z_][\w.]*\(
     | ^\W*action[_\s]input\W*[:=]
     """,

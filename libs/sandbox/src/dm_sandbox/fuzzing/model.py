@@ -12,7 +12,8 @@ from random import Random
 from typing import Final, Self
 
 from dm_core.agent.agent import Agent, Situation, TurnPlan
-from dm_core.agent.gemini import MAX_CONTENT_BYTES, GeminiModel
+from dm_core.agent.gemini import GeminiModel
+from dm_core.agent.gemini_turns import MAX_CONTENT_BYTES
 from dm_core.agent.tools.registry import DECLARATIONS
 from dm_core.errors import AccountStopped, ModelRefused, ModelUnavailable
 from dm_core.runs import Finish, ModelTurn, Run, UserTurn
