@@ -90,12 +90,15 @@ def window_is_closed(contact: ManagerContact, now: int) -> bool:
 
 def next_step(alert: Alert, contact: ManagerContact, now: int, rules: AlertRules) -> Step:
     """What a tick does about an alert that is due and that nobody holds."""
-    alert = _settled(_with_failure(alert, rules), contact, now)
+    alert = _settled(_with_failure(alert, now, rules), now)
     if alert.state in (AlertState.WAITING, AlertState.UNCERTAIN):
         if now - alert.first_due_at >= GIVE_UP_MS:
             alert = replace(alert, state=AlertState.GIVEN_UP)
         elif (kind := _call(alert, contact, now, rules)) is not None:
-            return Step(kind, alert, _alarm(alert, now, rules))
+            alarm = _alarm(alert, now, rules)
+            if alert.not_before is None or now >= alert.not_before:
+                return Step(kind, alert, alarm)
+            return Step(Kind.REST, replace(alert, due_at=alert.not_before, claim_until=None), alarm)
     return Step(Kind.REST, _rested(alert, now, rules), _alarm(alert, now, rules))
 
 
@@ -107,6 +110,7 @@ def claimed(alert: Alert, kind: Kind, now: int) -> Alert:
         calls=alert.calls + 1,
         used_template=alert.used_template or kind is Kind.TEMPLATE,
         called_at=now,
+        not_before=None,
         claim_until=now + CLAIM_MS,
         due_at=now + CLAIM_MS,
     )
@@ -114,7 +118,8 @@ def claimed(alert: Alert, kind: Kind, now: int) -> Alert:
 
 def accepted(alert: Alert, wamid: str, contact: ManagerContact, now: int, rules: AlertRules) -> Step:
     """WhatsApp answered 200. Until a status has ever come, that has to do for a delivery."""
-    state = AlertState.SENT if contact.status_seen_at is not None else AlertState.DELIVERED
+    awaited = contact.status_seen_at is not None and not alert.arrived
+    state = AlertState.SENT if awaited else AlertState.DELIVERED
     alert = replace(alert, state=state, wamids=(*alert.wamids, wamid), template_next=False)
     return _left(alert, now, rules)
 
@@ -147,30 +152,35 @@ def alarm_at(alert: Alert, rules: AlertRules) -> int:
     return alert.first_due_at + round(rules.alarm_ms * (_URGENT_ALARM if alert.is_urgent else 1))
 
 
-def _with_failure(alert: Alert, rules: AlertRules) -> Alert:
-    """The consequence of a ``failed`` status that has had none; one of an earlier message has none."""
-    wamid = alert.failed_wamid or ""
-    if alert.failed_at is None or alert.arrived or wamid in alert.handled_wamids:
+def _has_failure(alert: Alert) -> bool:
+    """A ``failed`` status has come that has had no consequence."""
+    unhandled = alert.failed_at is not None and alert.failed_wamid not in (None, *alert.handled_wamids)
+    return unhandled and not alert.arrived
+
+
+def _with_failure(alert: Alert, now: int, rules: AlertRules) -> Alert:
+    """The consequence of a ``failed`` status; one of an earlier message has none."""
+    if not _has_failure(alert):
         return alert
+    wamid = alert.failed_wamid or ""
     alert = replace(alert, handled_wamids=(*alert.handled_wamids, wamid))
     if alert.state is AlertState.DIGESTED or (wamid in alert.wamids and wamid != alert.wamids[-1]):
         return alert
     if alert.failed_code == OUTSIDE_WINDOW and rules.template and not alert.used_template:
-        return replace(alert, state=AlertState.WAITING, template_next=True)
-    transient = alert.failed_code in _TRANSIENT and alert.texts < MAX_TEXTS
-    return replace(alert, state=AlertState.WAITING if transient else AlertState.REFUSED)
+        return replace(alert, state=AlertState.WAITING, template_next=True, not_before=None)
+    if alert.failed_code in _TRANSIENT and alert.texts < MAX_TEXTS:
+        return replace(alert, state=AlertState.WAITING, not_before=now + STATUS_MS)
+    return replace(alert, state=AlertState.REFUSED)
 
 
-def _settled(alert: Alert, contact: ManagerContact, now: int) -> Alert:
+def _settled(alert: Alert, now: int) -> Alert:
     """The state that the statuses and the clock make of the stored one."""
     if alert.arrived and alert.state is not AlertState.DIGESTED:
         return replace(alert, state=AlertState.DELIVERED)
     if alert.state is AlertState.SENDING:  # whoever claimed it did not come back
         alert = replace(alert, state=AlertState.UNCERTAIN)
     confirmed = alert.sent_at is not None and alert.sent_at >= (alert.called_at or now) - _CLOCK_MS
-    if alert.state is AlertState.UNCERTAIN and confirmed and contact.status_seen_at is not None:
-        return replace(alert, state=AlertState.SENT)
-    return alert
+    return replace(alert, state=AlertState.SENT) if alert.state is AlertState.UNCERTAIN and confirmed else alert
 
 
 def _call(alert: Alert, contact: ManagerContact, now: int, rules: AlertRules) -> Kind | None:
@@ -202,8 +212,10 @@ def _wait_ms(alert: Alert, error: PlatformError, now: int) -> int:
 
 def _left(alert: Alert, now: int, rules: AlertRules, due_at: int | None = None) -> Step:
     """The alert as it is stored after a call: nobody holds it, and it is due for its next try or its alarm."""
-    alert = replace(alert, claim_until=None)
-    if due_at is None:
+    alert = replace(alert, claim_until=None, not_before=due_at)
+    if _has_failure(alert):
+        alert = replace(alert, due_at=now)
+    elif due_at is None:
         alert = _rested(alert, now, rules)
     else:
         alert = replace(alert, due_at=due_at if alert.alarmed_at else min(due_at, max(now, alarm_at(alert, rules))))
