@@ -50,7 +50,9 @@ class Alert:
     """One alert. Times in ms since 1970.
 
     ``thread_id`` is empty for what concerns no thread (causes, digests). ``calls`` counts the calls that WhatsApp
-    processed, or may have, ``used_template`` says that one of them was the template. ``first_due_at`` is where the
+    processed, or may have, ``used_template`` says that one of them was the template; the last began at ``called_at``.
+    ``template_next``: WhatsApp said that the window is closed; ``not_before``: no call is made earlier, though it may
+    be due for its alarm. ``first_due_at`` is where the
     alarm's time begins. ``failed_wamid`` is the message a ``failed`` status was about; those in ``handled_wamids``
     have had their consequence, so that the same status twice has none.
     """
@@ -68,9 +70,11 @@ class Alert:
     calls: int = 0
     used_template: bool = False
     template_next: bool = False
+    not_before: int | None = None
     wamids: tuple[str, ...] = ()
     handled_wamids: tuple[str, ...] = ()
     claim_until: int | None = None
+    called_at: int | None = None
     sent_at: int | None = None
     delivered_at: int | None = None
     read_at: int | None = None

@@ -178,7 +178,6 @@ class Run:
     repairs: int = 0
     dropped_turns: int = 0
     fresh_from: int = 0
-    retold: bool = False
     ending: str | None = None
     error: str | None = None
     model_calls: int = 0

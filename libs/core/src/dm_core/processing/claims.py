@@ -17,9 +17,9 @@ from dm_core.processing import waits
 from dm_core.processing.brake import Key
 from dm_core.processing.closing import EXPIRED_NOTICE, FAILED_NOTICE, wake
 from dm_core.processing.decisions import Decision, Verdict, decide, spend
-from dm_core.processing.live import LiveThread, settle
+from dm_core.processing.live import LiveThread, settle, with_alerts
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
-from dm_core.processing.recovery import told_wait
+from dm_core.processing.recovery import tell_cause, told_wait
 from dm_core.processing.run import opened
 from dm_core.processing.runtime import Runtime
 from dm_core.queue.wakeup import plan_not_before
@@ -97,7 +97,7 @@ class Claims:
         try:
             await self.runtime.tokens.ensure()
         except PlatformError as error:
-            await self.runtime.desk.tell_cause(error, thread.account_id)
+            await tell_cause(self.runtime.alerts, error, thread.account_id)
             raise _Held(described(error), told_wait(error), tried=True) from error
         if waits.over(snapshot.unprocessed, thread, now, self.runtime.limits):
             return
@@ -142,11 +142,11 @@ class Claims:
             not_before=None,
             pending_count=left,
         )
-        change = self.runtime.desk.stored_with(change, thread, _closing_alerts(ending, messages))
+        change = with_alerts(self.runtime.alerts, change, thread, _closing_alerts(ending, messages))
         if isinstance(await settle(self.runtime.store, change), Conflict):
             return None
         emit("messages_closed", thread_id=thread.id, ending=ending, messages=len(closed))
-        await self.runtime.desk.announce(change.alerts)
+        await self.runtime.alerts.announce(change.alerts)
         if left:
             await wake(self.runtime.queue, self.runtime.timing, thread.id, now)
         status = RunStatus.FAILED if ending is Ending.FAILED else RunStatus.PROCESSED
@@ -209,7 +209,7 @@ class Claims:
         )
         return LiveThread(
             self.runtime.store,
-            self.runtime.desk,
+            self.runtime.alerts,
             self.runtime.clock,
             self.runtime.ids,
             snapshot=claimed,

@@ -7,13 +7,14 @@ The platform has no idempotency key, so an action in doubt is looked up before a
 """
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
 from dm_core.clients.port import Instagram, InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, Owner, PlatformError, StoreUnavailable, Uncertain, Unreachable, described
-from dm_core.messages import Direction
+from dm_core.messages import Direction, Message
 from dm_core.processing.live import LiveThread
 from dm_core.runs import Action, ActionKind, ActionState
 from dm_core.same_text import normal_form
@@ -102,14 +103,7 @@ class Delivery:
 
         Raises StoreUnavailable.
         """
-        since = (action.started_at or 0) - SKEW_MS
-        taken = self._taken(live)
-        for message in await self.store.history(live.thread.id, HISTORY):
-            ours = message.direction is Direction.OUTBOUND and message.run_id in (None, live.run.id)
-            same = normal_form(message.content.text or "") == normal_form(action.text)
-            if ours and same and message.mid not in taken and message.created_at >= since:
-                return message.mid
-        return None
+        return _echoed(await self.store.history(live.thread.id, HISTORY), live, action)
 
     async def settle_refused(self, live: LiveThread, action: Action, error: PlatformError) -> Action:
         """A refused send, once more looked at: platforms were seen to deliver what they had refused."""
@@ -140,7 +134,7 @@ class Delivery:
                     if wait or attempt:
                         await asyncio.sleep(self.limits.echo_wait)
                     try:
-                        mid = await self.echoed(live, action) or await self._listed(live, action)
+                        mid = await self._find(live, action)
                     except (PlatformError, StoreUnavailable) as error:
                         emit("look_up_failed", "WARNING", thread_id=live.thread.id, reason=described(error))
                         continue
@@ -151,17 +145,39 @@ class Delivery:
             emit("look_up_failed", "WARNING", thread_id=live.thread.id, reason="the run's time is over")
         return (_Fate.ABSENT if looked else _Fate.UNKNOWN), None
 
-    async def _listed(self, live: LiveThread, action: Action) -> str | None:
-        """The platform's own list: the same text, not from the person, not before the action started."""
-        account, taken = self.instagram.of(live.thread.account_id), self._taken(live)
-        for message in await account.recent_messages(live.thread.user_id, 20):
+    async def _find(self, live: LiveThread, action: Action) -> str | None:
+        """In our own store, else in the platform's list; never a message that another action or run sent."""
+        history = await self.store.history(live.thread.id, HISTORY)
+        if (mid := _echoed(history, live, action)) is not None:
+            return mid
+        taken = _taken(live) | {m.mid for m in history if m.run_id not in (None, live.run.id)}
+        listed = await self.instagram.of(live.thread.account_id).recent_messages(live.thread.user_id, 20)
+        for message in listed:
             ours = message.from_id != live.thread.user_id and message.mid not in taken
-            same = normal_form(message.text) == normal_form(action.text)
-            if ours and same and message.created_at >= (action.started_at or 0) - SKEW_MS:
+            if ours and _same(message.text, action) and message.created_at >= _since(action):
                 return message.mid
         return None
 
-    @staticmethod
-    def _taken(live: LiveThread) -> set[str]:
-        """Ids that belong to other actions of the run."""
-        return {action.platform_id for action in live.run.actions if action.platform_id}
+
+def _echoed(history: Sequence[Message], live: LiveThread, action: Action) -> str | None:
+    """An echo webhook that was stored since the action started."""
+    taken = _taken(live)
+    for message in history:
+        ours = message.direction is Direction.OUTBOUND and message.run_id in (None, live.run.id)
+        fresh = message.mid not in taken and message.created_at >= _since(action)
+        if ours and fresh and _same(message.content.text or "", action):
+            return message.mid
+    return None
+
+
+def _taken(live: LiveThread) -> set[str]:
+    """Ids that belong to other actions of the run."""
+    return {action.platform_id for action in live.run.actions if action.platform_id}
+
+
+def _same(text: str, action: Action) -> bool:
+    return normal_form(text) == normal_form(action.text)
+
+
+def _since(action: Action) -> int:
+    return (action.started_at or 0) - SKEW_MS

@@ -5,14 +5,15 @@ made anew when the condition was lost. A lost answer is settled by the commit to
 is no longer exactly ours. (The lease is compared whole: a resumed run keeps its run id, but never its expiry.)
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import cast
 
+from dm_core.alerts import AskedAlert
 from dm_core.clock import Clock, Ids
 from dm_core.errors import DmAgentError, Owner, StoreUnavailable
 from dm_core.messages import Message
-from dm_core.processing.desk import AlertDesk
+from dm_core.processing.alerts import Alerts
 from dm_core.runs import Run
 from dm_core.store.port import (
     CONFLICT,
@@ -58,13 +59,21 @@ async def settle(store: ThreadStore, change: ThreadChange) -> Version | Conflict
         return CONFLICT
 
 
+def with_alerts(alerts: Alerts, change: ThreadChange, thread: Thread, asked: Sequence[AskedAlert]) -> ThreadChange:
+    """The change that creates these alerts too; the same alert in a repeated commit is one document."""
+    if not asked:
+        return change
+    created, count = alerts.new(asked, thread.id, thread.alert_count)
+    return replace(change, alerts=created, alert_count=count)
+
+
 class LiveThread:
     """The thread under our lease. ``run`` is the newest state, which may be ahead of what is stored."""
 
     def __init__(
         self,
         store: ThreadStore,
-        desk: AlertDesk,
+        alerts: Alerts,
         clock: Clock,
         ids: Ids,
         *,
@@ -74,7 +83,7 @@ class LiveThread:
         resumed: bool,
     ) -> None:
         self._store = store
-        self._desk = desk
+        self._alerts = alerts
         self._clock = clock
         self._ids = ids
         stored = snapshot.thread.run if resumed else None
@@ -126,13 +135,13 @@ class LiveThread:
         if change.alert_count is not UNSET:
             self.thread = replace(self.thread, alert_count=change.alert_count)
             self._stored_alerts = frozenset(alert.key for alert in self.run.alerts)
-            await self._desk.announce(change.alerts)
+            await self._alerts.announce(change.alerts)
         return True
 
     def _with_alerts(self, change: ThreadChange) -> ThreadChange:
         run = change.run if isinstance(change.run, Run) else change.archive
         asked = () if run is None else tuple(a for a in run.alerts if a.key not in self._stored_alerts)
-        return self._desk.stored_with(change, self.thread, asked)
+        return with_alerts(self._alerts, change, self.thread, asked)
 
     async def _refresh(self) -> None:
         """Read the thread again; raises Superseded if it is no longer ours."""

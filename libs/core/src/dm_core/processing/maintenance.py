@@ -8,12 +8,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dm_core.clients.instagram_tokens import InstagramTokens
-from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts
+from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts, WhatsApp
 from dm_core.clock import Clock
 from dm_core.errors import PlatformError, described
 from dm_core.messages import DAY_MS
 from dm_core.settings import InstagramSettings
-from dm_core.store.port import DocumentStore
+from dm_core.store.port import AlertStore, DocumentStore
 from dm_core.telemetry import emit
 
 NEEDED_FIELDS = frozenset({"messages"})
@@ -29,6 +29,8 @@ class Maintenance:
     documents: DocumentStore
     clock: Clock
     settings: InstagramSettings
+    whatsapp: WhatsApp
+    alerts: AlertStore
 
     async def refresh_token(self) -> dict[str, object]:
         """Exchange each account's token, keep the new ones, then use them.
@@ -52,7 +54,8 @@ class Maintenance:
         return {"status": "refreshed", "expiresAt": min(token.expires_at for token in tokens.values())}
 
     async def check(self) -> dict[str, object]:
-        """Subscribed fields, the last webhook seen, the tokens' age; ``problems`` says what a person should mend.
+        """Subscribed fields, the last webhook seen, the tokens' age, and whether the manager can be reached;
+        ``problems`` says what a person should mend.
 
         Of several accounts: the fields that all are subscribed to, the token that ends first, and problems by account.
         """
@@ -60,12 +63,19 @@ class Maintenance:
         checked = [await self._checked(account_id, account) for account_id, account in self.instagram.each().items()]
         last = await self.documents.last_inbound_at()
         problems = [problem for each in checked for problem in each.problems]
+        manager = await manager_problems(self.whatsapp)
+        contact = await self.alerts.manager_contact()
+        if contact.status_seen_at is None:
+            manager.append("no status of a WhatsApp message was ever seen: is the WhatsApp webhook subscribed?")
+        problems += manager
         emit("checked", "ERROR" if problems else "INFO", problems=problems)
         return {
             "status": "problems" if problems else "ok",
             "problems": problems,
             "subscribedFields": _common([each.fields for each in checked]),
             "lastInboundAt": last,
+            "managerReachable": not manager,
+            "lastStatusAt": contact.status_seen_at,
             "tokenExpiresAt": min((each.ends_at for each in checked if each.ends_at is not None), default=None),
         }
 
@@ -122,6 +132,22 @@ async def _subscribed(account: Instagram, problems: list[str]) -> tuple[str, ...
     if missing:
         problems.append(f"the account is not subscribed to: {', '.join(sorted(missing))}")
     return fields
+
+
+async def manager_problems(whatsapp: WhatsApp) -> list[str]:
+    """What keeps alerts from the manager's phone, asked without sending anything."""
+    try:
+        health = await whatsapp.health()
+    except PlatformError as error:
+        return [f"WhatsApp could not be asked whether it can send ({type(error).__name__} {error.code})"]
+    problems = [f"WhatsApp can't send: {each} is blocked" for each in health.blocked]
+    if health.can_send == "BLOCKED" and not problems:
+        problems.append("WhatsApp can't send: blocked")
+    if whatsapp.template_room is None:
+        problems.append("WHATSAPP_TEMPLATE is not set: outside the manager's 24 hours no alert arrives")
+    elif health.template not in (None, "APPROVED"):
+        problems.append(f"the WhatsApp template can't be used ({health.template})")
+    return problems
 
 
 def _common(subscribed: list[tuple[str, ...] | None]) -> list[str] | None:

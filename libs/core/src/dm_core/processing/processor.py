@@ -59,7 +59,7 @@ class Processor:
             return await self._superseded(claimed)
         except Exception as error:  # whatever it was: messages and lease must be given back
             try:
-                return await Recovery(conductor, finisher, runtime.brake, runtime.desk).rest(error)
+                return await Recovery(conductor, finisher, runtime.brake, runtime.alerts).rest(error)
             except Superseded:
                 return await self._superseded(claimed)
         finally:

@@ -8,9 +8,9 @@ anything else   ──▶ an attempt ──the last one──▶ failed
 from dataclasses import dataclass, replace
 
 from dm_core.errors import DmAgentError, Owner, PlatformError, Service, described
+from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import Brake, Key
 from dm_core.processing.closing import EXPIRED_NOTICE, FAILED_NOTICE, Finisher
-from dm_core.processing.desk import AlertDesk
 from dm_core.processing.outcome import Ending, ExecutionResult
 from dm_core.processing.run import Conductor
 from dm_core.store.port import UNSET
@@ -27,7 +27,7 @@ class Recovery:
     conductor: Conductor
     finisher: Finisher
     brake: Brake
-    desk: AlertDesk
+    alerts: Alerts
 
     async def rest(self, error: Exception) -> ExecutionResult:
         """Wait, fail, or give everything back for a retry. Raises Superseded, StoreUnavailable."""
@@ -48,7 +48,7 @@ class Recovery:
     async def _failed(self, error: PlatformError) -> bool:
         """Tell the brake, and the manager what only a person can mend. True: the model fails on these DMs alone."""
         live = self.conductor.live
-        await self.desk.tell_cause(error, live.thread.account_id)
+        await tell_cause(self.alerts, error, live.thread.account_id)
         is_model = error.service is Service.MODEL
         key: Key = (error.service, "" if is_model else live.thread.account_id)
         alone = self.brake.failed(key, live.thread.id)
@@ -98,3 +98,13 @@ def told_wait(error: Exception) -> float | None:
     """The wait that the service asked for, in seconds."""
     told = getattr(error, "wait_seconds", None)
     return told if isinstance(told, (int, float)) else None
+
+
+async def tell_cause(alerts: Alerts, error: PlatformError, account_id: str) -> None:
+    """The manager learns, once a day, what a person must mend. Raises StoreUnavailable."""
+    if error.owner is not Owner.ACCOUNT:
+        return
+    code = f"{error.code}/{error.subcode}" if error.subcode else str(error.code)
+    account = "" if error.service is Service.MODEL else account_id
+    if await alerts.cause_alert(error.service, account, code):
+        emit("account_stopped", "ERROR", service=error.service, error=described(error))

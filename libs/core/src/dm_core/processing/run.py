@@ -17,6 +17,7 @@ from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.model import Model
 from dm_core.agent.plan import TurnPlan
 from dm_core.agent.reading import Step, conclude, read_turn, replied
+from dm_core.agent.rebuild import done_so_far, said_and_done
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, ModelRefused, ModelUnavailable, Service
@@ -83,7 +84,7 @@ class Conductor:
             return self._hand_over("out_of_turns", OUT_OF_TURNS)
         turn = await self._generate()
         if turn is None:
-            return await self._retell()
+            return None
         before = self.live.run
         reading = read_turn(before, turn)
         asked = Asked(before.asked.revision if before.asked else -1, self.clock())
@@ -102,7 +103,7 @@ class Conductor:
                 return await self._checkpoint(before, run, turn)
 
     async def _generate(self) -> ModelTurn | None:
-        """The model's answer, or None when the API refuses what it is shown, for the first time in this run."""
+        """The model's answer; None when the API refuses what it is shown, which is then told in other words, once."""
         started = self.clock()
         remaining = (self.actor.check_time() - started) / 1000
         indicator = asyncio.create_task(self._indicate())
@@ -114,8 +115,10 @@ class Conductor:
         except TimeoutError as error:
             raise ModelUnavailable("the model did not answer before the run's deadline") from error
         except ModelRefused:
-            if run.retold:
+            if (turns := said_and_done(run)) is None:
                 raise
+            emit("model_history_refused", "WARNING", thread_id=self.live.thread.id, run_id=run.id)
+            self.live.run = replace(self.live.run, turns=turns)
             return None
         finally:
             indicator.cancel()
@@ -174,12 +177,6 @@ class Conductor:
         emit("run_reopened", thread_id=self.live.thread.id, run_id=run.id, why=why.name.lower(), acted=run.acted)
         again = replace(self.live.run, restarts=run.restarts + counted)
         return await self.live.commit(lambda: self._reopened(again, why))
-
-    async def _retell(self) -> Ending | None:
-        """The API refuses the conversation so far: go on from what was said and done."""
-        emit("model_history_refused", "WARNING", thread_id=self.live.thread.id, run_id=self.live.run.id)
-        again = replace(self.live.run, retold=True)
-        return await self.live.commit(lambda: self._reopened(again, Stale.OLD))
 
     def _reopened(self, run: Run, why: Stale) -> ThreadChange | Ending:
         live = self.live
@@ -299,4 +296,4 @@ def rebuilt(agent: Agent, run: Run, situation: Situation, why: Stale) -> Run:
         return opened(agent, replace(fresh, turns=()), situation)
     fresh_from = run.fresh_from if why is Stale.OLD else number
     again = opened(agent, replace(run, dropped_turns=number, fresh_from=fresh_from, turns=()), situation)
-    return replace(again, turns=(*again.turns, agent.done_so_far(run)))
+    return replace(again, turns=(*again.turns, done_so_far(run)))

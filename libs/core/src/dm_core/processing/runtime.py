@@ -6,9 +6,9 @@ from dm_core.agent.agent import Agent
 from dm_core.agent.model import Model
 from dm_core.clients.port import InstagramAccounts, Tokens
 from dm_core.clock import Clock, Ids
+from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import Brake
 from dm_core.processing.closing import Timing
-from dm_core.processing.desk import AlertDesk
 from dm_core.processing.holding import Holding
 from dm_core.queue.port import WakeUpQueue
 from dm_core.settings import RunLimits
@@ -21,7 +21,7 @@ class Runtime:
 
     store: ThreadStore
     queue: WakeUpQueue
-    desk: AlertDesk
+    alerts: Alerts
     model: Model
     agent: Agent
     instagram: InstagramAccounts
