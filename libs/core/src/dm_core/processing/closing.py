@@ -236,7 +236,7 @@ class Finisher:
         await self.live.commit(make)
 
     def _leave(self) -> None:
-        """From here on only the store knows whether the thread is held: what a task saw may be newer than our commit."""
+        """From here on only the store knows whether the thread is held: our commit may not know of a task's DM."""
         self.holding.leave(self.live.thread.id, self.live.lease)
 
     def _result(self, status: RunStatus, error: str) -> ExecutionResult:
