@@ -20,12 +20,11 @@ from dm_core.bootstrap.processor import Ports, open_ports, processor_app
 from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clients.port import Instagram as InstagramPort
 from dm_core.clients.port import InstagramAccounts
-from dm_core.clients.port import WhatsApp as WhatsAppPort
 from dm_core.clock import system_clock
 from dm_core.errors import QueueUnavailable
 from dm_core.http import Answer, Request, serve
 from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
-from dm_core.queue.port import WakeUp, WakeUpQueue
+from dm_core.queue.port import AlertQueue, WakeUp, WakeUpQueue
 from dm_core.settings import ProcessorSettings, WebhookSettings
 from dm_core.store.port import Store
 from dm_core.webhook.app import WebhookApp
@@ -82,6 +81,24 @@ class RecordingQueue:
             raise QueueUnavailable("switched off by the test")
         fresh = wake_up.name not in self.wake_ups
         self.wake_ups.setdefault(wake_up.name, wake_up)
+        return fresh
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class RecordingAlertQueue:
+    """Keeps ticks by alert and time, and delivers none."""
+
+    ticks: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    down: bool = False
+
+    async def schedule(self, alert_id: str, not_before: int) -> bool:
+        if self.down:
+            raise QueueUnavailable("switched off by the test")
+        fresh = (alert_id, not_before) not in self.ticks
+        if fresh:
+            self.ticks.append((alert_id, not_before))
         return fresh
 
     async def close(self) -> None: ...
@@ -169,6 +186,7 @@ class InProcess:
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
     clock: MovableClock = field(default_factory=MovableClock)
     queue: RecordingQueue = field(default_factory=RecordingQueue)
+    alert_queue: RecordingAlertQueue = field(default_factory=RecordingAlertQueue)
     instagram: Instagram = field(init=False)
     whatsapp: WhatsApp = field(init=False)
     spond: Spond = field(init=False)
@@ -238,8 +256,8 @@ class InProcess:
             store=cast("Store", pierce(self.store, "store", "open", "commit", "history")),
             queue=cast("WakeUpQueue", pierce(self.queue, "queue", "schedule")),
             model=cast("Model", pierce(real.model, "model", "generate")),
+            alert_queue=cast("AlertQueue", pierce(self.alert_queue, "alerts", "schedule")),
             instagram=_PiercedAccounts(real.instagram, pierce),
-            whatsapp=cast("WhatsAppPort", pierce(real.whatsapp, "whatsapp", "notify")),
         )
 
     async def task(
@@ -250,6 +268,15 @@ class InProcess:
         headers = {TASK_NAME_HEADER: name} if name else {}
         answer = await (app or self.instance()).handle(Request("POST", "/", headers=headers, body=body))
         return answer.status, _body(answer)
+
+    async def told(self, app: ProcessorApp | None = None) -> list[str]:
+        """What the manager's phone got once every tick was delivered at its time, with those that the ticks ask for."""
+        app = app or self.instance()
+        while self.alert_queue.ticks:
+            alert_id, not_before = self.alert_queue.ticks.pop(0)
+            self.clock.forward(max(0, not_before - self.clock()) / 1000)
+            await app.handle(Request("POST", "/alerts", body=json.dumps({"alertId": alert_id}).encode()))
+        return [alert.text for alert in self.whatsapp.alerts]
 
     async def job(self, path: str, body: bytes = b"") -> tuple[int, dict[str, object]]:
         """A request of the scheduler's, to a fresh instance; the answer's status and body."""
