@@ -173,7 +173,7 @@ class PlatformTarget:
 
     async def _whole_run(self) -> str:
         self.stage.forget()
-        word = await run_to_the_end(self.stage, PERSON, most_waits=8)
+        word = await run_to_the_end(self.stage, PERSON)
         check_outside(self.stage, PERSON, 8, ())
         return f"run {word}"
 
