@@ -152,10 +152,10 @@ class PlatformTarget:
         most = {"send": ATTEMPTS, "login": ATTEMPTS, "notify": 2 * ATTEMPTS}.get(self._of)
         if most is not None and self._count > 1 and not isinstance(error, RetryLater) and self._of != "notify":
             raise Broken("a call was repeated although it may have been done")
-        if self._of == "send" and not isinstance(error, Uncertain) and not self._is_refusal():
-            raise Broken("a send counts as not sent although nothing said so")
         if self._of in ("send", "notify") and "could not be reached" in str(error):
             raise Broken("a call that had been written counts as one that was not")
+        if self._of == "send" and not isinstance(error, Uncertain) and not self._is_refusal():
+            raise Broken("a send counts as not sent although nothing said so")
         if most is not None and self._count > most:
             raise Broken(f"{self._count} attempts")
 
