@@ -126,7 +126,7 @@ class Stage:
         clock, queue = TestClock(), NotingQueue()
         store = CrashingStore(str(path), clock)
         settings = WebhookSettings.load(ENVIRONMENT | environment)
-        services = compose(settings, store, queue, clock)
+        services = compose(settings, store, queue, alert_queue, clock)
         return cls(WebhookApp(settings.verify_token, settings.app_secrets, services, clock), store, queue, clock)
 
     async def post(self, body: bytes, secret: str = SECRETS[0]) -> Answer:

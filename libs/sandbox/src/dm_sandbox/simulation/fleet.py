@@ -17,6 +17,8 @@ from dm_core.clients.schedule import CachedSchedule
 from dm_core.clock import Clock
 from dm_core.http import Answer, Request
 from dm_core.messages import DAY_MS
+from dm_core.processing.alert_ticks import AlertTicks
+from dm_core.processing.alerts import Alerts
 from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
 from dm_core.processing.closing import Timing
 from dm_core.processing.maintenance import Maintenance
@@ -27,6 +29,7 @@ from dm_core.settings import ProcessorSettings, RunLimits, WebhookSettings
 from dm_core.webhook.app import WebhookApp
 from dm_sandbox.environment import APP_SECRET, MANAGER_NUMBER, VERIFY_TOKEN
 from dm_sandbox.one_account import OneAccount
+from dm_sandbox.simulation.alert_ports import AlertQueuePort
 from dm_sandbox.simulation.cloud_tasks import task_body
 from dm_sandbox.simulation.journal import Journal
 from dm_sandbox.simulation.model import SECRET
@@ -189,7 +192,7 @@ class Fleet:
 
     def _webhook(self, wire: Wire, clock: Clock) -> App:
         settings = deployment().webhook
-        services = compose(settings, StorePort(wire), QueuePort(wire), clock)
+        services = compose(settings, StorePort(wire), QueuePort(wire), AlertQueuePort(wire), clock)
         return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
 
     def _processor(self, wire: Wire, clock: Clock) -> App:
@@ -201,8 +204,13 @@ class Fleet:
         schedule = CachedSchedule(SpondPort(wire), store, "G1", clock)
         agent = Agent(made.profile, made.system_md, guards, self.limits, schedule, store, instagram)
         timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, DAY_MS)
+        whatsapp, alert_queue = WhatsAppPort(wire), AlertQueuePort(wire)
         processor = Processor(
-            store, queue, ModelPort(wire), agent, instagram, WhatsAppPort(wire), clock, self.ids, self.limits, timing
+            store, queue, ModelPort(wire), agent, instagram, whatsapp, clock, self.ids, self.limits, timing
         )
-        maintenance = Maintenance(instagram, NoVault(), store, clock, settings.instagram, agent.protect)
-        return ProcessorApp(processor, Sweeper(store, queue, clock, timing), maintenance)
+        maintenance = Maintenance(
+            instagram, NoVault(), store, clock, settings.instagram, agent.protect, whatsapp, store
+        )
+        alerts = Alerts(store, alert_queue, clock, settings.alerts.limits)
+        ticks = AlertTicks(store, alert_queue, whatsapp, instagram, clock, self.ids, settings.alerts)
+        return ProcessorApp(processor, Sweeper(store, queue, clock, timing, alerts), maintenance, ticks)
