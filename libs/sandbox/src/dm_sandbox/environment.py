@@ -13,7 +13,7 @@ VERIFY_TOKEN = "sandbox-verify-token"  # noqa: S105
 APP_SECRET = "sandbox-app-secret"  # noqa: S105
 WHATSAPP_APP_SECRET = "sandbox-meta-app-secret"  # noqa: S105
 MANAGER_NUMBER = "+44 7700 900123"
-ALERTS_QUEUE = "dm-alerts"
+WAKE_UP_QUEUE, ALERTS_QUEUE = "dm-processing", "dm-alerts"
 SANDBOX_MODEL_KEY = "sandbox-gemini-key"
 
 
@@ -55,7 +55,7 @@ def function_environment(
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "STORE_URL": addresses.store_url,
         "CLOUD_TASKS_LOCATION": "europe-west2",
-        "CLOUD_TASKS_QUEUE": "dm-processing",
+        "CLOUD_TASKS_QUEUE": WAKE_UP_QUEUE,
         "ALERTS_QUEUE": ALERTS_QUEUE,
         "CLOUD_TASKS_EMULATOR_HOST": addresses.queue,
         "TASKS_INVOKER_EMAIL": f"tasks@{PROJECT}.iam.gserviceaccount.com",

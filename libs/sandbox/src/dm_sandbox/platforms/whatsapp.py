@@ -96,8 +96,8 @@ class WhatsApp(Platform):
             return None
         sender = _digits(number)
         message = {"from": sender, "id": self._wamid(sender), "timestamp": str(self.clock() // 1000), "type": "text"}
-        value = {"messages": [{**message, "text": {"body": text}}], "contacts": [{"wa_id": sender}]}
-        return await self.statuses.webhook.deliver(self.statuses.payload(**value))
+        payload = self.statuses.payload(messages=[{**message, "text": {"body": text}}], contacts=[{"wa_id": sender}])
+        return await self.statuses.webhook.deliver(payload)
 
     async def stop(self) -> None:
         await self.statuses.settle()
@@ -105,10 +105,8 @@ class WhatsApp(Platform):
 
     def operation(self, call: Call) -> str:
         if call.method == "GET":
-            last = call.path.rpartition("/")[2]
-            return (
-                "templates" if last == "message_templates" else "health" if last == self.phone_number_id else "unknown"
-            )
+            reads = {"message_templates": "templates", self.phone_number_id: "health"}
+            return reads.get(call.path.rpartition("/")[2], "unknown")
         if not call.path.endswith("/messages") or call.method != "POST":
             return "unknown"
         if call.fields.get("status") == "read":
@@ -192,16 +190,12 @@ class WhatsApp(Platform):
     def _health(self) -> Reply:
         """The number, its account and the app: what one question about the number is answered with."""
         blocked = self.trouble == "refusing"
-        states = [
-            ("PHONE_NUMBER", self.phone_number_id, blocked),
-            ("WABA", self.account_id, False),
-            ("APP", "1", False),
-        ]
+        nodes = (("PHONE_NUMBER", self.phone_number_id), ("WABA", self.account_id), ("APP", "1"))
         entities: list[dict[str, object]] = [
-            {"entity_type": kind, "id": id_, "can_send_message": "BLOCKED" if stops else "AVAILABLE"}
-            for kind, id_, stops in states
+            {"entity_type": kind, "id": node, "can_send_message": "AVAILABLE"} for kind, node in nodes
         ]
         if blocked:
+            entities[0]["can_send_message"] = "BLOCKED"
             entities[0]["errors"] = [{"error_code": 141000, "error_description": "The number can't send"}]
         overall = "BLOCKED" if blocked else "AVAILABLE"
         return Reply({"health_status": {"can_send_message": overall, "entities": entities}, "id": self.phone_number_id})
