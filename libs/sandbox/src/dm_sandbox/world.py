@@ -153,7 +153,6 @@ class Sandbox:
         handle = username or name.lower().replace(" ", ".")
         return Person(
             self._sender.url,
-            ALERTS_QUEUE,
             APP_SECRET,
             self.instagram.account_id,
             user_id or str(FIRST_USER_ID + self._people),

@@ -16,9 +16,9 @@ from dm_sandbox.cloud_tasks.servicer import CloudTasksServicer
 class CloudTasksEmulator:
     """A Cloud Tasks service on this machine.
 
-    ``config`` is what every queue starts with, but for those that ``queues`` names (by short name). ``on_event`` is told of everything that happens (in the event loop: it
-    must return at once). With ``path``, tasks, reserved names and changed queues survive a restart. Start and stop it
-    in one event loop; a stopped emulator can be started again.
+    ``config`` is what every queue starts with, but for those that ``queues`` names by their short name. ``on_event`` is
+    told of everything that happens (in the event loop: it must return at once). With ``path``, tasks, reserved names and
+    changed queues survive a restart. Start and stop it in one event loop; a stopped emulator can be started again.
     """
 
     def __init__(
