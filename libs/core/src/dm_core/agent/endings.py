@@ -13,15 +13,13 @@ _END_OF_ICANN: Final = "===END ICANN DOMAINS==="
 _UNLISTED: Final[frozenset[str]] = frozenset(("onion", "test", "example", "invalid", "localhost", "local", "internal"))
 """Names that resolve nowhere or in special networks only; nothing we say ends with them by chance."""
 
-_STARTER_WORDS: Final = """able al am an ao are as at au be best bin by ca ci cy da day de deal do dad dot er es et eu
-fast free fun got gift he help here hi hot how id il im in info is it je join ki la let life like live ma me meet mi
-mine mom more mr ms mu my na ne next ni no now nu of on one open or our pa plus play post re read sa safe save se see
-select seven show si smart so st su team to today top total tu uno up us vi via vote watch we win ye you"""
+_STARTER_WORDS: Final = """al am ao as at au be by ca ci cy de do er es et eu here how id il im in is it je ki la ma
+me mr ms mu my na ne next ni no now nu one pa re sa se si so st su to us ye you"""
 STARTERS: Final = frozenset(_STARTER_WORDS.split())
-"""Words of English, German, French, Spanish, Italian, Dutch and Portuguese that begin a sentence and may be endings."""
+"""Small words of European languages that begin a sentence after any other; the rest do after a lower-case word only."""
 
-_NO_WORDS: Final = """com net org edu gov mil int biz xyz mobi tel aero coop arpa cfd sbs gdn icu llc llp inc srl sarl
-vip ooo wtf fyi lol gmbh ltda ngo ong onl bzh nrw xin top dev app uno rip"""
+_NO_WORDS: Final = """aero app arpa biz bzh cfd com coop dev edu fyi gdn gmbh gov icu inc int llc llp lol ltda mil
+mobi net ngo nrw ong onl ooo org rip sarl sbs srl tel top uno vip wtf xin xyz"""
 NO_WORDS: Final = frozenset(_NO_WORDS.split())
 """Endings that nobody begins a sentence with."""
 

@@ -45,11 +45,16 @@ _CUES: Final = regex.compile(
     regex.IGNORECASE | regex.VERBOSE,
 )
 """Words before an address rather than before a sentence's last word."""
-_GOES_ON: Final = regex.compile(r"""[,;:]?\s+["“„«'(¿¡]?[\p{L}\p{N}]|['’]\p{L}""")
+_NEAR: Final = regex.compile(r"\b(?:on|at|to|from|auf|bei|sur|chez|en|su|in)\s+\Z", regex.IGNORECASE)
+"""Words before a place rather than before the last word of a sentence, unless that is a day."""
+_GOES_ON: Final = regex.compile(r"""\s?[,;:]?\s+["“„«'(¿¡]?[\p{L}\p{N}]|['’]\p{L}""")
 _NUMBER: Final = regex.compile(r"\d{1,4}\p{L}{0,3}|\p{L}{1,2}\d{1,2}")
-_SHORT_WORDS: Final = """mon tue tues wed thu thur thurs fri sat sun mo di mi do fr sa so lun mar mer jeu ven sam dim
-mié jue vie sáb dom jan feb apr may jun jul aug sep sept oct nov dec okt dez mr mrs dr st"""
-_ABBREVIATED: Final = frozenset(_SHORT_WORDS.split())
+_DATE_WORDS: Final = """mon tue tues wed thu thur thurs fri sat sun mo di mi do fr sa so lun mar mer jeu ven sam dim mié
+jue vie sáb dom jan feb apr may jun jul aug sep sept oct nov dec okt dez monday tuesday wednesday thursday friday
+saturday sunday montag dienstag mittwoch donnerstag freitag samstag sonntag january february march april june july
+august september october november december januar februar märz mai juni juli oktober dezember mr mrs dr st"""
+_BEFORE_ANY: Final = frozenset(_DATE_WORDS.split())
+"""Capitalised words after which a sentence begins as it does after a small one."""
 _CLOCK: Final = regex.compile(r"@\d{1,2}(?:[.:h]?\d{2})?(?:am|pm|h|uhr|o)?", regex.IGNORECASE)
 
 
@@ -114,11 +119,11 @@ def _begins_sentence(labels: list[str], before: str, after: str) -> bool:
     last = earlier[-1]
     if len(earlier) > 1 and not all(len(label) == 1 or label.isdecimal() for label in earlier[:-1]):
         return False
-    if _NUMBER.fullmatch(last) or last.isdecimal() or last.lower() in _ABBREVIATED:
+    if _NUMBER.fullmatch(last) or last.isdecimal() or last.lower() in _BEFORE_ANY:
         return ending.lower() not in NO_WORDS
     if not all(char.isalpha() or unicodedata.category(char).startswith("M") for char in last):
         return False
-    if ending.lower() in STARTERS:
+    if ending.lower() in STARTERS and (last == last.lower() or not _NEAR.search(before)):
         return True
     return last == last.lower() and len(ending) > 2 and ending.lower() not in NO_WORDS
 
@@ -135,6 +140,11 @@ class AllowList:
     emails: tuple[str, ...] = ()
     phones: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Everything that may be given out."""
+        return (*self.links, *self.emails, *self.phones, *self.names)
 
     @staticmethod
     def is_entry(link: str) -> bool:
