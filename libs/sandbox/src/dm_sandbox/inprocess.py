@@ -20,6 +20,7 @@ from dm_core.bootstrap.processor import Ports, open_ports, processor_app
 from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clients.port import Instagram as InstagramPort
 from dm_core.clients.port import InstagramAccounts
+from dm_core.clients.port import WhatsApp as WhatsAppPort
 from dm_core.clock import system_clock
 from dm_core.errors import QueueUnavailable
 from dm_core.http import Answer, Request, serve
