@@ -225,7 +225,7 @@ async def test_after_five_failures_the_dm_has_failed_and_the_manager_is_told_onc
     message = snapshot.recent[0]
     assert (message.status, message.attempts) == (Status.FAILED, 5)
     assert message.error is not None
-    assert message.error.startswith("ModelUnavailable")
+    assert message.error.startswith("ModelRefused")
     assert (snapshot.thread.lease, snapshot.thread.run, snapshot.thread.due_at) == (None, None, None)
 
 
