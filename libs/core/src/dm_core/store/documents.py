@@ -19,6 +19,7 @@ from dm_core.store.plain import (
     optional,
     text,
     text_or_none,
+    texts,
     whole,
     whole_or_none,
     word,
@@ -61,6 +62,7 @@ def message_document(message: Message) -> Document:
         runId=message.run_id,
         unsentAt=message.unsent_at,
         editedAt=message.edited_at,
+        editNumber=message.edit_number,
     )
 
 
@@ -68,13 +70,14 @@ def content_document(content: Content) -> Document:
     return document(
         kind=content.kind,
         text=content.text,
-        attachments=[{"type": a.type, "url": a.url, "title": a.title} for a in content.attachments],
+        attachments=[{"type": a.type, "url": a.url, "title": a.title, "words": a.words} for a in content.attachments],
         quickReply=content.quick_reply,
         postback=content.postback,
         referral=content.referral,
         replyToMid=content.reply_to_mid,
         replyToStory=content.reply_to_story,
         unsupported=content.unsupported,
+        words=content.words,
     )
 
 
@@ -98,6 +101,7 @@ def parse_message(doc: Mapping[str, object]) -> Message:
         run_id=text_or_none(doc, "runId"),
         unsent_at=whole_or_none(doc, "unsentAt"),
         edited_at=whole_or_none(doc, "editedAt"),
+        edit_number=whole(doc, "editNumber"),
         expire_at=whole(doc, "expireAt"),
     )
 
@@ -107,7 +111,7 @@ def _parse_content(doc: Mapping[str, object]) -> Content:
         kind=word(doc, "kind", EventKind.MESSAGE),
         text=text_or_none(doc, "text"),
         attachments=tuple(
-            Attachment(text(a, "type"), text_or_none(a, "url"), text_or_none(a, "title"))
+            Attachment(text(a, "type"), text_or_none(a, "url"), text_or_none(a, "title"), texts(a, "words"))
             for a in maps(doc, "attachments")
         ),
         quick_reply=text_or_none(doc, "quickReply"),
@@ -116,6 +120,7 @@ def _parse_content(doc: Mapping[str, object]) -> Content:
         reply_to_mid=text_or_none(doc, "replyToMid"),
         reply_to_story=text_or_none(doc, "replyToStory"),
         unsupported=flag(doc, "unsupported"),
+        words=texts(doc, "words"),
     )
 
 
