@@ -4,7 +4,8 @@ Keys are camelCase, times are ms since 1970, statuses are the enums' words. ``ex
 Firestore adapter turns it into a timestamp, which is what a TTL policy needs; 0 means never and is stored as None.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from dm_core.messages import DAY_MS, Attachment, Content, Direction, Disposition, EventKind, Message, Status
@@ -24,7 +25,7 @@ from dm_core.store.plain import (
     whole_or_none,
     word,
 )
-from dm_core.store.port import UNSET, Deletion, MessageChange, ThreadChange, ThreadEvents
+from dm_core.store.port import UNSET, Deletion, MessageChange, NewText, ThreadChange, ThreadEvents
 from dm_core.store.run_documents import parse_run, run_document
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
 
@@ -156,14 +157,18 @@ def _parse_profile(doc: dict[str, object]) -> Profile:
 
 def merged_fields(events: ThreadEvents) -> Document:
     """The plain fields a webhook merges into its thread; counters and maxima are the adapters' own."""
-    expire_at = max((message.expire_at for message in events.messages), default=0)
     fields: dict[str, object | None] = {
         "dueAt": events.due_at,
         "pausedUntil": events.paused_until,
-        "expireAt": expire_at or None,
+        "expireAt": latest_end(events) if events.lasting else None,
     }
     named = {key: value for key, value in fields.items() if value is not None}
     return document(accountId=events.account_id, userId=events.user_id, updatedAt=events.now, **named)
+
+
+def latest_end(events: ThreadEvents) -> int | None:
+    """When the last of these messages expires, None for never."""
+    return max((message.expire_at for message in events.messages), default=0) or None
 
 
 def thread_fields(change: ThreadChange) -> Document:
@@ -209,6 +214,59 @@ def unsent_fields(doc: Mapping[str, object], now: int) -> Document:
     if doc.get("status") == Status.PENDING:
         fields |= document(status=Status.PROCESSED, processedAt=now, disposition=Disposition.UNSENT)
     return fields
+
+
+EARLY_EDIT: Final = "earlyEdit"
+"""The field of a document that waits for its message. Such a document has neither ``status`` nor ``createdAt``, so no
+query finds it."""
+
+EARLY_EDIT_MS: Final = DAY_MS
+"""How long the text of an edit waits for its message."""
+
+
+def early_edit_document(message_id: str, thread_id: str, new: NewText, now: int) -> Document:
+    """What an edit leaves that came before its message."""
+    early = {"text": new.text, "number": new.number, "at": new.at}
+    expire_at = now + EARLY_EDIT_MS
+    return document(id=message_id, conversationId=thread_id, earlyEdit=early, updatedAt=now, expireAt=expire_at)
+
+
+def is_message(doc: Mapping[str, object] | None) -> bool:
+    """Whether a document is a message, and not only an edit that waits for one."""
+    return doc is not None and "status" in doc
+
+
+def is_standby_copy(doc: Mapping[str, object]) -> bool:
+    """Whether this is only what another app was given; an unsent one is nothing any more."""
+    return doc.get("disposition") == Disposition.STANDBY and doc.get("unsentAt") is None
+
+
+def taken_over(doc: Mapping[str, object], message: Message) -> Message | None:
+    """The message as it is stored where something of it was stored before it came; None if it itself was."""
+    if not is_message(doc):
+        early = as_map(doc.get(EARLY_EDIT))
+        content = replace(message.content, text=text(early, "text"), unsupported=False)
+        return replace(message, content=content, edited_at=whole(early, "at"), edit_number=whole(early, "number"))
+    if not is_standby_copy(doc) or message.disposition is Disposition.STANDBY:
+        return None
+    copy = parse_message(doc)
+    if copy.edited_at is None:
+        return message
+    content = replace(message.content, text=copy.content.text)
+    return replace(message, content=content, edited_at=copy.edited_at, edit_number=copy.edit_number)
+
+
+def edit_fields(doc: Mapping[str, object], new: NewText, now: int) -> Document | None:
+    """What an edit writes into a known message, or into a waiting edit; None if it has no effect."""
+    if not is_message(doc):
+        early = as_map(doc.get(EARLY_EDIT))
+        if (new.number, new.at) <= (whole(early, "number"), whole(early, "at")):
+            return None
+        return document(earlyEdit={"text": new.text, "number": new.number, "at": new.at}, updatedAt=now)
+    if doc.get("unsentAt") is not None or (new.number, new.at) <= (whole(doc, "editNumber"), whole(doc, "editedAt")):
+        return None
+    content = as_map(doc.get("message")) | {"text": new.text, "unsupported": False}
+    return document(message=content, editedAt=new.at, editNumber=new.number, updatedAt=now)
 
 
 ERASED_THREAD: Final[Mapping[str, object]] = {
@@ -269,5 +327,13 @@ def parse_deletion(doc: Mapping[str, object]) -> Deletion:
     )
 
 
-def quarantine_document(raw: str, reason: str, now: int, expire_at: int) -> Document:
-    return document(raw=raw[:MAX_RAW_CHARS], reason=reason, createdAt=now, expireAt=expire_at or None)
+def quarantine_document(raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str]) -> Document:
+    """``userId`` is the first of the people in it, ``userIds`` all of them."""
+    return document(
+        raw=raw[:MAX_RAW_CHARS],
+        reason=reason,
+        userId=next(iter(user_ids), None),
+        userIds=user_ids,
+        createdAt=now,
+        expireAt=expire_at or None,
+    )

@@ -9,7 +9,7 @@ from dm_core.store import firestore_wire as wire
 from dm_core.store import selections
 from dm_core.store.firestore_client import Missing, Moved
 from dm_core.store.firestore_events import MAX_ROUNDS, MOVES, WRITE_ATTEMPTS, FirestoreEvents
-from dm_core.store.plain import document, from_json, is_document_id, to_json, whole
+from dm_core.store.plain import document, is_document_id, to_json, whole
 from dm_core.store.port import PAGE_SIZE, Deletion, DocumentCollection
 
 ERASE_PAGE = 400
@@ -74,11 +74,6 @@ class FirestoreRecords(FirestoreEvents):
         while ids := await self._client.ids(collection, ERASE_PAGE, "conversations", thread_id):
             names = [self._client.name("conversations", thread_id, collection, key) for key in ids]
             await self._client.commit([wire.delete(name) for name in names], WRITE_ATTEMPTS)
-
-    async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
-        """A document of plain JSON values."""
-        (found,) = await self._client.get(self._client.name(collection, key))
-        return None if found.doc is None else from_json(str(found.doc.get("json")))
 
     async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
         """Kept as JSON text: its shape is not ours."""
