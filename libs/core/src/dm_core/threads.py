@@ -1,7 +1,8 @@
 """A thread as a value: one account and one person, and everything that decides who may run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from dm_core.alerts import AlertCount
 from dm_core.messages import WINDOW_MS
 from dm_core.runs import Run
 
@@ -79,6 +80,7 @@ class Thread:
     profile: Profile | None = None
     notes: tuple[Note, ...] = ()
     unconfirmed: tuple[Unconfirmed, ...] = ()
+    alert_count: AlertCount = field(default_factory=AlertCount)
     commit_token: str | None = None
     revision: int = 0
 

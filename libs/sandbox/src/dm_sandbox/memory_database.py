@@ -32,6 +32,7 @@ from dm_core.store.port import (
 )
 from dm_core.store.run_documents import parse_run, run_document
 from dm_core.threads import Allowance, Note, Thread, Unconfirmed
+from dm_sandbox.memory_alerts import MemoryAlerts
 
 
 @dataclass(slots=True)
@@ -58,6 +59,7 @@ class MemoryDatabase:
     quarantined: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     documents: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     early_edits: dict[tuple[str, str], NewText] = field(default_factory=dict[tuple[str, str], NewText])
+    outbox: MemoryAlerts = field(default_factory=MemoryAlerts)
     last_version: int = 0
 
     def _next(self) -> int:
@@ -118,6 +120,8 @@ class MemoryDatabase:
         parts = parse_thread_id(change.thread_id)
         if change.allowance is not UNSET and parts is not None:
             self.allowances[parts[1]] = change.allowance
+        for alert in change.alerts:
+            self.outbox.create(alert)
         return Version(stored.version)
 
     def overdue(self, before: int, limit: int) -> tuple[str, ...]:
@@ -226,6 +230,7 @@ class MemoryDatabase:
             self.runs.pop(thread_id, None)
             for place in [place for place in self.early_edits if place[0] == thread_id]:
                 del self.early_edits[place]
+            self.outbox.erase(thread_id)
         self.allowances.pop(user_id, None)
         return len(found)
 
@@ -281,6 +286,7 @@ def _changed(thread: Thread, change: ThreadChange) -> Thread:
         profile=thread.profile if change.profile is UNSET else change.profile,
         notes=thread.notes if change.notes is UNSET else _plain_each(change.notes),
         unconfirmed=thread.unconfirmed if change.unconfirmed is UNSET else _plain_each(change.unconfirmed),
+        alert_count=thread.alert_count if change.alert_count is UNSET else change.alert_count,
         commit_token=change.token,
     )
 

@@ -75,7 +75,7 @@ def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None
     agent = Agent(
         load_profile(folder / "profile"),
         _read(folder / "prompts" / "system.md"),
-        Guards(secrets=settings.secrets, manager_number=settings.whatsapp.manager_number),
+        Guards(secrets=settings.secrets, manager_number=",".join(settings.whatsapp.manager_numbers)),
         settings.limits,
         CachedSchedule(ports.spond, ports.store, settings.spond.group_id if settings.spond else "", ports.clock),
         ports.store,

@@ -1,11 +1,16 @@
 """Where threads live, how wake-ups travel, and what one run may cause."""
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from dm_core.alerts import AlertLimits
+from dm_core.messages import DAY_MS
 from dm_core.settings.reader import Reader
+
+TICK_DEADLINE_SECONDS: Final = 30.0
+"""How long a tick of the alerts' queue may take."""
 
 UncertainSends = Literal["hold", "resend"]
 
@@ -45,6 +50,16 @@ class QueueSettings:
         """The OIDC audience: scheme and host of the target, without a path (facts/gcp.md section 5.4)."""
         parts = urlsplit(self.target_url)
         return f"{parts.scheme}://{parts.netloc}"
+
+
+@dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """The way of an alert. ``alarm_ms``: undelivered for so long, an ordinary one raises the alarm; 3/10 of it, an
+    urgent one."""
+
+    queue: QueueSettings
+    limits: AlertLimits
+    alarm_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,26 @@ def read_queue(reader: Reader) -> QueueSettings:
         debounce_max=debounce_max,
         dispatch_deadline=min(max(function_timeout(reader) + 5, 15), 1_800),
     )
+
+
+def read_alert_queue(reader: Reader, queue: QueueSettings) -> QueueSettings:
+    """The second queue: the same place and identity, its own name, target and deadline."""
+    name = reader.text("ALERTS_QUEUE", "dm-alerts", r"[A-Za-z0-9-]{1,100}", "must be a queue name")
+    target = reader.url("PROCESS_ALERT_URL", _below(queue.target_url, "alerts"))
+    return replace(queue, queue=name, target_url=target, dispatch_deadline=TICK_DEADLINE_SECONDS)
+
+
+def read_alerts(reader: Reader, queue: QueueSettings, store: StoreSettings) -> AlertSettings:
+    minutes = reader.number("ALERT_ALARM_MINUTES", 10, 0.01, 1_440)
+    per_hour = reader.whole("MAX_ALERTS_PER_HOUR", 3, 1, 1_000)
+    limits = AlertLimits(per_hour, store.retention_days * DAY_MS)
+    return AlertSettings(read_alert_queue(reader, queue), limits, round(minutes * 60_000))
+
+
+def _below(url: str, path: str) -> str:
+    """An address with a path added; a query of it stays behind the path."""
+    base, question_mark, query = url.partition("?")
+    return f"{base.rstrip('/')}/{path}{question_mark}{query}" if base else ""
 
 
 def read_limits(reader: Reader) -> RunLimits:

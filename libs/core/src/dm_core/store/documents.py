@@ -8,8 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
+from dm_core.alerts import AlertCount
 from dm_core.messages import DAY_MS, Attachment, Content, Direction, Disposition, EventKind, Message, Status
 from dm_core.runs import ActionKind, ActionState, Run
+from dm_core.store.alert_documents import count_document, parse_count
 from dm_core.store.plain import (
     Document,
     as_map,
@@ -142,6 +144,7 @@ def parse_thread(thread_id: str, doc: Mapping[str, object]) -> Thread:
         profile=optional(doc, "profile", _parse_profile),
         notes=tuple(Note(text(n, "text"), whole(n, "createdAt")) for n in maps(doc, "notes")),
         unconfirmed=tuple(Unconfirmed(text(u, "text"), whole(u, "at")) for u in maps(doc, "unconfirmed")),
+        alert_count=optional(doc, "alertCount", parse_count) or AlertCount(),
         commit_token=text_or_none(doc, "commitToken"),
         revision=whole(doc, "revision"),
     )
@@ -185,6 +188,8 @@ def thread_fields(change: ThreadChange) -> Document:
         fields["notes"] = [{"text": note.text, "createdAt": note.created_at} for note in change.notes]
     if change.unconfirmed is not UNSET:
         fields["unconfirmed"] = [{"text": sent.text, "at": sent.at} for sent in change.unconfirmed]
+    if change.alert_count is not UNSET:
+        fields["alertCount"] = count_document(change.alert_count)
     numbers = {"dueAt": change.due_at, "pausedUntil": change.paused_until, "pendingCount": change.pending_count}
     fields |= {key: value for key, value in numbers.items() if value is not UNSET}
     return document(**fields, commitToken=change.token, updatedAt=change.now)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from dm_core.clock import Clock, system_clock
 from dm_core.messages import Message, Status
 from dm_core.store import documents as doc
-from dm_core.store import selections
+from dm_core.store import selections, sqlite_alerts
 from dm_core.store.cost import Cost
 from dm_core.store.plain import Document, clean_text, document, from_json, to_json, whole, word
 from dm_core.store.port import (
@@ -31,14 +31,11 @@ from dm_core.store.port import (
     sorted_messages,
 )
 from dm_core.store.run_documents import archive_document
-from dm_core.store.sqlite_file import SqliteFile, Stored, Transaction
+from dm_core.store.sqlite_alerts import SqliteAlerts
+from dm_core.store.sqlite_file import Rollback, SqliteFile, Stored, Transaction
 
 
-class _Rollback(Exception):
-    """Give up the transaction: a condition does not hold."""
-
-
-class SqliteStore:
+class SqliteStore(SqliteAlerts):
     """The store port on one file, safe for several processes. Opens it on the first call; every method raises
     StoreUnavailable.
 
@@ -78,7 +75,7 @@ class SqliteStore:
             return CONFLICT
         try:
             return await self._file.write(lambda tx: _commit(tx, change))
-        except _Rollback:
+        except Rollback:
             return CONFLICT
 
     async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
@@ -223,15 +220,15 @@ def _move(tx: Transaction, thread_id: str, now: int) -> None:
 
 
 def _commit(tx: Transaction, change: ThreadChange) -> Version:
-    """Raises _Rollback when the thread, or a message of the change, is not as the change supposes."""
+    """Raises Rollback when the thread, or a message of the change, is not as the change supposes."""
     found = tx.get("conversations", change.thread_id)
     if found is None or found.version != change.version.mark:
-        raise _Rollback
+        raise Rollback
     version = tx.put("conversations", change.thread_id, found.doc | doc.thread_fields(change))
     for message in change.messages:
         stored = tx.get("messages", message.id, change.thread_id)
         if stored is None:
-            raise _Rollback
+            raise Rollback
         tx.put("messages", message.id, stored.doc | doc.message_fields(message), change.thread_id)
     for upsert in change.upserts:
         _put_message(tx, replace(upsert, thread_id=change.thread_id))
@@ -241,6 +238,8 @@ def _commit(tx: Transaction, change: ThreadChange) -> Version:
     parts = doc.parse_thread_id(change.thread_id)
     if change.allowance is not UNSET and parts is not None:
         tx.put("limits", parts[1], doc.allowance_document(change.allowance, change.now))
+    for alert in change.alerts:
+        sqlite_alerts.create(tx, alert)
     return Version(version)
 
 
@@ -308,6 +307,7 @@ def _erase_page(select: Callable[[str, int], selections.Selection], user_id: str
         threads = tx.select(select(clean_text(user_id), PAGE_SIZE))
         for thread in threads:
             tx.delete_below(thread.id)
+            sqlite_alerts.delete_of_thread(tx, thread.id)
             tx.delete("conversations", thread.id)
             tx.delete("limits", (doc.parse_thread_id(thread.id) or ("", thread.id))[1])
         return len(threads)

@@ -197,7 +197,7 @@ class Fleet:
         made = deployment()
         settings = made.processor
         store, queue, instagram = StorePort(wire), QueuePort(wire), OneAccount(InstagramPort(wire))
-        guards = Guards(secrets=settings.secrets, manager_number=settings.whatsapp.manager_number)
+        guards = Guards(secrets=settings.secrets, manager_number=",".join(settings.whatsapp.manager_numbers))
         schedule = CachedSchedule(SpondPort(wire), store, "G1", clock)
         agent = Agent(made.profile, made.system_md, guards, self.limits, schedule, store, instagram)
         timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, DAY_MS)
