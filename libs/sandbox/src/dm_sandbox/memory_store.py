@@ -91,13 +91,23 @@ class MemoryStore:
         return await self._call(lambda: self.database.lift_pause(thread_id, paused_until, before), reads=1)
 
     async def quarantine(
-        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()  # noqa: ARG002
+        self,
+        item_id: str,
+        raw: str,
+        reason: str,
+        now: int,  # noqa: ARG002
+        expire_at: int,  # noqa: ARG002
+        user_ids: Sequence[str] = (),  # noqa: ARG002
     ) -> None:
         """Nothing expires in memory."""
         await self._call(lambda: self.database.quarantined.setdefault(item_id, (raw, reason)))
 
     async def revise_document(
-        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int  # noqa: ARG002
+        self,
+        collection: DocumentCollection,
+        key: str,
+        revise: Revision,
+        expire_at: int,  # noqa: ARG002
     ) -> Mapping[str, object]:
         return await self._call(lambda: self.database.revise_document(collection, key, revise), reads=1)
 

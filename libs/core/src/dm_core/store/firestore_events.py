@@ -67,7 +67,7 @@ class FirestoreEvents:
         touch = events.touch_thread
         if there.statuses and not new:
             touch = touch and events.paused_until is not None
-            events = replace(events, messages=(), due_at=None, last_inbound_at=None)
+            events = replace(events, due_at=None, last_inbound_at=None)
         place = self._thread(events.thread_id)
         # Whose thread it is, so that an erasure finds messages stored alone. On a thread that exists this changes
         # nothing, and so moves no version.

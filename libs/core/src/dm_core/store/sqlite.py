@@ -258,7 +258,7 @@ def _record(tx: Transaction, events: ThreadEvents) -> Recorded:
     for message in created:
         _put_message(tx, message)
     if existing and not created:
-        events = replace(events, messages=(), due_at=None, last_inbound_at=None)
+        events = replace(events, due_at=None, last_inbound_at=None)
         if events.paused_until is None:
             return Recorded((), existing)
     if events.touch_thread:

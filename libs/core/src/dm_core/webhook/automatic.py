@@ -1,8 +1,8 @@
 """The account's own automatic messages: welcome, away and FAQ texts that Instagram sends by itself.
 
-Their echoes look like a human's. What tells them apart is listed by the deployer (``automatic_messages.toml``) or learnt:
-a text that we did not send and that came at most ``PROMPTLY_MS`` after the person's DM or tap, in ``ENOUGH_THREADS``
-threads. Nobody types that fast, in three threads, the same words.
+Their echoes look like a human's. What tells them apart is listed by the deployer (``automatic_messages.toml``) or
+learnt: a text that we did not send and that came at most ``PROMPTLY_MS`` after the person's DM or tap, in
+``ENOUGH_THREADS`` threads. Nobody types that fast, in three threads, the same words.
 
     echo of a human? ─ listed ─────────────────────────────────▶ automatic
                      ├ in ``not_automatic``, or no words ───────▶ a human's
@@ -53,6 +53,9 @@ class AutomaticTexts:
     excluded: frozenset[str] = frozenset()
 
 
+NOTHING_LISTED: Final = AutomaticTexts()
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """A takeover that a text caused. ``until`` and ``before`` (the thread's pause till then) in ms since 1970."""
@@ -96,7 +99,7 @@ def candidate_key(account_id: str, text: str) -> str:
 
 
 def sighted(kept: Mapping[str, object], pause: Pause, now: int) -> Mapping[str, object]:
-    """The document after the text came promptly in one more thread. Threads are kept as hashes, pauses while they last."""
+    """The document after the text came promptly in a thread. Threads are kept as hashes, pauses while they last."""
     before = candidate(kept)
     thread = hashlib.sha256(pause.thread_id.encode("utf-8", "replace")).hexdigest()[:32]
     threads = tuple(dict.fromkeys((*before.threads, thread)))[:ENOUGH_THREADS]

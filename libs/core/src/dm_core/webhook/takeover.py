@@ -1,7 +1,7 @@
 """Echoes of one thread: whose words each repeats, and whether a human took the thread over.
 
-    look ─ strangers: look again, and at what is known of their text ─┬─ ours, automatic, reports: history
-                                                                      └─ a human's: history and a pause
+look ─ strangers: look again, and at what is known of their text ─┬─ ours, automatic, reports: history
+                                                                  └─ a human's: history and a pause
 """
 
 import asyncio
@@ -93,7 +93,7 @@ class _EchoStoring:
 
     def _message(self, id_: str, author: Author, rank: int, *, lasting: bool) -> Message:
         message = self.work.scribe.echo(id_, self.batch.echoes[id_], _DIRECTIONS[author], rank)
-        if author is Author.AUTOMATIC:
+        if author is Author.AUTOMATIC and not message.disposition:
             message = replace(message, disposition=Disposition.AUTOMATIC)
         return message if lasting else replace(message, expire_at=self.work.scribe.now + UNKNOWN_THREAD_MS)
 

@@ -167,12 +167,22 @@ class StorePort:
         return await self._document(lambda: self._database.lift_pause(thread_id, paused_until, before))
 
     async def quarantine(
-        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()  # noqa: ARG002
+        self,
+        item_id: str,
+        raw: str,  # noqa: ARG002
+        reason: str,
+        now: int,  # noqa: ARG002
+        expire_at: int,  # noqa: ARG002
+        user_ids: Sequence[str] = (),  # noqa: ARG002
     ) -> None:
         await self.wire.store("change", WRITE, lambda: self.wire.shared.monitor.quarantined(item_id, reason))
 
     async def revise_document(
-        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int  # noqa: ARG002
+        self,
+        collection: DocumentCollection,
+        key: str,
+        revise: Revision,
+        expire_at: int,  # noqa: ARG002
     ) -> Mapping[str, object]:
         return await self._document(lambda: self._database.revise_document(collection, key, revise))
 
