@@ -9,8 +9,9 @@ from webhook_stage import ACCOUNT, NOW, PERSON, THREAD, Stage, dm, echo
 
 from dm_core.messages import DAY_MS, Content, Direction, EventKind, Message, Status, message_id
 from dm_core.runs import Action, ActionKind, Run
+from dm_core.same_text import normal_form
 from dm_core.store.port import EchoView, ThreadChange
-from dm_core.webhook.automatic import NOTHING_LISTED, normal_form
+from dm_core.webhook.automatic import NOTHING_LISTED
 from dm_core.webhook.echoes import Author, author_of
 from dm_core.webhook.events import Echo, Place
 

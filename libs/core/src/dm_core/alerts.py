@@ -22,6 +22,9 @@ HOUR_MS: Final = 3_600_000
 MAX_ALERT_CHARS: Final = 3_500
 """Longest text kept of one alert, in characters; with a person's name before it, it fits one WhatsApp message."""
 
+MODEL: Final = "model"
+"""The cause of an alert that the model asked for."""
+
 JOINT_CAUSES: Final = frozenset({"expired", "failed"})
 """What an outage causes in many threads within a minute."""
 JOINT_DELAY_MS: Final = 60_000
@@ -47,7 +50,9 @@ class Alert:
     """One alert. Times in ms since 1970.
 
     ``thread_id`` is empty for what concerns no thread (causes, digests). ``calls`` counts the calls that WhatsApp
-    processed, or may have, ``used_template`` says that one of them was the template. ``first_due_at`` is where the
+    processed, or may have, ``used_template`` says that one of them was the template; the last began at ``called_at``.
+    ``template_next``: WhatsApp said that the window is closed; ``not_before``: no call is made earlier, though it may
+    be due for its alarm. ``first_due_at`` is where the
     alarm's time begins. ``failed_wamid`` is the message a ``failed`` status was about; those in ``handled_wamids``
     have had their consequence, so that the same status twice has none.
     """
@@ -65,9 +70,11 @@ class Alert:
     calls: int = 0
     used_template: bool = False
     template_next: bool = False
+    not_before: int | None = None
     wamids: tuple[str, ...] = ()
     handled_wamids: tuple[str, ...] = ()
     claim_until: int | None = None
+    called_at: int | None = None
     sent_at: int | None = None
     delivered_at: int | None = None
     read_at: int | None = None
@@ -115,12 +122,16 @@ class AlertLimits:
 
 @dataclass(frozen=True, slots=True)
 class AskedAlert:
-    """What a run, or its end, wants the manager to know. ``key`` is stable over retries (``runId/turn/index``)."""
+    """What a run, or its end, wants the manager to know. ``key`` is stable over retries (``runId/turn/index``).
+
+    ``hand_over``: a human must go on with the conversation.
+    """
 
     key: str
     text: str
-    cause: str = "model"
+    cause: str = MODEL
     urgency: Urgency = "normal"
+    hand_over: bool = False
 
 
 @dataclass(frozen=True, slots=True)

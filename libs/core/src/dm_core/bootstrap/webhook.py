@@ -6,15 +6,17 @@ the first request, because the server forks after this module is imported and cl
 
 from pathlib import Path
 
-from dm_core.bootstrap.parts import open_queue, open_store
+from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clock import Clock, system_clock
-from dm_core.queue.port import WakeUpQueue
+from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import WebhookSettings
 from dm_core.store.port import Store
+from dm_core.telemetry import emit
 from dm_core.webhook.app import Services, WebhookApp
 from dm_core.webhook.automatic import NOTHING_LISTED, AutomaticTexts, load_automatic_texts
 from dm_core.webhook.learnt import LearntAlerts
 from dm_core.webhook.receiver import Receiver
+from dm_core.webhook.whatsapp import WhatsAppReceiver
 from dm_core.webhook.work import ReceiverPolicy
 
 
@@ -22,7 +24,10 @@ def webhook_app(settings: WebhookSettings, folder: Path, clock: Clock = system_c
     """The app of a deployment. ``folder`` is the function's own: the deployer's ``profile/`` stands in it, or, in a
     checkout, in the processor's beside it."""
     texts = automatic_texts(folder)
-    services = compose(settings, open_store(settings.store, clock), open_queue(settings.queue), clock, texts)
+    if settings.whatsapp.secret_is_instagrams:
+        emit("whatsapp_secret_missing", "WARNING", setting="WHATSAPP_APP_SECRET")
+    store, queue = open_store(settings.store, clock), open_queue(settings.queue)
+    services = compose(settings, store, queue, open_alert_queue(settings.alert_queue), clock, texts)
     return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
 
 
@@ -36,10 +41,11 @@ def compose(
     settings: WebhookSettings,
     store: Store,
     queue: WakeUpQueue,
+    alert_queue: AlertQueue,
     clock: Clock,
     texts: AutomaticTexts = NOTHING_LISTED,
 ) -> Services:
-    """The webhook's parts over any store and queue."""
+    """The webhook's parts over any store and queues."""
     policy = ReceiverPolicy(
         debounce_min=settings.queue.debounce_min,
         debounce_max=settings.queue.debounce_max,
@@ -48,5 +54,6 @@ def compose(
         account_ids=settings.account_ids,
         automatic=texts,
     )
-    learnt = LearntAlerts(store, clock, settings.store.retention_days)
-    return Services(Receiver(store, queue, clock, policy, learnt), store)
+    learnt = LearntAlerts(store, alert_queue, clock, settings.store.retention_days)
+    whatsapp = WhatsAppReceiver(store, alert_queue, clock, settings.whatsapp)
+    return Services(Receiver(store, queue, clock, policy, learnt), store, whatsapp)

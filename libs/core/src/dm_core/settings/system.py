@@ -77,6 +77,8 @@ class RunLimits:
     uncertain_sends: UncertainSends
     echo_wait: float
     look_ups: int
+    max_wait_hours: float = 12.0
+    plan_max_age: float = 120.0
 
 
 def read_store(reader: Reader) -> StoreSettings:
@@ -144,6 +146,8 @@ def read_limits(reader: Reader) -> RunLimits:
         uncertain_sends=reader.choice("UNCERTAIN_SENDS", "hold", ("hold", "resend")),
         echo_wait=reader.number("ECHO_WAIT_SECONDS", 2, 0, 60),
         look_ups=reader.whole("UNCERTAIN_LOOK_UPS", 3, 1, 20),
+        max_wait_hours=reader.number("MAX_WAIT_HOURS", 12, 0.01, 24),
+        plan_max_age=reader.number("PLAN_MAX_AGE_SECONDS", 120, 1, 86_400),
     )
 
 

@@ -138,6 +138,9 @@ def parse_thread(thread_id: str, doc: Mapping[str, object]) -> Thread:
         last_inbound_at=whole(doc, "lastInboundAt"),
         pending_count=whole(doc, "pendingCount"),
         due_at=whole_or_none(doc, "dueAt"),
+        not_before=whole_or_none(doc, "notBefore"),
+        wait_count=whole(doc, "waitCount"),
+        revision=whole(doc, "revision"),
         lease=optional(doc, "lease", _parse_lease),
         run=optional(doc, "run", parse_run),
         paused_until=whole_or_none(doc, "pausedUntil"),
@@ -146,7 +149,6 @@ def parse_thread(thread_id: str, doc: Mapping[str, object]) -> Thread:
         unconfirmed=tuple(Unconfirmed(text(u, "text"), whole(u, "at")) for u in maps(doc, "unconfirmed")),
         alert_count=optional(doc, "alertCount", parse_count) or AlertCount(),
         commit_token=text_or_none(doc, "commitToken"),
-        revision=whole(doc, "revision"),
     )
 
 
@@ -161,7 +163,6 @@ def _parse_profile(doc: dict[str, object]) -> Profile:
 def merged_fields(events: ThreadEvents) -> Document:
     """The plain fields a webhook merges into its thread; counters and maxima are the adapters' own."""
     fields: dict[str, object | None] = {
-        "dueAt": events.due_at,
         "pausedUntil": events.paused_until,
         "expireAt": latest_end(events) if events.lasting else None,
     }
@@ -190,7 +191,13 @@ def thread_fields(change: ThreadChange) -> Document:
         fields["unconfirmed"] = [{"text": sent.text, "at": sent.at} for sent in change.unconfirmed]
     if change.alert_count is not UNSET:
         fields["alertCount"] = count_document(change.alert_count)
-    numbers = {"dueAt": change.due_at, "pausedUntil": change.paused_until, "pendingCount": change.pending_count}
+    numbers = {
+        "dueAt": change.due_at,
+        "notBefore": change.not_before,
+        "waitCount": change.wait_count,
+        "pausedUntil": change.paused_until,
+        "pendingCount": change.pending_count,
+    }
     fields |= {key: value for key, value in numbers.items() if value is not UNSET}
     return document(**fields, commitToken=change.token, updatedAt=change.now)
 
@@ -286,10 +293,12 @@ ERASED_THREAD: Final[Mapping[str, object]] = {
 
 
 def texts_on_their_way(run: Run | None, unconfirmed: tuple[Unconfirmed, ...]) -> tuple[str, ...]:
-    """Texts whose echo is ours: sends of the live run that went out or may, and unconfirmed ones of ended runs."""
-    certain_not = (ActionState.REFUSED, ActionState.DROPPED)
+    """Texts whose echo is ours: sends of the live run, and unconfirmed ones of ended runs.
+
+    A refused one counts: platforms were seen to deliver what they had refused.
+    """
     actions = () if run is None else run.actions
-    sends = [a.text for a in actions if a.kind is ActionKind.SEND and a.state not in certain_not]
+    sends = [a.text for a in actions if a.kind is ActionKind.SEND and a.state is not ActionState.DROPPED]
     return (*sends, *(sent.text for sent in unconfirmed))
 
 

@@ -239,4 +239,6 @@ def _counters(events: ThreadEvents, messages: Sequence[Message]) -> Transforms:
     }
     if events.last_inbound_at is not None:
         counters["lastInboundAt"] = ("maximum", events.last_inbound_at)
+    if events.due_at is not None:
+        counters["dueAt"] = ("maximum", events.due_at)
     return counters

@@ -54,10 +54,10 @@ UNKNOWN_VERSION: Final = Version(None)
 class ThreadEvents:
     """What one webhook request brought for one thread; stored in one commit.
 
-    ``messages`` are created, never overwritten. With ``due_at`` the thread is merged (``last_inbound_at`` only ever
-    grows); ``paused_until`` is merged when set. ``touch_thread`` False stores the messages alone, and moves no version.
-    ``lasting`` False: no DM is known of this thread, so a thread made by these events is kept no longer than they are,
-    and one that exists keeps its own time.
+    ``messages`` are created, never overwritten. With ``due_at`` the thread is merged (``last_inbound_at`` and
+    ``due_at`` only ever grow, so that a new DM shortens no wait); ``paused_until`` is merged when set. ``touch_thread``
+    False stores the messages alone, and moves no version. ``lasting`` False: no DM is known of this thread, so a thread
+    made by these events is kept no longer than they are, and one that exists keeps its own time.
     """
 
     thread_id: str
@@ -127,6 +127,8 @@ class ThreadChange:
     lease: Lease | None | Unset = UNSET
     run: Run | None | Unset = UNSET
     due_at: int | None | Unset = UNSET
+    not_before: int | None | Unset = UNSET
+    wait_count: int | Unset = UNSET
     paused_until: int | None | Unset = UNSET
     pending_count: int | Unset = UNSET
     profile: Profile | Unset = UNSET

@@ -299,6 +299,8 @@ def _merge_thread(tx: Transaction, events: ThreadEvents, pending: int) -> None:
     merged["revision"] = whole(old, "revision") + 1
     if events.last_inbound_at is not None:
         merged["lastInboundAt"] = max(whole(old, "lastInboundAt", events.last_inbound_at), events.last_inbound_at)
+    if events.due_at is not None:
+        merged["dueAt"] = max(whole(old, "dueAt", events.due_at), events.due_at)
     tx.put("conversations", events.thread_id, merged)
 
 

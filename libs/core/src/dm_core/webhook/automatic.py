@@ -14,9 +14,7 @@ Only hashes are stored until a pause is over: neither words nor people.
 """
 
 import hashlib
-import html
 import tomllib
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Final, Protocol, cast
 
 from dm_core.errors import Misconfigured
 from dm_core.messages import Content
+from dm_core.same_text import normal_form
 
 FILE: Final = "automatic_messages.toml"
 PROMPTLY_MS: Final = 5_000
@@ -79,12 +78,6 @@ class Candidate:
     @property
     def is_learnt(self) -> bool:
         return len(self.threads) >= ENOUGH_THREADS
-
-
-def normal_form(text: str) -> str:
-    """A text as it is compared: NFC, HTML entities undone, ``\\n`` for every line end, without outer white space."""
-    undone = html.unescape(text).replace("\r\n", "\n").replace("\r", "\n")
-    return unicodedata.normalize("NFC", undone).strip()
 
 
 def said(content: Content) -> str:

@@ -1,11 +1,14 @@
 """Tells the manager that a text was learnt to be the account's own, and how to undo it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from dm_core.alerts import AlertLimits, AskedAlert, cause_alert
 from dm_core.clock import Clock
+from dm_core.errors import QueueUnavailable
 from dm_core.messages import DAY_MS
+from dm_core.queue.port import AlertQueue
 from dm_core.store.port import AlertStore
 from dm_core.webhook.automatic import FILE
 
@@ -14,9 +17,10 @@ _MAX_QUOTED_CHARS: Final = 500
 
 @dataclass(frozen=True, slots=True)
 class LearntAlerts:
-    """Keeps ``AutomaticLearnt``: one alert for each text. Without a task of its own: the sweep finds it."""
+    """Keeps ``AutomaticLearnt``: one alert for each text."""
 
     store: AlertStore
+    queue: AlertQueue
     clock: Clock
     retention_days: int
 
@@ -30,4 +34,7 @@ class LearntAlerts:
         )
         limits = AlertLimits(retention_ms=self.retention_days * DAY_MS)
         asked = AskedAlert(f"automatic/{key}", words, "automatic_learnt")
-        await self.store.create_alert(cause_alert(asked, self.clock(), limits))
+        alert = cause_alert(asked, self.clock(), limits)
+        await self.store.create_alert(alert)
+        with suppress(QueueUnavailable):  # the sweep finds it
+            await self.queue.schedule(alert.id, self.clock())
