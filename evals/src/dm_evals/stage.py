@@ -43,7 +43,6 @@ USER_ID: Final = "819898670256713"
 """Who writes, in every scenario. A made-up id; the manager's notice may show its last digits."""
 FIRST_MID: Final = 4_200_000
 PROCESSOR_FOLDER: Final = FUNCTIONS / "processor"
-MODEL_DELAY: Final = 0.001
 """First wait of google-genai's retries, in seconds: none to speak of. Live runs want production's half a second."""
 SETTINGS: Final[Mapping[str, str]] = {
     "ECHO_WAIT_SECONDS": "0",
@@ -73,7 +72,6 @@ class House:
         model: str | None = None,
         api_key: str = SANDBOX_MODEL_KEY,
         folder: Path = PROCESSOR_FOLDER,
-        model_delay: float = MODEL_DELAY,
     ) -> None:
         self.folder = folder
         self.variables = {"GEMINI_API_KEY": api_key, "GOOGLE_GENAI_USE_VERTEXAI": "false"}
@@ -82,7 +80,6 @@ class House:
         self.gateway = Gateway()
         self.sender = EagerSender("", APP_SECRET)
         self.busy = asyncio.Lock()
-        self._model_delay = model_delay
         self._model: GeminiModel | None = None
 
     async def __aenter__(self) -> Self:
@@ -98,7 +95,7 @@ class House:
     def model(self, settings: ProcessorSettings) -> GeminiModel:
         """The production adapter; its settings are the same for every trial of this house."""
         if self._model is None:
-            self._model = GeminiModel(settings.model, first_delay=self._model_delay)
+            self._model = GeminiModel(settings.model)
         return self._model
 
 

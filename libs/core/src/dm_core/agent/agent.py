@@ -12,7 +12,7 @@ from typing import Final
 from dm_core.agent.guards import Guards
 from dm_core.agent.plan import Situation, TurnPlan, plan_turn
 from dm_core.agent.profile import BusinessProfile
-from dm_core.agent.prompt import Opening, more_text, opening_text, system_prompt
+from dm_core.agent.prompt import Opening, opening_text, system_prompt
 from dm_core.agent.results import answers
 from dm_core.agent.tools.declare import Arguments, BadArguments, Kind
 from dm_core.agent.tools.instagram import GetThreadMessages, IsNewThread, ThreadReader, known_before
@@ -21,7 +21,7 @@ from dm_core.agent.tools.registry import DECLARATIONS, TOOLS
 from dm_core.agent.tools.spond import UNAVAILABLE, GetNetSessionDates, Schedule, session_dates
 from dm_core.clients.port import InstagramAccounts
 from dm_core.errors import PlatformError, Unavailable
-from dm_core.messages import Message, Status
+from dm_core.messages import Status
 from dm_core.runs import Action, ModelTurn, ToolCall, ToolResult, ToolTurn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore
@@ -82,16 +82,10 @@ class Agent:
             notes=len(situation.thread.notes),
         )
 
-    def more(self, situation: Situation, new: tuple[Message, ...]) -> Opening:
-        """DMs that arrived during the run, with handles that go on from the run's."""
-        return more_text(sorted(new, key=lambda message: message.order), situation.run.handles, self._zone)
-
-    def plan(self, situation: Situation, turn: ModelTurn, asked_alerts: tuple[str, ...] = ()) -> TurnPlan:
-        """What becomes of each call, or of a plain text (as its one call). ``situation.run`` is as before ``turn``.
-
-        Limits count the run's earlier actions, and ``asked_alerts``: keys of the alerts it has asked for so far.
-        """
-        return plan_turn(situation, turn, self._guards, self._limits, asked_alerts)
+    def plan(self, situation: Situation, turn: ModelTurn) -> TurnPlan:
+        """What becomes of each call, or of a plain text (as its one call). ``situation.run`` is as before ``turn``;
+        limits count its earlier actions and alerts."""
+        return plan_turn(situation, turn, self._guards, self._limits)
 
     async def read(self, situation: Situation, call: ToolCall) -> ToolResult:
         """Answer a data call. Never raises PlatformError or Unavailable: the model is told, and can do without."""

@@ -2,41 +2,38 @@
 
 What the SDK would otherwise decide by itself is set here (facts/gemini-evals.md section 3): backend and key (ambient
 variables switch them), transport (an installed aiohttp switches it), API version (v1 knows fewer models), timeout and
-retries (there are none), function calling and continuation (it would follow both on its own), replay mode.
+retries (none: calls in vain are for the run to count), function calling and continuation (it would follow both on its
+own), replay mode.
 
 Answers are read from their JSON (``gemini_turns``): the SDK refuses a whole answer for one odd part of it.
 """
 
 import asyncio
-import re
 import time
 from collections.abc import Sequence
 from typing import Final
 
 import httpx2
-from google.genai import Client, errors, types
+from google.genai import Client, types
 from google.genai.client import DebugConfig
 
+from dm_core.agent.gemini_errors import model_error
 from dm_core.agent.gemini_turns import contents, model_turn
 from dm_core.agent.model import ToolDeclaration
 from dm_core.clients.pools import IDLE_SECONDS, POOL_SIZE, Pools
-from dm_core.errors import ModelUnavailable
+from dm_core.clock import system_clock
+from dm_core.errors import DmAgentError
 from dm_core.runs import ModelTurn, Turn
 from dm_core.settings import ModelSettings
 
 MAX_OUTPUT_TOKENS: Final = 8_192
 """Of one turn, thoughts included: far above any reply, so that only a runaway is cut."""
 
-ATTEMPTS: Final = 3
 _LIMITS: Final = httpx2.Limits(
     max_connections=POOL_SIZE,
     max_keepalive_connections=POOL_SIZE,
     keepalive_expiry=IDLE_SECONDS,
 )
-_RETRIED: Final = [408, 429, 500, 502, 503, 504]
-_FIRST_DELAY: Final = 0.5
-_MAX_DELAY: Final = 8.0
-_SLACK_SECONDS: Final = 20.0
 
 
 class _NoSync(httpx2.BaseTransport):
@@ -64,28 +61,26 @@ class _Connections(httpx2.AsyncBaseTransport):
 class GeminiModel:
     """Gemini, by API key or by Vertex AI. The client is made on first use, inside the event loop that uses it."""
 
-    def __init__(self, settings: ModelSettings, *, first_delay: float = _FIRST_DELAY) -> None:
+    def __init__(self, settings: ModelSettings) -> None:
         self._settings = settings
-        self._first_delay = first_delay
         self._client: Client | None = None  # referenced as long as it is used: its finalizer closes it
         self._http: httpx2.AsyncClient | None = None
 
     async def generate(self, turns: Sequence[Turn], tools: Sequence[ToolDeclaration], system: str) -> ModelTurn:
-        """See the port. At most three attempts, each within the configured timeout."""
+        """See the port. One request: who waits for a model that is down, and how long, is the run's to decide."""
         started = time.monotonic()
+        shown, config = contents(turns), _config(tools, system)
         try:
-            async with asyncio.timeout(ATTEMPTS * (self._settings.timeout + _MAX_DELAY) + _SLACK_SECONDS):
+            async with asyncio.timeout(self._settings.timeout):
                 models = self._opened().aio.models
                 response = await models.generate_content(  # pyright: ignore[reportUnknownMemberType]
-                    model=self._settings.model, contents=contents(turns), config=_config(tools, system)
+                    model=self._settings.model, contents=shown, config=config
                 )
             return model_turn(_body(response), round((time.monotonic() - started) * 1000))
-        except errors.APIError as error:
-            raise ModelUnavailable(self._told(error)) from None  # its text may quote a DM or the key
-        except TimeoutError:
-            raise ModelUnavailable("the model did not answer in time") from None
+        except DmAgentError:
+            raise
         except Exception as error:  # the port's promise, whatever the SDK makes of an odd body or a missing credential
-            raise ModelUnavailable(f"the model could not be asked: {type(error).__name__}") from None
+            raise model_error(error, system_clock()) from None  # its text may quote a DM or the key
 
     async def close(self) -> None:
         """Release connections."""
@@ -105,13 +100,7 @@ class GeminiModel:
                 base_url=settings.base_url,
                 api_version=None if settings.vertex else "v1beta",
                 timeout=round(settings.timeout * 1000),
-                retry_options=types.HttpRetryOptions(
-                    attempts=ATTEMPTS,
-                    initial_delay=self._first_delay,
-                    max_delay=_MAX_DELAY,
-                    jitter=self._first_delay,
-                    http_status_codes=_RETRIED,
-                ),
+                retry_options=types.HttpRetryOptions(attempts=1),
                 httpx_async_client=self._http,
                 httpx_client=httpx2.Client(transport=_NoSync(), trust_env=False),
             )
@@ -124,13 +113,6 @@ class GeminiModel:
                 http_options=options,
             )
         return self._client
-
-    def _told(self, error: errors.APIError) -> str:
-        """Code and status, and the message without what it quotes: it may hold the key or a person's words."""
-        message = re.sub(r"""(["'`]).*?\1""", "…", " ".join((error.message or "").split()))
-        for secret in filter(None, (self._settings.api_key,)):
-            message = message.replace(secret, "…")
-        return f"the model answered {error.code} {error.status or ''}: {message[:200]}".strip(": ")
 
 
 def _config(tools: Sequence[ToolDeclaration], system: str) -> types.GenerateContentConfig:

@@ -16,8 +16,9 @@ from dm_core.agent.tools.notes import NoReply, SaveNote
 from dm_core.agent.tools.registry import SEND, TOOLS
 from dm_core.agent.tools.whatsapp import SendManagerNotification
 from dm_core.agent.written_calls import is_written_call
+from dm_core.alerts import MODEL, AskedAlert
 from dm_core.messages import Direction, Message
-from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, ToolResult, Urgency
+from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, ToolResult
 from dm_core.settings import RunLimits
 from dm_core.threads import Thread
 
@@ -52,20 +53,6 @@ class Situation:
 
 
 @dataclass(frozen=True, slots=True)
-class AskedAlert:
-    """What the model wants the manager to know, under a stable key (``runId/turn/index``).
-
-    The run stores it with its next commit, even if the turn's actions are dropped. ``hand_over``: a human must go on
-    with the conversation.
-    """
-
-    key: str
-    text: str
-    urgency: Urgency = "normal"
-    hand_over: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class TurnPlan:
     """What becomes of each call of a turn: an action (or several, when split), data to read, or an answer now.
 
@@ -94,7 +81,6 @@ class Planner:
     situation: Situation
     guards: Guards
     limits: RunLimits
-    asked_alerts: tuple[str, ...] = ()
     _alerts: list[AskedAlert] = field(default_factory=list[AskedAlert])
     _repeats: list[int] = field(default_factory=list[int])
     _actions: list[Action] = field(default_factory=list[Action])
@@ -243,7 +229,7 @@ class Planner:
             self._answered[index] = told
             return None
         of_this_turn = f"{self._turn_key()}/"
-        earlier = {key for key in self.asked_alerts if not key.startswith(of_this_turn)}
+        earlier = [a for a in self.situation.run.alerts if a.cause == MODEL and not a.key.startswith(of_this_turn)]
         limit = self.limits.max_notifications
         if len(earlier) + len(self._alerts) >= limit:
             reason = "the manager has been alerted already" if limit else "the manager can't be alerted"
@@ -251,18 +237,18 @@ class Planner:
         refusal = self.guards.refusal(arguments.text, to_person=False)
         if refusal is None:
             key = f"{of_this_turn}{index}"
-            self._alerts.append(AskedAlert(key, arguments.text, arguments.urgency, arguments.hand_over))
+            self._alerts.append(
+                AskedAlert(key, arguments.text, urgency=arguments.urgency, hand_over=arguments.hand_over)
+            )
             self._answered[index] = told
         return refusal
 
     def _act(self, index: int, kind: ActionKind, text: str, *, suffix: str = "", target: str | None = None) -> None:
-        turn = len(self.situation.run.model_turns)
-        key = f"{self._turn_key()}/{index}{suffix}"
+        key, turn = f"{self._turn_key()}/{index}{suffix}", self.situation.run.next_turn
         self._actions.append(Action(key=key, kind=kind, text=text, call_index=index, turn=turn, target=target))
 
     def _turn_key(self) -> str:
-        run = self.situation.run
-        return f"{run.id}/{len(run.model_turns)}"
+        return f"{self.situation.run.id}/{self.situation.run.next_turn}"
 
     def _sends(self) -> int:
         """Sends the model has used in this run; parts of one text are one. Dropped ones never went out."""
@@ -284,15 +270,10 @@ class Planner:
             self._ends.clear()
 
 
-def plan_turn(
-    situation: Situation, turn: ModelTurn, guards: Guards, limits: RunLimits, asked_alerts: tuple[str, ...] = ()
-) -> TurnPlan:
-    """Every call of a model turn, each settled exactly once; a plain-text answer as if it had been its one call.
-
-    ``asked_alerts``: keys of the alerts the run has asked for so far (this turn's own, if there, don't count).
-    """
+def plan_turn(situation: Situation, turn: ModelTurn, guards: Guards, limits: RunLimits) -> TurnPlan:
+    """Every call of a model turn, each settled exactly once; a plain-text answer as if it had been its one call."""
     calls = turn.calls or (ToolCall(SEND, {"text": turn.text}),)
-    return Planner(situation, guards, limits, asked_alerts).plan(calls)
+    return Planner(situation, guards, limits).plan(calls)
 
 
 def grouped(plan: TurnPlan, actions: Mapping[str, Action]) -> Callable[[int], tuple[Action, ...]]:

@@ -19,7 +19,6 @@ from dm_core.agent.render import data_line, from_ms, message_fields
 from dm_core.errors import Misconfigured
 from dm_core.messages import Message
 from dm_core.plain_text import shown
-from dm_core.runs import Turn, UserTurn
 from dm_core.threads import Thread
 
 OPENING_LIMIT: Final = 30_000
@@ -30,10 +29,6 @@ _PLACE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 _NEW: Final = "new_messages"
 _ASK: Final = "Decide now what to do about the new messages and call the tools for it. Answer them together."
-_ASK_MORE: Final = (
-    "These messages arrived while you were working, before anything more was sent. Decide again, for all messages"
-    " that are still unanswered, and call the tools for it."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,19 +107,6 @@ def opening_text(
         _ASK,
     )
     return Opening("\n\n".join(block for block in blocks if block), handles)
-
-
-def more_text(new: Sequence[Message], handles: Mapping[str, str], zone: ZoneInfo) -> Opening:
-    """DMs that arrived during the run; their handles go on where the run's end."""
-    shown = _newest(new, OPENING_LIMIT - _OVERHEAD, zone)
-    merged = _numbered(shown, handles)
-    block = _block(_NEW, _lines(merged, zone)(shown), len(new) - len(shown))
-    return Opening(f"{block}\n\n{_ASK_MORE}", merged)
-
-
-def brings_messages(turn: Turn) -> bool:
-    """A turn of ours that took further DMs into the run."""
-    return isinstance(turn, UserTurn) and turn.text.startswith(f"<{_NEW}>")
 
 
 def _context(thread: Thread, now: int, zone: ZoneInfo, *, first_contact: bool, notes: int) -> dict[str, object]:

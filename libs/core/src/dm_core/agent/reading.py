@@ -7,7 +7,7 @@ given when its text is among ``run.turns``, a reply as gone out when an action o
     reading = read_turn(run, turn)                     # run does not hold the turn yet
     run = run.turns + reading.turns, run.guards + reading.guards
     match reading.step:
-        ACT        plan = agent.plan(situation(run before), turn, run.alerts): checkpoint it, do it, then
+        ACT        plan = agent.plan(situation(run before), turn): checkpoint it, do it, then
                    conclusion = conclude(run before, turn, plan, the turn's actions as they ended)
                        .end   "answered" or "no_reply": the run is over
                        None   run.turns += agent.results(turn, plan, data, actions), *conclusion.turns; ask again
@@ -24,7 +24,6 @@ from enum import Enum
 from typing import Final, Literal
 
 from dm_core.agent.plan import WRITTEN_CALL, TurnPlan
-from dm_core.agent.prompt import brings_messages
 from dm_core.agent.tools.registry import SEND
 from dm_core.agent.written_calls import is_written_call
 from dm_core.runs import Action, ActionKind, ActionState, Finish, ModelTurn, Run, Turn, UserTurn
@@ -101,13 +100,8 @@ def conclude(run: Run, turn: ModelTurn, plan: TurnPlan, actions: tuple[Action, .
 
 
 def replied(run: Run) -> bool:
-    """A reply to the run's DMs went out, or may have. DMs taken in after it are not answered by it."""
-    since = number = 0
-    for position, turn in enumerate(run.turns):
-        if position and brings_messages(turn):
-            since = number
-        number += isinstance(turn, ModelTurn)
-    return any(_is_reply(action) and action.turn >= since for action in run.actions)
+    """A reply to the newest of the run's DMs went out, or may have."""
+    return any(_is_reply(action) and action.turn >= run.fresh_from for action in run.actions)
 
 
 def _read_calls(run: Run, turn: ModelTurn) -> Reading:

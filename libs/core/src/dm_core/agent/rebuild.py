@@ -32,19 +32,21 @@ def said_and_done(run: Run) -> tuple[Turn, ...] | None:
 
     Use it once: ``run = replace(run, turns=said_and_done(run))`` and ask again.
     """
-    if not run.model_turns or any(_is_account(turn) for turn in run.turns):
+    if not run.model_turns or any(not turn.content for turn in run.model_turns):
         return None
+    kept = tuple(replace(turn, content="") if isinstance(turn, ModelTurn) else turn for turn in run.turns)
+    return (*kept, done_so_far(run))
+
+
+def done_so_far(run: Run) -> UserTurn:
+    """What came of a run so far, for a model that is shown its conversation anew."""
     lines = [
         *_turns_told(run),
-        *(_action_told(action) for action in run.actions if action.kind is not ActionKind.NOTIFY),
+        *(_action_told(action) for action in run.actions if action.kind in (ActionKind.SEND, ActionKind.REACT)),
+        *({"alert": alert.text, "became": "stored; the manager will be told"} for alert in run.alerts),
     ]
-    kept = tuple(replace(turn, content="") if isinstance(turn, ModelTurn) else turn for turn in run.turns)
     text = "\n".join((_OPENS, *(cut(data_line(line), MAX_LINE_CHARS) for line in lines), "</done_so_far>", "", _GO_ON))
-    return (*kept, UserTurn(text))
-
-
-def _is_account(turn: Turn) -> bool:
-    return isinstance(turn, UserTurn) and turn.text.startswith(_OPENS)
+    return UserTurn(text)
 
 
 def _turns_told(run: Run) -> list[dict[str, object]]:

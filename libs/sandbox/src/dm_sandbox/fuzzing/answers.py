@@ -18,10 +18,9 @@ from dm_sandbox.platforms.server import as_list, as_object
 ATTEMPTS: Final = 5
 TURNS: Final = 6
 SENDS: Final = 3
-SDK_ATTEMPTS: Final = 3
 MAX_RUN_CHARS: Final = 900_000
-_ERRORS: Final = """ModelUnavailable StoreUnavailable QueueUnavailable Refused AccountStopped Uncertain RetryLater
-OutOfTime TooManyConflicts"""
+_ERRORS: Final = """ModelUnavailable ModelRefused StoreUnavailable QueueUnavailable Refused Unreachable AccountStopped
+Uncertain RetryLater OutOfTime TooManyConflicts"""
 ERRORS: Final = frozenset(_ERRORS.split())
 """What may be the reason for a run to be tried again."""
 

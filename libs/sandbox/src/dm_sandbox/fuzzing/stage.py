@@ -91,7 +91,7 @@ class Stage:
         http = HttpClient(clock=self.clock, sleep=_no_sleep, timeouts=Timeouts(2, 2, 2, 2, 2, 3))
         assert settings.spond is not None  # noqa: S101
         if self._model is None:  # one for all: making its client takes longer than a run
-            self._model = GeminiModel(settings.model, first_delay=0.001)
+            self._model = GeminiModel(settings.model)
         ports = replace(
             open_ports(settings, self.clock),
             store=self.store,

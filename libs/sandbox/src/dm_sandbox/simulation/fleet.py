@@ -13,6 +13,7 @@ from dm_core.agent.agent import Agent
 from dm_core.agent.guards import Guards
 from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.bootstrap.webhook import compose
+from dm_core.clients.instagram_tokens import InstagramTokens
 from dm_core.clients.schedule import CachedSchedule
 from dm_core.clock import Clock
 from dm_core.http import Answer, Request
@@ -197,12 +198,13 @@ class Fleet:
         made = deployment()
         settings = made.processor
         store, queue, instagram = StorePort(wire), QueuePort(wire), OneAccount(InstagramPort(wire))
-        guards = Guards(secrets=settings.secrets, manager_number=settings.whatsapp.manager_number)
+        guards = Guards(secrets=settings.secrets, manager_number=",".join(settings.whatsapp.manager_numbers))
         schedule = CachedSchedule(SpondPort(wire), store, "G1", clock)
         agent = Agent(made.profile, made.system_md, guards, self.limits, schedule, store, instagram)
         timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, DAY_MS)
         processor = Processor(
             store, queue, ModelPort(wire), agent, instagram, WhatsAppPort(wire), clock, self.ids, self.limits, timing
         )
-        maintenance = Maintenance(instagram, NoVault(), store, clock, settings.instagram, agent.protect)
+        tokens = InstagramTokens(instagram, NoVault(), settings.instagram)
+        maintenance = Maintenance(instagram, tokens, store, clock, settings.instagram)
         return ProcessorApp(processor, Sweeper(store, queue, clock, timing), maintenance)

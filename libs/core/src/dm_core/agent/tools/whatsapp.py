@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from dm_core.agent.tools.declare import choice_argument, text_argument, yes_no_argument
-from dm_core.runs import Urgency
+from dm_core.alerts import Urgency
 
 URGENCIES: tuple[Urgency, ...] = ("normal", "urgent")
 
