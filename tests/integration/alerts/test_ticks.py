@@ -448,7 +448,7 @@ async def test_a_database_that_fails_during_a_tick_is_a_500_and_the_alert_still_
         for at in range(1, 8):
             for error in (StoreUnavailable, None):
                 stage.system.whatsapp.accepted.clear()
-                points = CrashPoints(at=at, when=when, error=error)  # pyright: ignore[reportArgumentType]
+                points = CrashPoints(at=at, when=when, error=error)
                 alert_id = await stage.ask(f"{when} {at} {error}", person=f"8{at}")
                 app = stage.system.instance(points)
                 try:
