@@ -5,6 +5,7 @@ wait ─ cause_alert ──────── announce ─▶       "
 sweep ─────────────────────────────────▶       "             by each alert's own ``due_at``
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -51,13 +52,15 @@ class Alerts:
 
     async def announce(self, stored: Iterable[Alert]) -> None:
         """Ask for a tick for each alert that was stored. Never raises: a lost one is found by the sweep."""
-        for alert in stored:
-            if alert.due_at is None:
-                continue
-            try:
-                await self.queue.schedule(alert.id, alert.due_at)
-            except QueueUnavailable as error:
-                emit("tick_not_scheduled", "WARNING", alert=alert.id[:12], error=type(error).__name__)
+        await asyncio.gather(*(self._announce(alert) for alert in stored))
+
+    async def _announce(self, alert: Alert) -> None:
+        if alert.due_at is None:
+            return
+        try:
+            await self.queue.schedule(alert.id, alert.due_at)
+        except QueueUnavailable as error:
+            emit("tick_not_scheduled", "WARNING", alert=alert.id[:12], error=type(error).__name__)
 
     async def cause_alert(
         self, service: Service, account_id: str, code: str, day: str = "", text: str | None = None
