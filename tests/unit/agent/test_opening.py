@@ -78,7 +78,7 @@ def test_a_dm_that_waits_for_another_run_is_not_shown(make_agent: MakeAgent) -> 
         (Content(attachments=(Attachment("story_mention"),)), {"media": ["[story mention]"]}),
         (Content(attachments=(Attachment("ephemeral"),)), {"media": ["[view-once photo or video]"]}),
         (Content(attachments=(Attachment("like_heart"),)), {"media": ["[sticker]"]}),
-        (Content(attachments=(Attachment("hologram"),)), {"media": ["[unsupported attachment]"]}),
+        (Content(attachments=(Attachment("hologram"),)), {"media": ["[unsupported attachment of type hologram]"]}),
         (Content(unsupported=True), {"media": ["[unsupported message]"]}),
         (Content(text="nice!", reply_to_story="x"), {"text": "nice!", "media": ["[reply to your story]"]}),
         (Content(text="Tue", quick_reply="DAY_TUE"), {"text": "Tue", "tapped_quick_reply": "DAY_TUE"}),
