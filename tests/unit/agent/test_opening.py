@@ -90,7 +90,7 @@ def test_dms_that_arrive_during_the_run_go_on_with_the_handles(make_agent: MakeA
         (Content(attachments=(Attachment("story_mention"),)), {"media": ["[story mention]"]}),
         (Content(attachments=(Attachment("ephemeral"),)), {"media": ["[view-once photo or video]"]}),
         (Content(attachments=(Attachment("like_heart"),)), {"media": ["[sticker]"]}),
-        (Content(attachments=(Attachment("hologram"),)), {"media": ["[unsupported attachment]"]}),
+        (Content(attachments=(Attachment("hologram"),)), {"media": ["[unsupported attachment of type hologram]"]}),
         (Content(unsupported=True), {"media": ["[unsupported message]"]}),
         (Content(text="nice!", reply_to_story="x"), {"text": "nice!", "media": ["[reply to your story]"]}),
         (Content(text="Tue", quick_reply="DAY_TUE"), {"text": "Tue", "tapped_quick_reply": "DAY_TUE"}),

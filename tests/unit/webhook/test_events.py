@@ -98,7 +98,7 @@ DMS: dict[str, tuple[Json, Content]] = {
     ),
     "referral": (
         inbound(referral={"mid": "m", "ref": "poster1", "source": "IGME-SOURCE-LINK", "type": "OPEN_THREAD"}),
-        Content(kind=EventKind.REFERRAL, referral="poster1"),
+        Content(kind=EventKind.REFERRAL, referral="poster1 · IGME-SOURCE-LINK"),
     ),
 }
 

@@ -161,9 +161,9 @@ class Stage:
         return message
 
 
-def messaging(*items: object) -> Json:
+def messaging(*items: object, account: str = ACCOUNT) -> Json:
     """The envelope of real traffic."""
-    return {"object": "instagram", "entry": [{"id": ACCOUNT, "time": NOW, "messaging": list(items)}]}
+    return {"object": "instagram", "entry": [{"id": account, "time": NOW, "messaging": list(items)}]}
 
 
 def changes(*items: object, field: str = "messages") -> Json:

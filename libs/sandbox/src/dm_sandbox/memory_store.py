@@ -19,7 +19,9 @@ from dm_core.store.port import (
     Deletion,
     DocumentCollection,
     EchoView,
+    NewText,
     Recorded,
+    Revision,
     Snapshot,
     StoredAlert,
     ThreadChange,
@@ -82,12 +84,22 @@ class MemoryStore:
     async def unsend(self, events: ThreadEvents, message_id: str) -> bool:
         return await self._call(lambda: self.database.unsend(events, message_id), reads=2)
 
-    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
-        return await self._call(lambda: self.database.edit(thread_id, message_id, text, now), reads=2)
+    async def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+        return await self._call(lambda: self.database.edit(events, message_id, new), reads=2)
 
-    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:  # noqa: ARG002
+    async def lift_pause(self, thread_id: str, paused_until: int, before: int | None, now: int) -> bool:  # noqa: ARG002
+        return await self._call(lambda: self.database.lift_pause(thread_id, paused_until, before), reads=1)
+
+    async def quarantine(
+        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()  # noqa: ARG002
+    ) -> None:
         """Nothing expires in memory."""
         await self._call(lambda: self.database.quarantined.setdefault(item_id, (raw, reason)))
+
+    async def revise_document(
+        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int  # noqa: ARG002
+    ) -> Mapping[str, object]:
+        return await self._call(lambda: self.database.revise_document(collection, key, revise), reads=1)
 
     # -- what deletion requests need
 

@@ -4,7 +4,8 @@ Keys are camelCase, times are ms since 1970, statuses are the enums' words. ``ex
 Firestore adapter turns it into a timestamp, which is what a TTL policy needs; 0 means never and is stored as None.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Final
 
 from dm_core.alerts import AlertCount
@@ -21,11 +22,12 @@ from dm_core.store.plain import (
     optional,
     text,
     text_or_none,
+    texts,
     whole,
     whole_or_none,
     word,
 )
-from dm_core.store.port import UNSET, Deletion, MessageChange, ThreadChange, ThreadEvents
+from dm_core.store.port import UNSET, Deletion, MessageChange, NewText, ThreadChange, ThreadEvents
 from dm_core.store.run_documents import parse_run, run_document
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
 
@@ -63,6 +65,7 @@ def message_document(message: Message) -> Document:
         runId=message.run_id,
         unsentAt=message.unsent_at,
         editedAt=message.edited_at,
+        editNumber=message.edit_number,
     )
 
 
@@ -70,13 +73,14 @@ def content_document(content: Content) -> Document:
     return document(
         kind=content.kind,
         text=content.text,
-        attachments=[{"type": a.type, "url": a.url, "title": a.title} for a in content.attachments],
+        attachments=[{"type": a.type, "url": a.url, "title": a.title, "words": a.words} for a in content.attachments],
         quickReply=content.quick_reply,
         postback=content.postback,
         referral=content.referral,
         replyToMid=content.reply_to_mid,
         replyToStory=content.reply_to_story,
         unsupported=content.unsupported,
+        words=content.words,
     )
 
 
@@ -100,6 +104,7 @@ def parse_message(doc: Mapping[str, object]) -> Message:
         run_id=text_or_none(doc, "runId"),
         unsent_at=whole_or_none(doc, "unsentAt"),
         edited_at=whole_or_none(doc, "editedAt"),
+        edit_number=whole(doc, "editNumber"),
         expire_at=whole(doc, "expireAt"),
     )
 
@@ -109,7 +114,7 @@ def _parse_content(doc: Mapping[str, object]) -> Content:
         kind=word(doc, "kind", EventKind.MESSAGE),
         text=text_or_none(doc, "text"),
         attachments=tuple(
-            Attachment(text(a, "type"), text_or_none(a, "url"), text_or_none(a, "title"))
+            Attachment(text(a, "type"), text_or_none(a, "url"), text_or_none(a, "title"), texts(a, "words"))
             for a in maps(doc, "attachments")
         ),
         quick_reply=text_or_none(doc, "quickReply"),
@@ -118,6 +123,7 @@ def _parse_content(doc: Mapping[str, object]) -> Content:
         reply_to_mid=text_or_none(doc, "replyToMid"),
         reply_to_story=text_or_none(doc, "replyToStory"),
         unsupported=flag(doc, "unsupported"),
+        words=texts(doc, "words"),
     )
 
 
@@ -156,13 +162,17 @@ def _parse_profile(doc: dict[str, object]) -> Profile:
 
 def merged_fields(events: ThreadEvents) -> Document:
     """The plain fields a webhook merges into its thread; counters and maxima are the adapters' own."""
-    expire_at = max((message.expire_at for message in events.messages), default=0)
     fields: dict[str, object | None] = {
         "pausedUntil": events.paused_until,
-        "expireAt": expire_at or None,
+        "expireAt": latest_end(events) if events.lasting else None,
     }
     named = {key: value for key, value in fields.items() if value is not None}
     return document(accountId=events.account_id, userId=events.user_id, updatedAt=events.now, **named)
+
+
+def latest_end(events: ThreadEvents) -> int | None:
+    """When the last of these messages expires, None for never."""
+    return max((message.expire_at for message in events.messages), default=0) or None
 
 
 def thread_fields(change: ThreadChange) -> Document:
@@ -216,6 +226,59 @@ def unsent_fields(doc: Mapping[str, object], now: int) -> Document:
     if doc.get("status") == Status.PENDING:
         fields |= document(status=Status.PROCESSED, processedAt=now, disposition=Disposition.UNSENT)
     return fields
+
+
+EARLY_EDIT: Final = "earlyEdit"
+"""The field of a document that waits for its message. Such a document has neither ``status`` nor ``createdAt``, so no
+query finds it."""
+
+EARLY_EDIT_MS: Final = DAY_MS
+"""How long the text of an edit waits for its message."""
+
+
+def early_edit_document(message_id: str, thread_id: str, new: NewText, now: int) -> Document:
+    """What an edit leaves that came before its message."""
+    early = {"text": new.text, "number": new.number, "at": new.at}
+    expire_at = now + EARLY_EDIT_MS
+    return document(id=message_id, conversationId=thread_id, earlyEdit=early, updatedAt=now, expireAt=expire_at)
+
+
+def is_message(doc: Mapping[str, object] | None) -> bool:
+    """Whether a document is a message, and not only an edit that waits for one."""
+    return doc is not None and "status" in doc
+
+
+def is_standby_copy(doc: Mapping[str, object]) -> bool:
+    """Whether this is only what another app was given; an unsent one is nothing any more."""
+    return doc.get("disposition") == Disposition.STANDBY and doc.get("unsentAt") is None
+
+
+def taken_over(doc: Mapping[str, object], message: Message) -> Message | None:
+    """The message as it is stored where something of it was stored before it came; None if it itself was."""
+    if not is_message(doc):
+        early = as_map(doc.get(EARLY_EDIT))
+        content = replace(message.content, text=text(early, "text"), unsupported=False)
+        return replace(message, content=content, edited_at=whole(early, "at"), edit_number=whole(early, "number"))
+    if not is_standby_copy(doc) or message.disposition is Disposition.STANDBY:
+        return None
+    copy = parse_message(doc)
+    if copy.edited_at is None:
+        return message
+    content = replace(message.content, text=copy.content.text)
+    return replace(message, content=content, edited_at=copy.edited_at, edit_number=copy.edit_number)
+
+
+def edit_fields(doc: Mapping[str, object], new: NewText, now: int) -> Document | None:
+    """What an edit writes into a known message, or into a waiting edit; None if it has no effect."""
+    if not is_message(doc):
+        early = as_map(doc.get(EARLY_EDIT))
+        if (new.number, new.at) <= (whole(early, "number"), whole(early, "at")):
+            return None
+        return document(earlyEdit={"text": new.text, "number": new.number, "at": new.at}, updatedAt=now)
+    if doc.get("unsentAt") is not None or (new.number, new.at) <= (whole(doc, "editNumber"), whole(doc, "editedAt")):
+        return None
+    content = as_map(doc.get("message")) | {"text": new.text, "unsupported": False}
+    return document(message=content, editedAt=new.at, editNumber=new.number, updatedAt=now)
 
 
 ERASED_THREAD: Final[Mapping[str, object]] = {
@@ -278,5 +341,13 @@ def parse_deletion(doc: Mapping[str, object]) -> Deletion:
     )
 
 
-def quarantine_document(raw: str, reason: str, now: int, expire_at: int) -> Document:
-    return document(raw=raw[:MAX_RAW_CHARS], reason=reason, createdAt=now, expireAt=expire_at or None)
+def quarantine_document(raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str]) -> Document:
+    """``userId`` is the first of the people in it, ``userIds`` all of them."""
+    return document(
+        raw=raw[:MAX_RAW_CHARS],
+        reason=reason,
+        userId=next(iter(user_ids), None),
+        userIds=user_ids,
+        createdAt=now,
+        expireAt=expire_at or None,
+    )

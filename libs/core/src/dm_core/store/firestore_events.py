@@ -1,7 +1,7 @@
 """The webhook's side of the Firestore store: what came in for a thread, written without reading it first."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import batched
 
 from dm_core.errors import StoreUnavailable
@@ -9,9 +9,9 @@ from dm_core.messages import Message, Status
 from dm_core.store import documents as doc
 from dm_core.store import firestore_wire as wire
 from dm_core.store.firestore_client import Exists, FirestoreClient, Moved
-from dm_core.store.firestore_wire import Transform, Transforms, Write
-from dm_core.store.plain import Document, document, word
-from dm_core.store.port import EchoView, Recorded, ThreadEvents
+from dm_core.store.firestore_wire import Found, Transform, Transforms, Write
+from dm_core.store.plain import Document, document, from_json, to_json, word
+from dm_core.store.port import DocumentCollection, EchoView, NewText, Recorded, Revision, ThreadEvents
 
 MAX_CREATES = 450
 """Messages created in one commit; a request's usual one or two are far below."""
@@ -50,52 +50,66 @@ class FirestoreEvents:
         return Recorded(tuple(key for part in parts for key in part.created), existing)
 
     async def _record_some(self, events: ThreadEvents, messages: tuple[Message, ...]) -> Recorded:
-        missing = messages
-        existing: dict[str, Status] = {}
+        there = _There()
         for _ in range(MAX_ROUNDS):
-            writes = self._record_writes(events, missing, duplicates=bool(existing))
-            if not writes:
-                return Recorded((), existing)
-            try:
-                await self._client.commit(writes, WRITE_ATTEMPTS)
-            except Exists:
-                existing = await self._statuses(events.thread_id, messages)
-                missing = tuple(message for message in messages if message.id not in existing)
-            except Moved as error:
-                raise StoreUnavailable("Firestore refused to store a thread's events") from error
-            else:
-                return Recorded(tuple(message.id for message in missing), existing)
+            writes = self._record_writes(events, messages, there)
+            if not writes or await self._applied(writes, WRITE_ATTEMPTS):
+                statuses = there.statuses
+                return Recorded(tuple(message.id for message in messages if message.id not in statuses), statuses)
+            there = await self._there(events.thread_id, messages)
         raise StoreUnavailable("a thread's events could not be stored: its messages kept changing")
 
-    def _record_writes(self, events: ThreadEvents, messages: Sequence[Message], *, duplicates: bool) -> list[Write]:
+    def _record_writes(self, events: ThreadEvents, messages: Sequence[Message], there: "_There") -> list[Write]:
         """The commit for these messages. Pure duplicates leave the thread alone, so that they wake nobody; a pause is
         renewed all the same."""
-        writes = [wire.create(self._message(events.thread_id, m.id), doc.message_document(m)) for m in messages]
+        new = [message for message in messages if message.id not in there.statuses]
+        writes = [self._arrival(events.thread_id, message, there.parts.get(message.id)) for message in new]
         touch = events.touch_thread
-        if duplicates and not messages:
+        if there.statuses and not new:
             touch = touch and events.paused_until is not None
             events = replace(events, messages=(), due_at=None, last_inbound_at=None)
         place = self._thread(events.thread_id)
-        if touch:
-            writes.append(wire.merge(place, doc.merged_fields(events), _counters(events, messages)))
-        elif messages:
-            # Whose thread it is, so that an erasure finds messages stored alone. On a thread that exists this
-            # changes nothing, and so moves no version.
-            writes.append(wire.merge(place, document(accountId=events.account_id, userId=events.user_id)))
+        # Whose thread it is, so that an erasure finds messages stored alone. On a thread that exists this changes
+        # nothing, and so moves no version.
+        fields = doc.merged_fields(events) if touch else document(accountId=events.account_id, userId=events.user_id)
+        counters: Transforms = _counters(events, new) if touch else {}
+        if (touch or new) and not events.lasting and not there.thread:
+            writes.append(wire.create(place, fields | document(expireAt=doc.latest_end(events)), counters))
+        elif touch or new:
+            writes.append(wire.merge(place, fields, counters))
         return writes
 
-    async def _statuses(self, thread_id: str, messages: Iterable[Message]) -> dict[str, Status]:
-        found = await self._client.get(*(self._message(thread_id, message.id) for message in messages))
-        return {f.id: word(f.doc, "status", Status.PROCESSED) for f in found if f.doc is not None}
+    def _arrival(self, thread_id: str, message: Message, part: Found | None) -> Write:
+        """Create a message, or let it take over what is there of it."""
+        place = self._message(thread_id, message.id)
+        taken = None if part is None else doc.taken_over(part.doc or {}, message)
+        if part is None or taken is None:
+            return wire.create(place, doc.message_document(message))
+        return wire.put(place, doc.message_document(taken), unchanged_since=part.update_time)
+
+    async def _there(self, thread_id: str, messages: Sequence[Message]) -> "_There":
+        names = (self._message(thread_id, message.id) for message in messages)
+        *found, thread = await self._client.get(*names, self._thread(thread_id))
+        there = _There(thread=thread.doc is not None)
+        for message, each in zip(messages, found, strict=True):
+            if each.doc is None:
+                continue
+            if doc.taken_over(each.doc, message) is None:
+                there.statuses[message.id] = word(each.doc, "status", Status.PROCESSED)
+            else:
+                there.parts[message.id] = each
+        return there
 
     async def echo_view(self, thread_id: str, message_id: str) -> EchoView:
         """One read of two documents."""
         message, found = await self._client.get(self._message(thread_id, message_id), self._thread(thread_id))
         thread = doc.parse_thread(thread_id, found.doc or {})
         return EchoView(
-            known=message.doc is not None,
+            known=doc.is_message(message.doc) and not doc.is_standby_copy(message.doc or {}),
             ours=doc.texts_on_their_way(thread.run, thread.unconfirmed),
             mids=doc.platform_ids(thread.run),
+            paused_until=thread.paused_until,
+            last_inbound_at=thread.last_inbound_at,
         )
 
     async def unsend(self, events: ThreadEvents, message_id: str) -> bool:
@@ -103,49 +117,100 @@ class FirestoreEvents:
         place = self._message(events.thread_id, message_id)
         for _ in range(MAX_ROUNDS):
             message, thread = await self._client.get(place, self._thread(events.thread_id))
+            known = doc.is_message(message.doc)
             writes: list[Write] = []
-            if message.doc is not None:
-                fields = doc.unsent_fields(message.doc, events.now)
+            if known:
+                fields = doc.unsent_fields(message.doc or {}, events.now)
                 writes.append(wire.update(place, fields, unchanged_since=message.update_time))
             elif events.messages:
-                writes.append(wire.create(place, doc.message_document(replace(events.messages[0], id=message_id))))
+                tombstone = doc.message_document(replace(events.messages[0], id=message_id))
+                early = message.doc is not None
+                writes.append(
+                    wire.put(place, tombstone, unchanged_since=message.update_time)
+                    if early
+                    else wire.create(place, tombstone)
+                )
             if thread.doc is not None:
                 writes.append(self._move(events.thread_id, events.now))
             if not writes or await self._applied(writes):
-                return message.doc is not None
+                return known
         raise StoreUnavailable("an unsend could not be stored: its message kept changing")
 
-    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
-        """Reads the message first; the write is conditional on it."""
+    async def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+        """Reads the message first: what is written depends on it, and is conditional on it."""
+        thread_id, now = events.thread_id, events.now
         place = self._message(thread_id, message_id)
         for _ in range(MAX_ROUNDS):
             message, thread = await self._client.get(place, self._thread(thread_id))
-            if message.doc is None or message.doc.get("status") != Status.PENDING:
-                return False
-            fields = document(message={"text": text}, editedAt=now, updatedAt=now)
-            only = ("message.text", "editedAt", "updatedAt")
-            writes = [wire.update(place, fields, unchanged_since=message.update_time, only=only)]
-            if thread.doc is not None:
-                writes.append(self._move(thread_id, now))
+            known = doc.is_message(message.doc)
+            if message.doc is None:
+                writes = [wire.create(place, doc.early_edit_document(message_id, thread_id, new, now))]
+            elif (fields := doc.edit_fields(message.doc, new, now)) is not None:
+                writes = [wire.update(place, fields, unchanged_since=message.update_time)]
+            else:
+                return known
+            writes.append(self._move(thread_id, now) if thread.doc is not None else self._brief_thread(events))
             if await self._applied(writes):
-                return True
+                return known
         raise StoreUnavailable("an edit could not be stored: its message kept changing")
+
+    def _brief_thread(self, events: ThreadEvents) -> Write:
+        """A thread of which nothing but an edit is known: it says whose it is, and goes with the edit."""
+        expire_at = events.now + doc.EARLY_EDIT_MS
+        fields = document(accountId=events.account_id, userId=events.user_id, updatedAt=events.now, expireAt=expire_at)
+        return wire.create(self._thread(events.thread_id), fields, MOVES)
+
+    async def lift_pause(self, thread_id: str, paused_until: int, before: int | None, now: int) -> bool:
+        """Conditional on the thread as it was read."""
+        place = self._thread(thread_id)
+        for _ in range(MAX_ROUNDS):
+            (thread,) = await self._client.get(place)
+            if thread.doc is None or thread.doc.get("pausedUntil") != paused_until:
+                return False
+            fields = document(pausedUntil=before, updatedAt=now)
+            if await self._applied([wire.update(place, fields, MOVES, unchanged_since=thread.update_time)]):
+                return True
+        raise StoreUnavailable("a pause could not be lifted: its thread kept changing")
 
     def _move(self, thread_id: str, now: int) -> Write:
         """Move the version of a thread that exists."""
         return wire.update(self._thread(thread_id), document(updatedAt=now), MOVES)
 
-    async def _applied(self, writes: Sequence[Write]) -> bool:
+    async def _applied(self, writes: Sequence[Write], attempts: int = 1) -> bool:
         """Commit; False when something else was faster and the write must be prepared anew."""
         try:
-            await self._client.commit(writes)
+            await self._client.commit(writes, attempts)
         except (Exists, Moved):
             return False
         return True
 
-    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:
+    async def quarantine(
+        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()
+    ) -> None:
         """One document an item."""
-        await self._put(("quarantine", item_id), doc.quarantine_document(raw, reason, now, expire_at))
+        await self._put(("quarantine", item_id), doc.quarantine_document(raw, reason, now, expire_at, user_ids))
+
+    async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
+        """A document of plain JSON values."""
+        (found,) = await self._client.get(self._client.name(collection, key))
+        return None if found.doc is None else from_json(str(found.doc.get("json")))
+
+    async def revise_document(
+        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int
+    ) -> Mapping[str, object]:
+        """Conditional on the document as it was read."""
+        place = self._client.name(collection, key)
+        for _ in range(MAX_ROUNDS):
+            (found,) = await self._client.get(place)
+            before = from_json(str((found.doc or {}).get("json")))
+            after = revise(before)
+            if after is None:
+                return before
+            fields = document(json=to_json(after), expireAt=expire_at)
+            write = wire.put(place, fields, unchanged_since=found.update_time)
+            if await self._applied([wire.create(place, fields) if found.doc is None else write]):
+                return after
+        raise StoreUnavailable("a document could not be revised: it kept changing")
 
     async def _put(self, path: tuple[str, str], fields: Document) -> None:
         """A whole document, whatever was there; may be applied twice."""
@@ -153,6 +218,15 @@ class FirestoreEvents:
             await self._client.commit([wire.put(self._client.name(*path), fields)], WRITE_ATTEMPTS)
         except Moved as error:
             raise StoreUnavailable("Firestore refused a document") from error
+
+
+@dataclass(slots=True)
+class _There:
+    """What a look found of a request's messages: whole ones by their status, and what they take over."""
+
+    statuses: dict[str, Status] = field(default_factory=dict[str, Status])
+    parts: dict[str, Found] = field(default_factory=dict[str, Found])
+    thread: bool = False
 
 
 def _counters(events: ThreadEvents, messages: Sequence[Message]) -> Transforms:

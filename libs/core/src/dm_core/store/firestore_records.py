@@ -10,7 +10,7 @@ from dm_core.store import selections
 from dm_core.store.firestore_alerts import FirestoreAlerts
 from dm_core.store.firestore_client import Missing, Moved
 from dm_core.store.firestore_events import MAX_ROUNDS, MOVES, WRITE_ATTEMPTS, FirestoreEvents
-from dm_core.store.plain import document, from_json, is_document_id, to_json, whole
+from dm_core.store.plain import document, is_document_id, to_json, whole
 from dm_core.store.port import PAGE_SIZE, Deletion, DocumentCollection
 
 ERASE_PAGE = 400
@@ -80,11 +80,6 @@ class FirestoreRecords(FirestoreEvents, FirestoreAlerts):
     async def _delete_alerts(self, thread_id: str) -> None:
         while found := (await self._client.select(selections.alerts_of(thread_id, ERASE_PAGE))).found:
             await self._client.commit([wire.delete(self._alert(alert.id)) for alert in found], WRITE_ATTEMPTS)
-
-    async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
-        """A document of plain JSON values."""
-        (found,) = await self._client.get(self._client.name(collection, key))
-        return None if found.doc is None else from_json(str(found.doc.get("json")))
 
     async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
         """Kept as JSON text: its shape is not ours."""

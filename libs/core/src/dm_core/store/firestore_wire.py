@@ -128,14 +128,22 @@ def _transforms(transforms: Transforms) -> list[Any]:
     return [_Transform(field_path=field, **{kind: encode(n)}) for field, (kind, n) in transforms.items()]
 
 
-def create(name: str, doc: Document) -> Write:
+def create(name: str, doc: Document, transforms: Transforms | None = None) -> Write:
     """Create; the commit fails with Exists if the document is there."""
-    return Write(_Write(update=_document(name, doc), current_document=_Precondition(exists=False)))
+    return Write(
+        _Write(
+            update=_document(name, doc),
+            update_transforms=_transforms(transforms or {}),
+            current_document=_Precondition(exists=False),
+        )
+    )
 
 
-def put(name: str, doc: Document) -> Write:
-    """A whole document, whatever was there."""
-    return Write(_Write(update=_document(name, doc)))
+def put(name: str, doc: Document, *, unchanged_since: Instant | None = None) -> Write:
+    """A whole document, whatever was there, or only as of ``unchanged_since``."""
+    if unchanged_since is None:
+        return Write(_Write(update=_document(name, doc)))
+    return Write(_Write(update=_document(name, doc), current_document=_condition(unchanged_since)))
 
 
 def merge(name: str, doc: Document, transforms: Transforms | None = None) -> Write:

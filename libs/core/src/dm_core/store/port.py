@@ -12,7 +12,7 @@ without a condition, and the merge moves the version, so the next conditional co
 A lease that has passed ``expires_at`` belongs to nobody; ``due_at`` says when somebody must look again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal, Protocol
@@ -56,7 +56,8 @@ class ThreadEvents:
 
     ``messages`` are created, never overwritten. With ``due_at`` the thread is merged (``last_inbound_at`` and
     ``due_at`` only ever grow, so that a new DM shortens no wait); ``paused_until`` is merged when set. ``touch_thread``
-    False stores the messages alone, and moves no version.
+    False stores the messages alone, and moves no version. ``lasting`` False: no DM is known of this thread, so a thread
+    made by these events is kept no longer than they are, and one that exists keeps its own time.
     """
 
     thread_id: str
@@ -68,11 +69,12 @@ class ThreadEvents:
     due_at: int | None = None
     paused_until: int | None = None
     touch_thread: bool = True
+    lasting: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What ``record`` did: ids created now, and the statuses of those that were there already."""
+    """What ``record`` did: ids stored now, and the statuses of those that were there already."""
 
     created: tuple[str, ...] = ()
     existing: Mapping[str, Status] = field(default_factory=dict[str, Status])
@@ -152,14 +154,29 @@ CONFLICT: Final = Conflict.CONFLICT
 
 @dataclass(frozen=True, slots=True)
 class EchoView:
-    """What is needed to tell our own echo from a human's reply; one read."""
+    """What is needed to tell our own echo from a human's reply; one read.
+
+    ``paused_until`` and ``last_inbound_at`` (0: never) are the thread's.
+    """
 
     known: bool
-    """A message with this id is stored already."""
+    """A message with this id is stored already, and not only as a standby copy."""
     ours: tuple[str, ...]
     """Texts that may be on their way: planned or done in the live run, or unconfirmed since an ended one."""
     mids: tuple[str, ...]
     """Platform ids the live run recorded."""
+    paused_until: int | None = None
+    last_inbound_at: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class NewText:
+    """The text an edit gives a message. Of several the one with the highest ``number`` counts, then the latest ``at``
+    (the platform's time, ms since 1970)."""
+
+    text: str
+    number: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +220,8 @@ class EventStore(Protocol):
     async def record(self, events: ThreadEvents) -> Recorded:
         """Store one request's events of one thread in one commit; duplicates are reported, not rewritten.
 
-        One remote call when nothing is a duplicate.
+        What is there of a message without being the message itself is taken over by it: a standby copy (whose message
+        now comes to us), and the text of an edit that came first. One remote call when nothing is there.
         """
         ...
 
@@ -220,12 +238,35 @@ class EventStore(Protocol):
         """
         ...
 
-    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
-        """Replace the text of a message that is still pending, moving the version; False if there is none."""
+    async def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+        """Give a message a new text, whatever its status, and move the thread's version and revision.
+
+        Never an older text than it has, and none to an unsent one: nothing is written then. An unknown message's text
+        is kept for a day and put into the message when that is recorded; the thread is made if need be, for as long.
+        True if the message was known.
+        """
         ...
 
-    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:
-        """Keep a raw item that was not understood; the same id twice is one document."""
+    async def lift_pause(self, thread_id: str, paused_until: int, before: int | None, now: int) -> bool:
+        """Give a thread back the pause it had ``before``, if it is still paused exactly until ``paused_until``; its
+        version and revision move. True if it was."""
+        ...
+
+    async def quarantine(
+        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()
+    ) -> None:
+        """Keep a raw item that was not understood, with the people it names; the same id twice is one document."""
+        ...
+
+    async def get_document(self, collection: "DocumentCollection", key: str) -> Mapping[str, object] | None:
+        """A document of plain JSON values, or None."""
+        ...
+
+    async def revise_document(
+        self, collection: "DocumentCollection", key: str, revise: "Revision", expire_at: int
+    ) -> Mapping[str, object]:
+        """Read a document, change it and write it, with nothing in between; what is stored afterwards. ``revise`` may
+        be called more than once, and returns None to leave the document as it is."""
         ...
 
 
@@ -248,11 +289,13 @@ class ComplianceStore(Protocol):
         ...
 
 
-DocumentCollection = Literal["schedule", "maintenance"]
+DocumentCollection = Literal["schedule", "maintenance", "automatic"]
+type Revision = Callable[[Mapping[str, object]], Mapping[str, object] | None]
 
 
 class DocumentStore(Protocol):
-    """Small documents beside the threads: the Spond cache (``schedule/{groupId}``) and maintenance facts."""
+    """Small documents beside the threads: the Spond cache (``schedule/{groupId}``), maintenance facts, and what is
+    known of the account's automatic messages (``automatic/{hash}``)."""
 
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
         """A document of plain JSON values, or None."""

@@ -4,7 +4,7 @@ The same documents as in Firestore, one transaction for each call of the port. A
 row, taken from a counter of the whole file.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from dm_core.clock import Clock, system_clock
@@ -12,7 +12,7 @@ from dm_core.messages import Message, Status
 from dm_core.store import documents as doc
 from dm_core.store import selections, sqlite_alerts
 from dm_core.store.cost import Cost
-from dm_core.store.plain import Document, as_map, clean_text, document, from_json, to_json, whole, word
+from dm_core.store.plain import Document, clean_text, document, from_json, to_json, whole, word
 from dm_core.store.port import (
     CONFLICT,
     PAGE_SIZE,
@@ -21,7 +21,9 @@ from dm_core.store.port import (
     Deletion,
     DocumentCollection,
     EchoView,
+    NewText,
     Recorded,
+    Revision,
     Snapshot,
     ThreadChange,
     ThreadEvents,
@@ -93,10 +95,13 @@ class SqliteStore(SqliteAlerts):
         def read(tx: Transaction) -> EchoView:
             found = tx.get("conversations", thread_id)
             thread = doc.parse_thread(thread_id, found.doc if found else {})
+            message = tx.get("messages", message_id, thread_id)
             return EchoView(
-                known=tx.get("messages", message_id, thread_id) is not None,
+                known=message is not None and doc.is_message(message.doc) and not doc.is_standby_copy(message.doc),
                 ours=doc.texts_on_their_way(thread.run, thread.unconfirmed),
                 mids=doc.platform_ids(thread.run),
+                paused_until=thread.paused_until,
+                last_inbound_at=thread.last_inbound_at,
             )
 
         return await self._file.read(read)
@@ -104,31 +109,48 @@ class SqliteStore(SqliteAlerts):
     async def unsend(self, events: ThreadEvents, message_id: str) -> bool:
         def write(tx: Transaction) -> bool:
             found = tx.get("messages", message_id, events.thread_id)
-            if found is not None:
+            known = found is not None and doc.is_message(found.doc)
+            if found is not None and known:
                 fields = doc.unsent_fields(found.doc, events.now)
                 tx.put("messages", message_id, found.doc | fields, events.thread_id)
             elif events.messages:
                 _put_message(tx, replace(events.messages[0], id=message_id, thread_id=events.thread_id))
             _move(tx, events.thread_id, events.now)
-            return found is not None
+            return known
 
         return await self._file.write(write)
 
-    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
+    async def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+        return await self._file.write(lambda tx: _edit(tx, events, message_id, new))
+
+    async def lift_pause(self, thread_id: str, paused_until: int, before: int | None, now: int) -> bool:
         def write(tx: Transaction) -> bool:
-            found = tx.get("messages", message_id, thread_id)
-            if found is None or found.doc.get("status") != Status.PENDING:
+            found = tx.get("conversations", thread_id)
+            if found is None or found.doc.get("pausedUntil") != paused_until:
                 return False
-            content = as_map(found.doc.get("message")) | {"text": clean_text(text)}
-            fields = document(message=content, editedAt=now, updatedAt=now)
-            tx.put("messages", message_id, found.doc | fields, thread_id)
+            tx.put("conversations", thread_id, found.doc | {"pausedUntil": before})
             _move(tx, thread_id, now)
             return True
 
         return await self._file.write(write)
 
-    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:
-        await self._put("quarantine", item_id, doc.quarantine_document(raw, reason, now, expire_at))
+    async def quarantine(
+        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()
+    ) -> None:
+        await self._put("quarantine", item_id, doc.quarantine_document(raw, reason, now, expire_at, user_ids))
+
+    async def revise_document(
+        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int
+    ) -> Mapping[str, object]:
+        def write(tx: Transaction) -> Mapping[str, object]:
+            found = tx.get(collection, clean_text(key))
+            before = from_json(str(found.doc.get("json"))) if found else {}
+            after = revise(before)
+            if after is not None:
+                tx.put(collection, clean_text(key), document(json=to_json(after), expireAt=expire_at))
+            return before if after is None else after
+
+        return await self._file.write(write)
 
     # -- what deletion requests need
 
@@ -227,8 +249,9 @@ def _record(tx: Transaction, events: ThreadEvents) -> Recorded:
     existing: dict[str, Status] = {}
     for message in {message.id: message for message in reversed(events.messages)}.values():
         stored = tx.get("messages", message.id, events.thread_id)
-        if stored is None:
-            created.append(replace(message, thread_id=events.thread_id))
+        arrived = message if stored is None else doc.taken_over(stored.doc, message)
+        if stored is None or arrived is not None:
+            created.append(replace(arrived or message, thread_id=events.thread_id))
         else:
             existing[message.id] = word(stored.doc, "status", Status.PROCESSED)
     created.reverse()
@@ -242,13 +265,34 @@ def _record(tx: Transaction, events: ThreadEvents) -> Recorded:
         _merge_thread(tx, events, sum(message.status is Status.PENDING for message in created))
     elif created and tx.get("conversations", events.thread_id) is None:
         # Whose thread it is, so that an erasure finds messages stored alone.
-        tx.put("conversations", events.thread_id, document(accountId=events.account_id, userId=events.user_id))
+        tx.put("conversations", events.thread_id, _bare_thread(events))
     return Recorded(tuple(message.id for message in created), existing)
+
+
+def _edit(tx: Transaction, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+    found = tx.get("messages", message_id, events.thread_id)
+    if found is None:
+        waiting = doc.early_edit_document(message_id, events.thread_id, new, events.now)
+        tx.put("messages", message_id, waiting, events.thread_id)
+        if tx.get("conversations", events.thread_id) is None:
+            brief = {"expireAt": events.now + doc.EARLY_EDIT_MS}
+            tx.put("conversations", events.thread_id, _bare_thread(events) | brief)
+    elif (fields := doc.edit_fields(found.doc, new, events.now)) is not None:
+        tx.put("messages", message_id, found.doc | fields, events.thread_id)
+    else:
+        return doc.is_message(found.doc)
+    _move(tx, events.thread_id, events.now)
+    return found is not None and doc.is_message(found.doc)
+
+
+def _bare_thread(events: ThreadEvents) -> Document:
+    fields = document(accountId=events.account_id, userId=events.user_id)
+    return fields if events.lasting else fields | document(expireAt=doc.latest_end(events))
 
 
 def _merge_thread(tx: Transaction, events: ThreadEvents, pending: int) -> None:
     found = tx.get("conversations", events.thread_id)
-    old = found.doc if found else {}
+    old = found.doc if found else _bare_thread(events)
     merged = old | doc.merged_fields(events)
     merged["createdAt"] = min(whole(old, "createdAt", events.now), events.now)
     merged["pendingCount"] = whole(old, "pendingCount") + pending

@@ -34,7 +34,7 @@ class ThreadBatch:
                 self.unsends.setdefault(document_id(event), event)
             case Edit():
                 known = self.edits.get(document_id(event))
-                if known is None or (known.revision, known.sent_at) <= (event.revision, event.sent_at):
+                if known is None or (known.number, known.sent_at) <= (event.number, event.sent_at):
                     self.edits[document_id(event)] = event
 
 

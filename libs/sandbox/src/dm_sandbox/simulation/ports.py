@@ -32,7 +32,9 @@ from dm_core.store.port import (
     Deletion,
     DocumentCollection,
     EchoView,
+    NewText,
     Recorded,
+    Revision,
     Snapshot,
     ThreadChange,
     ThreadEvents,
@@ -158,11 +160,21 @@ class StorePort:
 
         return await self.wire.store("change", WRITE, write)
 
-    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
-        return await self.wire.store("change", WRITE, lambda: self._database.edit(thread_id, message_id, text, now))
+    async def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+        return await self.wire.store("change", WRITE, lambda: self._database.edit(events, message_id, new))
 
-    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:  # noqa: ARG002
+    async def lift_pause(self, thread_id: str, paused_until: int, before: int | None, now: int) -> bool:  # noqa: ARG002
+        return await self._document(lambda: self._database.lift_pause(thread_id, paused_until, before))
+
+    async def quarantine(
+        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()  # noqa: ARG002
+    ) -> None:
         await self.wire.store("change", WRITE, lambda: self.wire.shared.monitor.quarantined(item_id, reason))
+
+    async def revise_document(
+        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int  # noqa: ARG002
+    ) -> Mapping[str, object]:
+        return await self._document(lambda: self._database.revise_document(collection, key, revise))
 
     async def put_deletion(self, deletion: Deletion) -> None:
         await self._document(lambda: self._database.deletions.update({deletion.code: deletion}))
