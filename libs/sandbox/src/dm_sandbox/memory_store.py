@@ -91,13 +91,17 @@ class MemoryStore:
         return await self._call(lambda: self.database.lift_pause(thread_id, paused_until, before), reads=1)
 
     async def quarantine(
-        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()  # noqa: ARG002
+        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()
     ) -> None:
         """Nothing expires in memory."""
-        await self._call(lambda: self.database.quarantined.setdefault(item_id, (raw, reason)))
+        await self._call(lambda: self.database.quarantine(item_id, raw, reason, user_ids))
 
     async def revise_document(
-        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int  # noqa: ARG002
+        self,
+        collection: DocumentCollection,
+        key: str,
+        revise: Revision,
+        expire_at: int,  # noqa: ARG002
     ) -> Mapping[str, object]:
         return await self._call(lambda: self.database.revise_document(collection, key, revise), reads=1)
 
@@ -112,8 +116,11 @@ class MemoryStore:
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
         return await self._call(lambda: self.database.open_deletions(limit), reads=1)
 
-    async def erase_person(self, user_id: str) -> int:
-        return await self._call(lambda: self.database.erase_person(user_id), reads=1)
+    async def create_deletion(self, deletion: Deletion) -> bool:
+        return await self._call(lambda: self.database.create_deletion(deletion))
+
+    async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
+        return await self._call(lambda: self.database.erase_person(user_id, limit, code), reads=1)
 
     # -- the outbox to the manager
 

@@ -6,6 +6,8 @@ the first request, because the server forks after this module is imported and cl
 
 from dm_core.bootstrap.parts import open_queue, open_store
 from dm_core.clock import Clock, system_clock
+from dm_core.erasing.requests import DeletionRequests
+from dm_core.messages import DAY_MS
 from dm_core.queue.port import WakeUpQueue
 from dm_core.settings import WebhookSettings
 from dm_core.store.port import Store
@@ -29,4 +31,5 @@ def compose(settings: WebhookSettings, store: Store, queue: WakeUpQueue, clock: 
         retention_days=settings.store.retention_days,
         account_ids=settings.account_ids,
     )
-    return Services(Receiver(store, queue, clock, policy), store)
+    deletions = DeletionRequests(store, clock, settings.store.retention_days * DAY_MS)
+    return Services(Receiver(store, queue, clock, policy), store, deletions)

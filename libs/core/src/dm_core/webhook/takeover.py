@@ -1,7 +1,7 @@
 """Echoes of one thread: whose words each repeats, and whether a human took the thread over.
 
-    look ─ strangers: look again, and at what is known of their text ─┬─ ours, automatic, reports: history
-                                                                      └─ a human's: history and a pause
+look ─ strangers: look again, and at what is known of their text ─┬─ ours, automatic, reports: history
+                                                                  └─ a human's: history and a pause
 """
 
 import asyncio

@@ -167,12 +167,22 @@ class StorePort:
         return await self._document(lambda: self._database.lift_pause(thread_id, paused_until, before))
 
     async def quarantine(
-        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()  # noqa: ARG002
+        self,
+        item_id: str,
+        raw: str,
+        reason: str,
+        now: int,
+        expire_at: int,
+        user_ids: Sequence[str] = (),  # noqa: ARG002
     ) -> None:
         await self.wire.store("change", WRITE, lambda: self.wire.shared.monitor.quarantined(item_id, reason))
 
     async def revise_document(
-        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int  # noqa: ARG002
+        self,
+        collection: DocumentCollection,
+        key: str,
+        revise: Revision,
+        expire_at: int,  # noqa: ARG002
     ) -> Mapping[str, object]:
         return await self._document(lambda: self._database.revise_document(collection, key, revise))
 
@@ -185,8 +195,11 @@ class StorePort:
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
         return await self._document(lambda: self._database.open_deletions(limit))
 
-    async def erase_person(self, user_id: str) -> int:
-        return await self._document(lambda: self.wire.shared.monitor.erase(user_id))
+    async def create_deletion(self, deletion: Deletion) -> bool:
+        return await self._document(lambda: self._database.create_deletion(deletion))
+
+    async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
+        return await self._document(lambda: self.wire.shared.monitor.erase(user_id, limit, code))
 
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
         kept = await self._document(lambda: self._database.documents.get((collection, key)))
