@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.plan import AskedAlert
 from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
+from dm_core.threads import Profile
 
 HANDLES = {"m1": "mid-0", "m2": "mid-1", "m3": "mid-2"}
 
@@ -174,6 +175,15 @@ def test_a_written_newline_becomes_one(agent: Agent) -> None:
 
     assert plan.actions[0].text == "Nets:\n- Tuesday\n- Friday\n- Sunday"
     assert plan.alerts[0].text == "a\nb"
+
+
+def test_the_persons_own_name_may_be_written_and_no_other(agent: Agent) -> None:
+    base = here()
+    ana = replace(base, thread=replace(base.thread, profile=Profile("Ana", "ana.b", NOW)))
+
+    own, other, longer = (agent.plan(ana, turn(send(f"Hi @{n}!"))) for n in ("Ana.B", "evil", "ana.bad"))
+
+    assert (own.guards, other.guards, longer.guards) == ((), ("link",), ("link",))
 
 
 def test_a_call_written_into_a_message_is_refused(agent: Agent) -> None:

@@ -68,10 +68,24 @@ class Guards:
         return None
 
     @cached_property
+    def public(self) -> tuple[str, ...]:
+        """Guarded values that the allow-list gives out, whole or inside an address: they can't be secret."""
+        given_out = [_fold(address) for address in self.allowed.addresses]
+        found = [secret for secret in self.secrets if any(_fold(secret) in address for address in given_out)]
+        tail = _digits(self.manager_number)[-_NUMBER_TAIL:]
+        if tail and any(_digits(phone).endswith(tail) for phone in self.allowed.phones):
+            found.append(self.manager_number)
+        return tuple(found)
+
+    @cached_property
+    def _hidden(self) -> tuple[str, ...]:
+        return tuple(secret for secret in self.secrets if secret not in self.public)
+
+    @cached_property
     def _squashed_secrets(self) -> frozenset[str]:
         """Secrets that are no plain words, in every form in which they are looked for."""
         forms: set[str] = set()
-        for secret in self.secrets:
+        for secret in self._hidden:
             if _is_distinctive(_squash(secret)):
                 encoded = secret.encode()
                 forms |= {_squash(secret), _squash(secret[::-1]), encoded.hex()}
@@ -81,13 +95,14 @@ class Guards:
     @cached_property
     def _plain(self) -> frozenset[str]:
         """Every secret as it is: a short or wordy one would be found in innocent sentences if squashed."""
-        return frozenset(folded for secret in self.secrets if len(folded := _fold(secret)) >= 4)
+        return frozenset(folded for secret in self._hidden if len(folded := _fold(secret)) >= 4)
 
     @cached_property
     def _number_tails(self) -> tuple[str, ...]:
         """The end of each of the manager's numbers, the same with and without country code; at least 5 digits."""
-        numbers = (_digits(number) for number in self.manager_number.split(","))
-        return tuple(digits[-_NUMBER_TAIL:] for digits in numbers if len(digits) >= 5)
+        numbers = (number.strip() for number in self.manager_number.split(","))
+        digits = (_digits(number) for number in numbers if number not in self.public)
+        return tuple(each[-_NUMBER_TAIL:] for each in digits if len(each) >= 5)
 
 
 def _is_distinctive(squashed: str) -> bool:

@@ -22,6 +22,7 @@ from dm_core.threads import Thread
 from dm_sandbox.fuzzing.answers import (
     ATTEMPTS,
     TURNS,
+    WAITS,
     check_conversation,
     check_outside,
     operation,
@@ -118,7 +119,7 @@ class ModelTarget:
         self.stage.forget()
         self._calls = 0
         word = await run_to_the_end(self.stage, PERSON)
-        if self._calls > TURNS * ATTEMPTS:
+        if self._calls > TURNS * ATTEMPTS + WAITS:
             raise Broken(f"{self._calls} calls of the model for one DM")
         check_outside(self.stage, PERSON, 1, ())
         for asked in self.stage.asked:

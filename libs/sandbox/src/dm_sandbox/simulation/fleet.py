@@ -28,6 +28,7 @@ from dm_core.settings import ProcessorSettings, RunLimits, WebhookSettings
 from dm_core.webhook.app import WebhookApp
 from dm_sandbox.environment import APP_SECRET, MANAGER_NUMBER, VERIFY_TOKEN
 from dm_sandbox.one_account import OneAccount
+from dm_sandbox.simulation.alert_ports import AlertQueuePort
 from dm_sandbox.simulation.cloud_tasks import task_body
 from dm_sandbox.simulation.journal import Journal
 from dm_sandbox.simulation.model import SECRET
@@ -190,7 +191,7 @@ class Fleet:
 
     def _webhook(self, wire: Wire, clock: Clock) -> App:
         settings = deployment().webhook
-        services = compose(settings, StorePort(wire), QueuePort(wire), clock)
+        services = compose(settings, StorePort(wire), QueuePort(wire), AlertQueuePort(wire), clock)
         return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
 
     def _processor(self, wire: Wire, clock: Clock) -> App:
@@ -202,8 +203,9 @@ class Fleet:
         schedule = CachedSchedule(SpondPort(wire), store, "G1", clock)
         agent = Agent(made.profile, made.system_md, guards, self.limits, schedule, store, instagram)
         timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, DAY_MS)
+        whatsapp, alert_queue = WhatsAppPort(wire), AlertQueuePort(wire)
         processor = Processor(
-            store, queue, ModelPort(wire), agent, instagram, WhatsAppPort(wire), clock, self.ids, self.limits, timing
+            store, queue, ModelPort(wire), agent, instagram, whatsapp, clock, self.ids, self.limits, timing
         )
         tokens = InstagramTokens(instagram, NoVault(), settings.instagram)
         maintenance = Maintenance(instagram, tokens, store, clock, settings.instagram)
