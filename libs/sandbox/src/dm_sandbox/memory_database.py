@@ -47,8 +47,8 @@ class StoredThread:
 class MemoryDatabase:
     """What several stores share, as several instances share a database. Every method is one step that is applied whole.
 
-    ``messages`` (in the order of arrival) and ``runs`` (archived) are by thread, which need not exist itself; ``erased``
-    are the threads of which a tombstone is left, ``people`` who is named in a quarantined item. Whoever
+    ``messages`` (in the order of arrival) and ``runs`` (archived) are by thread, which need not exist itself;
+    ``erased`` are the threads of which a tombstone is left, ``people`` who is named in a quarantined item. Whoever
     checks on the database may read all of it; only these methods write.
     """
 

@@ -91,7 +91,13 @@ class MemoryStore:
         return await self._call(lambda: self.database.lift_pause(thread_id, paused_until, before), reads=1)
 
     async def quarantine(
-        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()
+        self,
+        item_id: str,
+        raw: str,
+        reason: str,
+        now: int,  # noqa: ARG002
+        expire_at: int,  # noqa: ARG002
+        user_ids: Sequence[str] = (),
     ) -> None:
         """Nothing expires in memory."""
         await self._call(lambda: self.database.quarantine(item_id, raw, reason, user_ids))

@@ -42,14 +42,14 @@ class Sweeper:
             if isinstance(failure, BaseException):
                 raise failure
         late = bool(threads or alerts)
-        counts: dict[str, object] = {
+        counts = {
             "overdue": threads,
             "overdueAlerts": alerts,
             "deletions": erased.completed,
             "erasedThreads": erased.threads,
             "stuckDeletions": erased.stuck,
         }
-        emit("swept", "WARNING" if late else "INFO", **counts)
+        emit("swept", "WARNING" if late else "INFO", None, **counts)
         return {"status": "swept", **counts}
 
     async def _threads(self) -> int:

@@ -1,8 +1,8 @@
 """The account's own automatic messages: welcome, away and FAQ texts that Instagram sends by itself.
 
-Their echoes look like a human's. What tells them apart is listed by the deployer (``automatic_messages.toml``) or learnt:
-a text that we did not send and that came at most ``PROMPTLY_MS`` after the person's DM or tap, in ``ENOUGH_THREADS``
-threads. Nobody types that fast, in three threads, the same words.
+Their echoes look like a human's. What tells them apart is listed by the deployer (``automatic_messages.toml``) or
+learnt: a text that we did not send and that came at most ``PROMPTLY_MS`` after the person's DM or tap, in
+``ENOUGH_THREADS`` threads. Nobody types that fast, in three threads, the same words.
 
     echo of a human? ─ listed ─────────────────────────────────▶ automatic
                      ├ in ``not_automatic``, or no words ───────▶ a human's
@@ -14,9 +14,7 @@ Only hashes are stored until a pause is over: neither words nor people.
 """
 
 import hashlib
-import html
 import tomllib
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +22,7 @@ from typing import Final, Protocol, cast
 
 from dm_core.errors import Misconfigured
 from dm_core.messages import Content
+from dm_core.same_text import normal_form
 
 FILE: Final = "automatic_messages.toml"
 PROMPTLY_MS: Final = 5_000
@@ -53,6 +52,9 @@ class AutomaticTexts:
     excluded: frozenset[str] = frozenset()
 
 
+NOTHING_LISTED: Final = AutomaticTexts()
+
+
 @dataclass(frozen=True, slots=True)
 class Pause:
     """A takeover that a text caused. ``until`` and ``before`` (the thread's pause till then) in ms since 1970."""
@@ -78,12 +80,6 @@ class Candidate:
         return len(self.threads) >= ENOUGH_THREADS
 
 
-def normal_form(text: str) -> str:
-    """A text as it is compared: NFC, HTML entities undone, ``\\n`` for every line end, without outer white space."""
-    undone = html.unescape(text).replace("\r\n", "\n").replace("\r", "\n")
-    return unicodedata.normalize("NFC", undone).strip()
-
-
 def said(content: Content) -> str:
     """What an echo says, in normal form: its text, else the words of its cards; empty for media without words."""
     cards = [word for card in content.attachments for word in (card.title, *card.words) if word]
@@ -96,7 +92,7 @@ def candidate_key(account_id: str, text: str) -> str:
 
 
 def sighted(kept: Mapping[str, object], pause: Pause, now: int) -> Mapping[str, object]:
-    """The document after the text came promptly in one more thread. Threads are kept as hashes, pauses while they last."""
+    """The document after the text came promptly in a thread. Threads are kept as hashes, pauses while they last."""
     before = candidate(kept)
     thread = hashlib.sha256(pause.thread_id.encode("utf-8", "replace")).hexdigest()[:32]
     threads = tuple(dict.fromkeys((*before.threads, thread)))[:ENOUGH_THREADS]

@@ -91,7 +91,8 @@ class Scribe:
 
     def echo(self, key: str, event: Echo, direction: Direction, rank: int = 0) -> Message:
         """History, nothing to do about it."""
-        return self._message(key, event, direction, event.content, Status.PROCESSED, rank=rank)
+        disposition = Disposition.STANDBY if event.standby else None
+        return self._message(key, event, direction, event.content, Status.PROCESSED, disposition, rank)
 
     def tombstone(self, key: str, event: Unsend) -> Message:
         """What stands for a message that was taken back before it came."""

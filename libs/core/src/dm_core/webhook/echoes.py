@@ -2,8 +2,9 @@
 
 from enum import Enum
 
+from dm_core.same_text import normal_form
 from dm_core.store.port import EchoView
-from dm_core.webhook.automatic import AutomaticTexts, normal_form, said
+from dm_core.webhook.automatic import AutomaticTexts, said
 from dm_core.webhook.events import Echo
 
 

@@ -87,13 +87,15 @@ class _EchoStoring:
         ]
         human = [message for message in messages if judged[message.id].author is Author.HUMAN]
         others = [message for message in messages if judged[message.id].author is not Author.HUMAN]
-        events = replace(self.work.scribe.events(self.batch.place), lasting=lasting)
+        # What was looked at still holds when it is stored, so that nothing is stored in a thread erased meanwhile.
+        seen = [each.view.version for each in judged.values()][-1]
+        events = replace(self.work.scribe.events(self.batch.place), lasting=lasting, seen=seen)
         await self.work.record(self._paused(events, human), human)
         await self.work.record(replace(events, touch_thread=False), others)
 
     def _message(self, id_: str, author: Author, rank: int, *, lasting: bool) -> Message:
         message = self.work.scribe.echo(id_, self.batch.echoes[id_], _DIRECTIONS[author], rank)
-        if author is Author.AUTOMATIC:
+        if author is Author.AUTOMATIC and not message.disposition:
             message = replace(message, disposition=Disposition.AUTOMATIC)
         return message if lasting else replace(message, expire_at=self.work.scribe.now + UNKNOWN_THREAD_MS)
 

@@ -11,7 +11,7 @@ from dm_core.messages import Message
 from dm_core.queue.port import WakeUp, WakeUpQueue
 from dm_core.queue.wakeup import plan
 from dm_core.store.port import EventStore, ThreadEvents
-from dm_core.webhook.automatic import AutomaticLearnt, AutomaticTexts
+from dm_core.webhook.automatic import NOTHING_LISTED, AutomaticLearnt, AutomaticTexts
 from dm_core.webhook.batches import Scribe
 
 MAX_COMMIT: Final = 400
@@ -27,7 +27,7 @@ class ReceiverPolicy:
     takeover_minutes: float
     retention_days: int
     account_ids: frozenset[str] = frozenset()
-    automatic: AutomaticTexts = AutomaticTexts()
+    automatic: AutomaticTexts = NOTHING_LISTED
 
 
 @dataclass(frozen=True, slots=True)

@@ -185,10 +185,10 @@ class StorePort(AlertStorePort):
     async def quarantine(
         self,
         item_id: str,
-        raw: str,
+        raw: str,  # noqa: ARG002
         reason: str,
-        now: int,
-        expire_at: int,
+        now: int,  # noqa: ARG002
+        expire_at: int,  # noqa: ARG002
         user_ids: Sequence[str] = (),  # noqa: ARG002
     ) -> None:
         await self.wire.store("change", WRITE, lambda: self.wire.shared.monitor.quarantined(item_id, reason))
