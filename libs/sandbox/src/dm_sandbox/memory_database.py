@@ -9,7 +9,14 @@ from dataclasses import dataclass, field, replace
 
 from dm_core.messages import Content, Disposition, Message, Status
 from dm_core.runs import ModelTurn, Run, ToolTurn, Turn, UserTurn
-from dm_core.store.documents import briefly, message_document, parse_message, parse_thread_id, texts_on_their_way
+from dm_core.store.documents import (
+    briefly,
+    message_document,
+    parse_message,
+    parse_thread_id,
+    since_erased,
+    texts_on_their_way,
+)
 from dm_core.store.documents import platform_ids as recorded_ids
 from dm_core.store.plain import MAX_INT, clean_text, from_json, to_json
 from dm_core.store.port import (
@@ -48,7 +55,7 @@ class MemoryDatabase:
     """What several stores share, as several instances share a database. Every method is one step that is applied whole.
 
     ``messages`` (in the order of arrival) and ``runs`` (archived) are by thread, which need not exist itself;
-    ``erased`` are the threads of which a tombstone is left, ``people`` who is named in a quarantined item. Whoever
+    ``erased`` is when threads were erased, ``people`` who is named in a quarantined item. Whoever
     checks on the database may read all of it; only these methods write.
     """
 
@@ -56,7 +63,7 @@ class MemoryDatabase:
     messages: dict[str, dict[str, Message]] = field(default_factory=dict[str, dict[str, Message]])
     runs: dict[str, dict[str, Run]] = field(default_factory=dict[str, dict[str, Run]])
     allowances: dict[str, Allowance] = field(default_factory=dict[str, Allowance])
-    erased: set[str] = field(default_factory=set[str])
+    erased: dict[str, int] = field(default_factory=dict[str, int])
     deletions: dict[str, Deletion] = field(default_factory=dict[str, Deletion])
     people: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     quarantined: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
@@ -136,11 +143,12 @@ class MemoryDatabase:
     def record(self, events: ThreadEvents) -> Recorded:
         """Pure duplicates leave the thread alone, but for a pause."""
         if not events.starts_thread:
-            if events.thread_id in self.erased:
+            since = since_erased(events.messages, self.erased.get(events.thread_id))
+            if self._is_erased(events.thread_id) or (events.messages and not since):
                 return Recorded()
             if events.thread_id not in self.threads:
-                events = replace(events, messages=tuple(briefly(m, events.now) for m in events.messages))
-        self.erased.discard(events.thread_id)
+                since = tuple(briefly(message, events.now) for message in since)
+            events = replace(events, messages=since)
         known = self.messages.setdefault(events.thread_id, {})
         unique = {message.id: message for message in reversed(events.messages)}
         arrived = {id_: self._taken_over(message) for id_, message in unique.items()}
@@ -180,13 +188,13 @@ class MemoryDatabase:
         known = message is not None and not _is_standby_copy(message)
         stored = self.threads.get(thread_id)
         if stored is None:
-            return EchoView(known=known or thread_id in self.erased, ours=(), mids=())
+            return EchoView(known=known or self._is_erased(thread_id), ours=(), mids=())
         thread = stored.thread
         ours = texts_on_their_way(thread.run, thread.unconfirmed)
         return EchoView(known, ours, recorded_ids(thread.run), thread.paused_until, thread.last_inbound_at)
 
     def unsend(self, events: ThreadEvents, message_id: str) -> bool:
-        if events.thread_id in self.erased:
+        if self._is_erased(events.thread_id):
             return False
         messages = self.messages.setdefault(events.thread_id, {})
         self.early_edits.pop((events.thread_id, message_id), None)
@@ -218,7 +226,7 @@ class MemoryDatabase:
         stored.thread = replace(stored.thread, notes=kept)
 
     def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
-        if events.thread_id in self.erased:
+        if self._is_erased(events.thread_id):
             return False
         new = replace(new, text=clean_text(new.text))
         messages, place = self.messages.get(events.thread_id, {}), (events.thread_id, message_id)
@@ -252,7 +260,10 @@ class MemoryDatabase:
             stored.thread = replace(stored.thread, revision=stored.thread.revision + 1)
             stored.version = self._next()
 
-    def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
+    def _is_erased(self, thread_id: str) -> bool:
+        return thread_id in self.erased and thread_id not in self.threads
+
+    def erase_person(self, user_id: str, limit: int | None = None, code: str = "", now: int = 0) -> int:
         user_id = clean_text(user_id)
         found = [i for i, s in self.threads.items() if user_id in (s.thread.user_id, s.thread.account_id)][:limit]
         for thread_id in found:
@@ -262,7 +273,7 @@ class MemoryDatabase:
             for place in [place for place in self.early_edits if place[0] == thread_id]:
                 del self.early_edits[place]
             self.outbox.erase(thread_id)
-            self.erased.add(thread_id)
+            self.erased[thread_id] = now
         if code in self.deletions:
             deletion = self.deletions[code]
             self.deletions[code] = replace(deletion, threads=deletion.threads + len(found))

@@ -126,7 +126,7 @@ class MemoryStore:
         return await self._call(lambda: self.database.create_deletion(deletion))
 
     async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
-        return await self._call(lambda: self.database.erase_person(user_id, limit, code), reads=1)
+        return await self._call(lambda: self.database.erase_person(user_id, limit, code, self._clock()), reads=1)
 
     # -- the outbox to the manager
 

@@ -49,7 +49,7 @@ class Sweeper:
             "erasedThreads": erased.threads,
             "stuckDeletions": erased.stuck,
         }
-        emit("swept", "WARNING" if late else "INFO", None, **counts)
+        emit("swept", "WARNING" if late else "INFO", thread_id=None, **counts)
         return {"status": "swept", **counts}
 
     async def _threads(self) -> int:

@@ -168,7 +168,7 @@ def merged_fields(events: ThreadEvents) -> Document:
     }
     named = {key: value for key, value in fields.items() if value is not None}
     if events.starts_thread:
-        named |= {"erasedAt": None, "expireAt": latest_end(events)}
+        named["expireAt"] = latest_end(events)
     return document(accountId=events.account_id, userId=events.user_id, updatedAt=events.now, **named)
 
 
@@ -303,7 +303,17 @@ def tombstone_document(now: int) -> Document:
 
 def is_erased(doc: Mapping[str, object] | None) -> bool:
     """Whether a thread was erased, or is just being erased, and its person has not written since."""
-    return doc is not None and doc.get("erasedAt") is not None
+    return doc is not None and erased_at(doc) is not None and not whole(doc, "lastInboundAt")
+
+
+def erased_at(doc: Mapping[str, object]) -> int | None:
+    """When a thread was last erased (ms since 1970); it stays known while the person writes afresh."""
+    return whole_or_none(doc, "erasedAt")
+
+
+def since_erased(messages: Sequence[Message], erased: int | None) -> tuple[Message, ...]:
+    """Without what was said before the thread was erased: a late echo of a reply is no human's word in a fresh one."""
+    return tuple(message for message in messages if erased is None or message.sent_at > erased)
 
 
 def briefly(message: Message, now: int) -> Message:

@@ -73,8 +73,10 @@ class FirestoreEvents:
         elif not events.starts_thread and events.seen is not None:
             there = _There(thread=wire.as_instant(events.seen.mark))
         for _ in range(MAX_ROUNDS):
-            if there.erased and not events.starts_thread:
-                return Recorded()
+            if not events.starts_thread:
+                messages = doc.since_erased(messages, there.erased_at)
+                if there.erased or (events.messages and not messages):
+                    return Recorded()
             writes = self._record_writes(events, messages, there)
             if not writes or await self._applied(writes, WRITE_ATTEMPTS):
                 statuses = there.statuses
@@ -126,7 +128,11 @@ class FirestoreEvents:
         names = (self._message(thread_id, message.id) for message in messages)
         *found, thread = await self._client.get(*names, self._thread(thread_id))
         exists = thread.doc is not None
-        there = _There(thread=thread.update_time if exists else None, erased=doc.is_erased(thread.doc))
+        there = _There(
+            thread=thread.update_time if exists else None,
+            erased=doc.is_erased(thread.doc),
+            erased_at=doc.erased_at(thread.doc or {}),
+        )
         for message, each in zip(messages, found, strict=True):
             if each.doc is None:
                 continue
@@ -147,7 +153,7 @@ class FirestoreEvents:
             mids=doc.platform_ids(thread.run),
             paused_until=thread.paused_until,
             last_inbound_at=thread.last_inbound_at,
-            version=UNKNOWN_VERSION if found.doc is None else Version(found.update_time),
+            version=_seen(found),
         )
 
     async def unsend(self, events: ThreadEvents, message_id: str) -> bool:
@@ -307,6 +313,14 @@ class _There:
     parts: dict[str, Found] = field(default_factory=dict[str, Found])
     thread: Instant | None = None
     erased: bool = False
+    erased_at: int | None = None
+
+
+def _seen(thread: Found) -> Version | None:
+    """The version that saves a look; none for a thread whose erasure must be looked at."""
+    if thread.doc is None:
+        return UNKNOWN_VERSION
+    return Version(thread.update_time) if doc.erased_at(thread.doc) is None else None
 
 
 def _counters(events: ThreadEvents, messages: Sequence[Message]) -> Transforms:

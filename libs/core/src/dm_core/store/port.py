@@ -63,7 +63,8 @@ class ThreadEvents:
     made by these events is kept no longer than they are, and one that exists keeps its own time.
 
     Only what a person wrote (``last_inbound_at`` set) starts a thread, or starts one afresh that was erased. Everything
-    else writes nothing to an erased thread, and leaves what goes within a day (``BRIEF_MS``) where there is none.
+    else writes nothing to an erased thread, nor anything said before that to a fresh one, and leaves what goes within a
+    day (``BRIEF_MS``) where there is none.
     ``seen`` is the thread's version as it was just looked at (``EchoView.version``), which saves a look.
     """
 

@@ -16,7 +16,6 @@ from dm_core.store.plain import Document, clean_text, document, from_json, text,
 from dm_core.store.port import (
     CONFLICT,
     PAGE_SIZE,
-    UNKNOWN_VERSION,
     UNSET,
     Conflict,
     Deletion,
@@ -110,7 +109,6 @@ class SqliteStore(SqliteAlerts):
                 mids=doc.platform_ids(thread.run),
                 paused_until=thread.paused_until,
                 last_inbound_at=thread.last_inbound_at,
-                version=UNKNOWN_VERSION if found is None else Version(found.version),
             )
 
         return await self._file.read(read)
@@ -258,8 +256,11 @@ def _record(tx: Transaction, events: ThreadEvents) -> Recorded:
     thread = tx.get("conversations", events.thread_id)
     if not events.starts_thread and thread is None:
         events = replace(events, messages=tuple(doc.briefly(m, events.now) for m in events.messages))
-    elif not events.starts_thread and thread is not None and doc.is_erased(thread.doc):
-        return Recorded()
+    elif not events.starts_thread and thread is not None:
+        since = doc.since_erased(events.messages, doc.erased_at(thread.doc))
+        if doc.is_erased(thread.doc) or (events.messages and not since):
+            return Recorded()
+        events = replace(events, messages=since)
     created, existing = _sorted_out(tx, events)
     for message in created:
         _put_message(tx, message)

@@ -120,7 +120,7 @@ class Monitor:
             if user_id in (stored.thread.user_id, stored.thread.account_id):
                 self.erased_at[thread_id] = self.journal.now()
         self.journal.note("store", "person erased")
-        return self.database.erase_person(user_id, limit, code)
+        return self.database.erase_person(user_id, limit, code, self.now_ms)
 
     def quarantined(self, item_id: str, reason: str) -> None:
         self.journal.wrong("quarantine", f"an ordinary item was not understood: {reason}")
