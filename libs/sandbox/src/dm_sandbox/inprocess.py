@@ -270,6 +270,10 @@ class InProcess:
         """From now on WhatsApp tells what became of the alerts."""
         self.whatsapp.connect(self._whatsapp_sender)
 
+    async def whatsapp_says(self, payload: object) -> int:
+        """A signed delivery of WhatsApp's to the webhook; the answer's status."""
+        return (await self._whatsapp_sender.post(payload)).status
+
     def instance(self, points: CrashPoints | None = None) -> ProcessorApp:
         """A fresh instance of the processor, with nothing in memory."""
         settings = ProcessorSettings.load(self.env)

@@ -72,10 +72,11 @@ class Guards:
         """Guarded values that the allow-list gives out, whole or inside an address: they can't be secret."""
         given_out = [_fold(address) for address in self.allowed.addresses]
         found = [secret for secret in self.secrets if any(_fold(secret) in address for address in given_out)]
-        tail = _digits(self.manager_number)[-_NUMBER_TAIL:]
-        if tail and any(_digits(phone).endswith(tail) for phone in self.allowed.phones):
-            found.append(self.manager_number)
-        return tuple(found)
+        numbers = (number for number in self.manager_number.split(",") if len(_digits(number)) >= 5)
+        return (*found, *(number for number in numbers if self._is_given_out(_digits(number)[-_NUMBER_TAIL:])))
+
+    def _is_given_out(self, tail: str) -> bool:
+        return any(_digits(phone).endswith(tail) for phone in self.allowed.phones)
 
     @cached_property
     def _hidden(self) -> tuple[str, ...]:
@@ -100,9 +101,9 @@ class Guards:
     @cached_property
     def _number_tails(self) -> tuple[str, ...]:
         """The end of each of the manager's numbers, the same with and without country code; at least 5 digits."""
-        numbers = (number.strip() for number in self.manager_number.split(","))
-        digits = (_digits(number) for number in numbers if number not in self.public)
-        return tuple(each[-_NUMBER_TAIL:] for each in digits if len(each) >= 5)
+        numbers = (_digits(number) for number in self.manager_number.split(","))
+        tails = (digits[-_NUMBER_TAIL:] for digits in numbers if len(digits) >= 5)
+        return tuple(tail for tail in tails if not self._is_given_out(tail))
 
 
 def _is_distinctive(squashed: str) -> bool:

@@ -4,13 +4,13 @@ Instagram takes at most 1,000 UTF-8 bytes a text (facts/meta.md section 3.2), so
 sees as one character (a grapheme: a family emoji, a letter with its accent) is never cut in two.
 """
 
-import unicodedata
 from itertools import batched
 from typing import Final
 
 import regex
 
 from dm_core.plain_text import readable
+from dm_core.same_text import normal_form
 
 TEXT_LIMIT_BYTES: Final = 1_000
 """Longest text the platform takes, in UTF-8 bytes."""
@@ -28,8 +28,8 @@ def with_line_breaks(text: str) -> str:
 
 
 def same_form(text: str) -> str:
-    """What two texts a reader would call the same have in common: composed letters, any white space as one space."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """What two texts a reader would call the same have in common: one form, any white space as one space."""
+    return " ".join(normal_form(text).split())
 
 
 def clean(text: str) -> str:
