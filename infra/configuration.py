@@ -53,6 +53,8 @@ class Configuration:
     database: DatabasePlan
     queue_name: str
     existing_queue: bool
+    alerts_queue_name: str
+    existing_alerts_queue: bool
     dispatches_per_second: int
     webhook: FunctionPlan
     processor: FunctionPlan
@@ -73,6 +75,7 @@ class Configuration:
     budget: Budget | None
     silence_hours: int
     time_zone: str
+    settle_seconds: int
 
     @classmethod
     def read(cls, values: Mapping[str, str], project: str, stack: str) -> "Configuration":
@@ -99,10 +102,10 @@ class Configuration:
             prefix=prefix,
             runtime=cast("Runtime", reader.choice("runtime", "python313", ("python313", "python314"))),
             database=_database(reader, prefix, region, stack),
-            queue_name=reader.text(
-                "queueName", f"{prefix}-processing", r"[A-Za-z0-9-]{1,100}", "letters, digits, hyphens", "dm-processing"
-            ),
+            queue_name=_queue_name(reader, "queueName", f"{prefix}-processing"),
             existing_queue=reader.flag("existingQueue", default=False),
+            alerts_queue_name=_queue_name(reader, "alertsQueueName", f"{prefix}-alerts"),
+            existing_alerts_queue=reader.flag("existingAlertsQueue", default=False),
             dispatches_per_second=reader.whole("dispatchesPerSecond", 50, 1, 500),
             webhook=webhook,
             processor=processor,
@@ -137,6 +140,7 @@ class Configuration:
             budget=_budget(reader),
             silence_hours=reader.whole("silenceHours", 24, 1, 168),
             time_zone=reader.text("timeZone", "Etc/UTC", r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*", "a tz name", "Europe/London"),
+            settle_seconds=reader.whole("settleSeconds", 60, 0, 600),
         )
         reader.done()
         return config
@@ -200,6 +204,10 @@ def _database(reader: Reader, prefix: str, region: str, stack: str) -> DatabaseP
         protected=reader.flag("protectData", default=True),
         backup_days=reader.whole("backupDays", 7, 0, 98),
     )
+
+
+def _queue_name(reader: Reader, key: str, default: str) -> str:
+    return reader.text(key, default, r"[A-Za-z0-9-]{1,100}", "letters, digits, hyphens", default)
 
 
 def _lease(reader: Reader, timeout: int) -> int:

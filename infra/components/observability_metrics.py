@@ -17,6 +17,7 @@ class Names:
     """The services whose logs and metrics are meant, and the queue before them."""
 
     project: str
+    prefix: str
     webhook: str
     processor: str
     queue: str
@@ -26,7 +27,7 @@ class Names:
 
     def metric(self, name: str) -> str:
         """A log-based metric's name: of its own for each deployment in a project, and the same in PromQL."""
-        return f"{self.processor.replace('-', '_')}_{name}"
+        return f"{self.prefix.replace('-', '_')}_{name}"
 
 
 @dataclass(frozen=True, slots=True)

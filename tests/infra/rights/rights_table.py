@@ -65,6 +65,8 @@ def _where(one: Registered, names: dict[str, str]) -> str:
     service = one.type.split(":")[1].split("/")[0]
     place = PLACES[service]
     condition = one.inside("condition", "expression")
+    if condition is not None and "gcf-v2-sources" in str(condition):
+        return "gcf-v2-sources-NUMBER-REGION (the platform's bucket, by a condition)"
     if condition is not None:
         return f"{str(condition).rstrip('"').rsplit('/', 1)[-1]} (database, by a condition)"
     keys = ("secretId", "repository", "bucket", "serviceAccountId", "name")
