@@ -27,6 +27,7 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
     """Make every resource of a stack; returns its outputs. ``sources``: the functions' bundles where they are made
     already, else both are bundled here. Raises BundlingError."""
     project = config.project
+    bundles: Mapping[str, Bundle] = {} if config.secrets_only else sources or _bundles()  # before anything is made
     apis = ProjectApis("apis", _apis_args(config))
     secrets = Secrets("secrets", SecretsArgs(project, config.prefix, apis, config.needed_secrets, config.labels))
     if config.secrets_only:
@@ -36,7 +37,7 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
     wake_ups = WorkQueue("work-queue", "queue", _wake_ups_args(config, apis))
     alerts = WorkQueue("alerts-queue", "alerts-queue", _alerts_args(config, apis))
     callers = Callers("callers", CallersArgs(project, config.prefix, apis))
-    made = FunctionsArgs(config, sources or _bundles(), apis, settling, store, wake_ups, alerts, callers, secrets)
+    made = FunctionsArgs(config, bundles, apis, settling, store, wake_ups, alerts, callers, secrets)
     functions = Functions("functions", made)
     Schedules("schedules", _schedules_args(config, apis, settling, functions, callers))
     observability = Observability("observability", _observability_args(config, apis))
