@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from dm_core.messages import Status
 from dm_core.store.firestore import FirestoreStore
-from dm_core.store.port import Recorded, Version
+from dm_core.store.port import Recorded, Snapshot, Version
 from dm_core.store.sqlite import SqliteStore
 from dm_sandbox.examples import NOW, THREAD, claim, closed, dm, events, full_message
 
@@ -165,3 +165,29 @@ async def _record_all(store: AnyStore, threads: list[str]) -> None:
     taken = time.monotonic() - started
     others = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
     assert taken < 5.0 * others
+
+
+async def test_revision_counts_what_came_and_never_our_own_commits_and_echoes(store: AnyStore) -> None:
+    seen: list[int] = []
+
+    async def look() -> Snapshot:
+        found = await store.open(THREAD)
+        assert found is not None
+        seen.append(found.thread.revision)
+        return found
+
+    await store.record(events(dm(1)))
+    await look()
+    await store.record(replace(events(closed(dm(2))), due_at=None, paused_until=NOW + 1))
+    await look()
+    await store.edit(THREAD, dm(1).id, "new", NOW)
+    await look()
+    await store.unsend(events(), dm(1).id)
+    counted = await look()
+
+    assert isinstance(await store.commit(claim(counted, "r1")), Version)
+    await store.record(replace(events(closed(dm(3))), touch_thread=False))
+    await store.record(events(dm(1)))
+    await look()
+
+    assert seen == [1, 2, 3, 4, 4]

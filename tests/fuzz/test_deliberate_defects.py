@@ -9,7 +9,9 @@ import pytest
 from dm_core.agent import agent as agents
 from dm_core.agent.plan import Planner, TurnPlan
 from dm_core.agent.results import tool_turn
-from dm_core.clients import http, instagram
+from dm_core.clients import graph, http, instagram
+from dm_core.clients.answers import Reply
+from dm_core.errors import Owner
 from dm_core.processing import app as processor_routes
 from dm_core.runs import Action, ActionKind, ModelTurn, ToolResult, ToolTurn
 from dm_core.settings.reader import Reader
@@ -86,7 +88,18 @@ def _a_call_left_without_answer(patch: pytest.MonkeyPatch) -> None:
 
 
 def _any_success_believed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(instagram, "_judge_send", instagram._judge_action)  # pyright: ignore[reportPrivateUsage]
+    patch.setattr(instagram, "_judge_send", instagram._judge_reaction)  # pyright: ignore[reportPrivateUsage]
+
+
+def _unknown_codes_read_as_refusals(patch: pytest.MonkeyPatch) -> None:
+    """Meta answers some messages that it delivers with a 4xx and a code that no page lists."""
+    real = graph._by_status  # pyright: ignore[reportPrivateUsage]
+
+    def sure(reply: Reply, error: object, code: int | None) -> tuple[Owner | None, str]:
+        owner, text = real(reply, error, code)
+        return (Owner.REQUEST if owner is Owner.UNKNOWN and 400 <= reply.status < 500 else owner), text
+
+    patch.setattr(graph, "_by_status", sure)
 
 
 def _sends_repeated_when_in_doubt(patch: pytest.MonkeyPatch) -> None:
@@ -121,6 +134,7 @@ DEFECTS: dict[str, tuple[Defect, str, int, str]] = {
     "sends are not counted": (_no_limit_of_sends, "model", 30, "calls of send went out"),
     "a call gets no answer": (_a_call_left_without_answer, "model", 60, "not answered once"),
     "any success is believed": (_any_success_believed, "platform", 300, "without an id"),
+    "an unknown code counts as not sent": (_unknown_codes_read_as_refusals, "platform", 60, "nothing said so"),
     "a send in doubt is repeated": (_sends_repeated_when_in_doubt, "platform", 300, "had been written"),
     "a short mac is accepted": (_short_macs_taken, "signed_request", 200, "forged request was answered 200"),
     "a refusal quotes a value": (_refusals_that_quote, "settings", 400, "quotes the value"),

@@ -98,7 +98,6 @@ class Live:
     concurrency: int = CONCURRENCY
     on_result: OnResult | None = None
     seconds: float = SECONDS
-    retry_delay: float = 0.5
     """Seconds before the client's second attempt."""
 
     async def run(self, scenarios: Sequence[Scenario], variant: Variant, problems: Sequence[str] = ()) -> LiveRun:
@@ -125,8 +124,8 @@ class Live:
 
     def _house(self, variant: Variant) -> House:
         if variant.folder is None:
-            return House(model=variant.model, api_key=self.api_key, model_delay=self.retry_delay)
-        return House(model=variant.model, api_key=self.api_key, folder=variant.folder, model_delay=self.retry_delay)
+            return House(model=variant.model, api_key=self.api_key)
+        return House(model=variant.model, api_key=self.api_key, folder=variant.folder)
 
     async def _played(self, trial: Trial, houses: list[House], told: dict[str, tuple[Outcome, str]]) -> Observation:
         """One trial in a free house; why it can't be judged is noted under its name."""

@@ -23,13 +23,12 @@ from dm_evals.play import LONGEST_SECONDS, House, play
 from dm_evals.recordings import Recordings
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.scenario import Scenario
-from dm_evals.stage import MODEL_DELAY, PROCESSOR_FOLDER
+from dm_evals.stage import PROCESSOR_FOLDER
 
 CONCURRENCY: Final = 2
 """Trials at a time: they share one event loop, so more gain nothing."""
 LIVE_SECONDS: Final = 600.0
 """Longest real time of a trial against a real model."""
-LIVE_DELAY: Final = 0.5
 """First wait between the client's attempts, in seconds, as in production."""
 
 
@@ -227,8 +226,7 @@ class Houses:
         return noted(observation, server)
 
     def _house(self) -> House:
-        delay = LIVE_DELAY if self.live else MODEL_DELAY
-        return House(model=self.model, folder=self.folder or PROCESSOR_FOLDER, model_delay=delay)
+        return House(model=self.model, folder=self.folder or PROCESSOR_FOLDER)
 
 
 def noted(observation: Observation, server: ModelServer) -> Observation:

@@ -43,7 +43,6 @@ USER_ID: Final = "819898670256713"
 """Who writes, in every scenario. A made-up id; the manager's notice may show its last digits."""
 FIRST_MID: Final = 4_200_000
 PROCESSOR_FOLDER: Final = FUNCTIONS / "processor"
-MODEL_DELAY: Final = 0.001
 """First wait of google-genai's retries, in seconds: none to speak of. Live runs want production's half a second."""
 SETTINGS: Final[Mapping[str, str]] = {
     "ECHO_WAIT_SECONDS": "0",
@@ -73,7 +72,6 @@ class House:
         model: str | None = None,
         api_key: str = SANDBOX_MODEL_KEY,
         folder: Path = PROCESSOR_FOLDER,
-        model_delay: float = MODEL_DELAY,
     ) -> None:
         self.folder = folder
         self.variables = {"GEMINI_API_KEY": api_key, "GOOGLE_GENAI_USE_VERTEXAI": "false"}
@@ -82,7 +80,6 @@ class House:
         self.gateway = Gateway()
         self.sender = EagerSender("", APP_SECRET)
         self.busy = asyncio.Lock()
-        self._model_delay = model_delay
         self._model: GeminiModel | None = None
 
     async def __aenter__(self) -> Self:
@@ -98,7 +95,7 @@ class House:
     def model(self, settings: ProcessorSettings) -> GeminiModel:
         """The production adapter; its settings are the same for every trial of this house."""
         if self._model is None:
-            self._model = GeminiModel(settings.model, first_delay=self._model_delay)
+            self._model = GeminiModel(settings.model)
         return self._model
 
 
@@ -119,6 +116,20 @@ class StageQueue:
     async def close(self) -> None: ...
 
 
+@dataclass(slots=True)
+class StageAlertQueue:
+    """Ticks by alert and time. The player delivers them."""
+
+    waiting: dict[tuple[str, int], None] = field(default_factory=dict[tuple[str, int], None])
+
+    async def schedule(self, alert_id: str, not_before: int) -> bool:
+        fresh = (alert_id, not_before) not in self.waiting
+        self.waiting[alert_id, not_before] = None
+        return fresh
+
+    async def close(self) -> None: ...
+
+
 class Stage:
     """One trial's world, empty. ``async with`` opens and closes it."""
 
@@ -129,6 +140,7 @@ class Stage:
         self.database = MemoryDatabase()
         self.store = MemoryStore(self.database, clock)
         self.queue = StageQueue()
+        self.alert_queue = StageAlertQueue()
         self.instagram, self.whatsapp = StageInstagram(clock), StageWhatsApp(clock)
         self.spond = StageSpond(clock)
         self.instagram.mids = Mids(FIRST_MID)
@@ -155,7 +167,7 @@ class Stage:
             await self._open.enter_async_context(platform)
         env = self._environment()
         settings, sender = WebhookSettings.load(env), self.house.sender
-        services = compose_webhook(settings, self.store, self.queue, self.clock)
+        services = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock)
         app = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
         server = LocalServer(asgi(app.handle))
         await server.start()
@@ -200,6 +212,7 @@ class Stage:
         ports = Ports(
             store=self.store,
             queue=self.queue,
+            alert_queue=self.alert_queue,
             model=self.house.model(settings),
             instagram=InstagramClients(settings.instagram, clock, http=http),
             whatsapp=WhatsAppClient(settings.whatsapp, clock, http=http),

@@ -48,7 +48,6 @@ def live(gemini: Gemini, trials: int = 4, budget: float | None = None, concurren
         trials=trials,
         budget=Budget(budget),
         concurrency=concurrency,
-        retry_delay=0.001,
     )
 
 

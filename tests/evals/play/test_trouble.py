@@ -252,7 +252,7 @@ class BrokenModel(GeminiModel):
 
 class BrokenHouse(House):
     def model(self, settings: ProcessorSettings) -> GeminiModel:
-        self._model = self._model or BrokenModel(settings.model, first_delay=0.001)
+        self._model = self._model or BrokenModel(settings.model)
         return self._model
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from dm_core.agent.gemini import GeminiModel
 from dm_core.agent.model import ToolDeclaration
 from dm_core.agent.tools.registry import DECLARATIONS
-from dm_core.errors import ModelUnavailable
+from dm_core.errors import PlatformError
 from dm_core.runs import ModelTurn, ToolResult, ToolTurn, Turn, UserTurn
 from dm_core.settings import ModelSettings
 from dm_evals.author import AuthoredTurn, Script
@@ -33,7 +33,7 @@ class Asking:
     async def ask(self, url: str) -> list[ModelTurn | str]:
         """The answers; a text is the error that ended it."""
         settings = ModelSettings(self.model, "key", False, "", "", url, 20.0)
-        model, said = GeminiModel(settings, first_delay=0.001), list[ModelTurn | str]()
+        model, said = GeminiModel(settings), list[ModelTurn | str]()
         turns: list[Turn] = [UserTurn(self.opening)]
         try:
             for _ in range(self.turns):
@@ -41,7 +41,7 @@ class Asking:
                 said.append(turn)
                 answers = tuple(ToolResult(call.name, call.id, {"day": self.result}) for call in turn.calls)
                 turns += [turn, ToolTurn(answers)]
-        except ModelUnavailable as error:
+        except PlatformError as error:
             said.append(str(error))
         finally:
             await model.close()

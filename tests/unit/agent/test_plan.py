@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dm_core.agent.agent import Agent, Situation
+from dm_core.agent.plan import AskedAlert
 from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
 
 HANDLES = {"m1": "mid-0", "m2": "mid-1", "m3": "mid-2"}
@@ -21,6 +22,10 @@ def turn(*calls: tuple[str, Mapping[str, object]]) -> ModelTurn:
 
 def send(text: str) -> tuple[str, Mapping[str, object]]:
     return "send_instagram_message", {"text": text}
+
+
+def alert(text: str, **more: object) -> tuple[str, Mapping[str, object]]:
+    return "send_manager_notification", {"text": text, **more}
 
 
 def here(*, turns: int = 0, actions: tuple[Action, ...] = ()) -> Situation:
@@ -44,7 +49,7 @@ def test_the_tools_have_their_exact_names_and_arguments(agent: Agent) -> None:
     assert {name: tuple(str(key) for key in dict(arguments)) for name, (arguments, _) in shape.items()} == {  # type: ignore[call-overload]
         "send_instagram_message": ("text",),
         "react_to_instagram_message": ("message_id", "reaction"),
-        "send_manager_notification": ("text", "urgency"),
+        "send_manager_notification": ("text", "urgency", "hand_over"),
         "get_net_session_dates": ("days_ahead",),
         "get_thread_messages": ("limit",),
         "is_new_thread": (),
@@ -69,17 +74,20 @@ def test_actions_are_planned_under_stable_keys_and_end_the_run(agent: Agent) -> 
     assert plan.actions == (
         Action("run1/2/0", ActionKind.SEND, "Tuesday, 18:00", 0, 2),
         Action("run1/2/1", ActionKind.REACT, "love", 1, 2, target="mid-2"),
-        Action("run1/2/2", ActionKind.NOTIFY, "He asked for Sam.", 2, 2, urgency="urgent"),
     )
-    assert (plan.answered, plan.data, plan.guards, plan.needs_model) == ({}, (), (), False)
+    assert plan.alerts == (AskedAlert("run1/2/2", "He asked for Sam.", "urgent"),)
+    assert plan.answered == {
+        2: ToolResult("send_manager_notification", "id2", {"status": "stored; the manager will be told"})
+    }
+    assert (plan.data, plan.guards, plan.failed) == ((), (), False)
 
 
 def test_a_long_text_is_one_send_in_parts(agent: Agent) -> None:
-    plan = agent.plan(here(), turn(send("A sentence of the answer. " * 60), send("two"), send("three"), send("four")))
+    plan = agent.plan(here(), turn(send(LONG), send("two"), send("three"), send("four")))
 
     assert [action.key for action in plan.actions] == ["run1/0/0.0", "run1/0/0.1", "run1/0/1", "run1/0/2"]
     assert plan.guards == ("send_limit",)
-    assert plan.needs_model
+    assert plan.failed
 
 
 def test_limits_count_earlier_turns_but_not_what_was_dropped_or_our_own(agent: Agent) -> None:
@@ -88,13 +96,91 @@ def test_limits_count_earlier_turns_but_not_what_was_dropped_or_our_own(agent: A
 
     sends = [earlier(n, ActionKind.SEND, ActionState.DONE) for n in range(2)]
     dropped = earlier(3, ActionKind.SEND, ActionState.DROPPED)
-    own = replace(earlier(4, ActionKind.NOTIFY, ActionState.DONE), call_index=-1)
-    notify = ("send_manager_notification", {"text": "x"})
 
-    plan = agent.plan(here(turns=1, actions=(*sends, dropped, own)), turn(send("3"), send("4"), notify, notify))
+    plan = agent.plan(here(turns=1, actions=(*sends, dropped)), turn(send("3"), send("4"), alert("x"), alert("y")))
 
-    assert [action.text for action in plan.actions] == ["3", "x"]
+    assert [action.text for action in plan.actions] == ["3"]
+    assert [alert.text for alert in plan.alerts] == ["x"]
     assert plan.guards == ("send_limit", "notification_limit")
+
+
+def test_alerts_count_those_the_run_asked_for_but_not_this_turns_own(agent: Agent) -> None:
+    asked = turn(alert("He asked for Sam."))
+
+    again = agent.plan(here(turns=1), asked, ("run1/1/0",))  # a resumed run plans the turn whose alert is stored
+    later = agent.plan(here(turns=1), asked, ("run1/0/0",))
+
+    assert [alert.key for alert in again.alerts] == ["run1/1/0"]
+    assert (later.alerts, later.guards) == ((), ("notification_limit",))
+
+
+def test_the_same_alert_twice_in_a_turn_is_one(agent: Agent) -> None:
+    plan = agent.plan(here(), turn(alert("He asked for Sam."), alert("He  asked for Sam.\n", hand_over="true")))
+
+    assert (len(plan.alerts), plan.guards, plan.failed) == (1, (), False)
+    assert plan.answered[0].output == plan.answered[1].output
+
+
+@pytest.mark.parametrize(("given_value", "taken"), [(True, True), ("true", True), ("False", False), (None, False)])
+def test_an_alert_may_hand_the_conversation_over(agent: Agent, given_value: object, taken: bool) -> None:
+    plan = agent.plan(here(), turn(alert("x", hand_over=given_value)))
+
+    assert [alert.hand_over for alert in plan.alerts] == [taken]
+
+
+LONG = "".join(f"Sentence {number} of the answer. " for number in range(60))
+
+
+@pytest.mark.parametrize("again", ["Tuesday, 18:00", " Tuesday,\n18:00 ", "Tuesday,\\n18:00"])
+@pytest.mark.parametrize(
+    ("state", "status"),
+    [(ActionState.DONE, "already sent"), (ActionState.UNCERTAIN, "uncertain, do not send again")],
+)
+def test_a_text_of_the_run_is_not_sent_again(agent: Agent, again: str, state: ActionState, status: str) -> None:
+    earlier = Action("run1/0/0", ActionKind.SEND, "Tuesday, 18:00", 0, 0, state=state)
+
+    plan = agent.plan(here(turns=1, actions=(earlier,)), turn(send(again), send("See you there")))
+
+    assert [action.text for action in plan.actions] == ["See you there"]
+    assert (plan.repeats, plan.guards, plan.failed) == ((0,), ("repeated_text",), False)
+    assert plan.answered == {0: ToolResult("send_instagram_message", "id0", {"status": status})}
+
+
+@pytest.mark.parametrize("state", [ActionState.DROPPED, ActionState.REFUSED])
+def test_a_text_that_did_not_go_out_may_be_sent_again(agent: Agent, state: ActionState) -> None:
+    earlier = Action("run1/0/0", ActionKind.SEND, "Tuesday", 0, 0, state=state)
+
+    assert len(agent.plan(here(turns=1, actions=(earlier,)), turn(send("Tuesday"))).actions) == 1
+
+
+def test_the_same_text_twice_in_a_turn_goes_out_once_and_costs_one_send(agent: Agent) -> None:
+    plan = agent.plan(here(), turn(send("one"), send("one"), send("two"), send("three")))
+
+    assert [action.text for action in plan.actions] == ["one", "two", "three"]
+    assert (plan.repeats, plan.failed) == ((1,), False)
+
+
+def test_a_part_that_repeats_another_is_left_out(agent: Agent) -> None:
+    paragraph = "".join(f"Sentence {number:02} of the answer. " for number in range(38))[:995]
+
+    plan = agent.plan(here(), turn(send(f"{paragraph}\n{paragraph}\nThe end.")))
+
+    assert [action.key for action in plan.actions] == ["run1/0/0.0", "run1/0/0.2"]
+    assert [action.text[-8:] for action in plan.actions] == [paragraph.strip()[-8:], "The end."]
+
+
+def test_a_written_newline_becomes_one(agent: Agent) -> None:
+    plan = agent.plan(here(), turn(send("Nets:\\n- Tuesday\\r\\n- Friday\\\\n- Sunday"), alert("a\\nb")))
+
+    assert plan.actions[0].text == "Nets:\n- Tuesday\n- Friday\n- Sunday"
+    assert plan.alerts[0].text == "a\nb"
+
+
+def test_a_call_written_into_a_message_is_refused(agent: Agent) -> None:
+    plan = agent.plan(here(), turn(send('Sure! send_instagram_message(text="Tuesday")')))
+
+    assert (plan.actions, plan.guards) == ((), ("written_call",))
+    assert "only the words" in str(plan.answered[0].error)
 
 
 def test_thirty_calls_get_thirty_answers(agent: Agent) -> None:
@@ -105,6 +191,7 @@ def test_thirty_calls_get_thirty_answers(agent: Agent) -> None:
 
     assert len(plan.actions) == 3
     assert plan.guards == ("send_limit",) * 5 + ("too_many_calls",) * 22
+    assert isinstance(results, ToolTurn)
     assert [result.id for result in results.results] == [f"id{n}" for n in range(30)]
     assert [result.output.get("status") for result in results.results[:3]] == ["sent"] * 3
     assert all(result.error for result in results.results[3:])
@@ -119,7 +206,7 @@ BAD_CALLS: list[tuple[Call, str, str]] = [
     (("send_instagram_message", {"text": 7}), "bad_arguments", "'text' must be a text, not a number"),
     (("send_instagram_message", {"text": {"a": 1}}), "bad_arguments", "not an object"),
     (("send_instagram_message", {"text": " \n\u202e"}), "bad_arguments", "'text' is empty"),
-    (("send_instagram_message", {"text": "word " * 1_200}), "too_long", "at most 5000"),
+    (("send_instagram_message", {"text": " ".join(map(str, range(1_300)))}), "too_long", "at most 5000"),
     (("send_instagram_message", {"text": "x" * 30_000}), "bad_arguments", "too long"),
     (("send_instagram_message", {"text": f"key {SECRETS[0]}"}), "secret", "confidential"),
     (("send_instagram_message", {"text": "see evil.com"}), "link", "evil.com"),
@@ -147,7 +234,7 @@ def test_a_call_that_cant_be_done_is_answered_with_what_to_do(agent: Agent, call
     assert plan.actions == ()
     assert plan.guards == (guard,)
     assert hint in str(plan.answered[0].error)
-    assert plan.needs_model
+    assert plan.failed
     assert SECRETS[0] not in str(plan.answered[0].error)
 
 
@@ -195,13 +282,13 @@ def test_a_reaction_to_an_unsent_message_is_refused(agent: Agent) -> None:
     assert plan.guards == ("unknown_handle",)
 
 
-def test_a_note_alone_goes_back_to_the_model_and_beside_a_reply_does_not(agent: Agent) -> None:
+def test_a_note_is_saved_alone_and_beside_a_reply(agent: Agent) -> None:
     note = ("save_note", {"text": "plays U11\x07"})
 
     alone, beside = agent.plan(here(), turn(note)), agent.plan(here(), turn(note, send("ok")))
 
-    assert (alone.notes, alone.needs_model) == (("plays U11",), True)
-    assert (beside.notes, beside.needs_model) == (("plays U11",), False)
+    assert (alone.notes, alone.failed) == (("plays U11",), False)
+    assert (beside.notes, beside.failed) == (("plays U11",), False)
     assert alone.answered == {0: ToolResult("save_note", "id0", {"status": "saved"})}
 
 
@@ -210,30 +297,25 @@ def test_no_reply_ends_the_run_and_lets_other_actions_go(agent: Agent) -> None:
 
     plan = agent.plan(here(), turn(react, ("no_reply", {"reason": "thanks only"})))
 
-    assert (plan.no_reply, plan.needs_model, len(plan.actions)) == ("thanks only", False, 1)
+    assert (plan.no_reply, plan.failed, len(plan.actions)) == ("thanks only", False, 1)
 
 
 def test_no_reply_beside_a_refused_answer_does_not_hide_it(agent: Agent) -> None:
     plan = agent.plan(here(), turn(send("see evil.com"), ("no_reply", {"reason": "answered"})))
 
-    assert (plan.no_reply, plan.needs_model) == (None, True)
+    assert (plan.no_reply, plan.failed) == (None, True)
     assert "not ended" in str(plan.answered[1].error)
 
 
-def test_data_and_an_empty_turn_need_the_model(agent: Agent) -> None:
-    assert agent.plan(here(), turn(("get_notes", {}), send("wait"))).needs_model
-    assert agent.plan(here(), turn()).needs_model
-
-
 def test_a_plain_text_goes_out_under_the_same_guards(agent: Agent) -> None:
-    good, bad = agent.plan_plain_text(here(turns=1), "Tuesday"), agent.plan_plain_text(here(), "see evil.com")
+    good, bad = (agent.plan(here(turns=1), ModelTurn("{}", text)) for text in ("Tuesday", "see evil.com"))
 
     assert good.actions == (Action("run1/1/0", ActionKind.SEND, "Tuesday", 0, 1),)
-    assert (bad.actions, bad.guards, bad.needs_model) == ((), ("link",), True)
+    assert (bad.actions, bad.guards, bad.failed) == ((), ("link",), True)
 
 
 def test_the_model_learns_what_became_of_its_actions(agent: Agent) -> None:
-    asked = turn(send("one"), send("A sentence of the answer. " * 60), send("three"), ("get_notes", {}))
+    asked = turn(send("one"), send(LONG), send("three"), ("get_notes", {}))
     plan = agent.plan(here(), asked)
     states = [
         replace(plan.actions[0], state=ActionState.UNCERTAIN),
@@ -279,13 +361,18 @@ ARGUMENTS = st.dictionaries(
 def test_whatever_a_model_asks_for_stays_within_bounds(
     agent: Agent, turns: list[list[tuple[str, Mapping[str, object]]]]
 ) -> None:
-    now = here()
+    now, alerts = here(), tuple[str, ...]()
     for calls in turns:
         asked = turn(*calls)
-        plan = agent.plan(now, asked)
+        if not calls:
+            continue
+        plan = agent.plan(now, asked, alerts)
+        assert plan == agent.plan(now, asked, alerts)
+        alerts += tuple(alert.key for alert in plan.alerts)
         data = {index: ToolResult(asked.calls[index].name, asked.calls[index].id, {"x": 1}) for index in plan.data}
         results = agent.results(asked, plan, data, [done(action) for action in plan.actions])
 
+        assert isinstance(results, ToolTurn)
         settled = [*plan.answered, *plan.data, *{action.call_index for action in plan.actions}]
         assert sorted(settled) == list(range(len(calls)))
         assert [result.id for result in results.results] == [call.id for call in asked.calls]
@@ -298,7 +385,7 @@ def test_whatever_a_model_asks_for_stays_within_bounds(
     actions = now.run.actions
     assert len({action.key for action in actions}) == len(actions)
     assert len({(a.turn, a.call_index) for a in actions if a.kind is ActionKind.SEND}) <= 3
-    assert sum(a.kind is ActionKind.NOTIFY for a in actions) <= 1
+    assert len(alerts) <= 1
     assert {a.target for a in actions if a.kind is ActionKind.REACT} <= {"mid-0", "mid-2"}
     assert all(len(a.text.encode()) <= 1_000 for a in actions if a.kind is ActionKind.SEND)
     assert not any(SECRETS[0] in a.text or "evil" in a.text for a in actions if a.kind is ActionKind.SEND)

@@ -1,4 +1,4 @@
-"""Every code of facts/meta.md sections 3.5 and 7.3, and what the caller must do about it."""
+"""Whose every published or reported code is, and what an answer without one is taken for."""
 
 import pytest
 from hypothesis import given
@@ -6,7 +6,19 @@ from hypothesis import strategies as st
 
 from dm_core.clients.answers import Reply
 from dm_core.clients.graph import bare_root, classify, graph_root
-from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Uncertain
+from dm_core.clients.owners import GRAPH_ROWS, MODEL_ROWS, VAULT_ROWS, Operation
+from dm_core.errors import (
+    AccountStopped,
+    Owner,
+    PlatformError,
+    Refused,
+    RetryLater,
+    Service,
+    Uncertain,
+    Unreachable,
+)
+
+READS = [Operation.PROFILE, Operation.READ, Operation.REFRESH]
 
 
 def failed(code: object, subcode: object = None, status: int = 400, **more: object) -> Reply:
@@ -17,126 +29,202 @@ def failed(code: object, subcode: object = None, status: int = 400, **more: obje
 
 
 def sent(reply: Reply) -> PlatformError | None:
-    return classify(reply, platform="Instagram", idempotent=False)
+    return classify(reply, Service.INSTAGRAM, Operation.SEND)
+
+
+def notified(reply: Reply) -> PlatformError | None:
+    return classify(reply, Service.WHATSAPP, Operation.SEND)
 
 
 def read(reply: Reply) -> PlatformError | None:
-    return classify(reply, platform="Instagram", idempotent=True)
+    return classify(reply, Service.INSTAGRAM, Operation.READ)
 
+
+WINDOW = [(10, 2534022), (10, 2018278), (10, 2018065), (10, 2018108)]
+
+PERSON = [
+    (551, None),
+    (551, 1545041),
+    (200, 1545041),
+    (100, 1545041),
+    (100, 2018001),
+    (100, 2534014),
+    (100, 2534037),
+    (100, 33),
+    (100, 2534001),
+    (2534001, None),
+    (2534001, 2534001),
+    (9010, None),
+    (2018300, None),
+    (10, 2018300),
+    (2018321, None),
+]
+
+ACCOUNT = [
+    (0, None),
+    (3, None),
+    (10, None),
+    (10, 77),
+    (10, 1893063),
+    (100, 2534029),
+    (102, None),
+    (190, None),
+    (190, 458),
+    (190, 460),
+    (190, 463),
+    (190, 2069032),
+    (190, 2534022),
+    (200, None),
+    (200, 2534041),
+    (200, 2018028),
+    (230, None),
+    (299, None),
+    (368, None),
+]
+
+THROTTLE = [
+    (4, None),
+    (4, 2018354),
+    (9, 2018352),
+    (17, None),
+    (32, None),
+    (613, None),
+    (613, 2534040),
+    (80001, None),
+    (80002, None),
+    (80006, None),
+    (80007, None),
+    (100, 2446079),
+    (99_999, 2446079),
+]
+
+REQUEST = [(100, None), (100, 77), (100, 2534080), (100, 2018047)]
+
+UNKNOWN = [
+    (1, None),
+    (1, 99),
+    (1, 1357046),
+    (2, None),
+    (2, 1545133),
+    (2, 1545041),
+    (9, None),
+    (1200, 2018024),
+    (-1, 2018012),
+    (-1, 2207001),
+    (-2, 2207003),
+    (20, 1772107),
+    (20, 2534022),
+    (506, None),
+    (77_777, None),
+    (77_777, 1545041),
+    ("-1", "2018012"),
+    ("1200", None),
+]
 
 INSTAGRAM = [
-    (10, 2534022, Refused),
-    (10, 2018278, Refused),
-    (10, 1893063, AccountStopped),
-    (10, None, AccountStopped),
-    (10, 77, AccountStopped),
-    (100, 2534014, Refused),
-    (100, 2534029, AccountStopped),
-    (100, 2534080, Refused),
-    (100, 2018047, Refused),
-    (100, 33, Refused),
-    (100, None, Refused),
-    (190, None, AccountStopped),
-    (190, 458, AccountStopped),
-    (190, 460, AccountStopped),
-    (190, 463, AccountStopped),
-    (190, 2069032, AccountStopped),
-    (200, 2534041, AccountStopped),
-    (200, None, AccountStopped),
-    (200, 1545041, Refused),
-    (299, None, AccountStopped),
-    (551, None, Refused),
-    (551, 1545041, Refused),
-    (10, 2018300, Refused),
-    (2018321, None, Refused),
-    (2534001, None, Refused),
-    (100, 2534001, Refused),
-    (3, None, AccountStopped),
-    (0, None, AccountStopped),
-    (4, None, RetryLater),
-    (17, None, RetryLater),
-    (32, None, RetryLater),
-    (613, None, RetryLater),
-    (613, 2534040, RetryLater),
-    (80001, None, RetryLater),
-    (80002, None, RetryLater),
-    (80006, None, RetryLater),
-    (100, 2446079, RetryLater),
-    (368, None, AccountStopped),
-    (1, 1357046, Uncertain),
-    (1, None, Uncertain),
-    (2, None, Uncertain),
-    (2, 1545133, Uncertain),
-    (230, None, Refused),
-    (9010, None, Refused),
+    *((code, subcode, Unreachable) for code, subcode in (*WINDOW, *PERSON)),
+    *((code, subcode, AccountStopped) for code, subcode in ACCOUNT),
+    *((code, subcode, RetryLater) for code, subcode in THROTTLE),
+    *((code, subcode, Refused) for code, subcode in REQUEST),
+    *((code, subcode, Uncertain) for code, subcode in UNKNOWN),
 ]
 
 WHATSAPP = [
-    (130429, RetryLater),
-    (131056, RetryLater),
-    (80007, RetryLater),
-    (4, RetryLater),
-    (613, RetryLater),
-    (131048, Refused),
-    (131049, Refused),
-    (131047, Refused),
-    (131026, Refused),
-    (131030, AccountStopped),
-    (131050, Refused),
-    (131051, Refused),
-    (131052, Refused),
-    (131053, Refused),
-    (131000, Uncertain),
-    (131016, Uncertain),
-    (131008, Refused),
-    (131009, Refused),
-    (131031, AccountStopped),
-    (368, AccountStopped),
-    (131042, AccountStopped),
-    (131062, Refused),
-    (131064, AccountStopped),
-    (132000, Refused),
-    (132001, Refused),
-    (132005, Refused),
-    (132007, Refused),
-    (132008, Refused),
-    (132012, Refused),
-    (132015, Refused),
-    (132016, Refused),
-    (133010, AccountStopped),
-    (190, AccountStopped),
-    (10, AccountStopped),
-    (250, AccountStopped),
-    (3, AccountStopped),
-    (0, AccountStopped),
+    *((code, RetryLater) for code in (4, 613, 80007, 80008, 130429, 131056)),
+    *((code, AccountStopped) for code in (0, 3, 10, 190, 200, 250, 368, 33, 130497, 131005, 131021, 131030, 131031)),
+    *((code, AccountStopped) for code in (131037, 131042, 131045, 131048, 131063, 131064, 133010)),
+    *((code, Unreachable) for code in (130472, 131026, 131049, 131050)),
+    *((code, Refused) for code in (100, 131008, 131009, 131047, 131051, 131052, 131053, 131062, 135000)),
+    *((code, Refused) for code in (132000, 132001, 132005, 132007, 132008, 132012, 132015, 132016)),
+    *((code, Uncertain) for code in (1, 2, 131000, 131016, 131057, 133004, 139999, -1, 551)),
 ]
 
-TABLE = [*INSTAGRAM, *((code, None, kind) for code, kind in WHATSAPP)]
 
-
-@pytest.mark.parametrize("status", [200, 400, 403, 500])
-@pytest.mark.parametrize(("code", "subcode", "kind"), TABLE)
+@pytest.mark.parametrize("status", [200, 400, 401, 403, 429, 500])
+@pytest.mark.parametrize(("code", "subcode", "kind"), INSTAGRAM)
 def test_the_code_decides_whatever_the_status_says(
-    code: int, subcode: int | None, kind: type[PlatformError], status: int
+    code: int | str, subcode: int | str | None, kind: type[PlatformError], status: int
 ) -> None:
     error = sent(failed(code, subcode, status))
 
     assert error is not None
     assert type(error) is kind
-    assert (error.code, error.subcode) == (code, subcode or 0)
+    assert (error.service, error.code, error.subcode) == (Service.INSTAGRAM, int(code), int(subcode or 0))
 
 
-@pytest.mark.parametrize(("code", "subcode", "kind"), TABLE)
-def test_a_read_has_no_unknown_outcome(code: int, subcode: int | None, kind: type[PlatformError]) -> None:
-    assert type(read(failed(code, subcode))) is (RetryLater if kind is Uncertain else kind)
+@pytest.mark.parametrize(("code", "kind"), WHATSAPP)
+def test_whatsapps_codes_have_owners_of_their_own(code: int, kind: type[PlatformError]) -> None:
+    error = notified(failed(code))
+
+    assert error is not None
+    assert type(error) is kind
+    assert (error.service, error.code) == (Service.WHATSAPP, code)
 
 
-@pytest.mark.parametrize("code", [4, 17, 32, 613, 80002, 80006])
-def test_a_throttle_waits_five_minutes_unless_told_otherwise(code: int) -> None:
-    error = sent(failed(code))
+@pytest.mark.parametrize(("code", "subcode"), [*WINDOW, (100, 2534022)])
+def test_the_window_is_told_from_the_other_errors_of_a_person(code: int, subcode: int) -> None:
+    error = sent(failed(code, subcode))
+
+    assert isinstance(error, Unreachable)
+    assert error.window
+
+
+@pytest.mark.parametrize(("code", "subcode"), PERSON)
+def test_what_is_not_the_window_does_not_say_so(code: int, subcode: int | None) -> None:
+    error = sent(failed(code, subcode))
+
+    assert isinstance(error, Unreachable)
+    assert not error.window
+
+
+@pytest.mark.parametrize(
+    ("code", "words", "kind", "window"),
+    [
+        (10, "This message is sent outside of allowed window. Learn more", Unreachable, True),
+        (10, "(#10) Requires pages_messaging permission", AccountStopped, False),
+        (200, "(#200) This person isn't receiving messages from you right now", Unreachable, False),
+        (200, "(#200) The account owner has disabled access to Instagram Direct messages", AccountStopped, False),
+        (100, "The requested user cannot be found", Unreachable, False),
+        (100, "Unsupported request - method type: post", AccountStopped, False),
+        (100, "Length of param message[text] must be less than or equal to 1000", Refused, False),
+    ],
+)
+def test_words_tell_where_the_subcode_is_missing(
+    code: int, words: str, kind: type[PlatformError], window: bool
+) -> None:
+    error = sent(failed(code, message=words))
+
+    assert type(error) is kind
+    assert getattr(error, "window", False) is window
+
+
+def test_a_missing_object_is_another_thing_for_each_operation() -> None:
+    error = failed(100, 33)
+
+    assert type(sent(error)) is Unreachable
+    assert type(classify(error, Service.INSTAGRAM, Operation.PROFILE)) is Unreachable
+    assert type(read(error)) is AccountStopped
+    assert type(classify(error, Service.INSTAGRAM, Operation.REFRESH)) is AccountStopped
+    assert type(notified(error)) is AccountStopped
+
+
+def test_230_is_a_permission_of_a_send_and_consent_to_a_profile() -> None:
+    assert type(sent(failed(230))) is AccountStopped
+    assert type(classify(failed(230), Service.INSTAGRAM, Operation.PROFILE)) is Unreachable
+
+
+@pytest.mark.parametrize("operation", READS)
+@pytest.mark.parametrize(("code", "subcode"), UNKNOWN)
+def test_a_read_has_no_unknown_outcome(operation: Operation, code: int | str, subcode: int | str | None) -> None:
+    assert type(classify(failed(code, subcode), Service.INSTAGRAM, operation)) is RetryLater
+
+
+@pytest.mark.parametrize(("code", "subcode"), THROTTLE)
+def test_a_throttle_names_no_time_of_ours(code: int, subcode: int | None) -> None:
+    error = sent(failed(code, subcode))
 
     assert isinstance(error, RetryLater)
-    assert error.wait_seconds == 300
+    assert error.wait_seconds is None
 
 
 @pytest.mark.parametrize(
@@ -147,37 +235,65 @@ def test_a_throttle_waits_five_minutes_unless_told_otherwise(code: int) -> None:
         (Reply(200, {}, ["odd"]), Uncertain),
         (Reply(204), Uncertain),
         (Reply(200, {}, {"error": "odd"}), Uncertain),
-        (failed(77_777, status=200), Uncertain),
-        (failed(77_777, status=400), Refused),
-        (failed(77_777, status=400, is_transient=True), Uncertain),
-        (failed(77_777, status=500), Uncertain),
-        (Reply(500), Uncertain),
-        (Reply(503, {}, {"error": None}), Uncertain),
+        (Reply(301), Uncertain),
+        (Reply(400), Uncertain),
+        (Reply(400, {}, []), Uncertain),
+        (Reply(400, {}, {}), Uncertain),
+        (Reply(400, {}, {"error": "odd"}), Uncertain),
+        (Reply(400, {}, {"error": {"message": "no code", "error_subcode": 2534022}}), Uncertain),
+        (Reply(403), Uncertain),
+        (Reply(404, {}, {"error": {}}), Uncertain),
         (Reply(408), Uncertain),
         (Reply(429), RetryLater),
-        (Reply(301), Refused),
-        (Reply(403), Refused),
-        (Reply(404, {}, {"error": {}}), Refused),
+        (Reply(429, {}, {"error": {}}), RetryLater),
         (Reply(401), AccountStopped),
+        (Reply(500), Uncertain),
+        (Reply(503, {}, {"error": None}), Uncertain),
     ],
 )
-def test_without_a_known_code_the_status_decides(reply: Reply, kind: type[PlatformError] | None) -> None:
+def test_without_a_code_only_the_status_of_a_throttle_or_a_dead_token_decides(
+    reply: Reply, kind: type[PlatformError] | None
+) -> None:
     error = sent(reply)
 
     assert (None if error is None else type(error)) is kind
 
 
-@pytest.mark.parametrize("code", ["190", 190])
-def test_numbers_may_come_as_text(code: object) -> None:
-    assert isinstance(sent(failed(code)), AccountStopped)
+@pytest.mark.parametrize(
+    ("code", "kind"),
+    [
+        (100, Uncertain),
+        (10, Uncertain),
+        (77_777, Uncertain),
+        (551, Unreachable),
+        (190, AccountStopped),
+        (4, RetryLater),
+    ],
+)
+def test_what_meta_calls_transient_is_no_refusal(code: int, kind: type[PlatformError]) -> None:
+    assert type(sent(failed(code, is_transient=True))) is kind
 
 
-@pytest.mark.parametrize("code", [True, 1.5, "x", "²", [], {}, None, -190, 10**400, "9" * 5000])
-def test_an_odd_code_counts_as_none(code: object) -> None:
+@pytest.mark.parametrize(("code", "number"), [("190", 190), (" 190 ", 190), ("-1", -1), (-190, -190)])
+def test_numbers_may_be_negative_and_come_as_text(code: object, number: int) -> None:
     error = sent(failed(code))
 
-    assert type(error) is Refused
+    assert error is not None
+    assert error.code == number
+
+
+@pytest.mark.parametrize("code", [True, 1.5, "x", "²", [], {}, None, "--1", 10**400, "9" * 5000])
+def test_an_odd_code_counts_as_none_and_leaves_the_send_uncertain(code: object) -> None:
+    error = sent(failed(code))
+
+    assert type(error) is Uncertain
     assert error.code == 0
+
+
+def test_every_row_has_a_published_source() -> None:
+    assert all(row.source.startswith("https://") and row.text for row in GRAPH_ROWS)
+    assert all(row.source.startswith("https://") for row in (*MODEL_ROWS, *VAULT_ROWS))
+    assert not [row for row in GRAPH_ROWS if row.window and row.owner is not Owner.PERSON]
 
 
 def test_the_text_names_code_subcode_and_trace_in_our_own_words() -> None:
@@ -226,11 +342,11 @@ ERRORS = st.fixed_dictionaries(
 @given(
     status=st.integers(200, 599),
     body=JSON | st.fixed_dictionaries({"error": ERRORS | JSON}),
-    idempotent=st.booleans(),
+    operation=st.sampled_from(Operation),
 )
-def test_no_answer_makes_the_classification_fail(status: int, body: object, idempotent: bool) -> None:
-    error = classify(Reply(status, {}, body), platform="Instagram", idempotent=idempotent)
+def test_no_answer_makes_the_classification_fail(status: int, body: object, operation: Operation) -> None:
+    error = classify(Reply(status, {}, body), Service.INSTAGRAM, operation)
 
     assert error is None or str(error).startswith("Instagram: ")
-    assert not (idempotent and isinstance(error, Uncertain))
+    assert not (operation in READS and isinstance(error, Uncertain))
     assert error is not None or (status < 300 and isinstance(body, dict))

@@ -12,7 +12,8 @@ import pytest
 from dm_core.clients.answers import Reply, told_wait
 from dm_core.clients.graph import classify
 from dm_core.clients.http import Call, HttpClient, Timeouts
-from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Uncertain
+from dm_core.clients.owners import Operation
+from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
 
 if TYPE_CHECKING:
     from conftest import Pauses, Platform
@@ -23,19 +24,21 @@ THROTTLED = {"error": {"message": "x", "code": 4}}
 
 
 def post(url: str, token: str = TOKEN) -> Call:
-    return Call("Instagram", "POST", f"{url}/messages", idempotent=False, token=token, body={"text": "private words"})
+    return Call(
+        Service.INSTAGRAM, "POST", f"{url}/messages", idempotent=False, token=token, body={"text": "private words"}
+    )
 
 
 def get(url: str) -> Call:
-    return Call("Instagram", "GET", f"{url}/things", idempotent=True, token=TOKEN)
+    return Call(Service.INSTAGRAM, "GET", f"{url}/things", idempotent=True, token=TOKEN)
 
 
 def judge_post(reply: Reply) -> PlatformError | None:
-    return classify(reply, platform="Instagram", idempotent=False)
+    return classify(reply, Service.INSTAGRAM, Operation.SEND)
 
 
 def judge_get(reply: Reply) -> PlatformError | None:
-    return classify(reply, platform="Instagram", idempotent=True)
+    return classify(reply, Service.INSTAGRAM, Operation.READ)
 
 
 async def test_calls_share_one_connection(platform: "Platform", http: HttpClient) -> None:
@@ -111,8 +114,8 @@ async def test_a_refused_connection_is_tried_three_times_then_left_for_later(
     with pytest.raises(RetryLater) as caught:
         await http.request(post(nowhere), judge_post)
 
-    assert caught.value.wait_seconds == 30
-    assert pauses.seconds == [1.0, 2.0]
+    assert caught.value.wait_seconds is None
+    assert pauses.seconds == [0.5, 1.0]
 
 
 async def test_a_read_is_repeated_after_any_unknown_outcome(
@@ -126,7 +129,7 @@ async def test_a_read_is_repeated_after_any_unknown_outcome(
 
     assert reply.body == {"found": 1}
     assert len(platform.requests) == 3
-    assert pauses.seconds == [1.0, 2.0]
+    assert pauses.seconds == [0.5, 1.0]
 
 
 async def test_a_read_that_never_works_is_left_for_later(platform: "Platform", http: HttpClient) -> None:
@@ -147,7 +150,7 @@ async def test_a_throttled_post_is_repeated_because_it_was_rejected(
     await http.request(post(platform.url), judge_post)
 
     assert len(platform.requests) == 2
-    assert pauses.seconds == [1.0]
+    assert pauses.seconds == [0.5]
 
 
 async def test_a_lasting_throttle_without_a_time_ends_after_three_attempts(
@@ -159,18 +162,18 @@ async def test_a_lasting_throttle_without_a_time_ends_after_three_attempts(
         await http.request(post(platform.url), judge_post)
 
     assert len(platform.requests) == 3
-    assert (caught.value.wait_seconds, caught.value.code) == (300, 4)
+    assert (caught.value.wait_seconds, caught.value.code) == (None, 4)
 
 
 async def test_a_short_wait_the_platform_asks_for_is_kept(
     platform: "Platform", http: HttpClient, pauses: "Pauses"
 ) -> None:
-    platform.answers(THROTTLED, 429, {"Retry-After": "7"})
+    platform.answers(THROTTLED, 429, {"Retry-After": "2"})
     platform.answers({"ok": True})
 
     await http.request(post(platform.url), judge_post)
 
-    assert pauses.seconds == [7.0]
+    assert pauses.seconds == [2.0]
 
 
 async def test_a_long_wait_the_platform_asks_for_ends_the_call_at_once(
@@ -185,6 +188,49 @@ async def test_a_long_wait_the_platform_asks_for_ends_the_call_at_once(
     assert len(platform.requests) == 1
     assert pauses.seconds == []
     assert caught.value.wait_seconds == 240
+
+
+async def test_a_wait_that_does_not_fit_into_the_quick_tries_ends_the_call_at_once(
+    platform: "Platform", http: HttpClient, pauses: "Pauses"
+) -> None:
+    platform.answers(THROTTLED, 429, {"Retry-After": "3"})
+
+    with pytest.raises(RetryLater) as caught:
+        await http.request(post(platform.url), judge_post)
+
+    assert caught.value.wait_seconds == 3
+    assert pauses.seconds == [3.0]
+    assert len(platform.requests) == 2
+
+
+async def test_tries_end_with_the_time_they_took(platform: "Platform", monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dm_core.clients.http.QUICK_SECONDS", 0.3)
+    client = HttpClient(timeouts=Timeouts(read=0.2))
+    platform.stalls()
+
+    with pytest.raises(RetryLater):
+        await client.request(get(platform.url), judge_get)
+    await client.close()
+
+    assert len(platform.requests) == 1
+
+
+@pytest.mark.parametrize("scripted", ["throttle", "stall"])
+async def test_a_surrounding_deadline_ends_a_call_in_its_pauses_too(platform: "Platform", scripted: str) -> None:
+    client = HttpClient(jitter=lambda: 1.0)
+    if scripted == "throttle":
+        platform.answers(THROTTLED, 400)
+    else:
+        platform.stalls()
+
+    began = asyncio.get_running_loop().time()
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.15):
+            await client.request(post(platform.url), judge_post)
+    await client.close()
+
+    assert asyncio.get_running_loop().time() - began < 0.6
+    assert len(platform.requests) == 1
 
 
 async def test_a_refusal_is_never_repeated(platform: "Platform", http: HttpClient) -> None:
@@ -209,13 +255,13 @@ async def test_backoff_grows_and_is_spread_by_jitter(platform: "Platform") -> No
         await client.request(post(platform.url), judge_post)
     await client.close()
 
-    assert waits == [0.5, 3.0]
+    assert waits == [0.25, 1.5]
 
 
 async def test_redirects_are_not_followed(platform: "Platform", http: HttpClient) -> None:
     platform.answers(b"", 302, {"location": f"{platform.url}/elsewhere"})
 
-    with pytest.raises(Refused):
+    with pytest.raises(Uncertain):
         await http.request(post(platform.url), judge_post)
 
     assert [request.path for request in platform.requests] == ["/messages"]
@@ -255,7 +301,7 @@ async def test_an_endless_answer_is_not_read_to_its_end(
 
 async def test_lone_surrogates_and_deep_nesting_break_nothing(platform: "Platform", http: HttpClient) -> None:
     platform.answers(b"[" * 200_000)
-    call = Call("Instagram", "POST", platform.url, idempotent=False, body={"text": "\ud800"})
+    call = Call(Service.INSTAGRAM, "POST", platform.url, idempotent=False, body={"text": "\ud800"})
 
     with pytest.raises(Uncertain):
         await http.request(call, judge_post)
@@ -272,7 +318,7 @@ async def test_no_token_and_no_body_is_ever_logged(
     for name in ("httpx", "httpcore", "httpcore.http11", "httpcore.connection"):
         caplog.set_level(logging.DEBUG, name)
     platform.answers({"error": {"code": 4, "message": "answered words"}}, 400)
-    call = Call("Instagram", "GET", f"{platform.url}/x", idempotent=True, query={"access_token": TOKEN})
+    call = Call(Service.INSTAGRAM, "GET", f"{platform.url}/x", idempotent=True, query={"access_token": TOKEN})
 
     failures: list[str] = []
     for each in (call, post(platform.url), post(nowhere)):
@@ -310,6 +356,15 @@ def test_full_usage_without_a_time_means_stop() -> None:
         {},
         {"retry-after": "soon"},
         {"retry-after": "-5"},
+        {"retry-after": "0"},
+        {"retry-after": "NaN"},
+        {"retry-after": "inf"},
+        {"retry-after": "<html>"},
+        {"retry-after": "9" * 5_000},
+        {"retry-after": "٣"},
+        {"x-business-use-case-usage": f'{{"1": [{{"estimated_time_to_regain_access": {10**400}}}]}}'},
+        {"x-business-use-case-usage": '{"1": [{"estimated_time_to_regain_access": -9}]}'},
+        {"x-business-use-case-usage": "<html>busy</html>"},
         {"retry-after": "Mon, 01 Jan 2001 00:00:00 GMT"},
         {"x-business-use-case-usage": "not json"},
         {"x-business-use-case-usage": '{"1": [{"estimated_time_to_regain_access": 0}]}'},
@@ -322,8 +377,10 @@ def test_headers_that_name_no_time_ask_for_none(headers: dict[str, str]) -> None
     assert told_wait(headers, NOW) is None
 
 
-def test_no_wait_is_longer_than_a_day() -> None:
-    usage = f'{{"1": [{{"estimated_time_to_regain_access": {10**400}}}]}}'
+@pytest.mark.parametrize("huge", ["5000", "999999999", "1e300", "9" * 200])
+def test_no_wait_is_longer_than_an_hour(huge: str) -> None:
+    usage = f'{{"1": [{{"estimated_time_to_regain_access": {huge}}}]}}'
 
-    assert told_wait({"retry-after": "999999999"}, NOW) == 86_400
-    assert told_wait({"x-business-use-case-usage": usage}, NOW) is None
+    assert told_wait({"x-business-use-case-usage": usage}, NOW) == 3_600
+    assert told_wait({"retry-after": huge.replace("e", "0")}, NOW) == 3_600
+    assert told_wait({"retry-after": "Fri, 01 Jan 2027 00:00:00 GMT"}, NOW) == 3_600

@@ -204,7 +204,16 @@ async def test_a_profile_has_a_name_and_a_username(platform: "Platform", client:
     assert platform.requests[0].query == {"fields": "name,username"}
 
 
-@pytest.mark.parametrize("error", [{"code": 230}, {"code": 9010}, {"code": 100, "error_subcode": 9010}])
+@pytest.mark.parametrize(
+    "error",
+    [
+        {"code": 230},
+        {"code": 9010},
+        {"code": 100, "error_subcode": 9010},
+        {"code": 100, "error_subcode": 33},
+        {"code": 551, "error_subcode": 1545041},
+    ],
+)
 async def test_without_consent_there_is_no_profile(
     platform: "Platform", client: InstagramClient, error: dict[str, object]
 ) -> None:

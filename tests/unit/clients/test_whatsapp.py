@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from dm_core.clients.http import HttpClient
 from dm_core.clients.whatsapp import WhatsAppClient
-from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Uncertain
+from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Uncertain, Unreachable
 from dm_core.settings import WhatsAppSettings
 
 if TYPE_CHECKING:
@@ -136,7 +136,7 @@ async def test_only_a_message_id_proves_a_notification(
 
 @pytest.mark.parametrize(
     ("code", "kind", "calls"),
-    [(131056, RetryLater, 3), (131026, Refused, 1), (131000, Uncertain, 1), (131042, AccountStopped, 1)],
+    [(131056, RetryLater, 3), (131026, Unreachable, 1), (131000, Uncertain, 1), (131042, AccountStopped, 1)],
 )
 async def test_errors_are_sorted_by_what_to_do(
     platform: "Platform", client: WhatsAppClient, code: int, kind: type[PlatformError], calls: int

@@ -113,6 +113,13 @@ class Refused(PlatformError):
     owner = Owner.REQUEST
 
 
+class ModelRefused(Refused):
+    """The model's API does not take this history: another try with the same one is pointless."""
+
+    def __init__(self, message: str, *, code: int = 0) -> None:
+        super().__init__(message, service=Service.MODEL, code=code)
+
+
 class Unreachable(PlatformError):
     """This person cannot be written to. ``window``: only because the 24 hours are over."""
 

@@ -8,7 +8,8 @@ where it stopped and never pays for the same answer twice.
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Literal
+
+from dm_core.alerts import AskedAlert, Urgency
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +87,8 @@ class ActionKind(StrEnum):
 
     SEND = "send"
     REACT = "react"
-    NOTIFY = "notify"
+    NOTIFY = "notify"  # only in documents of revisions before alerts had documents of their own: never performed
+    UNKNOWN = "unknown"  # a kind of a newer revision: never performed
 
 
 class ActionState(StrEnum):
@@ -99,15 +101,13 @@ class ActionState(StrEnum):
     DROPPED = "dropped"  # given up before it started (takeover, window, earlier failure)
 
 
-Urgency = Literal["normal", "urgent"]
-
-
 @dataclass(frozen=True, slots=True)
 class Action:
     """One effect, under a key that is stable over retries (``runId/turn/index``, with ``.part`` when split).
 
-    ``call_index`` is the position of the tool call in its turn; -1 for an action of our own. ``target`` is the
-    platform's id of the message a reaction belongs to. Times in ms since 1970.
+    ``call_index`` is the position of the tool call in its turn. ``target`` is the
+    platform's id of the message a reaction belongs to. ``looked_at``: when a look-up that worked first did not find
+    a send in doubt. Times in ms since 1970.
     """
 
     key: str
@@ -122,6 +122,7 @@ class Action:
     ended_at: int | None = None
     platform_id: str | None = None
     error: str | None = None
+    looked_at: int | None = None
 
     @property
     def is_open(self) -> bool:
@@ -138,36 +139,45 @@ class Action:
         return self.state in (ActionState.DONE, ActionState.UNCERTAIN) or self.in_doubt
 
 
-class Phase(StrEnum):
-    """What a run is still for."""
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the model's newest answer rests on: ``revision`` of the thread that its turns show, and ``at``, when the
+    answer arrived (ms since 1970; 0 while there is none)."""
 
-    ANSWERING = "answering"  # the model may be asked
-    CLOSING = "closing"  # no model any more: finish the planned actions, then end as `ending` says
+    revision: int
+    at: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of a thread. ``handles`` maps the short ids shown to the model (``m1``) to platform ids.
 
-    ``prompt_text`` (the first user turn) lives only as long as the run: the archive keeps message ids instead, so
-    that an unsent or erased message does not survive in it.
+    ``shown`` is a digest of the DMs as the turns show them: it tells an edit or an unsend from a new DM. ``restarts``
+    counts how often new DMs made the run start over, ``repairs`` how often a refused send went back to the model.
+    ``alerts`` are stored by the commit that first stores them here. ``dropped_turns`` counts model turns that are no
+    longer among ``turns``, so that no key is used twice; ``fresh_from`` is the first turn that knew of the newest DMs.
+
+    The first user turn lives only as long as the run: the archive keeps message ids instead, so that an unsent or
+    erased message does not survive in it.
     """
 
     id: str
     task_name: str
     started_at: int
-    attempt: int
     message_ids: tuple[str, ...]
     prompt_hash: str
     handles: Mapping[str, str] = field(default_factory=dict[str, str])
     turns: tuple[Turn, ...] = ()
     actions: tuple[Action, ...] = ()
+    alerts: tuple[AskedAlert, ...] = ()
     guards: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    phase: Phase = Phase.ANSWERING
-    absorbed: int = 0
-    nudged: bool = False
-    look_ups: int = 0
+    asked: Asked | None = None
+    shown: str = ""
+    restarts: int = 0
+    repairs: int = 0
+    dropped_turns: int = 0
+    fresh_from: int = 0
     ending: str | None = None
     error: str | None = None
     model_calls: int = 0
@@ -175,13 +185,38 @@ class Run:
 
     @property
     def acted(self) -> bool:
-        """Something went out, or may have."""
-        return any(action.went_out for action in self.actions)
+        """Something went out, or may have; an alert that was asked for counts."""
+        return bool(self.alerts) or any(action.went_out for action in self.actions)
+
+    @property
+    def replied(self) -> bool:
+        """A reply surely went out."""
+        return any(action.kind is ActionKind.SEND and action.state is ActionState.DONE for action in self.actions)
 
     @property
     def model_turns(self) -> tuple[ModelTurn, ...]:
         return tuple(turn for turn in self.turns if isinstance(turn, ModelTurn))
 
+    @property
+    def next_turn(self) -> int:
+        """The number of the model turn that comes next, counted over the whole run."""
+        return self.dropped_turns + len(self.model_turns)
+
     def with_action(self, action: Action) -> "Run":
         """The run with the action of the same key replaced."""
         return replace(self, actions=tuple(action if a.key == action.key else a for a in self.actions))
+
+
+def upgraded(run: Run) -> Run:
+    """A run that another revision stored, as this one goes on with it.
+
+    A notice of old becomes an alert unless it went out, or may have; an action of an unknown kind is given up.
+    """
+    old = tuple(action for action in run.actions if action.kind is ActionKind.NOTIFY and action.is_open)
+    alerts = (AskedAlert(action.key, action.text, urgency=action.urgency) for action in old)
+    known = (ActionKind.SEND, ActionKind.REACT)
+    actions = (
+        action if action.kind in known or not action.is_open else replace(action, state=ActionState.DROPPED)
+        for action in run.actions
+    )
+    return replace(run, actions=tuple(actions), alerts=(*run.alerts, *alerts))

@@ -10,7 +10,7 @@ import sys
 import time
 from typing import Literal
 
-Severity = Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+Severity = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
 
 def hashed(identifier: str) -> str:

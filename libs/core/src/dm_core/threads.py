@@ -1,8 +1,9 @@
 """A thread as a value: one account and one person, and everything that decides who may run."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
-from dm_core.messages import WINDOW_MS
+from dm_core.alerts import AlertCount
+from dm_core.messages import WINDOW_MS, Message
 from dm_core.runs import Run
 
 
@@ -61,8 +62,10 @@ class Allowance:
 class Thread:
     """The document that decides. Times in ms since 1970.
 
-    ``due_at``: by when somebody must look at this thread, or None. ``pending_count`` is never below the number of
-    unprocessed messages (an unsend may leave it above): a read that finds fewer looks further.
+    ``due_at``: by when somebody must look at this thread, or None. ``not_before``: nothing of it is tried earlier;
+    ``wait_count`` waits have passed since it last came to an end. ``revision`` is counted up by everything that comes
+    from outside, never by our own commits. ``pending_count`` is never below the number of unprocessed messages (an
+    unsend may leave it above): a read that finds fewer looks further.
     """
 
     id: str
@@ -72,17 +75,21 @@ class Thread:
     last_inbound_at: int = 0
     pending_count: int = 0
     due_at: int | None = None
+    not_before: int | None = None
+    wait_count: int = 0
+    revision: int = 0
     lease: Lease | None = None
     run: Run | None = None
     paused_until: int | None = None
     profile: Profile | None = None
     notes: tuple[Note, ...] = ()
     unconfirmed: tuple[Unconfirmed, ...] = ()
+    alert_count: AlertCount = field(default_factory=AlertCount)
     commit_token: str | None = None
 
-    def is_paused(self, now: int) -> bool:
-        """A human answers here for now."""
-        return self.paused_until is not None and now < self.paused_until
+    def taken_over(self, message: Message) -> bool:
+        """A human answers this DM: it arrived before the end of a takeover, whenever somebody looks."""
+        return self.paused_until is not None and message.created_at < self.paused_until
 
     def window_open(self, now: int) -> bool:
         """The platform still lets us write to this person."""

@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
+from dm_core.alerts import AskedAlert
 from dm_core.messages import Attachment, Content, Direction, EventKind, Message, Status, message_id
 from dm_core.runs import (
     Action,
     ActionKind,
     ActionState,
+    Asked,
     Finish,
     ModelTurn,
-    Phase,
     Run,
     ToolCall,
     ToolResult,
@@ -91,7 +92,7 @@ def claim(snapshot: Snapshot, run_id: str, *, now: int = NOW) -> ThreadChange:
         token=f"{run_id}-claim",
         now=now,
         lease=Lease(run_id, f"task-{run_id}", now + LEASE_MS),
-        run=Run(run_id, f"task-{run_id}", now, 1, tuple(message.id for message in messages), "hash"),
+        run=Run(run_id, f"task-{run_id}", now, tuple(message.id for message in messages), "hash"),
         due_at=now + LEASE_MS,
         pending_count=len(messages),
         messages=tuple(
@@ -121,13 +122,24 @@ def full_run(run_id: str = "r1") -> Run:
         f"{run_id}/1/0", ActionKind.SEND, "Hi", 0, 1, None, "normal", ActionState.DONE, NOW, NOW + 9, "mid.out", None
     )
     told = Action(
-        f"{run_id}/1/1", ActionKind.NOTIFY, "Help", 1, 1, "m_1", "urgent", ActionState.REFUSED, NOW, NOW, None, "131047"
+        f"{run_id}/1/1",
+        ActionKind.NOTIFY,
+        "Help",
+        1,
+        1,
+        "m_1",
+        "urgent",
+        ActionState.REFUSED,
+        NOW,
+        NOW,
+        None,
+        "131047",
+        NOW,
     )
     return Run(
         id=run_id,
         task_name="task-1",
         started_at=NOW,
-        attempt=2,
         message_ids=("a", "b"),
         prompt_hash="hash",
         handles={"m1": "m_1", "m2": "m_2"},
@@ -135,10 +147,13 @@ def full_run(run_id: str = "r1") -> Run:
         actions=(sent, told),
         guards=("link",),
         notes=("likes tennis",),
-        phase=Phase.CLOSING,
-        absorbed=1,
-        nudged=True,
-        look_ups=2,
+        alerts=(AskedAlert("r1/1/2", "Help", urgency="urgent", hand_over=True),),
+        asked=Asked(7, NOW),
+        shown="digest",
+        restarts=1,
+        repairs=2,
+        dropped_turns=3,
+        fresh_from=2,
         ending="answered",
         error="an error",
         model_calls=2,

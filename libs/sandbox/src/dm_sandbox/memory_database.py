@@ -30,6 +30,7 @@ from dm_core.store.port import (
 )
 from dm_core.store.run_documents import parse_run, run_document
 from dm_core.threads import Allowance, Note, Thread, Unconfirmed
+from dm_sandbox.memory_alerts import MemoryAlerts
 
 
 @dataclass(slots=True)
@@ -55,6 +56,7 @@ class MemoryDatabase:
     deletions: dict[str, Deletion] = field(default_factory=dict[str, Deletion])
     quarantined: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     documents: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
+    outbox: MemoryAlerts = field(default_factory=MemoryAlerts)
     last_version: int = 0
 
     def _next(self) -> int:
@@ -115,6 +117,8 @@ class MemoryDatabase:
         parts = parse_thread_id(change.thread_id)
         if change.allowance is not UNSET and parts is not None:
             self.allowances[parts[1]] = change.allowance
+        for alert in change.alerts:
+            self.outbox.create(alert)
         return Version(stored.version)
 
     def overdue(self, before: int, limit: int) -> tuple[str, ...]:
@@ -175,9 +179,10 @@ class MemoryDatabase:
         return True
 
     def _move(self, thread_id: str) -> None:
-        """Move the version of a thread that exists."""
+        """Move the version and revision of a thread that exists."""
         stored = self.threads.get(thread_id)
         if stored is not None:
+            stored.thread = replace(stored.thread, revision=stored.thread.revision + 1)
             stored.version = self._next()
 
     def erase_person(self, user_id: str) -> int:
@@ -187,6 +192,7 @@ class MemoryDatabase:
             self.allowances.pop(self.threads.pop(thread_id).thread.user_id, None)
             self.messages.pop(thread_id, None)
             self.runs.pop(thread_id, None)
+            self.outbox.erase(thread_id)
         self.allowances.pop(user_id, None)
         return len(found)
 
@@ -215,6 +221,7 @@ def _merged(thread: Thread, events: ThreadEvents, pending: int) -> Thread:
         user_id=clean_text(events.user_id),
         created_at=min(thread.created_at or events.now, events.now),
         pending_count=thread.pending_count + pending,
+        revision=thread.revision + 1,
         last_inbound_at=max(thread.last_inbound_at, events.last_inbound_at or 0),
         due_at=thread.due_at if events.due_at is None else events.due_at,
         paused_until=thread.paused_until if events.paused_until is None else events.paused_until,
@@ -233,6 +240,7 @@ def _changed(thread: Thread, change: ThreadChange) -> Thread:
         profile=thread.profile if change.profile is UNSET else change.profile,
         notes=thread.notes if change.notes is UNSET else _plain_each(change.notes),
         unconfirmed=thread.unconfirmed if change.unconfirmed is UNSET else _plain_each(change.unconfirmed),
+        alert_count=thread.alert_count if change.alert_count is UNSET else change.alert_count,
         commit_token=change.token,
     )
 

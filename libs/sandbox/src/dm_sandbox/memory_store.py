@@ -5,9 +5,10 @@
 
 import asyncio
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import cast
 
+from dm_core.alerts import Alert, AlertStatus, ManagerContact
 from dm_core.clock import Clock, system_clock
 from dm_core.messages import Message
 from dm_core.store.cost import Cost
@@ -20,10 +21,12 @@ from dm_core.store.port import (
     EchoView,
     Recorded,
     Snapshot,
+    StoredAlert,
     ThreadChange,
     ThreadEvents,
     Version,
 )
+from dm_core.threads import Profile
 from dm_sandbox.memory_database import MemoryDatabase
 
 
@@ -99,6 +102,42 @@ class MemoryStore:
 
     async def erase_person(self, user_id: str) -> int:
         return await self._call(lambda: self.database.erase_person(user_id), reads=1)
+
+    # -- the outbox to the manager
+
+    async def create_alert(self, alert: Alert) -> bool:
+        return await self._call(lambda: self.database.outbox.create(alert))
+
+    async def get_alert(self, alert_id: str) -> StoredAlert | None:
+        return await self._call(lambda: self.database.outbox.alerts.get(clean_text(alert_id)), reads=1)
+
+    async def due_alerts(self, before: int, limit: int) -> tuple[StoredAlert, ...]:
+        return await self._call(lambda: self.database.outbox.due(before, limit), reads=2)
+
+    async def save_alert(self, alert: Alert, version: Version) -> Version | Conflict:
+        return await self._call(lambda: self.database.outbox.save([StoredAlert(alert, version)]))
+
+    async def create_digest(self, digest: Alert, members: Sequence[StoredAlert]) -> Version | Conflict:
+        return await self._call(lambda: self.database.outbox.save(members, created=[digest]))
+
+    async def dissolve_digest(self, digest: StoredAlert, members: Sequence[StoredAlert]) -> Version | Conflict:
+        return await self._call(lambda: self.database.outbox.save([digest, *members]))
+
+    async def digest_members(self, digest_id: str) -> tuple[StoredAlert, ...]:
+        return await self._call(lambda: self.database.outbox.members(digest_id), reads=1)
+
+    async def record_status(self, status: AlertStatus) -> bool:
+        return await self._call(lambda: self.database.outbox.record(status))
+
+    async def manager_contact(self) -> ManagerContact:
+        return await self._call(lambda: self.database.outbox.contact, reads=1)
+
+    async def note_manager_contact(self, contact: ManagerContact) -> None:
+        await self._call(lambda: self.database.outbox.note(contact))
+
+    async def thread_profile(self, thread_id: str) -> Profile | None:
+        stored = await self._call(lambda: self.database.threads.get(thread_id), reads=1)
+        return None if stored is None else stored.thread.profile
 
     # -- documents beside the threads
 

@@ -144,6 +144,10 @@ class Person:
             "message": {"mid": mid, "text": text, "is_echo": True},
         }
 
+    async def echoes(self, mid: str, text: str) -> None:
+        """What the account sent comes back to the webhook."""
+        await self._post([self.echo(mid, text)])
+
     async def repeats(self, mid: str, text: str) -> None:
         """Meta delivers an earlier text a second time."""
         await self._post([self._item({"message": {"mid": mid, "text": text}})])

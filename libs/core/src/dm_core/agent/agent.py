@@ -10,18 +10,18 @@ from dataclasses import replace
 from typing import Final
 
 from dm_core.agent.guards import Guards
-from dm_core.agent.plan import Situation, TurnPlan, plan_text, plan_turn
+from dm_core.agent.plan import Situation, TurnPlan, plan_turn
 from dm_core.agent.profile import BusinessProfile
-from dm_core.agent.prompt import Opening, more_text, opening_text, system_prompt
-from dm_core.agent.results import tool_turn
+from dm_core.agent.prompt import Opening, opening_text, system_prompt
+from dm_core.agent.results import answers
 from dm_core.agent.tools.declare import Arguments, BadArguments, Kind
 from dm_core.agent.tools.instagram import GetThreadMessages, IsNewThread, ThreadReader, known_before
 from dm_core.agent.tools.notes import notes_result
-from dm_core.agent.tools.registry import DECLARATIONS, SEND, TOOLS
+from dm_core.agent.tools.registry import DECLARATIONS, TOOLS
 from dm_core.agent.tools.spond import UNAVAILABLE, GetNetSessionDates, Schedule, session_dates
 from dm_core.clients.port import InstagramAccounts
 from dm_core.errors import PlatformError, Unavailable
-from dm_core.messages import Message, Status
+from dm_core.messages import Status
 from dm_core.runs import Action, ModelTurn, ToolCall, ToolResult, ToolTurn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore
@@ -36,9 +36,6 @@ class Agent:
     """Everything of the agent that does not change between runs. Raises Misconfigured when made of a bad prompt."""
 
     declarations = DECLARATIONS
-    nudge = UserTurn(
-        f"The person has not seen that. To send it call {SEND}; if no answer is needed, call no_reply with the reason."
-    )
 
     def __init__(
         self,
@@ -82,17 +79,10 @@ class Agent:
             notes=len(situation.thread.notes),
         )
 
-    def more(self, situation: Situation, new: tuple[Message, ...]) -> Opening:
-        """DMs that arrived during the run, with handles that go on from the run's."""
-        return more_text(sorted(new, key=lambda message: message.order), situation.run.handles, self._zone)
-
     def plan(self, situation: Situation, turn: ModelTurn) -> TurnPlan:
-        """What becomes of each call. ``situation.run`` does not hold ``turn`` yet; limits count its earlier actions."""
+        """What becomes of each call, or of a plain text (as its one call). ``situation.run`` is as before ``turn``;
+        limits count its earlier actions and alerts."""
         return plan_turn(situation, turn, self._guards, self._limits)
-
-    def plan_plain_text(self, situation: Situation, text: str) -> TurnPlan:
-        """A plain-text answer, sent as the reply (call index 0) under the same guards."""
-        return plan_text(situation, text, self._guards, self._limits)
 
     async def read(self, situation: Situation, call: ToolCall) -> ToolResult:
         """Answer a data call. Never raises PlatformError or Unavailable: the model is told, and can do without."""
@@ -129,6 +119,6 @@ class Agent:
 
     def results(
         self, turn: ModelTurn, plan: TurnPlan, data: Mapping[int, ToolResult], actions: Sequence[Action]
-    ) -> ToolTurn:
-        """One result a call, in their order. ``actions``: the turn's, in the state they are in now."""
-        return tool_turn(turn, plan, data, actions)
+    ) -> ToolTurn | UserTurn:
+        """One result a call, in their order; for a plain text, why it was not sent. ``actions``: the turn's, as now."""
+        return answers(turn, plan, data, actions)

@@ -22,7 +22,8 @@ class Model(Protocol):
     async def generate(self, turns: Sequence[Turn], tools: Sequence[ToolDeclaration], system: str) -> ModelTurn:
         """The next turn. Odd answers are turns with a ``finish`` that says so, never exceptions.
 
-        Raises ModelUnavailable when no answer was had within the adapter's timeout and retries.
+        Raises ModelUnavailable when no answer was had within the adapter's timeout, AccountStopped when none will be
+        before a person acts (key, permission, model), ModelRefused when the API does not take this history.
         """
         ...
 

@@ -5,18 +5,27 @@ Pure: the same situation and turn give the same plan, so a resumed run plans wha
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from dm_core.agent.guards import MAX_CALLS_A_TURN, MAX_PARTS, Guards, Refusal
-from dm_core.agent.texts import TEXT_LIMIT_BYTES, cut, size, split_text
+from dm_core.agent.texts import TEXT_LIMIT_BYTES, cut, same_form, size, split_text
 from dm_core.agent.tools.declare import Arguments, BadArguments, Kind
 from dm_core.agent.tools.instagram import ReactToInstagramMessage, SendInstagramMessage, normal_reaction
 from dm_core.agent.tools.notes import NoReply, SaveNote
 from dm_core.agent.tools.registry import SEND, TOOLS
 from dm_core.agent.tools.whatsapp import SendManagerNotification
+from dm_core.agent.written_calls import is_written_call
+from dm_core.alerts import MODEL, AskedAlert
 from dm_core.messages import Direction, Message
 from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, ToolResult
 from dm_core.settings import RunLimits
 from dm_core.threads import Thread
+
+STORED: Final = "stored; the manager will be told"
+ALREADY_SENT: Final = "already sent"
+UNCERTAIN: Final = "uncertain, do not send again"
+WRITTEN_CALL: Final = "written_call"
+"""The guard that acts when a call is written out as text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +53,14 @@ class Situation:
 
 @dataclass(frozen=True, slots=True)
 class TurnPlan:
-    """What becomes of each call of a turn: an action (or several, when split), data to read, or an answer now."""
+    """What becomes of each call of a turn: an action (or several, when split), data to read, or an answer now.
+
+    ``alerts`` are answered already, as stored. ``repeats``: calls whose text went out before, answered as sent.
+    """
 
     actions: tuple[Action, ...] = ()
+    alerts: tuple[AskedAlert, ...] = ()
+    repeats: tuple[int, ...] = ()
     data: tuple[int, ...] = ()
     answered: Mapping[int, ToolResult] = field(default_factory=dict[int, ToolResult])
     notes: tuple[str, ...] = ()
@@ -54,13 +68,9 @@ class TurnPlan:
     guards: tuple[str, ...] = ()
 
     @property
-    def needs_model(self) -> bool:
-        """It asked for something, something was refused, or it did nothing that could end the run."""
-        if any(result.error is not None for result in self.answered.values()):
-            return True
-        if self.no_reply is not None:
-            return False
-        return bool(self.data) or not self.actions
+    def failed(self) -> bool:
+        """A call could not be done, for a reason the model can mend."""
+        return any(result.error is not None for result in self.answered.values())
 
 
 @dataclass(slots=True)
@@ -70,6 +80,8 @@ class Planner:
     situation: Situation
     guards: Guards
     limits: RunLimits
+    _alerts: list[AskedAlert] = field(default_factory=list[AskedAlert])
+    _repeats: list[int] = field(default_factory=list[int])
     _actions: list[Action] = field(default_factory=list[Action])
     _data: list[int] = field(default_factory=list[int])
     _answered: dict[int, ToolResult] = field(default_factory=dict[int, ToolResult])
@@ -86,6 +98,8 @@ class Planner:
         self._end(calls)
         return TurnPlan(
             actions=tuple(self._actions),
+            alerts=tuple(self._alerts),
+            repeats=tuple(self._repeats),
             data=tuple(self._data),
             answered=self._answered,
             notes=tuple(self._notes),
@@ -115,11 +129,11 @@ class Planner:
     def _settle(self, index: int, call: ToolCall, arguments: Arguments) -> Refusal | None:
         match arguments:
             case SendInstagramMessage(text=text):
-                return self._send(index, text)
+                return self._send(index, call, text)
             case ReactToInstagramMessage(message_id=handle, reaction=reaction):
                 return self._react(index, handle, reaction)
             case SendManagerNotification():
-                return self._notify(index, arguments)
+                return self._alert(index, call, arguments)
             case SaveNote(text=text):
                 self._notes.append(text)
                 self._answered[index] = ToolResult(call.name, call.id, {"status": "saved"})
@@ -130,21 +144,58 @@ class Planner:
                 raise AssertionError(f"{call.name} is not handled")
         return None
 
-    def _send(self, index: int, text: str) -> Refusal | None:
-        if self._count(ActionKind.SEND) >= self.limits.max_sends:
-            return Refusal("send_limit", f"not sent: at most {self.limits.max_sends} messages may be sent now.")
+    def _send(self, index: int, call: ToolCall, text: str) -> Refusal | None:
         parts = split_text(text)
         if not parts:
             return Refusal("bad_arguments", "not sent: 'text' is empty. Call it again with a text.")
-        if len(parts) > MAX_PARTS:
-            limit = MAX_PARTS * TEXT_LIMIT_BYTES
-            return Refusal("too_long", f"not sent: {size(text)} bytes; at most {limit} are allowed. Say it shorter.")
-        refusal = self.guards.refusal(text, to_person=True)
+        fresh = self._not_sent_yet(parts)
+        if not fresh:
+            self._repeats.append(index)
+            self._acted.append("repeated_text")
+            self._answered[index] = ToolResult(call.name, call.id, {"status": self._status_of(parts)})
+            return None
+        refusal = self._send_refusal(text, parts)
         if refusal is None:
-            for number, part in enumerate(parts):
+            for number, part in fresh:
                 suffix = f".{number}" if len(parts) > 1 else ""
                 self._act(index, ActionKind.SEND, part, suffix=suffix)
         return refusal
+
+    def _send_refusal(self, text: str, parts: tuple[str, ...]) -> Refusal | None:
+        if self._sends() >= self.limits.max_sends:
+            return Refusal("send_limit", f"not sent: at most {self.limits.max_sends} messages may be sent now.")
+        if len(parts) > MAX_PARTS:
+            limit = MAX_PARTS * TEXT_LIMIT_BYTES
+            return Refusal("too_long", f"not sent: {size(text)} bytes; at most {limit} are allowed. Say it shorter.")
+        if is_written_call(text):
+            reason = "not sent: 'text' holds a tool call written out. Give only the words that the person is to read."
+            return Refusal(WRITTEN_CALL, reason)
+        return self.guards.refusal(text, to_person=True)
+
+    def _not_sent_yet(self, parts: tuple[str, ...]) -> list[tuple[int, str]]:
+        """The parts, with their number, that neither went out in this run nor are about to."""
+        seen = {same_form(action.text) for action in self._out()}
+        fresh: list[tuple[int, str]] = []
+        for number, part in enumerate(parts):
+            if (form := same_form(part)) not in seen:
+                seen.add(form)
+                fresh.append((number, part))
+        return fresh
+
+    def _out(self) -> list[Action]:
+        """Every send of the run that went out, may have, or is planned."""
+        given_up = (ActionState.DROPPED, ActionState.REFUSED)
+        actions = (*self.situation.run.actions, *self._actions)
+        return [action for action in actions if action.kind is ActionKind.SEND and action.state not in given_up]
+
+    def _status_of(self, parts: tuple[str, ...]) -> str:
+        forms = {same_form(part) for part in parts}
+        doubtful = any(
+            action.state is ActionState.UNCERTAIN or action.in_doubt
+            for action in self._out()
+            if same_form(action.text) in forms
+        )
+        return UNCERTAIN if doubtful else ALREADY_SENT
 
     def _react(self, index: int, handle: str, reaction: str) -> Refusal | None:
         mid = self.situation.run.handles.get(handle.strip())
@@ -163,47 +214,42 @@ class Planner:
         known = [message for message in (*self.situation.recent, *self.situation.own) if message.mid == mid]
         return not known or any(m.direction is Direction.INBOUND and m.unsent_at is None for m in known)
 
-    def _notify(self, index: int, arguments: SendManagerNotification) -> Refusal | None:
+    def _alert(self, index: int, call: ToolCall, arguments: SendManagerNotification) -> Refusal | None:
+        """Counted against what the run has asked in earlier turns; the same words again are one alert."""
+        told = ToolResult(call.name, call.id, {"status": STORED})
+        if any(same_form(alert.text) == same_form(arguments.text) for alert in self._alerts):
+            self._answered[index] = told
+            return None
+        of_this_turn = f"{self._turn_key()}/"
+        earlier = [a for a in self.situation.run.alerts if a.cause == MODEL and not a.key.startswith(of_this_turn)]
         limit = self.limits.max_notifications
-        if self._count(ActionKind.NOTIFY) >= limit:
-            told = "the manager has been alerted already" if limit else "the manager can't be alerted"
-            return Refusal("notification_limit", f"not sent: {told}.")
+        if len(earlier) + len(self._alerts) >= limit:
+            reason = "the manager has been alerted already" if limit else "the manager can't be alerted"
+            return Refusal("notification_limit", f"not sent: {reason}.")
         refusal = self.guards.refusal(arguments.text, to_person=False)
         if refusal is None:
-            self._act(index, ActionKind.NOTIFY, arguments.text, urgency=arguments)
+            key = f"{of_this_turn}{index}"
+            self._alerts.append(
+                AskedAlert(key, arguments.text, urgency=arguments.urgency, hand_over=arguments.hand_over)
+            )
+            self._answered[index] = told
         return refusal
 
-    def _act(
-        self,
-        index: int,
-        kind: ActionKind,
-        text: str,
-        *,
-        suffix: str = "",
-        target: str | None = None,
-        urgency: SendManagerNotification | None = None,
-    ) -> None:
-        run, turn = self.situation.run, len(self.situation.run.model_turns)
-        self._actions.append(
-            Action(
-                key=f"{run.id}/{turn}/{index}{suffix}",
-                kind=kind,
-                text=text,
-                call_index=index,
-                turn=turn,
-                target=target,
-                urgency=urgency.urgency if urgency else "normal",
-            )
-        )
+    def _act(self, index: int, kind: ActionKind, text: str, *, suffix: str = "", target: str | None = None) -> None:
+        key, turn = f"{self._turn_key()}/{index}{suffix}", self.situation.run.next_turn
+        self._actions.append(Action(key=key, kind=kind, text=text, call_index=index, turn=turn, target=target))
 
-    def _count(self, kind: ActionKind) -> int:
-        """Calls of this kind the model has used in this run; parts of one text are one. Dropped ones never went out."""
+    def _turn_key(self) -> str:
+        return f"{self.situation.run.id}/{self.situation.run.next_turn}"
+
+    def _sends(self) -> int:
+        """Sends the model has used in this run; parts of one text are one. Dropped ones never went out."""
         counted = (*self.situation.run.actions, *self._actions)
         return len(
             {
                 (action.turn, action.call_index)
                 for action in counted
-                if action.kind is kind and action.call_index >= 0 and action.state is not ActionState.DROPPED
+                if action.kind is ActionKind.SEND and action.call_index >= 0 and action.state is not ActionState.DROPPED
             }
         )
 
@@ -217,13 +263,9 @@ class Planner:
 
 
 def plan_turn(situation: Situation, turn: ModelTurn, guards: Guards, limits: RunLimits) -> TurnPlan:
-    """Every call of a model turn, each settled exactly once."""
-    return Planner(situation, guards, limits).plan(turn.calls)
-
-
-def plan_text(situation: Situation, text: str, guards: Guards, limits: RunLimits) -> TurnPlan:
-    """A plain-text answer as if it had been the turn's one call."""
-    return Planner(situation, guards, limits).plan((ToolCall(SEND, {"text": text}),))
+    """Every call of a model turn, each settled exactly once; a plain-text answer as if it had been its one call."""
+    calls = turn.calls or (ToolCall(SEND, {"text": turn.text}),)
+    return Planner(situation, guards, limits).plan(calls)
 
 
 def grouped(plan: TurnPlan, actions: Mapping[str, Action]) -> Callable[[int], tuple[Action, ...]]:

@@ -27,11 +27,8 @@ _NEW_SHARE: Final = 26_000
 _OVERHEAD: Final = 1_500
 _PLACE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
+_NEW: Final = "new_messages"
 _ASK: Final = "Decide now what to do about the new messages and call the tools for it. Answer them together."
-_ASK_MORE: Final = (
-    "These messages arrived while you were working, before anything more was sent. Decide again, for all messages"
-    " that are still unanswered, and call the tools for it."
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,18 +103,10 @@ def opening_text(
     blocks = (
         context,
         _block("history", lines(shown_old), len(history) - len(shown_old)),
-        _block("new_messages", lines(shown_new), len(new) - len(shown_new)),
+        _block(_NEW, lines(shown_new), len(new) - len(shown_new)),
         _ASK,
     )
     return Opening("\n\n".join(block for block in blocks if block), handles)
-
-
-def more_text(new: Sequence[Message], handles: Mapping[str, str], zone: ZoneInfo) -> Opening:
-    """DMs that arrived during the run; their handles go on where the run's end."""
-    shown = _newest(new, OPENING_LIMIT - _OVERHEAD, zone)
-    merged = _numbered(shown, handles)
-    block = _block("new_messages", _lines(merged, zone)(shown), len(new) - len(shown))
-    return Opening(f"{block}\n\n{_ASK_MORE}", merged)
 
 
 def _context(thread: Thread, now: int, zone: ZoneInfo, *, first_contact: bool, notes: int) -> dict[str, object]:

@@ -4,13 +4,26 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from dm_core.agent.plan import TurnPlan, grouped
+from dm_core.agent.plan import UNCERTAIN, TurnPlan, grouped
 from dm_core.agent.texts import cut
-from dm_core.runs import Action, ActionState, ModelTurn, ToolCall, ToolResult, ToolTurn
+from dm_core.runs import Action, ActionState, ModelTurn, ToolCall, ToolResult, ToolTurn, UserTurn
 
 MAX_TURN_BYTES: Final = 64 * 1024
 """Largest answers to one turn's calls, in bytes of JSON. The longest single result fits; six such turns and the model's
 own (as large at most) stay under the 1 MiB of a Firestore document."""
+
+
+def answers(
+    turn: ModelTurn, plan: TurnPlan, data: Mapping[int, ToolResult], actions: Sequence[Action]
+) -> ToolTurn | UserTurn:
+    """What goes back to the model: a result for each of its calls, or why its plain text was not sent."""
+    return tool_turn(turn, plan, data, actions) if turn.calls else _not_sent(plan, actions)
+
+
+def _not_sent(plan: TurnPlan, actions: Sequence[Action]) -> UserTurn:
+    errors = (*(result.error for result in plan.answered.values()), *(action.error for action in actions))
+    reason = next((error for error in errors if error), "it was refused")
+    return UserTurn(f"Your answer was not sent: {reason} Answer again by calling a tool.")
 
 
 def tool_turn(turn: ModelTurn, plan: TurnPlan, data: Mapping[int, ToolResult], actions: Sequence[Action]) -> ToolTurn:
@@ -47,7 +60,7 @@ def _told(call: ToolCall, parts: tuple[Action, ...]) -> ToolResult:
     if all(state is ActionState.DONE for state in states):
         return ToolResult(call.name, call.id, {"status": "sent"})
     if any(state is ActionState.UNCERTAIN or part.in_doubt for state, part in zip(states, parts, strict=True)):
-        return ToolResult(call.name, call.id, {"status": "uncertain, do not send again"})
+        return ToolResult(call.name, call.id, {"status": UNCERTAIN})
     failed = next(part for part in parts if part.state is not ActionState.DONE)
     reason = f"refused: {cut(failed.error or 'no reason given', 200)}"
     if failed.state is not ActionState.REFUSED:

@@ -15,10 +15,21 @@ TEXT_LIMIT_BYTES: Final = 1_000
 
 _GRAPHEME = regex.compile(r"\X")
 _NEWLINES = regex.compile(r"\r\n?|[\u0085\u2028\u2029]")
+_WRITTEN_NEWLINE = regex.compile(r"(?:\\+r)?\\+n")
 _INVISIBLE = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 """Bidi overrides and isolates, which can show a text other than it reads, and the byte order mark."""
 _SENTENCE_END = frozenset(".!?…。！？")
 _CLOSERS = "\"')]}»”’"
+
+
+def with_line_breaks(text: str) -> str:
+    """A line break where a model wrote the two characters ``\\n`` for one, as some do inside arguments."""
+    return _WRITTEN_NEWLINE.sub("\n", text)
+
+
+def same_form(text: str) -> str:
+    """What two texts a reader would call the same have in common: composed letters, any white space as one space."""
+    return " ".join(unicodedata.normalize("NFC", text).split())
 
 
 def clean(text: str) -> str:

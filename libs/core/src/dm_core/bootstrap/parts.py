@@ -1,7 +1,7 @@
 """Parts that both functions are made of. Adapters are imported only when the settings ask for them."""
 
 from dm_core.clock import Clock
-from dm_core.queue.port import WakeUpQueue
+from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import QueueSettings, StoreSettings
 from dm_core.store.port import Store
 
@@ -22,3 +22,10 @@ def open_queue(settings: QueueSettings) -> WakeUpQueue:
     from dm_core.queue.cloud_tasks import CloudTasksQueue
 
     return CloudTasksQueue(settings)
+
+
+def open_alert_queue(settings: QueueSettings) -> AlertQueue:
+    """The alerts' queue, or its emulator; it connects on its first use."""
+    from dm_core.queue.cloud_tasks import CloudTasksAlertQueue
+
+    return CloudTasksAlertQueue(settings)

@@ -11,9 +11,10 @@ from dm_core.agent.gemini import GeminiModel
 from dm_core.agent.guards import Guards
 from dm_core.agent.model import Model
 from dm_core.agent.profile import load_profile
-from dm_core.bootstrap.parts import open_queue, open_store
+from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
+from dm_core.clients.instagram_tokens import InstagramTokens, RenewedAccounts
 from dm_core.clients.port import InstagramAccounts, Spond, TokenVault, WhatsApp
 from dm_core.clients.schedule import CachedSchedule
 from dm_core.clients.spond import SpondClient
@@ -22,12 +23,16 @@ from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.clock import Clock, Ids, random_ids, system_clock
 from dm_core.errors import Misconfigured
 from dm_core.messages import DAY_MS
+from dm_core.processing.alert_ticks import AlertTicks
+from dm_core.processing.alerts import Alerts
 from dm_core.processing.app import ProcessorApp
+from dm_core.processing.brake import Brake
 from dm_core.processing.closing import Timing
 from dm_core.processing.maintenance import Maintenance
 from dm_core.processing.processor import Processor
+from dm_core.processing.runtime import Runtime
 from dm_core.processing.sweeper import Sweeper
-from dm_core.queue.port import WakeUpQueue
+from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import ProcessorSettings
 from dm_core.store.port import Store
 
@@ -38,6 +43,7 @@ class Ports:
 
     store: Store
     queue: WakeUpQueue
+    alert_queue: AlertQueue
     model: Model
     instagram: InstagramAccounts
     whatsapp: WhatsApp
@@ -48,7 +54,7 @@ class Ports:
 
     async def close(self) -> None:
         """Release every connection. A function never does: its process ends with them."""
-        for port in (self.model, self.instagram, self.whatsapp, self.spond, self.queue, self.store):
+        for port in (self.model, self.instagram, self.whatsapp, self.spond, self.queue, self.alert_queue, self.store):
             if port is not None:
                 await port.close()
 
@@ -59,6 +65,7 @@ def open_ports(settings: ProcessorSettings, clock: Clock = system_clock) -> Port
     return Ports(
         store=open_store(settings.store, clock),
         queue=open_queue(settings.queue),
+        alert_queue=open_alert_queue(settings.alerts.queue),
         model=GeminiModel(settings.model),
         instagram=InstagramClients(settings.instagram, clock, http=http),
         whatsapp=WhatsAppClient(settings.whatsapp, clock, http=http),
@@ -72,30 +79,52 @@ def open_ports(settings: ProcessorSettings, clock: Clock = system_clock) -> Port
 def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None = None) -> ProcessorApp:
     """The app of a deployment; ``folder`` holds ``prompts/`` and ``profile/``. Raises Misconfigured."""
     ports = ports or open_ports(settings)
+    tokens = InstagramTokens(ports.instagram, ports.vault, settings.instagram)
+    instagram = RenewedAccounts(ports.instagram, tokens)
     agent = Agent(
         load_profile(folder / "profile"),
         _read(folder / "prompts" / "system.md"),
-        Guards(secrets=settings.secrets, manager_number=settings.whatsapp.manager_number),
+        Guards(secrets=settings.secrets, manager_number=",".join(settings.whatsapp.manager_numbers)),
         settings.limits,
         CachedSchedule(ports.spond, ports.store, settings.spond.group_id if settings.spond else "", ports.clock),
         ports.store,
-        ports.instagram,
+        instagram,
     )
+    tokens.protect = agent.protect
     timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, settings.store.retention_days * DAY_MS)
-    processor = Processor(
+    alerts = Alerts(ports.store, ports.alert_queue, ports.clock, settings.alerts.limits)
+    runtime = Runtime(
+        store=ports.store,
+        queue=ports.queue,
+        alerts=alerts,
+        model=ports.model,
+        agent=agent,
+        instagram=instagram,
+        tokens=tokens,
+        clock=ports.clock,
+        ids=ports.ids,
+        limits=settings.limits,
+        timing=timing,
+        brake=Brake(ports.clock),
+    )
+    sweeper = Sweeper(ports.store, ports.queue, ports.clock, timing, alerts)
+    maintenance = Maintenance(
+        instagram, tokens, ports.store, ports.clock, settings.instagram, ports.whatsapp, ports.store
+    )
+    return ProcessorApp(Processor(runtime), sweeper, maintenance, alert_ticks(settings, ports))
+
+
+def alert_ticks(settings: ProcessorSettings, ports: Ports) -> AlertTicks:
+    """What answers the tasks of the alerts' queue."""
+    return AlertTicks(
         ports.store,
-        ports.queue,
-        ports.model,
-        agent,
-        ports.instagram,
+        ports.alert_queue,
         ports.whatsapp,
+        ports.instagram,
         ports.clock,
         ports.ids,
-        settings.limits,
-        timing,
+        settings.alerts,
     )
-    maintenance = Maintenance(ports.instagram, ports.vault, ports.store, ports.clock, settings.instagram, agent.protect)
-    return ProcessorApp(processor, Sweeper(ports.store, ports.queue, ports.clock, timing), maintenance)
 
 
 def _read(path: Path) -> str:

@@ -10,9 +10,10 @@ from enum import Enum
 from typing import Final, cast
 
 THROTTLE_WAIT_SECONDS: Final = 300.0
-"""Wait after a throttle that names no time (facts/meta.md section 3.5: at least about 5 minutes)."""
-OUTAGE_WAIT_SECONDS: Final = 30.0
-"""Wait after three attempts that the platform never answered."""
+"""Wait when the usage is full and no time is named: more calls only extend the block
+(https://developers.facebook.com/docs/graph-api/overview/rate-limiting)."""
+LONGEST_WAIT_SECONDS: Final = 3_600.0
+"""However long a service asks us to wait, an hour later it is asked again."""
 
 _USAGES: Final = ("call_count", "total_time", "total_cputime")
 
@@ -39,10 +40,10 @@ class Reply:
 
 
 def told_wait(headers: Mapping[str, str], now: int) -> float | None:
-    """The wait the platform asks for, in seconds (at most a day), or None when its headers name none.
+    """The wait the platform asks for, in seconds (at most an hour), or None when its headers name none.
 
     ``Retry-After`` in seconds or as a date; ``X-Business-Use-Case-Usage`` names minutes; usage of 100 % or more in it
-    or in ``X-App-Usage`` without a time means: stop calling (more calls only extend the block; facts/meta.md 3.4).
+    or in ``X-App-Usage`` without a time means: stop calling.
     """
     usages = [_fields_of(headers.get("x-app-usage"))]
     for entries in _fields_of(headers.get("x-business-use-case-usage")).values():
@@ -51,8 +52,12 @@ def told_wait(headers: Mapping[str, str], now: int) -> float | None:
     waits = [minutes * 60, _retry_after(headers.get("retry-after", ""), now)]
     if minutes == 0 and any(_number(usage.get(name)) >= 100 for usage in usages for name in _USAGES):
         waits.append(THROTTLE_WAIT_SECONDS)
-    longest = max(waits)
-    return min(longest, 86_400.0) if longest > 0 else None
+    return bounded_wait(max(waits))
+
+
+def bounded_wait(seconds: float) -> float | None:
+    """A wait that a service asked for, cut to an hour; None when it is none (zero, negative, NaN)."""
+    return min(seconds, LONGEST_WAIT_SECONDS) if seconds > 0 else None
 
 
 def fields(value: object) -> Mapping[str, object]:
@@ -96,7 +101,8 @@ def _number(value: object) -> float:
 
 
 def _retry_after(value: str, now: int) -> float:
-    if re.fullmatch(r"[0-9]{1,9}", value.strip()):
+    """Seconds from now; 0 when the header can't be read."""
+    if re.fullmatch(r"[0-9]{1,300}(\.[0-9]{1,9})?", value.strip(), re.ASCII):
         return float(value)
     try:
         return email.utils.parsedate_to_datetime(value).timestamp() - now / 1000

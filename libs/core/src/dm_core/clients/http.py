@@ -1,8 +1,11 @@
-"""The one way out to Instagram, WhatsApp and Spond: timeouts, connection reuse, three attempts, errors by what to do.
+"""The one way out to Instagram, WhatsApp and Spond: timeouts, connection reuse, quick tries, errors by their owner.
 
     connect ──▶ write ──▶ wait ──▶ read ──▶ judge
     └ nothing written ┘└── the platform may have acted ──┘
       safe to repeat     GET: repeat   POST: Uncertain, at once, never repeated
+
+A try is quick or it isn't made: what does not begin within five seconds of the first is the caller's to wait for. A
+surrounding ``asyncio.timeout`` ends a call wherever it is, its pauses included.
 
 No body, no query and no token is ever logged. The environment is not trusted (``trust_env=False``): a proxy named by a
 variable would see every token in plain sight of whoever runs it, and Google Cloud needs none.
@@ -11,9 +14,11 @@ variable would see every token in plain sight of whoever runs it, and Google Clo
 import asyncio
 import json
 import logging
+import math
 import random
 import re
 import ssl
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cache
@@ -21,15 +26,18 @@ from typing import Final, Literal
 
 import httpx
 
-from dm_core.clients.answers import OUTAGE_WAIT_SECONDS, Reply, parsed_json, told_wait
+from dm_core.clients.answers import Reply, parsed_json, told_wait
+from dm_core.clients.graph import NAMES
 from dm_core.clients.pools import IDLE_SECONDS, POOL_SIZE, Pools
 from dm_core.clock import Clock, system_clock
-from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Uncertain
+from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
 from dm_core.telemetry import emit
 
 ATTEMPTS: Final = 3
-LONGEST_WAIT_SECONDS: Final = 10.0
-"""Longest wait, in seconds, that a platform may ask for and still get within the call; above it: RetryLater."""
+QUICK_SECONDS: Final = 5.0
+"""No try of a call begins later than this after its first; a told wait that does not fit ends the call at once."""
+_FIRST_PAUSE_SECONDS: Final = 0.5
+_LEAST_CONNECT_SECONDS: Final = 0.5
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 """Answers above this are not read further; they count as not JSON."""
 
@@ -58,7 +66,7 @@ class Timeouts:
 class Call:
     """One call. ``idempotent``: repeating it after an unknown outcome does no harm."""
 
-    platform: str
+    service: Service
     method: Literal["GET", "POST"]
     url: str
     idempotent: bool
@@ -70,7 +78,7 @@ class Call:
 
 
 Judge = Callable[[Reply], PlatformError | None]
-"""What an answer means: None for success, else the error sorted by what the caller must do."""
+"""What an answer means: None for success, else the error, sorted by its owner."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,46 +116,46 @@ class HttpClient:
     async def request(self, call: Call, judge: Judge) -> Reply:
         """The first answer that ``judge`` finds no fault with.
 
-        Rejected attempts are repeated up to ``call.attempts`` times, after exponential backoff with jitter (about 1 s,
-        2 s) or the platform's own wait if that is longer. Raises RetryLater when the attempts are used up or the
-        platform asks for more than ``LONGEST_WAIT_SECONDS``; other PlatformErrors at once.
+        Rejected attempts are repeated up to ``call.attempts`` times within ``QUICK_SECONDS``, after exponential
+        backoff with jitter (about 0.5 s, 1 s) or the platform's own wait if that is longer. Raises RetryLater when
+        that is used up or the platform asks for more; other PlatformErrors at once.
         """
-        attempt = 1
-        while True:
-            outcome = await self._attempt(call, judge)
+        left = QUICK_SECONDS
+        for attempt in range(1, call.attempts + 1):
+            began = time.monotonic()
+            outcome = await self._attempt(call, judge, left)
             if isinstance(outcome, Reply):
                 return outcome
-            wait = self._pause(outcome, attempt) if attempt < call.attempts else None
-            if wait is None:
+            wait = self._pause(outcome, attempt) if attempt < call.attempts else math.inf
+            left -= time.monotonic() - began + wait
+            if left < 0:
                 raise outcome.error
             emit(
                 "platform_call_retried",
                 "WARNING",
-                platform=call.platform,
+                platform=NAMES[call.service],
                 attempt=attempt,
                 waitSeconds=round(wait, 3),
                 code=outcome.error.code,
                 subcode=outcome.error.subcode,
             )
             await self._sleep(wait)
-            attempt += 1
+        raise AssertionError("a call has at least one attempt")
 
     async def close(self) -> None:
         """Release connections; a later call opens new ones."""
         for client in self._pools.taken():
             await client.aclose()
 
-    def _pause(self, rejected: _Rejected, attempt: int) -> float | None:
-        """Seconds before the next attempt; None when the platform wants a longer pause than a call may last."""
-        if rejected.told is not None and rejected.told > LONGEST_WAIT_SECONDS:
-            return None
-        return max(2.0 ** (attempt - 1) * (0.5 + self._jitter()), rejected.told or 0.0)
+    def _pause(self, rejected: _Rejected, attempt: int) -> float:
+        """Seconds until the next attempt."""
+        return max(_FIRST_PAUSE_SECONDS * 2.0 ** (attempt - 1) * (0.5 + self._jitter()), rejected.told or 0.0)
 
-    async def _attempt(self, call: Call, judge: Judge) -> Reply | _Rejected:
+    async def _attempt(self, call: Call, judge: Judge, connect_within: float) -> Reply | _Rejected:
         progress = _Progress()
         try:
             async with asyncio.timeout(self._timeouts.total):
-                reply = await self._exchange(call, progress)
+                reply = await self._exchange(call, progress, connect_within)
         except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
             failure = _failure(call, progress, error)
             if isinstance(failure, RetryLater):
@@ -164,14 +172,14 @@ class HttpClient:
             verdict.wait_seconds = told
         return _Rejected(verdict, told)
 
-    async def _exchange(self, call: Call, progress: _Progress) -> Reply:
+    async def _exchange(self, call: Call, progress: _Progress, connect_within: float) -> Reply:
         async def watch(event: str, _info: object) -> None:
             if event.endswith("send_request_headers.started"):
                 progress.written = True
 
         headers = {"accept": "application/json"}
         if call.token is not None:
-            headers["authorization"] = bearer(call.platform, call.token)
+            headers["authorization"] = bearer(call.service, call.token)
         if call.body is not None:
             headers["content-type"] = "application/json"
         with self._pools.one() as client:
@@ -182,34 +190,35 @@ class HttpClient:
                 headers=headers,
                 # ASCII with escapes: any text can be encoded, lone surrogates too.
                 content=None if call.body is None else json.dumps(call.body),
-                timeout=self._limits(call),
+                timeout=self._limits(call, connect_within),
                 extensions={"trace": watch},
             ) as response:
                 body = await _read(response)
                 return Reply(response.status_code, dict(response.headers.items()), parsed_json(body))
 
-    def _limits(self, call: Call) -> httpx.Timeout:
+    def _limits(self, call: Call, connect_within: float) -> httpx.Timeout:
         times = self._timeouts
         read = times.quick if call.quick else times.read
-        return httpx.Timeout(connect=times.connect, write=times.write, read=read, pool=times.pool)
+        connect = min(times.connect, max(connect_within, _LEAST_CONNECT_SECONDS))
+        return httpx.Timeout(connect=connect, write=times.write, read=read, pool=times.pool)
 
 
-def bearer(platform: str, token: str) -> str:
+def bearer(service: Service, token: str) -> str:
     """The Authorization value. Raises AccountStopped for a token that cannot be one (empty, blanks, line breaks)."""
     if not re.fullmatch(r"[\x21-\x7e]+", token):
-        raise AccountStopped(f"{platform}: the access token is malformed; set it anew")
+        raise AccountStopped(f"{NAMES[service]}: the access token is malformed; set it anew", service=service)
     return f"Bearer {token}"
 
 
 def _failure(call: Call, progress: _Progress, error: Exception) -> PlatformError:
-    what = type(error).__name__
+    what, name, service = type(error).__name__, NAMES[call.service], call.service
     if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)):
-        return Refused(f"{call.platform}: the request could not be built ({what})")
+        return Refused(f"{name}: the request could not be built ({what})", service=service)
     if not progress.written:
-        return RetryLater(f"{call.platform} could not be reached ({what})", wait_seconds=OUTAGE_WAIT_SECONDS)
+        return RetryLater(f"{name} could not be reached ({what})", service=service)
     if call.idempotent:
-        return RetryLater(f"{call.platform} did not answer ({what})", wait_seconds=OUTAGE_WAIT_SECONDS)
-    return Uncertain(f"{call.platform} did not answer after the request was written ({what})")
+        return RetryLater(f"{name} did not answer ({what})", service=service)
+    return Uncertain(f"{name} did not answer after the request was written ({what})", service=service)
 
 
 async def _read(response: httpx.Response) -> bytes:

@@ -9,11 +9,12 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from dm_core.clients.answers import OUTAGE_WAIT_SECONDS, Reply, clean, fields, items
-from dm_core.clients.graph import NO_PROFILE, bare_root, classify, graph_root, unproven
+from dm_core.clients.answers import Reply, clean, fields, items
+from dm_core.clients.graph import bare_root, classify, graph_root, unproven
 from dm_core.clients.http import ATTEMPTS, Call, HttpClient, Judge
+from dm_core.clients.owners import Operation
 from dm_core.clients.port import AccessToken, PlatformMessage
-from dm_core.errors import PlatformError, Refused, RetryLater
+from dm_core.errors import PlatformError, Refused, RetryLater, Service, Unreachable
 from dm_core.settings import InstagramSettings
 from dm_core.threads import Profile
 
@@ -54,12 +55,12 @@ class InstagramClient:
     async def react(self, user_id: str, mid: str, reaction: str) -> None:
         """React to a message of this person. Known to fail with code 2 on the Page flavour: best effort."""
         payload = {"message_id": mid, "reaction": reaction}
-        await self._post({"recipient": {"id": user_id}, "sender_action": "react", "payload": payload}, _judge_action)
+        await self._post({"recipient": {"id": user_id}, "sender_action": "react", "payload": payload}, _judge_reaction)
 
     async def indicate(self, user_id: str, action: Literal["mark_seen", "typing_on", "typing_off"]) -> None:
         """Show seen or typing: one attempt of at most 3 s."""
         body = {"recipient": {"id": user_id}, "sender_action": action}
-        await self._post(body, _judge_action, attempts=1, quick=True)
+        await self._post(body, _judge_indication, attempts=1, quick=True)
 
     async def recent_messages(self, user_id: str, limit: int = MAX_MESSAGES) -> tuple[PlatformMessage, ...]:
         """The newest messages with this person, newest first, in one call.
@@ -72,7 +73,7 @@ class InstagramClient:
             "user_id": user_id,
             "fields": f"messages.limit({count}){{id,created_time,from,to,message}}",
         }
-        reply = await self._get(f"{self._node}/conversations", query)
+        reply = await self._get(f"{self._node}/conversations", query, _judge_read)
         found = sorted(_messages(reply.body), key=lambda message: -message.created_at)
         return tuple(found[:count])
 
@@ -81,11 +82,9 @@ class InstagramClient:
         if not re.fullmatch(r"[0-9A-Za-z-]{1,64}", user_id):
             raise Refused(f"{_PLATFORM}: no such person")
         try:
-            reply = await self._get(user_id, {"fields": "name,username"}, attempts=1, quick=True)
-        except Refused as error:
-            if error.code in NO_PROFILE or error.subcode in NO_PROFILE:
-                return None
-            raise
+            reply = await self._get(user_id, {"fields": "name,username"}, _judge_profile, attempts=1, quick=True)
+        except Unreachable:  # no consent, blocked, or gone
+            return None
         person = fields(reply.body)
         return Profile(name=clean(person.get("name"), 200), username=clean(person.get("username"), 200), fetched_at=now)
 
@@ -98,7 +97,9 @@ class InstagramClient:
             raise Refused(f"{_PLATFORM}: page tokens are not refreshed")
         query = {"grant_type": "ig_refresh_token", "access_token": self._token}
         url = f"{self._bare_root}/refresh_access_token"
-        reply = await self._http.request(Call(_PLATFORM, "GET", url, idempotent=True, query=query), _judge_refresh)
+        reply = await self._http.request(
+            Call(Service.INSTAGRAM, "GET", url, idempotent=True, query=query), _judge_refresh
+        )
         answer = fields(reply.body)
         seconds = answer.get("expires_in")
         if isinstance(seconds, bool) or not isinstance(seconds, int) or not 0 < seconds < 10**10:
@@ -107,7 +108,7 @@ class InstagramClient:
 
     async def subscribed_fields(self) -> tuple[str, ...]:
         """Webhook fields the account is subscribed to, as read back, each once."""
-        reply = await self._get(f"{self._node}/subscribed_apps", {})
+        reply = await self._get(f"{self._node}/subscribed_apps", {}, _judge_read)
         names = (
             clean(name, 100) or clean(fields(name).get("name"), 100)
             for app in items(fields(reply.body).get("data"))
@@ -123,7 +124,7 @@ class InstagramClient:
         self, body: Mapping[str, object], judge: Judge, *, attempts: int = ATTEMPTS, quick: bool = False
     ) -> Reply:
         call = Call(
-            _PLATFORM,
+            Service.INSTAGRAM,
             "POST",
             f"{self._root}/{self._node}/messages",
             idempotent=False,
@@ -134,9 +135,11 @@ class InstagramClient:
         )
         return await self._http.request(call, judge)
 
-    async def _get(self, path: str, query: dict[str, str], *, attempts: int = ATTEMPTS, quick: bool = False) -> Reply:
+    async def _get(
+        self, path: str, query: dict[str, str], judge: Judge, *, attempts: int = ATTEMPTS, quick: bool = False
+    ) -> Reply:
         call = Call(
-            _PLATFORM,
+            Service.INSTAGRAM,
             "GET",
             f"{self._root}/{path}",
             idempotent=True,
@@ -145,25 +148,28 @@ class InstagramClient:
             attempts=attempts,
             quick=quick,
         )
-        return await self._http.request(call, _judge_read)
+        return await self._http.request(call, judge)
 
 
-def _judge_action(reply: Reply) -> PlatformError | None:
-    return classify(reply, platform=_PLATFORM, idempotent=False)
+def _judge(operation: Operation) -> Judge:
+    return lambda reply: classify(reply, Service.INSTAGRAM, operation)
+
+
+_judge_reaction: Final = _judge(Operation.REACT)
+_judge_indication: Final = _judge(Operation.INDICATE)
+_judge_read: Final = _judge(Operation.READ)
+_judge_profile: Final = _judge(Operation.PROFILE)
 
 
 def _judge_send(reply: Reply) -> PlatformError | None:
-    return _judge_action(reply) or (None if _message_id(reply) else unproven(_PLATFORM, "a message id"))
-
-
-def _judge_read(reply: Reply) -> PlatformError | None:
-    return classify(reply, platform=_PLATFORM, idempotent=True)
+    error = classify(reply, Service.INSTAGRAM, Operation.SEND)
+    return error or (None if _message_id(reply) else unproven(Service.INSTAGRAM, "a message id"))
 
 
 def _judge_refresh(reply: Reply) -> PlatformError | None:
-    if (error := _judge_read(reply)) is not None or _new_token(reply):
+    if (error := classify(reply, Service.INSTAGRAM, Operation.REFRESH)) is not None or _new_token(reply):
         return error
-    return RetryLater(f"{_PLATFORM}: a refresh without a token", wait_seconds=OUTAGE_WAIT_SECONDS)
+    return RetryLater(f"{_PLATFORM}: a refresh without a token")
 
 
 def _message_id(reply: Reply) -> str:

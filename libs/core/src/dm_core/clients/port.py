@@ -82,14 +82,45 @@ class InstagramAccounts(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class WhatsAppHealth:
+    """What WhatsApp says of the way to the manager.
+
+    ``can_send``: ``AVAILABLE``, ``LIMITED`` or ``BLOCKED``; ``blocked`` names what stands in the way. ``template``: its
+    state (``APPROVED`` is good; ``MISSING`` and ``OTHER_LANGUAGE`` are ours), None when it could not be read or is not
+    configured.
+    """
+
+    can_send: str
+    blocked: tuple[str, ...] = ()
+    template: str | None = None
+
+
 class WhatsApp(Protocol):
-    """The channel to the manager."""
+    """The channel to the manager. One call is one attempt, except for ``health``.
+
+    ``reference`` travels as ``biz_opaque_callback_data`` and comes back in every status webhook.
+    """
+
+    @property
+    def template_room(self) -> int | None:
+        """How long a text may be for the template, in UTF-16 units; None without a template."""
+        ...
+
+    async def send_text(self, text: str, reference: str) -> str:
+        """Free text, cut to what WhatsApp takes; the message's id. Code 131047: outside the 24 h window."""
+        ...
+
+    async def send_template(self, text: str, reference: str) -> str:
+        """The template with the text in its variable, on one line and cut; the message's id."""
+        ...
 
     async def notify(self, text: str, reference: str) -> str:
-        """Write to the manager: free text, else the template when outside the 24 h window; the message's id.
+        """Free text, else the template when outside the 24 h window; the message's id."""
+        ...
 
-        ``reference`` travels as ``biz_opaque_callback_data`` and comes back in every status webhook.
-        """
+    async def health(self) -> WhatsAppHealth:
+        """Whether number, token and template live, without sending anything. Raises PlatformError."""
         ...
 
     async def close(self) -> None:
@@ -124,6 +155,17 @@ class Spond(Protocol):
 
     async def close(self) -> None:
         """Release connections."""
+        ...
+
+
+class Tokens(Protocol):
+    """The kept tokens of the accounts."""
+
+    async def ensure(self) -> None:
+        """They are loaded and in use, once an instance; all that ask at once await one load.
+
+        Raises RetryLater when the vault can't be read, AccountStopped when what it holds is no token.
+        """
         ...
 
 

@@ -137,7 +137,7 @@ class CachedSchedule:
 
     def _break(self, error: Exception) -> None:
         """Ask nothing for a while; longer when the platform said so."""
-        asked = error.wait_seconds if isinstance(error, RetryLater) else 0.0
+        asked = (error.wait_seconds or 0.0) if isinstance(error, RetryLater) else 0.0
         seconds = max(self._break_seconds, min(asked, LONGEST_BREAK_SECONDS))
         self._closed_until = self._clock() + int(seconds * 1_000)
         emit("schedule_not_renewed", "WARNING", error=type(error).__name__, waitSeconds=seconds)

@@ -11,11 +11,11 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dm_core.clients.answers import NOT_JSON, OUTAGE_WAIT_SECONDS, THROTTLE_WAIT_SECONDS, Reply, clean, fields, items
+from dm_core.clients.answers import NOT_JSON, Reply, clean, fields, items
 from dm_core.clients.http import Call, HttpClient
 from dm_core.clients.port import Session
 from dm_core.clock import Clock
-from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Uncertain
+from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
 from dm_core.settings import SpondSettings
 from dm_core.telemetry import emit
 
@@ -44,7 +44,7 @@ class SpondClient:
         self._login = asyncio.Lock()
         self._token: str | None = None
         self._token_until = 0
-        self._refusal: Refused | None = None
+        self._refusal: Refused | AccountStopped | None = None
         self._no_login_before = 0
 
     async def sessions(self, start: datetime, end: datetime) -> tuple[Session, ...]:
@@ -54,7 +54,7 @@ class SpondClient:
             first, last = ranges.pop()
             pages += 1
             if pages > MAX_PAGES:
-                raise Refused(f"{_PLATFORM}: too many events to read")
+                raise Refused(f"{_PLATFORM}: too many events to read", service=Service.SPOND)
             events = await self._events(first, last)
             days = (last - first).days
             if len(events) >= PAGE_EVENTS and days > 1:
@@ -92,7 +92,7 @@ class SpondClient:
             "max": str(PAGE_EVENTS),
             "scheduled": "false",
         }
-        call = Call(_PLATFORM, "GET", f"{self._root}/sponds/", idempotent=True, token=token, query=query)
+        call = Call(Service.SPOND, "GET", f"{self._root}/sponds/", idempotent=True, token=token, query=query)
         return list(items((await self._http.request(call, _judge_events)).body))
 
     async def _signed_in(self, rejected: str | None) -> str:
@@ -102,7 +102,7 @@ class SpondClient:
             if self._token is not None and self._token != rejected and now < self._token_until:
                 return self._token
             if self._refusal is not None and now < self._no_login_before:
-                raise type(self._refusal)(str(self._refusal), code=self._refusal.code)
+                raise type(self._refusal)(str(self._refusal), service=Service.SPOND, code=self._refusal.code)
             self._token, self._refusal = None, None
             reply = await self._log_in()
             token, expires_at = _access_token(reply)
@@ -113,16 +113,16 @@ class SpondClient:
     async def _log_in(self) -> Reply:
         """One login. Not idempotent: each counts against a limit, so only one that surely didn't arrive is repeated."""
         url = f"{self._root}/auth2/login"
-        call = Call(_PLATFORM, "POST", url, idempotent=False, body=dict(self._credentials))
+        call = Call(Service.SPOND, "POST", url, idempotent=False, body=dict(self._credentials))
         try:
             return await self._http.request(call, _judge_login)
         except Uncertain as error:
-            raise RetryLater(f"{_PLATFORM}: the login was not answered", wait_seconds=OUTAGE_WAIT_SECONDS) from error
-        except Refused as error:
+            raise RetryLater(f"{_PLATFORM}: the login was not answered", service=Service.SPOND) from error
+        except (Refused, AccountStopped) as error:
             self._pause_logins(error)
             raise
 
-    def _pause_logins(self, refusal: Refused) -> None:
+    def _pause_logins(self, refusal: Refused | AccountStopped) -> None:
         self._token = None
         self._refusal, self._no_login_before = refusal, self._clock() + LOGIN_PAUSE_MS
 
@@ -131,8 +131,10 @@ def _judge_events(reply: Reply) -> PlatformError | None:
     if reply.is_success and isinstance(reply.body, list):
         return None
     if reply.status == 401:
-        return AccountStopped(f"{_PLATFORM}: the sign-in is no longer taken", code=401)
-    return _outage(reply) or Refused(f"{_PLATFORM}: an unexpected answer (HTTP {reply.status})", code=reply.status)
+        return AccountStopped(f"{_PLATFORM}: the sign-in is no longer taken", service=Service.SPOND, code=401)
+    return _outage(reply) or Refused(
+        f"{_PLATFORM}: an unexpected answer (HTTP {reply.status})", service=Service.SPOND, code=reply.status
+    )
 
 
 def _judge_login(reply: Reply) -> PlatformError | None:
@@ -141,25 +143,31 @@ def _judge_login(reply: Reply) -> PlatformError | None:
     if reply.is_success and _access_token(reply)[0]:
         return None
     if answer.get("errorKey") == "outOfLoginAttempts" or answer.get("errorCode") == 1002:
-        return AccountStopped(f"{_PLATFORM}: out of login attempts; wait, then check the password", code=1002)
+        return AccountStopped(
+            f"{_PLATFORM}: out of login attempts; wait, then check the password", service=Service.SPOND, code=1002
+        )
     if "phoneNumber" in answer:
-        return AccountStopped(f"{_PLATFORM}: the member has two-factor login; use a member without it")
+        return AccountStopped(
+            f"{_PLATFORM}: the member has two-factor login; use a member without it", service=Service.SPOND
+        )
     if status == 429:
-        return Refused(f"{_PLATFORM}: too many logins", code=status)
+        return Refused(f"{_PLATFORM}: too many logins", service=Service.SPOND, code=status)
     if _outage(reply) is not None:
-        return Uncertain(f"{_PLATFORM}: a temporary failure (HTTP {status})", code=status)
+        return Uncertain(f"{_PLATFORM}: a temporary failure (HTTP {status})", service=Service.SPOND, code=status)
     if reply.body is NOT_JSON:
-        return Refused(f"{_PLATFORM}: the login has changed or is blocked (HTTP {status})", code=status)
-    return AccountStopped(f"{_PLATFORM}: the login was refused (HTTP {status})", code=status)
+        return Refused(
+            f"{_PLATFORM}: the login has changed or is blocked (HTTP {status})", service=Service.SPOND, code=status
+        )
+    return AccountStopped(f"{_PLATFORM}: the login was refused (HTTP {status})", service=Service.SPOND, code=status)
 
 
 def _outage(reply: Reply) -> RetryLater | None:
     """Throttles, server errors, and successes that are no JSON (an error page in disguise)."""
     if reply.status == 429:
-        return RetryLater(f"{_PLATFORM}: throttled", wait_seconds=THROTTLE_WAIT_SECONDS, code=429)
+        return RetryLater(f"{_PLATFORM}: throttled", service=Service.SPOND, code=429)
     if reply.status >= 500 or (reply.is_success and reply.body is NOT_JSON):
         message = f"{_PLATFORM}: a temporary failure (HTTP {reply.status})"
-        return RetryLater(message, wait_seconds=OUTAGE_WAIT_SECONDS, code=reply.status)
+        return RetryLater(message, service=Service.SPOND, code=reply.status)
     return None
 
 

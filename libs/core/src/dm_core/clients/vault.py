@@ -12,8 +12,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from dm_core.clients.owners import vault_owner
 from dm_core.clients.port import TokenVault
-from dm_core.errors import Misconfigured, Unavailable
+from dm_core.errors import AccountStopped, DmAgentError, Misconfigured, Owner, Service, Unavailable
 from dm_core.settings import InstagramSettings
 
 if TYPE_CHECKING:
@@ -49,7 +50,7 @@ class FileVault:
         self._path = path
 
     async def load(self) -> str | None:
-        """The kept token, or None. Raises Unavailable when the file can't be read."""
+        """The kept tokens, or None. Raises Unavailable when the file can't be read, AccountStopped if it is no text."""
         return await asyncio.to_thread(self._read)
 
     async def save(self, text: str) -> None:
@@ -61,6 +62,8 @@ class FileVault:
             return self._path.read_text("utf-8").strip() or None
         except FileNotFoundError:
             return None
+        except UnicodeDecodeError:
+            raise AccountStopped("the token file holds no text", service=Service.VAULT) from None
         except (OSError, ValueError) as error:
             raise Unavailable(f"the token file can't be read ({type(error).__name__})") from error
 
@@ -98,30 +101,36 @@ class SecretManagerVault:
         self._client: SecretManagerServiceAsyncClient | None = None
 
     async def load(self) -> str | None:
-        """The latest version, or None when there is none or it was disabled. Raises Unavailable."""
+        """The latest version, or None when there is none or it was disabled.
+
+        One attempt. Raises Unavailable, or AccountStopped when only a person can mend it (the function's rights).
+        """
         from google.api_core.exceptions import FailedPrecondition, GoogleAPIError, NotFound
 
         try:
             answer = await self._connected().access_secret_version(  # pyright: ignore[reportUnknownMemberType]
-                name=f"{self._secret}/versions/latest", timeout=TIMEOUT_SECONDS
+                name=f"{self._secret}/versions/latest", timeout=TIMEOUT_SECONDS, retry=None
             )
         except (NotFound, FailedPrecondition):
             return None
         except GoogleAPIError as error:
-            raise Unavailable(f"the token secret can't be read ({type(error).__name__})") from error
+            raise _owned("the token secret can't be read", error) from error
         return answer.payload.data.decode("utf-8", "replace").strip() or None
 
     async def save(self, text: str) -> None:
-        """Add a version. Raises Unavailable when it is not sure that it was added."""
+        """Add a version. Raises Unavailable when it is not sure that it was added, else as ``load``."""
         from google.api_core.exceptions import GoogleAPIError
         from google.cloud.secretmanager_v1 import SecretPayload
 
         try:
             await self._connected().add_secret_version(  # pyright: ignore[reportUnknownMemberType]
-                parent=self._secret, payload=SecretPayload(data=text.encode()), timeout=TIMEOUT_SECONDS
+                parent=self._secret,
+                payload=SecretPayload(data=text.encode()),
+                timeout=TIMEOUT_SECONDS,
+                retry=None,
             )
         except GoogleAPIError as error:
-            raise Unavailable(f"the token secret can't be written ({type(error).__name__})") from error
+            raise _owned("the token secret can't be written", error) from error
 
     async def close(self) -> None:
         """Release the connection."""
@@ -134,6 +143,24 @@ class SecretManagerVault:
         if self._client is None:
             self._client = self._make_client()
         return self._client
+
+
+def _owned(what: str, error: Exception) -> DmAgentError:
+    """By the gRPC status (``clients.owners``)."""
+    status: object = getattr(error, "grpc_status_code", None)
+    text = f"{what} ({type(error).__name__})"
+    if vault_owner(str(getattr(status, "name", ""))) is Owner.ACCOUNT:
+        return AccountStopped(text, service=Service.VAULT, code=_number(status))
+    return Unavailable(text)
+
+
+def _number(status: object) -> int:
+    """The number of a ``grpc.StatusCode``, whose value is that and its name in lower case."""
+    match getattr(status, "value", None):
+        case (int(number), *_):
+            return number
+        case _:
+            return 0
 
 
 def _default_client() -> "SecretManagerServiceAsyncClient":

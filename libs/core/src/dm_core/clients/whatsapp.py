@@ -1,11 +1,9 @@
-"""The channel to the manager: WhatsApp's Cloud API (facts/meta.md section 7).
+"""The channel to the manager: WhatsApp's Cloud API (docs/platforms/whatsapp.md).
 
-Free text is allowed within 24 h of the manager's own last message; outside, only an approved template. We don't know
-when the manager wrote last, so the free text is tried first and code 131047 turns it into the template.
+Free text is allowed within 24 h of the manager's own last message; outside, only an approved template. Which of the
+two is sent is the caller's decision; one call is one attempt, because a wait is the caller's too.
 
-Limit: a 200 means accepted, not delivered. When WhatsApp finds out about the window only after its 200, code 131047
-comes by a status webhook, which this system doesn't receive: such a notification is lost to it. Who must be sure keeps
-the window open (the manager writes to the number once a day) or watches the statuses, which carry ``reference``.
+A 200 means accepted, not delivered: what became of a message comes by WhatsApp's webhook, with ``reference``.
 """
 
 import re
@@ -14,15 +12,19 @@ from typing import Final
 from dm_core.clients.answers import Reply, clean, fields, items
 from dm_core.clients.graph import OUTSIDE_WINDOW_WHATSAPP, classify, graph_root, unproven
 from dm_core.clients.http import Call, HttpClient
+from dm_core.clients.owners import Operation
+from dm_core.clients.port import WhatsAppHealth
 from dm_core.clock import Clock
-from dm_core.errors import PlatformError, Refused
-from dm_core.settings import WhatsAppSettings
+from dm_core.errors import PlatformError, Refused, Service
+from dm_core.settings import Template, WhatsAppSettings
+from dm_core.settings.whatsapp import utf16_length
 
 MAX_TEXT_CHARS: Final = 4_096
-MAX_PARAMETER_CHARS: Final = 1_024
 MAX_REFERENCE_CHARS: Final = 512
 
 _PLATFORM: Final = "WhatsApp"
+_UNFINISHED: Final = re.compile("[\u0300-\u036f\u200d\ufe00-\ufe0f\U0001f3fb-\U0001f3ff]+$")
+"""What a cut text should not end with: marks, joiners and modifiers of a character that was cut off."""
 
 
 class WhatsAppClient:
@@ -30,29 +32,70 @@ class WhatsAppClient:
 
     def __init__(self, settings: WhatsAppSettings, clock: Clock, *, http: HttpClient | None = None) -> None:
         self._http = http or HttpClient(clock=clock)
-        self._url = f"{graph_root(settings.base_url, settings.version)}/{settings.phone_number_id}/messages"
+        self._root = graph_root(settings.base_url, settings.version)
+        self._number = settings.phone_number_id
         self._token = settings.access_token
-        self._to = _digits(settings.manager_number)
+        self._to = settings.manager_number
         self._template = settings.template
 
-    async def notify(self, text: str, reference: str) -> str:
-        """Free text, else the template when outside the 24 h window; the message's id.
+    @property
+    def template_room(self) -> int | None:
+        """How long a text may be for the template, in UTF-16 units; None without a template."""
+        return self._template.room if self._template else None
 
-        Raises Refused (code 131047) when outside the window and no template is set.
-        """
+    async def send_text(self, text: str, reference: str) -> str:
+        """Free text; the message's id."""
+        return await self._send({"type": "text", "text": {"body": cut(text, MAX_TEXT_CHARS)}}, reference)
+
+    async def send_template(self, text: str, reference: str) -> str:
+        """The template with the text in its variable; the message's id. Raises Refused when none is configured."""
+        if self._template is None:
+            raise Refused(f"{_PLATFORM}: WHATSAPP_TEMPLATE is not set", code=OUTSIDE_WINDOW_WHATSAPP)
+        return await self._send({"type": "template", "template": _template(self._template, text)}, reference)
+
+    async def notify(self, text: str, reference: str) -> str:
+        """Free text, else the template when outside the 24 h window; the message's id."""
         try:
-            return await self._send({"type": "text", "text": {"body": _cut(text, MAX_TEXT_CHARS)}}, reference)
-        except Refused as error:
+            return await self.send_text(text, reference)
+        except PlatformError as error:
             if error.code != OUTSIDE_WINDOW_WHATSAPP:
                 raise
-            if self._template is None:
-                message = f"{_PLATFORM}: outside the 24 h window, and WHATSAPP_TEMPLATE is not set"
-                raise Refused(message, code=error.code) from error
-        return await self._send({"type": "template", "template": _template(self._template, text)}, reference)
+            return await self.send_template(text, reference)
+
+    async def health(self) -> WhatsAppHealth:
+        """Whether number and token can send, and whether the template is approved. Raises PlatformError."""
+        reply = await self._get(self._number, fields="health_status")
+        health = fields(fields(reply.body).get("health_status"))
+        entities = [fields(entity) for entity in items(health.get("entities"))]
+        blocked = tuple(_entity_error(entity) for entity in entities if entity.get("can_send_message") == "BLOCKED")
+        account = next((clean(each.get("id")) for each in entities if each.get("entity_type") == "WABA"), None)
+        template = await self._template_status(account)
+        return WhatsAppHealth(clean(health.get("can_send_message"), 40) or "unknown", blocked, template)
 
     async def close(self) -> None:
         """Release connections."""
         await self._http.close()
+
+    async def _template_status(self, account: str | None) -> str | None:
+        """The template's state; None where that could not be read, which takes the permission
+        ``whatsapp_business_management`` (sending does not)."""
+        if self._template is None or account is None or not re.fullmatch(r"[0-9]{1,32}", account):
+            return None
+        query = {"name": self._template.name, "fields": "name,status,language", "limit": "100"}
+        try:
+            reply = await self._get(f"{account}/message_templates", **query)
+        except PlatformError:
+            return None
+        found = [fields(each) for each in items(fields(reply.body).get("data"))]
+        own = [each for each in found if each.get("name") == self._template.name]
+        here = next((each for each in own if each.get("language") == self._template.language), None)
+        if here is None:
+            return "OTHER_LANGUAGE" if own else "MISSING"
+        return clean(here.get("status"), 40) or "unknown"
+
+    async def _get(self, path: str, **query: str) -> Reply:
+        call = Call(Service.WHATSAPP, "GET", f"{self._root}/{path}", idempotent=True, token=self._token, query=query)
+        return await self._http.request(call, _judge_read)
 
     async def _send(self, content: dict[str, object], reference: str) -> str:
         body = {
@@ -62,13 +105,31 @@ class WhatsAppClient:
             **content,
             "biz_opaque_callback_data": reference[:MAX_REFERENCE_CHARS],
         }
-        call = Call(_PLATFORM, "POST", self._url, idempotent=False, token=self._token, body=body)
+        url = f"{self._root}/{self._number}/messages"
+        call = Call(Service.WHATSAPP, "POST", url, idempotent=False, token=self._token, body=body, attempts=1)
         return _message_id(await self._http.request(call, _judge))
 
 
+def cut(text: str, limit: int) -> str:
+    """The text in at most ``limit`` UTF-16 units, with an ellipsis where something is missing."""
+    if utf16_length(text) <= limit:
+        return text
+    kept, room = 0, limit - 1
+    for char in text:
+        room -= 2 if char > "\uffff" else 1
+        if room < 0:
+            break
+        kept += 1
+    return _UNFINISHED.sub("", text[:kept]) + "…"
+
+
 def _judge(reply: Reply) -> PlatformError | None:
-    error = classify(reply, platform=_PLATFORM, idempotent=False)
-    return error or (None if _message_id(reply) else unproven(_PLATFORM, "a message id"))
+    error = classify(reply, Service.WHATSAPP, Operation.SEND)
+    return error or (None if _message_id(reply) else unproven(Service.WHATSAPP, "a message id"))
+
+
+def _judge_read(reply: Reply) -> PlatformError | None:
+    return classify(reply, Service.WHATSAPP, Operation.READ)
 
 
 def _message_id(reply: Reply) -> str:
@@ -76,26 +137,25 @@ def _message_id(reply: Reply) -> str:
     return next((found for found in ids if found), "")
 
 
-def _template(setting: str, text: str) -> dict[str, object]:
-    """The template with one body parameter. ``setting`` is ``name`` or ``name:language`` (default ``en``)."""
-    name, _, language = setting.partition(":")
-    parameters = [{"type": "text", "text": _cut(_one_line(text), MAX_PARAMETER_CHARS)}]
+def _entity_error(entity: object) -> str:
+    """The kind of thing that is blocked and WhatsApp's number for the reason; none of its words."""
+    code = next((fields(each).get("error_code") for each in items(fields(entity).get("errors"))), None)
+    kind = clean(fields(entity).get("entity_type"), 40) or "unknown"
+    return f"{kind} ({code})" if isinstance(code, int) else kind
+
+
+def _template(template: Template, text: str) -> dict[str, object]:
+    """The template with its one body parameter; a named variable must be named (code 100 otherwise)."""
+    parameter = {"type": "text", "text": cut(_one_line(text) or "-", template.room)}
+    if template.variable is not None:
+        parameter["parameter_name"] = template.variable
     return {
-        "name": name.strip(),
-        "language": {"code": language.strip() or "en"},
-        "components": [{"type": "body", "parameters": parameters}],
+        "name": template.name,
+        "language": {"code": template.language},
+        "components": [{"type": "body", "parameters": [parameter]}],
     }
 
 
 def _one_line(text: str) -> str:
     """A parameter may hold no line break, tab or run of more than three blanks."""
     return re.sub(r"\s+", " ", text).strip()
-
-
-def _cut(text: str, limit: int) -> str:
-    return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _digits(number: str) -> str:
-    """The number as WhatsApp wants it: country code first, digits alone."""
-    return re.sub(r"[^0-9]", "", number).removeprefix("00")

@@ -1,41 +1,31 @@
 """The acting half of a run: actions go out one by one, each announced in the store before it is begun.
 
-planned ──checkpoint or start──▶ started ──▶ POST ──▶ done | refused | in doubt ──look-up──▶ done | uncertain
-   └────────── window closed, takeover, an earlier failure ──▶ dropped
+planned ──checkpoint or start──▶ started ──▶ POST ──▶ done | refused | in doubt ──look-ups──▶ done | uncertain
+   └────────── takeover, something came, an earlier refusal ──▶ dropped
 """
 
 from dataclasses import dataclass, field, replace
 
+from dm_core.alerts import AskedAlert, Urgency
 from dm_core.clock import Clock
-from dm_core.errors import AccountStopped, DmAgentError, RetryLater
-from dm_core.messages import Status
-from dm_core.processing.delivery import WINDOW_ERROR, Delivery
+from dm_core.errors import AccountStopped, DmAgentError, Owner, Refused, RetryLater, Service, Unreachable
+from dm_core.processing.brake import Brake
+from dm_core.processing.delivery import Delivery
+from dm_core.processing.freshness import Stale, stale, taken_over
 from dm_core.processing.live import LiveThread
 from dm_core.processing.outcome import Ending
-from dm_core.runs import Action, ActionKind, ActionState, Phase
-from dm_core.store.port import MessageChange
+from dm_core.runs import Action, ActionKind, ActionState, Run
+from dm_core.settings import RunLimits
+from dm_core.store.port import ThreadChange
 
-MAX_CONFLICTS = 10
-"""Lost conditions in a row before the attempt is given up for a retry."""
+MAX_REPAIRS = 2
+"""How often a send that the platform refused for its form goes back to the model."""
 
 
 class OutOfTime(DmAgentError):
     """The run stopped itself before the function's timeout."""
 
-
-class Overtaken(DmAgentError):
-    """Before anything of the run went out, a DM it answers was unsent: the run must look again."""
-
-
-class TooManyConflicts(DmAgentError):
-    """The thread kept moving under the run."""
-
-
-def count_conflict(conflicts: int) -> int:
-    """One more lost condition; raises TooManyConflicts at ``MAX_CONFLICTS``."""
-    if conflicts + 1 >= MAX_CONFLICTS:
-        raise TooManyConflicts(f"{MAX_CONFLICTS} conditions lost in a row")
-    return conflicts + 1
+    owner = Owner.OUTAGE
 
 
 @dataclass(slots=True)
@@ -43,134 +33,129 @@ class Actor:
     """Performs the actions of one run. Nothing is begun after ``deadline`` (ms since 1970).
 
     ``announced``: keys this process has stored as started and not begun yet. An action that is stored as started
-    but not in here was begun by a process that is gone: it is in doubt.
+    but not in here was begun by a process that is gone: it is in doubt. ``under_way``: the turn of which this process
+    has started the first action; what follows within it is finished, except on a takeover.
     """
 
     live: LiveThread
     delivery: Delivery
+    brake: Brake
     clock: Clock
+    limits: RunLimits
     deadline: int
     announced: set[str] = field(default_factory=set[str])
+    under_way: int = -1
 
-    async def act(self) -> Ending | None:
-        """Every open action of the run, in order; an ending if they brought one.
+    async def act(self) -> Ending | Stale | None:
+        """Every open action of the run, in order; an ending if they brought one, or why the rest must not go out.
 
-        Raises RetryLater, AccountStopped, Uncertain, OutOfTime, Superseded, StoreUnavailable.
+        Raises RetryLater, AccountStopped, LookAgain, OutOfTime, Superseded, StoreUnavailable.
         """
         for key in [action.key for action in self.live.run.actions if action.is_open]:
-            ending = await self._settle(key)
-            if ending is not None:
-                return ending
+            outcome = await self._bring_to_end(key)
+            if outcome is not None:
+                return outcome
         return None
 
-    async def _settle(self, key: str) -> Ending | None:
-        """Bring one action to its end."""
+    async def settle_doubts(self) -> None:
+        """Find out what went out, and start nothing. Raises LookAgain, StoreUnavailable."""
+        for action in [action for action in self.live.run.actions if action.in_doubt]:
+            self._keep(await self.delivery.settle(self.live, action, self.deadline, wait=False))
+
+    def about_to_start(self, run: Run, key: str, turn: int) -> ThreadChange | Ending | Stale:
+        """The commit that starts this action of ``run``, or why it must not be started. (``LiveThread.commit``)"""
+        if taken_over(self.live):
+            return Ending.HUMAN
+        if self.under_way != turn and (why := stale(self.live, self.clock(), self.limits)) is not None:
+            return why
+        action = next(action for action in run.actions if action.key == key)
+        return replace(self.live.change(), run=run.with_action(replace(action, started_at=self.clock())))
+
+    def announce(self, key: str, turn: int) -> None:
+        """The commit that starts this action was applied."""
+        self.announced.add(key)
+        self.under_way = turn
+
+    async def _bring_to_end(self, key: str) -> Ending | Stale | None:
         action = self._find(key)
+        if not action.is_open:  # dropped by the refusal of an earlier one
+            return None
         if action.in_doubt and key not in self.announced:
-            action = self._keep(await self.delivery.resolve(self.live, action, wait=False))
+            action = self._keep(await self.delivery.settle(self.live, action, self.deadline, wait=False))
         if action.is_open:
             self.check_time()
-            if key not in self.announced and (ending := await self._start(key)) is not None:
-                return ending
-            action = await self._perform(self._find(key))
-        if action.is_open:  # in doubt, looked up, absent, and resending is allowed: once more, then it stays uncertain
-            if (ending := await self._start(key)) is not None:
-                return ending
-            action = await self._perform(self._find(key), resending=True)
-        return await self._judge(action)
+            if key not in self.announced and (outcome := await self._start(action)) is not None:
+                return outcome
+            return await self._perform(self._find(key))
+        return self._judged(action)
 
-    async def _judge(self, action: Action) -> Ending | None:
-        """What a settled send means for the run."""
-        if action.kind is not ActionKind.SEND or self.live.run.phase is Phase.CLOSING:
-            return None
-        if action.state is ActionState.DROPPED and action.error == WINDOW_ERROR:
-            return self.drop_open(Ending.EXPIRED)
-        if action.state is ActionState.UNCERTAIN:
-            notice = "I can't tell whether my last reply arrived. Please check the conversation."
-            return await self.close(Ending.UNCERTAIN, notice)
-        return None
-
-    async def _start(self, key: str) -> Ending | None:
+    async def _start(self, action: Action) -> Ending | Stale | None:
         """A small checkpoint: this action is about to go out. (A turn's own checkpoint starts its first one.)"""
-        conflicts = 0
-        while True:
-            run = self.live.run.with_action(replace(self._find(key), started_at=self.clock()))
-            if await self.live.apply(replace(self.live.change(), run=run)):
-                self.announced.add(key)
-                return None
-            conflicts = count_conflict(conflicts)
-            await self.live.refresh()
-            if self.live.thread.is_paused(self.clock()) and self.live.run.phase is Phase.ANSWERING:
-                return self.drop_open(Ending.HUMAN)
-            if self.live.run.phase is Phase.ANSWERING and not self.live.run.acted and self.live.has_unsent:
-                raise Overtaken("a DM of this run was unsent")
+        key, turn = action.key, action.turn
+        outcome = await self.live.commit(lambda: self.about_to_start(self.live.run, key, turn))
+        if outcome is None:
+            self.announce(key, turn)
+        return outcome
 
-    async def _perform(self, action: Action, *, resending: bool = False) -> Action:
+    async def _perform(self, action: Action) -> Ending | None:
         """Do an announced action; look it up if its fate is unknown."""
         deadline = self.check_time()
         self.announced.discard(action.key)
+        service = (Service.INSTAGRAM, self.live.thread.account_id)
         try:
             performed = self._keep(await self.delivery.perform(self.live, action, deadline))
-        except RetryLater:
+        except (RetryLater, AccountStopped):
             self._keep(replace(action, started_at=None))  # certain not to have gone out
             raise
-        except AccountStopped as error:
-            self._keep(replace(action, state=ActionState.REFUSED, ended_at=self.clock(), error=str(error.code)))
-            raise
-        if not performed.in_doubt:
-            return performed
-        resolved = await self.delivery.resolve(self.live, performed, wait=True)
-        if resolved.is_open and resending:
-            resolved = replace(performed, state=ActionState.UNCERTAIN, ended_at=self.clock())
-        return self._keep(resolved)
+        except (Unreachable, Refused) as error:
+            self.brake.succeeded(service, self.live.thread.id)
+            refused = self._keep(await self.delivery.settle_refused(self.live, action, error))
+            return self._refused(error) if refused.state is ActionState.REFUSED else None
+        if performed.in_doubt:
+            performed = self._keep(await self.delivery.settle(self.live, performed, deadline, wait=True))
+        if performed.state is ActionState.DONE and performed.kind is ActionKind.SEND:
+            self.brake.succeeded(service, self.live.thread.id)
+        return self._judged(performed)
 
-    async def close(self, ending: Ending, notice: str, error: str | None = None) -> Ending:
-        """End without the model: store the ending with one notice to the manager, then send the notice."""
-        self.drop_open(ending)
-        conflicts = 0
-        while True:
-            run = self.live.run
-            key = f"{run.id}/{ending}"
-            notify = Action(key, ActionKind.NOTIFY, notice, -1, -1, urgency="urgent")
-            told = any(action.key == key for action in run.actions)
-            run = replace(
-                run,
-                phase=Phase.CLOSING,
-                ending=ending.value,
-                error=error or run.error,
-                actions=run.actions if told else (*run.actions, notify),
-            )
-            if await self.live.apply(replace(self.live.change(), run=run, messages=self._failed(ending, error))):
-                break
-            conflicts = count_conflict(conflicts)
-            await self.live.refresh()
-        if ending is Ending.FAILED:
-            self.live.own = tuple(replace(message, status=Status.FAILED) for message in self.live.own)
-        await self.act()
-        return ending
+    def _refused(self, error: Unreachable | Refused) -> Ending | None:
+        """The person's refusal ends the run; the request's goes back to the model, after two of them to a human."""
+        run = self.live.run
+        self.drop_open("an earlier message was refused")
+        if isinstance(error, Unreachable):
+            if run.replied:
+                return Ending.ANSWERED
+            return Ending.EXPIRED if error.window else Ending.REFUSED
+        self.live.run = replace(self.live.run, repairs=run.repairs + 1)
+        if run.repairs < MAX_REPAIRS:
+            return None
+        self.tell("refused", "Instagram does not take what I want to answer. Please answer this person.")
+        return Ending.HANDED_OVER
 
-    def _failed(self, ending: Ending, error: str | None) -> tuple[MessageChange, ...]:
-        """Messages fail together with the promise to tell the manager, not after it."""
-        if ending is not Ending.FAILED:
-            return ()
-        now = self.clock()
-        return tuple(
-            MessageChange(message.id, Status.FAILED, now, processed_at=now, error=error) for message in self.live.own
-        )
+    def _judged(self, action: Action) -> Ending | None:
+        """A send of which nobody can tell whether it went out ends the run: never twice."""
+        if action.kind is not ActionKind.SEND or action.state is not ActionState.UNCERTAIN:
+            return None
+        self.drop_open("an earlier message is uncertain")
+        self.tell("uncertain", f"I can't tell whether this reply arrived, so I did not repeat it: “{action.text}”")
+        return Ending.UNCERTAIN
 
-    def drop_open(self, ending: Ending) -> Ending:
+    def tell(self, cause: str, text: str, urgency: Urgency = "urgent") -> None:
+        """An alert of the run's own, stored by its next commit."""
+        run = self.live.run
+        alert = AskedAlert(f"{run.id}/{cause}", text, cause, urgency)
+        if all(known.key != alert.key for known in run.alerts):
+            self.live.run = replace(run, alerts=(*run.alerts, alert))
+
+    def drop_open(self, reason: str) -> None:
         """Nothing more goes out. An action that may have been begun stays in doubt for ever: uncertain."""
-        now = self.clock()
 
         def drop(action: Action) -> Action:
             if not action.is_open:
                 return action
             begun = action.in_doubt and action.key not in self.announced
-            state = ActionState.UNCERTAIN if begun else ActionState.DROPPED
-            return replace(action, state=state, ended_at=now, error=action.error or ending.value)
+            return self.delivery.ended(action, ActionState.UNCERTAIN if begun else ActionState.DROPPED, reason)
 
         self.live.run = replace(self.live.run, actions=tuple(drop(action) for action in self.live.run.actions))
-        return ending
 
     def check_time(self) -> int:
         """The deadline, if it has not passed; raises OutOfTime."""

@@ -5,8 +5,9 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from dm_core.errors import DmAgentError
+from dm_core.errors import DmAgentError, described
 from dm_core.http import Answer, Request
+from dm_core.processing.alert_ticks import ALERT_ID, AlertTicks
 from dm_core.processing.maintenance import Maintenance
 from dm_core.processing.outcome import ExecutionResult, RunStatus
 from dm_core.processing.processor import Processor
@@ -24,6 +25,7 @@ class ProcessorApp:
     processor: Processor
     sweeper: Sweeper
     maintenance: Maintenance
+    ticks: AlertTicks
 
     async def handle(self, request: Request) -> Answer:
         if request.path == "/health":
@@ -33,22 +35,36 @@ class ProcessorApp:
             "/maintenance/refresh-token": self.maintenance.refresh_token,
             "/maintenance/check": self.maintenance.check,
         }
-        if request.path not in ("/", *jobs):
+        if request.path not in ("/", "/alerts", *jobs):
             return Answer(404, "no such path")
         if request.method != "POST":
             return Answer(405, "use POST")
-        await self.maintenance.load_token()
+        if request.path == "/alerts":
+            return await self._tick(request)
         job = jobs.get(request.path)
         return await (_run_job(request.path, job) if job else self._task(request))
 
     async def _task(self, request: Request) -> Answer:
-        thread_id = _thread_id(request.body)
+        thread_id = _id(request.body, "threadId", THREAD_ID)
         if thread_id is None:
             emit("task_ignored", "ERROR", bytes=len(request.body))
             result = ExecutionResult(RunStatus.IGNORED, "", error='the body must be {"threadId": "account_person"}')
             return Answer.json(200, result.to_json())
         result = await self.processor.process(thread_id, request.headers.get(TASK_NAME_HEADER, ""))
         return Answer.json(result.status.http_status, result.to_json())
+
+    async def _tick(self, request: Request) -> Answer:
+        alert_id = _id(request.body, "alertId", ALERT_ID)
+        if alert_id is None:
+            emit("tick_ignored", "ERROR", bytes=len(request.body))
+            return Answer.json(200, {"status": "ignored", "alertId": ""})
+        try:
+            status = await self.ticks.tick(alert_id)
+        except Exception as error:  # a tick must be answered: with 500 the queue comes again
+            emit("tick_failed", "ERROR", alert=alert_id[:12], error=described(error))
+            return Answer.json(500, {"status": "error", "alertId": alert_id, "error": described(error)})
+        emit("tick_answered", alert=alert_id[:12], status=status)
+        return Answer.json(200, {"status": status, "alertId": alert_id})
 
 
 async def _run_job(path: str, job: Callable[[], Awaitable[dict[str, object]]]) -> Answer:
@@ -60,12 +76,13 @@ async def _run_job(path: str, job: Callable[[], Awaitable[dict[str, object]]]) -
         return Answer.json(500, {"status": "error", "error": type(error).__name__})
 
 
-def _thread_id(body: bytes) -> str | None:
+def _id(body: bytes, name: str, pattern: re.Pattern[str]) -> str | None:
+    """The id that a task's body names, if it is one."""
     try:
         value: object = json.loads(body)
     except (ValueError, RecursionError):
         return None
     if not isinstance(value, dict):
         return None
-    thread_id: object = value.get("threadId")  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return thread_id if isinstance(thread_id, str) and THREAD_ID.fullmatch(thread_id) else None
+    found: object = value.get(name)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
+    return found if isinstance(found, str) and pattern.fullmatch(found) else None

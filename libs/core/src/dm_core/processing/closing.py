@@ -1,30 +1,34 @@
-"""How a run ends: the finish, the wait for a platform, and the giving back after a failure.
+"""How a run comes to rest: the finish, the wait for a service, and the giving back after a failure.
 
-Each is a conditional commit that frees the lease. A finish that loses its condition reads again: if the lease is
-still ours it finishes on the new version and schedules a follow-up for what came; if not, it writes nothing.
+Each is a conditional commit that frees the lease. One that loses its condition reads again: if the lease is still ours
+it is made anew on the new version; if not, nothing is written.
 """
 
 from dataclasses import dataclass, replace
 
+from dm_core.alerts import AskedAlert
 from dm_core.clock import Clock
 from dm_core.errors import QueueUnavailable
 from dm_core.messages import DAY_MS, Content, Direction, Disposition, EventKind, Message, Status, message_id
-from dm_core.processing.acting import count_conflict
+from dm_core.processing import waits
+from dm_core.processing.freshness import Stale, stale
+from dm_core.processing.holding import Holding
 from dm_core.processing.live import LiveThread
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan, plan_not_before
-from dm_core.runs import Action, ActionKind, ActionState, Phase, Run
+from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.settings import RunLimits
-from dm_core.store.port import MAX_CLAIM, UNSET, MessageChange, ThreadChange, Unset
+from dm_core.store.port import MAX_CLAIM, MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
 from dm_core.threads import Note, Unconfirmed
 
 RETRY_DUE_MS = 60_000
 """A failed run is due again after this; Cloud Tasks normally comes sooner, the sweeper if it doesn't."""
-MAX_WAIT_SECONDS = 3_600.0
-"""Longest wait a platform can ask for before we look again."""
 MAX_UNCONFIRMED = 5
+
+EXPIRED_NOTICE = "I could not answer this person in time: their message waited too long. Please answer."
+FAILED_NOTICE = "I could not answer this person after {attempts} attempts ({error}). Please do."
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,10 +45,9 @@ class Timing:
         timeout = limits.function_timeout
         return round((timeout - min(20.0, timeout * 0.2)) * 1000)
 
-    def hard_ms(self, limits: RunLimits) -> int:
-        """The last moment for the manager's notice of a run that failed."""
-        timeout = limits.function_timeout
-        return round((timeout - min(5.0, timeout * 0.05)) * 1000)
+    def all_seconds(self, limits: RunLimits) -> float:
+        """How long a task may do anything at all: it stops itself before the platform does."""
+        return limits.function_timeout - min(2.0, limits.function_timeout * 0.02)
 
 
 @dataclass(slots=True)
@@ -55,20 +58,32 @@ class Finisher:
     queue: WakeUpQueue
     clock: Clock
     timing: Timing
+    limits: RunLimits
+    holding: Holding
 
-    async def finish(self, ending: Ending, notes: tuple[Note, ...] | Unset) -> ExecutionResult:
-        """Messages processed, replies stored, run archived, lease freed: one commit; then the follow-up."""
-        conflicts = 0
-        while not await self.live.apply(change := self._finished(ending, notes)):
-            conflicts = count_conflict(conflicts)
-            await self.live.refresh()
+    async def finish(self, ending: Ending, notes: tuple[Note, ...] | Unset) -> ExecutionResult | Stale:
+        """Messages processed, replies stored, run archived, lease freed: one commit; then the follow-up.
+
+        A silence is a decision like any other: when something came, or it is old, the run must go on.
+        """
+        written: list[ThreadChange] = []
+        self._leave()
+
+        def make() -> ThreadChange | Stale:
+            if ending is Ending.NO_REPLY and (why := stale(self.live, self.clock(), self.limits)) is not None:
+                return why
+            written.append(self._finished(ending, notes))
+            return written[-1]
+
+        if (why := await self.live.commit(make)) is not None:
+            return why
         run, thread_id = self.live.run, self.live.thread.id
-        follow_up = change.due_at is not None
+        follow_up = written[-1].due_at is not None
         emit("run_finished", thread_id=thread_id, run_id=run.id, ending=ending, **_figures(run))
         status = RunStatus.FAILED if ending is Ending.FAILED else RunStatus.PROCESSED
         if follow_up:
             try:
-                await self.wake(self.queue, self.timing, thread_id, self.clock())
+                await wake(self.queue, self.timing, thread_id, self.clock())
             except QueueUnavailable:  # the run has ended all the same: only the task is tried again, for what came
                 status = RunStatus.ERROR
         return ExecutionResult(
@@ -86,23 +101,36 @@ class Finisher:
     def _finished(self, ending: Ending, notes: tuple[Note, ...] | Unset) -> ThreadChange:
         live, now = self.live, self.clock()
         run = replace(live.run, ending=ending.value, timings={"startedAt": live.run.started_at, "endedAt": now})
+        messages = tuple(self._ended(message, ending, run, now) for message in live.own)
+        waiting = len(live.others) + sum(message.status is Status.PENDING for message in messages)
         full = len(live.own) + len(live.others) >= self.timing.max_claim
-        left = max(len(live.others), live.thread.pending_count - len(live.own)) if full else len(live.others)
+        left = max(waiting, live.thread.pending_count - len(live.own)) if full else waiting
         due = plan(live.thread.id, now, self.timing.debounce_min, self.timing.debounce_max).fire_at if left else None
         return replace(
             live.change(),
             lease=None,
             run=None,
             due_at=due,
+            wait_count=0,
             pending_count=left,
             notes=notes,
-            profile=UNSET if live.profile is None else live.profile,
             unconfirmed=self._unconfirmed(run, now),
-            messages=tuple(_ended(message, ending, run, now) for message in live.own),
+            messages=messages,
             upserts=tuple(self._reply(action) for action in run.actions if _is_sent(action)),
             archive=run,
             archive_expire_at=now + self.timing.retention_ms,
         )
+
+    def _ended(self, message: Message, ending: Ending, run: Run, now: int) -> MessageChange:
+        """What becomes of one DM; those that this ending is not about go on by themselves."""
+        if message.unsent_at is not None:
+            return _closed(message, Status.PROCESSED, Disposition.UNSENT, now)
+        not_human = ending is Ending.HUMAN and not self.live.thread.taken_over(message)
+        not_worn_out = ending is Ending.FAILED and message.attempts < self.limits.max_attempts
+        if not_human or not_worn_out:
+            return MessageChange(message.id, Status.PENDING, now)
+        error = run.error if ending is Ending.FAILED else None
+        return replace(_closed(message, ending.message_status, ending.disposition, now), error=error)
 
     def _reply(self, action: Action) -> Message:
         """A reply of ours as a message of the thread, under the platform's id: its echo finds it there."""
@@ -123,70 +151,114 @@ class Finisher:
         )
 
     def _unconfirmed(self, run: Run, now: int) -> tuple[Unconfirmed, ...]:
+        """Texts whose echo may still come: uncertain ones, and refused ones, which were seen to be delivered."""
         kept = tuple(entry for entry in self.live.thread.unconfirmed if now - entry.at < DAY_MS)
-        sends = (action for action in run.actions if action.kind is ActionKind.SEND)
-        fresh = tuple(Unconfirmed(a.text, now) for a in sends if a.state is ActionState.UNCERTAIN)
-        return (*kept, *(entry for entry in fresh if entry.text not in {k.text for k in kept}))[-MAX_UNCONFIRMED:]
+        doubtful = (ActionState.UNCERTAIN, ActionState.REFUSED)
+        sends = (a for a in run.actions if a.kind is ActionKind.SEND and a.state in doubtful)
+        fresh = {action.text for action in sends} - {entry.text for entry in kept}
+        return (*kept, *(Unconfirmed(text, now) for text in sorted(fresh)))[-MAX_UNCONFIRMED:]
 
-    async def postpone(self, wait_seconds: float) -> ExecutionResult:
-        """A platform asked for a wait: keep the run, cost no attempt, come back when the wait is over."""
-        not_before = self.clock() + round(min(max(wait_seconds, 1.0), MAX_WAIT_SECONDS) * 1000)
-        wake_up = plan_not_before(self.live.thread.id, not_before, self.timing.debounce_min, self.timing.debounce_max)
-        run = replace(self.live.run, attempt=max(0, self.live.run.attempt - 1))
-        await self._free(run, due_at=wake_up.fire_at, attempts=run.attempt, error=None)
+    async def wait(self, reason: str, told_seconds: float | None, *, own_fault: bool = False) -> ExecutionResult | None:
+        """A service cannot be used: keep the run, free the lease, come back when the wait is over.
+
+        The attempt is given back unless it was the DMs' ``own_fault``. DMs whose last try this was end as expired; None
+        when all of them did: the run must be finished as that. The wake-up is made first, so that a stored
+        ``not_before`` always has one; without it the queue's own retry must do.
+        """
+        live, now = self.live, self.clock()
+        over = waits.over(live.own, live.thread, now, self.limits)
+        left = tuple(message for message in live.own if message not in over)
+        if not left:
+            return None
+        told = waits.wait_ms(live.thread.id, live.thread.wait_count, told_seconds)
+        not_before = waits.next_try(left, live.thread, now, told, self.limits)
+        wake_up = plan_not_before(live.thread.id, not_before, self.timing.debounce_min, self.timing.debounce_max)
+        _tell_if_prolonged(live.thread.id, left, now, reason)
         try:
             await self.queue.schedule(wake_up)
         except QueueUnavailable:
-            emit("wake_up_failed", "ERROR", thread_id=self.live.thread.id)  # overdue then: the sweeper comes
-        return ExecutionResult(
-            RunStatus.RETRY_LATER, self.live.thread.id, run.id, len(run.message_ids), model_turns=run.model_calls
+            await self._free(live.run, due_at=now + RETRY_DUE_MS, give_back=not own_fault, error=None)
+            return self._result(RunStatus.ERROR, f"{reason}; no wake-up could be made")
+        expired = tuple(message.id for message in over)
+        run = self._without(live.run, expired)
+        await self._free(
+            run,
+            due_at=wake_up.fire_at,
+            not_before=not_before,
+            give_back=not own_fault,
+            error=None,
+            expired=frozenset(expired),
         )
+        return self._result(RunStatus.RETRY_LATER, reason)
+
+    def _without(self, run: Run, expired: tuple[str, ...]) -> Run:
+        """The run that goes on for the other DMs; the manager is told of those that waited too long."""
+        if not expired:
+            return run
+        alert = AskedAlert(f"{run.id}/expired/{expired[0]}", EXPIRED_NOTICE, "expired")
+        ids = tuple(each for each in run.message_ids if each not in expired)
+        return replace(run, message_ids=ids, alerts=(*run.alerts, alert), shown="")
 
     async def give_back(self, error: str) -> ExecutionResult:
         """The attempt failed: messages pending again, lease freed. What went out, or may have, stays unfinished."""
-        closing = self.live.run.phase is Phase.CLOSING
-        error = (self.live.run.error or error) if closing else error  # why the DMs failed, not why their notice did
         run = replace(self.live.run, error=error)
-        keep = run.acted or closing
-        await self._free(run if keep else None, due_at=self.clock() + RETRY_DUE_MS, attempts=None, error=error)
+        due_at = self.clock() + RETRY_DUE_MS
+        await self._free(run if run.acted else None, due_at=due_at, give_back=False, error=error)
+        return self._result(RunStatus.ERROR, error)
+
+    async def _free(
+        self,
+        run: Run | None,
+        *,
+        due_at: int,
+        give_back: bool,
+        error: str | None,
+        not_before: int | None = None,
+        expired: frozenset[str] = frozenset(),
+    ) -> None:
+        self._leave()
+
+        def make() -> ThreadChange:
+            live, now = self.live, self.clock()
+            messages = tuple(
+                _closed(message, Status.PROCESSED, Disposition.EXPIRED, now)
+                if message.id in expired
+                else MessageChange(
+                    message.id, Status.PENDING, now, error=error, attempts=max(0, message.attempts - give_back)
+                )
+                for message in live.own
+            )
+            waited = live.thread.wait_count + (not_before is not None)
+            pending = max(0, live.thread.pending_count - len(expired))
+            change = replace(live.change(), lease=None, run=run, messages=messages, pending_count=pending)
+            return replace(change, due_at=due_at, not_before=not_before, wait_count=waited)
+
+        await self.live.commit(make)
+
+    def _leave(self) -> None:
+        """From here on only the store knows whether the thread is held: our commit may not know of a task's DM."""
+        self.holding.leave(self.live.thread.id, self.live.lease)
+
+    def _result(self, status: RunStatus, error: str) -> ExecutionResult:
+        run = self.live.run
         return ExecutionResult(
-            RunStatus.ERROR, self.live.thread.id, run.id, len(run.message_ids), model_turns=run.model_calls, error=error
+            status, self.live.thread.id, run.id, len(run.message_ids), model_turns=run.model_calls, error=error
         )
 
-    async def _free(self, run: Run | None, *, due_at: int, attempts: int | None, error: str | None) -> None:
-        conflicts = 0
-        while True:
-            now = self.clock()
-            messages = tuple(
-                replace(
-                    MessageChange(message.id, Status.PENDING, now, error=error),
-                    **({} if attempts is None else {"attempts": attempts}),
-                )
-                for message in self.live.own
-                if message.status is not Status.FAILED
-            )
-            change = replace(self.live.change(), lease=None, run=run, due_at=due_at, messages=messages)
-            if await self.live.apply(change):
-                return
-            conflicts = count_conflict(conflicts)
-            await self.live.refresh()
 
-    @staticmethod
-    async def wake(queue: WakeUpQueue, timing: Timing, thread_id: str, now: int) -> None:
-        """Schedule the thread's next wake-up. Raises QueueUnavailable: the task is then retried, nothing is lost."""
-        await queue.schedule(plan(thread_id, now, timing.debounce_min, timing.debounce_max))
+async def wake(queue: WakeUpQueue, timing: Timing, thread_id: str, now: int) -> None:
+    """Schedule the thread's next wake-up. Raises QueueUnavailable: the task is then retried, nothing is lost."""
+    await queue.schedule(plan(thread_id, now, timing.debounce_min, timing.debounce_max))
 
 
-def _ended(message: Message, ending: Ending, run: Run, now: int) -> MessageChange:
-    unsent = message.unsent_at is not None
-    return MessageChange(
-        message.id,
-        Status.PROCESSED if unsent else ending.message_status,
-        now,
-        processed_at=now,
-        error=run.error if ending is Ending.FAILED else None,
-        disposition=Disposition.UNSENT if unsent else ending.disposition,
-    )
+def _tell_if_prolonged(thread_id: str, messages: tuple[Message, ...], now: int, reason: str) -> None:
+    waited = now - min(message.created_at for message in messages)
+    if waited >= waits.PROLONGED_MS:
+        emit("wait_prolonged", "ERROR", thread_id=thread_id, minutes=waited // 60_000, reason=reason)
+
+
+def _closed(message: Message, status: Status, disposition: Disposition | None, now: int) -> MessageChange:
+    return MessageChange(message.id, status, now, processed_at=now, error=None, disposition=disposition)
 
 
 def _is_sent(action: Action) -> bool:
@@ -198,9 +270,10 @@ def _figures(run: Run) -> dict[str, object]:
     turns = run.model_turns
     return {
         "messages": len(run.message_ids),
-        "attempt": run.attempt,
         "modelCalls": run.model_calls,
         "actions": [action.state.value for action in run.actions],
+        "alerts": len(run.alerts),
+        "restarts": run.restarts,
         "guards": list(run.guards),
         "modelMs": sum(turn.latency_ms for turn in turns),
         "inputTokens": sum(turn.usage.input_tokens or 0 for turn in turns),

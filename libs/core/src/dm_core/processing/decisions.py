@@ -2,17 +2,18 @@
 
                lease live?
       yes ┌────────┴────────┐ no
-same task?│                 │ unfinished run?
-yes 409 ──┴── no busy       ├── yes → resume it
+same task?│                 │ wait not over → come back later
+yes 409 ──┴── no busy       ├── DMs that a human answers / too many attempts / window closed / allowance used up
+                            │       → end those without the model, then look again
+                            ├── unfinished run → resume it
                             ├── nothing pending → nothing to do
-                            ├── human answers / window closed / allowance used up → close without the model
                             └── else → start a run
 """
 
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from dm_core.messages import DAY_MS
+from dm_core.messages import DAY_MS, Message
 from dm_core.processing.outcome import Ending
 from dm_core.settings import RunLimits
 from dm_core.store.port import Snapshot
@@ -27,6 +28,7 @@ class Verdict(Enum):
     NOTHING = "nothing pending, no unfinished run"
     BUSY = "another task holds a live lease"
     AGAIN = "this same task holds a live lease: its first attempt may still run"
+    WAIT = "nothing of this thread is tried yet"
     RESUME = "an unfinished run"
     CLOSE = "pending messages that end without a model call"
     START = "pending messages"
@@ -34,10 +36,11 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict, and how messages end when they are closed at once."""
+    """The verdict, and which messages end how when some are closed at once."""
 
     verdict: Verdict
     ending: Ending | None = None
+    messages: tuple[Message, ...] = ()
 
 
 def decide(snapshot: Snapshot | None, task_name: str, now: int, limits: RunLimits) -> Decision:
@@ -47,17 +50,31 @@ def decide(snapshot: Snapshot | None, task_name: str, now: int, limits: RunLimit
     thread = snapshot.thread
     if thread.lease is not None and thread.lease.is_live(now):
         return Decision(Verdict.AGAIN if thread.lease.is_of(task_name) else Verdict.BUSY)
+    if thread.not_before is not None and now < thread.not_before:
+        return Decision(Verdict.WAIT)
+    if thread.run is not None and (thread.run.acted or thread.run.ending is not None):
+        return Decision(Verdict.RESUME)
+    if (closed := _closed(snapshot, now, limits)) is not None:
+        return closed
     if thread.run is not None:
         return Decision(Verdict.RESUME)
     if not snapshot.unprocessed:
         return Decision(Verdict.NOTHING)
-    if thread.is_paused(now):
-        return Decision(Verdict.CLOSE, Ending.HUMAN)
-    if not thread.window_open(now):
-        return Decision(Verdict.CLOSE, Ending.EXPIRED)
     if spend(snapshot.allowance, now, limits) is None:
-        return Decision(Verdict.CLOSE, Ending.LIMITED)
+        return Decision(Verdict.CLOSE, Ending.LIMITED, snapshot.unprocessed)
     return Decision(Verdict.START)
+
+
+def _closed(snapshot: Snapshot, now: int, limits: RunLimits) -> Decision | None:
+    """Messages that need no model any more; a run of which nothing went out does not change that."""
+    messages, thread = snapshot.unprocessed, snapshot.thread
+    if answered_by_human := tuple(message for message in messages if thread.taken_over(message)):
+        return Decision(Verdict.CLOSE, Ending.HUMAN, answered_by_human)
+    if worn_out := tuple(message for message in messages if message.attempts >= limits.max_attempts):
+        return Decision(Verdict.CLOSE, Ending.FAILED, worn_out)
+    if messages and not thread.window_open(now):
+        return Decision(Verdict.CLOSE, Ending.EXPIRED, messages)
+    return None
 
 
 def spend(allowance: Allowance, now: int, limits: RunLimits) -> Allowance | None:

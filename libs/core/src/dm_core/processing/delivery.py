@@ -1,37 +1,45 @@
 """One action goes out, or is found out about.
 
-    checkpoint ──▶ planned, started ──▶ POST ──▶ answer ──▶ done | refused
-                          │               └─ timeout, 5xx, crash ──▶ in doubt ──▶ look up
-                          └─ RetryLater: certain not to have gone; not started any more
+    started ──▶ POST ──▶ answer ──▶ done | refused
+                  └─ timeout, 5xx, unknown code, crash ──▶ in doubt ──▶ look up: echo webhook, Conversations API
 
-The platforms have no idempotency key (facts/meta.md section 3.6), so an action in doubt is looked up before
-anything else: our own store first (an echo webhook brought the same text), then the Conversations API.
+The platform has no idempotency key, so an action in doubt is looked up before anything else.
 """
 
 import asyncio
-from contextlib import suppress
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from dm_core.clients.port import Instagram, InstagramAccounts, WhatsApp
+from dm_core.clients.port import Instagram, InstagramAccounts
 from dm_core.clock import Clock
-from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, StoreUnavailable, Uncertain, described
+from dm_core.errors import DmAgentError, Owner, PlatformError, StoreUnavailable, Uncertain, Unreachable, described
 from dm_core.messages import Direction, Message
 from dm_core.processing.live import LiveThread
 from dm_core.runs import Action, ActionKind, ActionState
+from dm_core.same_text import normal_form
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore
 from dm_core.telemetry import emit
 
 SKEW_MS = 5_000
 """How much earlier than the recorded start a platform may date our message: its whole seconds and clock skew."""
+LOOK_AGAIN_MS = 60_000
+"""Between two look-ups that found nothing, before a send counts as not found."""
+HISTORY = 40
 
-WINDOW_ERROR = "the 24 hour window is closed"
+
+class LookAgain(DmAgentError):
+    """A send in doubt was not found yet, or could not be looked up: the run waits, the send stays in doubt."""
+
+    owner = Owner.OUTAGE
+
+    def __init__(self, message: str, wait_seconds: float | None) -> None:
+        super().__init__(message)
+        self.wait_seconds = wait_seconds
 
 
-class Fate(Enum):
-    """What a look-up found."""
-
+class _Fate(Enum):
     FOUND = "it went out"
     ABSENT = "looked, and it is not there"
     UNKNOWN = "could not look"
@@ -39,123 +47,137 @@ class Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Performs actions of one thread. Knows no store but for looking up echoes."""
+    """Performs actions of one thread. Knows the store only to look up echoes."""
 
     store: ThreadStore
     instagram: InstagramAccounts
-    whatsapp: WhatsApp
     clock: Clock
     limits: RunLimits
 
     async def perform(self, live: LiveThread, action: Action, deadline: int) -> Action:
-        """Do one started action; the action with its result, still in doubt if its fate is unknown.
+        """Do one started action; done, refused, or still in doubt with the reason.
 
-        Never later than ``deadline`` (ms since 1970). Raises RetryLater when it certainly did not happen but may
-        work later, AccountStopped when no send will work until a person acts.
+        Never later than ``deadline`` (ms since 1970). A send that did not go out raises whose fault that is:
+        RetryLater, AccountStopped, Unreachable, Refused. A reaction is best effort: it is refused instead.
         """
-        if action.kind is ActionKind.SEND and not live.thread.window_open(self.clock()):
-            return self._ended(action, ActionState.DROPPED, WINDOW_ERROR)
         try:
+            if action.kind is ActionKind.SEND and not live.thread.window_open(self.clock()):
+                raise Unreachable("the 24 hour window is closed", window=True)
             async with asyncio.timeout(max(0.0, (deadline - self.clock()) / 1000)):
                 platform_id = await self._call(live, action)
         except (Uncertain, TimeoutError) as error:
             emit("action_uncertain", "WARNING", thread_id=live.thread.id, kind=action.kind, reason=described(error))
             return replace(action, error=described(error))
-        except Refused as error:
-            if isinstance(error, AccountStopped) and action.kind is ActionKind.SEND:
-                raise
+        except PlatformError as error:
             emit("action_refused", "WARNING", thread_id=live.thread.id, kind=action.kind, reason=described(error))
-            return self._ended(action, ActionState.REFUSED, described(error))
-        except RetryLater:
-            if action.kind is ActionKind.REACT:  # best effort: a reaction is not worth a wait
-                return self._ended(action, ActionState.REFUSED, "throttled")
-            raise
-        return replace(self._ended(action, ActionState.DONE, None), platform_id=platform_id)
+            if action.kind is ActionKind.SEND:
+                raise
+            return self.ended(action, ActionState.REFUSED, described(error))
+        return replace(self.ended(action, ActionState.DONE, None), platform_id=platform_id)
 
-    async def _call(self, live: LiveThread, action: Action) -> str | None:
-        user_id = live.thread.user_id
-        match action.kind:
-            case ActionKind.SEND:
-                return await self._account(live).send_text(user_id, action.text)
-            case ActionKind.REACT:
-                await self._account(live).react(user_id, action.target or "", action.text)
-                return None
-            case ActionKind.NOTIFY:
-                urgent = "URGENT, " if action.urgency == "urgent" else ""
-                return await self.whatsapp.notify(f"{urgent}{await self._who(live)}: {action.text}", action.key)
+    async def settle(self, live: LiveThread, action: Action, deadline: int, *, wait: bool) -> Action:
+        """Find out about an action in doubt: done, uncertain for good, or planned again (to be sent once more).
 
-    def _account(self, live: LiveThread) -> Instagram:
-        """The API of the account that was written to. Raises AccountStopped."""
-        return self.instagram.of(live.thread.account_id)
-
-    async def _who(self, live: LiveThread) -> str:
-        """The person in words the manager can use; untrusted text, flattened and cut.
-
-        The profile is asked for once a thread, and only here: an ordinary answer needs no name.
-        """
-        if live.profile is None:
-            with suppress(PlatformError):
-                live.profile = await self._account(live).profile(live.thread.user_id, self.clock())
-        profile = live.profile
-        name = (f"@{profile.username}" if profile.username else profile.name) if profile else None
-        return f"Instagram {' '.join(name.split())[:60] if name else f'…{live.thread.user_id[-6:]}'}"
-
-    async def resolve(self, live: LiveThread, action: Action, *, wait: bool) -> Action:
-        """Settle an action in doubt: DONE if it is found, UNCERTAIN if not, or planned again (to be resent).
-
-        A reaction or a notification can't be looked up and is never repeated. With ``wait`` an echo gets its time
-        first. Raises Uncertain when resending is allowed but nothing could be looked up.
+        A reaction can't be looked up and is never repeated. With ``wait`` an echo gets its time first. Raises LookAgain
+        until two look-ups that worked, a minute apart, did not find it.
         """
         if action.kind is not ActionKind.SEND:
-            return self._ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
-        fate, mid = await self._look_up(live, action, wait=wait)
+            return self.ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
+        fate, mid = await self._look_up(live, action, deadline, wait=wait)
         emit("send_looked_up", "WARNING", thread_id=live.thread.id, fate=fate.name.lower())
-        if fate is Fate.FOUND:
-            return replace(self._ended(action, ActionState.DONE, None), platform_id=mid)
+        if fate is _Fate.FOUND:
+            return replace(self.ended(action, ActionState.DONE, None), platform_id=mid)
+        if fate is _Fate.UNKNOWN:
+            raise LookAgain("a send in doubt could not be looked up", None)
+        now = self.clock()
+        first = action.looked_at if action.looked_at is not None else now
+        if now - first < LOOK_AGAIN_MS:
+            live.run = live.run.with_action(replace(action, looked_at=first))
+            raise LookAgain("a send in doubt was not found yet", (first + LOOK_AGAIN_MS - now) / 1000)
         if self.limits.uncertain_sends == "hold":
-            return self._ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
-        if fate is Fate.UNKNOWN:
-            raise Uncertain("a send in doubt could not be looked up")
-        return replace(action, started_at=None)
+            return self.ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
+        return replace(action, started_at=None, looked_at=None)
 
-    async def _look_up(self, live: LiveThread, action: Action, *, wait: bool) -> tuple[Fate, str | None]:
-        taken = {a.platform_id for a in live.run.actions if a.platform_id}
+    async def echoed(self, live: LiveThread, action: Action) -> str | None:
+        """The id of an echo of this text, if one came since the action started: it went out, whatever we were told.
+
+        Raises StoreUnavailable.
+        """
+        return _echoed(await self.store.history(live.thread.id, HISTORY), live, action)
+
+    async def settle_refused(self, live: LiveThread, action: Action, error: PlatformError) -> Action:
+        """A refused send, once more looked at: platforms were seen to deliver what they had refused."""
+        await asyncio.sleep(self.limits.echo_wait)
+        if (mid := await self.echoed(live, action)) is not None:
+            return replace(self.ended(action, ActionState.DONE, None), platform_id=mid)
+        return self.ended(action, ActionState.REFUSED, described(error))
+
+    def ended(self, action: Action, state: ActionState, error: str | None) -> Action:
+        """The action in its last state, now."""
+        return replace(action, state=state, ended_at=self.clock(), error=error)
+
+    async def _call(self, live: LiveThread, action: Action) -> str | None:
+        account: Instagram = self.instagram.of(live.thread.account_id)
+        if action.kind is ActionKind.SEND:
+            return await account.send_text(live.thread.user_id, action.text)
+        await account.react(live.thread.user_id, action.target or "", action.text)
+        return None
+
+    async def _look_up(
+        self, live: LiveThread, action: Action, deadline: int, *, wait: bool
+    ) -> tuple[_Fate, str | None]:
+        """Several looks a short while apart, because an echo may still be on its way."""
         looked = False
-        for attempt in range(self.limits.look_ups):
-            if wait or attempt:
-                await asyncio.sleep(self.limits.echo_wait)
-            try:
-                history = await self.store.history(live.thread.id, 40)
-                taken |= {m.mid for m in history if m.run_id not in (None, live.run.id)}
-                if (mid := _echoed(history, action, taken)) is not None:
-                    return Fate.FOUND, mid
-                if (mid := await self._listed(live, action, taken)) is not None:
-                    return Fate.FOUND, mid
-                looked = True
-            except (PlatformError, StoreUnavailable) as error:
-                emit("look_up_failed", "WARNING", thread_id=live.thread.id, reason=described(error))
-        return (Fate.ABSENT if looked else Fate.UNKNOWN), None
+        try:
+            async with asyncio.timeout(max(0.0, (deadline - self.clock()) / 1000)):
+                for attempt in range(self.limits.look_ups):
+                    if wait or attempt:
+                        await asyncio.sleep(self.limits.echo_wait)
+                    try:
+                        mid = await self._find(live, action)
+                    except (PlatformError, StoreUnavailable) as error:
+                        emit("look_up_failed", "WARNING", thread_id=live.thread.id, reason=described(error))
+                        continue
+                    if mid is not None:
+                        return _Fate.FOUND, mid
+                    looked = True
+        except TimeoutError:
+            emit("look_up_failed", "WARNING", thread_id=live.thread.id, reason="the run's time is over")
+        return (_Fate.ABSENT if looked else _Fate.UNKNOWN), None
 
-    async def _listed(self, live: LiveThread, action: Action, taken: set[str]) -> str | None:
-        """The platform's own list: exact text, not from the person, not before the action started."""
-        for message in await self._account(live).recent_messages(live.thread.user_id, 20):
+    async def _find(self, live: LiveThread, action: Action) -> str | None:
+        """In our own store, else in the platform's list; never a message that another action or run sent."""
+        history = await self.store.history(live.thread.id, HISTORY)
+        if (mid := _echoed(history, live, action)) is not None:
+            return mid
+        taken = _taken(live) | {m.mid for m in history if m.run_id not in (None, live.run.id)}
+        listed = await self.instagram.of(live.thread.account_id).recent_messages(live.thread.user_id, 20)
+        for message in listed:
             ours = message.from_id != live.thread.user_id and message.mid not in taken
-            if ours and message.text == action.text and message.created_at >= (action.started_at or 0) - SKEW_MS:
+            if ours and _same(message.text, action) and message.created_at >= _since(action):
                 return message.mid
         return None
 
-    def _ended(self, action: Action, state: ActionState, error: str | None) -> Action:
-        return replace(action, state=state, ended_at=self.clock(), error=error)
 
-
-def _echoed(history: tuple[Message, ...], action: Action, taken: set[str]) -> str | None:
+def _echoed(history: Sequence[Message], live: LiveThread, action: Action) -> str | None:
     """An echo webhook that was stored since the action started."""
+    taken = _taken(live)
     for message in history:
-        if (
-            message.direction is Direction.OUTBOUND
-            and message.mid not in taken
-            and message.content.text == action.text
-            and message.created_at >= (action.started_at or 0) - SKEW_MS
-        ):
+        ours = message.direction is Direction.OUTBOUND and message.run_id in (None, live.run.id)
+        fresh = message.mid not in taken and message.created_at >= _since(action)
+        if ours and fresh and _same(message.content.text or "", action):
             return message.mid
     return None
+
+
+def _taken(live: LiveThread) -> set[str]:
+    """Ids that belong to other actions of the run."""
+    return {action.platform_id for action in live.run.actions if action.platform_id}
+
+
+def _same(text: str, action: Action) -> bool:
+    return normal_form(text) == normal_form(action.text)
+
+
+def _since(action: Action) -> int:
+    return (action.started_at or 0) - SKEW_MS

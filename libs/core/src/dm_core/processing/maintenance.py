@@ -4,17 +4,18 @@ Meta stops delivering without a word: an Instagram Login token dies after 60 day
 unsubscribe the account (facts/meta.md sections 2.3 and 5).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts, TokenVault
+from dm_core.alerts import ManagerContact
+from dm_core.clients.instagram_tokens import InstagramTokens
+from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts, WhatsApp
 from dm_core.clock import Clock
-from dm_core.errors import DmAgentError, PlatformError, described
+from dm_core.errors import PlatformError, described
 from dm_core.messages import DAY_MS
 from dm_core.settings import InstagramSettings
-from dm_core.store.port import DocumentStore
+from dm_core.store.port import AlertStore, DocumentStore
 from dm_core.telemetry import emit
-from dm_core.tokens import format_tokens, parse_tokens
 
 NEEDED_FIELDS = frozenset({"messages"})
 TOKEN_WARNING_DAYS = 20
@@ -22,31 +23,15 @@ TOKEN_WARNING_DAYS = 20
 
 @dataclass(slots=True)
 class Maintenance:
-    """Tokens and watchdog of the accounts. ``protect`` is told of every token that comes into use."""
+    """Tokens and watchdog of the accounts."""
 
     instagram: InstagramAccounts
-    vault: TokenVault
+    tokens: InstagramTokens
     documents: DocumentStore
     clock: Clock
     settings: InstagramSettings
-    protect: Callable[[str], None]
-    loaded: bool = False
-
-    async def load_token(self) -> None:
-        """Use the newest kept tokens, once an instance; an account without one goes on with the configured token."""
-        if self.loaded:
-            return
-        self.loaded = True
-        try:
-            kept = await self._kept()
-        except (DmAgentError, ValueError) as error:
-            self.loaded = False
-            emit("token_load_failed", "ERROR", error=type(error).__name__)
-            return
-        accounts = self.instagram.each()
-        for account_id, token in kept.items():
-            if account_id in accounts:
-                self._use(accounts[account_id], token)
+    whatsapp: WhatsApp
+    alerts: AlertStore
 
     async def refresh_token(self) -> dict[str, object]:
         """Exchange each account's token, keep the new ones, then use them.
@@ -56,14 +41,12 @@ class Maintenance:
         """
         if self.settings.flavor == "page":
             return {"status": "not_needed", "reason": "page tokens are not refreshed"}
+        await self.tokens.ensure()
         now, accounts = self.clock(), self.instagram.each()
         tokens, failures = await self._refreshed(accounts, now)
         if tokens:
-            old = {**self.settings.tokens, **await self._kept()} if failures else {}
-            new = {account_id: token.value for account_id, token in tokens.items()}
-            await self.vault.save(format_tokens({**old, **new}))
+            await self.tokens.keep({account_id: token.value for account_id, token in tokens.items()})
         for account_id, token in tokens.items():
-            self._use(accounts[account_id], token.value)
             record = {"refreshedAt": now, "expiresAt": token.expires_at}
             await self.documents.put_document("maintenance", self._record(account_id), record)
             emit("token_refreshed", accountId=account_id, expiresInDays=(token.expires_at - now) // DAY_MS)
@@ -72,26 +55,31 @@ class Maintenance:
         return {"status": "refreshed", "expiresAt": min(token.expires_at for token in tokens.values())}
 
     async def check(self) -> dict[str, object]:
-        """Subscribed fields, the last webhook seen, the tokens' age; ``problems`` says what a person should mend.
+        """Subscribed fields, the last webhook seen, the tokens' age, and whether the manager can be reached;
+        ``problems`` says what a person should mend.
 
         Of several accounts: the fields that all are subscribed to, the token that ends first, and problems by account.
         """
+        await self.tokens.ensure()
         checked = [await self._checked(account_id, account) for account_id, account in self.instagram.each().items()]
         last = await self.documents.last_inbound_at()
         problems = [problem for each in checked for problem in each.problems]
-        emit("checked", "ERROR" if problems else "INFO", problems=problems)
+        manager = await manager_problems(self.whatsapp)
+        contact = await self.alerts.manager_contact()
+        problems += manager
+        warnings = _warnings(self.whatsapp, contact)
+        severity = "ERROR" if problems else "WARNING" if warnings else "INFO"
+        emit("checked", severity, problems=problems, warnings=warnings)
         return {
             "status": "problems" if problems else "ok",
             "problems": problems,
+            "warnings": warnings,
             "subscribedFields": _common([each.fields for each in checked]),
             "lastInboundAt": last,
+            "managerReachable": not manager,
+            "lastStatusAt": contact.status_seen_at,
             "tokenExpiresAt": min((each.ends_at for each in checked if each.ends_at is not None), default=None),
         }
-
-    async def _kept(self) -> dict[str, str]:
-        """The kept tokens by account. Raises Unavailable, ValueError for a text that isn't tokens."""
-        text = await self.vault.load()
-        return parse_tokens(text, self.settings.node) if text else {}
 
     async def _refreshed(
         self, accounts: Mapping[str, Instagram], now: int
@@ -106,10 +94,6 @@ class Maintenance:
                 emit("token_not_refreshed", "ERROR", accountId=account_id, error=described(error))
                 failures.append(error)
         return tokens, failures
-
-    def _use(self, account: Instagram, token: str) -> None:
-        self.protect(token)
-        account.use_token(token)
 
     def _record(self, account_id: str) -> str:
         """The id of the document that says when the account's token ends."""
@@ -150,6 +134,30 @@ async def _subscribed(account: Instagram, problems: list[str]) -> tuple[str, ...
     if missing:
         problems.append(f"the account is not subscribed to: {', '.join(sorted(missing))}")
     return fields
+
+
+async def manager_problems(whatsapp: WhatsApp) -> list[str]:
+    """What keeps alerts from the manager's phone, asked without sending anything."""
+    try:
+        health = await whatsapp.health()
+    except PlatformError as error:
+        return [f"WhatsApp could not be asked whether it can send ({type(error).__name__} {error.code})"]
+    problems = [f"WhatsApp can't send: {each} is blocked" for each in health.blocked]
+    if health.can_send == "BLOCKED" and not problems:
+        problems.append("WhatsApp can't send: blocked")
+    if health.template not in (None, "APPROVED"):
+        problems.append(f"the WhatsApp template can't be used ({health.template})")
+    return problems
+
+
+def _warnings(whatsapp: WhatsApp, contact: ManagerContact) -> list[str]:
+    """What may keep an alert from arriving, or from being known to arrive."""
+    warnings: list[str] = []
+    if whatsapp.template_room is None:
+        warnings.append("WHATSAPP_TEMPLATE is not set: outside the manager's 24 hours no alert arrives")
+    if contact.status_seen_at is None:
+        warnings.append("no status of an alert was ever seen: the WhatsApp webhook is not subscribed")
+    return warnings
 
 
 def _common(subscribed: list[tuple[str, ...] | None]) -> list[str] | None:

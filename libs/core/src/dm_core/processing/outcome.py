@@ -14,7 +14,7 @@ class RunStatus(StrEnum):
     NOTHING_TO_DO = "nothing_to_do"  # nothing pending, no unfinished run
     BUSY = "busy"  # another task holds the lease; its finish sees what is new
     SUPERSEDED = "superseded"  # the lease was lost, or the thread erased, in mid-run; nothing more was written
-    RETRY_LATER = "retry_later"  # a platform asked for a wait; a later wake-up is scheduled
+    RETRY_LATER = "retry_later"  # a service cannot be used now; a later wake-up is scheduled
     IGNORED = "ignored"  # not a task we understand; a retry can't mend it
     CONFLICT = "conflict"  # Cloud Tasks must come again (409: never 429 or 503, those slow the whole queue)
     ERROR = "error"  # the run failed and will be retried (500)
@@ -31,6 +31,7 @@ class Ending(StrEnum):
     NO_REPLY = "no_reply"
     HUMAN = "human"
     EXPIRED = "expired"
+    REFUSED = "refused"
     UNSENT = "unsent"
     UNCERTAIN = "uncertain"
     HANDED_OVER = "handed_over"

@@ -1,55 +1,48 @@
 """The run: ask the model, checkpoint what it wants done, do it, and go on until there is an ending.
 
-The newest turn says what comes next, whether the run is fresh or resumed after a crash:
+The newest turn says what comes next, whether the run is fresh or resumed after a crash or a wait:
 
     UserTurn, ToolTurn   ask the model
     ModelTurn            do its open actions, then end or answer its calls
 
     model ──▶ checkpoint@v ──applied──▶ act ──▶ end, or results ──▶ model
-                  └──conflict──▶ read again: taken over → end · unsent → start over · new DM → take it in (at most
-                                 twice) · anything else → checkpoint on the new version · lease gone → Superseded
+                  └── something came, or the answer is old (``freshness``) ──▶ reopen: with all that is there now
 """
 
 import asyncio
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from enum import Enum
+from dataclasses import dataclass, field, replace
 
-from dm_core.agent.agent import Agent, Situation, TurnPlan
+from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.model import Model
+from dm_core.agent.plan import TurnPlan
+from dm_core.agent.reading import Step, conclude, read_turn, replied
+from dm_core.agent.rebuild import done_so_far, said_and_done
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
-from dm_core.errors import DmAgentError, ModelUnavailable
+from dm_core.errors import DmAgentError, ModelRefused, ModelUnavailable, Service
 from dm_core.messages import Message, Status
-from dm_core.processing.acting import Actor, Overtaken, count_conflict
+from dm_core.processing.acting import Actor
+from dm_core.processing.freshness import Stale, came, shown, taken_over
 from dm_core.processing.live import LiveThread
 from dm_core.processing.outcome import Ending
-from dm_core.runs import Action, ActionKind, ActionState, Finish, ModelTurn, Phase, Run, ToolResult, UserTurn
+from dm_core.runs import Action, Asked, ModelTurn, Run, ToolResult, UserTurn
 from dm_core.settings import RunLimits
-from dm_core.store.port import UNSET, MessageChange, Unset
+from dm_core.store.port import UNSET, MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
 from dm_core.threads import Note
 
-MAX_ABSORBED = 2
-"""How often new DMs are taken into a run; later ones get the follow-up."""
 MAX_NOTES = 50
 """Notes kept of one person, the newest."""
 INDICATOR_DELAY = 0.7
 """Seconds of thinking before the person is shown "seen" and "typing"; a quick answer needs neither."""
 
-UNUSABLE = UserTurn("Your last answer could not be used. Answer again by calling one of the tools.")
-
-
-class Next(Enum):
-    """What a lost condition means."""
-
-    RETRY = "commit again on the new version"
-    ASK_AGAIN = "the run changed: ask the model again"
+OUT_OF_TURNS = "I could not find an answer here in the steps I am allowed. Please have a look."
 
 
 @dataclass(slots=True)
 class Conductor:
-    """Conducts one run to its ending."""
+    """Conducts one run to its ending. ``planned`` is the newest turn's plan, kept while this process has it."""
 
     live: LiveThread
     actor: Actor
@@ -58,54 +51,79 @@ class Conductor:
     instagram: InstagramAccounts
     clock: Clock
     limits: RunLimits
+    planned: tuple[ModelTurn, TurnPlan] | None = field(default=None)
 
     async def conduct(self) -> Ending:
-        """Until the run has an ending. Raises RetryLater, AccountStopped, Uncertain, Unavailable, Superseded,
-        OutOfTime, TooManyConflicts; the run is then what ``live.run`` says."""
-        if self.live.run.phase is Phase.CLOSING:
-            await self.actor.act()
-            return Ending(self.live.run.ending or Ending.FAILED)
-        seen = await self._look()
-        if isinstance(seen, Ending):
-            return seen
+        """Until the run has an ending. Raises whatever kept it from one; the run is then what ``live.run`` says."""
+        if self.live.run.ending is not None:  # closed by an older revision, which only had its notice left to send
+            self.actor.drop_open("closed")
+            return Ending(self.live.run.ending)
         while True:
             last = self.live.run.turns[-1]
-            ending = await (self._conclude(last) if isinstance(last, ModelTurn) else self._ask())
-            if ending is not None:
-                return ending
+            outcome = await (self._conclude(last) if isinstance(last, ModelTurn) else self._ask())
+            if isinstance(outcome, Stale):
+                outcome = await self.reopen(outcome)
+            if outcome is not None:
+                return outcome
+
+    async def find_out(self) -> Ending:
+        """The attempts are used up: only look whether a reply went out."""
+        await self.actor.settle_doubts()
+        self.actor.drop_open("every attempt was used up")
+        return Ending.ANSWERED if self.live.run.replied else Ending.FAILED
 
     # -- ask ------------------------------------------------------------------------------------------------
 
-    async def _ask(self) -> Ending | None:
+    async def _ask(self) -> Ending | Stale | None:
         """One model call, and what is to be done with its answer."""
+        if taken_over(self.live):
+            return self._human()
+        if (why := came(self.live)) is not None:
+            return why
         if self.live.run.model_calls >= self.limits.max_model_turns:
-            return await self._out_of_turns()
+            return self._hand_over("out_of_turns", OUT_OF_TURNS)
         turn = await self._generate()
-        self.live.run = run = replace(self.live.run, model_calls=self.live.run.model_calls + 1)
-        if turn.finish is Finish.BLOCKED:
-            notice = "I can't answer this conversation (the model withheld its answer). Please have a look."
-            return await self.actor.close(Ending.HANDED_OVER, notice)
-        if turn.finish is not Finish.COMPLETE or not (turn.calls or turn.text.strip()):
-            emit("model_turn_unusable", "WARNING", thread_id=self.live.thread.id, finish=turn.finish)
-            self.live.run = replace(run, turns=(*run.turns, UNUSABLE), guards=(*run.guards, f"model_{turn.finish}"))
+        if turn is None:
             return None
-        if not turn.calls and not run.nudged:
-            self.live.run = replace(run, nudged=True, turns=(*run.turns, turn, self.agent.nudge))
-            return None
-        return await self._checkpoint(turn)
+        before = self.live.run
+        reading = read_turn(before, turn)
+        asked = Asked(before.asked.revision if before.asked else -1, self.clock())
+        self.live.run = run = replace(
+            before, turns=(*before.turns, *reading.turns), guards=(*before.guards, *reading.guards), asked=asked
+        )
+        match reading.step:
+            case Step.ASK_AGAIN:
+                emit("model_turn_unusable", "WARNING", thread_id=self.live.thread.id, guards=list(reading.guards))
+                return None
+            case Step.ANSWERED:
+                return Ending.ANSWERED
+            case Step.HAND_OVER:
+                return self._hand_over("handed_over", reading.notice)
+            case Step.ACT:
+                return await self._checkpoint(before, run, turn)
 
-    async def _generate(self) -> ModelTurn:
+    async def _generate(self) -> ModelTurn | None:
+        """The model's answer; None when the API refuses what it is shown, which is then told in other words, once."""
         started = self.clock()
         remaining = (self.actor.check_time() - started) / 1000
         indicator = asyncio.create_task(self._indicate())
+        run = self.live.run
+        self.live.run = replace(run, model_calls=run.model_calls + 1)
         try:
             async with asyncio.timeout(remaining):
-                turn = await self.model.generate(self.live.run.turns, self.agent.declarations, self.agent.system)
+                turn = await self.model.generate(run.turns, self.agent.declarations, self.agent.system)
         except TimeoutError as error:
             raise ModelUnavailable("the model did not answer before the run's deadline") from error
+        except ModelRefused:
+            if (turns := said_and_done(run)) is None:
+                raise
+            emit("model_history_refused", "WARNING", thread_id=self.live.thread.id, run_id=run.id)
+            self.live.run = replace(self.live.run, turns=turns)
+            return None
         finally:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
+        self.actor.brake.succeeded((Service.MODEL, ""), self.live.thread.id)
         return replace(turn, latency_ms=self.clock() - started)
 
     async def _indicate(self) -> None:
@@ -116,126 +134,113 @@ class Conductor:
             await instagram.indicate(self.live.thread.user_id, "mark_seen")
             await instagram.indicate(self.live.thread.user_id, "typing_on")
 
-    async def _out_of_turns(self) -> Ending:
-        if any(action.kind is ActionKind.SEND and action.went_out for action in self.live.run.actions):
-            return Ending.ANSWERED
-        notice = "I could not find an answer here in the steps I am allowed. Please have a look."
-        return await self.actor.close(Ending.HANDED_OVER, notice)
-
     # -- checkpoint -----------------------------------------------------------------------------------------
 
-    async def _checkpoint(self, turn: ModelTurn) -> Ending | None:
+    async def _checkpoint(self, before: Run, after: Run, turn: ModelTurn) -> Ending | Stale | None:
         """Store the turn and what it is about to do; nothing goes out before that is applied."""
-        conflicts = 0
-        while True:
-            before = self.live.run
-            plan = self._plan(before, turn)
-            actions = _first_started(plan.actions, self.clock())
-            run = replace(
-                before,
-                turns=(*before.turns, turn),
-                actions=(*before.actions, *actions),
-                guards=(*before.guards, *plan.guards),
-                notes=(*before.notes, *plan.notes),
-            )
-            if not actions:  # nothing goes out: stored with the results, or by the finish
-                self.live.run = run
-                return None
-            if await self.live.apply(replace(self.live.change(), run=run, notes=self.notes(run))):
-                self.actor.announced.add(actions[0].key)
-                return None
-            conflicts = count_conflict(conflicts)
-            seen = await self._reconsider()
-            if isinstance(seen, Ending):
-                return seen
-            if seen is Next.ASK_AGAIN:
-                return None
-
-    async def _reconsider(self) -> Ending | Next:
-        """The condition was lost: read again and see what came."""
-        await self.live.refresh()
-        return await self._look()
-
-    async def _look(self) -> Ending | Next:
-        """Takeover, unsent messages and new DMs since the run was made."""
-        live = self.live
-        if live.thread.is_paused(self.clock()):
-            return self.actor.drop_open(Ending.HUMAN)
-        start_over = not live.run.acted and live.has_unsent
-        fits = live.run.model_calls < self.limits.max_model_turns and live.run.absorbed < MAX_ABSORBED
-        may_take_in = fits and not live.run.acted and not isinstance(live.run.turns[-1], ModelTurn)
-        new = live.others if start_over or may_take_in else ()
-        if not start_over and not new:
-            return Next.RETRY
-        remaining = tuple(message for message in live.own if message.unsent_at is None)
-        if not remaining and not new:
-            return Ending.UNSENT
-        await self._take_in(remaining, new, start_over=start_over or not live.run.model_turns)
-        return Next.ASK_AGAIN
-
-    async def _take_in(self, remaining: tuple[Message, ...], new: tuple[Message, ...], *, start_over: bool) -> None:
-        """Make the run about what is there now; new DMs are claimed with it.
-
-        If this commit conflicts too, the run stays as it was: the next checkpoint sees the same DMs again.
-        """
-        live, now = self.live, self.clock()
+        plan = self.agent.plan(self._situation(before), turn)
+        self.planned = (turn, plan)
         run = replace(
-            live.run,
-            message_ids=tuple(message.id for message in (*live.own, *new)),
-            absorbed=live.run.absorbed + bool(new),
+            after,
+            actions=(*before.actions, *plan.actions),
+            alerts=(*before.alerts, *plan.alerts),
+            guards=(*after.guards, *plan.guards),
+            notes=(*before.notes, *plan.notes),
         )
-        if start_over:
-            opening = self.agent.opening(self._situation(run, (*remaining, *new)))
-            run = replace(run, turns=(UserTurn(opening.text),), actions=(), handles=opening.handles, nudged=False)
-        else:
-            more = self.agent.more(self._situation(run), new)
-            run = replace(run, turns=(*run.turns, UserTurn(more.text)), handles=more.handles)
+        self.live.run = run
+        if not plan.actions:  # nothing goes out: stored with the results, or by the finish
+            return None
+        first = plan.actions[0]
+        outcome = await self.live.commit(
+            lambda: self._with_notes(self.actor.about_to_start(run, first.key, first.turn))
+        )
+        if outcome is None:
+            self.actor.announce(first.key, first.turn)
+            return None
+        if outcome is Ending.HUMAN:
+            return self._human()
+        # The turn is dropped, but not its alerts: asked for is asked for. Its number is used up with their keys.
+        self.live.run = replace(before, alerts=run.alerts, dropped_turns=before.dropped_turns + 1)
+        return outcome
+
+    def _with_notes[T](self, made: ThreadChange | T) -> ThreadChange | T:
+        if isinstance(made, ThreadChange) and isinstance(made.run, Run):
+            return replace(made, notes=self.notes(made.run))
+        return made
+
+    async def reopen(self, why: Stale) -> Ending | None:
+        """Go on with all that is there now: from the beginning, or, if something went out, knowing of it."""
+        run = self.live.run
+        counted = why is Stale.NEW and not self.live.resumed
+        self.live.resumed = False
+        self.actor.drop_open(f"not sent: {why.value}")
+        emit("run_reopened", thread_id=self.live.thread.id, run_id=run.id, why=why.name.lower(), acted=run.acted)
+        again = replace(self.live.run, restarts=run.restarts + counted)
+        return await self.live.commit(lambda: self._reopened(again, why))
+
+    def _reopened(self, run: Run, why: Stale) -> ThreadChange | Ending:
+        live = self.live
+        if taken_over(live):
+            return self._human()
+        standing = tuple(message for message in live.own if message.unsent_at is None)
+        messages = (*standing, *live.others)
+        if not messages:
+            return Ending.ANSWERED if run.replied else Ending.UNSENT
+        run = rebuilt(self.agent, replace(run, message_ids=_ids((*live.own, *live.others))), self._seen(messages), why)
         claimed = tuple(
-            MessageChange(message.id, Status.PROCESSING, now, attempts=message.attempts + 1, run_id=run.id)
-            for message in new
+            MessageChange(m.id, Status.PROCESSING, self.clock(), attempts=m.attempts + 1, run_id=run.id)
+            for m in live.others
         )
-        if await live.apply(replace(live.change(), run=run, messages=claimed)):
-            live.own, live.others = (*live.own, *new), tuple(m for m in live.others if m not in new)
+        return replace(live.change(), run=run, messages=claimed)
 
     # -- conclude -------------------------------------------------------------------------------------------
 
-    async def _conclude(self, turn: ModelTurn) -> Ending | None:
+    async def _conclude(self, turn: ModelTurn) -> Ending | Stale | None:
         """Do the turn's open actions; end, or give the model its results."""
-        try:
-            ending = await self.actor.act()
-        except Overtaken:
-            seen = await self._look()
-            return seen if isinstance(seen, Ending) else None
-        if ending is not None:
-            return ending
+        if taken_over(self.live):
+            return self._human()
+        if (outcome := await self.actor.act()) is not None:
+            return self._human() if outcome is Ending.HUMAN else outcome
         run = self.live.run
-        number = len(run.model_turns) - 1
-        earlier = tuple(action for action in run.actions if action.turn != number)
+        number = run.next_turn - 1
         actions = tuple(action for action in run.actions if action.turn == number)
-        plan = self._plan(replace(run, turns=run.turns[:-1], actions=earlier), turn)
-        if plan.no_reply is not None:
-            return Ending.ANSWERED if run.acted else Ending.NO_REPLY
-        if not plan.needs_model and _satisfied(actions):
-            return Ending.ANSWERED
-        return await self._give_results(turn, plan, actions)
+        before, plan = self._planned(turn, number)
+        conclusion = conclude(before, turn, plan, actions)
+        if conclusion.end is not None:
+            return Ending(conclusion.end)
+        return await self._give_results(turn, plan, actions, conclusion.turns)
 
-    async def _give_results(self, turn: ModelTurn, plan: TurnPlan, actions: tuple[Action, ...]) -> Ending | None:
+    def _planned(self, turn: ModelTurn, number: int) -> tuple[Run, TurnPlan]:
+        """The run as it was before this turn, and the turn's plan: made again only where another process made it."""
+        run = self.live.run
+        before = replace(
+            run,
+            turns=run.turns[:-1],
+            actions=tuple(action for action in run.actions if action.turn != number),
+            alerts=tuple(alert for alert in run.alerts if not alert.key.startswith(f"{run.id}/{number}/")),
+        )
+        if self.planned is None or self.planned[0] is not turn:
+            self.planned = (turn, self.agent.plan(self._situation(before), turn))
+        return before, self.planned[1]
+
+    async def _give_results(
+        self, turn: ModelTurn, plan: TurnPlan, actions: tuple[Action, ...], nudges: tuple[UserTurn, ...]
+    ) -> Ending | Stale | None:
         """Store the turn with the answers to its calls, so that a resumed run need not ask again."""
         data: dict[int, ToolResult] = {}
         for index in plan.data:
             self.actor.check_time()
             data[index] = await self.agent.read(self._situation(self.live.run), turn.calls[index])
-        answers = self.agent.results(turn, plan, data, actions) if turn.calls else _not_sent(plan, actions)
-        self.live.run = run = replace(self.live.run, turns=(*self.live.run.turns, answers))
-        conflicts = 0
-        while not await self.live.apply(replace(self.live.change(), run=run, notes=self.notes(run))):
-            conflicts = count_conflict(conflicts)
-            seen = await self._reconsider()
-            if isinstance(seen, Ending):
-                return seen
-            if seen is Next.ASK_AGAIN:
-                return None
-        return None
+        answers = self.agent.results(turn, plan, data, actions)
+        run = replace(self.live.run, turns=(*self.live.run.turns, answers, *nudges))
+        self.live.run = run
+
+        def store() -> ThreadChange | Ending | Stale:
+            if taken_over(self.live):
+                return self._human()
+            return came(self.live) or replace(self.live.change(), run=run, notes=self.notes(run))
+
+        return await self.live.commit(store)
 
     # -- small helpers --------------------------------------------------------------------------------------
 
@@ -245,30 +250,50 @@ class Conductor:
         fresh = tuple(Note(text, self.clock()) for text in dict.fromkeys(run.notes) if text not in known)
         return (*self.live.thread.notes, *fresh)[-MAX_NOTES:] if fresh else UNSET
 
-    def _situation(self, run: Run, messages: tuple[Message, ...] | None = None) -> Situation:
-        own = self.live.own if messages is None else messages
-        return Situation(self.live.thread, run, self.clock(), self.live.recent, own)
+    def _human(self) -> Ending:
+        """A human answers: nothing more goes out."""
+        self.actor.drop_open("human")
+        return Ending.HUMAN
 
-    def _plan(self, run: Run, turn: ModelTurn) -> TurnPlan:
-        """Pure: the same turn after the same run gives the same plan, so a resumed run can make it again."""
-        if turn.calls:
-            return self.agent.plan(self._situation(run), turn)
-        return self.agent.plan_plain_text(self._situation(run), turn.text)
+    def _hand_over(self, cause: str, notice: str) -> Ending:
+        """The model can't go on. A reply that is out ends the run well all the same."""
+        if replied(self.live.run):
+            return Ending.ANSWERED
+        self.actor.tell(cause, notice)
+        return Ending.HANDED_OVER
 
+    def _situation(self, run: Run) -> Situation:
+        return Situation(self.live.thread, run, self.clock(), self.live.recent, self.live.own)
 
-def _first_started(actions: tuple[Action, ...], now: int) -> tuple[Action, ...]:
-    return tuple(replace(action, started_at=now) if index == 0 else action for index, action in enumerate(actions))
-
-
-def _satisfied(actions: tuple[Action, ...]) -> bool:
-    """Something was done, and nothing but a best-effort reaction failed."""
-    done = any(action.state is ActionState.DONE for action in actions)
-    rest = (action for action in actions if action.kind is not ActionKind.REACT)
-    return done and all(action.state in (ActionState.DONE, ActionState.UNCERTAIN) for action in rest)
+    def _seen(self, messages: tuple[Message, ...]) -> Situation:
+        return Situation(self.live.thread, self.live.run, self.clock(), self.live.recent, messages)
 
 
-def _not_sent(plan: TurnPlan, actions: tuple[Action, ...]) -> UserTurn:
-    """What to tell the model whose plain-text answer could not be sent."""
-    errors = (*(result.error for result in plan.answered.values()), *(action.error for action in actions))
-    reason = next((error for error in errors if error), "it was refused")
-    return UserTurn(f"Your answer was not sent: {reason}. Answer again by calling a tool.")
+def _ids(messages: tuple[Message, ...]) -> tuple[str, ...]:
+    return tuple(message.id for message in messages)
+
+
+def opened(agent: Agent, run: Run, situation: Situation) -> Run:
+    """A run whose turns show the situation, and nothing else yet."""
+    opening = agent.opening(replace(situation, run=run))
+    return replace(
+        run,
+        turns=(UserTurn(opening.text),),
+        handles=opening.handles,
+        asked=Asked(situation.thread.revision),
+        shown=shown(situation.messages),
+    )
+
+
+def rebuilt(agent: Agent, run: Run, situation: Situation, why: Stale) -> Run:
+    """A run that goes on with this situation.
+
+    Nothing of it went out: as if it were new, with its model turns from 0. Else it is told what was done.
+    """
+    number = run.next_turn
+    if not run.acted:
+        fresh = replace(run, actions=(), notes=(), model_calls=0, repairs=0, dropped_turns=number, fresh_from=number)
+        return opened(agent, replace(fresh, turns=()), situation)
+    fresh_from = run.fresh_from if why is Stale.OLD else number
+    again = opened(agent, replace(run, dropped_turns=number, fresh_from=fresh_from, turns=()), situation)
+    return replace(again, turns=(*again.turns, done_so_far(run)))

@@ -1,10 +1,11 @@
-"""The sweep: every thread that is overdue gets a wake-up; every deletion that was cut short is completed."""
+"""The sweep: every overdue thread gets a wake-up, overdue alerts get ticks, deletions that were cut short go on."""
 
 import asyncio
 from dataclasses import dataclass
 
 from dm_core.clock import Clock
 from dm_core.errors import QueueUnavailable
+from dm_core.processing.alerts import Alerts
 from dm_core.processing.closing import Timing
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan
@@ -26,9 +27,25 @@ class Sweeper:
     queue: WakeUpQueue
     clock: Clock
     timing: Timing
+    alerts: Alerts
 
     async def sweep(self) -> dict[str, object]:
-        """Re-schedule overdue threads; the counts. Raises StoreUnavailable, QueueUnavailable if any is left."""
+        """Re-schedule overdue threads and alerts; the counts.
+
+        One kind that fails keeps no other from being looked at. Raises StoreUnavailable, QueueUnavailable if any is
+        left.
+        """
+        threads, alerts = await asyncio.gather(self._threads(), self.alerts.sweep(), return_exceptions=True)
+        deletions = await complete_open_deletions(self.store, self.clock)
+        for failure in (threads, alerts):
+            if isinstance(failure, BaseException):
+                raise failure
+        late = bool(threads or alerts)
+        emit("swept", "WARNING" if late else "INFO", overdue=threads, overdueAlerts=alerts, deletions=deletions)
+        return {"status": "swept", "overdue": threads, "overdueAlerts": alerts, "deletions": deletions}
+
+    async def _threads(self) -> int:
+        """Wake every overdue thread; how many."""
         now = self.clock()
         overdue = await self.store.overdue(now - GRACE_MS, BATCH)
         gate = asyncio.Semaphore(CONCURRENCY)
@@ -39,8 +56,6 @@ class Sweeper:
 
         results = await asyncio.gather(*(wake(thread_id) for thread_id in overdue), return_exceptions=True)
         failed = sum(isinstance(result, BaseException) for result in results)
-        deletions = await complete_open_deletions(self.store, self.clock)
-        emit("swept", "WARNING" if overdue else "INFO", overdue=len(overdue), failed=failed, deletions=deletions)
         if failed:
             raise QueueUnavailable(f"{failed} of {len(overdue)} overdue threads could not be scheduled")
-        return {"status": "swept", "overdue": len(overdue), "deletions": deletions}
+        return len(overdue)

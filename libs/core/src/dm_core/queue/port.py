@@ -1,4 +1,4 @@
-"""What the system needs of a queue: one named wake-up of a thread at a time in the future."""
+"""What the system needs of its queues: one named wake-up of a thread at a time in the future, and ticks for alerts."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -20,6 +20,22 @@ class WakeUpQueue(Protocol):
         """Create the task; False if one of this name exists already, which is success too.
 
         Raises QueueUnavailable when it is not certain that the task exists.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
+        ...
+
+
+class AlertQueue(Protocol):
+    """Makes ticks durable. A tick sends the most urgent alert that is due, whichever it was made for."""
+
+    async def schedule(self, alert_id: str, not_before: int) -> bool:
+        """A tick for this alert at ``not_before`` (ms since 1970), or at once when that has passed.
+
+        The same alert and time twice is one tick: False then. Raises QueueUnavailable when it is not certain that the
+        tick exists.
         """
         ...
 

@@ -11,12 +11,13 @@ from dm_core.settings.platforms import (
     InstagramSettings,
     ModelSettings,
     SpondSettings,
-    WhatsAppSettings,
 )
-from dm_core.settings.system import QueueSettings, RunLimits, StoreSettings, UncertainSends
+from dm_core.settings.system import AlertSettings, QueueSettings, RunLimits, StoreSettings, UncertainSends
+from dm_core.settings.whatsapp import Template, WhatsAppSettings, WhatsAppWebhookSettings
 
 __all__ = [
     "INSTAGRAM_HOSTS",
+    "AlertSettings",
     "Flavor",
     "InstagramSettings",
     "ModelSettings",
@@ -25,7 +26,9 @@ __all__ = [
     "RunLimits",
     "SpondSettings",
     "StoreSettings",
+    "Template",
     "UncertainSends",
     "WebhookSettings",
     "WhatsAppSettings",
+    "WhatsAppWebhookSettings",
 ]

@@ -7,14 +7,24 @@ from dm_core.settings.platforms import (
     InstagramSettings,
     ModelSettings,
     SpondSettings,
-    WhatsAppSettings,
+    graph_version,
     read_instagram,
     read_model,
     read_spond,
-    read_whatsapp,
 )
 from dm_core.settings.reader import Reader
-from dm_core.settings.system import QueueSettings, RunLimits, StoreSettings, read_limits, read_queue, read_store
+from dm_core.settings.system import (
+    AlertSettings,
+    QueueSettings,
+    RunLimits,
+    StoreSettings,
+    read_alert_queue,
+    read_alerts,
+    read_limits,
+    read_queue,
+    read_store,
+)
+from dm_core.settings.whatsapp import WhatsAppSettings, WhatsAppWebhookSettings, read_whatsapp, read_whatsapp_webhook
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +33,8 @@ class WebhookSettings:
 
     store: StoreSettings
     queue: QueueSettings
+    alert_queue: QueueSettings
+    whatsapp: WhatsAppWebhookSettings
     verify_token: str
     app_secrets: tuple[str, ...]
     account_ids: frozenset[str]
@@ -40,7 +52,12 @@ class WebhookSettings:
             reader.problem("INSTAGRAM_APP_SECRET", "holds no secret between its commas")
         account_ids = frozenset(reader.texts("INSTAGRAM_ACCOUNT_IDS", ""))
         takeover = reader.number("HUMAN_TAKEOVER_MINUTES", 60, 0, 10_080)
-        return reader.done("the webhook", lambda: cls(store, queue, verify_token, app_secrets, account_ids, takeover))
+        alert_queue = read_alert_queue(reader, queue)
+        whatsapp = read_whatsapp_webhook(reader, verify_token, app_secrets)
+        return reader.done(
+            "the webhook",
+            lambda: cls(store, queue, alert_queue, whatsapp, verify_token, app_secrets, account_ids, takeover),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +66,7 @@ class ProcessorSettings:
 
     store: StoreSettings
     queue: QueueSettings
+    alerts: AlertSettings
     model: ModelSettings
     instagram: InstagramSettings
     whatsapp: WhatsAppSettings
@@ -68,6 +86,9 @@ class ProcessorSettings:
         """Raises Misconfigured with one line that names every missing or malformed variable."""
         reader = Reader(env)
         store, queue, model = read_store(reader), read_queue(reader), read_model(reader)
-        instagram, whatsapp = read_instagram(reader), read_whatsapp(reader)
+        instagram, whatsapp = read_instagram(reader), read_whatsapp(reader, graph_version(reader))
         spond, limits = read_spond(reader), read_limits(reader)
-        return reader.done("the processor", lambda: cls(store, queue, model, instagram, whatsapp, spond, limits))
+        alerts = read_alerts(reader, queue, store)
+        return reader.done(
+            "the processor", lambda: cls(store, queue, alerts, model, instagram, whatsapp, spond, limits)
+        )

@@ -1,4 +1,4 @@
-"""How the model, Instagram, WhatsApp and Spond are reached."""
+"""How the model, Instagram and Spond are reached."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -59,18 +59,6 @@ class InstagramSettings:
 
 
 @dataclass(frozen=True, slots=True)
-class WhatsAppSettings:
-    """How the manager is reached. ``template`` is ``name`` or ``name:language``."""
-
-    base_url: str
-    version: str
-    access_token: str
-    phone_number_id: str
-    manager_number: str
-    template: str | None
-
-
-@dataclass(frozen=True, slots=True)
 class SpondSettings:
     """The group's calendar."""
 
@@ -102,7 +90,7 @@ def read_instagram(reader: Reader) -> InstagramSettings:
     return InstagramSettings(
         flavor=flavor,
         base_url=reader.base_url("INSTAGRAM_API_BASE_URL", INSTAGRAM_HOSTS[flavor]),
-        version=_graph_version(reader),
+        version=graph_version(reader),
         node=node,
         access_token=_access_token(reader, flavor, node),
         token_secret=reader.optional("INSTAGRAM_TOKEN_SECRET"),
@@ -126,19 +114,6 @@ def _access_token(reader: Reader, flavor: Flavor, node: str) -> str:
     return value
 
 
-def read_whatsapp(reader: Reader) -> WhatsAppSettings:
-    return WhatsAppSettings(
-        base_url=reader.base_url("WHATSAPP_API_BASE_URL", "https://graph.facebook.com"),
-        version=_graph_version(reader),
-        access_token=reader.text("WHATSAPP_ACCESS_TOKEN"),
-        phone_number_id=reader.text("WHATSAPP_PHONE_NUMBER_ID", None, r"[0-9A-Za-z._-]{1,64}", "must be an id"),
-        manager_number=reader.text(
-            "MANAGER_WHATSAPP_NUMBER", None, r"\+?[0-9 ()-]{5,25}", "must be a phone number with its country code"
-        ),
-        template=reader.optional("WHATSAPP_TEMPLATE"),
-    )
-
-
 def read_spond(reader: Reader) -> SpondSettings | None:
     """All three or none: a business without Spond simply has no schedule."""
     names = ("SPOND_USERNAME", "SPOND_PASSWORD", "SPOND_GROUP_ID")
@@ -150,5 +125,5 @@ def read_spond(reader: Reader) -> SpondSettings | None:
     )
 
 
-def _graph_version(reader: Reader) -> str:
+def graph_version(reader: Reader) -> str:
     return reader.text("GRAPH_API_VERSION", "v26.0", r"v[0-9]{1,3}\.[0-9]{1,2}", "must look like v26.0")

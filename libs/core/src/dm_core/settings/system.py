@@ -1,11 +1,16 @@
 """Where threads live, how wake-ups travel, and what one run may cause."""
 
 import re
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Final, Literal
 from urllib.parse import urlsplit
 
+from dm_core.alerts import AlertLimits
+from dm_core.messages import DAY_MS
 from dm_core.settings.reader import Reader
+
+TICK_DEADLINE_SECONDS: Final = 30.0
+"""How long a tick of the alerts' queue may take."""
 
 UncertainSends = Literal["hold", "resend"]
 
@@ -48,6 +53,16 @@ class QueueSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertSettings:
+    """The way of an alert. ``alarm_ms``: undelivered for so long, an ordinary one raises the alarm; 3/10 of it, an
+    urgent one."""
+
+    queue: QueueSettings
+    limits: AlertLimits
+    alarm_ms: int
+
+
+@dataclass(frozen=True, slots=True)
 class RunLimits:
     """What one run, and one person, may cause. Times in seconds."""
 
@@ -62,6 +77,8 @@ class RunLimits:
     uncertain_sends: UncertainSends
     echo_wait: float
     look_ups: int
+    max_wait_hours: float = 12.0
+    plan_max_age: float = 120.0
 
 
 def read_store(reader: Reader) -> StoreSettings:
@@ -92,6 +109,26 @@ def read_queue(reader: Reader) -> QueueSettings:
     )
 
 
+def read_alert_queue(reader: Reader, queue: QueueSettings) -> QueueSettings:
+    """The second queue: the same place and identity, its own name, target and deadline."""
+    name = reader.text("ALERTS_QUEUE", "dm-alerts", r"[A-Za-z0-9-]{1,100}", "must be a queue name")
+    target = reader.url("PROCESS_ALERT_URL", _below(queue.target_url, "alerts"))
+    return replace(queue, queue=name, target_url=target, dispatch_deadline=TICK_DEADLINE_SECONDS)
+
+
+def read_alerts(reader: Reader, queue: QueueSettings, store: StoreSettings) -> AlertSettings:
+    minutes = reader.number("ALERT_ALARM_MINUTES", 10, 0.01, 1_440)
+    per_hour = reader.whole("MAX_ALERTS_PER_HOUR", 3, 1, 1_000)
+    limits = AlertLimits(per_hour, store.retention_days * DAY_MS)
+    return AlertSettings(read_alert_queue(reader, queue), limits, round(minutes * 60_000))
+
+
+def _below(url: str, path: str) -> str:
+    """An address with a path added; a query of it stays behind the path."""
+    base, question_mark, query = url.partition("?")
+    return f"{base.rstrip('/')}/{path}{question_mark}{query}" if base else ""
+
+
 def read_limits(reader: Reader) -> RunLimits:
     timeout = function_timeout(reader)
     lease = reader.number("LEASE_SECONDS", 330, 1, 7_200)
@@ -109,6 +146,8 @@ def read_limits(reader: Reader) -> RunLimits:
         uncertain_sends=reader.choice("UNCERTAIN_SENDS", "hold", ("hold", "resend")),
         echo_wait=reader.number("ECHO_WAIT_SECONDS", 2, 0, 60),
         look_ups=reader.whole("UNCERTAIN_LOOK_UPS", 3, 1, 20),
+        max_wait_hours=reader.number("MAX_WAIT_HOURS", 12, 0.01, 24),
+        plan_max_age=reader.number("PLAN_MAX_AGE_SECONDS", 120, 1, 86_400),
     )
 
 

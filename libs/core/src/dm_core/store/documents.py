@@ -7,8 +7,10 @@ Firestore adapter turns it into a timestamp, which is what a TTL policy needs; 0
 from collections.abc import Mapping
 from typing import Final
 
+from dm_core.alerts import AlertCount
 from dm_core.messages import DAY_MS, Attachment, Content, Direction, Disposition, EventKind, Message, Status
 from dm_core.runs import ActionKind, ActionState, Run
+from dm_core.store.alert_documents import count_document, parse_count
 from dm_core.store.plain import (
     Document,
     as_map,
@@ -130,12 +132,16 @@ def parse_thread(thread_id: str, doc: Mapping[str, object]) -> Thread:
         last_inbound_at=whole(doc, "lastInboundAt"),
         pending_count=whole(doc, "pendingCount"),
         due_at=whole_or_none(doc, "dueAt"),
+        not_before=whole_or_none(doc, "notBefore"),
+        wait_count=whole(doc, "waitCount"),
+        revision=whole(doc, "revision"),
         lease=optional(doc, "lease", _parse_lease),
         run=optional(doc, "run", parse_run),
         paused_until=whole_or_none(doc, "pausedUntil"),
         profile=optional(doc, "profile", _parse_profile),
         notes=tuple(Note(text(n, "text"), whole(n, "createdAt")) for n in maps(doc, "notes")),
         unconfirmed=tuple(Unconfirmed(text(u, "text"), whole(u, "at")) for u in maps(doc, "unconfirmed")),
+        alert_count=optional(doc, "alertCount", parse_count) or AlertCount(),
         commit_token=text_or_none(doc, "commitToken"),
     )
 
@@ -152,7 +158,6 @@ def merged_fields(events: ThreadEvents) -> Document:
     """The plain fields a webhook merges into its thread; counters and maxima are the adapters' own."""
     expire_at = max((message.expire_at for message in events.messages), default=0)
     fields: dict[str, object | None] = {
-        "dueAt": events.due_at,
         "pausedUntil": events.paused_until,
         "expireAt": expire_at or None,
     }
@@ -174,7 +179,15 @@ def thread_fields(change: ThreadChange) -> Document:
         fields["notes"] = [{"text": note.text, "createdAt": note.created_at} for note in change.notes]
     if change.unconfirmed is not UNSET:
         fields["unconfirmed"] = [{"text": sent.text, "at": sent.at} for sent in change.unconfirmed]
-    numbers = {"dueAt": change.due_at, "pausedUntil": change.paused_until, "pendingCount": change.pending_count}
+    if change.alert_count is not UNSET:
+        fields["alertCount"] = count_document(change.alert_count)
+    numbers = {
+        "dueAt": change.due_at,
+        "notBefore": change.not_before,
+        "waitCount": change.wait_count,
+        "pausedUntil": change.paused_until,
+        "pendingCount": change.pending_count,
+    }
     fields |= {key: value for key, value in numbers.items() if value is not UNSET}
     return document(**fields, commitToken=change.token, updatedAt=change.now)
 
@@ -217,10 +230,12 @@ ERASED_THREAD: Final[Mapping[str, object]] = {
 
 
 def texts_on_their_way(run: Run | None, unconfirmed: tuple[Unconfirmed, ...]) -> tuple[str, ...]:
-    """Texts whose echo is ours: sends of the live run that went out or may, and unconfirmed ones of ended runs."""
-    certain_not = (ActionState.REFUSED, ActionState.DROPPED)
+    """Texts whose echo is ours: sends of the live run, and unconfirmed ones of ended runs.
+
+    A refused one counts: platforms were seen to deliver what they had refused.
+    """
     actions = () if run is None else run.actions
-    sends = [a.text for a in actions if a.kind is ActionKind.SEND and a.state not in certain_not]
+    sends = [a.text for a in actions if a.kind is ActionKind.SEND and a.state is not ActionState.DROPPED]
     return (*sends, *(sent.text for sent in unconfirmed))
 
 

@@ -7,7 +7,7 @@ A version is the thread document's ``update_time``. A write that changes nothing
 
 import asyncio
 from collections.abc import Coroutine
-from typing import cast
+from dataclasses import replace
 
 from dm_core.clock import Clock, system_clock
 from dm_core.errors import StoreUnavailable
@@ -16,7 +16,8 @@ from dm_core.store import documents as doc
 from dm_core.store import firestore_wire as wire
 from dm_core.store import selections
 from dm_core.store.cost import Cost
-from dm_core.store.firestore_client import FirestoreClient, Moved, Page
+from dm_core.store.firestore_client import Exists, FirestoreClient, Moved, Page
+from dm_core.store.firestore_events import MAX_ROUNDS
 from dm_core.store.firestore_records import FirestoreRecords
 from dm_core.store.firestore_wire import Found, Instant, Write
 from dm_core.store.port import (
@@ -90,23 +91,34 @@ class FirestoreStore(FirestoreRecords):
         return _messages(await self._client.select(selections.unprocessed(thread.id)))
 
     async def commit(self, change: ThreadChange) -> Version | Conflict:
-        """One batched write, one attempt: a repeated one could not tell a conflict from its own first success."""
-        mark: object = change.version.mark
-        if not isinstance(mark, tuple):
+        """One batched write, one attempt: a repeated one could not tell a conflict from its own first success.
+
+        Only a sure answer that nothing was applied, because an alert of the change exists already, is followed by
+        another without it.
+        """
+        version = wire.as_instant(change.version.mark)
+        if version is None:
             return CONFLICT
-        version = cast("Instant", mark)
+        for _ in range(MAX_ROUNDS):
+            try:
+                versions = await self._client.commit(self._writes(change, version))
+            except Moved:
+                return CONFLICT
+            except Exists:
+                change = replace(change, alerts=await self._missing_alerts(change.alerts))
+            else:
+                return Version(versions[0])
+        raise StoreUnavailable("a thread's alerts kept changing")
+
+    def _writes(self, change: ThreadChange, version: Instant) -> list[Write]:
         thread_id = change.thread_id
-        writes = [
+        return [
             wire.update(self._thread(thread_id), doc.thread_fields(change), unchanged_since=version),
             *(wire.update(self._message(thread_id, m.id), doc.message_fields(m)) for m in change.messages),
             *(wire.put(self._message(thread_id, m.id), doc.message_document(m)) for m in change.upserts),
             *self._records(change),
+            *self._alert_creates(change.alerts),
         ]
-        try:
-            versions = await self._client.commit(writes)
-        except Moved:
-            return CONFLICT
-        return Version(versions[0])
 
     def _records(self, change: ThreadChange) -> list[Write]:
         """The archived run and the person's allowance, where the change has them."""

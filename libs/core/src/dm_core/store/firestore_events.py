@@ -22,7 +22,7 @@ MAX_ROUNDS = 5
 WRITE_ATTEMPTS = 3
 
 MOVES: Transforms = {"revision": ("increment", 1)}
-"""What moves a thread's version even if nothing else of it changes."""
+"""What moves a thread's version even if nothing else of it changes; our own commits and echoes never do it."""
 
 
 class FirestoreEvents:
@@ -165,4 +165,6 @@ def _counters(events: ThreadEvents, messages: Sequence[Message]) -> Transforms:
     }
     if events.last_inbound_at is not None:
         counters["lastInboundAt"] = ("maximum", events.last_inbound_at)
+    if events.due_at is not None:
+        counters["dueAt"] = ("maximum", events.due_at)
     return counters

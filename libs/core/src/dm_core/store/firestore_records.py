@@ -7,6 +7,7 @@ from dm_core.errors import StoreUnavailable
 from dm_core.store import documents as doc
 from dm_core.store import firestore_wire as wire
 from dm_core.store import selections
+from dm_core.store.firestore_alerts import FirestoreAlerts
 from dm_core.store.firestore_client import Missing, Moved
 from dm_core.store.firestore_events import MAX_ROUNDS, MOVES, WRITE_ATTEMPTS, FirestoreEvents
 from dm_core.store.plain import document, from_json, is_document_id, to_json, whole
@@ -16,7 +17,7 @@ ERASE_PAGE = 400
 """Documents deleted in one commit."""
 
 
-class FirestoreRecords(FirestoreEvents):
+class FirestoreRecords(FirestoreEvents, FirestoreAlerts):
     """The compliance and document stores' methods; see the port."""
 
     _clock: Clock
@@ -66,6 +67,7 @@ class FirestoreRecords(FirestoreEvents):
                 raise StoreUnavailable("Firestore refused to erase a thread") from error
             await self._delete_all(thread_id, "messages")
             await self._delete_all(thread_id, "runs")
+            await self._delete_alerts(thread_id)
             if await self._applied([wire.delete(place, unchanged_since=version), wire.delete(limits)]):
                 return
         raise StoreUnavailable("a thread could not be erased: it kept changing")
@@ -74,6 +76,10 @@ class FirestoreRecords(FirestoreEvents):
         while ids := await self._client.ids(collection, ERASE_PAGE, "conversations", thread_id):
             names = [self._client.name("conversations", thread_id, collection, key) for key in ids]
             await self._client.commit([wire.delete(name) for name in names], WRITE_ATTEMPTS)
+
+    async def _delete_alerts(self, thread_id: str) -> None:
+        while found := (await self._client.select(selections.alerts_of(thread_id, ERASE_PAGE))).found:
+            await self._client.commit([wire.delete(self._alert(alert.id)) for alert in found], WRITE_ATTEMPTS)
 
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
         """A document of plain JSON values."""

@@ -44,6 +44,7 @@ _Timestamp = cast("Any", timestamp_pb2.Timestamp)
 _Int32 = cast("Any", wrappers_pb2.Int32Value)
 
 _OPERATORS = {"<": 1, "==": 5, "in": 8}  # StructuredQuery.FieldFilter.Operator
+_AND = 1  # StructuredQuery.CompositeFilter.Operator
 _IS_NULL = 3  # StructuredQuery.UnaryFilter.Operator
 _DIRECTIONS = {"asc": 1, "desc": 2}  # StructuredQuery.Direction
 
@@ -102,6 +103,11 @@ def found_document(raw: Any) -> Found:
     """A document of an answer."""
     doc = {key: decode(value) for key, value in raw.fields.items()}
     return Found(raw.name.rsplit("/", 1)[-1], cast("Document", doc), instant(raw.update_time))
+
+
+def as_instant(mark: object) -> Instant | None:
+    """The instant that a version's mark is, if it is one."""
+    return cast("Instant", mark) if isinstance(mark, tuple) else None
 
 
 def instant(raw: Any) -> Instant:
@@ -199,9 +205,17 @@ def _filter(selection: Selection) -> Any:
     field = _Query.FieldReference(field_path=selection.field)
     if selection.operand is None:
         return _Query.Filter(unary_filter=_Query.UnaryFilter(field=field, op=_IS_NULL))
-    condition = _Query.FieldFilter(
-        field=field, op=_OPERATORS[selection.operator], value=encode(clean(selection.operand))
-    )
+    condition = _compared(selection.field, selection.operator, selection.operand)
+    if selection.below is None:
+        return condition
+    bound = _compared(selection.order[0][0], "<", selection.below)
+    both = _Query.CompositeFilter(op=_AND, filters=[condition, bound])
+    return _Query.Filter(composite_filter=both)
+
+
+def _compared(field: str, operator: str, operand: object) -> Any:
+    name = _Query.FieldReference(field_path=field)
+    condition = _Query.FieldFilter(field=name, op=_OPERATORS[operator], value=encode(clean(operand)))
     return _Query.Filter(field_filter=condition)
 
 

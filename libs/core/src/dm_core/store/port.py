@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal, Protocol
 
+from dm_core.alerts import Alert, AlertCount, AlertStatus, ManagerContact
 from dm_core.messages import Disposition, Message, Status
 from dm_core.runs import Run
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
@@ -53,8 +54,9 @@ UNKNOWN_VERSION: Final = Version(None)
 class ThreadEvents:
     """What one webhook request brought for one thread; stored in one commit.
 
-    ``messages`` are created, never overwritten. With ``due_at`` the thread is merged (``last_inbound_at`` only ever
-    grows); ``paused_until`` is merged when set. ``touch_thread`` False stores the messages alone, and moves no version.
+    ``messages`` are created, never overwritten. With ``due_at`` the thread is merged (``last_inbound_at`` and
+    ``due_at`` only ever grow, so that a new DM shortens no wait); ``paused_until`` is merged when set. ``touch_thread``
+    False stores the messages alone, and moves no version.
     """
 
     thread_id: str
@@ -112,7 +114,8 @@ class ThreadChange:
 
     ``token`` is written into the thread, so that "did my write happen?" can be answered after a lost answer: a
     later read shows the token exactly if the commit was applied and no other run has committed since.
-    ``upserts`` are whole messages written whatever was there (our own replies, under the platform's id).
+    ``upserts`` are whole messages written whatever was there (our own replies, under the platform's id). ``alerts``
+    are created with it; one that exists already is left as it is, and stops nothing.
     """
 
     thread_id: str
@@ -122,6 +125,8 @@ class ThreadChange:
     lease: Lease | None | Unset = UNSET
     run: Run | None | Unset = UNSET
     due_at: int | None | Unset = UNSET
+    not_before: int | None | Unset = UNSET
+    wait_count: int | Unset = UNSET
     paused_until: int | None | Unset = UNSET
     pending_count: int | Unset = UNSET
     profile: Profile | Unset = UNSET
@@ -132,6 +137,8 @@ class ThreadChange:
     archive: Run | None = None
     archive_expire_at: int = 0
     allowance: Allowance | Unset = UNSET
+    alerts: tuple[Alert, ...] = ()
+    alert_count: AlertCount | Unset = UNSET
 
 
 class Conflict(Enum):
@@ -232,8 +239,8 @@ class ComplianceStore(Protocol):
     async def get_deletion(self, code: str) -> Deletion | None: ...
 
     async def erase_person(self, user_id: str) -> int:
-        """Erase every thread in which this id is the person or the account, with its messages, runs and notes, and the
-        person's limits; returns the number of threads. Idempotent. A live run there loses its next commit."""
+        """Erase every thread in which this id is the person or the account, with its messages, runs, alerts and notes,
+        and the person's limits; returns the number of threads. Idempotent. A live run there loses its next commit."""
         ...
 
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
@@ -260,7 +267,70 @@ class DocumentStore(Protocol):
         ...
 
 
-class Store(ThreadStore, EventStore, ComplianceStore, DocumentStore, Protocol):
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """An alert as read, and the version of its document."""
+
+    alert: Alert
+    version: Version
+
+
+class AlertStore(Protocol):
+    """The outbox to the manager. Every method raises StoreUnavailable when the answer is not sure.
+
+    Whoever sends claims first: a save whose alert has ``claim_until``, on the version that was read. A status that
+    comes meanwhile moves the version, so the save that follows the call conflicts, reads again and knows of it.
+    """
+
+    async def create_alert(self, alert: Alert) -> bool:
+        """Create an alert outside a thread's commit; False if it exists already, which is success too."""
+        ...
+
+    async def get_alert(self, alert_id: str) -> StoredAlert | None:
+        """An alert by its id, which may come from outside: anything may be asked for."""
+        ...
+
+    async def due_alerts(self, before: int, limit: int) -> tuple[StoredAlert, ...]:
+        """Alerts with ``due_at`` < ``before``: urgent ones first, then the longest due; at most ``limit`` of either."""
+        ...
+
+    async def save_alert(self, alert: Alert, version: Version) -> Version | Conflict:
+        """Write an alert that is still at ``version``; CONFLICT also when it is gone."""
+        ...
+
+    async def create_digest(self, digest: Alert, members: Sequence[StoredAlert]) -> Version | Conflict:
+        """One commit: create the digest and write ``members``, each still at its version. Else nothing of it."""
+        ...
+
+    async def digest_members(self, digest_id: str) -> tuple[StoredAlert, ...]:
+        """The alerts that travel in this digest, the oldest first."""
+        ...
+
+    async def dissolve_digest(self, digest: StoredAlert, members: Sequence[StoredAlert]) -> Version | Conflict:
+        """One commit: write the digest and ``members``, each still at its version. Else nothing of it."""
+        ...
+
+    async def record_status(self, status: AlertStatus) -> bool:
+        """Write a status into the fields of its kind and no other; False if there is no such alert.
+
+        A failure makes the alert due again, at ``status.at``.
+        """
+        ...
+
+    async def manager_contact(self) -> ManagerContact:
+        """What is known of the way to the manager's phone."""
+        ...
+
+    async def note_manager_contact(self, contact: ManagerContact) -> None:
+        """Merge these times; None leaves a field, and none ever goes back."""
+        ...
+
+    async def thread_profile(self, thread_id: str) -> Profile | None:
+        """The profile kept in a thread; one document read."""
+        ...
+
+
+class Store(ThreadStore, EventStore, ComplianceStore, DocumentStore, AlertStore, Protocol):
     """All of it; what an adapter implements."""
 
     async def close(self) -> None:
@@ -282,6 +352,9 @@ class Query(Enum):
     BY_PERSON = ("conversations", (("userId", "asc"),))
     BY_ACCOUNT = ("conversations", (("accountId", "asc"),))
     OPEN_DELETIONS = ("deletions", (("completedAt", "asc"),))
+    DUE_ALERTS = ("alerts", (("urgency", "asc"), ("dueAt", "asc")))
+    ALERTS_OF_THREAD = ("alerts", (("threadId", "asc"),))
+    DIGEST_MEMBERS = ("alerts", (("digestId", "asc"),))
 
 
 def sorted_messages(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -6,19 +6,19 @@ fields and unknown ones are tolerated: a document may be older or newer than thi
 
 from collections.abc import Mapping
 
+from dm_core.alerts import AskedAlert, Urgency
 from dm_core.runs import (
     Action,
     ActionKind,
     ActionState,
+    Asked,
     Finish,
     ModelTurn,
-    Phase,
     Run,
     ToolCall,
     ToolResult,
     ToolTurn,
     Turn,
-    Urgency,
     Usage,
     UserTurn,
 )
@@ -29,6 +29,7 @@ from dm_core.store.plain import (
     flag,
     from_json,
     maps,
+    optional,
     text,
     text_or_none,
     texts,
@@ -45,18 +46,20 @@ def run_document(run: Run) -> Document:
         id=run.id,
         taskName=run.task_name,
         startedAt=run.started_at,
-        attempt=run.attempt,
         messageIds=run.message_ids,
         promptHash=run.prompt_hash,
         handles=run.handles,
         turns=[_turn_document(turn) for turn in run.turns],
         actions=[_action_document(action) for action in run.actions],
+        alerts=[_alert_document(alert) for alert in run.alerts],
         guards=run.guards,
         notes=run.notes,
-        phase=run.phase,
-        absorbed=run.absorbed,
-        nudged=run.nudged,
-        lookUps=run.look_ups,
+        asked=None if run.asked is None else {"at": run.asked.at, "revision": run.asked.revision},
+        shown=run.shown,
+        restarts=run.restarts,
+        repairs=run.repairs,
+        droppedTurns=run.dropped_turns,
+        freshFrom=run.fresh_from,
         ending=run.ending,
         error=run.error,
         modelCalls=run.model_calls,
@@ -155,7 +158,12 @@ def _action_document(action: Action) -> Document:
         endedAt=action.ended_at,
         platformId=action.platform_id,
         error=action.error,
+        lookedAt=action.looked_at,
     )
+
+
+def _alert_document(alert: AskedAlert) -> Document:
+    return document(key=alert.key, text=alert.text, urgency=alert.urgency, handOver=alert.hand_over, cause=alert.cause)
 
 
 def parse_run(doc: Mapping[str, object]) -> Run:
@@ -164,18 +172,20 @@ def parse_run(doc: Mapping[str, object]) -> Run:
         id=text(doc, "id"),
         task_name=text(doc, "taskName"),
         started_at=whole(doc, "startedAt"),
-        attempt=whole(doc, "attempt"),
         message_ids=texts(doc, "messageIds"),
         prompt_hash=text(doc, "promptHash"),
         handles={key: value for key, value in as_map(doc.get("handles")).items() if isinstance(value, str)},
         turns=tuple(_parse_turn(turn) for turn in maps(doc, "turns")),
         actions=tuple(_parse_action(action) for action in maps(doc, "actions")),
+        alerts=tuple(_parse_alert(alert) for alert in maps(doc, "alerts")),
         guards=texts(doc, "guards"),
         notes=texts(doc, "notes"),
-        phase=word(doc, "phase", Phase.ANSWERING),
-        absorbed=whole(doc, "absorbed"),
-        nudged=flag(doc, "nudged"),
-        look_ups=whole(doc, "lookUps"),
+        asked=optional(doc, "asked", lambda asked: Asked(whole(asked, "revision"), whole(asked, "at"))),
+        shown=text(doc, "shown"),
+        restarts=whole(doc, "restarts"),
+        repairs=whole(doc, "repairs"),
+        dropped_turns=whole(doc, "droppedTurns"),
+        fresh_from=whole(doc, "freshFrom"),
         ending=text_or_none(doc, "ending"),
         error=text_or_none(doc, "error"),
         model_calls=whole(doc, "modelCalls"),
@@ -225,19 +235,33 @@ def _parse_result(doc: Mapping[str, object]) -> ToolResult:
 
 
 def _parse_action(doc: Mapping[str, object]) -> Action:
-    """An unknown state reads as uncertain, never as certain not to have gone out."""
-    urgency: Urgency = "urgent" if doc.get("urgency") == "urgent" else "normal"
+    """An unknown state reads as uncertain, never as surely unsent; an unknown kind is never performed."""
     return Action(
         key=text(doc, "key"),
-        kind=word(doc, "kind", ActionKind.SEND),
+        kind=word(doc, "kind", ActionKind.UNKNOWN),
         text=text(doc, "text"),
         call_index=whole(doc, "callIndex"),
         turn=whole(doc, "turn"),
         target=text_or_none(doc, "target"),
-        urgency=urgency,
+        urgency=_urgency(doc),
         state=word(doc, "state", ActionState.UNCERTAIN),
         started_at=whole_or_none(doc, "startedAt"),
         ended_at=whole_or_none(doc, "endedAt"),
         platform_id=text_or_none(doc, "platformId"),
         error=text_or_none(doc, "error"),
+        looked_at=whole_or_none(doc, "lookedAt"),
+    )
+
+
+def _urgency(doc: Mapping[str, object]) -> Urgency:
+    return "urgent" if doc.get("urgency") == "urgent" else "normal"
+
+
+def _parse_alert(doc: Mapping[str, object]) -> AskedAlert:
+    return AskedAlert(
+        key=text(doc, "key"),
+        text=text(doc, "text"),
+        urgency=_urgency(doc),
+        hand_over=flag(doc, "handOver"),
+        cause=text(doc, "cause", "model"),
     )

@@ -17,13 +17,17 @@ Order = tuple[tuple[str, str], ...]
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """At most ``limit`` documents of a query. ``parent`` is the thread whose subcollection is meant, or empty."""
+    """At most ``limit`` documents of a query. ``parent`` is the thread whose subcollection is meant, or empty.
+
+    ``below`` bounds the first field of the order from above (exclusive); without a value a document has none of it.
+    """
 
     query: Query
     limit: int
     parent: str = ""
     operator: Operator | None = None
     operand: object = None
+    below: int | None = None
 
     @property
     def collection(self) -> str:
@@ -74,3 +78,16 @@ def of_account(account_id: str, limit: int) -> Selection:
 def open_deletions(limit: int) -> Selection:
     """Requests that are not completed."""
     return Selection(Query.OPEN_DELETIONS, limit, operator="==", operand=None)
+
+
+def due_alerts(urgency: str, before: int, limit: int) -> Selection:
+    """Alerts of one urgency that somebody should send or look at, the longest due first."""
+    return Selection(Query.DUE_ALERTS, limit, operator="==", operand=urgency, below=before)
+
+
+def alerts_of(thread_id: str, limit: int) -> Selection:
+    return Selection(Query.ALERTS_OF_THREAD, limit, operator="==", operand=thread_id)
+
+
+def digest_members(digest_id: str, limit: int) -> Selection:
+    return Selection(Query.DIGEST_MEMBERS, limit, operator="==", operand=digest_id)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from dm_core.clock import Clock, system_clock
 from dm_core.messages import Message, Status
 from dm_core.store import documents as doc
-from dm_core.store import selections
+from dm_core.store import selections, sqlite_alerts
 from dm_core.store.cost import Cost
 from dm_core.store.plain import Document, as_map, clean_text, document, from_json, to_json, whole, word
 from dm_core.store.port import (
@@ -29,14 +29,11 @@ from dm_core.store.port import (
     sorted_messages,
 )
 from dm_core.store.run_documents import archive_document
-from dm_core.store.sqlite_file import SqliteFile, Stored, Transaction
+from dm_core.store.sqlite_alerts import SqliteAlerts
+from dm_core.store.sqlite_file import Rollback, SqliteFile, Stored, Transaction
 
 
-class _Rollback(Exception):
-    """Give up the transaction: a condition does not hold."""
-
-
-class SqliteStore:
+class SqliteStore(SqliteAlerts):
     """The store port on one file, safe for several processes. Opens it on the first call; every method raises
     StoreUnavailable.
 
@@ -76,7 +73,7 @@ class SqliteStore:
             return CONFLICT
         try:
             return await self._file.write(lambda tx: _commit(tx, change))
-        except _Rollback:
+        except Rollback:
             return CONFLICT
 
     async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
@@ -193,22 +190,23 @@ def _put_message(tx: Transaction, message: Message) -> None:
 
 
 def _move(tx: Transaction, thread_id: str, now: int) -> None:
-    """Move a thread's version, if there is one."""
+    """Move a thread's version and revision, if there is one."""
     found = tx.get("conversations", thread_id)
     if found is not None:
-        tx.put("conversations", thread_id, found.doc | {"updatedAt": now})
+        fields = {"updatedAt": now, "revision": whole(found.doc, "revision") + 1}
+        tx.put("conversations", thread_id, found.doc | fields)
 
 
 def _commit(tx: Transaction, change: ThreadChange) -> Version:
-    """Raises _Rollback when the thread, or a message of the change, is not as the change supposes."""
+    """Raises Rollback when the thread, or a message of the change, is not as the change supposes."""
     found = tx.get("conversations", change.thread_id)
     if found is None or found.version != change.version.mark:
-        raise _Rollback
+        raise Rollback
     version = tx.put("conversations", change.thread_id, found.doc | doc.thread_fields(change))
     for message in change.messages:
         stored = tx.get("messages", message.id, change.thread_id)
         if stored is None:
-            raise _Rollback
+            raise Rollback
         tx.put("messages", message.id, stored.doc | doc.message_fields(message), change.thread_id)
     for upsert in change.upserts:
         _put_message(tx, replace(upsert, thread_id=change.thread_id))
@@ -218,6 +216,8 @@ def _commit(tx: Transaction, change: ThreadChange) -> Version:
     parts = doc.parse_thread_id(change.thread_id)
     if change.allowance is not UNSET and parts is not None:
         tx.put("limits", parts[1], doc.allowance_document(change.allowance, change.now))
+    for alert in change.alerts:
+        sqlite_alerts.create(tx, alert)
     return Version(version)
 
 
@@ -252,8 +252,11 @@ def _merge_thread(tx: Transaction, events: ThreadEvents, pending: int) -> None:
     merged = old | doc.merged_fields(events)
     merged["createdAt"] = min(whole(old, "createdAt", events.now), events.now)
     merged["pendingCount"] = whole(old, "pendingCount") + pending
+    merged["revision"] = whole(old, "revision") + 1
     if events.last_inbound_at is not None:
         merged["lastInboundAt"] = max(whole(old, "lastInboundAt", events.last_inbound_at), events.last_inbound_at)
+    if events.due_at is not None:
+        merged["dueAt"] = max(whole(old, "dueAt", events.due_at), events.due_at)
     tx.put("conversations", events.thread_id, merged)
 
 
@@ -262,6 +265,7 @@ def _erase_page(select: Callable[[str, int], selections.Selection], user_id: str
         threads = tx.select(select(clean_text(user_id), PAGE_SIZE))
         for thread in threads:
             tx.delete_below(thread.id)
+            sqlite_alerts.delete_of_thread(tx, thread.id)
             tx.delete("conversations", thread.id)
             tx.delete("limits", (doc.parse_thread_id(thread.id) or ("", thread.id))[1])
         return len(threads)

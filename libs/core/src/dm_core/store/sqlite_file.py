@@ -74,6 +74,9 @@ def select_statement(selection: Selection) -> tuple[str, list[object]]:
             parameters.append(selection.operand)
         case None:
             condition = f" AND {_field(selection.field)} IS NOT NULL"
+    if selection.below is not None:
+        condition += f" AND {_field(selection.order[0][0])} < ?"
+        parameters.append(selection.below)
     order = ", ".join(f"{_field(name)} {direction}" for name, direction in selection.order)
     statement = (
         f"SELECT id, version, doc FROM documents INDEXED BY {selection.query.name.lower()} "  # noqa: S608 - own names
@@ -81,6 +84,10 @@ def select_statement(selection: Selection) -> tuple[str, list[object]]:
         f"{f' ORDER BY {order}' if order else ''} LIMIT ?"
     )
     return statement, [*parameters, selection.limit]
+
+
+class Rollback(Exception):
+    """Give up the transaction: a condition does not hold."""
 
 
 @dataclass(frozen=True, slots=True)

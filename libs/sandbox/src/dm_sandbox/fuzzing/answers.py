@@ -16,12 +16,15 @@ from dm_sandbox.fuzzing.wire import Asked, answered
 from dm_sandbox.platforms.server import as_list, as_object
 
 ATTEMPTS: Final = 5
+WAITS: Final = 12
+"""Tries over more than ``MAX_WAIT_HOURS``, with ``_BETWEEN_SECONDS`` between them: what waits for a service that stays
+down ends by then."""
+_BETWEEN_SECONDS: Final = 4_000
 TURNS: Final = 6
 SENDS: Final = 3
-SDK_ATTEMPTS: Final = 3
 MAX_RUN_CHARS: Final = 900_000
-_ERRORS: Final = """ModelUnavailable StoreUnavailable QueueUnavailable Refused AccountStopped Uncertain RetryLater
-OutOfTime TooManyConflicts"""
+_ERRORS: Final = """ModelUnavailable ModelRefused StoreUnavailable QueueUnavailable Refused Unreachable AccountStopped
+Uncertain RetryLater OutOfTime TooManyConflicts"""
 ERRORS: Final = frozenset(_ERRORS.split())
 """What may be the reason for a run to be tried again."""
 
@@ -45,10 +48,10 @@ def proper(asked: Asked) -> bytes:
     return answered(json.dumps(PLATFORM_ANSWERS[operation(asked)]).encode())
 
 
-async def run_to_the_end(stage: Stage, person: str, *, most_waits: int = 3) -> str:
+async def run_to_the_end(stage: Stage, person: str) -> str:
     """Tasks for a person's DM as the queue would bring them, until it is over; the last status."""
     app, thread_id, status = stage.instance(), await stage.says(person, "hello?"), ""
-    for attempt in range(ATTEMPTS + most_waits):
+    for attempt in range(ATTEMPTS + WAITS):
         http, result = await stage.task(app, thread_id, f"t{attempt}")
         status = str(result["status"])
         if http != RunStatus(status).http_status:
@@ -57,7 +60,7 @@ async def run_to_the_end(stage: Stage, person: str, *, most_waits: int = 3) -> s
             raise Broken(f"a run failed with {error}")
         if status not in ("error", "retry_later"):
             break
-        stage.clock.forward(4_000)
+        stage.clock.forward(_BETWEEN_SECONDS)
     else:
         raise Broken(f"a run never ended: still {status}")
     await stage.close_ports()

@@ -12,16 +12,17 @@ from random import Random
 from typing import Final, Self
 
 from dm_core.agent.agent import Agent, Situation, TurnPlan
-from dm_core.agent.gemini import MAX_CONTENT_BYTES, GeminiModel
+from dm_core.agent.gemini import GeminiModel
+from dm_core.agent.gemini_turns import MAX_CONTENT_BYTES
 from dm_core.agent.tools.registry import DECLARATIONS
-from dm_core.errors import ModelUnavailable
+from dm_core.errors import AccountStopped, ModelRefused, ModelUnavailable
 from dm_core.runs import Finish, ModelTurn, Run, UserTurn
 from dm_core.settings import ProcessorSettings
 from dm_core.threads import Thread
 from dm_sandbox.fuzzing.answers import (
     ATTEMPTS,
-    SDK_ATTEMPTS,
     TURNS,
+    WAITS,
     check_conversation,
     check_outside,
     operation,
@@ -53,7 +54,7 @@ class ModelTarget:
 
     async def __aenter__(self) -> Self:
         self.stage = await self._stack.enter_async_context(Stage(self._answer))
-        self._model = GeminiModel(ProcessorSettings.load(self.stage.env).model, first_delay=0.001)
+        self._model = GeminiModel(ProcessorSettings.load(self.stage.env).model)
         self._stack.push_async_callback(self._model.close)
         self._agent: Agent = self.stage.instance().processor.agent
         return self
@@ -81,7 +82,7 @@ class ModelTarget:
         return status + b"\n" + mutated_bytes(random, body)
 
     async def check(self, data: bytes) -> str:
-        """A turn or ModelUnavailable; a plan that settles every call once; a run that ends within its limits."""
+        """A turn or an error of the port's; a plan that settles every call once; a run that ends within its limits."""
         status = data.partition(b"\n")[0]
         if not (status.isascii() and status.isdigit() and len(status) == 3 and status >= b"200"):
             return "no HTTP"
@@ -94,10 +95,10 @@ class ModelTarget:
     async def _turn(self) -> str:
         try:
             turn = await self._model.generate((UserTurn("hello"),), DECLARATIONS, "system")
-        except ModelUnavailable as error:
+        except (ModelUnavailable, ModelRefused, AccountStopped) as error:
             if self.stage.env["GEMINI_API_KEY"] in str(error) or len(str(error)) > 400:
                 raise Broken("an error quotes too much") from error
-            return "unavailable"
+            return type(error).__name__
         if len(turn.content.encode()) > MAX_CONTENT_BYTES:
             raise Broken("a turn of unbounded size was kept")
         if turn.finish is Finish.COMPLETE:
@@ -118,7 +119,7 @@ class ModelTarget:
         self.stage.forget()
         self._calls = 0
         word = await run_to_the_end(self.stage, PERSON)
-        if self._calls > TURNS * SDK_ATTEMPTS * ATTEMPTS:
+        if self._calls > TURNS * ATTEMPTS + WAITS:
             raise Broken(f"{self._calls} calls of the model for one DM")
         check_outside(self.stage, PERSON, 1, ())
         for asked in self.stage.asked:

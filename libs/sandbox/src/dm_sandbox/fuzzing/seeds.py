@@ -94,11 +94,17 @@ def _graph_error(code: int, subcode: int = 0, **parts: object) -> dict[str, obje
     return {"error": {**told, "fbtrace_id": "AbC"}}
 
 
+THROTTLED: Final = _graph_error(4)
 GRAPH_ERRORS: Final = tuple(
     _graph_error(code, subcode)
-    for code, subcode in ((1, 0), (2, 1545133), (4, 0), (10, 2534022), (100, 2534014), (190, 463), (368, 0), (9010, 0))
+    for code, subcode in (
+        *((1, 0), (2, 1545133), (1200, 2018024), (-1, 2018012)),
+        *((4, 0), (190, 463), (368, 0), (230, 0)),
+        *((10, 2534022), (10, 2018065), (100, 2534014), (551, 1545041), (9010, 0)),
+        (100, 0),
+    )
 )
-"""One of each verdict."""
+"""Some of each owner; the first row says nothing of whether a send went out."""
 
 _MOMENT: Final = "2026-09-21T13:33:20+0000"
 PLATFORM_ANSWERS: Final[dict[str, object]] = {

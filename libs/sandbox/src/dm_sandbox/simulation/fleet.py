@@ -13,10 +13,13 @@ from dm_core.agent.agent import Agent
 from dm_core.agent.guards import Guards
 from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.bootstrap.webhook import compose
+from dm_core.clients.instagram_tokens import InstagramTokens
 from dm_core.clients.schedule import CachedSchedule
 from dm_core.clock import Clock
 from dm_core.http import Answer, Request
 from dm_core.messages import DAY_MS
+from dm_core.processing.alert_ticks import AlertTicks
+from dm_core.processing.alerts import Alerts
 from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
 from dm_core.processing.closing import Timing
 from dm_core.processing.maintenance import Maintenance
@@ -27,6 +30,7 @@ from dm_core.settings import ProcessorSettings, RunLimits, WebhookSettings
 from dm_core.webhook.app import WebhookApp
 from dm_sandbox.environment import APP_SECRET, MANAGER_NUMBER, VERIFY_TOKEN
 from dm_sandbox.one_account import OneAccount
+from dm_sandbox.simulation.alert_ports import AlertQueuePort
 from dm_sandbox.simulation.cloud_tasks import task_body
 from dm_sandbox.simulation.journal import Journal
 from dm_sandbox.simulation.model import SECRET
@@ -189,7 +193,7 @@ class Fleet:
 
     def _webhook(self, wire: Wire, clock: Clock) -> App:
         settings = deployment().webhook
-        services = compose(settings, StorePort(wire), QueuePort(wire), clock)
+        services = compose(settings, StorePort(wire), QueuePort(wire), AlertQueuePort(wire), clock)
         return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
 
     def _processor(self, wire: Wire, clock: Clock) -> App:
@@ -197,12 +201,14 @@ class Fleet:
         made = deployment()
         settings = made.processor
         store, queue, instagram = StorePort(wire), QueuePort(wire), OneAccount(InstagramPort(wire))
-        guards = Guards(secrets=settings.secrets, manager_number=settings.whatsapp.manager_number)
+        guards = Guards(secrets=settings.secrets, manager_number=",".join(settings.whatsapp.manager_numbers))
         schedule = CachedSchedule(SpondPort(wire), store, "G1", clock)
         agent = Agent(made.profile, made.system_md, guards, self.limits, schedule, store, instagram)
         timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, DAY_MS)
+        whatsapp, alert_queue = WhatsAppPort(wire), AlertQueuePort(wire)
         processor = Processor(
-            store, queue, ModelPort(wire), agent, instagram, WhatsAppPort(wire), clock, self.ids, self.limits, timing
+            store, queue, ModelPort(wire), agent, instagram, whatsapp, clock, self.ids, self.limits, timing
         )
-        maintenance = Maintenance(instagram, NoVault(), store, clock, settings.instagram, agent.protect)
+        tokens = InstagramTokens(instagram, NoVault(), settings.instagram)
+        maintenance = Maintenance(instagram, tokens, store, clock, settings.instagram)
         return ProcessorApp(processor, Sweeper(store, queue, clock, timing), maintenance)

@@ -6,13 +6,13 @@ Sites are named as in ``schedule.SITES``: ``<function>.store.commit``, ``instagr
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from random import Random
 from typing import Final, Literal, cast
 
 from dm_core.agent.model import ToolDeclaration
-from dm_core.clients.port import AccessToken, PlatformMessage, Session
+from dm_core.clients.port import AccessToken, PlatformMessage, Session, WhatsAppHealth
 from dm_core.errors import (
     AccountStopped,
     ModelUnavailable,
@@ -40,6 +40,7 @@ from dm_core.store.port import (
 )
 from dm_core.threads import Profile
 from dm_sandbox.memory_database import MemoryDatabase
+from dm_sandbox.simulation.alert_ports import AlertStorePort
 from dm_sandbox.simulation.cloud_tasks import SimulatedQueue
 from dm_sandbox.simulation.model import Brain
 from dm_sandbox.simulation.monitor import Monitor, current_execution
@@ -91,6 +92,7 @@ class Shared:
     monitor: Monitor
     rng: Random
     torn_reads: float = TORN_READS
+    ticks: dict[tuple[str, int], None] = field(default_factory=dict[tuple[str, int], None])
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,26 @@ class Wire:
     async def store[T](self, site: str, line: Line, effect: Callable[[], T]) -> T:
         return await self.network.call(self.process, f"{self.function}.store.{site}", line, lambda _: effect())
 
+    async def read_store[T](self, site: str, effect: Callable[[], T]) -> T:
+        return await self.store(site, READ, effect)
+
+    async def write_store[T](self, site: str, effect: Callable[[], T]) -> T:
+        return await self.store(site, WRITE, effect)
+
+    async def create_tick(self, alert_id: str, not_before: int) -> bool:
+        """False if there is one for this alert and time."""
+
+        def create(_: Fault | None) -> bool:
+            fresh = (alert_id, not_before) not in self.shared.ticks
+            self.shared.ticks[alert_id, not_before] = None
+            return fresh
+
+        return await self.call(f"{self.function}.alert_queue.schedule", QUEUE, create)
+
 
 @dataclass(frozen=True, slots=True)
-class StorePort:
+class StorePort(AlertStorePort):
     """The store, over the network. The monitor looks at the database after every write."""
-
-    wire: Wire
 
     @property
     def _database(self) -> MemoryDatabase:
@@ -260,6 +276,21 @@ class InstagramPort:
 @dataclass(frozen=True, slots=True)
 class WhatsAppPort:
     wire: Wire
+
+    @property
+    def template_room(self) -> int | None:
+        return 824
+
+    async def send_text(self, text: str, reference: str) -> str:
+        platforms = self.wire.shared.platforms
+        return await self.wire.call("whatsapp.send_text", ACT, lambda _: platforms.notify(text, reference))
+
+    async def send_template(self, text: str, reference: str) -> str:
+        platforms = self.wire.shared.platforms
+        return await self.wire.call("whatsapp.send_template", ACT, lambda _: platforms.notify(text, reference))
+
+    async def health(self) -> WhatsAppHealth:
+        return WhatsAppHealth("AVAILABLE")
 
     async def notify(self, text: str, reference: str) -> str:
         self.wire.shared.monitor.about_to(current_execution(), ActionKind.NOTIFY, "", reference)

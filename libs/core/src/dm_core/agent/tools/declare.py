@@ -10,7 +10,7 @@ from inspect import getdoc
 from typing import Any, ClassVar, Protocol, cast
 
 from dm_core.agent.model import ToolDeclaration
-from dm_core.agent.texts import clean
+from dm_core.agent.texts import clean, with_line_breaks
 
 
 class Kind(Enum):
@@ -90,6 +90,13 @@ def whole_argument(description: str, *, minimum: int, maximum: int, default: int
     return field(default=default, metadata={"schema": schema})
 
 
+def yes_no_argument(description: str, *, default: bool) -> bool:
+    """True or false; the words of either are taken too."""
+    return field(
+        default=default, metadata={"schema": {"type": "boolean", "description": description, "default": default}}
+    )
+
+
 def _schema(spec: Field[Any]) -> Mapping[str, object]:
     return cast("Mapping[str, object]", spec.metadata["schema"])
 
@@ -98,9 +105,11 @@ def _valid(spec: Field[Any], value: object) -> object:
     schema = _schema(spec)
     if schema["type"] == "integer":
         return _whole(spec.name, value, cast("int", schema["minimum"]), cast("int", schema["maximum"]))
+    if schema["type"] == "boolean":
+        return _yes_no(spec.name, value)
     if not isinstance(value, str):
         raise BadArguments(f"{spec.name!r} must be a text, not {_type_name(value)}. Call the tool again.")
-    text = clean(value).strip()
+    text = clean(with_line_breaks(value)).strip()
     choices = cast("list[str] | None", schema.get("enum"))
     if choices is not None:
         if text.lower() not in choices:
@@ -122,6 +131,13 @@ def _whole(name: str, value: object, minimum: int, maximum: int) -> int:
     if number is None or not minimum <= number <= maximum:
         raise BadArguments(f"{name!r} must be a whole number from {minimum} to {maximum}. Call the tool again.")
     return number
+
+
+def _yes_no(name: str, value: object) -> bool:
+    word = str(value).strip().lower() if isinstance(value, bool | str) else ""
+    if word not in ("true", "false"):
+        raise BadArguments(f"{name!r} must be true or false. Call the tool again.")
+    return word == "true"
 
 
 def _as_whole(value: object) -> int | None:

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from dm_core.agent.tools.declare import choice_argument, text_argument
-from dm_core.runs import Urgency
+from dm_core.agent.tools.declare import choice_argument, text_argument, yes_no_argument
+from dm_core.alerts import Urgency
 
 URGENCIES: tuple[Urgency, ...] = ("normal", "urgent")
 
@@ -18,4 +18,8 @@ class SendManagerNotification:
     )
     urgency: Urgency = choice_argument(  # noqa: RUF009 - a dataclass field
         "urgent only where somebody may come to harm or must be reached today.", URGENCIES, "normal"
+    )
+    hand_over: bool = yes_no_argument(
+        "true if a human must go on with this conversation and you should not answer in it until they did.",
+        default=False,
     )

@@ -1,0 +1,229 @@
+"""Turns on Gemini's wire: what an answer's JSON says, and what of it goes back.
+
+Read from the JSON itself, part by part: one that is empty, of a kind we did not ask for, or broken is left out of what
+goes back, because the API refuses a part without data ("required oneof field 'data' must have one initialized field")
+and answers the whole conversation with 400 from then on. A usable part goes back as it came: thought signatures must
+return byte for byte (https://ai.google.dev/gemini-api/docs/thought-signatures), also those on an empty text.
+"""
+
+import base64
+import binascii
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Final, cast
+
+from google.genai import types
+
+from dm_core.runs import Finish, ModelTurn, ToolCall, ToolResult, ToolTurn, Turn, Usage, UserTurn
+
+MAX_CONTENT_BYTES: Final = 64 * 1024
+"""Largest model turn that is kept; the run's document holds several."""
+NOT_AN_OBJECT: Final = "(arguments that are not an object)"
+"""The name under which arguments of a wrong shape are kept; no tool has it, so that the model is told."""
+
+_FILTER_WORDS: Final = """SAFETY BLOCKLIST PROHIBITED_CONTENT SPII IMAGE_SAFETY IMAGE_PROHIBITED_CONTENT ESCALATION
+PUP_LIMITED_DISABLED MODEL_ARMOR"""
+_BROKEN_WORDS: Final = """MALFORMED_FUNCTION_CALL UNEXPECTED_TOOL_CALL TOO_MANY_TOOL_CALLS MISSING_THOUGHT_SIGNATURE
+MALFORMED_RESPONSE RECITATION IMAGE_RECITATION IMAGE_OTHER NO_IMAGE LANGUAGE"""
+_BLOCKED: Final = frozenset(_FILTER_WORDS.split())
+_MALFORMED: Final = frozenset(_BROKEN_WORDS.split())
+_TRUNCATED: Final = frozenset(("MAX_TOKENS", "CONTINUATION"))
+
+type Json = Mapping[str, object]
+
+
+def contents(turns: Sequence[Turn]) -> list[types.Content]:
+    """The conversation on the wire. An unusable model turn is left out, with the answers to it."""
+    sent: list[types.Content] = []
+    usable = True
+    for turn in turns:
+        match turn:
+            case UserTurn(text=text):
+                sent.append(types.Content(role="user", parts=[types.Part(text=text)]))
+            case ModelTurn():
+                back = _sent_back(turn)
+                usable = back is not None
+                if back is not None:
+                    sent.append(back)
+            case ToolTurn(results=results):
+                if usable and results:
+                    sent.append(types.Content(role="user", parts=[_response(result) for result in results]))
+    return sent
+
+
+def model_turn(body: str, latency_ms: int) -> ModelTurn:
+    """Any answer as a turn; what can't be used says so in ``finish`` and ``detail``. Raises ValueError if no JSON."""
+    response = _object(json.loads(body))
+    finish, detail, content = _finish(response)
+    parts = _usable(content.get("parts"))
+    text, calls = _said(parts)
+    if finish is Finish.COMPLETE and not text.strip() and not calls:
+        finish, detail = Finish.EMPTY, detail or "no text and no call"
+    if finish is Finish.COMPLETE and any(not call.name for call in calls):
+        finish, detail = Finish.MALFORMED, "a function call without a name"
+    kept = json.dumps({"parts": parts, "role": "model"}) if parts else ""  # in ASCII: its length is its size
+    if len(kept) > MAX_CONTENT_BYTES:
+        finish, detail, kept, text, calls = Finish.MALFORMED, f"a turn of {len(kept)} bytes", "", "", ()
+    return ModelTurn(
+        content=kept,
+        text=text,
+        calls=calls if finish is Finish.COMPLETE else (),
+        finish=finish,
+        usage=_usage(_object(response.get("usageMetadata"))),
+        model_version=_text(response.get("modelVersion"))[:200],
+        detail=detail,
+        latency_ms=latency_ms,
+    )
+
+
+def _finish(response: Json) -> tuple[Finish, str, Json]:
+    """How the answer ended, in a word of the API's, and its content."""
+    blocked = _word(_object(response.get("promptFeedback")).get("blockReason"))
+    if blocked:
+        return Finish.BLOCKED, f"prompt: {blocked}", {}
+    candidates = _list(response.get("candidates"))
+    if not candidates:
+        return Finish.EMPTY, "no candidates", {}
+    candidate = _object(candidates[0])
+    word = _word(candidate.get("finishReason"))
+    content = _object(candidate.get("content"))
+    for finish, words in ((Finish.BLOCKED, _BLOCKED), (Finish.MALFORMED, _MALFORMED), (Finish.TRUNCATED, _TRUNCATED)):
+        if word in words:
+            return finish, word, content
+    return Finish.COMPLETE, "" if word == "STOP" else word, content
+
+
+def _usable(parts: object) -> list[Json]:
+    """The parts that say something and can go back, in the shape in which the API takes them."""
+    return [usable for part in _list(parts) if (usable := _part(_object(part)))]
+
+
+def _part(part: Json) -> Json:
+    """A text (a thought's too) or a function call; empty for any other."""
+    signature = part.get("thoughtSignature")
+    kept = {"thoughtSignature": signature} if _is_base64(signature) else {}
+    call = part.get("functionCall")
+    if isinstance(call, dict):
+        return {"functionCall": _call(cast("Json", call)), **kept}
+    text = part.get("text")
+    if not isinstance(text, str) or not (text or kept):
+        return {}
+    return {"text": _storable(text), **({"thought": True} if part.get("thought") else {}), **kept}
+
+
+def _call(call: Json) -> Json:
+    number = _storable(_text(call.get("id")))
+    identity = {"id": number} if number else {}
+    return {**identity, "name": _storable(_text(call.get("name"))), "args": _arguments(call.get("args"))}
+
+
+def _arguments(given: object) -> Json:
+    """An object. Some answers hold it as its JSON text, or alone in a list; any other value is kept under a name."""
+    if given is None:
+        return {}
+    value = given
+    if isinstance(value, str):
+        try:
+            value = cast("object", json.loads(value))
+        except (ValueError, RecursionError):
+            value = given
+    if isinstance(value, list) and len(cast("list[object]", value)) == 1:
+        value = cast("list[object]", value)[0]
+    if isinstance(value, dict):
+        return _object(_clean(cast("object", value)))
+    return {NOT_AN_OBJECT: _clean(given)} if given else {}
+
+
+def _said(parts: Sequence[Json]) -> tuple[str, tuple[ToolCall, ...]]:
+    """Text and calls; thoughts are neither."""
+    texts: list[str] = []
+    calls: list[ToolCall] = []
+    for part in parts:
+        if "functionCall" in part:
+            call = _object(part["functionCall"])
+            calls.append(ToolCall(_text(call["name"]), _object(call["args"]), _text(call.get("id")) or None))
+        elif not part.get("thought"):
+            texts.append(_text(part["text"]))
+    return "".join(texts), tuple(calls)
+
+
+def _sent_back(turn: ModelTurn) -> types.Content | None:
+    """A model turn as it came, without what the API would refuse; None if nothing is left of it.
+
+    One that was made elsewhere (a script, an older format) goes as its text and calls.
+    """
+    if turn.finish is not Finish.COMPLETE or not turn.content:
+        return None
+    try:
+        parts = _usable(_object(json.loads(turn.content)).get("parts"))
+    except (ValueError, RecursionError):
+        parts = []
+    if not parts:
+        calls = [{"functionCall": {"id": c.id, "name": c.name, "args": dict(c.arguments)}} for c in turn.calls]
+        parts = _usable([{"text": turn.text}, *calls])
+    return types.Content.model_validate({"role": "model", "parts": parts}) if parts else None
+
+
+def _response(result: ToolResult) -> types.Part:
+    response = {"error": result.error} if result.error is not None else {"output": dict(result.output)}
+    return types.Part(function_response=types.FunctionResponse(id=result.id, name=result.name, response=response))
+
+
+def _usage(usage: Json) -> Usage:
+    return Usage(
+        input_tokens=_count(usage.get("promptTokenCount")),
+        cached_tokens=_count(usage.get("cachedContentTokenCount")),
+        output_tokens=_count(usage.get("candidatesTokenCount")),
+        thought_tokens=_count(usage.get("thoughtsTokenCount")),
+    )
+
+
+def _count(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < 2**53 else None
+
+
+def _is_base64(value: object) -> bool:
+    if not isinstance(value, str) or not value:
+        return False
+    try:
+        return bool(base64.b64decode(value.replace("-", "+").replace("_", "/"), validate=True))
+    except (binascii.Error, ValueError):
+        return False
+
+
+def _word(value: object) -> str:
+    """A word of the API's; a newer one than we know is passed on."""
+    return _text(value)[:80]
+
+
+def _clean(value: object) -> object:
+    """The value with nothing in it that JSON between two computers does not know."""
+    match value:
+        case str():
+            return _storable(value)
+        case float():
+            return value if math.isfinite(value) else None
+        case dict():
+            return {_storable(str(key)): _clean(item) for key, item in cast("dict[str, object]", value).items()}
+        case list():
+            return [_clean(item) for item in cast("list[object]", value)]
+        case _:
+            return value
+
+
+def _storable(text: str) -> str:
+    """Without halves of characters, which no store takes."""
+    return text.encode("utf-8", "replace").decode()
+
+
+def _text(value: object) -> str:
+    return value if isinstance(value, str) else ""
+
+
+def _object(value: object) -> Json:
+    return cast("Json", value) if isinstance(value, dict) else {}
+
+
+def _list(value: object) -> list[object]:
+    return cast("list[object]", value) if isinstance(value, list) else []

@@ -1,0 +1,323 @@
+"""A tick: the most urgent alert that is due is sent, whichever alert the task was made for.
+
+    due ─┬─ only looked at (arrived, alarm, given up) ── saved
+         ├─ urgent, or up to three ordinary ones ─────── claim ─ call ─ save ─ task for its next look
+         └─ more ordinary ones ── a digest of its own ── claim ─ call ─ save ─       "
+
+Every save is conditional. What a crash leaves behind is due again at the claim's end, and the sweep finds it.
+"""
+
+import asyncio
+import re
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dm_core.alerts import Alert, AlertState, ManagerContact, alert_id
+from dm_core.clients.port import InstagramAccounts, WhatsApp
+from dm_core.clock import Clock, Ids
+from dm_core.errors import PlatformError, Service, Unavailable, Uncertain, described
+from dm_core.processing import alert_steps as steps
+from dm_core.processing import alert_texts as texts
+from dm_core.processing.alert_steps import AlertRules, Kind, Step
+from dm_core.queue.port import AlertQueue
+from dm_core.settings import AlertSettings
+from dm_core.settings.whatsapp import utf16_length
+from dm_core.store.port import AlertStore, Conflict, StoredAlert, Version
+from dm_core.telemetry import emit
+
+ALERT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
+DIGEST: Final = "digest"
+"""The cause of a digest."""
+
+PAGE: Final = 40
+"""Most alerts of either urgency that one tick looks at."""
+MAX_SINGLE: Final = 3
+"""More ordinary alerts than these, due together, become a digest."""
+ROUNDS: Final = 3
+"""How often a tick that lost a claim looks again."""
+SEND_SECONDS: Final = 15.0
+"""Longest call; with the rest of a tick it stays below the 30 s that the queue waits."""
+NAME_SECONDS: Final = 2.0
+"""Longest wait for names that no thread has kept."""
+
+Claim = tuple[StoredAlert, Kind, str]
+"""A claimed alert, how it is sent, and its words."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlertTicks:
+    """Answers the tasks of the alerts' queue."""
+
+    store: AlertStore
+    queue: AlertQueue
+    whatsapp: WhatsApp
+    instagram: InstagramAccounts
+    clock: Clock
+    ids: Ids
+    settings: AlertSettings
+
+    @property
+    def _rules(self) -> AlertRules:
+        return AlertRules(self.settings.alarm_ms, self.whatsapp.template_room is not None)
+
+    async def tick(self, named: str) -> str:
+        """One word for what was done. ``named`` is the alert the task was made for.
+
+        Raises StoreUnavailable, QueueUnavailable: the queue then tries the task again.
+        """
+        contact = await self.store.manager_contact()
+        handled: set[str] = set()
+        claim: Claim | None = None
+        waiting: list[StoredAlert] = []
+        for _ in range(ROUNDS):
+            due = await self._due(handled)
+            waiting = await self._looked_at(due, contact, handled)
+            claim = await self._claim(waiting, contact, handled)
+            if claim is not None or not waiting:
+                break
+        status = await self._send(claim, contact) if claim else ("busy" if waiting else "nothing_to_do")
+        if any(stored.alert.id == named and named not in handled for stored in waiting):
+            await self.queue.schedule(named, self.clock())
+        elif claim is None and await self.store.get_alert(named) is None:
+            status = "ignored"
+        return status
+
+    async def _due(self, handled: set[str]) -> list[StoredAlert]:
+        """What is due and nobody holds."""
+        now = self.clock()
+        found = await self.store.due_alerts(now + 1, PAGE)
+        return [s for s in found if s.alert.id not in handled and not steps.is_held(s.alert, now)]
+
+    async def _looked_at(
+        self, due: Sequence[StoredAlert], contact: ManagerContact, handled: set[str]
+    ) -> list[StoredAlert]:
+        """Raise the alarms and store what needs no call; what is left needs one."""
+        waiting: list[StoredAlert] = []
+        for stored in due:
+            step = steps.next_step(stored.alert, contact, self.clock(), self._rules)
+            if step.kind is Kind.REST:
+                saved = await self._save(step, stored.version)
+                handled.add(stored.alert.id)
+                if not isinstance(saved, Conflict) and step.alert.due_at is not None:
+                    await self.queue.schedule(step.alert.id, step.alert.due_at)
+            elif step.alarm is None:
+                waiting.append(StoredAlert(step.alert, stored.version))
+            else:
+                saved = await self._save(step, stored.version)
+                if not isinstance(saved, Conflict):
+                    waiting.append(StoredAlert(replace(step.alert, alarmed_at=self.clock()), saved))
+        return waiting
+
+    async def _save(self, step: Step, version: Version) -> Version | Conflict:
+        """Store an alert; its alarm, if there is one, is raised before it is stored as raised."""
+        alert = step.alert
+        if step.alarm is not None:
+            raise_alarm(alert, step.alarm, self.clock())
+            alert = replace(alert, alarmed_at=self.clock())
+        return await self.store.save_alert(alert, version)
+
+    # -- choosing and claiming
+
+    async def _claim(self, waiting: Sequence[StoredAlert], contact: ManagerContact, handled: set[str]) -> Claim | None:
+        """Claim the first, or a digest of several; None when there is nothing, or another tick was faster."""
+        if not waiting:
+            return None
+        first = waiting[0]
+        joint = [] if first.alert.is_urgent else _joint(waiting)
+        if joint:
+            claim = await self._claim_digest(joint, contact, handled)
+            if claim is not None:
+                return claim
+        step = steps.next_step(first.alert, contact, self.clock(), self._rules)
+        if step.kind is Kind.REST:
+            return None
+        words = await self._words(first.alert)
+        if first.alert.cause == DIGEST and not self._fits(step.kind, words):
+            await self._dissolve(first)
+            return None
+        claimed = steps.claimed(step.alert, step.kind, self.clock())
+        version = await self.store.save_alert(claimed, first.version)
+        if isinstance(version, Conflict):
+            return None
+        handled.add(first.alert.id)
+        return StoredAlert(claimed, version), step.kind, words
+
+    async def _claim_digest(
+        self, joint: Sequence[StoredAlert], contact: ManagerContact, handled: set[str]
+    ) -> Claim | None:
+        """Make a digest of as many as fit, claimed at once; None if fewer than two do, or the claim was lost."""
+        now = self.clock()
+        lines = await self._lines([stored.alert for stored in joint])
+        room = texts.room_for(self.whatsapp, window_open=steps.window_is_open(contact, now))
+        members = joint[: texts.fitting(lines, room)]
+        if len(members) < 2:
+            return None
+        digest = _digest_of([stored.alert for stored in members], alert_id(f"{DIGEST}/{self.ids()}"), now)
+        step = steps.next_step(digest, contact, now, self._rules)
+        if step.kind is Kind.REST:
+            return None
+        claimed = steps.claimed(digest, step.kind, now)
+        joined = [
+            replace(m, alert=replace(m.alert, state=AlertState.DIGESTED, digest_id=digest.id, due_at=None))
+            for m in members
+        ]
+        version = await self.store.create_digest(claimed, joined)
+        if isinstance(version, Conflict):
+            return None
+        handled.update(m.alert.id for m in members)
+        emit("digest_made", alert=digest.id[:12], members=len(members))
+        return StoredAlert(claimed, version), step.kind, texts.digest(lines[: len(members)])
+
+    def _fits(self, kind: Kind, words: str) -> bool:
+        """A digest has something to say, and the template could carry all of it."""
+        room = self.whatsapp.template_room
+        return bool(words) and (kind is not Kind.TEMPLATE or room is None or utf16_length(words) <= room)
+
+    async def _dissolve(self, digest: StoredAlert) -> None:
+        """Take a digest apart: its alerts go on by themselves, at once. What an erasure left empty just ends."""
+        now = self.clock()
+        members = [
+            replace(m, alert=replace(m.alert, state=AlertState.WAITING, digest_id=None, due_at=now))
+            for m in await self.store.digest_members(digest.alert.id)
+        ]
+        over = replace(digest.alert, state=AlertState.DISSOLVED, due_at=None, claim_until=None)
+        await self.store.dissolve_digest(replace(digest, alert=over), members)
+
+    # -- the call and what becomes of it
+
+    async def _send(self, claim: Claim, contact: ManagerContact) -> str:
+        """Call, store the outcome, and call once more if WhatsApp says at once that it must be the template."""
+        stored, kind, words = claim
+        while True:
+            saved = await self._called(stored, kind, words, contact)
+            if saved is None:
+                return "ignored"
+            again = steps.next_step(saved.alert, contact, self.clock(), self._rules)
+            whole = saved.alert.cause != DIGEST or self._fits(Kind.TEMPLATE, words)
+            if not saved.alert.template_next or again.kind is not Kind.TEMPLATE or not whole:
+                break
+            kind = Kind.TEMPLATE
+            claimed = steps.claimed(again.alert, kind, self.clock())
+            version = await self.store.save_alert(claimed, saved.version)
+            if isinstance(version, Conflict):
+                break
+            stored = StoredAlert(claimed, version)
+        if saved.alert.due_at is not None:
+            await self.queue.schedule(saved.alert.id, saved.alert.due_at)
+        emit("alert_tried", alert=saved.alert.id[:12], state=saved.alert.state, calls=saved.alert.calls, kind=kind)
+        return saved.alert.state.value
+
+    async def _called(
+        self, claimed: StoredAlert, kind: Kind, words: str, contact: ManagerContact
+    ) -> StoredAlert | None:
+        """One call and its outcome, stored; None if the alert was erased meanwhile."""
+        outcome = await self._call(claimed.alert, kind, words)
+        if isinstance(outcome, Exception) and steps.is_outside_window(outcome):
+            with suppress(Unavailable):
+                await self.store.note_manager_contact(ManagerContact(closed_at=self.clock()))
+        current: StoredAlert | None = claimed
+        alarmed = False
+        while current is not None and current.alert.called_at == claimed.alert.called_at:
+            step = self._outcome(current.alert, kind, outcome, contact)
+            if step.alarm is not None:
+                if not alarmed:
+                    raise_alarm(step.alert, step.alarm, self.clock())
+                alarmed = True
+                step = replace(step, alert=replace(step.alert, alarmed_at=self.clock()), alarm=None)
+            version = await self.store.save_alert(step.alert, current.version)
+            if not isinstance(version, Conflict):
+                return StoredAlert(step.alert, version)
+            current = await self.store.get_alert(claimed.alert.id)  # a status came meanwhile
+        return None
+
+    async def _call(self, alert: Alert, kind: Kind, words: str) -> str | Exception:
+        """The message's id, or what went wrong. What is not understood may have happened."""
+        send = self.whatsapp.send_template if kind is Kind.TEMPLATE else self.whatsapp.send_text
+        try:
+            async with asyncio.timeout(SEND_SECONDS):
+                return await send(words, alert.id)
+        except PlatformError as error:
+            outcome: Exception = error
+        except Exception as error:
+            outcome = Uncertain(f"WhatsApp: {type(error).__name__}", service=Service.WHATSAPP)
+        emit("alert_not_accepted", "WARNING", alert=alert.id[:12], kind=kind, error=described(outcome))
+        return outcome
+
+    def _outcome(self, alert: Alert, kind: Kind, outcome: str | Exception, contact: ManagerContact) -> Step:
+        now = self.clock()
+        if isinstance(outcome, Exception):
+            return steps.failed(alert, kind, outcome, now, self._rules)
+        return steps.accepted(alert, outcome, contact, now, self._rules)
+
+    # -- words
+
+    async def _words(self, alert: Alert) -> str:
+        """An alert as it is sent; empty for a digest whose alerts were all erased."""
+        if alert.cause != DIGEST:
+            return (await self._lines([alert]))[0]
+        members = [stored.alert for stored in await self.store.digest_members(alert.id)]
+        return texts.digest(await self._lines(members)) if members else ""
+
+    async def _lines(self, found: Sequence[Alert]) -> list[str]:
+        """Each alert as it is sent; a name that can't be had in time is left out."""
+        threads = dict.fromkeys(alert.thread_id for alert in found if alert.thread_id)
+        people = dict(zip(threads, await asyncio.gather(*map(self._who, threads)), strict=True))
+        return [texts.single(alert, people.get(alert.thread_id, "")) for alert in found]
+
+    async def _who(self, thread_id: str) -> str:
+        profile = None
+        with suppress(PlatformError, Unavailable, TimeoutError):
+            async with asyncio.timeout(NAME_SECONDS):
+                profile = await self.store.thread_profile(thread_id)
+                if profile is None:
+                    account_id, _, user_id = thread_id.partition("_")
+                    profile = await self.instagram.of(account_id).profile(user_id, self.clock())
+        return texts.who(profile, thread_id)
+
+
+def raise_alarm(alert: Alert, reason: str, now: int) -> None:
+    """The event that another channel must ring on. Twice rather than never."""
+    emit(
+        "alert_undelivered",
+        "CRITICAL",
+        thread_id=alert.thread_id or None,
+        alert=alert.id[:12],
+        urgency=alert.urgency,
+        cause=alert.cause,
+        reason=reason,
+        code=alert.failed_code,
+        calls=alert.calls,
+        ageSeconds=(now - alert.first_due_at) // 1000,
+    )
+
+
+def _joint(waiting: Sequence[StoredAlert]) -> list[StoredAlert]:
+    """Ordinary alerts that go as a digest: more than three, or several held back of one person."""
+    fresh = [
+        stored
+        for stored in waiting
+        if not stored.alert.is_urgent
+        and stored.alert.state is AlertState.WAITING
+        and stored.alert.calls == 0
+        and stored.alert.cause != DIGEST
+    ]
+    held = [stored.alert.thread_id for stored in fresh if stored.alert.held_back]
+    return fresh if len(fresh) > MAX_SINGLE or len(set(held)) < len(held) else []
+
+
+def _digest_of(members: Sequence[Alert], digest_id: str, now: int) -> Alert:
+    """A digest keeps no words: they are put together from its members, so that an erasure reaches all of them."""
+    return Alert(
+        id=digest_id,
+        thread_id="",
+        urgency="normal",
+        cause=DIGEST,
+        text=f"{len(members)} alerts",
+        created_at=now,
+        first_due_at=min(member.first_due_at for member in members),
+        due_at=now,
+        expire_at=max(member.expire_at for member in members),
+        alarmed_at=min((m.alarmed_at or 0 for m in members), default=0) or None,
+    )

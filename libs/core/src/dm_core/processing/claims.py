@@ -1,0 +1,258 @@
+"""The claim: what a task does with its thread before any run of it begins.
+
+look ──▶ decide ──▶ nothing, busy, wait not over ──────────────▶ answer
+  ▲         ├─────▶ close what needs no model ──┐
+  └─────────│───────────────────────────────────┘
+            └─────▶ are the services there? ──no──▶ wait, nothing claimed
+                            └──yes──▶ lease, run and messages in one conditional commit
+"""
+
+from dataclasses import dataclass, replace
+
+from dm_core.agent.agent import Situation
+from dm_core.alerts import AskedAlert
+from dm_core.errors import DmAgentError, PlatformError, QueueUnavailable, Service, described
+from dm_core.messages import Disposition, Message, Status
+from dm_core.processing import waits
+from dm_core.processing.brake import Key
+from dm_core.processing.closing import EXPIRED_NOTICE, FAILED_NOTICE, wake
+from dm_core.processing.decisions import Decision, Verdict, decide, spend
+from dm_core.processing.live import LiveThread, settle, with_alerts
+from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
+from dm_core.processing.recovery import tell_cause, told_wait
+from dm_core.processing.run import opened
+from dm_core.processing.runtime import Runtime
+from dm_core.queue.wakeup import plan_not_before
+from dm_core.runs import Run, upgraded
+from dm_core.store.port import UNSET, Conflict, MessageChange, Snapshot, ThreadChange
+from dm_core.telemetry import emit
+from dm_core.threads import Lease
+
+MAX_CLAIMS = 3
+"""How often a claim lost on the version is tried again."""
+MAX_LOOKS = 8
+"""How often a task looks at its thread in all: some DMs may have to be closed before the rest is claimed."""
+BRAKED_SECONDS = 120.0
+"""A thread that waits without calling looks again after this at the latest."""
+
+
+class _Held(DmAgentError):
+    """A service cannot be used, known before the claim. ``tried``: it was asked just now."""
+
+    def __init__(self, reason: str, wait_seconds: float | None, *, tried: bool) -> None:
+        super().__init__(reason)
+        self.wait_seconds = wait_seconds
+        self.tried = tried
+
+
+@dataclass(frozen=True, slots=True)
+class Claims:
+    """Claims threads for runs."""
+
+    runtime: Runtime
+
+    async def claim(self, thread_id: str, task_name: str, deadline: int) -> LiveThread | ExecutionResult:
+        """Take the lease, or say why not. A claim lost on the version is tried again, at most three times.
+
+        A task that had to wait until its ``deadline`` (ms since 1970) claims nothing: its run could only fail.
+        """
+        run_id, lost, closed = self.runtime.ids(), 0, ExecutionResult(RunStatus.NOTHING_TO_DO, thread_id)
+        for _ in range(MAX_LOOKS):
+            snapshot = await self.runtime.store.open(thread_id)
+            decision = decide(snapshot, task_name, self.runtime.clock(), self.runtime.limits)
+            if snapshot is None or decision.verdict in _LEFT:
+                return await self._leave(snapshot, decision, closed)
+            if self.runtime.clock() >= deadline:
+                return ExecutionResult(RunStatus.CONFLICT, thread_id)
+            try:
+                outcome = await self._claim_once(snapshot, decision, run_id, task_name)
+            except _Held as held:
+                outcome = await self._wait_unclaimed(snapshot, held)
+            if isinstance(outcome, LiveThread):
+                return outcome
+            if outcome is None and (lost := lost + 1) >= MAX_CLAIMS:
+                break
+            if outcome is not None:
+                closed = outcome
+                if outcome.status is not RunStatus.PROCESSED and outcome.status is not RunStatus.FAILED:
+                    return outcome
+        snapshot = await self.runtime.store.open(thread_id)
+        now = self.runtime.clock()
+        held = snapshot is not None and snapshot.thread.lease is not None and snapshot.thread.lease.is_live(now)
+        # Whatever moved the version may not have scheduled anything, so without a holder the queue must come again.
+        return ExecutionResult(RunStatus.BUSY if held else RunStatus.CONFLICT, thread_id)
+
+    async def _claim_once(
+        self, snapshot: Snapshot, decision: Decision, run_id: str, task_name: str
+    ) -> LiveThread | ExecutionResult | None:
+        """Close what needs no model, or take the lease; None if the condition was lost. Raises _Held."""
+        if decision.verdict is Verdict.CLOSE:
+            return await self._close(snapshot, decision.ending or Ending.HUMAN, decision.messages)
+        await self._check_services(snapshot)
+        return await self._take(snapshot, decision, run_id, task_name)
+
+    async def _check_services(self, snapshot: Snapshot) -> None:
+        """Nothing is claimed while a service that the run needs is known to be down, but for a last try."""
+        thread, now = snapshot.thread, self.runtime.clock()
+        try:
+            await self.runtime.tokens.ensure()
+        except PlatformError as error:
+            await tell_cause(self.runtime.alerts, error, thread.account_id)
+            raise _Held(described(error), told_wait(error), tried=True) from error
+        if waits.over(snapshot.unprocessed, thread, now, self.runtime.limits):
+            return
+        key = self.runtime.brake.wait_for(_services(thread.account_id), thread.id)
+        if key is not None:
+            wait = waits.wait_ms(thread.id, thread.wait_count, None) / 1000
+            raise _Held(f"{key[0]} is not called for now", min(wait, BRAKED_SECONDS), tried=False)
+
+    async def _leave(self, snapshot: Snapshot | None, decision: Decision, closed: ExecutionResult) -> ExecutionResult:
+        """There is nothing to claim (any more)."""
+        thread_id = closed.thread_id
+        match decision.verdict:
+            case Verdict.BUSY:
+                return ExecutionResult(RunStatus.BUSY, thread_id)
+            case Verdict.AGAIN:
+                return ExecutionResult(RunStatus.CONFLICT, thread_id)
+            case Verdict.WAIT:
+                return ExecutionResult(RunStatus.RETRY_LATER, thread_id)
+            case _:
+                if snapshot is not None and snapshot.thread.due_at is not None:
+                    # An unsend took the last pending DM; without this the sweeper would come for ever.
+                    await settle(self.runtime.store, replace(self._change(snapshot), due_at=None, pending_count=0))
+                return closed
+
+    async def _close(self, snapshot: Snapshot, ending: Ending, messages: tuple[Message, ...]) -> ExecutionResult | None:
+        """End messages without a model call; None if the condition was lost. The rest is looked at anew."""
+        thread, now = snapshot.thread, self.runtime.clock()
+        closed = tuple(
+            MessageChange(m.id, ending.message_status, now, processed_at=now, disposition=_disposition(m, ending))
+            for m in messages
+        )
+        left = max(0, thread.pending_count - len(closed))
+        whole = len(messages) == len(snapshot.unprocessed)
+        ended = replace(thread.run, ending=ending.value) if thread.run is not None and whole else None
+        change = replace(
+            self._change(snapshot),
+            messages=closed,
+            run=None if ended else UNSET,
+            archive=ended,
+            archive_expire_at=now + self.runtime.timing.retention_ms,
+            due_at=now if left else None,
+            not_before=None,
+            pending_count=left,
+        )
+        change = with_alerts(self.runtime.alerts, change, thread, _closing_alerts(ending, messages))
+        if isinstance(await settle(self.runtime.store, change), Conflict):
+            return None
+        emit("messages_closed", thread_id=thread.id, ending=ending, messages=len(closed))
+        await self.runtime.alerts.announce(change.alerts)
+        if left:
+            await wake(self.runtime.queue, self.runtime.timing, thread.id, now)
+        status = RunStatus.FAILED if ending is Ending.FAILED else RunStatus.PROCESSED
+        return ExecutionResult(status, thread.id, messages=len(closed), ending=ending, follow_up=bool(left))
+
+    async def _wait_unclaimed(self, snapshot: Snapshot, held: _Held) -> ExecutionResult | None:
+        """Wait without a claim: the next wake-up, then ``not_before``. DMs whose last try this was end as expired."""
+        thread, now = snapshot.thread, self.runtime.clock()
+        if held.tried and (over := waits.over(snapshot.unprocessed, thread, now, self.runtime.limits)):
+            return await self._close(snapshot, Ending.EXPIRED, over)
+        wait = waits.wait_ms(thread.id, thread.wait_count, held.wait_seconds)
+        not_before = waits.next_try(snapshot.unprocessed, thread, now, wait, self.runtime.limits)
+        wake_up = plan_not_before(
+            thread.id, not_before, self.runtime.timing.debounce_min, self.runtime.timing.debounce_max
+        )
+        try:
+            await self.runtime.queue.schedule(wake_up)
+        except QueueUnavailable as error:
+            return ExecutionResult(RunStatus.ERROR, thread.id, error=described(error))
+        change = replace(
+            self._change(snapshot),
+            due_at=wake_up.fire_at,
+            not_before=not_before,
+            wait_count=thread.wait_count + 1,
+        )
+        if isinstance(await settle(self.runtime.store, change), Conflict):
+            return None
+        emit("thread_waits", thread_id=thread.id, reason=str(held), seconds=(not_before - now) // 1000)
+        return ExecutionResult(RunStatus.RETRY_LATER, thread.id, error=str(held))
+
+    async def _take(self, snapshot: Snapshot, decision: Decision, run_id: str, task_name: str) -> LiveThread | None:
+        """The claim itself: lease, run and messages in one conditional commit; None if the condition was lost."""
+        now, thread = self.runtime.clock(), snapshot.thread
+        resumed = decision.verdict is Verdict.RESUME
+        run = self._resumed(thread.run, task_name) if thread.run else self._started(snapshot, run_id, task_name, now)
+        lease = Lease(run.id, task_name, now + round(self.runtime.limits.lease_seconds * 1000))
+        allowance = None if resumed else spend(snapshot.allowance, now, self.runtime.limits)
+        mine = frozenset(run.message_ids)
+        own = [m for m in snapshot.unprocessed if m.id in mine]
+        change = replace(
+            self._change(snapshot),
+            lease=lease,
+            run=run,
+            due_at=lease.expires_at,
+            not_before=None,
+            messages=tuple(
+                MessageChange(m.id, Status.PROCESSING, now, attempts=m.attempts + 1, run_id=run.id) for m in own
+            ),
+            allowance=allowance if allowance is not None else UNSET,
+        )
+        version = await settle(self.runtime.store, change)
+        if isinstance(version, Conflict):
+            return None
+        attempts = max((m.attempts + 1 for m in own), default=0)
+        emit("run_claimed", thread_id=thread.id, run_id=run.id, attempt=attempts, resumed=resumed)
+        claimed = replace(
+            snapshot,
+            version=version,
+            unprocessed=tuple(_claimed(m) if m.id in mine else m for m in snapshot.unprocessed),
+        )
+        return LiveThread(
+            self.runtime.store,
+            self.runtime.alerts,
+            self.runtime.clock,
+            self.runtime.ids,
+            snapshot=claimed,
+            run=run,
+            lease=lease,
+            resumed=resumed,
+        )
+
+    def _started(self, snapshot: Snapshot, run_id: str, task_name: str, now: int) -> Run:
+        messages = snapshot.unprocessed
+        ids = tuple(message.id for message in messages)
+        run = Run(run_id, task_name, now, ids, self.runtime.agent.prompt_hash)
+        return opened(self.runtime.agent, run, Situation(snapshot.thread, run, now, snapshot.recent, messages))
+
+    @staticmethod
+    def _resumed(run: Run, task_name: str) -> Run:
+        return replace(upgraded(run), task_name=task_name)
+
+    def _change(self, snapshot: Snapshot) -> ThreadChange:
+        return ThreadChange(snapshot.thread.id, snapshot.version, self.runtime.ids(), self.runtime.clock())
+
+
+_LEFT = frozenset({Verdict.NOTHING, Verdict.BUSY, Verdict.AGAIN, Verdict.WAIT})
+
+
+def _services(account_id: str) -> tuple[Key, ...]:
+    return ((Service.MODEL, ""), (Service.INSTAGRAM, account_id))
+
+
+def _claimed(message: Message) -> Message:
+    return replace(message, status=Status.PROCESSING, attempts=message.attempts + 1)
+
+
+def _disposition(message: Message, ending: Ending) -> Disposition | None:
+    return Disposition.UNSENT if message.unsent_at is not None else ending.disposition
+
+
+def _closing_alerts(ending: Ending, messages: tuple[Message, ...]) -> tuple[AskedAlert, ...]:
+    """What the manager must know of messages that are closed without a run."""
+    newest = messages[-1]
+    if ending is Ending.EXPIRED:
+        return (AskedAlert(f"{newest.id}/expired", EXPIRED_NOTICE, "expired"),)
+    if ending is Ending.FAILED:
+        notice = FAILED_NOTICE.format(attempts=newest.attempts, error=newest.error or "every attempt was cut short")
+        return (AskedAlert(f"{newest.id}/failed", notice, "failed"),)
+    return ()

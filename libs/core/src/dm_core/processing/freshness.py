@@ -1,0 +1,55 @@
+"""Is what the model decided still true? One rule for a fresh run, a resumed one, and after a wait. Pure.
+
+The commit that starts a turn's first action (for a silence: the finish) asks it. A thread's ``revision`` says whether
+anything came since the model was shown the thread; the age of its answer says whether the world may have moved on.
+"""
+
+import hashlib
+from collections.abc import Iterable
+from enum import Enum
+
+from dm_core.messages import Message
+from dm_core.processing.live import LiveThread
+from dm_core.settings import RunLimits
+
+MAX_RESTARTS = 3
+"""How often new DMs make a run start over; later ones are left to the follow-up."""
+
+
+class Stale(Enum):
+    """Why an answer no longer holds."""
+
+    NEW = "new DMs came"
+    CHANGED = "what was shown is not what is there"
+    OLD = "the answer is too old"
+
+
+def shown(messages: Iterable[Message]) -> str:
+    """A digest of the DMs a run answers, as they stand: an edit or an unsend changes it."""
+    standing = sorted((m.id, repr(m.content)) for m in messages if m.unsent_at is None)
+    return hashlib.sha256(repr(standing).encode("utf-8", "surrogatepass")).hexdigest()[:32]
+
+
+def came(live: LiveThread) -> Stale | None:
+    """What came since the run's turns were made, as far as the thread was read; None for nothing it must heed."""
+    run = live.run
+    if run.asked is None:  # stored by a revision that did not keep it
+        return Stale.OLD
+    if live.thread.revision == run.asked.revision:
+        return None
+    if shown(live.own) != run.shown or not live.others:
+        return Stale.CHANGED
+    return Stale.NEW if run.restarts < MAX_RESTARTS else None
+
+
+def stale(live: LiveThread, now: int, limits: RunLimits) -> Stale | None:
+    """Why nothing of the newest turn may be started any more, or None: go ahead. ``now`` in ms since 1970."""
+    if (why := came(live)) is not None:
+        return why
+    at = live.run.asked.at if live.run.asked else 0
+    return Stale.OLD if now - at >= limits.plan_max_age * 1000 else None
+
+
+def taken_over(live: LiveThread) -> bool:
+    """A human answers a DM of this run."""
+    return any(live.thread.taken_over(message) for message in live.own)

@@ -1,0 +1,110 @@
+"""What becomes of a run that came to no end: whose fault that is decides (docs/promises.md, P3).
+
+outage, account ──▶ wait ──the last try is over──▶ expired
+anything else   ──▶ an attempt ──the last one──▶ failed
+                                                   unless a reply went out: answered
+"""
+
+from dataclasses import dataclass, replace
+
+from dm_core.errors import DmAgentError, Owner, PlatformError, Service, described
+from dm_core.processing.alerts import Alerts
+from dm_core.processing.brake import Brake, Key
+from dm_core.processing.closing import EXPIRED_NOTICE, FAILED_NOTICE, Finisher
+from dm_core.processing.outcome import Ending, ExecutionResult
+from dm_core.processing.run import Conductor
+from dm_core.store.port import UNSET
+from dm_core.telemetry import emit
+
+THROTTLED = 429
+"""A model's throttle is never the fault of a DM."""
+
+
+@dataclass(slots=True)
+class Recovery:
+    """Brings one run to rest after an error."""
+
+    conductor: Conductor
+    finisher: Finisher
+    brake: Brake
+    alerts: Alerts
+
+    async def rest(self, error: Exception) -> ExecutionResult:
+        """Wait, fail, or give everything back for a retry. Raises Superseded, StoreUnavailable."""
+        live = self.conductor.live
+        owner = error.owner if isinstance(error, DmAgentError) else Owner.MESSAGE
+        emit("run_stopped", "ERROR", thread_id=live.thread.id, run_id=live.run.id, owner=owner, error=described(error))
+        if owner in (Owner.OUTAGE, Owner.ACCOUNT):
+            return await self._wait(error)
+        return await self._fail(described(error))
+
+    async def _wait(self, error: Exception) -> ExecutionResult:
+        own_fault = isinstance(error, PlatformError) and await self._failed(error)
+        if own_fault and self._worn_out:
+            return await self._fail(described(error))
+        waiting = await self.finisher.wait(described(error), told_wait(error), own_fault=own_fault)
+        return waiting or await self._expire()
+
+    async def _failed(self, error: PlatformError) -> bool:
+        """Tell the brake, and the manager what only a person can mend. True: the model fails on these DMs alone."""
+        live = self.conductor.live
+        await tell_cause(self.alerts, error, live.thread.account_id)
+        is_model = error.service is Service.MODEL
+        key: Key = (error.service, "" if is_model else live.thread.account_id)
+        alone = self.brake.failed(key, live.thread.id)
+        return alone and is_model and error.owner is Owner.OUTAGE and error.code != THROTTLED
+
+    async def _expire(self) -> ExecutionResult:
+        """The last try was in vain. A DM whose reply went out has been answered all the same."""
+        actor, run = self.conductor.actor, self.conductor.live.run
+        doubtful = any(action.in_doubt for action in run.actions)
+        actor.drop_open("the wait is over")
+        if run.replied:
+            return await self._end(Ending.ANSWERED)
+        actor.tell("expired", EXPIRED_NOTICE, urgency="normal")
+        return await self._end(Ending.UNCERTAIN if doubtful else Ending.EXPIRED)
+
+    async def _fail(self, error: str) -> ExecutionResult:
+        """An attempt of the DMs is used up. Those that have none left fail, unless a reply may have gone out."""
+        live = self.conductor.live
+        if not self._worn_out or any(action.in_doubt for action in live.run.actions):
+            return await self.finisher.give_back(error)
+        self.conductor.actor.drop_open("every attempt was used up")
+        live.run = replace(live.run, error=error)
+        if live.run.replied:
+            return await self._end(Ending.ANSWERED)
+        tell_failed(self.conductor)
+        return await self._end(Ending.FAILED)
+
+    @property
+    def _worn_out(self) -> bool:
+        return any(m.attempts >= self.finisher.limits.max_attempts for m in self.conductor.live.own)
+
+    async def _end(self, ending: Ending) -> ExecutionResult:
+        result = await self.finisher.finish(ending, UNSET)
+        assert isinstance(result, ExecutionResult), "only a silence can be stale"  # noqa: S101
+        return result
+
+
+def tell_failed(conductor: Conductor) -> None:
+    """The manager is told of the DMs that could not be answered."""
+    live = conductor.live
+    attempts = max((message.attempts for message in live.own), default=0)
+    error = live.run.error or "every attempt was cut short"
+    conductor.actor.tell("failed", FAILED_NOTICE.format(attempts=attempts, error=error), urgency="normal")
+
+
+def told_wait(error: Exception) -> float | None:
+    """The wait that the service asked for, in seconds."""
+    told = getattr(error, "wait_seconds", None)
+    return told if isinstance(told, (int, float)) else None
+
+
+async def tell_cause(alerts: Alerts, error: PlatformError, account_id: str) -> None:
+    """The manager learns, once a day, what a person must mend. Raises StoreUnavailable."""
+    if error.owner is not Owner.ACCOUNT:
+        return
+    code = f"{error.code}/{error.subcode}" if error.subcode else str(error.code)
+    account = "" if error.service is Service.MODEL else account_id
+    if await alerts.cause_alert(error.service, account, code):
+        emit("account_stopped", "ERROR", service=error.service, error=described(error))

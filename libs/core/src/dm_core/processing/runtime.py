@@ -1,0 +1,34 @@
+"""What every run of an instance shares."""
+
+from dataclasses import dataclass, field
+
+from dm_core.agent.agent import Agent
+from dm_core.agent.model import Model
+from dm_core.clients.port import InstagramAccounts, Tokens
+from dm_core.clock import Clock, Ids
+from dm_core.processing.alerts import Alerts
+from dm_core.processing.brake import Brake
+from dm_core.processing.closing import Timing
+from dm_core.processing.holding import Holding
+from dm_core.queue.port import WakeUpQueue
+from dm_core.settings import RunLimits
+from dm_core.store.port import ThreadStore
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """The parts of the processor. ``brake`` and ``holding`` are all that an instance keeps between tasks."""
+
+    store: ThreadStore
+    queue: WakeUpQueue
+    alerts: Alerts
+    model: Model
+    agent: Agent
+    instagram: InstagramAccounts
+    tokens: Tokens
+    clock: Clock
+    ids: Ids
+    limits: RunLimits
+    timing: Timing
+    brake: Brake
+    holding: Holding = field(default_factory=Holding)

@@ -1,0 +1,51 @@
+"""How long a thread waits when a service cannot be used, and when a wait is over for good. Pure.
+
+created ──▶ try ✗ wait 15 s ✗ 30 s ✗ … ✗ 4 min ✗ …  last try at the limit ✗ ──▶ expired, the manager is told
+                                                    limit: MAX_WAIT_HOURS after the DM arrived, or
+                                                    10 minutes before the person's window closes
+"""
+
+import hashlib
+from collections.abc import Iterable
+
+from dm_core.messages import WINDOW_MS, Message
+from dm_core.settings import RunLimits
+from dm_core.threads import Thread
+
+FIRST_MS = 15_000
+LONGEST_MS = 240_000
+"""Below the promised five minutes by the width of a wake-up's bucket and the length of a run."""
+LONGEST_TOLD_MS = 3_600_000
+"""Longest wait that a service can ask for before we try again."""
+WINDOW_MARGIN_MS = 600_000
+PROLONGED_MS = 900_000
+"""A DM that waits longer than this is an alarm."""
+
+
+def wait_ms(thread_id: str, wait_count: int, told_seconds: float | None) -> int:
+    """The next wait, in ms: the service's own, else doubling, with a jitter of a quarter that spreads the threads.
+
+    The jitter comes from thread and count, so that a repeated decision is the same one.
+    """
+    if told_seconds is not None:
+        return round(min(max(told_seconds, 1.0) * 1000, LONGEST_TOLD_MS))
+    longest = min(FIRST_MS * 2 ** min(wait_count, 10), LONGEST_MS)
+    digest = hashlib.sha256(f"{thread_id}/{wait_count}".encode("utf-8", "surrogatepass")).digest()
+    return round(longest * (0.75 + digest[0] / 1024))
+
+
+def limit_at(message: Message, thread: Thread, limits: RunLimits) -> int:
+    """When a DM that waits is tried for the last time, in ms since 1970."""
+    window = thread.last_inbound_at + WINDOW_MS - WINDOW_MARGIN_MS
+    return min(message.created_at + round(limits.max_wait_hours * 3_600_000), window)
+
+
+def over(messages: Iterable[Message], thread: Thread, now: int, limits: RunLimits) -> tuple[Message, ...]:
+    """Those whose last try was this one."""
+    return tuple(message for message in messages if now >= limit_at(message, thread, limits))
+
+
+def next_try(messages: Iterable[Message], thread: Thread, now: int, wait: int, limits: RunLimits) -> int:
+    """When to try again, in ms since 1970: after the wait, but no later than the first limit."""
+    limits_at = [limit_at(message, thread, limits) for message in messages]
+    return max(now + 1_000, min([now + wait, *(at for at in limits_at if at > now)]))
