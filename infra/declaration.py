@@ -8,6 +8,7 @@ import pulumi
 from bundling import FUNCTIONS, Bundle, bundle
 from components.callers import Callers, CallersArgs
 from components.event_store import EventStore, EventStoreArgs
+from components.failed_deployments import is_deployed
 from components.functions import Functions, FunctionsArgs
 from components.observability import Observability, ObservabilityArgs
 from components.project_apis import ProjectApis, ProjectApisArgs
@@ -16,7 +17,8 @@ from components.schedules import Schedules, SchedulesArgs
 from components.secrets import Secrets, SecretsArgs
 from components.settling import Settling
 from components.work_queue import PAIR_LIMIT_SECONDS, WorkQueue, WorkQueueArgs, wake_ups_at_once
-from configuration import Configuration
+from configuration import Configuration, ConfigurationError
+from reading import NAMESPACE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,12 +27,13 @@ type Outputs = dict[str, pulumi.Output[str] | str]
 
 def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) -> Outputs:
     """Make every resource of a stack; returns its outputs. ``sources``: the functions' bundles where they are made
-    already, else both are bundled here. Raises BundlingError."""
+    already, else both are bundled here. Raises BundlingError, ConfigurationError."""
     project = config.project
     bundles: Mapping[str, Bundle] = {} if config.secrets_only else sources or _bundles()  # before anything is made
     apis = ProjectApis("apis", _apis_args(config))
-    secrets = Secrets("secrets", SecretsArgs(project, config.prefix, apis, config.needed_secrets, config.labels))
+    secrets = Secrets("secrets", SecretsArgs(project, config.prefix, apis, config.secrets, config.labels))
     if config.secrets_only:
+        _refuse_to_take_down(config)
         return {"next": f"make secrets STACK={config.stack}"}
     settling = Settling("rights", config.settle_seconds)
     store = EventStore("event-store", EventStoreArgs(project, config.database, apis))
@@ -53,6 +56,14 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
         "imageRepository": functions.build.repository.name,
         "dashboardUrl": observability.dashboard_url,
     }
+
+
+def _refuse_to_take_down(config: Configuration) -> None:
+    """Containers alone would mean that everything else is deleted. Raises ConfigurationError where anything runs."""
+    if is_deployed(config.project, config.region, config.webhook.name):
+        remove = f"pulumi config rm {NAMESPACE}:secretsOnly --stack {config.stack}"
+        problem = f"{NAMESPACE}:secretsOnly would take down what runs: it is for the first `up` alone ({remove})"
+        raise ConfigurationError(config.stack, [problem])
 
 
 def _bundles() -> Mapping[str, Bundle]:

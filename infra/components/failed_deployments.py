@@ -34,6 +34,15 @@ def failed_deployment(project: str, region: str, name: str) -> FailedDeployment 
     return FailedDeployment(function.update_time, serving=True) if function.state == "FAILED" else None
 
 
+def is_deployed(project: str, region: str, name: str) -> bool:
+    """Whether a function of this name can be seen, in whatever state."""
+    try:
+        cloudfunctionsv2.get_function(project=project, location=region, name=name)
+    except Exception:  # as above
+        return False
+    return True
+
+
 def _has_no_service(project: str, region: str, name: str) -> bool:
     try:
         cloudrunv2.get_service(project=project, location=region, name=name)

@@ -19,7 +19,7 @@ from components.settling import Settling
 from components.work_queue import WorkQueue
 from configuration import Configuration, FunctionPlan
 from environment import Environment, Surroundings, processor_environment, webhook_environment
-from variables import REFRESHED, SECRETS, Function
+from variables import REFRESHED, Function
 
 APIS: Final = ("cloudfunctions", "cloudbuild", "run", "aiplatform")
 """What a function is deployed through or asks at once; the rest it reaches through the parts that it uses."""
@@ -92,7 +92,7 @@ class Functions(pulumi.ComponentResource):
         invokers: Mapping[str, pulumi.Input[str]],
     ) -> HttpFunction:
         args, config = self._args, self._args.config
-        secrets = {name: args.secrets.containers[name] for name in config.needed_secrets if SECRETS[name] == function}
+        secrets = {name: args.secrets.containers[name] for name in config.secrets_of(function)}
         pinned = {name: PinnedSecret(secret, config.secret_versions[name]) for name, secret in secrets.items()}
         return HttpFunction(
             function,
@@ -131,7 +131,7 @@ class Functions(pulumi.ComponentResource):
                 database=args.store.database.name,
                 queues={"enqueue": args.wake_ups.name, "enqueue-alerts": args.alerts.name},
                 tasks_invoker=args.callers.tasks,
-                secrets={name: containers[name] for name in config.needed_secrets if SECRETS[name] == function},
+                secrets={name: containers[name] for name in config.secrets_of(function)},
                 refreshes=containers[REFRESHED] if refreshes else None,
                 project_roles=("roles/aiplatform.user",) if asks_vertex else (),
             ),

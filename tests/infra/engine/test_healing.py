@@ -91,6 +91,16 @@ def test_a_service_or_a_job_that_was_not_finished_is_whole_after_the_next_up(sta
     assert_mended(stack, run)
 
 
+def test_a_running_deployment_is_not_reduced_to_its_secrets(stack: Stack, run: Program, tmp_path: Path):
+    assert stack.up(run).refused is None
+    before = set(stack.cloud.things)
+
+    refused = stack.up(deployment(tmp_path, secretsOnly="true")).refused
+
+    assert refused is not None and "dm-agent:secretsOnly would take down what runs" in refused
+    assert set(stack.cloud.things) == before
+
+
 SPREAD = 2.0
 """What a right or a service needs to take effect here; a minute or so at Google."""
 

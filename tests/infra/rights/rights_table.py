@@ -20,6 +20,8 @@ WHEN: Final = {
     "roles/aiplatform.user": "with Vertex AI",
     "gemini-api-key": "with the Gemini API's key",
     "spond": "with Spond",
+    "whatsapp-app-secret": "where its version is pinned",
+    "whatsapp-verify-token": "where its version is pinned",
     "roles/secretmanager.secretVersionAdder": "with an Instagram login's token",
     "everybody": "unless `public` is false",
     NAMED: "if `public` is false and `webhookInvokers` names it",
