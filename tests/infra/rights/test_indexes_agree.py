@@ -74,10 +74,10 @@ def stored() -> dict[str, set[str]]:
     run = Run(id="r", task_name="t", started_at=1, message_ids=("m",), prompt_hash="p")
     deletion = Deletion(code="c", user_id="2", requested_at=1)
     return {
-        "conversations": set(documents.merged_fields(events)) | set(documents.ERASED_THREAD),
+        "conversations": set(documents.merged_fields(events)) | set(documents.tombstone_document(1)),
         "messages": set(documents.message_document(message())),
         "runs": set(archive_document(run, "1_2", 1, 2)),
-        "quarantine": set(documents.quarantine_document("raw", "reason", 1, 2)),
+        "quarantine": set(documents.quarantine_document("raw", "reason", 1, 2, ("9",))),
         "limits": set(documents.allowance_document(Allowance(), 1)),
         "deletions": set(documents.deletion_document(deletion)),
         "alerts": set(alert_document(alert())),
