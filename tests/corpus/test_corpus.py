@@ -7,7 +7,7 @@ import sqlite3
 import uuid
 from collections import Counter
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from dm_core.agent.render import data_line, message_fields
 from dm_core.bootstrap.webhook import compose
+from dm_core.errors import StoreUnavailable
 from dm_core.http import serve
 from dm_core.messages import Message
 from dm_core.queue.port import WakeUp
@@ -75,8 +76,17 @@ async def store(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator
     else:
         host = str(request.getfixturevalue("firestore_host"))
         opened = FirestoreStore(f"test-{uuid.uuid4().hex[:20]}", "(default)", lambda: NOW, host)
+        await _warm(opened)
     yield opened
     await opened.close()
+
+
+async def _warm(store: FirestoreStore) -> None:
+    """An emulator's first write can take longer than a call may."""
+    for _ in range(6):
+        with suppress(StoreUnavailable):
+            await store.put_document("maintenance", "warm-up", {})
+            return
 
 
 async def deliver(store: AnyStore, body: object) -> tuple[int, Woken]:
