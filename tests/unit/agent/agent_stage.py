@@ -121,7 +121,7 @@ def reply(number: int, text: str) -> Message:
 def situation(
     own: Sequence[Message], before: Sequence[Message] = (), run: Run | None = None, thread: Thread | None = None
 ) -> Situation:
-    run = run or Run("run1", "task", NOW, 1, tuple(m.id for m in own), "hash")
+    run = run or Run("run1", "task", NOW, tuple(m.id for m in own), "hash")
     handles = {f"m{n}": m.mid for n, m in enumerate((*before, *own), 1)}
     run = replace(run, handles=run.handles or handles, message_ids=tuple(m.id for m in own))
     thread = thread or Thread("178414_9001", "178414", "9001")

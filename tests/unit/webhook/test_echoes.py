@@ -115,7 +115,7 @@ async def _plan(stage: Stage, text: str) -> None:
     """A run is under way and about to send ``text``."""
     snapshot = await stage.snapshot()
     action = Action("r1/0/0", ActionKind.SEND, text, call_index=0, turn=0, started_at=NOW)
-    run = Run("r1", "task", NOW, 1, (), "hash", actions=(action,))
+    run = Run("r1", "task", NOW, (), "hash", actions=(action,))
     await stage.store.commit(ThreadChange(THREAD, snapshot.version, "token", NOW, run=run))
 
 

@@ -21,6 +21,7 @@ from dm_core.clients.spond import SpondClient
 from dm_core.clients.vault import token_vault
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.clock import Clock, Ids, random_ids, system_clock
+from dm_core.erasing.eraser import Eraser
 from dm_core.errors import Misconfigured
 from dm_core.messages import DAY_MS
 from dm_core.processing.alert_ticks import AlertTicks
@@ -107,7 +108,8 @@ def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None
         timing=timing,
         brake=Brake(ports.clock),
     )
-    sweeper = Sweeper(ports.store, ports.queue, ports.clock, timing, alerts)
+    eraser = Eraser(ports.store, ports.clock, timing.retention_ms)
+    sweeper = Sweeper(ports.store, ports.queue, ports.clock, timing, alerts, eraser)
     maintenance = Maintenance(
         instagram, tokens, ports.store, ports.clock, settings.instagram, ports.whatsapp, ports.store
     )

@@ -1,7 +1,7 @@
 """What the system needs of the outside platforms, in its own words.
 
-Errors are those of ``dm_core.errors``, sorted by what the caller must do: RetryLater (after the client's own three
-attempts, or when the platform asks for a longer wait), Uncertain, Refused, AccountStopped.
+Errors are those of ``dm_core.errors``, sorted by their owner (``clients.owners``): RetryLater (after at most three
+quick tries, or at once when the platform asks for a longer wait), AccountStopped, Unreachable, Refused, Uncertain.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class Instagram(Protocol):
         ...
 
     async def profile(self, user_id: str, now: int) -> Profile | None:
-        """Name and username; None where the platform has none to give (codes 230, 9010)."""
+        """Name and username; None where the platform has none to give: no consent, blocked, gone."""
         ...
 
     async def refresh_token(self, now: int) -> AccessToken:
@@ -172,7 +172,7 @@ class TokenVault(Protocol):
     """Where refreshed Instagram tokens are kept: one text, as ``dm_core.tokens`` writes it."""
 
     async def load(self) -> str | None:
-        """What was kept last, or None when nothing ever was."""
+        """What was kept last, or None when nothing ever was. Raises Unavailable, AccountStopped for missing rights."""
         ...
 
     async def save(self, text: str) -> None:
