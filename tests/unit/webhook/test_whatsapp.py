@@ -234,7 +234,8 @@ async def test_start_up_says_that_instagrams_secret_signs_no_whatsapp_webhook(
     from dm_core.bootstrap.webhook import webhook_app
     from dm_core.settings import WebhookSettings
 
-    webhook_app(WebhookSettings.load(ENVIRONMENT | {"WHATSAPP_APP_SECRET": "meta"}))
+    folder = Path(__file__).parents[3] / "functions" / "webhook"
+    webhook_app(WebhookSettings.load(ENVIRONMENT | {"WHATSAPP_APP_SECRET": "meta"}), folder)
     assert "whatsapp_secret_missing" not in capsys.readouterr().out
-    webhook_app(WebhookSettings.load(ENVIRONMENT))
+    webhook_app(WebhookSettings.load(ENVIRONMENT), folder)
     assert "whatsapp_secret_missing" in capsys.readouterr().out
