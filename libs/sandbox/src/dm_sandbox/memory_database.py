@@ -5,12 +5,19 @@ It keeps values instead of documents, so that a read costs no parsing; only what
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from dm_core.messages import Content, Disposition, Message, Status
 from dm_core.runs import ModelTurn, Run, ToolTurn, Turn, UserTurn
-from dm_core.store.documents import message_document, parse_message, parse_thread_id, texts_on_their_way
+from dm_core.store.documents import (
+    briefly,
+    message_document,
+    parse_message,
+    parse_thread_id,
+    since_erased,
+    texts_on_their_way,
+)
 from dm_core.store.documents import platform_ids as recorded_ids
 from dm_core.store.plain import MAX_INT, clean_text, from_json, to_json
 from dm_core.store.port import (
@@ -31,7 +38,7 @@ from dm_core.store.port import (
     Version,
     sorted_messages,
 )
-from dm_core.store.run_documents import parse_run, run_document
+from dm_core.store.run_documents import emptied_fields, parse_run, run_document
 from dm_core.threads import Allowance, Note, Thread, Unconfirmed
 from dm_core.usage import day_of
 from dm_sandbox.memory_alerts import MemoryAlerts
@@ -50,8 +57,8 @@ class MemoryDatabase:
     """What several stores share, as several instances share a database. Every method is one step that is applied whole.
 
     ``messages`` (in the order of arrival) and ``runs`` (archived) are by thread, which need not exist itself;
-    ``day_runs`` are counts by the start of the day. Whoever checks on the database may read all of
-    it; only these methods write.
+    ``erased`` is when threads were erased, ``people`` who is named in a quarantined item, ``day_runs`` are counts by the
+    start of the day. Whoever checks on the database may read all of it; only these methods write.
     """
 
     threads: dict[str, StoredThread] = field(default_factory=dict[str, StoredThread])
@@ -59,7 +66,9 @@ class MemoryDatabase:
     runs: dict[str, dict[str, Run]] = field(default_factory=dict[str, dict[str, Run]])
     allowances: dict[str, Allowance] = field(default_factory=dict[str, Allowance])
     day_runs: Counter[int] = field(default_factory=Counter[int])
+    erased: dict[str, int] = field(default_factory=dict[str, int])
     deletions: dict[str, Deletion] = field(default_factory=dict[str, Deletion])
+    people: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     quarantined: dict[str, tuple[str, str]] = field(default_factory=dict[str, tuple[str, str]])
     documents: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     early_edits: dict[tuple[str, str], NewText] = field(default_factory=dict[tuple[str, str], NewText])
@@ -138,6 +147,13 @@ class MemoryDatabase:
 
     def record(self, events: ThreadEvents) -> Recorded:
         """Pure duplicates leave the thread alone, but for a pause."""
+        if not events.starts_thread:
+            since = since_erased(events.messages, self.erased.get(events.thread_id))
+            if self._is_erased(events.thread_id) or (events.messages and not since):
+                return Recorded()
+            if events.thread_id not in self.threads:
+                since = tuple(briefly(message, events.now) for message in since)
+            events = replace(events, messages=since)
         known = self.messages.setdefault(events.thread_id, {})
         unique = {message.id: message for message in reversed(events.messages)}
         arrived = {id_: self._taken_over(message) for id_, message in unique.items()}
@@ -177,24 +193,46 @@ class MemoryDatabase:
         known = message is not None and not _is_standby_copy(message)
         stored = self.threads.get(thread_id)
         if stored is None:
-            return EchoView(known=known, ours=(), mids=())
+            return EchoView(known=known or self._is_erased(thread_id), ours=(), mids=())
         thread = stored.thread
         ours = texts_on_their_way(thread.run, thread.unconfirmed)
         return EchoView(known, ours, recorded_ids(thread.run), thread.paused_until, thread.last_inbound_at)
 
     def unsend(self, events: ThreadEvents, message_id: str) -> bool:
+        if self._is_erased(events.thread_id):
+            return False
         messages = self.messages.setdefault(events.thread_id, {})
         self.early_edits.pop((events.thread_id, message_id), None)
         message = messages.get(message_id)
         if message is not None:
             messages[message_id] = _emptied(message, events.now)
+            self._empty_runs(events.thread_id, message.mid)
         elif events.messages:
             tombstone = replace(events.messages[0], id=message_id, thread_id=events.thread_id)
-            messages[message_id] = _plain_message(tombstone)
+            stored = self.threads.setdefault(events.thread_id, StoredThread(_new_thread(events), self._next()))
+            lasting = bool(stored.thread.last_inbound_at)
+            messages[message_id] = _plain_message(tombstone if lasting else briefly(tombstone, events.now))
         self._move(events.thread_id)
         return message is not None
 
+    def _empty_runs(self, thread_id: str, mid: str) -> None:
+        """Take the words out of the archived runs that were shown a message, and the notes they saved."""
+        runs, stored = self.runs.get(thread_id, {}), self.threads.get(thread_id)
+        shown = [run for run in runs.values() if mid in run.handles.values()]
+        ids, told = {run.id for run in shown}, {note for run in shown for note in run.notes}
+        for run in shown:
+            runs[run.id] = parse_run(run_document(run) | emptied_fields(run_document(run), 0))
+        if stored is None:
+            return
+        live = stored.thread.run
+        ids |= {live.id} if live is not None and mid in live.handles.values() else set[str]()
+        notes = stored.thread.notes
+        kept = tuple(n for n in notes if not (n.run_id in ids if n.run_id else n.text in told))
+        stored.thread = replace(stored.thread, notes=kept)
+
     def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+        if self._is_erased(events.thread_id):
+            return False
         new = replace(new, text=clean_text(new.text))
         messages, place = self.messages.get(events.thread_id, {}), (events.thread_id, message_id)
         message = messages.get(message_id)
@@ -227,9 +265,12 @@ class MemoryDatabase:
             stored.thread = replace(stored.thread, revision=stored.thread.revision + 1)
             stored.version = self._next()
 
-    def erase_person(self, user_id: str) -> int:
+    def _is_erased(self, thread_id: str) -> bool:
+        return thread_id in self.erased and thread_id not in self.threads
+
+    def erase_person(self, user_id: str, limit: int | None = None, code: str = "", now: int = 0) -> int:
         user_id = clean_text(user_id)
-        found = [i for i, s in self.threads.items() if user_id in (s.thread.user_id, s.thread.account_id)]
+        found = [i for i, s in self.threads.items() if user_id in (s.thread.user_id, s.thread.account_id)][:limit]
         for thread_id in found:
             self.allowances.pop(self.threads.pop(thread_id).thread.user_id, None)
             self.messages.pop(thread_id, None)
@@ -237,8 +278,23 @@ class MemoryDatabase:
             for place in [place for place in self.early_edits if place[0] == thread_id]:
                 del self.early_edits[place]
             self.outbox.erase(thread_id)
-        self.allowances.pop(user_id, None)
+            self.erased[thread_id] = now
+        if code in self.deletions:
+            deletion = self.deletions[code]
+            self.deletions[code] = replace(deletion, threads=deletion.threads + len(found))
+        if limit is None or len(found) < limit:
+            self.allowances.pop(user_id, None)
+            self.quarantined = {
+                id_: item for id_, item in self.quarantined.items() if user_id not in self.people.get(id_, ())
+            }
         return len(found)
+
+    def create_deletion(self, deletion: Deletion) -> bool:
+        return self.deletions.setdefault(deletion.code, deletion) is deletion
+
+    def quarantine(self, item_id: str, raw: str, reason: str, user_ids: Sequence[str]) -> None:
+        self.quarantined.setdefault(item_id, (raw, reason))
+        self.people.setdefault(item_id, tuple(map(clean_text, user_ids)))
 
     # -- beside the threads
 

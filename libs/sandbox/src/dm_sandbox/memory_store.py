@@ -101,10 +101,10 @@ class MemoryStore:
         reason: str,
         now: int,  # noqa: ARG002
         expire_at: int,  # noqa: ARG002
-        user_ids: Sequence[str] = (),  # noqa: ARG002
+        user_ids: Sequence[str] = (),
     ) -> None:
         """Nothing expires in memory."""
-        await self._call(lambda: self.database.quarantined.setdefault(item_id, (raw, reason)))
+        await self._call(lambda: self.database.quarantine(item_id, raw, reason, user_ids))
 
     async def revise_document(
         self,
@@ -126,8 +126,11 @@ class MemoryStore:
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
         return await self._call(lambda: self.database.open_deletions(limit), reads=1)
 
-    async def erase_person(self, user_id: str) -> int:
-        return await self._call(lambda: self.database.erase_person(user_id), reads=1)
+    async def create_deletion(self, deletion: Deletion) -> bool:
+        return await self._call(lambda: self.database.create_deletion(deletion))
+
+    async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
+        return await self._call(lambda: self.database.erase_person(user_id, limit, code, self._clock()), reads=1)
 
     # -- the outbox to the manager
 

@@ -8,6 +8,8 @@ from pathlib import Path
 
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clock import Clock, system_clock
+from dm_core.erasing.requests import DeletionRequests
+from dm_core.messages import DAY_MS
 from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import WebhookSettings
 from dm_core.store.port import Store
@@ -56,4 +58,5 @@ def compose(
     )
     learnt = LearntAlerts(store, alert_queue, clock, settings.store.retention_days)
     whatsapp = WhatsAppReceiver(store, alert_queue, clock, settings.whatsapp)
-    return Services(Receiver(store, queue, clock, policy, learnt), store, whatsapp)
+    deletions = DeletionRequests(store, clock, settings.store.retention_days * DAY_MS)
+    return Services(Receiver(store, queue, clock, policy, learnt), store, deletions, whatsapp)

@@ -28,7 +28,7 @@ from dm_core.store.plain import (
     whole_or_none,
     word,
 )
-from dm_core.store.port import UNSET, Deletion, MessageChange, NewText, ThreadChange, ThreadEvents
+from dm_core.store.port import BRIEF_MS, UNSET, Deletion, MessageChange, NewText, ThreadChange, ThreadEvents
 from dm_core.store.run_documents import parse_run, run_document
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
 from dm_core.usage import DayRuns, parse_spent
@@ -147,7 +147,7 @@ def parse_thread(thread_id: str, doc: Mapping[str, object]) -> Thread:
         run=optional(doc, "run", parse_run),
         paused_until=whole_or_none(doc, "pausedUntil"),
         profile=optional(doc, "profile", _parse_profile),
-        notes=tuple(Note(text(n, "text"), whole(n, "createdAt")) for n in maps(doc, "notes")),
+        notes=tuple(Note(text(n, "text"), whole(n, "createdAt"), text(n, "runId")) for n in maps(doc, "notes")),
         unconfirmed=tuple(Unconfirmed(text(u, "text"), whole(u, "at")) for u in maps(doc, "unconfirmed")),
         alert_count=optional(doc, "alertCount", parse_count) or AlertCount(),
         spent=parse_spent(as_map(doc.get("cost")), as_map(doc.get("tokens"))),
@@ -170,6 +170,8 @@ def merged_fields(events: ThreadEvents) -> Document:
         "expireAt": latest_end(events) if events.lasting else None,
     }
     named = {key: value for key, value in fields.items() if value is not None}
+    if events.starts_thread:
+        named["expireAt"] = latest_end(events)
     return document(accountId=events.account_id, userId=events.user_id, updatedAt=events.now, **named)
 
 
@@ -189,7 +191,7 @@ def thread_fields(change: ThreadChange) -> Document:
         profile = change.profile
         fields["profile"] = {"name": profile.name, "username": profile.username, "fetchedAt": profile.fetched_at}
     if change.notes is not UNSET:
-        fields["notes"] = [{"text": note.text, "createdAt": note.created_at} for note in change.notes]
+        fields["notes"] = [{"text": n.text, "createdAt": n.created_at, "runId": n.run_id} for n in change.notes]
     if change.unconfirmed is not UNSET:
         fields["unconfirmed"] = [{"text": sent.text, "at": sent.at} for sent in change.unconfirmed]
     if change.alert_count is not UNSET:
@@ -286,15 +288,61 @@ def edit_fields(doc: Mapping[str, object], new: NewText, now: int) -> Document |
     return document(message=content, editedAt=new.at, editNumber=new.number, updatedAt=now)
 
 
-ERASED_THREAD: Final[Mapping[str, object]] = {
-    "lease": None,
-    "run": None,
-    "profile": None,
-    "notes": [],
-    "unconfirmed": [],
-    "commitToken": None,
-}
-"""What is taken from a thread before its messages are deleted: a live run then loses its next commit, for good."""
+ERASING_MS: Final = 300_000
+"""How long an erasure holds the lease of a thread; one that died is gone on with by the next sweep."""
+
+
+def erasing_document(account_id: str, user_id: str, now: int) -> Document:
+    """What a thread is while its messages are deleted: nothing but whose it is, and held by the erasure.
+
+    A live run finds its lease gone. A DM that comes meanwhile waits for the lease, and is erased as well.
+    """
+    lease = Lease("erasure", "", now + ERASING_MS)
+    return document(accountId=account_id, userId=user_id, lease=_lease_document(lease), erasedAt=now, updatedAt=now)
+
+
+def tombstone_document(now: int) -> Document:
+    """What is left of an erased thread, for a day: that it was erased. No query for the person finds it."""
+    return document(erasedAt=now, updatedAt=now, expireAt=now + BRIEF_MS)
+
+
+def is_erased(doc: Mapping[str, object] | None) -> bool:
+    """Whether a thread was erased, or is just being erased, and its person has not written since."""
+    return doc is not None and erased_at(doc) is not None and not whole(doc, "lastInboundAt")
+
+
+def erased_at(doc: Mapping[str, object]) -> int | None:
+    """When a thread was last erased (ms since 1970); it stays known while the person writes afresh."""
+    return whole_or_none(doc, "erasedAt")
+
+
+def since_erased(messages: Sequence[Message], erased: int | None) -> tuple[Message, ...]:
+    """Without what was said before the thread was erased: a late echo of a reply is no human's word in a fresh one."""
+    return tuple(message for message in messages if erased is None or message.sent_at > erased)
+
+
+def briefly(message: Message, now: int) -> Message:
+    """A message of a thread without a DM: kept for a day at most."""
+    return replace(message, expire_at=min(message.expire_at or now + BRIEF_MS, now + BRIEF_MS))
+
+
+def brief_thread(events: ThreadEvents) -> Document:
+    """A thread of which no DM is known: it says whose it is, so that an erasure finds what is stored below it."""
+    fields = document(accountId=events.account_id, userId=events.user_id, updatedAt=events.now)
+    return fields | document(expireAt=events.now + BRIEF_MS)
+
+
+def kept_notes(doc: Mapping[str, object], runs: Sequence[Mapping[str, object]], mid: str) -> list[Document] | None:
+    """A thread's notes without those that these runs saved, or its live run if it was shown this message.
+
+    None if that is all of them. Notes that don't say their run are told by their text.
+    """
+    live = parse_run(as_map(doc.get("run")))
+    ids = {text(run, "id") for run in runs} | ({live.id} if mid in live.handles.values() else set[str]())
+    told = {note for run in runs for note in texts(run, "notes")}
+    notes = maps(doc, "notes")
+    kept = [n for n in notes if not (text(n, "runId") in ids if text(n, "runId") else text(n, "text") in told)]
+    return None if len(kept) == len(notes) else kept
 
 
 def texts_on_their_way(run: Run | None, unconfirmed: tuple[Unconfirmed, ...]) -> tuple[str, ...]:
@@ -347,6 +395,7 @@ def deletion_document(deletion: Deletion) -> Document:
         requestedAt=deletion.requested_at,
         completedAt=deletion.completed_at,
         threads=deletion.threads,
+        expireAt=deletion.expire_at or None,
     )
 
 
@@ -357,6 +406,7 @@ def parse_deletion(doc: Mapping[str, object]) -> Deletion:
         requested_at=whole(doc, "requestedAt"),
         completed_at=whole_or_none(doc, "completedAt"),
         threads=whole(doc, "threads"),
+        expire_at=whole(doc, "expireAt"),
     )
 
 

@@ -18,7 +18,7 @@ from enum import Enum
 from typing import Final, Literal, Protocol
 
 from dm_core.alerts import Alert, AlertCount, AlertStatus, ManagerContact
-from dm_core.messages import Disposition, Message, Status
+from dm_core.messages import DAY_MS, Disposition, Message, Status
 from dm_core.runs import Run
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
 from dm_core.usage import DayRuns, Spent
@@ -29,6 +29,9 @@ PAGE_SIZE: Final = 12
 
 MAX_CLAIM: Final = 400
 """Most unprocessed messages one claim takes; what is left goes to the follow-up."""
+
+BRIEF_MS: Final = DAY_MS
+"""How long anything is kept of a thread without a DM: an erased one's tombstone, an echo that came alone."""
 
 
 class _Unset(Enum):
@@ -59,6 +62,11 @@ class ThreadEvents:
     ``due_at`` only ever grow, so that a new DM shortens no wait); ``paused_until`` is merged when set. ``touch_thread``
     False stores the messages alone, and moves no version. ``lasting`` False: no DM is known of this thread, so a thread
     made by these events is kept no longer than they are, and one that exists keeps its own time.
+
+    Only what a person wrote (``last_inbound_at`` set) starts a thread, or starts one afresh that was erased. Everything
+    else writes nothing to an erased thread, nor anything said before that to a fresh one, and leaves what goes within a
+    day (``BRIEF_MS``) where there is none.
+    ``seen`` is the thread's version as it was just looked at (``EchoView.version``), which saves a look.
     """
 
     thread_id: str
@@ -71,6 +79,12 @@ class ThreadEvents:
     paused_until: int | None = None
     touch_thread: bool = True
     lasting: bool = True
+    seen: Version | None = None
+
+    @property
+    def starts_thread(self) -> bool:
+        """Stored whatever is, or is not, there."""
+        return self.touch_thread and self.last_inbound_at is not None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,17 +174,19 @@ CONFLICT: Final = Conflict.CONFLICT
 class EchoView:
     """What is needed to tell our own echo from a human's reply; one read.
 
-    ``paused_until`` and ``last_inbound_at`` (0: never) are the thread's.
+    ``paused_until`` and ``last_inbound_at`` (0: never) are the thread's; ``version`` is for ``ThreadEvents.seen``.
     """
 
     known: bool
-    """A message with this id is stored already, and not only as a standby copy."""
+    """Nothing is to be written: a message with this id is stored already, and not only as a standby copy, or its thread
+    was erased."""
     ours: tuple[str, ...]
     """Texts that may be on their way: planned or done in the live run, or unconfirmed since an ended one."""
     mids: tuple[str, ...]
     """Platform ids the live run recorded."""
     paused_until: int | None = None
     last_inbound_at: int = 0
+    version: Version | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,13 +201,17 @@ class NewText:
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A person's request to be erased, readable by its confirmation code. Times in ms since 1970."""
+    """A person's request to be erased, readable by its confirmation code. Times in ms since 1970.
+
+    ``threads`` counts what was erased so far. Only a completed one ever expires (``expire_at`` 0: never).
+    """
 
     code: str
     user_id: str
     requested_at: int
     completed_at: int | None = None
     threads: int = 0
+    expire_at: int = 0
 
 
 class ThreadStore(Protocol):
@@ -244,8 +264,10 @@ class EventStore(Protocol):
         """Erase a message's content; a pending one is closed with disposition ``unsent``.
 
         An unknown one leaves a tombstone (``events.messages[0]``, already closed and empty) under its id, so that a
-        late arrival of the message itself stays unsent. Moves the thread's version if the thread exists. True if it
-        was known.
+        late arrival of the message itself stays unsent. Moves the thread's version. True if it was known.
+
+        Every archived run that was shown the message loses its words: contents, arguments, texts, results and notes;
+        the thread loses the notes that it, or the live run, saved. May be repeated, and then goes on.
         """
         ...
 
@@ -284,15 +306,25 @@ class EventStore(Protocol):
 class ComplianceStore(Protocol):
     """What deletion requests need."""
 
+    async def create_deletion(self, deletion: Deletion) -> bool:
+        """Create the record of a request; False if it exists already, which is left as it is."""
+        ...
+
     async def put_deletion(self, deletion: Deletion) -> None:
         """Write or overwrite the record of a request."""
         ...
 
     async def get_deletion(self, code: str) -> Deletion | None: ...
 
-    async def erase_person(self, user_id: str) -> int:
-        """Erase every thread in which this id is the person or the account, with its messages, runs, alerts and notes,
-        and the person's limits; returns the number of threads. Idempotent. A live run there loses its next commit."""
+    async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
+        """Erase at most ``limit`` threads (None: all) in which this id is the person or the account; how many.
+
+        Fewer than ``limit`` means that none is left, and that the person's limits and quarantined items are gone too.
+        Each thread by itself: its lease is taken first, so that a live run loses its next commit for good; then its
+        messages, runs, alerts, outgoing messages and the person's limits go, and an empty tombstone is left for a day.
+        The same commit counts the thread in the deletion ``code``, where one is named and exists. May be repeated, and
+        then goes on.
+        """
         ...
 
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
@@ -409,6 +441,9 @@ class Query(Enum):
     DUE_ALERTS = ("alerts", (("urgency", "asc"), ("dueAt", "asc")))
     ALERTS_OF_THREAD = ("alerts", (("threadId", "asc"),))
     DIGEST_MEMBERS = ("alerts", (("digestId", "asc"),))
+    OUTBOX_OF_THREAD = ("outbox", (("threadId", "asc"),))
+    QUARANTINE_OF_PERSON = ("quarantine", (("userIds", "asc"),))
+    RUNS_OF_MESSAGE = ("runs", (("mids", "asc"),))
 
 
 def sorted_messages(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -87,7 +87,9 @@ class _EchoStoring:
         ]
         human = [message for message in messages if judged[message.id].author is Author.HUMAN]
         others = [message for message in messages if judged[message.id].author is not Author.HUMAN]
-        events = replace(self.work.scribe.events(self.batch.place), lasting=lasting)
+        # What was looked at still holds when it is stored, so that nothing is stored in a thread erased meanwhile.
+        seen = [each.view.version for each in judged.values()][-1]
+        events = replace(self.work.scribe.events(self.batch.place), lasting=lasting, seen=seen)
         await self.work.record(self._paused(events, human), human)
         await self.work.record(replace(events, touch_thread=False), others)
 

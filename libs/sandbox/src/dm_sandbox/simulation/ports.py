@@ -218,8 +218,11 @@ class StorePort(AlertStorePort):
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
         return await self._document(lambda: self._database.open_deletions(limit))
 
-    async def erase_person(self, user_id: str) -> int:
-        return await self._document(lambda: self.wire.shared.monitor.erase(user_id))
+    async def create_deletion(self, deletion: Deletion) -> bool:
+        return await self._document(lambda: self._database.create_deletion(deletion))
+
+    async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
+        return await self._document(lambda: self.wire.shared.monitor.erase(user_id, limit, code))
 
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
         kept = await self._document(lambda: self._database.documents.get((collection, key)))
