@@ -57,7 +57,7 @@ class MemoryDatabase:
     """What several stores share, as several instances share a database. Every method is one step that is applied whole.
 
     ``messages`` (in the order of arrival) and ``runs`` (archived) are by thread, which need not exist itself;
-    ``erased`` is when threads were erased, ``people`` who is named in a quarantined item, ``day_runs`` are counts by the
+    ``erased`` is when threads were erased, ``people`` who is named in a quarantined item, ``day_runs`` counts by the
     start of the day. Whoever checks on the database may read all of it; only these methods write.
     """
 
