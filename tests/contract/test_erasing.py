@@ -37,9 +37,8 @@ def reply(number: int, sent_at: int = SENT_LATER) -> Message:
 
 def echoes(*messages: Message, paused_until: int | None = None, touch: bool = True) -> ThreadEvents:
     """What the webhook stores of echoes: nothing that a person wrote."""
-    return ThreadEvents(
-        *(THREAD, *THREAD.split("_"), NOW), messages=messages, paused_until=paused_until, touch_thread=touch
-    )
+    account_id, user_id = THREAD.split("_")
+    return ThreadEvents(THREAD, account_id, user_id, NOW, messages, paused_until=paused_until, touch_thread=touch)
 
 
 def unsent(message: Message) -> Message:

@@ -235,4 +235,4 @@ def test_an_expiry_beyond_the_calendar_is_the_last_day_of_it() -> None:
 
 
 def test_a_raw_item_is_cut() -> None:
-    assert doc.quarantine_document("x" * 300_000, "why", 1, 2)["raw"] == "x" * 200_000
+    assert doc.quarantine_document("x" * 300_000, "why", 1, 2, ())["raw"] == "x" * 200_000
