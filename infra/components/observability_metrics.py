@@ -17,6 +17,7 @@ class Names:
     """The services whose logs and metrics are meant, and the queue before them."""
 
     project: str
+    prefix: str
     webhook: str
     processor: str
     queue: str
@@ -26,7 +27,7 @@ class Names:
 
     def metric(self, name: str) -> str:
         """A log-based metric's name: of its own for each deployment in a project, and the same in PromQL."""
-        return f"{self.processor.replace('-', '_')}_{name}"
+        return f"{self.prefix.replace('-', '_')}_{name}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +74,9 @@ TOKEN_IN_DANGER = Events(
     f" OR ({_event('job_failed', 'jsonPayload.path="/maintenance/refresh-token"')}))",
 )
 NOT_DELIVERED_TO = Events("processor", _event("checked", 'jsonPayload.problems=~"subscri"'))
+ALERT_UNDELIVERED = Events("processor", _event("alert_undelivered"))
+WAIT_PROLONGED = Events("processor", _event("wait_prolonged"))
+BRAKE_PROLONGED = Events("processor", _event("brake_prolonged"))
 CHECK_PASSED = Events("processor", _event("checked", 'severity="INFO"'))
 
 METRICS = (
@@ -90,7 +94,7 @@ METRICS = (
     ),
     LogMetric("items_quarantined", "Items that were not understood", QUARANTINED),
     LogMetric("dms_ended", "DMs by how they ended", ENDED, value="messages", labels={"ending": "ending"}),
-    LogMetric("attempts_failed", "Attempts that failed and are tried again", Events("processor", _event("run_failed"))),
+    LogMetric("attempts_failed", "Runs that stopped at an error", Events("processor", _event("run_stopped"))),
     LogMetric("actions_uncertain", "Actions in doubt", Events("processor", _event("action_uncertain"))),
     LogMetric(
         "answer_ms",
@@ -103,6 +107,9 @@ METRICS = (
     LogMetric("input_tokens", "Tokens the model read", FINISHED, value="inputTokens"),
     LogMetric("output_tokens", "Tokens the model wrote, thoughts included", FINISHED, value="outputTokens"),
     LogMetric("threads_overdue", "Overdue threads that each sweep found", SWEPT, value="overdue"),
+    LogMetric("alerts_undelivered", "Alerts that did not reach the manager", ALERT_UNDELIVERED),
+    LogMetric("waits_prolonged", "Threads that wait for a service or the account for long", WAIT_PROLONGED),
+    LogMetric("brakes_prolonged", "Services that fail in several threads for long", BRAKE_PROLONGED),
     LogMetric("checks_passed", "Checks that found the account subscribed and its token young", CHECK_PASSED),
 )
 

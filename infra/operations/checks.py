@@ -10,9 +10,10 @@ from typing import Final, cast
 from configuration import Configuration, ConfigurationError
 from operations.running import MISSING, TIMED_OUT, Answer, Refused, ask
 from operations.stacks import StackValues, json_object, passphrase_needed, read_values, short_name
+from tools.pulumi_cli import oldest_version
 
-OLDEST: Final[Mapping[str, tuple[int, ...]]] = {"uv": (0, 9, 0), "pulumi": (3, 200, 0), "gcloud": (450, 0, 0)}
-"""The oldest we would start with: uv as pyproject.toml wants it, pulumi as infra/tools/pulumi_cli.py does."""
+OLDEST: Final[Mapping[str, tuple[int, ...]]] = {"uv": (0, 9, 0), "pulumi": oldest_version(), "gcloud": (450, 0, 0)}
+"""The oldest we would start with: uv as pyproject.toml wants it, pulumi as Pulumi.yaml does."""
 
 INSTALL: Final[Mapping[str, str]] = {
     "uv": "make setup",

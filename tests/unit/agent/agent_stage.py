@@ -30,12 +30,14 @@ class Calendar:
     fetched_at: int | None = NOW - 720_000
     available: bool = True
     stale: bool = False
+    covered_until: int | None = None
+    missing: int = 0
     error: Exception | None = None
     asked: list[tuple[datetime, datetime]] = field(default_factory=list[tuple[datetime, datetime]])
 
     @property
     def view(self) -> "View":
-        return View(self.sessions_, self.fetched_at, self.available, self.stale)
+        return View(self.sessions_, self.fetched_at, self.available, self.stale, self.covered_until, self.missing)
 
     async def sessions(self, start: datetime, end: datetime) -> "View":
         self.asked.append((start, end))
@@ -50,6 +52,8 @@ class View:
     fetched_at: int | None
     available: bool
     stale: bool
+    covered_until: int | None = None
+    missing: int = 0
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
 from dm_core.clients.instagram_tokens import InstagramTokens, RenewedAccounts
 from dm_core.clients.port import InstagramAccounts, Spond, TokenVault, WhatsApp
-from dm_core.clients.schedule import CachedSchedule
+from dm_core.clients.schedule import JoinedSchedule
 from dm_core.clients.spond import SpondClient
 from dm_core.clients.vault import token_vault
 from dm_core.clients.whatsapp import WhatsAppClient
@@ -87,7 +87,7 @@ def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None
         _read(folder / "prompts" / "system.md"),
         Guards(secrets=settings.secrets, manager_number=",".join(settings.whatsapp.manager_numbers)),
         settings.limits,
-        CachedSchedule(ports.spond, ports.store, settings.spond.group_id if settings.spond else "", ports.clock),
+        JoinedSchedule.of(ports.spond, settings.spond.groups if settings.spond else (), ports.store, ports.clock),
         ports.store,
         instagram,
     )

@@ -130,7 +130,8 @@ class WhatsApp(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One event of the group's calendar. Times are aware, in UTC; no names of people."""
+    """One event of a group's calendar. Times are aware, in UTC; no names of people. ``invites_at``: when the members
+    are invited, which may be later than now."""
 
     id: str
     title: str
@@ -140,32 +141,30 @@ class Session:
     location: str | None
     accepted: int
     capacity: int | None
+    invites_at: datetime | None = None
 
     @property
     def is_full(self) -> bool:
         return self.capacity is not None and self.accepted >= self.capacity
 
 
-class Spond(Protocol):
-    """The group's calendar."""
+class Calendar(Protocol):
+    """The calendar of one group."""
 
     async def sessions(self, start: datetime, end: datetime) -> tuple[Session, ...]:
         """Events that start in [start, end), sorted by start. Raises PlatformError when it can't tell."""
         ...
 
-    async def close(self) -> None:
-        """Release connections."""
+
+class Spond(Protocol):
+    """The groups' calendars."""
+
+    def calendar(self, group: str) -> Calendar:
+        """That of ``group``, as the settings write it: an id, or an id and its subgroup's (``G1/S1``)."""
         ...
 
-
-class Tokens(Protocol):
-    """The kept tokens of the accounts."""
-
-    async def ensure(self) -> None:
-        """They are loaded and in use, once an instance; all that ask at once await one load.
-
-        Raises RetryLater when the vault can't be read, AccountStopped when what it holds is no token.
-        """
+    async def close(self) -> None:
+        """Release connections."""
         ...
 
 

@@ -59,7 +59,7 @@ class ModelTarget:
         self.stage = await self._stack.enter_async_context(Stage(self._answer))
         self._model = GeminiModel(ProcessorSettings.load(self.stage.env).model)
         self._stack.push_async_callback(self._model.close)
-        self._agent: Agent = self.stage.instance().processor.agent
+        self._agent: Agent = self.stage.instance().processor.runtime.agent
         return self
 
     async def __aexit__(self, *_: object) -> None:
