@@ -151,7 +151,7 @@ class MemoryDatabase:
             since = since_erased(events.messages, self.erased.get(events.thread_id))
             if self._is_erased(events.thread_id) or (events.messages and not since):
                 return Recorded()
-            if events.thread_id not in self.threads:
+            if events.thread_id not in self.threads or not events.lasting:
                 since = tuple(briefly(message, events.now) for message in since)
             events = replace(events, messages=since)
         known = self.messages.setdefault(events.thread_id, {})

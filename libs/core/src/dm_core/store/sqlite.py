@@ -268,9 +268,9 @@ def _count_run(tx: Transaction, day_start: int) -> None:
 def _record(tx: Transaction, events: ThreadEvents) -> Recorded:
     """Create what is missing; pure duplicates leave the thread alone, but for a pause."""
     thread = tx.get("conversations", events.thread_id)
-    if not events.starts_thread and thread is None:
+    if not events.starts_thread and (thread is None or not events.lasting):
         events = replace(events, messages=tuple(doc.briefly(m, events.now) for m in events.messages))
-    elif not events.starts_thread and thread is not None:
+    if not events.starts_thread and thread is not None:
         since = doc.since_erased(events.messages, doc.erased_at(thread.doc))
         if doc.is_erased(thread.doc) or (events.messages and not since):
             return Recorded()
