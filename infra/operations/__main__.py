@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from configuration import ConfigurationError
-from operations import deploying, doctor, secret_values
+from operations import deploying, doctor, secret_values, smoke
 from operations.running import Refused
 from operations.stacks import NAME
 
@@ -33,6 +33,10 @@ def _run(command: str, stack: str, options: argparse.Namespace) -> int:
             return doctor.main(stack)
         case "secrets":
             return secret_values.main(stack, tuple(options.names), options.from_file, pin=options.pin)
+        case "smoke":
+            return smoke.main(stack)
+        case "drift":
+            return deploying.drift(stack, into=options.into)
         case "preview":
             return deploying.preview(stack, policies=options.policies, into=options.into)
         case "up":
@@ -49,6 +53,8 @@ def _parser() -> argparse.ArgumentParser:
         "secrets": "add secret values out of band",
         "preview": "what `up` would change; changes nothing",
         "up": "deploy",
+        "smoke": "ask what is deployed whether it is alive",
+        "drift": "what is no longer as deployed; changes nothing",
         "down": "remove everything; refuses while the data is protected",
     }
     made = {name: commands.add_parser(name, help=said, description=said) for name, said in parts.items()}
@@ -58,7 +64,8 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--yes", action="store_true", help="do not ask")
         if name in ("preview", "up"):
             command.add_argument("--policies", action="store_true", help="enforce infra/policy in the engine too")
-    made["preview"].add_argument("--into", type=Path, metavar="FILE", help="write the plan into a file too")
+    for name in ("preview", "drift"):
+        made[name].add_argument("--into", type=Path, metavar="FILE", help="write the plan into a file too")
     secrets = made["secrets"]
     secrets.add_argument("names", nargs="*", metavar="NAME", help="which; all that the stack needs otherwise")
     secrets.add_argument("--from-file", type=Path, help="NAME=value lines, mode 0600, instead of asking")

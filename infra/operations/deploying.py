@@ -20,6 +20,14 @@ def preview(stack: str, *, policies: bool, into: Path | None = None) -> int:
     )
 
 
+def drift(stack: str, *, into: Path | None = None) -> int:
+    """What somebody changed since the last `up`: Google is asked for everything. 0 if all is the same."""
+    ready(stack)
+    flags = ("--refresh", "--expect-no-changes", "--diff", "--color", "never", "--non-interactive")
+    command = ["pulumi", "preview", "--stack", stack, *flags]
+    return hand_over(command) if into is None else keep(command, into)
+
+
 def up(stack: str, *, yes: bool, policies: bool) -> int:
     """Make it so. Pulumi shows the plan and asks, unless ``yes``."""
     ready(stack)
