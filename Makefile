@@ -106,6 +106,9 @@ up: $(SYNCED) ## provision everything [STACK=dev YES=1]
 down: $(SYNCED) ## remove everything, except what is protected [STACK=dev YES=1]
 	$(needs_stack)@$(INFRA) -m operations down --stack $(STACK) $(if $(YES),--yes)
 
+deploy: $(SYNCED) ## the first deployment, step by step; goes on where it was stopped [STACK=dev LOCK=gcpkms://… FILE=values.env YES=1]
+	$(needs_stack)@$(INFRA) -m operations deploy --stack $(STACK) $(if $(LOCK),--lock $(LOCK)) $(if $(FILE),--from-file $(FILE)) $(if $(YES),--yes)
+
 smoke: $(SYNCED) ## is what is deployed alive, and does it store a DM [STACK=dev]
 	$(needs_stack)@$(INFRA) -m operations smoke --stack $(STACK)
 

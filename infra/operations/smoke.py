@@ -4,15 +4,15 @@ What it sends stands in ``probe``. The app secret is read to sign with and shown
 """
 
 import time
-from collections.abc import Mapping
 from typing import Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from configuration import Configuration
+from operations.deploying import outputs
 from operations.running import Refused, ask
-from operations.stacks import json_object, read_values
+from operations.stacks import read_values
 from probe import probe, signature
 from variables import secret_id
 
@@ -85,9 +85,7 @@ def _said(answer: Answer) -> str:
 
 
 def _webhook_url(stack: str) -> str:
-    answer = ask(["pulumi", "stack", "output", "--json", "--stack", stack, "--non-interactive"])
-    outputs: Mapping[str, object] = json_object(answer.out) if answer.good else {}
-    url = str(outputs.get("webhookUrl", ""))
+    url = str(outputs(stack).get("webhookUrl", ""))
     if urlsplit(url).scheme not in ("http", "https"):
         raise Refused(f"stack {stack} has no webhookUrl: nothing is deployed. Run: make up STACK={stack}")
     return url.rstrip("/")
