@@ -20,7 +20,7 @@ ANSWER = SentMessage("mid-9", "17", USER, "Answer 1: thank you for DM 1", 5, by_
 SEND = Action("r/0/0", ActionKind.SEND, ANSWER.text, 0, 0, state=ActionState.DONE, started_at=4, platform_id=ANSWER.mid)
 NOTICE = Action("r/uncertain", ActionKind.NOTIFY, "please look", -1, -1, state=ActionState.DONE)
 ALERT = Alert("wamid", "44", "please look", None, NOTICE.key, 6)
-RUN = Run("r", "task", 1, 1, (LETTER.id,), "hash", actions=(SEND,), ending="answered")
+RUN = Run("r", "task", 1, (LETTER.id,), "hash", actions=(SEND,), ending="answered")
 DM = Message(
     LETTER.id, THREAD, LETTER.mid, Direction.INBOUND, Status.PROCESSED, Content(text="DM 1: what about this?"), 1, 2, 7
 )

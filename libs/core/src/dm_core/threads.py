@@ -34,10 +34,11 @@ class Profile:
 
 @dataclass(frozen=True, slots=True)
 class Note:
-    """One thing to remember about a person, written by the agent."""
+    """One thing to remember about a person, written by the agent in the run ``run_id`` (empty: not known)."""
 
     text: str
     created_at: int
+    run_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

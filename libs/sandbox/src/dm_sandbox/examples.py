@@ -57,15 +57,16 @@ def full_message() -> Message:
     content = Content(
         kind=EventKind.POSTBACK,
         text="a\nb \U0001f600",
-        attachments=(Attachment("image", "https://example.com/a.jpg", "a title"), Attachment("share")),
+        attachments=(Attachment("image", "https://example.com/a.jpg", "a title", ("b", "c")), Attachment("share")),
         quick_reply="qr",
         postback="pb",
         referral="ref",
         reply_to_mid="m_0",
         reply_to_story="story",
         unsupported=True,
+        words=("more", "words"),
     )
-    changed = {"processed_at": NOW + 1, "attempts": 2, "unsent_at": NOW + 2, "edited_at": NOW + 3}
+    changed = {"processed_at": NOW + 1, "attempts": 2, "unsent_at": NOW + 2, "edited_at": NOW + 3, "edit_number": 2}
     return replace(dm(7), content=content, error="why", run_id="r1", **changed)
 
 

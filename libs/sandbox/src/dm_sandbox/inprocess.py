@@ -20,6 +20,7 @@ from dm_core.bootstrap.processor import Ports, open_ports, processor_app
 from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clients.port import Instagram as InstagramPort
 from dm_core.clients.port import InstagramAccounts
+from dm_core.clients.port import WhatsApp as WhatsAppPort
 from dm_core.clock import system_clock
 from dm_core.errors import QueueUnavailable
 from dm_core.http import Answer, Request, serve
@@ -269,6 +270,10 @@ class InProcess:
         """From now on WhatsApp tells what became of the alerts."""
         self.whatsapp.connect(self._whatsapp_sender)
 
+    async def whatsapp_says(self, payload: object) -> int:
+        """A signed delivery of WhatsApp's to the webhook; the answer's status."""
+        return (await self._whatsapp_sender.post(payload)).status
+
     def instance(self, points: CrashPoints | None = None) -> ProcessorApp:
         """A fresh instance of the processor, with nothing in memory."""
         settings = ProcessorSettings.load(self.env)
@@ -315,9 +320,9 @@ class InProcess:
         return answer.status, _body(answer)
 
     async def ticks(self, most: int = 50) -> int:
-        """Deliver every tick that is due by this clock, and those that come of them; how many."""
+        """Deliver every tick that is due by this clock or in a moment, and those that come of them; how many."""
         delivered = 0
-        while due := [tick for tick in self.alert_queue.ticks if tick[1] <= self.clock()]:
+        while due := [tick for tick in self.alert_queue.ticks if tick[1] <= self.clock() + 1_500]:
             for tick in due:
                 self.alert_queue.ticks.remove(tick)
                 await self.tick(tick[0])

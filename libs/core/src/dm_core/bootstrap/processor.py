@@ -16,11 +16,12 @@ from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
 from dm_core.clients.instagram_tokens import InstagramTokens, RenewedAccounts
 from dm_core.clients.port import InstagramAccounts, Spond, TokenVault, WhatsApp
-from dm_core.clients.schedule import CachedSchedule
+from dm_core.clients.schedule import JoinedSchedule
 from dm_core.clients.spond import SpondClient
 from dm_core.clients.vault import token_vault
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.clock import Clock, Ids, random_ids, system_clock
+from dm_core.erasing.eraser import Eraser
 from dm_core.errors import Misconfigured
 from dm_core.messages import DAY_MS
 from dm_core.processing.alert_ticks import AlertTicks
@@ -86,7 +87,7 @@ def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None
         _read(folder / "prompts" / "system.md"),
         Guards(secrets=settings.secrets, manager_number=",".join(settings.whatsapp.manager_numbers)),
         settings.limits,
-        CachedSchedule(ports.spond, ports.store, settings.spond.group_id if settings.spond else "", ports.clock),
+        JoinedSchedule.of(ports.spond, settings.spond.groups if settings.spond else (), ports.store, ports.clock),
         ports.store,
         instagram,
     )
@@ -107,7 +108,8 @@ def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None
         timing=timing,
         brake=Brake(ports.clock),
     )
-    sweeper = Sweeper(ports.store, ports.queue, ports.clock, timing, alerts)
+    eraser = Eraser(ports.store, ports.clock, timing.retention_ms)
+    sweeper = Sweeper(ports.store, ports.queue, ports.clock, timing, alerts, eraser)
     maintenance = Maintenance(
         instagram, tokens, ports.store, ports.clock, settings.instagram, ports.whatsapp, ports.store
     )

@@ -108,7 +108,6 @@ class Conductor:
         remaining = (self.actor.check_time() - started) / 1000
         indicator = asyncio.create_task(self._indicate())
         run = self.live.run
-        self.live.run = replace(run, model_calls=run.model_calls + 1)
         try:
             async with asyncio.timeout(remaining):
                 turn = await self.model.generate(run.turns, self.agent.declarations, self.agent.system)
@@ -124,6 +123,7 @@ class Conductor:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
         self.actor.brake.succeeded((Service.MODEL, ""), self.live.thread.id)
+        self.live.run = replace(run, model_calls=run.model_calls + 1)
         return replace(turn, latency_ms=self.clock() - started)
 
     async def _indicate(self) -> None:

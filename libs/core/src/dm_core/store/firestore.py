@@ -70,7 +70,7 @@ class FirestoreStore(FirestoreRecords):
             self._client.select(selections.newest(thread_id, PAGE_SIZE)),
         )
         found, limits = documents
-        if found.doc is None:
+        if found.doc is None or doc.is_erased(found.doc):
             return None
         if found.update_time > page.read_time:
             page = await self._client.select(selections.newest(thread_id, PAGE_SIZE))

@@ -24,6 +24,7 @@ from dm_core.runs import (
 )
 from dm_core.store.plain import (
     Document,
+    as_list,
     as_map,
     document,
     flag,
@@ -90,7 +91,30 @@ def archive_document(run: Run, thread_id: str, now: int, expire_at: int) -> Docu
         "cost": {"modelCalls": run.model_calls, "usd": None},  # no price list here: unknown is not 0
         "results": [_result(action) for action in run.actions],
     }
-    return archived | document(conversationId=thread_id, **facts, endedAt=now, expireAt=expire_at or None)
+    shown = sorted(set(run.handles.values()))
+    return archived | document(conversationId=thread_id, mids=shown, **facts, endedAt=now, expireAt=expire_at or None)
+
+
+def emptied_fields(doc: Mapping[str, object], now: int) -> Document:
+    """What an archived run loses when one of the messages it was shown is taken back: every word, of anybody.
+
+    Ids, names of tools, states, tokens and times stay. It is not found by that message any more.
+    """
+    turns = [{key: _emptied_part(key, value) for key, value in turn.items()} for turn in maps(doc, "turns")]
+    actions, alerts = ([each | {"text": ""} for each in maps(doc, kind)] for kind in ("actions", "alerts"))
+    return document(turns=turns, actions=actions, alerts=alerts, notes=[], mids=[], emptiedAt=now)
+
+
+def _emptied_part(key: str, value: object) -> object:
+    match key:
+        case "content" | "text" | "detail":
+            return ""
+        case "calls":
+            return [as_map(call) | {"arguments": "{}"} for call in as_list(value)]
+        case "results":
+            return [as_map(result) | {"output": "{}", "error": None} for result in as_list(value)]
+        case _:
+            return value
 
 
 def _result(action: Action) -> Mapping[str, object]:

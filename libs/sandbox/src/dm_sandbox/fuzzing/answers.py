@@ -5,9 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 from dm_core.agent.guards import MAX_PARTS
+from dm_core.agent.texts import same_form
+from dm_core.agent.written_calls import is_written_call
+from dm_core.alerts import MODEL
 from dm_core.messages import Status
 from dm_core.processing.outcome import RunStatus
-from dm_core.runs import ActionKind, Run
+from dm_core.runs import Run
 from dm_core.store.run_documents import run_document
 from dm_sandbox.fuzzing.engine import Broken
 from dm_sandbox.fuzzing.seeds import PLATFORM_ANSWERS
@@ -22,6 +25,8 @@ down ends by then."""
 _BETWEEN_SECONDS: Final = 4_000
 TURNS: Final = 6
 SENDS: Final = 3
+ALERTS: Final = 1
+_DATA: Final = {"text", "functionCall", "functionResponse"}
 MAX_RUN_CHARS: Final = 900_000
 _ERRORS: Final = """ModelUnavailable ModelRefused StoreUnavailable QueueUnavailable Refused Unreachable AccountStopped
 Uncertain RetryLater OutOfTime TooManyConflicts"""
@@ -86,10 +91,11 @@ def check_thread(stage: Stage, thread_id: str) -> None:
 
 def check_run(run: Run) -> None:
     """The limits of one run, by its own record; it can be written down."""
-    for kind, limit in ((ActionKind.SEND, SENDS), (ActionKind.NOTIFY, 1)):
-        calls = {(a.turn, a.call_index) for a in run.actions if a.kind is kind and a.call_index >= 0 and a.went_out}
-        if len(calls) > limit:
-            raise Broken(f"{len(calls)} calls of {kind} went out in one run")
+    calls = {(action.turn, action.call_index) for action in run.actions if action.went_out and action.kind == "send"}
+    if len(calls) > SENDS:
+        raise Broken(f"{len(calls)} sends of one run")
+    if sum(alert.cause == MODEL for alert in run.alerts) > ALERTS:
+        raise Broken("more alerts than a run may ask for")
     if len(json.dumps(run_document(run))) > MAX_RUN_CHARS:
         raise Broken("a run too large for its document")
 
@@ -116,12 +122,24 @@ def check_outside(stage: Stage, person: str, runs: int, secrets: tuple[str, ...]
         raise Broken(f"{sends} messages for {runs} runs")
 
 
+def check_words(stage: Stage) -> None:
+    """What one model said to one person: no call written out, and nothing twice."""
+    bodies = [as_object(json.loads(asked.body)) for asked in stage.asked if operation(asked) == "send"]
+    sent = ["\n".join(texts_in(body["message"])) for body in bodies if "message" in body]
+    if any(is_written_call(text) for text in sent):
+        raise Broken("a call written out was sent")
+    if len({same_form(text) for text in sent}) < len(sent):
+        raise Broken("the same text was sent twice")
+
+
 def check_conversation(request: Mapping[str, object]) -> None:
-    """Every call of the model is answered exactly once, in its order, under its own name and id."""
+    """Every part holds data, every call of the model is answered once, in its order, under its own name and id."""
     contents = [as_object(content) for content in as_list(request.get("contents"))]
     for content, after in zip(contents, [*contents[1:], {}], strict=True):
         calls = [_named(part, "functionCall") for part in _parts(content) if "functionCall" in part]
         results = [_named(part, "functionResponse") for part in _parts(after) if "functionResponse" in part]
+        if any(not (_DATA & part.keys()) for part in _parts(content)):
+            raise Broken("a part without data was sent to the model")
         if content.get("role") == "model" and calls != results:
             raise Broken("a call was not answered once")
 

@@ -128,8 +128,8 @@ class PlatformTarget:
             "refresh": lambda: instagram.refresh_token(now),
             "subscribed": instagram.subscribed_fields,
             "notify": lambda: ports.whatsapp.notify("hello", "r/0/0"),
-            "login": lambda: spond.sessions(first, last),
-            "sponds": lambda: spond.sessions(first, last),
+            "login": lambda: spond.calendar("8B1F6D0A").sessions(first, last),
+            "sponds": lambda: spond.calendar("8B1F6D0A").sessions(first, last),
         }
         try:
             result = await calls[self._of]()

@@ -70,6 +70,38 @@ def _call(name: str, **args: object) -> dict[str, object]:
     return {"functionCall": {"id": f"c-{name}", "name": name, "args": args}, "thoughtSignature": "c2ln"}
 
 
+WRITTEN_CALLS: Final = (
+    'print(default_api.send_instagram_message(text="Hi"))',
+    '```tool_code\nprint(no_reply(reason="x"))\n```',
+    '<tool_call>{"name": "send_instagram_message", "arguments": {"text": "Hi"}}</tool_call>',
+    "call:default_api:send_instagram_message{text:<ctrl46>Hi<ctrl46>}",
+    '{"text": "Hi"}',
+    'x(text="Hi")',
+    "<|channel|>commentary to=functions.get_notes<|message|>{}",
+    '[TOOL_CALLS]send_instagram_message[ARGS]{"text": "Hi"}',
+    "<\uff5ctool\u2581calls\u2581begin\uff5c>",
+    '<invoke name="send_instagram_message"><parameter name="text">Hi</parameter></invoke>',
+    'Sure!\nsendInstagramMessage({"text": "Hi"})',
+    "no_reply",
+)
+"""Calls as text, of several families of models (tests/unit/agent/data/written_calls.jsonl has all that are known)."""
+
+ODD_ANSWERS: Final[tuple[dict[str, object], ...]] = (
+    *(_answer({"text": text}) for text in WRITTEN_CALLS),
+    _answer(_call("send_instagram_message", text=WRITTEN_CALLS[0])),
+    _answer({"text": "It is on Tuesday."}, _call("react_to_instagram_message", message_id="m1", reaction="love")),
+    _answer({"text": "It is on Tuesday."}, _call("no_reply", reason="answered")),
+    _answer(_call("send_instagram_message", text="Hi"), _call("send_instagram_message", text="Hi"), _call("get_notes")),
+    _answer(_call("send_instagram_message", text="Nets:\\n- Tuesday"), {"text": "I have sent the message."}),
+    _answer({}, {"newThing": {"a": 1}}, {"thoughtSignature": "c2ln"}, _call("get_notes")),
+    _answer({"functionCall": {"name": "get_notes", "args": {}}, "thoughtSignature": "!!"}),
+    _answer({"functionCall": {"name": "send_instagram_message", "args": '{"text": "Hi"}'}}),
+    _answer({"functionCall": {"name": "send_instagram_message", "args": [{"text": "Hi"}]}}),
+    _answer({"functionCall": {"name": "send_instagram_message", "args": ["Hi"]}}),
+    _answer({"text": "To be or not"}, finish="RECITATION"),
+)
+"""What models answer beside the point; each of it was reported of a real one."""
+
 MODEL_ANSWERS: Final[tuple[dict[str, object], ...]] = (
     _answer({"text": "Hello!"}),
     _answer({"text": "thinking", "thought": True}, {"text": "Hello!"}),
@@ -81,6 +113,7 @@ MODEL_ANSWERS: Final[tuple[dict[str, object], ...]] = (
     _answer(_call("is_new_thread"), _call("save_note", text="likes nets"), _call("no_reply", reason="ok")),
     _answer(_call("no_reply", reason="nothing to say")),
     _answer(_call("drop_tables", everything=True)),
+    *ODD_ANSWERS,
     _answer(finish="MAX_TOKENS"),
     {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}},
     {"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": "x"}]},

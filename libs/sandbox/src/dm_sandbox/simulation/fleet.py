@@ -18,8 +18,6 @@ from dm_core.clients.schedule import CachedSchedule
 from dm_core.clock import Clock
 from dm_core.http import Answer, Request
 from dm_core.messages import DAY_MS
-from dm_core.processing.alert_ticks import AlertTicks
-from dm_core.processing.alerts import Alerts
 from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
 from dm_core.processing.closing import Timing
 from dm_core.processing.maintenance import Maintenance

@@ -32,7 +32,9 @@ from dm_core.store.port import (
     Deletion,
     DocumentCollection,
     EchoView,
+    NewText,
     Recorded,
+    Revision,
     Snapshot,
     ThreadChange,
     ThreadEvents,
@@ -174,11 +176,31 @@ class StorePort(AlertStorePort):
 
         return await self.wire.store("change", WRITE, write)
 
-    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
-        return await self.wire.store("change", WRITE, lambda: self._database.edit(thread_id, message_id, text, now))
+    async def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+        return await self.wire.store("change", WRITE, lambda: self._database.edit(events, message_id, new))
 
-    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:  # noqa: ARG002
+    async def lift_pause(self, thread_id: str, paused_until: int, before: int | None, now: int) -> bool:  # noqa: ARG002
+        return await self._document(lambda: self._database.lift_pause(thread_id, paused_until, before))
+
+    async def quarantine(
+        self,
+        item_id: str,
+        raw: str,  # noqa: ARG002
+        reason: str,
+        now: int,  # noqa: ARG002
+        expire_at: int,  # noqa: ARG002
+        user_ids: Sequence[str] = (),  # noqa: ARG002
+    ) -> None:
         await self.wire.store("change", WRITE, lambda: self.wire.shared.monitor.quarantined(item_id, reason))
+
+    async def revise_document(
+        self,
+        collection: DocumentCollection,
+        key: str,
+        revise: Revision,
+        expire_at: int,  # noqa: ARG002
+    ) -> Mapping[str, object]:
+        return await self._document(lambda: self._database.revise_document(collection, key, revise))
 
     async def put_deletion(self, deletion: Deletion) -> None:
         await self._document(lambda: self._database.deletions.update({deletion.code: deletion}))
@@ -189,8 +211,11 @@ class StorePort(AlertStorePort):
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
         return await self._document(lambda: self._database.open_deletions(limit))
 
-    async def erase_person(self, user_id: str) -> int:
-        return await self._document(lambda: self.wire.shared.monitor.erase(user_id))
+    async def create_deletion(self, deletion: Deletion) -> bool:
+        return await self._document(lambda: self._database.create_deletion(deletion))
+
+    async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
+        return await self._document(lambda: self.wire.shared.monitor.erase(user_id, limit, code))
 
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
         kept = await self._document(lambda: self._database.documents.get((collection, key)))
