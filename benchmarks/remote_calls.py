@@ -20,7 +20,7 @@ from pathlib import Path
 from benchmarks.harness.figures import Figure
 from benchmarks.harness.stage import PATIENT, TEXT
 from benchmarks.harness.world import plain_answer
-from dm_core.bootstrap.parts import open_queue, open_store
+from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.bootstrap.processor import open_ports, processor_app
 from dm_core.bootstrap.webhook import compose
 from dm_core.clock import system_clock
@@ -241,7 +241,7 @@ def _compose(system: _System, env: dict[str, str], stack: AsyncExitStack) -> Non
     """Both functions as their ``main.py`` compose them, with a hand on their stores."""
     settings = WebhookSettings.load(env)
     store, queue = open_store(settings.store, system_clock), open_queue(settings.queue)
-    services = compose(settings, store, queue, system_clock)
+    services = compose(settings, store, queue, open_alert_queue(settings.alert_queue), system_clock)
     system.webhook = WebhookApp(settings.verify_token, settings.app_secrets, services, system_clock)
     ports = open_ports(ProcessorSettings.load(env))
     system.processor = processor_app(ProcessorSettings.load(env), PROCESSOR, ports)

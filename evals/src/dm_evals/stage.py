@@ -116,6 +116,20 @@ class StageQueue:
     async def close(self) -> None: ...
 
 
+@dataclass(slots=True)
+class StageAlertQueue:
+    """Ticks by alert and time. The player delivers them."""
+
+    waiting: dict[tuple[str, int], None] = field(default_factory=dict[tuple[str, int], None])
+
+    async def schedule(self, alert_id: str, not_before: int) -> bool:
+        fresh = (alert_id, not_before) not in self.waiting
+        self.waiting[alert_id, not_before] = None
+        return fresh
+
+    async def close(self) -> None: ...
+
+
 class Stage:
     """One trial's world, empty. ``async with`` opens and closes it."""
 
@@ -126,6 +140,7 @@ class Stage:
         self.database = MemoryDatabase()
         self.store = MemoryStore(self.database, clock)
         self.queue = StageQueue()
+        self.alert_queue = StageAlertQueue()
         self.instagram, self.whatsapp = StageInstagram(clock), StageWhatsApp(clock)
         self.spond = StageSpond(clock)
         self.instagram.mids = Mids(FIRST_MID)
@@ -152,7 +167,7 @@ class Stage:
             await self._open.enter_async_context(platform)
         env = self._environment()
         settings, sender = WebhookSettings.load(env), self.house.sender
-        services = compose_webhook(settings, self.store, self.queue, self.clock)
+        services = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock)
         app = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
         server = LocalServer(asgi(app.handle))
         await server.start()
@@ -197,6 +212,7 @@ class Stage:
         ports = Ports(
             store=self.store,
             queue=self.queue,
+            alert_queue=self.alert_queue,
             model=self.house.model(settings),
             instagram=InstagramClients(settings.instagram, clock, http=http),
             whatsapp=WhatsAppClient(settings.whatsapp, clock, http=http),

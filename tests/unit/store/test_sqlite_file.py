@@ -22,6 +22,9 @@ SELECTIONS = (
     selections.of_person("1", 5),
     selections.of_account("1", 5),
     selections.open_deletions(5),
+    selections.due_alerts("urgent", NOW, 5),
+    selections.alerts_of(THREAD, 5),
+    selections.digest_members("d", 5),
 )
 
 

@@ -71,6 +71,23 @@ class NotingQueue:
         return {wake_up.thread_id for wake_up in self.wake_ups}
 
 
+@dataclass
+class NotingAlertQueue:
+    """Keeps the alerts it was given; ``refusing`` makes it fail."""
+
+    ticks: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    refusing: bool = False
+
+    async def schedule(self, alert_id: str, not_before: int) -> bool:
+        if self.refusing:
+            raise QueueUnavailable
+        self.ticks.append((alert_id, not_before))
+        return True
+
+    async def close(self) -> None:
+        pass
+
+
 class CrashingStore(SqliteStore):
     """The real store, with a crash before or after a commit of chosen threads, and notes of what was asked."""
 
@@ -120,18 +137,20 @@ class Stage:
     store: CrashingStore
     queue: NotingQueue
     clock: TestClock
+    alert_queue: NotingAlertQueue
 
     @classmethod
     def build(cls, path: Path, **environment: str) -> "Stage":
-        clock, queue = TestClock(), NotingQueue()
+        clock, queue, alert_queue = TestClock(), NotingQueue(), NotingAlertQueue()
         store = CrashingStore(str(path), clock)
         settings = WebhookSettings.load(ENVIRONMENT | environment)
-        services = compose(settings, store, queue, clock)
-        return cls(WebhookApp(settings.verify_token, settings.app_secrets, services, clock), store, queue, clock)
+        services = compose(settings, store, queue, alert_queue, clock)
+        app = WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
+        return cls(app, store, queue, clock, alert_queue)
 
-    async def post(self, body: bytes, secret: str = SECRETS[0]) -> Answer:
+    async def post(self, body: bytes, secret: str = SECRETS[0], path: str = "/") -> Answer:
         headers = {"x-hub-signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
-        return await self.app.handle(Request("POST", "/", headers=headers, body=body))
+        return await self.app.handle(Request("POST", path, headers=headers, body=body))
 
     async def deliver(self, *items: object) -> Answer:
         """One envelope with these items, and success."""

@@ -87,7 +87,7 @@ async def converse(sandbox: Sandbox, sam: Person, says: Callable[[str, str], Non
     await sam.says(WISH)
     await sandbox.wait_for(lambda: whatsapp.alerts, REPLY_SECONDS, "the manager's alert")
     await sandbox.wait_for(lambda: len(instagram.sent_to(sam.user_id)) >= 2, REPLY_SECONDS, "a reply to the wish")
-    await sandbox.wait_for(lambda: sandbox.queue.pending == 0, REPLY_SECONDS, "the end of all wake-ups")
+    await sandbox.wait_for(lambda: sandbox.pending_wake_ups == 0, REPLY_SECONDS, "the end of all wake-ups")
 
 
 def effects(sandbox: Sandbox, sam: Person) -> list[Effect]:
@@ -108,7 +108,9 @@ def effects(sandbox: Sandbox, sam: Person) -> list[Effect]:
         Effect("the thanks got a reaction, no words", str(reactions[0].reaction) if len(reactions) == 1 else ""),
         Effect("the manager was alerted once", alerts[0].text[:60] if len(alerts) == 1 else ""),
         Effect("the person was told", last[:60] if len(replies) == 2 and last else ""),
-        Effect("no wake-up is left", f"{sandbox.queue.counters.succeeded} done" if not sandbox.queue.pending else ""),
+        Effect(
+            "no wake-up is left", f"{sandbox.queue.counters.succeeded} done" if not sandbox.pending_wake_ups else ""
+        ),
     ]
 
 

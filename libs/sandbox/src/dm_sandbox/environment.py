@@ -11,7 +11,9 @@ PROJECT = "demo-dm-agent"
 """Google's emulators talk to no real project when its name starts with ``demo-``."""
 VERIFY_TOKEN = "sandbox-verify-token"  # noqa: S105
 APP_SECRET = "sandbox-app-secret"  # noqa: S105
+WHATSAPP_APP_SECRET = "sandbox-meta-app-secret"  # noqa: S105
 MANAGER_NUMBER = "+44 7700 900123"
+WAKE_UP_QUEUE, ALERTS_QUEUE = "dm-processing", "dm-alerts"
 SANDBOX_MODEL_KEY = "sandbox-gemini-key"
 
 
@@ -53,7 +55,8 @@ def function_environment(
         "GOOGLE_CLOUD_PROJECT": PROJECT,
         "STORE_URL": addresses.store_url,
         "CLOUD_TASKS_LOCATION": "europe-west2",
-        "CLOUD_TASKS_QUEUE": "dm-processing",
+        "CLOUD_TASKS_QUEUE": WAKE_UP_QUEUE,
+        "ALERTS_QUEUE": ALERTS_QUEUE,
         "CLOUD_TASKS_EMULATOR_HOST": addresses.queue,
         "TASKS_INVOKER_EMAIL": f"tasks@{PROJECT}.iam.gserviceaccount.com",
         "PROCESS_MESSAGE_URL": f"{addresses.processor}/",
@@ -70,7 +73,8 @@ def function_environment(
         "WHATSAPP_API_BASE_URL": whatsapp.base_url,
         "WHATSAPP_ACCESS_TOKEN": whatsapp.token,
         "WHATSAPP_PHONE_NUMBER_ID": whatsapp.phone_number_id,
-        "WHATSAPP_TEMPLATE": whatsapp.templates[0],
+        "WHATSAPP_TEMPLATE": template_setting(whatsapp),
+        "WHATSAPP_APP_SECRET": WHATSAPP_APP_SECRET,
         "MANAGER_WHATSAPP_NUMBER": MANAGER_NUMBER,
         "SPOND_API_BASE_URL": spond.api_url,
         "SPOND_USERNAME": spond.username,
@@ -84,6 +88,12 @@ def function_environment(
     if addresses.gemini:
         env["GOOGLE_GEMINI_BASE_URL"] = addresses.gemini
     return {**env, **extra}
+
+
+def template_setting(whatsapp: WhatsApp) -> str:
+    """WHATSAPP_TEMPLATE for the first template of the simulator."""
+    approved = whatsapp.approved[whatsapp.templates[0]]
+    return f"{approved.name}:{approved.language}:{approved.body}"
 
 
 def model_variables(ambient: Mapping[str, str]) -> dict[str, str]:

@@ -6,6 +6,7 @@ from typing import Literal
 
 from dm_core.clock import Clock
 from dm_sandbox.cloud_tasks import QueueEvent
+from dm_sandbox.environment import ALERTS_QUEUE
 from dm_sandbox.platforms.record import Record
 from dm_sandbox.platforms.server import as_list, as_object
 from dm_sandbox.processes import OutputLine
@@ -55,7 +56,8 @@ class EventLog:
     def queue(self, event: QueueEvent) -> None:
         """Something the Cloud Tasks emulator did."""
         failed = event.kind in ("failed", "given_up", "throttled")
-        self.add("queue", _queue_words(event), "warning" if failed else "info", event.at)
+        what = "tick" if event.queue.endswith(f"/{ALERTS_QUEUE}") else "wake-up"
+        self.add("queue", _queue_words(event, what), "warning" if failed else "info", event.at)
 
     def function(self, name: str, line: OutputLine) -> None:
         """A line a function wrote: an event of ours as words, anything else as it is."""
@@ -69,7 +71,7 @@ class EventLog:
             self.add(name, line.text, "error" if "Error" in line.text or "cannot start" in line.text else "info")
 
 
-SEVERITIES: Mapping[str, Level] = {"ERROR": "error", "WARNING": "warning"}
+SEVERITIES: Mapping[str, Level] = {"CRITICAL": "error", "ERROR": "error", "WARNING": "warning"}
 
 
 def _is_chatter(line: str) -> bool:
@@ -111,18 +113,18 @@ def _platform_words(record: Record) -> str:
     return words
 
 
-def _queue_words(event: QueueEvent) -> str:
+def _queue_words(event: QueueEvent, what: str) -> str:
     detail = event.detail
     if event.kind == "created":
         at = detail.get("fire_at")
         ahead = f" for t+{(at - event.at) / 1000:.1f} s" if isinstance(at, int) else ""
-        return f"wake-up scheduled{ahead}"
+        return f"{what} scheduled{ahead}"
     words = {
-        "deduplicated": "wake-up joined the one already scheduled",
-        "dispatched": "wake-up fired",
-        "succeeded": "wake-up done",
-        "failed": "wake-up failed, it will be retried",
-        "given_up": "wake-up given up",
+        "deduplicated": f"{what} joined the one already scheduled",
+        "dispatched": f"{what} fired",
+        "succeeded": f"{what} done",
+        "failed": f"{what} failed, it will be retried",
+        "given_up": f"{what} given up",
     }.get(event.kind, event.kind)
     facts = [f"{name} {detail[name]}" for name in ("attempt", "status", "ms", "reason") if detail.get(name)]
     return f"{words} ({', '.join(facts)})" if facts else words
@@ -139,6 +141,11 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "task_failed": "task failed",
     "human_took_over": "a human took over",
     "send_looked_up": "uncertain reply looked up",
+    "tick_answered": "tick answered",
+    "alert_tried": "alert sent or tried",
+    "digest_made": "alerts joined in a digest",
+    "alert_undelivered": "ALARM: an alert did not reach the manager",
+    "whatsapp_received": "WhatsApp's statuses stored",
 }
 
 

@@ -25,11 +25,19 @@ from dm_core.clock import system_clock
 from dm_core.errors import QueueUnavailable
 from dm_core.http import Answer, Request, serve
 from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
-from dm_core.queue.port import WakeUp, WakeUpQueue
+from dm_core.queue.port import AlertQueue, WakeUp, WakeUpQueue
 from dm_core.settings import ProcessorSettings, WebhookSettings
 from dm_core.store.port import Store
 from dm_core.webhook.app import WebhookApp
-from dm_sandbox.environment import APP_SECRET, Addresses, Pace, Platforms, function_environment, model_variables
+from dm_sandbox.environment import (
+    APP_SECRET,
+    WHATSAPP_APP_SECRET,
+    Addresses,
+    Pace,
+    Platforms,
+    function_environment,
+    model_variables,
+)
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.gemini import Gemini
 from dm_sandbox.platforms.instagram import Instagram
@@ -37,6 +45,19 @@ from dm_sandbox.platforms.local_server import LocalServer
 from dm_sandbox.platforms.meta import WebhookSender
 from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
+
+STORE_CALLS = (
+    "open",
+    "commit",
+    "history",
+    "create_alert",
+    "due_alerts",
+    "save_alert",
+    "create_digest",
+    "dissolve_digest",
+    "digest_members",
+)
+"""The calls of the store that are crash points."""
 
 FUNCTIONS = Path(__file__).parents[4] / "functions"
 
@@ -82,6 +103,24 @@ class RecordingQueue:
             raise QueueUnavailable("switched off by the test")
         fresh = wake_up.name not in self.wake_ups
         self.wake_ups.setdefault(wake_up.name, wake_up)
+        return fresh
+
+    async def close(self) -> None: ...
+
+
+@dataclass(slots=True)
+class RecordingAlertQueue:
+    """Keeps ticks by alert and time, as Cloud Tasks does, and delivers none. ``down`` makes it fail."""
+
+    ticks: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    down: bool = False
+
+    async def schedule(self, alert_id: str, not_before: int) -> bool:
+        if self.down:
+            raise QueueUnavailable("switched off by the test")
+        fresh = (alert_id, not_before) not in self.ticks
+        if fresh:
+            self.ticks.append((alert_id, not_before))
         return fresh
 
     async def close(self) -> None: ...
@@ -169,6 +208,7 @@ class InProcess:
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
     clock: MovableClock = field(default_factory=MovableClock)
     queue: RecordingQueue = field(default_factory=RecordingQueue)
+    alert_queue: RecordingAlertQueue = field(default_factory=RecordingAlertQueue)
     instagram: Instagram = field(init=False)
     whatsapp: WhatsApp = field(init=False)
     spond: Spond = field(init=False)
@@ -178,6 +218,7 @@ class InProcess:
     _opened: list[Ports] = field(init=False, default_factory=list[Ports])
     _server: LocalServer = field(init=False)
     _sender: WebhookSender = field(init=False)
+    _whatsapp_sender: WebhookSender = field(init=False)
 
     async def __aenter__(self) -> "InProcess":
         self.instagram, self.whatsapp = Instagram(clock=self.clock), WhatsApp(clock=self.clock)
@@ -189,17 +230,20 @@ class InProcess:
         defaults = {"ECHO_WAIT_SECONDS": "0.01", "DEBOUNCE_MIN_SECONDS": "5", "DEBOUNCE_MAX_SECONDS": "15"}
         self.env = function_environment(platforms, addresses, Pace(), model_variables({}), {**defaults, **self.extra})
         settings = WebhookSettings.load(self.env)
-        services = compose_webhook(settings, self.store, self.queue, self.clock)
+        services = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock)
         app = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
         self._server = LocalServer(asgi(app.handle))
         await self._server.start()
         self.webhook_url = f"{self._server.base_url}/"
         self._sender = WebhookSender(self.webhook_url, APP_SECRET, self.clock)
+        self._whatsapp_sender = WebhookSender(f"{self.webhook_url}whatsapp", WHATSAPP_APP_SECRET, self.clock)
         return self
 
     async def __aexit__(self, *_: object) -> None:
         for ports in self._opened:
             await ports.close()
+        await self.whatsapp.statuses.settle()
+        await self._whatsapp_sender.close()
         await self._sender.close()
         servers = (self._server, self.instagram, self.whatsapp, self.spond, self.gemini)
         await asyncio.gather(*(server.stop() for server in servers))
@@ -222,6 +266,14 @@ class InProcess:
         self.instagram.echo_delay = 0.0
         self.instagram.connect(self._sender)
 
+    def tell_statuses(self) -> None:
+        """From now on WhatsApp tells what became of the alerts."""
+        self.whatsapp.connect(self._whatsapp_sender)
+
+    async def whatsapp_says(self, payload: object) -> int:
+        """A signed delivery of WhatsApp's to the webhook; the answer's status."""
+        return (await self._whatsapp_sender.post(payload)).status
+
     def instance(self, points: CrashPoints | None = None) -> ProcessorApp:
         """A fresh instance of the processor, with nothing in memory."""
         settings = ProcessorSettings.load(self.env)
@@ -235,11 +287,12 @@ class InProcess:
 
         return replace(
             real,
-            store=cast("Store", pierce(self.store, "store", "open", "commit", "history")),
+            store=cast("Store", pierce(self.store, "store", *STORE_CALLS)),
             queue=cast("WakeUpQueue", pierce(self.queue, "queue", "schedule")),
+            alert_queue=cast("AlertQueue", pierce(self.alert_queue, "alert_queue", "schedule")),
             model=cast("Model", pierce(real.model, "model", "generate")),
             instagram=_PiercedAccounts(real.instagram, pierce),
-            whatsapp=cast("WhatsAppPort", pierce(real.whatsapp, "whatsapp", "notify")),
+            whatsapp=cast("WhatsAppPort", pierce(real.whatsapp, "whatsapp", "notify", "send_text", "send_template")),
         )
 
     async def task(
@@ -250,6 +303,23 @@ class InProcess:
         headers = {TASK_NAME_HEADER: name} if name else {}
         answer = await (app or self.instance()).handle(Request("POST", "/", headers=headers, body=body))
         return answer.status, _body(answer)
+
+    async def tick(self, alert_id: str, app: ProcessorApp | None = None) -> tuple[int, dict[str, object]]:
+        """Deliver one tick; the answer's status and body."""
+        body = json.dumps({"alertId": alert_id}).encode()
+        answer = await (app or self.instance()).handle(Request("POST", "/alerts", body=body))
+        return answer.status, _body(answer)
+
+    async def ticks(self, most: int = 50) -> int:
+        """Deliver every tick that is due by this clock, and those that come of them; how many."""
+        delivered = 0
+        while due := [tick for tick in self.alert_queue.ticks if tick[1] <= self.clock()]:
+            for tick in due:
+                self.alert_queue.ticks.remove(tick)
+                await self.tick(tick[0])
+                delivered += 1
+                assert delivered <= most, "the ticks never end"  # noqa: S101
+        return delivered
 
     async def job(self, path: str, body: bytes = b"") -> tuple[int, dict[str, object]]:
         """A request of the scheduler's, to a fresh instance; the answer's status and body."""

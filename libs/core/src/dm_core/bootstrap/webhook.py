@@ -4,24 +4,31 @@ The adapters are imported here, at start, where the platform waits (and lends it
 the first request, because the server forks after this module is imported and clients belong to their event loop.
 """
 
-from dm_core.bootstrap.parts import open_queue, open_store
+from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clock import Clock, system_clock
-from dm_core.queue.port import WakeUpQueue
+from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import WebhookSettings
 from dm_core.store.port import Store
+from dm_core.telemetry import emit
 from dm_core.webhook.app import Services, WebhookApp
 from dm_core.webhook.receiver import Receiver
 from dm_core.webhook.storing import ReceiverPolicy
+from dm_core.webhook.whatsapp import WhatsAppReceiver
 
 
 def webhook_app(settings: WebhookSettings, clock: Clock = system_clock) -> WebhookApp:
     """The app of a deployment."""
-    services = compose(settings, open_store(settings.store, clock), open_queue(settings.queue), clock)
+    if settings.whatsapp.secret_is_instagrams:
+        emit("whatsapp_secret_missing", "WARNING", setting="WHATSAPP_APP_SECRET")
+    store, queue = open_store(settings.store, clock), open_queue(settings.queue)
+    services = compose(settings, store, queue, open_alert_queue(settings.alert_queue), clock)
     return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
 
 
-def compose(settings: WebhookSettings, store: Store, queue: WakeUpQueue, clock: Clock) -> Services:
-    """The webhook's parts over any store and queue."""
+def compose(
+    settings: WebhookSettings, store: Store, queue: WakeUpQueue, alert_queue: AlertQueue, clock: Clock
+) -> Services:
+    """The webhook's parts over any store and queues."""
     policy = ReceiverPolicy(
         debounce_min=settings.queue.debounce_min,
         debounce_max=settings.queue.debounce_max,
@@ -29,4 +36,5 @@ def compose(settings: WebhookSettings, store: Store, queue: WakeUpQueue, clock: 
         retention_days=settings.store.retention_days,
         account_ids=settings.account_ids,
     )
-    return Services(Receiver(store, queue, clock, policy), store)
+    whatsapp = WhatsAppReceiver(store, alert_queue, clock, settings.whatsapp)
+    return Services(Receiver(store, queue, clock, policy), store, whatsapp)

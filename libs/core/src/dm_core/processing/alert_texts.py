@@ -20,7 +20,7 @@ _INVISIBLE: Final = ("C", "Zl", "Zp")
 def who(profile: Profile | None, thread_id: str) -> str:
     """The person in words the manager can use; a profile is the person's own text, flattened and cut."""
     name = (_plain(f"@{profile.username}" if profile.username else profile.name or "")) if profile else ""
-    return f"Instagram {name if name.strip('@ ') else f'…{thread_id[-6:]}'}"
+    return f"Instagram {name if name.strip('@ ') else f'…{thread_id.partition("_")[2][-6:]}'}"
 
 
 def single(alert: Alert, person: str) -> str:

@@ -7,6 +7,7 @@ unsubscribe the account (facts/meta.md sections 2.3 and 5).
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dm_core.alerts import ManagerContact
 from dm_core.clients.instagram_tokens import InstagramTokens
 from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts, WhatsApp
 from dm_core.clock import Clock
@@ -65,13 +66,14 @@ class Maintenance:
         problems = [problem for each in checked for problem in each.problems]
         manager = await manager_problems(self.whatsapp)
         contact = await self.alerts.manager_contact()
-        if contact.status_seen_at is None:
-            manager.append("no status of a WhatsApp message was ever seen: is the WhatsApp webhook subscribed?")
         problems += manager
-        emit("checked", "ERROR" if problems else "INFO", problems=problems)
+        warnings = _warnings(self.whatsapp, contact)
+        severity = "ERROR" if problems else "WARNING" if warnings else "INFO"
+        emit("checked", severity, problems=problems, warnings=warnings)
         return {
             "status": "problems" if problems else "ok",
             "problems": problems,
+            "warnings": warnings,
             "subscribedFields": _common([each.fields for each in checked]),
             "lastInboundAt": last,
             "managerReachable": not manager,
@@ -143,11 +145,19 @@ async def manager_problems(whatsapp: WhatsApp) -> list[str]:
     problems = [f"WhatsApp can't send: {each} is blocked" for each in health.blocked]
     if health.can_send == "BLOCKED" and not problems:
         problems.append("WhatsApp can't send: blocked")
-    if whatsapp.template_room is None:
-        problems.append("WHATSAPP_TEMPLATE is not set: outside the manager's 24 hours no alert arrives")
-    elif health.template not in (None, "APPROVED"):
+    if health.template not in (None, "APPROVED"):
         problems.append(f"the WhatsApp template can't be used ({health.template})")
     return problems
+
+
+def _warnings(whatsapp: WhatsApp, contact: ManagerContact) -> list[str]:
+    """What may keep an alert from arriving, or from being known to arrive."""
+    warnings: list[str] = []
+    if whatsapp.template_room is None:
+        warnings.append("WHATSAPP_TEMPLATE is not set: outside the manager's 24 hours no alert arrives")
+    if contact.status_seen_at is None:
+        warnings.append("no status of an alert was ever seen: the WhatsApp webhook is not subscribed")
+    return warnings
 
 
 def _common(subscribed: list[tuple[str, ...] | None]) -> list[str] | None:

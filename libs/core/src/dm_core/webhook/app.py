@@ -15,6 +15,7 @@ from dm_core.webhook import compliance
 from dm_core.webhook.payload import NotJson, parse
 from dm_core.webhook.receiver import Receiver
 from dm_core.webhook.signature import matching_secret
+from dm_core.webhook.whatsapp import WhatsAppReceiver
 
 _CHALLENGE: Final = re.compile(r"[0-9A-Za-z_-]{1,256}")
 _DELETIONS: Final = "/data-deletion/"
@@ -26,6 +27,7 @@ class Services:
 
     receiver: Receiver
     store: ComplianceStore
+    whatsapp: WhatsAppReceiver
 
 
 class WebhookApp:
@@ -49,6 +51,8 @@ class WebhookApp:
         method, path = request.method, request.path
         if path == "/":
             return await self._root(request)
+        if path == "/whatsapp":
+            return await self._whatsapp(request)
         if path == "/health":
             return Answer(200, "OK") if method in ("GET", "HEAD") else _not_allowed()
         if path == "/deauthorize":
@@ -61,21 +65,17 @@ class WebhookApp:
 
     async def _root(self, request: Request) -> Answer:
         if request.method == "GET":
-            return self._subscription(request)
+            return _subscription(request, self._verify_token)
         return await self._events(request) if request.method == "POST" else _not_allowed()
 
-    def _subscription(self, request: Request) -> Answer:
-        """Meta's check of the callback: the challenge goes back verbatim, and only if it can't be a page."""
-        token = request.query.get("hub.verify_token", "")
-        genuine = hmac.compare_digest(_bytes(token), _bytes(self._verify_token))
-        if not genuine or request.query.get("hub.mode") != "subscribe":
-            emit("subscription_refused", "WARNING")
-            return Answer(403, "forbidden")
-        challenge = request.query.get("hub.challenge", "")
-        if not _CHALLENGE.fullmatch(challenge):
-            return Answer(400, "challenge is missing or malformed")
-        emit("subscription_verified")
-        return Answer(200, challenge, "text/plain")
+    async def _whatsapp(self, request: Request) -> Answer:
+        """The manager's side: its own verification, its own signature."""
+        whatsapp = self._services.whatsapp
+        if request.method == "GET":
+            return _subscription(request, whatsapp.verify_token)
+        if request.method != "POST":
+            return _not_allowed()
+        return await whatsapp.receive(request.headers.get("x-hub-signature-256"), request.body)
 
     async def _events(self, request: Request) -> Answer:
         secret = matching_secret(request.headers.get("x-hub-signature-256"), request.body, self._app_secrets)
@@ -100,6 +100,20 @@ class WebhookApp:
 
     async def _deletion_status(self, request: Request) -> Answer:
         return await compliance.deletion_status(request.path.removeprefix(_DELETIONS), self._services.store)
+
+
+def _subscription(request: Request, verify_token: str) -> Answer:
+    """Meta's check of a callback: the challenge goes back verbatim, and only if it can't be a page."""
+    token = request.query.get("hub.verify_token", "")
+    genuine = hmac.compare_digest(_bytes(token), _bytes(verify_token))
+    if not genuine or request.query.get("hub.mode") != "subscribe":
+        emit("subscription_refused", "WARNING", path=request.path)
+        return Answer(403, "forbidden")
+    challenge = request.query.get("hub.challenge", "")
+    if not _CHALLENGE.fullmatch(challenge):
+        return Answer(400, "challenge is missing or malformed")
+    emit("subscription_verified", path=request.path)
+    return Answer(200, challenge, "text/plain")
 
 
 def _not_allowed() -> Answer:

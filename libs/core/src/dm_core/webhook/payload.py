@@ -50,10 +50,11 @@ class NotJson(ValueError):
 
 def parse(body: bytes, now: int) -> Iterator[Event]:
     """The events of a body, one at a time; ``now`` (ms since 1970) bounds their times. Raises NotJson, at once."""
-    return _envelopes(_load(body), now)
+    return _envelopes(load(body), now)
 
 
-def _load(body: bytes) -> object:
+def load(body: bytes) -> object:
+    """A body as JSON values, also when some of it nests too deeply. Raises NotJson."""
     try:
         body_text = body.decode(json.detect_encoding(body), "surrogatepass")
         try:

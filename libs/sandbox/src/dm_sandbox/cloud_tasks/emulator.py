@@ -1,7 +1,7 @@
 """The emulator as one object: a gRPC server over an engine."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import grpc.aio
@@ -16,9 +16,9 @@ from dm_sandbox.cloud_tasks.servicer import CloudTasksServicer
 class CloudTasksEmulator:
     """A Cloud Tasks service on this machine.
 
-    ``config`` is what every queue starts with. ``on_event`` is told of everything that happens (in the event loop: it
-    must return at once). With ``path``, tasks, reserved names and changed queues survive a restart. Start and stop it
-    in one event loop; a stopped emulator can be started again.
+    ``config`` is what every queue starts with, but for those that ``queues`` names by their short name. ``on_event`` is
+    told of everything that happens (in the event loop: it must return at once). With ``path``, tasks, reserved names and
+    changed queues survive a restart. Start and stop it in one event loop; a stopped emulator can be started again.
     """
 
     def __init__(
@@ -27,6 +27,7 @@ class CloudTasksEmulator:
         host: str = "127.0.0.1",
         port: int = 0,
         config: QueueConfig | None = None,
+        queues: Mapping[str, QueueConfig] | None = None,
         on_event: OnEvent | None = None,
         path: Path | None = None,
         clock: Clock = system_clock,
@@ -34,6 +35,7 @@ class CloudTasksEmulator:
         self._host = host
         self._port = port
         self._config = config or QueueConfig()
+        self._queues = dict(queues or {})
         self._on_event = on_event
         self._path = path
         self._clock = clock
@@ -42,7 +44,7 @@ class CloudTasksEmulator:
 
     async def start(self) -> None:
         """Raises OSError if the port is taken."""
-        self._engine = Engine(self._config, Journal(self._path), self._clock, self._notify)
+        self._engine = Engine(self._config, Journal(self._path), self._clock, self._notify, self._queues)
         self._server = grpc.aio.server(options=[("grpc.so_reuseport", 0)])
         self._server.add_generic_rpc_handlers((CloudTasksServicer(self._engine, self._clock).handler(),))
         try:
@@ -75,6 +77,11 @@ class CloudTasksEmulator:
     def pending(self) -> int:
         """Tasks in all queues, those under way included."""
         return sum(len(queue.tasks) for queue in self._running().queues.values())
+
+    def pending_in(self, queue: str) -> int:
+        """Tasks in the queues of this short name, those under way included."""
+        queues = self._running().queues.items()
+        return sum(len(found.tasks) for name, found in queues if name.endswith(f"/queues/{queue}"))
 
     def deliver_twice(self, count: int = 1, *, together: bool = True) -> None:
         """The next ``count`` attempts reach the worker twice: at the same time, or one after the other's answer."""

@@ -3,6 +3,7 @@
 Queues are made on first use, with the emulator's configuration.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from dm_core.clock import Clock
@@ -30,10 +31,18 @@ _METHODS_WITH_BODY = ("POST", "PUT", "PATCH")
 class Engine:
     """All queues of one emulator. Raises the QueueErrors of ``records``; ``create`` returns the stored task."""
 
-    def __init__(self, config: QueueConfig, journal: Journal, clock: Clock, on_event: OnEvent) -> None:
+    def __init__(
+        self,
+        config: QueueConfig,
+        journal: Journal,
+        clock: Clock,
+        on_event: OnEvent,
+        queues: Mapping[str, QueueConfig],
+    ) -> None:
         self.queues: dict[str, QueueRunner] = {}
         self.counters = Counters()
         self._config = config
+        self._configs = queues
         self._shared = Shared(clock, new_client(), journal, journal.reserved(clock()), self.counters, on_event)
         for name, paused, queue_config in journal.queues():
             self.queues[name] = QueueRunner(name, queue_config, self._shared, paused=paused)
@@ -55,7 +64,8 @@ class Engine:
         if name not in self.queues:
             if not QUEUE_NAME.fullmatch(name):
                 raise Invalid(f"not a queue name: {name!r}")
-            self.queues[name] = QueueRunner(name, self._config, self._shared)
+            config = self._configs.get(name.rpartition("/")[2], self._config)
+            self.queues[name] = QueueRunner(name, config, self._shared)
         return self.queues[name]
 
     def task(self, name: str) -> TaskRecord:

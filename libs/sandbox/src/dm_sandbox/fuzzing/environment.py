@@ -104,7 +104,7 @@ class SettingsTarget:
         except Misconfigured as error:
             _check_message(str(error), env)
             return "refused"
-        compose(webhook, self.stage.store, self.stage.queue, self.stage.clock)
+        compose(webhook, self.stage.store, self.stage.queue, self.stage.alert_queue, self.stage.clock)
         _check_values(webhook, processor)
         self._start(processor)
         return "started"

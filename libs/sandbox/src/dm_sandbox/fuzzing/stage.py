@@ -20,7 +20,7 @@ from dm_core.processing.app import ProcessorApp
 from dm_core.settings import ProcessorSettings, WebhookSettings
 from dm_core.webhook.app import WebhookApp
 from dm_sandbox.fuzzing.seeds import ACCOUNT, NOW
-from dm_sandbox.fuzzing.webhook import ENVIRONMENT, Queue, sign
+from dm_sandbox.fuzzing.webhook import ENVIRONMENT, AlertQueue, Queue, sign
 from dm_sandbox.fuzzing.wire import Asked, WildServer
 from dm_sandbox.inprocess import FUNCTIONS, MovableClock
 from dm_sandbox.memory_database import MemoryDatabase
@@ -43,6 +43,7 @@ class Stage:
     folder: Path = FUNCTIONS / "processor"
     clock: MovableClock = field(default_factory=MovableClock)
     queue: Queue = field(default_factory=Queue)
+    alert_queue: AlertQueue = field(default_factory=AlertQueue)
     store: MemoryStore = field(init=False)
     env: dict[str, str] = field(init=False)
     _server: WildServer = field(init=False)
@@ -57,7 +58,7 @@ class Stage:
         self._server = await WildServer(self.answer).__aenter__()
         self.env = _environment(self._server.base_url)
         settings = WebhookSettings.load(self.env)
-        services = compose(settings, self.store, self.queue, self.clock)
+        services = compose(settings, self.store, self.queue, self.alert_queue, self.clock)
         self._webhook = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
         return self
 
@@ -96,6 +97,7 @@ class Stage:
             open_ports(settings, self.clock),
             store=self.store,
             queue=self.queue,
+            alert_queue=self.alert_queue,
             model=self._model,
             instagram=InstagramClients(settings.instagram, self.clock, http=http),
             whatsapp=WhatsAppClient(settings.whatsapp, self.clock, http=http),

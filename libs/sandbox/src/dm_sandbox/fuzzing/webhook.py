@@ -88,6 +88,19 @@ class Queue:
     async def close(self) -> None: ...
 
 
+@dataclass(slots=True)
+class AlertQueue:
+    """Keeps the alerts it was given."""
+
+    alerts: set[str] = field(default_factory=set[str])
+
+    async def schedule(self, alert_id: str, not_before: int) -> bool:  # noqa: ARG002
+        self.alerts.add(alert_id)
+        return True
+
+    async def close(self) -> None: ...
+
+
 @cache
 def good_dm(number: int) -> tuple[str, str, bytes]:
     """A DM that must be stored: its thread, its mid and its item."""
@@ -170,7 +183,7 @@ class WebhookTarget:
         self.queue = Queue()
         self.requests = 0
         settings = WebhookSettings.load(ENVIRONMENT)
-        services = compose(settings, self.store, self.queue, lambda: NOW)
+        services = compose(settings, self.store, self.queue, AlertQueue(), lambda: NOW)
         self.app = WebhookApp(settings.verify_token, settings.app_secrets, services, lambda: NOW)
         items = [json.dumps(item).encode() for item in ITEMS]
         entries = [_ENTRY % item for item in items[:3]]

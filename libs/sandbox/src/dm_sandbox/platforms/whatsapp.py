@@ -1,22 +1,40 @@
-"""WhatsApp's Cloud API: text and template messages, the 24-hour window (facts/meta.md section 7)."""
+"""WhatsApp's Cloud API: text and template messages, the 24-hour window, the pair limit, statuses, health.
 
+Facts: docs/platforms/whatsapp.md. Troubles are switched on and off by ``trouble``; single ones are scripted by
+``faults``, as on every platform.
+"""
+
+import asyncio
 import base64
 import itertools
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 from dm_core.clock import Clock, system_clock
 from dm_core.messages import WINDOW_MS
 from dm_sandbox.platforms.faults import Fault, FaultKind
 from dm_sandbox.platforms.graph import GraphError, graph_reply, scripted_error
-from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_object, bearer
+from dm_sandbox.platforms.meta import Delivery, WebhookSender
+from dm_sandbox.platforms.server import Call, Platform, Reply, as_object, bearer
+from dm_sandbox.platforms.whatsapp_statuses import Statuses
+from dm_sandbox.platforms.whatsapp_templates import ApprovedTemplate
 
 MAX_TEXT_CHARS = 4_096
+
+Trouble = Literal["throttled", "token_dead", "refusing", "uncertain", "unprocessed"]
+"""Every send is throttled (130429); meets a dead token (190); is refused for good (131026); is processed, yet answered
+with a server error; or is answered with one and not processed."""
+
+_TROUBLES = {"throttled": (130429, 400), "token_dead": (190, 401), "refusing": (131026, 400)}
 
 
 @dataclass(frozen=True, slots=True)
 class Alert:
-    """A message that reached a WhatsApp user. ``template`` is its name, None for free text; ``at`` in ms."""
+    """A message that WhatsApp accepted. ``template`` is its name, None for free text; ``at`` in ms.
+
+    ``arrived``: it reached the phone; else its ``failed`` status says why not.
+    """
 
     id: str
     to: str
@@ -24,10 +42,16 @@ class Alert:
     template: str | None
     reference: str
     at: int
+    arrived: bool = True
 
 
 class WhatsApp(Platform):
-    """The simulator. ``alerts`` is what was accepted; ``last_inbound_at`` opens the windows of people (by digits)."""
+    """The simulator. ``accepted`` is what was answered with a message id, ``alerts`` what of it reached the phone.
+
+    ``last_inbound_at`` opens the windows of people (by digits); ``windows_open`` is how they are before. With
+    ``finds_out_late`` a text outside the window is accepted first, and fails by status. ``pair_seconds``: how soon a
+    second message to one number is too many (0: never).
+    """
 
     name = "whatsapp"
 
@@ -41,16 +65,48 @@ class WhatsApp(Platform):
     ) -> None:
         super().__init__(port, clock)
         self.phone_number_id, self.token, self.templates = phone_number_id, token, templates
-        self.alerts: list[Alert] = []
+        self.account_id = "102290129340398"
+        self.approved = {name: ApprovedTemplate(name) for name in templates}
+        self.accepted: list[Alert] = []
         self.last_inbound_at: dict[str, int] = {}
         self.windows_open = True
+        self.finds_out_late = False
+        self.pair_seconds = 0.0
+        self.trouble: Trouble | None = None
+        self.statuses = Statuses(phone_number_id, self.account_id, clock)
         self._numbers = itertools.count(1)
+
+    @property
+    def alerts(self) -> list[Alert]:
+        """What reached the phone."""
+        return [alert for alert in self.accepted if alert.arrived]
+
+    def connect(self, webhook: WebhookSender | None) -> None:
+        """Tell statuses there from now on (None: nowhere)."""
+        self.statuses.webhook = webhook
 
     def hear(self, number: str) -> None:
         """This person wrote to the business: their window opens."""
         self.last_inbound_at[_digits(number)] = self.clock()
 
+    async def says(self, number: str, text: str) -> Delivery | None:
+        """This person writes to the business; the webhook, where there is one, is told."""
+        self.hear(number)
+        if self.statuses.webhook is None:
+            return None
+        sender = _digits(number)
+        message = {"from": sender, "id": self._wamid(sender), "timestamp": str(self.clock() // 1000), "type": "text"}
+        payload = self.statuses.payload(messages=[{**message, "text": {"body": text}}], contacts=[{"wa_id": sender}])
+        return await self.statuses.webhook.deliver(payload)
+
+    async def stop(self) -> None:
+        await self.statuses.settle()
+        await super().stop()
+
     def operation(self, call: Call) -> str:
+        if call.method == "GET":
+            reads = {"message_templates": "templates", self.phone_number_id: "health"}
+            return reads.get(call.path.rpartition("/")[2], "unknown")
         if not call.path.endswith("/messages") or call.method != "POST":
             return "unknown"
         if call.fields.get("status") == "read":
@@ -59,13 +115,15 @@ class WhatsApp(Platform):
 
     async def process(self, operation: str, call: Call) -> Reply:
         try:
-            if bearer(call) != self.token:
+            if bearer(call) != self.token or self.trouble == "token_dead":
                 raise GraphError(190, 0, "Invalid OAuth access token - Cannot parse access token", 401)
+            if operation in ("health", "templates"):
+                return self._health() if operation == "health" else self._listed(call)
             if f"/{self.phone_number_id}/" not in call.path or operation == "unknown":
                 raise GraphError(100, 33, "Unsupported post request. Object does not exist")
             if operation == "mark_read":
                 return Reply({"success": True})
-            return self._accept(operation, call)
+            return await self._accept(operation, call)
         except GraphError as error:
             return graph_reply(error, "OAuthException")
 
@@ -73,15 +131,25 @@ class WhatsApp(Platform):
         usual = (130429, 0) if fault.kind is FaultKind.THROTTLE else (131000, 0)
         return scripted_error(fault, usual, "OAuthException", self.phone_number_id, "whatsapp")
 
-    def _accept(self, operation: str, call: Call) -> Reply:
+    async def _accept(self, operation: str, call: Call) -> Reply:
+        self._refuse_in_trouble()
         given = str(call.fields.get("to", ""))
         number = _digits(given)
         if call.fields.get("messaging_product") != "whatsapp" or not number:
             raise GraphError(100, 0, "(#100) Invalid parameter", details="messaging_product and to are required")
-        text, template = self._template(call) if operation == "template" else (self._text(call, number), None)
+        self._check_pair(number)
+        text, template = self._template(call) if operation == "template" else (self._text(call), None)
+        closed = template is None and not self._window_open(number)
+        if closed and not self.finds_out_late:
+            details = "Message failed to send because more than 24 hours have passed since the customer last replied"
+            raise GraphError(131047, 0, "(#131047) Re-engagement message", details=details)
         reference = str(call.fields.get("biz_opaque_callback_data", ""))
-        alert = Alert(self._wamid(number), number, text, template, reference, call.at)
-        self.alerts.append(alert)
+        alert = Alert(self._wamid(number), number, text, template, reference, call.at, arrived=not closed)
+        self.accepted.append(alert)
+        self.statuses.tell(alert.id, number, reference, 131047 if closed else 0)
+        if self.trouble == "uncertain":
+            await asyncio.sleep(0)
+            raise GraphError(131000, 0, "(#131000) Something went wrong", 500)
         body = {
             "messaging_product": "whatsapp",
             "contacts": [{"input": given, "wa_id": number}],
@@ -89,30 +157,54 @@ class WhatsApp(Platform):
         }
         return Reply(body, facts={"to": number, "text": text, "id": alert.id})
 
-    def _text(self, call: Call, number: str) -> str:
+    def _refuse_in_trouble(self) -> None:
+        if self.trouble == "unprocessed":
+            raise GraphError(131000, 0, "(#131000) Something went wrong", 500)
+        if self.trouble in _TROUBLES:
+            code, status = _TROUBLES[self.trouble]
+            raise GraphError(code, 0, f"(#{code}) {self.trouble}", status)
+
+    def _check_pair(self, number: str) -> None:
+        last = next((alert.at for alert in reversed(self.accepted) if alert.to == number), None)
+        if last is not None and self.clock() - last < self.pair_seconds * 1000:
+            raise GraphError(131056, 0, "(#131056) (Business Account, Consumer Account) pair rate limit hit")
+
+    def _window_open(self, number: str) -> bool:
+        last = self.last_inbound_at.get(number, self.clock() if self.windows_open else None)
+        return last is not None and self.clock() - last < WINDOW_MS
+
+    def _text(self, call: Call) -> str:
         text = as_object(call.fields.get("text")).get("body")
         if not isinstance(text, str) or not text or len(text) > MAX_TEXT_CHARS:
             raise GraphError(100, 0, "(#100) Invalid parameter", details="text.body must have 1 to 4096 characters")
-        last = self.last_inbound_at.get(number, self.clock() if self.windows_open else None)
-        if last is None or self.clock() - last >= WINDOW_MS:
-            details = "Message failed to send because more than 24 hours have passed since the customer last replied"
-            raise GraphError(131047, 0, "(#131047) Re-engagement message", details=details)
         return text
 
     def _template(self, call: Call) -> tuple[str, str]:
         template = as_object(call.fields.get("template"))
-        name = str(template.get("name", ""))
-        if name not in self.templates or not as_object(template.get("language")).get("code"):
+        approved = self.approved.get(str(template.get("name", "")))
+        language = as_object(template.get("language")).get("code")
+        if approved is None or language != approved.language:
             raise GraphError(132001, 0, "(#132001) Template name does not exist in the translation", 404)
-        texts = [
-            str(as_object(parameter).get("text", ""))
-            for component in as_list(template.get("components"))
-            for parameter in as_list(as_object(component).get("parameters"))
+        return approved.filled(template)[0], approved.name
+
+    def _health(self) -> Reply:
+        """The number, its account and the app: what one question about the number is answered with."""
+        blocked = self.trouble == "refusing"
+        nodes = (("PHONE_NUMBER", self.phone_number_id), ("WABA", self.account_id), ("APP", "1"))
+        entities: list[dict[str, object]] = [
+            {"entity_type": kind, "id": node, "can_send_message": "AVAILABLE"} for kind, node in nodes
         ]
-        if any("\n" in text or "\t" in text or "     " in text for text in texts):
-            details = "Param text cannot have new-line/tab characters or more than 4 consecutive spaces"
-            raise GraphError(100, 0, "(#100) Invalid parameter", details=details)
-        return " ".join(texts), name
+        if blocked:
+            entities[0]["can_send_message"] = "BLOCKED"
+            entities[0]["errors"] = [{"error_code": 141000, "error_description": "The number can't send"}]
+        overall = "BLOCKED" if blocked else "AVAILABLE"
+        return Reply({"health_status": {"can_send_message": overall, "entities": entities}, "id": self.phone_number_id})
+
+    def _listed(self, call: Call) -> Reply:
+        if f"/{self.account_id}/" not in call.path:
+            raise GraphError(100, 33, "Unsupported get request. Object does not exist")
+        name = call.query.get("name", "")
+        return Reply({"data": [each.listed() for each in self.approved.values() if name in each.name]})
 
     def _wamid(self, number: str) -> str:
         raw = f"{number}/{self.clock()}/{next(self._numbers):06d}".encode()

@@ -1,0 +1,188 @@
+"""WhatsApp's webhook: what became of the alerts, and when the manager wrote (docs/platforms/whatsapp.md#webhook).
+
+    {"object": "whatsapp_business_account", "entry": [{"changes": [{"field": "messages", "value": {
+        "metadata": {"phone_number_id"}, "statuses": [status, …], "messages": [message, …]}}]}]}
+
+Statuses come out of order, twice and late; each writes its own fields, only where its alert exists. What can't be
+stored is a 500, and Meta delivers all of it again.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from dm_core.alerts import AlertStatus, ManagerContact
+from dm_core.clock import Clock
+from dm_core.errors import QueueUnavailable
+from dm_core.http import Answer
+from dm_core.queue.port import AlertQueue
+from dm_core.settings import WhatsAppWebhookSettings
+from dm_core.settings.whatsapp import digits
+from dm_core.store.port import AlertStore
+from dm_core.telemetry import emit
+from dm_core.webhook.fields import JsonObject, as_list, as_object, identifier, number, text, time_ms
+from dm_core.webhook.payload import NotJson, load
+from dm_core.webhook.signature import matching_secret
+
+MAX_CALLS: Final = 32
+"""Most statuses that one request stores at a time."""
+NOTED_MS: Final = 3_600_000
+"""How often an instance notes that statuses come."""
+
+_KINDS: Final[dict[str, Literal["sent", "delivered", "read", "failed"]]] = {
+    "sent": "sent",
+    "delivered": "delivered",
+    "read": "read",
+    "played": "read",
+    "failed": "failed",
+}
+_OUTSIDE_WINDOW: Final = 131047
+_MAX_ID_CHARS: Final = 512
+
+_NATIONAL: Final = (("52", "521"), ("54", "549"))
+"""Country codes after which WhatsApp's own id of a mobile number may have one more digit."""
+
+
+@dataclass(slots=True)
+class _Received:
+    """What one request holds for us. Times in ms since 1970."""
+
+    statuses: list[AlertStatus] = field(default_factory=list[AlertStatus])
+    heard_at: int | None = None
+    counts: Counter[str] = field(default_factory=Counter[str])
+
+
+class WhatsAppReceiver:
+    """Takes WhatsApp's deliveries; safe to call concurrently."""
+
+    def __init__(self, store: AlertStore, queue: AlertQueue, clock: Clock, settings: WhatsAppWebhookSettings) -> None:
+        self._store = store
+        self._queue = queue
+        self._clock = clock
+        self._settings = settings
+        self._noted_at = 0
+
+    @property
+    def verify_token(self) -> str:
+        return self._settings.verify_token
+
+    async def receive(self, signature: str | None, body: bytes) -> Answer:
+        """The answer to one delivery. Raises StoreUnavailable."""
+        secret = matching_secret(signature, body, self._settings.app_secrets)
+        if secret is None:
+            emit("webhook_rejected", "WARNING", path="/whatsapp", signed=signature is not None)
+            return Answer(401, "signature does not match")
+        try:
+            received = self._parsed(load(body), self._clock())
+        except NotJson:
+            emit("webhook_rejected", "ERROR", path="/whatsapp", bytes=len(body), reason="not JSON")
+            return Answer(400, "not JSON")
+        known = await self._store_statuses(received)
+        await self._note(received, known)
+        emit("whatsapp_received", secret=secret, counts=dict(received.counts))
+        for status in known:
+            if status.kind == "failed":
+                await self._wake(status)
+        return Answer(200, "EVENT_RECEIVED")
+
+    async def _store_statuses(self, received: _Received) -> list[AlertStatus]:
+        """Those whose alert exists. All are tried before the first failure is raised."""
+        slots = asyncio.Semaphore(MAX_CALLS)
+
+        async def record(status: AlertStatus) -> bool:
+            async with slots:
+                return await self._store.record_status(status)
+
+        results = await asyncio.gather(*map(record, received.statuses), return_exceptions=True)
+        known: list[AlertStatus] = []
+        for status, result in zip(received.statuses, results, strict=True):
+            if isinstance(result, BaseException):
+                raise result
+            if result:
+                known.append(status)
+            received.counts[f"status_{status.kind}" if result else "status_unknown_alert"] += 1
+        return known
+
+    async def _note(self, received: _Received, known: list[AlertStatus]) -> None:
+        """When the manager wrote, that his window was found closed, and now and then that statuses come at all."""
+        now = self._clock()
+        closed = [s.at for s in known if s.kind == "failed" and s.code == _OUTSIDE_WINDOW]
+        seen_at = now if known and now - self._noted_at >= NOTED_MS else None
+        if received.heard_at is None and not closed and seen_at is None:
+            return
+        contact = ManagerContact(received.heard_at, max(closed, default=None), seen_at)
+        await self._store.note_manager_contact(contact)
+        self._noted_at = seen_at or self._noted_at
+
+    async def _wake(self, status: AlertStatus) -> None:
+        """A tick for an alert that failed late; best effort, for the sweep finds it by its ``due_at``."""
+        emit("alert_failed", "WARNING", alert=status.alert_id[:12], code=status.code)
+        try:
+            await self._queue.schedule(status.alert_id, self._clock())
+        except QueueUnavailable as error:
+            emit("tick_not_scheduled", "WARNING", alert=status.alert_id[:12], error=type(error).__name__)
+
+    # -- reading
+
+    def _parsed(self, payload: object, now: int) -> _Received:
+        received = _Received()
+        for value in _values(payload, received.counts):
+            number_id = identifier((as_object(value.get("metadata")) or {}).get("phone_number_id"))
+            if self._settings.phone_number_id not in ("", number_id):
+                received.counts["unknown_number"] += 1
+                continue
+            for status in as_list(value.get("statuses")) or ():
+                self._add_status(as_object(status) or {}, received, now)
+            for message in as_list(value.get("messages")) or ():
+                self._add_message(as_object(message) or {}, received, now)
+        return received
+
+    def _add_status(self, item: JsonObject, received: _Received, now: int) -> None:
+        alert_id = text(item.get("biz_opaque_callback_data"), _MAX_ID_CHARS)
+        kind = _KINDS.get(text(item.get("status"), 40) or "")
+        if alert_id is None or kind is None:
+            received.counts["status_unknown_alert" if kind else "status_ignored"] += 1
+            return
+        codes = [number((as_object(error) or {}).get("code")) for error in as_list(item.get("errors")) or ()]
+        code = next((int(code) for code in codes if code is not None), 0)
+        at = time_ms(item.get("timestamp"), now)
+        received.statuses.append(AlertStatus(alert_id, kind, at, text(item.get("id"), _MAX_ID_CHARS) or "", code))
+
+    def _add_message(self, item: JsonObject, received: _Received, now: int) -> None:
+        """Only when it came matters here; what a stranger writes is not kept."""
+        sender = digits(text(item.get("from"), 40) or "")
+        if not any(_same(sender, number) for number in self._settings.manager_numbers):
+            received.counts["message_of_stranger"] += 1
+            return
+        received.counts["message_of_manager"] += 1
+        # Alerts go to the first number alone, so only what comes from there opens the window.
+        if _same(sender, self._settings.manager_numbers[0]):
+            received.heard_at = max(received.heard_at or 0, time_ms(item.get("timestamp"), now))
+
+
+def _values(payload: object, counts: Counter[str]) -> Iterator[JsonObject]:
+    """The values of all changes that are about messages; everything else is counted."""
+    entries = [as_object(entry) or {} for entry in as_list((as_object(payload) or {}).get("entry")) or ()]
+    if not entries:
+        counts["not_understood"] += 1
+    for entry in entries:
+        for change in as_list(entry.get("changes")) or ():
+            fields = as_object(change) or {}
+            value = as_object(fields.get("value"))
+            if fields.get("field") != "messages" or value is None:
+                counts["ignored"] += 1
+            else:
+                yield value
+
+
+def _same(sender: str, configured: str) -> bool:
+    """The same phone, also where WhatsApp writes its number with one digit more than people do."""
+    if not sender or sender == configured:
+        return bool(sender)
+    return any(
+        short + rest == configured
+        for short, long in _NATIONAL
+        if sender.startswith(long) and (rest := sender.removeprefix(long))
+    )
