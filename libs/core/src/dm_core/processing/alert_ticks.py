@@ -39,6 +39,8 @@ ROUNDS: Final = 3
 """How often a tick that lost a claim looks again."""
 SEND_SECONDS: Final = 15.0
 """Longest call; with the rest of a tick it stays below the 30 s that the queue waits."""
+EARLY_MS: Final = 2_000
+"""An alert this close to being due is due: whoever stored it may have a clock that is ahead, and its task has come."""
 NAME_SECONDS: Final = 2.0
 """Longest wait for names that no thread has kept."""
 
@@ -87,8 +89,12 @@ class AlertTicks:
     async def _due(self, handled: set[str]) -> list[StoredAlert]:
         """What is due and nobody holds."""
         now = self.clock()
-        found = await self.store.due_alerts(now + 1, PAGE)
+        found = await self.store.due_alerts(now + EARLY_MS, PAGE)
         return [s for s in found if s.alert.id not in handled and not steps.is_held(s.alert, now)]
+
+    def _time_of(self, alert: Alert) -> int:
+        """Now, but never before the alert is due."""
+        return max(self.clock(), alert.due_at or 0)
 
     async def _looked_at(
         self, due: Sequence[StoredAlert], contact: ManagerContact, handled: set[str]
@@ -96,7 +102,7 @@ class AlertTicks:
         """Raise the alarms and store what needs no call; what is left needs one."""
         waiting: list[StoredAlert] = []
         for stored in due:
-            step = steps.next_step(stored.alert, contact, self.clock(), self._rules)
+            step = steps.next_step(stored.alert, contact, self._time_of(stored.alert), self._rules)
             if step.kind is Kind.REST:
                 saved = await self._save(step, stored.version)
                 handled.add(stored.alert.id)
@@ -130,7 +136,7 @@ class AlertTicks:
             claim = await self._claim_digest(joint, contact, handled)
             if claim is not None:
                 return claim
-        step = steps.next_step(first.alert, contact, self.clock(), self._rules)
+        step = steps.next_step(first.alert, contact, self._time_of(first.alert), self._rules)
         if step.kind is Kind.REST:
             return None
         words = await self._words(first.alert)

@@ -135,6 +135,7 @@ class Claims:
         change = replace(
             self._change(snapshot),
             messages=closed,
+            lease=None,  # if there is one, it has expired
             run=None if ended else UNSET,
             archive=ended,
             archive_expire_at=now + self.runtime.timing.retention_ms,

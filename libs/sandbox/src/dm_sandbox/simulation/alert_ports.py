@@ -66,7 +66,7 @@ class AlertStorePort:
         return await self._read_alerts(lambda: self._alerts.members(digest_id))
 
     async def record_status(self, status: AlertStatus) -> bool:
-        return await self._write_alerts(lambda: self._alerts.record(status))
+        return await self._write_alerts(lambda: self.wire.shared.monitor.told_status(status))
 
     async def manager_contact(self) -> ManagerContact:
         return await self._read_alerts(lambda: self._alerts.contact)

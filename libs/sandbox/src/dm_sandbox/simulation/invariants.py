@@ -114,7 +114,7 @@ class Judgement:
             Disposition.NO_REPLY: lambda: run is not None and _declined(run) and self._was_shown(run, written),
             Disposition.HUMAN: lambda: bool(self._person.human_at) or self._erased is not None,
             Disposition.UNSENT: lambda: written.unsent_at is not None,
-            Disposition.EXPIRED: lambda: written.stale or (self._waited(written) and self._check_told(written)),
+            Disposition.EXPIRED: lambda: written.stale or self._found_closed(stored) or self._waited(written),
             Disposition.UNCERTAIN: lambda: run is not None
             and _has(run, ActionState.UNCERTAIN)
             and self._check_told(written),
@@ -126,10 +126,14 @@ class Judgement:
         if stored.unsent_at is not None and not stored.content.is_empty:
             self._wrong("kept", f"{written.token} was unsent and its words are still there")
 
+    def _found_closed(self, stored: Message) -> bool:
+        """The platform said that the person's window is closed; nobody need be told of that."""
+        run = self._runs.get(stored.run_id or "")
+        return run is not None and _has(run, ActionState.REFUSED) and self._had(D.WINDOW)
+
     def _waited(self, written: Written) -> bool:
-        """The platform said that the window is closed, or an outage lasted as long as anybody waits."""
-        outages = self._world.schedule.outages
-        return self._had(D.WINDOW) or any(outage.seconds >= LONGEST_WAIT for outage in outages)
+        """An outage lasted as long as anybody waits, and the manager was told."""
+        return any(o.seconds >= LONGEST_WAIT for o in self._world.schedule.outages) and self._check_told(written)
 
     def _had(self, kind: FaultKind) -> bool:
         return bool(self._world.journal.faults[kind])

@@ -14,7 +14,7 @@ from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from dm_core.alerts import Alert
+from dm_core.alerts import Alert, AlertStatus
 from dm_core.messages import Direction, Message, Status
 from dm_core.queue.port import WakeUp
 from dm_core.runs import Action, ActionKind, ModelTurn, Run, Turn
@@ -153,6 +153,12 @@ class Monitor:
         fresh = create()
         self.outbox.created(alerts)
         return fresh
+
+    def told_status(self, status: AlertStatus) -> bool:
+        """A status of WhatsApp's, written into its alert if there is one."""
+        known = self.database.outbox.record(status)
+        self.outbox.look_at(self.database.outbox.alerts.get(status.alert_id))
+        return known
 
     def saved(self, alerts: Sequence[Alert]) -> None:
         self.outbox.saved(alerts, self.now_ms)

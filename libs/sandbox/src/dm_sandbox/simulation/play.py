@@ -84,7 +84,8 @@ class _Log:
             self._journal.note("alarm", f"for {alert}")
         if name in _FAILURES:
             error = str(cast("dict[str, object]", json.loads(line)).get("error", ""))
-            if not error.startswith(_EXPECTED):
+            slept = any(self._journal.faults[kind] for kind in (FaultKind.FREEZE_BEFORE, FaultKind.FREEZE_AFTER))
+            if not error.startswith(_EXPECTED) and not (slept and error == "TimeoutError"):
                 self._journal.wrong("surprise", f"{name}: {error}")
         return len(line)
 
