@@ -108,7 +108,7 @@ class Conductor:
         remaining = (self.actor.check_time() - started) / 1000
         indicator = asyncio.create_task(self._indicate())
         run = self.live.run
-        self.live.run = replace(run, model_calls=run.model_calls + 1)
+        counted = replace(run, model_calls=run.model_calls + 1)  # a call in vain costs the run nothing
         try:
             async with asyncio.timeout(remaining):
                 turn = await self.model.generate(run.turns, self.agent.declarations, self.agent.system)
@@ -118,11 +118,12 @@ class Conductor:
             if (turns := said_and_done(run)) is None:
                 raise
             emit("model_history_refused", "WARNING", thread_id=self.live.thread.id, run_id=run.id)
-            self.live.run = replace(self.live.run, turns=turns)
+            self.live.run = replace(counted, turns=turns)
             return None
         finally:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
+        self.live.run = counted
         self.actor.brake.succeeded((Service.MODEL, ""), self.live.thread.id)
         return replace(turn, latency_ms=self.clock() - started)
 
