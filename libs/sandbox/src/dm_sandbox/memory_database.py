@@ -171,7 +171,7 @@ class MemoryDatabase:
     def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
         messages = self.messages.get(thread_id, {})
         message = messages.get(message_id)
-        if message is None or message.status is not Status.PENDING:
+        if message is None or message.status is not Status.PENDING or message.unsent_at is not None:
             return False
         content = replace(message.content, text=clean_text(text))
         messages[message_id] = replace(message, content=content, edited_at=now, updated_at=now)

@@ -1,14 +1,15 @@
-"""What must be true in the end, held against what the platforms themselves recorded."""
+"""What must be true of threads in the end, held against what the platforms themselves recorded."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Final
 
 from dm_core.alerts import MODEL
 from dm_core.messages import Direction, Disposition, EventKind, Message, Status, message_id
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_sandbox.simulation.alert_invariants import judge_alerts
+from dm_sandbox.simulation.fleet import deployment
 from dm_sandbox.simulation.model import SECRET, TOKEN
-from dm_sandbox.simulation.monitor import SKEW_MS, Announced
+from dm_sandbox.simulation.monitor import SKEW_MS, Announced, Basis
 from dm_sandbox.simulation.people import Person, Written
 from dm_sandbox.simulation.schedule import FaultKind
 from dm_sandbox.simulation.schedule import FaultKind as D  # noqa: N814 - as in the table of sites
@@ -118,7 +119,7 @@ class Judgement:
             Disposition.UNCERTAIN: lambda: run is not None
             and _has(run, ActionState.UNCERTAIN)
             and self._check_told(written),
-            Disposition.HANDED_OVER: lambda: run is not None and self._check_told(written),
+            Disposition.HANDED_OVER: lambda: run is not None and self._gave_up(run) and self._check_told(written),
             Disposition.REFUSED: lambda: run is not None and _has(run, ActionState.REFUSED) and self._had(D.BLOCKED),
         }
         if not explained.get(disposition, lambda: False)():
@@ -134,6 +135,12 @@ class Judgement:
     def _waited(self, written: Written) -> bool:
         """An outage lasted as long as anybody waits, and the manager was told."""
         return any(o.seconds >= LONGEST_WAIT for o in self._world.schedule.outages) and self._check_told(written)
+
+    def _gave_up(self, run: Run) -> bool:
+        """The model's own answers, or what the platform refused, were the reason; a call in vain is none."""
+        answers = len(self._world.monitor.answers[run.id])
+        odd = any(fault.kind is D.ODD for fault in self._world.schedule.faults)
+        return odd or run.repairs > 0 or answers >= deployment().processor.limits.max_model_turns
 
     def _had(self, kind: FaultKind) -> bool:
         return bool(self._world.journal.faults[kind])
@@ -152,15 +159,16 @@ class Judgement:
         if written.unsent_at is not None and run.acted:
             return True
         bases = [self._rests_on(action.key) for action in run.actions if action.went_out]
-        return any(written.token in words for words in bases) or (_declined(run) and self._was_shown(run, written))
+        covered = any(basis is not None and basis.covers(written.token) for basis in bases)
+        return covered or (_declined(run) and self._was_shown(run, written))
 
     def _was_shown(self, run: Run, written: Written) -> bool:
         """The run's last answer rests on this text."""
-        return written.token in self._rests_on(run.id)
+        basis = self._rests_on(run.id)
+        return basis is not None and basis.covers(written.token)
 
-    def _rests_on(self, key: str) -> Mapping[str, str]:
-        basis = self._world.monitor.rests_on.get(key)
-        return basis.words if basis is not None else {}
+    def _rests_on(self, key: str) -> Basis | None:
+        return self._world.monitor.rests_on.get(key)
 
     # -- runs and history -----------------------------------------------------------------------------------
 
@@ -217,7 +225,13 @@ class Judgement:
 LONGEST_WAIT: Final = 12 * 3_600.0
 """Seconds a DM waits at most."""
 _NEVER: Final = Announced()
-_BY_A_RUN: Final = (None, Disposition.NO_REPLY, Disposition.UNCERTAIN, Disposition.HANDED_OVER)
+_BY_A_RUN: Final = (
+    None,
+    Disposition.NO_REPLY,
+    Disposition.UNCERTAIN,
+    Disposition.HANDED_OVER,
+    Disposition.REFUSED,
+)
 
 
 def _has(run: Run, state: ActionState) -> bool:

@@ -17,6 +17,7 @@ from dm_sandbox.simulation.schedule import Manner
 TOKEN: Final = re.compile(r"\bq\d+-\d+\b")
 _WORDS: Final = re.compile(r"\b(q\d+-\d+) (v\d+)\b")
 _BLOCK: Final = re.compile(r"<new_messages>\n(.*?)\n</new_messages>", re.DOTALL)
+_OMITTED: Final = re.compile(r'"omitted_older_messages": \d')
 _HANDLE: Final = re.compile(r'"handle": "(m\d+)"')
 _SEND: Final = "send_instagram_message"
 NOTIFY: Final = "send_manager_notification"
@@ -41,10 +42,14 @@ SECRET: Final = "sandbox-secret-4711"  # noqa: S105 - configured as one, so that
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request showed: tokens of the DMs to answer with the version of their words, and handles of them."""
+    """What a request showed: tokens of the DMs to answer with the version of their words, and handles of them.
+
+    ``omits``: there were too many of them, and the oldest are only counted.
+    """
 
     words: Mapping[str, str]
     handles: tuple[str, ...]
+    omits: bool = False
 
     @property
     def tokens(self) -> tuple[str, ...]:
@@ -54,7 +59,8 @@ class Asked:
     def of(cls, turns: Sequence[Turn]) -> "Asked":
         blocks = [block for turn in turns if isinstance(turn, UserTurn) for block in _BLOCK.findall(turn.text)]
         words = {token: version for block in blocks for token, version in _WORDS.findall(block)}
-        return cls(words, tuple(handle for block in blocks for handle in _HANDLE.findall(block)))
+        omits = any(_OMITTED.search(block) for block in blocks)
+        return cls(words, tuple(handle for block in blocks for handle in _HANDLE.findall(block)), omits)
 
 
 _NUMBER: Final = re.compile(r'\{"answer": (\d+)')

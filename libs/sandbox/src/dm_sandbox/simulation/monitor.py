@@ -9,7 +9,7 @@
 For alerts see ``outbox``, which this watches too.
 """
 
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass, field
@@ -83,6 +83,11 @@ class Basis:
 
     words: Mapping[str, str]
     at: int
+    omits: bool = False
+
+    def covers(self, token: str) -> bool:
+        """It rests on this DM, or on so many that the oldest were only counted."""
+        return self.omits or token in self.words
 
 
 @dataclass(slots=True)
@@ -90,8 +95,8 @@ class Monitor:
     """Watches one simulation.
 
     ``announced`` is by person and mark. ``attempts`` counts, for each DM, the deliveries that asked the model about it;
-    ``given_back`` those whose attempt was given back; ``claims`` how often it was claimed. ``bases`` are by the number
-    of the model's answer, ``rests_on`` by action key (and by run id for a silence). ``marks``: what each action key
+    ``given_back`` those whose attempt was given back; ``claims`` how often it was claimed. ``answers``: numbers of the model's
+    answers by run, ``bases`` are by that number, ``rests_on`` by action key (and by run id for a silence). ``marks``: what each action key
     happened as. ``troubles`` counts, by thread, what went wrong in its executions and was no outage. ``told``: DMs that
     were ended badly by a commit that had an alert for the manager.
     """
@@ -106,6 +111,7 @@ class Monitor:
     attempts: Counter[str] = field(default_factory=Counter[str])
     claims: Counter[str] = field(default_factory=Counter[str])
     model_calls: Counter[str] = field(default_factory=Counter[str])
+    answers: dict[str, list[int]] = field(default_factory=lambda: defaultdict[str, list[int]](list))
     bases: dict[int, Basis] = field(default_factory=dict[int, Basis])
     rests_on: dict[str, Basis] = field(default_factory=dict[str, Basis])
     marks: dict[str, str] = field(default_factory=dict[str, str])
@@ -296,6 +302,8 @@ class Monitor:
             if message.unsent_at is not None:
                 if shown is not None:
                     self.journal.wrong("unsent", f"{what} answers {written.token}, which had been unsent before")
+            elif shown is None and basis.omits:
+                continue
             elif own and shown != _version(message) and not left_out and self._was_open(message):
                 self.journal.wrong("ignored", f"{what} rests on {shown} of {written.token}, not {_version(message)}")
 
@@ -321,23 +329,24 @@ class Monitor:
 
     # -- the model and effects ------------------------------------------------------------------------------
 
-    def asked(self, execution: Execution, turns: Sequence[Turn]) -> Mapping[str, str]:
+    def asked(self, execution: Execution, turns: Sequence[Turn]) -> Asked:
         """The model is asked: whose texts it sees, in which words."""
         run_id = execution.lease.run_id if execution.lease else ""
         self.model_calls[run_id] += 1
         first, execution.has_asked = not execution.has_asked, True
-        words = Asked.of(turns).words
-        for token in words:
+        asked = Asked.of(turns)
+        for token in asked.words:
             written = self.ledger.by_token.get(token)
             if written is None or written.thread_id != execution.thread_id:
                 self.journal.wrong("foreign", f"the model was shown {token} in {execution.thread_id}")
             else:
                 self.attempts[written.id] += first
-        return words
+        return asked
 
-    def answered(self, execution: Execution, turn: ModelTurn, words: Mapping[str, str]) -> None:
+    def answered(self, execution: Execution, turn: ModelTurn, asked: Asked) -> None:
         """The model's answer has arrived at the run that asked."""
-        self.bases[answer_number(turn)] = Basis(words, self.now_ms)
+        self.answers[execution.lease.run_id if execution.lease else ""].append(answer_number(turn))
+        self.bases[answer_number(turn)] = Basis(asked.words, self.now_ms, asked.omits)
         execution.asks += self.outbox.asked(turn, execution.lease.run_id if execution.lease else "")
 
     def troubled(self, execution: Execution, *, outage: bool) -> None:

@@ -88,7 +88,7 @@ class FaultyNetwork:
     """Random latencies, and the faults and outages of a schedule.
 
     ``caller``: the number of the thread that a call is made for, None for a call of no thread. ``vain``: when an
-    outage denied a call (s from the start), by its service. ``struck`` is told of each fault as it strikes.
+    outage denied a call (s from the start) and whose it was, by its service. ``struck`` is told of each fault as it strikes.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class FaultyNetwork:
         self._caller = caller
         self._struck_by = struck
         self._calls: Counter[str] = Counter()
-        self.vain: dict[Service, list[float]] = {}
+        self.vain: dict[Service, list[tuple[float, str]]] = {}
         self.under_way = 0
 
     def quieten(self) -> None:
@@ -131,19 +131,19 @@ class FaultyNetwork:
         if fault is not None:
             self._struck_by(False)
         elif self._outages:
-            fault = self._outage(site)
+            fault = self._outage(process, site)
         self._journal.note(process.name, f"{site} →")
         if fault is None:
             return await self._carried(process, line, lambda: effect(None))
         return await self._struck(process, line, effect, fault)
 
-    def _outage(self, site: str) -> Fault | None:
+    def _outage(self, process: Process, site: str) -> Fault | None:
         """What an outage makes of this call, if one is on."""
         now = self._loop.time()
         for outage in self._outages:
             on = outage.at <= now < outage.end and site.startswith(_SITES_OF[outage.service])
             if on and outage.thread in (None, self._caller()):
-                self.vain.setdefault(outage.service, []).append(now)
+                self.vain.setdefault(outage.service, []).append((now, process.name))
                 self._journal.faults[f"outage:{outage.service}:{outage.kind}"] += 1
                 self._struck_by(outage.thread is None)
                 return Fault(site, 0, outage.kind, outage.wait)
@@ -166,6 +166,7 @@ class FaultyNetwork:
     def _sent[T](self, line: Line, effect: Callable[[], T], delay: float) -> asyncio.Future[T]:
         """A request on its way: it takes effect after ``delay``; the future is its answer's arrival."""
         answer: asyncio.Future[T] = self._loop.create_future()
+        answer.add_done_callback(_seen)
         self.under_way += 1
 
         def arrive() -> None:
@@ -233,6 +234,12 @@ class FaultyNetwork:
     def _freeze(self, process: Process, seconds: float) -> None:
         self._journal.note(process.name, f"sleeps for {seconds:g} s")
         process.frozen_until = max(process.frozen_until, self._loop.time() + seconds)
+
+
+def _seen(answer: asyncio.Future[Any]) -> None:
+    """Nobody may be left to look at an error."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _succeed[T](answer: asyncio.Future[T], result: T) -> None:

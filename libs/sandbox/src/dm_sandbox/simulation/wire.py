@@ -81,7 +81,7 @@ def _reading_tokens(kind: FaultKind, _: float) -> Exception:
 READ: Final = Line(0.004, 0.03, 30.0, lambda kind, _: StoreUnavailable(f"simulated: {kind}"))
 WRITE: Final = Line(0.005, 0.04, 10.0, lambda kind, _: StoreUnavailable(f"simulated: {kind}"))
 QUEUE: Final = Line(0.01, 0.05, 10.0, lambda kind, _: QueueUnavailable(f"simulated: {kind}"))
-MODEL: Final = Line(0.2, 2.0, 200.0, _thinking)
+MODEL: Final = Line(0.2, 2.0, 60.0, _thinking)
 ACT: Final = Line(0.05, 0.4, 30.0, _acting(Service.INSTAGRAM))
 LOOK: Final = Line(0.05, 0.4, 30.0, _reading(Service.INSTAGRAM))
 MANAGER: Final = Line(0.05, 0.4, 30.0, _acting(Service.WHATSAPP))

@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from dm_core.http import Answer, Request
 from dm_core.messages import DAY_MS
+from dm_core.processing.sweeper import GRACE_MS
 from dm_core.queue.port import WakeUp
 from dm_core.settings import RunLimits
 from dm_sandbox.memory_database import MemoryDatabase
@@ -18,7 +19,7 @@ from dm_sandbox.simulation.journal import EPOCH_MS, Journal
 from dm_sandbox.simulation.loop import VirtualLoop
 from dm_sandbox.simulation.meta import Meta
 from dm_sandbox.simulation.model import Brain
-from dm_sandbox.simulation.monitor import Monitor, current_execution
+from dm_sandbox.simulation.monitor import SKEW_MS, Monitor, current_execution
 from dm_sandbox.simulation.network import FaultyNetwork, Network
 from dm_sandbox.simulation.outbox import Outbox
 from dm_sandbox.simulation.people import Ledger, Person
@@ -117,13 +118,25 @@ class World:
         return idle and all(stored.alert.due_at is None for stored in self.database.outbox.alerts.values())
 
     async def _sweep(self) -> None:
-        """The scheduler, each minute, whether or not the last sweep has ended."""
+        """The scheduler, each minute, whether or not the last sweep has ended.
+
+        A sweep that could find nothing is left out: it would only take time.
+        """
         running = dict[asyncio.Task[Answer | None], None]()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            if not self._could_find_something():
+                continue
             work = self.loop.create_task(self.fleet.ask("processor", Request("POST", "/sweep"), 300))
             running[work] = None
             work.add_done_callback(self._swept)
+
+    def _could_find_something(self) -> bool:
+        database, late = self.database, self.clock() - GRACE_MS + SKEW_MS
+        threads = (stored.thread.due_at for stored in database.threads.values())
+        alerts = (stored.alert.due_at for stored in database.outbox.alerts.values())
+        overdue = any(at is not None and at < late for at in (*threads, *alerts))
+        return overdue or any(deletion.completed_at is None for deletion in database.deletions.values())
 
     def _swept(self, work: asyncio.Task[Answer | None]) -> None:
         answer = None if work.cancelled() else work.result()
