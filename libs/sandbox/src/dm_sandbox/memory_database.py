@@ -331,7 +331,7 @@ def _merged(thread: Thread, events: ThreadEvents, pending: int) -> Thread:
         pending_count=thread.pending_count + pending,
         revision=thread.revision + 1,
         last_inbound_at=max(thread.last_inbound_at, events.last_inbound_at or 0),
-        due_at=thread.due_at if events.due_at is None else events.due_at,
+        due_at=thread.due_at if events.due_at is None else max(thread.due_at or events.due_at, events.due_at),
         paused_until=thread.paused_until if events.paused_until is None else events.paused_until,
     )
 
@@ -343,6 +343,8 @@ def _changed(thread: Thread, change: ThreadChange) -> Thread:
         lease=thread.lease if change.lease is UNSET else change.lease,
         run=thread.run if change.run is UNSET else change.run and _plain_run(change.run),
         due_at=thread.due_at if change.due_at is UNSET else change.due_at,
+        not_before=thread.not_before if change.not_before is UNSET else change.not_before,
+        wait_count=thread.wait_count if change.wait_count is UNSET else change.wait_count,
         paused_until=thread.paused_until if change.paused_until is UNSET else change.paused_until,
         pending_count=thread.pending_count if change.pending_count is UNSET else change.pending_count,
         profile=thread.profile if change.profile is UNSET else change.profile,

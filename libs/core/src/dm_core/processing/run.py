@@ -120,7 +120,7 @@ class Conductor:
             if (turns := said_and_done(run)) is None:
                 raise
             emit("model_history_refused", "WARNING", thread_id=self.live.thread.id, run_id=run.id)
-            self.live.run = replace(self.live.run, turns=turns)
+            self.live.run = replace(run, turns=turns, model_calls=run.model_calls + 1)
             return None
         finally:
             indicator.cancel()
