@@ -198,7 +198,7 @@ def database(context: Context) -> Finding:
     known = ask(["pulumi", "stack", "--show-urns", "--stack", context.stack, "--non-interactive"])
     if "firestore/database:Database" in known.out:
         return Finding("database", f"{name}, of this stack")
-    run = f"pulumi config set dm-agent:databaseName ANOTHER --stack {context.stack}  (docs/deploy.md, 'Import')"
+    run = f"pulumi config set dm-agent:databaseName ANOTHER --stack {context.stack}"
     return Finding("database", f"{name} exists already and is not this stack's", run)
 
 
