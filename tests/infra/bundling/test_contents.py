@@ -26,7 +26,9 @@ def _packages(bundle: Bundle) -> set[str]:
     return {line.partition("==")[0] for line in _requirements(bundle) if "==" in line}
 
 
-def test_the_webhook_carries_its_entry_the_core_and_its_requirements(bundles: Mapping[str, Bundle]) -> None:
+def test_the_webhook_carries_its_entry_the_core_its_requirements_and_the_accounts_own_messages(
+    bundles: Mapping[str, Bundle],
+) -> None:
     names = list(contents(bundles["webhook"].path))
 
     own = ["main.py", "profile/automatic_messages.toml", "requirements.txt"]
