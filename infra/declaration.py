@@ -133,6 +133,7 @@ def _observability_args(config: Configuration, apis: ProjectApis) -> Observabili
         webhook_name=config.webhook.name,
         processor_name=config.processor.name,
         queue_name=config.queue_name,
+        accounts=(config.page_id,),
         alert_email=config.alert_email,
         budget=config.budget,
         silence_hours=config.silence_hours,

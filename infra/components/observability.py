@@ -18,6 +18,7 @@ AUTO_CLOSE = "86400s"
 @dataclass(frozen=True, slots=True)
 class ObservabilityArgs:
     """``alert_email`` None: alerts are seen in the console only. ``silence_hours``: how long without a webhook is odd.
+    ``accounts``: whose threads a probe may appear in.
     ``labels`` go on what can carry them."""
 
     project: str
@@ -27,6 +28,7 @@ class ObservabilityArgs:
     webhook_name: str
     processor_name: str
     queue_name: str
+    accounts: tuple[str, ...]
     alert_email: str | None
     budget: Budget | None
     silence_hours: int
@@ -44,7 +46,7 @@ class Observability(pulumi.ComponentResource):
         super().__init__("dmagent:gcp:Observability", name, None, opts)
         self._args = args
         self._monitoring = args.apis.options(self, "monitoring")
-        names = Names(args.project, args.prefix, args.webhook_name, args.processor_name, args.queue_name)
+        names = Names(args.project, args.prefix, args.webhook_name, args.processor_name, args.queue_name, args.accounts)
         self.metrics = [self._metric(metric, names) for metric in METRICS]
         # Both name metrics inside strings, which the engine can't see.
         after_metrics = pulumi.ResourceOptions(depends_on=self.metrics)

@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from probe import logged_thread
+
 Service = Literal["webhook", "processor"]
 
 
@@ -21,6 +23,7 @@ class Names:
     webhook: str
     processor: str
     queue: str
+    accounts: tuple[str, ...] = ()
 
     def service(self, service: Service) -> str:
         return self.webhook if service == "webhook" else self.processor
@@ -32,15 +35,17 @@ class Names:
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Some of the events that a function writes. ``condition`` is in Cloud Logging's language."""
+    """Some of the events that a function writes. ``condition`` is in Cloud Logging's language. ``probes``: also those
+    of the DM that a deployment is tried with."""
 
     service: Service
     condition: str
+    probes: bool = True
 
     def filter(self, names: Names) -> str:
         return (
             f'resource.type="cloud_run_revision" AND resource.labels.service_name="{names.service(self.service)}" '
-            f"AND {self.condition}"
+            f"AND {self.condition}" + ("" if self.probes else _not_probing(names.accounts))
         )
 
 
@@ -54,6 +59,11 @@ class LogMetric:
     value: str | None = None
     unit: str = "1"
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def _not_probing(accounts: tuple[str, ...]) -> str:
+    """A field that holds several values is equal to each of them."""
+    return "".join(f' AND NOT jsonPayload.threads="{logged_thread(account)}"' for account in accounts)
 
 
 def _event(name: str, more: str = "") -> str:
@@ -80,11 +90,11 @@ BRAKE_PROLONGED = Events("processor", _event("brake_prolonged"))
 CHECK_PASSED = Events("processor", _event("checked", 'severity="INFO"'))
 
 METRICS = (
-    LogMetric("webhooks", "Authentic requests from Meta", Events("webhook", _event("webhook_received"))),
+    LogMetric("webhooks", "Authentic requests from Meta", Events("webhook", _event("webhook_received"), probes=False)),
     LogMetric(
         "dms_received",
         "DMs that came in, repeated deliveries included",
-        Events("webhook", _event("webhook_received", "jsonPayload.counts.dm>0")),
+        Events("webhook", _event("webhook_received", "jsonPayload.counts.dm>0"), probes=False),
         value="counts.dm",
     ),
     LogMetric(

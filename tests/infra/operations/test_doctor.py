@@ -14,7 +14,7 @@ def test_a_machine_with_everything_is_ready(machine: Machine) -> None:
     run = machine.run("doctor", "--stack", "dev")
 
     assert run.code == 0, run.output
-    assert run.output.count("OK ") == 14
+    assert run.output.count("OK ") == 15
     assert "PROBLEM" not in run.output
     assert "project: club-dms-test, number 123456789012\n" in run.output
     assert run.output.endswith("ready: make preview STACK=dev\n")

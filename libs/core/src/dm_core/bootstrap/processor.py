@@ -10,6 +10,7 @@ from dm_core.agent.agent import Agent
 from dm_core.agent.gemini import GeminiModel
 from dm_core.agent.guards import Guards
 from dm_core.agent.model import Model
+from dm_core.agent.prices import ListPrices
 from dm_core.agent.profile import load_profile
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clients.accounts import InstagramClients
@@ -99,6 +100,7 @@ def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None
         queue=ports.queue,
         alerts=alerts,
         model=ports.model,
+        prices=ListPrices(settings.model.model),
         agent=agent,
         instagram=instagram,
         tokens=tokens,

@@ -41,6 +41,7 @@ from dm_core.store.port import (
     Version,
 )
 from dm_core.threads import Profile
+from dm_core.usage import DayRuns
 from dm_sandbox.memory_database import MemoryDatabase
 from dm_sandbox.simulation.alert_ports import AlertStorePort
 from dm_sandbox.simulation.cloud_tasks import SimulatedQueue
@@ -161,6 +162,12 @@ class StorePort(AlertStorePort):
 
     async def overdue(self, before: int, limit: int) -> tuple[str, ...]:
         return await self.wire.store("documents", READ, lambda: self._database.overdue(before, limit))
+
+    async def day_runs(self, day_start: int) -> DayRuns:
+        def read() -> DayRuns:
+            return DayRuns(day_start, self._database.day_runs[day_start])
+
+        return await self.wire.store("documents", READ, read)
 
     async def record(self, events: ThreadEvents) -> Recorded:
         return await self.wire.store("record", WRITE, lambda: self.wire.shared.monitor.record(events))
