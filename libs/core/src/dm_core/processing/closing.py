@@ -210,13 +210,14 @@ class Finisher:
         if run.acted:
             await self._free(run, due_at=due_at, give_back=False, error=error)
             return self._result(RunStatus.ERROR, error)
+        run = _dropped(run)
         try:
-            await self._free(_dropped(run), due_at=due_at, give_back=False, error=error)
+            await self._free(run, due_at=due_at, give_back=False, error=error)
         except (Superseded, StoreUnavailable):
             raise
         except Exception as unfit:
             emit("run_not_archived", "ERROR", thread_id=self.live.thread.id, run_id=run.id, error=described(unfit))
-            await self._free(_bare(_dropped(run)), due_at=due_at, give_back=False, error=error)
+            await self._free(_bare(run), due_at=due_at, give_back=False, error=error)
         emit("run_dropped", "WARNING", thread_id=self.live.thread.id, run_id=run.id, **_figures(run))
         return self._result(RunStatus.ERROR, error)
 
