@@ -16,7 +16,7 @@ export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
 	evals evals-record evals-refresh evals-live evals-mutants scenario-from \
-	bundle pulumi-cli actionlint doctor secrets preview up down format lock clean
+	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift deploy format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -105,6 +105,15 @@ up: $(SYNCED) ## provision everything [STACK=dev YES=1]
 
 down: $(SYNCED) ## remove everything, except what is protected [STACK=dev YES=1]
 	$(needs_stack)@$(INFRA) -m operations down --stack $(STACK) $(if $(YES),--yes)
+
+deploy: $(SYNCED) ## the first deployment, step by step; goes on where it was stopped [STACK=dev LOCK=gcpkms://… FILE=values.env YES=1]
+	$(needs_stack)@$(INFRA) -m operations deploy --stack $(STACK) $(if $(LOCK),--lock $(LOCK)) $(if $(FILE),--from-file $(FILE)) $(if $(YES),--yes)
+
+smoke: $(SYNCED) ## is what is deployed alive, and does it store a DM [STACK=dev]
+	$(needs_stack)@$(INFRA) -m operations smoke --stack $(STACK)
+
+drift: $(SYNCED) ## what is no longer as deployed, by asking Google for everything [STACK=dev]
+	$(needs_stack)@$(INFRA) -m operations drift --stack $(STACK) $(if $(INTO),--into $(INTO))
 
 secrets: $(SYNCED) ## add secret values out of band, prompted or from a file [STACK=dev NAMES="..." FILE=.env PIN=1]
 	$(needs_stack)@$(INFRA) -m operations secrets --stack $(STACK) $(NAMES) $(if $(FILE),--from-file $(FILE)) $(if $(PIN),--pin)

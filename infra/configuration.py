@@ -11,13 +11,24 @@ from typing import Final, Literal, cast
 
 from function_plan import FunctionDefaults, FunctionPlan, Ingress, read_function
 from reading import NAMESPACE, ConfigurationError, Reader
-from regions import region_problem
-from variables import DEFAULT_ATTEMPTS, MODEL_KEY, SECRETS, SPOND_SECRETS, TUNINGS
+from regions import location_problem, region_problem
+from variables import (
+    ALL_SECRETS,
+    DEFAULT_ATTEMPTS,
+    DEFAULT_MODEL,
+    MODEL_KEY,
+    OPTIONAL_SECRETS,
+    SECRETS,
+    SPOND_SECRETS,
+    TUNINGS,
+    Function,
+)
 
 __all__ = ["Budget", "Configuration", "ConfigurationError", "DatabasePlan", "FunctionPlan", "Ingress", "Runtime"]
 
 Runtime = Literal["python313", "python314"]
 
+NUMBER: Final = r"\+?[0-9 ()-]{5,25}"
 PLACEHOLDER: Final = re.compile(r"(my|your|the|an?|example)-(gcp-|google-)?project(-id|-here)?|project-id|changeme")
 
 
@@ -53,6 +64,8 @@ class Configuration:
     database: DatabasePlan
     queue_name: str
     existing_queue: bool
+    alerts_queue_name: str
+    existing_alerts_queue: bool
     dispatches_per_second: int
     webhook: FunctionPlan
     processor: FunctionPlan
@@ -73,6 +86,7 @@ class Configuration:
     budget: Budget | None
     silence_hours: int
     time_zone: str
+    settle_seconds: int
 
     @classmethod
     def read(cls, values: Mapping[str, str], project: str, stack: str) -> "Configuration":
@@ -88,7 +102,8 @@ class Configuration:
         webhook = read_function(reader, "webhook", f"{prefix}-webhook", FunctionDefaults(512, 80, 60, (10, 300)))
         if webhook.name == processor.name:
             reader.problem("processorName", "is the webhook's name too", f"{prefix}-processor")
-        vertex_location = _vertex(reader)
+        settings = _settings(reader)
+        vertex_location = _vertex(reader, settings.get("GEMINI_MODEL", DEFAULT_MODEL))
         spond_group = _spond_group(reader)
         secrets_only = reader.flag("secretsOnly", default=False)
         config = cls(
@@ -99,10 +114,10 @@ class Configuration:
             prefix=prefix,
             runtime=cast("Runtime", reader.choice("runtime", "python313", ("python313", "python314"))),
             database=_database(reader, prefix, region, stack),
-            queue_name=reader.text(
-                "queueName", f"{prefix}-processing", r"[A-Za-z0-9-]{1,100}", "letters, digits, hyphens", "dm-processing"
-            ),
+            queue_name=_queue_name(reader, "queueName", f"{prefix}-processing"),
             existing_queue=reader.flag("existingQueue", default=False),
+            alerts_queue_name=_queue_name(reader, "alertsQueueName", f"{prefix}-alerts"),
+            existing_alerts_queue=reader.flag("existingAlertsQueue", default=False),
             dispatches_per_second=reader.whole("dispatchesPerSecond", 50, 1, 500),
             webhook=webhook,
             processor=processor,
@@ -126,25 +141,37 @@ class Configuration:
             manager_number=reader.text(
                 "managerWhatsappNumber",
                 None,
-                r"\+?[0-9 ()-]{5,25}",
-                "a number with its country code",
+                rf"{NUMBER}(\s*,\s*{NUMBER})*",
+                "a number with its country code, or several with commas between (alerts go to the first)",
                 "+447700900000",
             ),
             spond_group=spond_group,
-            settings=_settings(reader),
+            settings=settings,
             labels=_labels(reader, stack),
             alert_email=_email(reader),
             budget=_budget(reader),
             silence_hours=reader.whole("silenceHours", 24, 1, 168),
             time_zone=reader.text("timeZone", "Etc/UTC", r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*", "a tz name", "Europe/London"),
+            settle_seconds=reader.whole("settleSeconds", 60, 0, 600),
         )
         reader.done()
         return config
 
     @property
     def needed_secrets(self) -> tuple[str, ...]:
-        """The secret variables of this deployment: no Gemini key with Vertex, no Spond without a group."""
+        """The secret variables without which a function can't start: no Gemini key with Vertex, no Spond without a
+        group."""
         return _needed(self.vertex_location, self.spond_group)
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """Every secret variable that has a container."""
+        return (*self.needed_secrets, *OPTIONAL_SECRETS)
+
+    def secrets_of(self, function: Function) -> tuple[str, ...]:
+        """Those that a function reads: all that it needs, and the others whose version is pinned."""
+        read = (*self.needed_secrets, *(name for name in OPTIONAL_SECRETS if name in self.secret_versions))
+        return tuple(name for name in read if ALL_SECRETS[name] == function)
 
     @property
     def max_attempts(self) -> int:
@@ -202,6 +229,10 @@ def _database(reader: Reader, prefix: str, region: str, stack: str) -> DatabaseP
     )
 
 
+def _queue_name(reader: Reader, key: str, default: str) -> str:
+    return reader.text(key, default, r"[A-Za-z0-9-]{1,100}", "letters, digits, hyphens", default)
+
+
 def _lease(reader: Reader, timeout: int) -> int:
     """A claim must outlive the request that made it, or two runs of one thread could be live."""
     lease = reader.whole("leaseSeconds", timeout + 30, 1, 7_200)
@@ -210,17 +241,24 @@ def _lease(reader: Reader, timeout: int) -> int:
     return lease
 
 
-def _vertex(reader: Reader) -> str | None:
+def _vertex(reader: Reader, name: str) -> str | None:
     """Where the model is asked: a Vertex AI location, or None for the Gemini API with its key."""
     model = reader.choice("model", "api-key", ("api-key", "vertex"))
     location = reader.text("vertexLocation", "global", r"[a-z0-9-]+", "a Vertex AI location", "global")
+    problem = location_problem(name, location) if model == "vertex" else None
+    if problem:
+        reader.problem("vertexLocation", problem, "global")
     return location if model == "vertex" else None
+
+
+_SPOND_GROUPS = r"[0-9A-Za-z-]{1,64}(?:/[0-9A-Za-z-]{1,64})?(?:, *[0-9A-Za-z-]{1,64}(?:/[0-9A-Za-z-]{1,64})?){0,20}"
+"""Ids of groups, each alone or with a subgroup's after a slash, with commas between them."""
 
 
 def _spond_group(reader: Reader) -> str | None:
     if reader.optional("spondGroupId") is None:
         return None
-    return reader.text("spondGroupId", None, r"[0-9A-Za-z-]{8,64}", "a Spond group's id", "0123456789ABCDEF")
+    return reader.text("spondGroupId", None, _SPOND_GROUPS, "Spond groups", "0123456789ABCDEF or G1,G2/S1")
 
 
 def _account_ids(reader: Reader) -> tuple[str, ...]:
@@ -241,18 +279,18 @@ def _members(reader: Reader) -> tuple[str, ...]:
 
 
 def _secret_versions(reader: Reader, needed: tuple[str, ...], *, required: bool) -> dict[str, str]:
-    """Pinned numbers, one for each secret that is needed; nothing else may be there."""
+    """Pinned numbers, one for each secret that is needed and for those that may be there; nothing else."""
     found = reader.mapping("secretVersions", f".{needed[0]} 1")
-    for name in needed:
+    for name in (*needed, *OPTIONAL_SECRETS):
         version = found.get(name)
-        if version is None and required:
+        if version is None and required and name in needed:
             hint = f"has no {name}: the number 'make secrets' prints; before the first, see {NAMESPACE}:secretsOnly"
             reader.problem("secretVersions", hint, f".{name} 1", path=True)
         elif version is not None and not re.fullmatch(r"[1-9][0-9]{0,8}", version):
             reader.problem("secretVersions", f"{name} must be a version's number", f".{name} 1", path=True)
-    for name in sorted(set(found) - set(SECRETS)):
+    for name in sorted(set(found) - set(ALL_SECRETS)):
         reader.problem("secretVersions", f"{_word(name)} is no secret of the functions", f".{needed[0]} 1", path=True)
-    return {name: version for name, version in found.items() if name in needed}
+    return {name: version for name, version in found.items() if name in (*needed, *OPTIONAL_SECRETS)}
 
 
 def _settings(reader: Reader) -> dict[str, str]:

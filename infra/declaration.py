@@ -8,15 +8,17 @@ import pulumi
 from bundling import FUNCTIONS, Bundle, bundle
 from components.callers import Callers, CallersArgs
 from components.event_store import EventStore, EventStoreArgs
+from components.failed_deployments import is_deployed
 from components.functions import Functions, FunctionsArgs
 from components.observability import Observability, ObservabilityArgs
-from components.ordering import after
 from components.project_apis import ProjectApis, ProjectApisArgs
-from components.retries import attempts_needed
+from components.retries import LEAST_ATTEMPTS, attempts_needed
 from components.schedules import Schedules, SchedulesArgs
 from components.secrets import Secrets, SecretsArgs
-from components.work_queue import WorkQueue, WorkQueueArgs
-from configuration import Configuration
+from components.settling import Settling
+from components.work_queue import PAIR_LIMIT_SECONDS, WorkQueue, WorkQueueArgs, wake_ups_at_once
+from configuration import Configuration, ConfigurationError
+from reading import NAMESPACE
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -25,30 +27,30 @@ type Outputs = dict[str, pulumi.Output[str] | str]
 
 def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) -> Outputs:
     """Make every resource of a stack; returns its outputs. ``sources``: the functions' bundles where they are made
-    already, else both are bundled here. Raises BundlingError."""
-    project, region, labels = config.project, config.region, config.labels
-    apis = ProjectApis("apis", ProjectApisArgs(project, bool(config.vertex_location), bool(config.budget)))
-    ready = after(apis.enabled)
-    secrets = Secrets("secrets", SecretsArgs(project, config.prefix, config.needed_secrets, labels), ready)
+    already, else both are bundled here. Raises BundlingError, ConfigurationError."""
+    project = config.project
+    bundles: Mapping[str, Bundle] = {} if config.secrets_only else sources or _bundles()  # before anything is made
+    apis = ProjectApis("apis", _apis_args(config))
+    secrets = Secrets("secrets", SecretsArgs(project, config.prefix, apis, config.secrets, config.labels))
     if config.secrets_only:
+        _refuse_to_take_down(config)
         return {"next": f"make secrets STACK={config.stack}"}
-    store = EventStore("event-store", EventStoreArgs(project, config.database), ready)
-    queue = WorkQueue("work-queue", _queue_args(config), ready)
-    callers = Callers("callers", CallersArgs(project, config.prefix), ready)
-    made = FunctionsArgs(config, sources or _bundles(), store, queue, callers, secrets)
-    functions = Functions("functions", made, ready)
-    Schedules(
-        "schedules",
-        SchedulesArgs(project, region, functions.processor.url, callers.scheduler.email, config.time_zone),
-        after([*apis.enabled, *functions.processor.invokers]),
-    )
-    observability = Observability("observability", _observability_args(config), ready)
+    settling = Settling("rights", config.settle_seconds)
+    store = EventStore("event-store", EventStoreArgs(project, config.database, apis))
+    wake_ups = WorkQueue("work-queue", "queue", _wake_ups_args(config, apis))
+    alerts = WorkQueue("alerts-queue", "alerts-queue", _alerts_args(config, apis))
+    callers = Callers("callers", CallersArgs(project, config.prefix, apis))
+    made = FunctionsArgs(config, bundles, apis, settling, store, wake_ups, alerts, callers, secrets)
+    functions = Functions("functions", made)
+    Schedules("schedules", _schedules_args(config, apis, settling, functions, callers))
+    observability = Observability("observability", _observability_args(config, apis))
     return {
         "webhookUrl": functions.webhook.url,
         "processorUrl": functions.processor.url,
         "webhook": functions.webhook.function.name,
         "processor": functions.processor.function.name,
-        "queue": queue.name,
+        "queue": wake_ups.name,
+        "alertsQueue": alerts.name,
         "database": store.database.name,
         "sourceBucket": functions.build.bucket.name,
         "imageRepository": functions.build.repository.name,
@@ -56,32 +58,82 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
     }
 
 
+def _refuse_to_take_down(config: Configuration) -> None:
+    """Containers alone would mean that everything else is deleted. Raises ConfigurationError where anything runs."""
+    if is_deployed(config.project, config.region, config.webhook.name):
+        remove = f"pulumi config rm {NAMESPACE}:secretsOnly --stack {config.stack}"
+        problem = f"{NAMESPACE}:secretsOnly would take down what runs: it is for the first `up` alone ({remove})"
+        raise ConfigurationError(config.stack, [problem])
+
+
 def _bundles() -> Mapping[str, Bundle]:
     return {name: bundle(name, ROOT, ROOT / ".state" / "bundles") for name in FUNCTIONS}
 
 
-def _queue_args(config: Configuration) -> WorkQueueArgs:
+def _apis_args(config: Configuration) -> ProjectApisArgs:
+    return ProjectApisArgs(
+        project=config.project,
+        vertex=bool(config.vertex_location),
+        budget=bool(config.budget),
+        settle_seconds=config.settle_seconds,
+    )
+
+
+def _wake_ups_args(config: Configuration, apis: ProjectApis) -> WorkQueueArgs:
     """What the processor takes and how long it tries decide: the queue never sends more, nor gives up first."""
     processor = config.processor
     return WorkQueueArgs(
         project=config.project,
         region=config.region,
+        apis=apis,
         name=config.queue_name,
         existing=config.existing_queue,
-        dispatches_per_second=config.dispatches_per_second,
-        capacity=processor.capacity,
+        rate=config.dispatches_per_second,
+        concurrent=wake_ups_at_once(processor.capacity),
         max_attempts=attempts_needed(config.max_attempts, config.lease_seconds, processor.timeout),
     )
 
 
-def _observability_args(config: Configuration) -> ObservabilityArgs:
-    return ObservabilityArgs(
+def _alerts_args(config: Configuration, apis: ProjectApis) -> WorkQueueArgs:
+    """One tick at a time, as far apart as WhatsApp wants messages to one person; a tick lost for good is swept."""
+    return WorkQueueArgs(
         project=config.project,
         region=config.region,
+        apis=apis,
+        name=config.alerts_queue_name,
+        existing=config.existing_alerts_queue,
+        rate=1 / PAIR_LIMIT_SECONDS,
+        concurrent=1,
+        max_attempts=LEAST_ATTEMPTS,
+    )
+
+
+def _schedules_args(
+    config: Configuration, apis: ProjectApis, settling: Settling, functions: Functions, callers: Callers
+) -> SchedulesArgs:
+    return SchedulesArgs(
+        project=config.project,
+        region=config.region,
+        prefix=config.prefix,
+        apis=apis,
+        settling=settling,
+        invokers=functions.processor.invokers,
+        processor_url=functions.processor.url,
+        invoker_email=callers.scheduler.email,
+        time_zone=config.time_zone,
+    )
+
+
+def _observability_args(config: Configuration, apis: ProjectApis) -> ObservabilityArgs:
+    return ObservabilityArgs(
+        project=config.project,
+        prefix=config.prefix,
+        apis=apis,
         labels=config.labels,
         webhook_name=config.webhook.name,
         processor_name=config.processor.name,
         queue_name=config.queue_name,
+        accounts=(config.page_id,),
         alert_email=config.alert_email,
         budget=config.budget,
         silence_hours=config.silence_hours,

@@ -21,11 +21,13 @@ class Surroundings:
 
     database: pulumi.Input[str]
     queue: pulumi.Input[str]
+    alerts_queue: pulumi.Input[str]
     tasks_invoker: pulumi.Input[str]
     processor_url: pulumi.Input[str]
 
 
 def webhook_environment(config: Configuration, around: Surroundings) -> Environment:
+    """The webhook is told of WhatsApp what it takes statuses and the manager's own messages by."""
     accounts = {"INSTAGRAM_ACCOUNT_IDS": ",".join(config.account_ids)} if config.account_ids else {}
     return {**_common(config, around), **tuned(config.settings, "webhook"), **accounts}
 
@@ -38,8 +40,6 @@ def processor_environment(config: Configuration, around: Surroundings) -> Enviro
         **({"SPOND_GROUP_ID": config.spond_group} if config.spond_group else {}),
         **_token(config),
         "LEASE_SECONDS": str(config.lease_seconds),
-        "WHATSAPP_PHONE_NUMBER_ID": config.phone_number_id,
-        "MANAGER_WHATSAPP_NUMBER": config.manager_number,
     }
 
 
@@ -50,10 +50,13 @@ def _common(config: Configuration, around: Surroundings) -> Environment:
         "FIRESTORE_DATABASE": around.database,
         "CLOUD_TASKS_LOCATION": config.region,
         "CLOUD_TASKS_QUEUE": around.queue,
+        "ALERTS_QUEUE": around.alerts_queue,
         "PROCESS_MESSAGE_URL": around.processor_url,
         "TASKS_INVOKER_EMAIL": around.tasks_invoker,
         "FUNCTION_TIMEOUT_SECONDS": str(config.processor.timeout),
         "INSTAGRAM_PAGE_ID": config.page_id,
+        "WHATSAPP_PHONE_NUMBER_ID": config.phone_number_id,
+        "MANAGER_WHATSAPP_NUMBER": config.manager_number,
         # The platform sets this one by itself; unless it is stated, every plan would want to take it away.
         "LOG_EXECUTION_ID": "true",
     }

@@ -1,4 +1,4 @@
-"""Regions where every service of the deployment is offered.
+"""Regions where every service of the deployment is offered, and locations where a model is.
 
 The scarce one is Cloud Tasks: these are its regions by cloud.google.com/tasks/docs/locations, and each of them also
 has Cloud Run functions, Firestore, Cloud Scheduler, Artifact Registry and Cloud Storage. A region that Google adds
@@ -68,3 +68,15 @@ def region_problem(region: str) -> str | None:
     if region in WITHOUT_CLOUD_TASKS:
         return f"lacks Cloud Tasks{hint}"
     return f"is no region known to offer every service (infra/regions.py lists them){hint}"
+
+
+MODEL_LOCATIONS: Final = ("global", "eu", "us")
+"""Where Vertex AI offers Gemini 3.8: the global endpoint and the multi-regions, no single region
+(https://docs.cloud.google.com/gemini-enterprise-agent-platform/resources/locations)."""
+
+
+def location_problem(model: str, location: str) -> str | None:
+    """Why Vertex AI does not offer a model there, or None. Of models that this page does not know nothing is said."""
+    if not model.rsplit("/", 1)[-1].startswith("gemini-3.8") or location in MODEL_LOCATIONS:
+        return None
+    return f"does not offer gemini-3.8 models: {', '.join(MODEL_LOCATIONS)} do"

@@ -21,7 +21,16 @@ SECRETS: Final[Mapping[str, Function]] = {
     "SPOND_USERNAME": "processor",
     "SPOND_PASSWORD": "processor",
 }
-"""Every secret variable and the one function that reads it."""
+"""Every secret variable that has no default, and the one function that reads it."""
+
+OPTIONAL_SECRETS: Final[Mapping[str, Function]] = {
+    "WHATSAPP_APP_SECRET": "webhook",
+    "WHATSAPP_VERIFY_TOKEN": "webhook",
+}
+"""Their containers are always there; a function reads one where its version is pinned, else Instagram's serves. With
+the Instagram login WhatsApp's webhook is signed with another secret than Instagram's: there the first is needed."""
+
+ALL_SECRETS: Final[Mapping[str, Function]] = {**SECRETS, **OPTIONAL_SECRETS}
 
 MODEL_KEY: Final = "GEMINI_API_KEY"
 SPOND_SECRETS: Final = ("SPOND_USERNAME", "SPOND_PASSWORD")
@@ -66,7 +75,9 @@ TUNINGS: Final[Mapping[str, Tuning]] = {
     "HUMAN_TAKEOVER_MINUTES": Tuning(("webhook",), (0, 10_080)),
     "GEMINI_MODEL": Tuning(("processor",), pattern=r"[A-Za-z0-9._/-]{1,200}", meant="a model name"),
     "MODEL_TIMEOUT_SECONDS": Tuning(("processor",), (1, 600)),
-    "INSTAGRAM_API_FLAVOR": Tuning(("processor",), pattern="instagram|page", meant="instagram or page"),
+    "GEMINI_THINKING": Tuning(("processor",), pattern="low|medium|high", meant="low, medium or high"),
+    "MEDIA": Tuning(("processor",), pattern="off|images|all", meant="off, images or all"),
+    "INSTAGRAM_API_FLAVOR": Tuning(FUNCTIONS, pattern="instagram|page", meant="instagram or page"),
     "GRAPH_API_VERSION": Tuning(("processor",), pattern=r"v[0-9]{1,3}\.[0-9]{1,2}", meant="like v26.0"),
     "WHATSAPP_TEMPLATE": Tuning(("processor",)),
     "MAX_ATTEMPTS": _whole(1, 100),
@@ -75,11 +86,22 @@ TUNINGS: Final[Mapping[str, Tuning]] = {
     "MAX_NOTIFICATIONS_PER_RUN": _whole(0, 10),
     "MAX_RUNS_PER_HOUR": _whole(1, 10_000),
     "MAX_RUNS_PER_DAY": _whole(1, 100_000),
+    "MAX_RUNS_PER_DAY_TOTAL": _whole(0, 1_000_000),
+    "MAX_WAIT_HOURS": Tuning(("processor",), (0.01, 24)),
+    "PLAN_MAX_AGE_SECONDS": Tuning(("processor",), (1, 86_400)),
+    "MAX_ALERTS_PER_HOUR": _whole(1, 1_000),
+    "ALERT_ALARM_MINUTES": Tuning(("processor",), (0.01, 1_440)),
+    "HANDOVER_REMINDER_MINUTES": Tuning(("processor",), (1, 1_440)),
+    "HANDOVER_HOURS": Tuning(("processor",), (1, 168)),
+    "DISCLOSURE_DAYS": _whole(0, 3_650),
     "UNCERTAIN_SENDS": Tuning(("processor",), pattern="hold|resend", meant="hold or resend"),
     "ECHO_WAIT_SECONDS": Tuning(("processor",), (0, 60)),
     "UNCERTAIN_LOOK_UPS": _whole(1, 20),
 }
 """What ``dm-agent:settings`` may hold. Timeouts and the lease are not here: they follow from the function's timeout."""
+
+DEFAULT_MODEL: Final = "gemini-3.8-flash"
+"""The code's own default of GEMINI_MODEL; where it is offered decides which locations a stack may name."""
 
 DEFAULT_ATTEMPTS: Final = 5
 """The code's own default of MAX_ATTEMPTS; the queue's retries are computed from it."""

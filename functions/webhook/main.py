@@ -1,10 +1,12 @@
-"""The webhook function: Meta's callbacks come in here (design.md section 9).
+"""The webhook function: Meta's callbacks come in here.
 
-Settings are read at start, so that a wrong deployment stops with one line; clients connect on the first request.
+Settings and the list of automatic messages are read at start, so that a wrong deployment stops with one line; clients
+connect on the first request.
 """
 
 import os
 import sys
+from pathlib import Path
 
 import functions_framework.aio
 from starlette.requests import Request
@@ -16,7 +18,7 @@ from dm_core.http import serve
 from dm_core.settings import WebhookSettings
 
 try:
-    _app = webhook_app(WebhookSettings.load(os.environ))
+    _app = webhook_app(WebhookSettings.load(os.environ), Path(__file__).parent)
 except Misconfigured as error:
     sys.exit(str(error))
 

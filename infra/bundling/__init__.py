@@ -4,8 +4,8 @@
     vendor/dm_core-….whl                 the core library, as a wheel with metadata, so that ``pip check`` covers it
     requirements.txt                     everything the function needs, pinned and hashed, from uv.lock
 
-Google's builder installs ``requirements.txt`` with pip or uv; both accept a vendored wheel with its hash (facts/gcp.md
-sections 3.1 and 3.3). Nothing here imports pulumi: ``make bundle`` works without it.
+Google's builder installs ``requirements.txt`` with pip or uv; both accept a vendored wheel with its hash
+(docs/adr/0003-bundling.md). Nothing here imports pulumi: ``make bundle`` works without it.
 """
 
 from bundling.errors import BundlingError

@@ -15,6 +15,8 @@ FUNCTIONS: tuple[FunctionName, ...] = ("webhook", "processor")
 ENTRY = "main.py"
 CARRIED = (ENTRY, "profile", "prompts")
 """What a function may bring along; nothing else in its folder is deployed."""
+BORROWED: dict[FunctionName, tuple[str, ...]] = {"webhook": ("profile/automatic_messages.toml",), "processor": ()}
+"""What a function carries of the processor's folder: the deployer writes one profile for both."""
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ def bundle(function: FunctionName, root: Path, target: Path) -> Bundle:
 def _contents(function: FunctionName, root: Path, target: Path) -> dict[str, bytes]:
     own = root / "functions" / function
     files = {name: content for each in CARRIED for name, content in collect(own, each).items()}
+    lender = root / "functions" / "processor"
+    files |= {name: content for each in BORROWED[function] for name, content in collect(lender, each).items()}
     if ENTRY not in files:
         raise BundlingError(f"{own / ENTRY} is missing: is {root} the repository?")
     requirements = locked_requirements(root, function)  # quick, and what fails most: before the wheel is built

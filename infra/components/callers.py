@@ -5,11 +5,14 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import serviceaccount
 
+from components.project_apis import ProjectApis
+
 
 @dataclass(frozen=True, slots=True)
 class CallersArgs:
     project: str
     prefix: str
+    apis: ProjectApis
 
 
 class Callers(pulumi.ComponentResource):
@@ -28,7 +31,7 @@ class Callers(pulumi.ComponentResource):
                 project=args.project,
                 account_id=f"{args.prefix}-{key}",
                 display_name=what,
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=args.apis.options(self, "iam"),
             )
 
         self.tasks = account("tasks", "What wake-ups call the processor as")

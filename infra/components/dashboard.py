@@ -78,7 +78,7 @@ def dashboard_json(names: Names, prices: ModelPrices) -> str:
             tiles.append(_tile(place * width, y, width, height, each.widget()))
         y += height
     layout: Json = {"columns": COLUMNS, "tiles": tiles}
-    page: Json = {"displayName": f"DM agent: {names.processor}", "mosaicLayout": layout}
+    page: Json = {"displayName": f"DM agent: {names.prefix}", "mosaicLayout": layout}
     return json.dumps(page, sort_keys=True, separators=(",", ":"))
 
 
@@ -146,6 +146,15 @@ def _model(series: Series, prices: ModelPrices) -> tuple[Score | Chart, ...]:
                 Line("actions in doubt", series.count("actions_uncertain", every)),
                 Line("quarantined", series.count("items_quarantined", every)),
                 Line("wrong signature", series.count("webhooks_refused", every)),
+            ),
+            plot="STACKED_BAR",
+        ),
+        Chart(
+            "Alerts lost, long waits",
+            (
+                Line("alerts not delivered", series.count("alerts_undelivered", every)),
+                Line("threads that wait", series.count("waits_prolonged", every)),
+                Line("services that fail", series.count("brakes_prolonged", every)),
             ),
             plot="STACKED_BAR",
         ),

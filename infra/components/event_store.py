@@ -6,6 +6,8 @@ import pulumi
 from pulumi_gcp import firestore
 
 from components.indexes import COMPOSITES, EXPIRING, UNINDEXED
+from components.project_apis import ProjectApis
+from components.settling import below
 from configuration import DatabasePlan
 
 DAY_SECONDS = 86_400
@@ -15,6 +17,7 @@ DAY_SECONDS = 86_400
 class EventStoreArgs:
     project: str
     plan: DatabasePlan
+    apis: ProjectApis
 
 
 class EventStore(pulumi.ComponentResource):
@@ -23,6 +26,10 @@ class EventStore(pulumi.ComponentResource):
     A protected one is held three times over: Pulumi refuses to delete or replace it, the provider refuses, and so does
     Firestore. The deletion policy is always stated, because the provider's default forgets a live database.
 
+    Indexes and fields form one chain: Firestore refuses changes of its configuration that meet, with a 409 of one of
+    two texts, of which the provider retries one for each kind
+    (hashicorp/terraform-provider-google#16329, #16599, #16664).
+
     Deliberately does not own rights (each function brings its own), documents, or the project's ``(default)`` database.
     """
 
@@ -30,9 +37,9 @@ class EventStore(pulumi.ComponentResource):
         super().__init__("dmagent:gcp:EventStore", name, None, opts)
         self._args = args
         self.database = self._make_database()
-        self._inside = pulumi.ResourceOptions(parent=self)
-        self.queryable: list[pulumi.Resource] = [self.database, *self._make_indexes()]
-        self._make_fields()
+        indexes = self._make_indexes()
+        self.queryable: list[pulumi.Resource] = [self.database, *indexes]
+        self._make_fields(indexes[-1])
         if args.plan.backup_days:
             self._make_backups()
         self.register_outputs({"database": self.database.name})
@@ -50,29 +57,34 @@ class EventStore(pulumi.ComponentResource):
             point_in_time_recovery_enablement="POINT_IN_TIME_RECOVERY_ENABLED",
             delete_protection_state=guarded,
             deletion_policy="PREVENT" if plan.protected else "DELETE",
-            opts=pulumi.ResourceOptions(parent=self, protect=plan.protected),
+            opts=pulumi.ResourceOptions.merge(
+                self._args.apis.options(self, "firestore"), pulumi.ResourceOptions(protect=plan.protected)
+            ),
         )
 
     def _make_indexes(self) -> list[firestore.Index]:
         """A query without its index fails: a function must come after them."""
-        return [
-            firestore.Index(
-                index.name,
-                project=self._args.project,
-                database=self.database.name,
-                collection=index.collection,
-                query_scope="COLLECTION",
-                fields=[firestore.IndexFieldArgs(field_path=path, order=order) for path, order in index.fields],
-                opts=self._inside,
+        made: list[firestore.Index] = []
+        for index in COMPOSITES:
+            made.append(
+                firestore.Index(
+                    index.name,
+                    project=self._args.project,
+                    database=self.database.name,
+                    collection=index.collection,
+                    query_scope="COLLECTION",
+                    fields=[firestore.IndexFieldArgs(field_path=path, order=order) for path, order in index.fields],
+                    opts=below(self, made[-1:]),
+                )
             )
-            for index in COMPOSITES
-        ]
+        return made
 
-    def _make_fields(self) -> None:
-        """One resource a field: a TTL and an exemption of the same field belong together."""
+    def _make_fields(self, last: pulumi.Resource) -> None:
+        """One resource a field: a TTL and an exemption of the same field belong together. Each is asked for and not
+        waited for: only the next request must not meet this one, and nothing needs the result."""
         fields = [*((collection, "expireAt") for collection in EXPIRING), *UNINDEXED]
         for collection, field in fields:
-            firestore.Field(
+            last = firestore.Field(
                 f"{collection}-{field}",
                 project=self._args.project,
                 database=self.database.name,
@@ -80,7 +92,8 @@ class EventStore(pulumi.ComponentResource):
                 field=field,
                 index_config=firestore.FieldIndexConfigArgs(indexes=[]),
                 ttl_config=firestore.FieldTtlConfigArgs() if field == "expireAt" else None,
-                opts=self._inside,
+                skip_wait=True,
+                opts=below(self, [last]),
             )
 
     def _make_backups(self) -> None:
@@ -90,5 +103,5 @@ class EventStore(pulumi.ComponentResource):
             database=self.database.name,
             retention=f"{self._args.plan.backup_days * DAY_SECONDS}s",
             daily_recurrence=firestore.BackupScheduleDailyRecurrenceArgs(),
-            opts=self._inside,
+            opts=below(self),
         )

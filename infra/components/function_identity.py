@@ -1,22 +1,28 @@
 """What a function runs as, and every right that it has."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_gcp import cloudtasks, projects, secretmanager, serviceaccount
 
+from components.project_apis import ProjectApis
+from components.settling import Settling, below
+
 
 @dataclass(frozen=True, slots=True)
 class FunctionIdentityArgs:
     """``secrets``: containers it reads, by variable. ``refreshes``: the one it also adds versions to.
-    ``project_roles``: roles over the whole project, none of them basic."""
+    ``queues``: those it enqueues to, by what the right is called. ``project_roles``: roles over the whole project, none
+    of them basic."""
 
     project: str
     region: str
     account_id: str
+    apis: ProjectApis
+    settling: Settling
     database: pulumi.Input[str]
-    queue: pulumi.Input[str]
+    queues: Mapping[str, pulumi.Input[str]]
     tasks_invoker: serviceaccount.Account
     secrets: Mapping[str, secretmanager.Secret]
     refreshes: secretmanager.Secret | None
@@ -33,17 +39,18 @@ class FunctionIdentity(pulumi.ComponentResource):
     def __init__(self, name: str, args: FunctionIdentityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dmagent:gcp:FunctionIdentity", name, None, opts)
         self._name, self._args = name, args
-        self._inside = pulumi.ResourceOptions(parent=self)
+        self._inside = below(self, hooks=args.settling.spreading)
+        self._on_project = below(self, [args.apis.enabled["cloudresourcemanager"]], args.settling.spreading)
         self.account = serviceaccount.Account(
             name,
             project=args.project,
             account_id=args.account_id,
             display_name=f"The {name} function",
-            opts=self._inside,
+            opts=args.apis.options(self, "iam"),
         )
         self.rights: list[pulumi.Resource] = [
             self._database(),
-            *self._wake_ups(),
+            *self._tasks(),
             *(self._reads(variable, secret) for variable, secret in args.secrets.items()),
             *self._refreshes(),
             *(self._project_role(role) for role in args.project_roles),
@@ -62,20 +69,23 @@ class FunctionIdentity(pulumi.ComponentResource):
             role="roles/datastore.user",
             member=self.account.member,
             condition=projects.IAMMemberConditionArgs(title="only-this-database", expression=expression),
-            opts=self._inside,
+            opts=self._on_project,
         )
 
-    def _wake_ups(self) -> tuple[pulumi.Resource, pulumi.Resource]:
-        """Enqueue, and act as the identity that the task will call the processor with: both are needed for one task."""
-        enqueue = cloudtasks.QueueIamMember(
-            f"{self._name}-enqueue",
-            project=self._args.project,
-            location=self._args.region,
-            name=self._args.queue,
-            role="roles/cloudtasks.enqueuer",
-            member=self.account.member,
-            opts=self._inside,
-        )
+    def _tasks(self) -> Sequence[pulumi.Resource]:
+        """Enqueue, and act as the identity that the task will call the processor with: both are needed for a task."""
+        enqueue = [
+            cloudtasks.QueueIamMember(
+                f"{self._name}-{key}",
+                project=self._args.project,
+                location=self._args.region,
+                name=queue,
+                role="roles/cloudtasks.enqueuer",
+                member=self.account.member,
+                opts=self._inside,
+            )
+            for key, queue in self._args.queues.items()
+        ]
         act_as = serviceaccount.IAMMember(
             f"{self._name}-act-as",
             service_account_id=self._args.tasks_invoker.name,
@@ -83,7 +93,7 @@ class FunctionIdentity(pulumi.ComponentResource):
             member=self.account.member,
             opts=self._inside,
         )
-        return enqueue, act_as
+        return [*enqueue, act_as]
 
     def _secret_role(self, name: str, secret: secretmanager.Secret, role: str) -> pulumi.Resource:
         return secretmanager.SecretIamMember(
@@ -111,5 +121,5 @@ class FunctionIdentity(pulumi.ComponentResource):
             project=self._args.project,
             role=role,
             member=self.account.member,
-            opts=self._inside,
+            opts=self._on_project,
         )

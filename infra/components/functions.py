@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 from pulumi_gcp import organizations
@@ -12,19 +13,29 @@ from components.event_store import EventStore
 from components.function_build import FunctionBuild, FunctionBuildArgs
 from components.function_identity import FunctionIdentity, FunctionIdentityArgs
 from components.http_function import HttpFunction, HttpFunctionArgs, PinnedSecret, service_url
+from components.project_apis import ProjectApis
 from components.secrets import Secrets
+from components.settling import Settling
 from components.work_queue import WorkQueue
 from configuration import Configuration, FunctionPlan
 from environment import Environment, Surroundings, processor_environment, webhook_environment
-from variables import REFRESHED, SECRETS, Function
+from variables import REFRESHED, Function
+
+APIS: Final = ("cloudfunctions", "cloudbuild", "run", "aiplatform")
+"""What a function is deployed through or asks at once; the rest it reaches through the parts that it uses."""
 
 
 @dataclass(frozen=True, slots=True)
 class FunctionsArgs:
+    """``settling``: what waits for rights to spread before a function, or a schedule, is made."""
+
     config: Configuration
     sources: Mapping[str, Bundle]
+    apis: ProjectApis
+    settling: Settling
     store: EventStore
-    queue: WorkQueue
+    wake_ups: WorkQueue
+    alerts: WorkQueue
     callers: Callers
     secrets: Secrets
 
@@ -42,9 +53,7 @@ class Functions(pulumi.ComponentResource):
         self._args, config = args, args.config
         self._inside = pulumi.ResourceOptions(parent=self)
         self._number = _project_number(config)
-        self.build = FunctionBuild(
-            "build", FunctionBuildArgs(config.project, config.region, config.prefix, config.labels), self._inside
-        )
+        self.build = FunctionBuild("build", self._build_args(), self._inside)
         itself = service_url(config.processor.name, self._number, config.region)
         called_by = {"tasks": args.callers.tasks.member, "scheduler": args.callers.scheduler.member}
         environment = processor_environment(config, self._around(itself))
@@ -53,9 +62,27 @@ class Functions(pulumi.ComponentResource):
         self.webhook = self._function("webhook", config.webhook, environment, _webhook_invokers(config))
         self.register_outputs({})
 
+    def _build_args(self) -> FunctionBuildArgs:
+        args, config = self._args, self._args.config
+        return FunctionBuildArgs(
+            project=config.project,
+            project_number=self._number,
+            region=config.region,
+            apis=args.apis,
+            settling=args.settling,
+            prefix=config.prefix,
+            labels=config.labels,
+        )
+
     def _around(self, processor_url: pulumi.Output[str]) -> Surroundings:
         args = self._args
-        return Surroundings(args.store.database.name, args.queue.name, args.callers.tasks.email, processor_url)
+        return Surroundings(
+            database=args.store.database.name,
+            queue=args.wake_ups.name,
+            alerts_queue=args.alerts.name,
+            tasks_invoker=args.callers.tasks.email,
+            processor_url=processor_url,
+        )
 
     def _function(
         self,
@@ -65,7 +92,7 @@ class Functions(pulumi.ComponentResource):
         invokers: Mapping[str, pulumi.Input[str]],
     ) -> HttpFunction:
         args, config = self._args, self._args.config
-        secrets = {name: args.secrets.containers[name] for name in config.needed_secrets if SECRETS[name] == function}
+        secrets = {name: args.secrets.containers[name] for name in config.secrets_of(function)}
         pinned = {name: PinnedSecret(secret, config.secret_versions[name]) for name, secret in secrets.items()}
         return HttpFunction(
             function,
@@ -82,7 +109,8 @@ class Functions(pulumi.ComponentResource):
                 secrets=pinned,
                 invokers=invokers,
                 labels=config.labels,
-                after=args.store.queryable,
+                settling=args.settling,
+                after=[*args.store.queryable, *(args.apis.enabled[api] for api in APIS if api in args.apis.enabled)],
             ),
             self._inside,
         )
@@ -98,10 +126,12 @@ class Functions(pulumi.ComponentResource):
                 project=config.project,
                 region=config.region,
                 account_id=account_id,
+                apis=args.apis,
+                settling=args.settling,
                 database=args.store.database.name,
-                queue=args.queue.name,
+                queues={"enqueue": args.wake_ups.name, "enqueue-alerts": args.alerts.name},
                 tasks_invoker=args.callers.tasks,
-                secrets={name: containers[name] for name in config.needed_secrets if SECRETS[name] == function},
+                secrets={name: containers[name] for name in config.secrets_of(function)},
                 refreshes=containers[REFRESHED] if refreshes else None,
                 project_roles=("roles/aiplatform.user",) if asks_vertex else (),
             ),

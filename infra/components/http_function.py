@@ -2,14 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import pulumi
 from pulumi_gcp import cloudfunctionsv2, cloudrunv2, secretmanager, storage
 
 from bundling import Bundle
+from components.failed_deployments import failed_deployment
 from components.function_build import FunctionBuild
 from components.function_identity import FunctionIdentity
+from components.settling import Settling, below
 from configuration import FunctionPlan, Runtime
+
+RETRIED: Final = "DM_AGENT_RETRIED_AFTER"
+"""A variable of the build alone, which reads it nowhere: another value is another build."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,7 @@ class HttpFunctionArgs:
     secrets: Mapping[str, PinnedSecret]
     invokers: Mapping[str, pulumi.Input[str]]
     labels: Mapping[str, str]
+    settling: Settling
     after: Sequence[pulumi.Resource]
 
 
@@ -47,12 +54,15 @@ class HttpFunction(pulumi.ComponentResource):
     Callers are members of the Cloud Run service below the function: the function's own IAM refuses that role. When the
     function is replaced so are they, because they would be lost with the old service.
 
+    What a failed deployment left behind is mended by the next ``up`` (``failed_deployments``).
+
     Deliberately owns neither its identity nor any right of it.
     """
 
     def __init__(self, name: str, args: HttpFunctionArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dmagent:gcp:HttpFunction", name, None, opts)
         self._name, self._args = name, args
+        self._failed = failed_deployment(args.project, args.region, args.plan.name)
         self.object = self._make_object()
         self.function = self._make_function()
         self.invokers = [self._make_invoker(key, member) for key, member in args.invokers.items()]
@@ -67,7 +77,7 @@ class HttpFunction(pulumi.ComponentResource):
             name=f"{self._name}/{source.digest}.zip",
             source=pulumi.FileAsset(str(source.path)),
             content_type="application/zip",
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=below(self),
         )
 
     def _make_function(self) -> cloudfunctionsv2.Function:
@@ -78,18 +88,37 @@ class HttpFunction(pulumi.ComponentResource):
             project=args.project,
             location=args.region,
             name=args.plan.name,
-            description=f"dm-agent's {self._name}",
+            description=self._description(),
             build_config=self._build_config(),
             service_config=self._service_config(),
             labels=args.labels,
             deletion_policy="DELETE",
-            opts=pulumi.ResourceOptions(parent=self, depends_on=needs),
+            opts=pulumi.ResourceOptions.merge(
+                below(self, needs, args.settling.settled),
+                self._mending(),
+            ),
         )
+
+    def _description(self) -> str:
+        again = f", made again after {self._failed.since}" if self._failed and not self._failed.serving else ""
+        return f"dm-agent's {self._name}{again}"
+
+    def _mending(self) -> pulumi.ResourceOptions:
+        """A failed create is made again by its description, a failed update built again by a variable of its build;
+        both stay in the state as they are while all is well."""
+        if self._failed is None:
+            return pulumi.ResourceOptions(
+                delete_before_replace=True,
+                ignore_changes=["description", f"buildConfig.environmentVariables.{RETRIED}"],
+            )
+        replacing = None if self._failed.serving else ["description"]
+        return pulumi.ResourceOptions(delete_before_replace=True, replace_on_changes=replacing)
 
     def _build_config(self) -> cloudfunctionsv2.FunctionBuildConfigArgs:
         """The installer is named so that a change of the platform's default can't change what is installed."""
         args = self._args
         installer = "pip" if args.runtime == "python313" else "uv"
+        retried = {RETRIED: self._failed.since} if self._failed else {}
         stored = cloudfunctionsv2.FunctionBuildConfigSourceStorageSourceArgs(
             bucket=args.build.bucket.name, object=self.object.name
         )
@@ -98,7 +127,7 @@ class HttpFunction(pulumi.ComponentResource):
             entry_point=self._name,
             service_account=args.build.account.name,
             docker_repository=args.build.repository.id,
-            environment_variables={"GOOGLE_PYTHON_PACKAGE_MANAGER": installer},
+            environment_variables={"GOOGLE_PYTHON_PACKAGE_MANAGER": installer, **retried},
             source=cloudfunctionsv2.FunctionBuildConfigSourceArgs(storage_source=stored),
             automatic_update_policy=cloudfunctionsv2.FunctionBuildConfigAutomaticUpdatePolicyArgs(),
         )
@@ -135,13 +164,17 @@ class HttpFunction(pulumi.ComponentResource):
             name=self.function.name,
             role="roles/run.invoker",
             member=member,
-            opts=pulumi.ResourceOptions(parent=self, replace_with=[self.function]),
+            opts=pulumi.ResourceOptions.merge(
+                below(self, hooks=self._args.settling.spreading),
+                pulumi.ResourceOptions(replace_with=[self.function]),
+            ),
         )
 
 
 def service_url(name: pulumi.Input[str], project_number: pulumi.Input[str], region: str) -> pulumi.Output[str]:
     """The address that a function of this name has, known before it exists: so the processor can be told its own.
 
-    ``https://NAME-PROJECTNUMBER.REGION.run.app`` (facts/gcp.md section 8.2; its host label stays below 63 characters).
+    ``https://NAME-PROJECTNUMBER.REGION.run.app``; its host label must stay below 64 characters
+    (https://cloud.google.com/run/docs/triggering/https-request, "Deterministic URL").
     """
     return pulumi.Output.format("https://{0}-{1}.{2}.run.app", name, project_number, region)

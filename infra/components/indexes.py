@@ -22,10 +22,23 @@ class CompositeIndex:
         return "-".join((self.collection, *(field for field, _ in self.fields)))
 
 
-COMPOSITES: Final = (CompositeIndex("messages", (("status", "ASCENDING"), ("createdAt", "ASCENDING"))),)
+COMPOSITES: Final = (
+    CompositeIndex("messages", (("status", "ASCENDING"), ("createdAt", "ASCENDING"))),
+    CompositeIndex("alerts", (("urgency", "ASCENDING"), ("dueAt", "ASCENDING"))),
+)
 """Queries over one field need none: Firestore keeps those by itself, unless an exemption below takes them away."""
 
-EXPIRING: Final = ("conversations", "messages", "runs", "quarantine", "limits")
+EXPIRING: Final = (
+    "conversations",
+    "messages",
+    "runs",
+    "quarantine",
+    "limits",
+    "alerts",
+    "automatic",
+    "outbox",
+    "audit",
+)
 """Collections whose documents carry ``expireAt``. It is no query's field, and an index over a time that only grows
 would make every write hit the same place: so it is exempt as well."""
 
@@ -35,6 +48,9 @@ UNINDEXED: Final = (
     ("conversations", "unconfirmed"),
     ("conversations", "profile"),
     ("messages", "message"),
+    ("alerts", "text"),
+    ("alerts", "wamids"),
+    ("alerts", "handledWamids"),
     ("runs", "turns"),
     ("runs", "actions"),
     ("runs", "results"),

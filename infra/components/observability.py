@@ -9,6 +9,7 @@ from pulumi_gcp import billing, logging, monitoring, organizations
 from components.dashboard import dashboard_json
 from components.observability_alerts import Alert, ModelPrices, alerts
 from components.observability_metrics import METRICS, LogMetric, Names
+from components.project_apis import ProjectApis
 from configuration import Budget
 
 AUTO_CLOSE = "86400s"
@@ -17,14 +18,17 @@ AUTO_CLOSE = "86400s"
 @dataclass(frozen=True, slots=True)
 class ObservabilityArgs:
     """``alert_email`` None: alerts are seen in the console only. ``silence_hours``: how long without a webhook is odd.
+    ``accounts``: whose threads a probe may appear in.
     ``labels`` go on what can carry them."""
 
     project: str
-    region: str
+    prefix: str
+    apis: ProjectApis
     labels: Mapping[str, str]
     webhook_name: str
     processor_name: str
     queue_name: str
+    accounts: tuple[str, ...]
     alert_email: str | None
     budget: Budget | None
     silence_hours: int
@@ -41,11 +45,12 @@ class Observability(pulumi.ComponentResource):
     def __init__(self, name: str, args: ObservabilityArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dmagent:gcp:Observability", name, None, opts)
         self._args = args
-        self._child = pulumi.ResourceOptions(parent=self)
-        names = Names(args.project, args.webhook_name, args.processor_name, args.queue_name)
+        self._monitoring = args.apis.options(self, "monitoring")
+        names = Names(args.project, args.prefix, args.webhook_name, args.processor_name, args.queue_name, args.accounts)
         self.metrics = [self._metric(metric, names) for metric in METRICS]
         # Both name metrics inside strings, which the engine can't see.
-        self._after_metrics = pulumi.ResourceOptions(parent=self, depends_on=self.metrics)
+        after_metrics = pulumi.ResourceOptions(depends_on=self.metrics)
+        self._after_metrics = pulumi.ResourceOptions.merge(self._monitoring, after_metrics)
         self.dashboard = monitoring.Dashboard(
             "dashboard",
             project=args.project,
@@ -82,7 +87,7 @@ class Observability(pulumi.ComponentResource):
             value_extractor=f"EXTRACT(jsonPayload.{metric.value})" if amount else None,
             label_extractors={key: f"EXTRACT(jsonPayload.{path})" for key, path in metric.labels.items()} or None,
             bucket_options=_buckets() if amount else None,
-            opts=self._child,
+            opts=self._args.apis.options(self, "logging"),
         )
 
     def _channel(self, email: str) -> monitoring.NotificationChannel:
@@ -93,7 +98,7 @@ class Observability(pulumi.ComponentResource):
             type="email",
             labels={"email_address": email},
             user_labels=dict(self._args.labels),
-            opts=self._child,
+            opts=self._monitoring,
         )
 
     def _alert(self, alert: Alert, names: Names) -> monitoring.AlertPolicy:
@@ -101,7 +106,7 @@ class Observability(pulumi.ComponentResource):
         return monitoring.AlertPolicy(
             alert.name,
             project=self._args.project,
-            display_name=f"{names.processor}: {alert.title}",
+            display_name=f"{names.prefix}: {alert.title}",
             severity=alert.severity,
             combiner="OR",
             conditions=[_condition(alert, names)],
@@ -118,7 +123,7 @@ class Observability(pulumi.ComponentResource):
             ),
             notification_channels=[channel.name for channel in self.channels],
             user_labels=dict(self._args.labels),
-            opts=self._child if matches_log else self._after_metrics,
+            opts=self._monitoring if matches_log else self._after_metrics,
         )
 
     def _budget(self, budget: Budget) -> billing.Budget:
@@ -127,7 +132,7 @@ class Observability(pulumi.ComponentResource):
         return billing.Budget(
             "budget",
             billing_account=budget.billing_account,
-            display_name=f"DM agent: {self._args.processor_name}",
+            display_name=f"DM agent: {self._args.prefix}",
             budget_filter=billing.BudgetBudgetFilterArgs(
                 projects=[pulumi.Output.concat("projects/", number)], calendar_period="MONTH"
             ),
@@ -144,7 +149,7 @@ class Observability(pulumi.ComponentResource):
                 if self.channels
                 else None
             ),
-            opts=self._child,
+            opts=self._args.apis.options(self, "billingbudgets"),
         )
 
 

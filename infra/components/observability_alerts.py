@@ -9,11 +9,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from components.observability_metrics import (
+    ALERT_UNDELIVERED,
+    BRAKE_PROLONGED,
     FAILED,
     NOT_DELIVERED_TO,
     QUARANTINED,
     TOKEN_IN_DANGER,
     UNCERTAIN,
+    WAIT_PROLONGED,
     Events,
     Names,
     Series,
@@ -22,7 +25,7 @@ from components.observability_metrics import (
 Severity = Literal["CRITICAL", "ERROR", "WARNING"]
 
 ACK_MS = 3_000
-"""Meta wants its 200 within 5 s and redelivers what is late (facts/meta.md section 5)."""
+"""Meta wants its 200 within 5 s and redelivers what is late (https://developers.facebook.com/docs/graph-api/webhooks/getting-started)."""
 QUEUE_DEPTH = 500
 
 
@@ -54,7 +57,7 @@ class Alert:
 def alerts(names: Names, prices: ModelPrices, silence_hours: int) -> tuple[Alert, ...]:
     """Every policy of one deployment."""
     series = Series(names)
-    return (*_threads(), *_account(series, silence_hours), *_load(series), _cost(series, prices))
+    return (*_threads(), *_told(), *_account(series, silence_hours), *_load(series), _cost(series, prices))
 
 
 def _threads() -> tuple[Alert, ...]:
@@ -65,7 +68,7 @@ def _threads() -> tuple[Alert, ...]:
             "ERROR",
             FAILED,
             "Every attempt failed, or the platform has stopped the account. The manager was told over WhatsApp.\n\n"
-            "1. Open the entry in the log: `thread` is the same in all lines of that thread; read its `run_failed` "
+            "1. Open the entry in the log: `thread` is the same in all lines of that thread; read its `run_stopped` "
             "lines, whose `error` says why.\n"
             "2. Answer the person in the Instagram app: the bot then keeps out of that thread.\n"
             "3. If the error is the model's or the platform's and has passed, nothing else is to do: the person's next "
@@ -91,6 +94,50 @@ def _threads() -> tuple[Alert, ...]:
             "1. `reason` in the log entry says what was odd about it.\n"
             "2. If it is a person's DM, answer it in the Instagram app.\n"
             "3. If it is a new kind of event, teach the parser (`dm_core/webhook/payload.py`) and redeploy.",
+        ),
+    )
+
+
+def _told() -> tuple[Alert, ...]:
+    """What the manager can't be told over WhatsApp, and outages that last."""
+    return (
+        Alert(
+            "alert-undelivered",
+            "An alert did not reach the manager",
+            "CRITICAL",
+            ALERT_UNDELIVERED,
+            "WhatsApp refused it for good, or it was not delivered in time. Whatever it said, nobody has read it: a "
+            "person may be in danger.\n\n"
+            "1. Read it now: `alert` in the log entry is how its document's id in the collection `alerts` starts; "
+            "`text` is what should have been said. Act on it, and tell the manager by telephone.\n"
+            "2. `reason` and `code` say why. Token dead: rotate it (docs/deploy.md). Outside the 24 hours and no "
+            "template: set `WHATSAPP_TEMPLATE`. Number blocked or unregistered: see WhatsApp Manager.\n"
+            "3. What is still waiting goes out by itself once WhatsApp takes it again.",
+            quiet=600,
+        ),
+        Alert(
+            "wait-prolonged",
+            "A thread has been waiting for long",
+            "ERROR",
+            WAIT_PROLONGED,
+            "Nothing is lost: its DMs wait and are answered once the cause is gone, for up to `MAX_WAIT_HOURS` or till "
+            "the person's 24 hours end.\n\n"
+            "1. `reason` in the log entry names what it waits for: the model, Instagram, the secrets, the account.\n"
+            "2. The account's or deployment's (token, permission, key, model's name): mend that; the alert over "
+            "WhatsApp says which.\n"
+            "3. An outage of theirs: see https://status.cloud.google.com and https://metastatus.com; nothing else is "
+            "to do. If it lasts, answer from the Instagram app.",
+        ),
+        Alert(
+            "brake-prolonged",
+            "A service has been failing in several threads for long",
+            "ERROR",
+            BRAKE_PROLONGED,
+            "Its calls are held back but for one probe at a time, so every DM of this account waits.\n\n"
+            "1. `service` in the log entry names it; `run_stopped` and `account_stopped` lines say with which error.\n"
+            "2. Ours to mend (token, key, permission, quota): do so; the next probe releases the brake.\n"
+            "3. Theirs: see https://status.cloud.google.com and https://metastatus.com, and answer what is urgent from "
+            "the Instagram app.",
         ),
     )
 
@@ -190,7 +237,7 @@ def _load(series: Series) -> tuple[Alert, ...]:
             "ERROR",
             (f"{series.server_errors('processor', '15m')} > 10", 0),
             "Each is tried again, so nothing is lost yet; after 5 attempts a DM counts as failed.\n\n"
-            "1. `run_failed`, `task_failed` and `job_failed` in the log name the cause.\n"
+            "1. `run_stopped`, `task_failed` and `job_failed` in the log name the cause.\n"
             "2. After a deployment: roll back (docs/deploy.md).",
         ),
         Alert(

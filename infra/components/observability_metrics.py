@@ -9,6 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from probe import logged_thread
+
 Service = Literal["webhook", "processor"]
 
 
@@ -17,29 +19,33 @@ class Names:
     """The services whose logs and metrics are meant, and the queue before them."""
 
     project: str
+    prefix: str
     webhook: str
     processor: str
     queue: str
+    accounts: tuple[str, ...] = ()
 
     def service(self, service: Service) -> str:
         return self.webhook if service == "webhook" else self.processor
 
     def metric(self, name: str) -> str:
         """A log-based metric's name: of its own for each deployment in a project, and the same in PromQL."""
-        return f"{self.processor.replace('-', '_')}_{name}"
+        return f"{self.prefix.replace('-', '_')}_{name}"
 
 
 @dataclass(frozen=True, slots=True)
 class Events:
-    """Some of the events that a function writes. ``condition`` is in Cloud Logging's language."""
+    """Some of the events that a function writes. ``condition`` is in Cloud Logging's language. ``probes``: also those
+    of the DM that a deployment is tried with."""
 
     service: Service
     condition: str
+    probes: bool = True
 
     def filter(self, names: Names) -> str:
         return (
             f'resource.type="cloud_run_revision" AND resource.labels.service_name="{names.service(self.service)}" '
-            f"AND {self.condition}"
+            f"AND {self.condition}" + ("" if self.probes else _not_probing(names.accounts))
         )
 
 
@@ -53,6 +59,11 @@ class LogMetric:
     value: str | None = None
     unit: str = "1"
     labels: Mapping[str, str] = field(default_factory=dict[str, str])
+
+
+def _not_probing(accounts: tuple[str, ...]) -> str:
+    """A field that holds several values is equal to each of them."""
+    return "".join(f' AND NOT jsonPayload.threads="{logged_thread(account)}"' for account in accounts)
 
 
 def _event(name: str, more: str = "") -> str:
@@ -73,14 +84,17 @@ TOKEN_IN_DANGER = Events(
     f" OR ({_event('job_failed', 'jsonPayload.path="/maintenance/refresh-token"')}))",
 )
 NOT_DELIVERED_TO = Events("processor", _event("checked", 'jsonPayload.problems=~"subscri"'))
+ALERT_UNDELIVERED = Events("processor", _event("alert_undelivered"))
+WAIT_PROLONGED = Events("processor", _event("wait_prolonged"))
+BRAKE_PROLONGED = Events("processor", _event("brake_prolonged"))
 CHECK_PASSED = Events("processor", _event("checked", 'severity="INFO"'))
 
 METRICS = (
-    LogMetric("webhooks", "Authentic requests from Meta", Events("webhook", _event("webhook_received"))),
+    LogMetric("webhooks", "Authentic requests from Meta", Events("webhook", _event("webhook_received"), probes=False)),
     LogMetric(
         "dms_received",
         "DMs that came in, repeated deliveries included",
-        Events("webhook", _event("webhook_received", "jsonPayload.counts.dm>0")),
+        Events("webhook", _event("webhook_received", "jsonPayload.counts.dm>0"), probes=False),
         value="counts.dm",
     ),
     LogMetric(
@@ -90,7 +104,7 @@ METRICS = (
     ),
     LogMetric("items_quarantined", "Items that were not understood", QUARANTINED),
     LogMetric("dms_ended", "DMs by how they ended", ENDED, value="messages", labels={"ending": "ending"}),
-    LogMetric("attempts_failed", "Attempts that failed and are tried again", Events("processor", _event("run_failed"))),
+    LogMetric("attempts_failed", "Runs that stopped at an error", Events("processor", _event("run_stopped"))),
     LogMetric("actions_uncertain", "Actions in doubt", Events("processor", _event("action_uncertain"))),
     LogMetric(
         "answer_ms",
@@ -103,6 +117,9 @@ METRICS = (
     LogMetric("input_tokens", "Tokens the model read", FINISHED, value="inputTokens"),
     LogMetric("output_tokens", "Tokens the model wrote, thoughts included", FINISHED, value="outputTokens"),
     LogMetric("threads_overdue", "Overdue threads that each sweep found", SWEPT, value="overdue"),
+    LogMetric("alerts_undelivered", "Alerts that did not reach the manager", ALERT_UNDELIVERED),
+    LogMetric("waits_prolonged", "Threads that wait for a service or the account for long", WAIT_PROLONGED),
+    LogMetric("brakes_prolonged", "Services that fail in several threads for long", BRAKE_PROLONGED),
     LogMetric("checks_passed", "Checks that found the account subscribed and its token young", CHECK_PASSED),
 )
 

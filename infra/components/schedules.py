@@ -1,18 +1,26 @@
 """What calls the processor by the clock."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import pulumi
 from pulumi_gcp import cloudscheduler
 
+from components.project_apis import ProjectApis
+from components.settling import Settling, below
+
 
 @dataclass(frozen=True, slots=True)
 class SchedulesArgs:
     """``processor_url``: the service's URL without a path, which is the audience its platform checks.
-    ``time_zone``: a tz name; only the daily job's hour depends on it."""
+    ``invokers``: the rights to call it. ``time_zone``: a tz name; only the weekly job's hour depends on it."""
 
     project: str
     region: str
+    prefix: str
+    apis: ProjectApis
+    settling: Settling
+    invokers: Sequence[pulumi.Resource]
     processor_url: pulumi.Input[str]
     invoker_email: pulumi.Input[str]
     time_zone: str
@@ -34,16 +42,37 @@ class Schedule:
 
 SCHEDULES = (
     # The next minute's sweep comes anyway, so a failed one is hardly retried.
-    Schedule("sweep", "/sweep", "* * * * *", "Wake every thread that is overdue", 60, 1, (10, 30), 30),
+    Schedule(
+        name="sweep",
+        path="/sweep",
+        cron="* * * * *",
+        what="Wake every thread and alert that is overdue",
+        deadline=60,
+        retries=1,
+        backoff=(10, 30),
+        retry_for=30,
+    ),
     # Off the full hour, when everybody's jobs run. The refresh has weeks of slack (a token lives 60 days), the check
     # has its next hour.
     Schedule(
-        *("refresh-token", "/maintenance/refresh-token", "17 4 * * 1", "Renew the Instagram token"),
-        *(120, 5, (60, 3_600), 14_400),
+        name="refresh-token",
+        path="/maintenance/refresh-token",
+        cron="17 4 * * 1",
+        what="Renew the Instagram token",
+        deadline=120,
+        retries=5,
+        backoff=(60, 3_600),
+        retry_for=14_400,
     ),
     Schedule(
-        *("check", "/maintenance/check", "23 * * * *", "See that the account is subscribed and its token young"),
-        *(120, 3, (30, 300), 900),
+        name="check",
+        path="/maintenance/check",
+        cron="23 * * * *",
+        what="See that the account is subscribed, its token young and the manager can be told",
+        deadline=120,
+        retries=3,
+        backoff=(30, 300),
+        retry_for=900,
     ),
 )
 
@@ -67,7 +96,7 @@ class Schedules(pulumi.ComponentResource):
             schedule.name,
             project=args.project,
             region=args.region,
-            name=f"{pulumi.get_project()}-{pulumi.get_stack()}-{schedule.name}",  # several stacks in one project
+            name=f"{args.prefix}-{schedule.name}",
             description=schedule.what,
             schedule=schedule.cron,
             time_zone=args.time_zone,
@@ -86,5 +115,5 @@ class Schedules(pulumi.ComponentResource):
                 max_doublings=5,
                 max_retry_duration=f"{schedule.retry_for}s",
             ),
-            opts=pulumi.ResourceOptions(parent=self),
+            opts=below(self, [args.apis.enabled["cloudscheduler"], *args.invokers], args.settling.settled),
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import secretmanager
 
+from components.project_apis import ProjectApis
 from variables import secret_id
 
 
@@ -15,6 +16,7 @@ class SecretsArgs:
 
     project: str
     prefix: str
+    apis: ProjectApis
     variables: tuple[str, ...]
     labels: Mapping[str, str]
 
@@ -22,9 +24,9 @@ class SecretsArgs:
 class Secrets(pulumi.ComponentResource):
     """Owns the containers. ``containers`` has them by variable.
 
-    Deliberately does not own any value: a value that the program knew would be in Pulumi's state (facts/gcp.md section
-    2). Values are added out of band (``make secrets``), a stack pins their numbers. Nor does it own access: the
-    function that reads a secret brings that.
+    Deliberately does not own any value: a value that the program knew would be in Pulumi's state
+    (docs/adr/0004-secrets.md). Values are added out of band (``make secrets``), a stack pins their numbers. Nor does it
+    own access: the function that reads a secret brings that.
     """
 
     def __init__(self, name: str, args: SecretsArgs, opts: pulumi.ResourceOptions | None = None) -> None:
@@ -37,7 +39,7 @@ class Secrets(pulumi.ComponentResource):
                 replication=secretmanager.SecretReplicationArgs(auto=secretmanager.SecretReplicationAutoArgs()),
                 labels=args.labels,
                 deletion_policy="DELETE",
-                opts=pulumi.ResourceOptions(parent=self),
+                opts=args.apis.options(self, "secretmanager"),
             )
             for variable in args.variables
         }

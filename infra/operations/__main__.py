@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from configuration import ConfigurationError
-from operations import deploying, doctor, secret_values
+from operations import deploying, doctor, guided, secret_values, smoke
 from operations.running import Refused
 from operations.stacks import NAME
 
@@ -33,6 +33,12 @@ def _run(command: str, stack: str, options: argparse.Namespace) -> int:
             return doctor.main(stack)
         case "secrets":
             return secret_values.main(stack, tuple(options.names), options.from_file, pin=options.pin)
+        case "deploy":
+            return guided.main(stack, guided.Wishes(options.lock, options.from_file, options.yes))
+        case "smoke":
+            return smoke.main(stack)
+        case "drift":
+            return deploying.drift(stack, into=options.into)
         case "preview":
             return deploying.preview(stack, policies=options.policies, into=options.into)
         case "up":
@@ -49,18 +55,24 @@ def _parser() -> argparse.ArgumentParser:
         "secrets": "add secret values out of band",
         "preview": "what `up` would change; changes nothing",
         "up": "deploy",
+        "deploy": "the first deployment, from nothing to the first /health; goes on where it was stopped",
+        "smoke": "ask what is deployed whether it is alive",
+        "drift": "what is no longer as deployed; changes nothing",
         "down": "remove everything; refuses while the data is protected",
     }
     made = {name: commands.add_parser(name, help=said, description=said) for name, said in parts.items()}
     for name, command in made.items():
         command.add_argument("--stack", required=True, help="the Pulumi stack, for example dev")
-        if name in ("up", "down"):
+        if name in ("up", "down", "deploy"):
             command.add_argument("--yes", action="store_true", help="do not ask")
         if name in ("preview", "up"):
             command.add_argument("--policies", action="store_true", help="enforce infra/policy in the engine too")
-    made["preview"].add_argument("--into", type=Path, metavar="FILE", help="write the plan into a file too")
+    for name in ("preview", "drift"):
+        made[name].add_argument("--into", type=Path, metavar="FILE", help="write the plan into a file too")
     secrets = made["secrets"]
     secrets.add_argument("names", nargs="*", metavar="NAME", help="which; all that the stack needs otherwise")
+    made["deploy"].add_argument("--lock", help="a new stack's secrets provider, for example gcpkms://…")
+    made["deploy"].add_argument("--from-file", type=Path, help="secret values, as for `secrets`")
     secrets.add_argument("--from-file", type=Path, help="NAME=value lines, mode 0600, instead of asking")
     secrets.add_argument("--pin", action="store_true", help="write the new versions' numbers into the stack's file")
     return parser

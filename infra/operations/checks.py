@@ -10,9 +10,10 @@ from typing import Final, cast
 from configuration import Configuration, ConfigurationError
 from operations.running import MISSING, TIMED_OUT, Answer, Refused, ask
 from operations.stacks import StackValues, json_object, passphrase_needed, read_values, short_name
+from tools.pulumi_cli import oldest_version
 
-OLDEST: Final[Mapping[str, tuple[int, ...]]] = {"uv": (0, 9, 0), "pulumi": (3, 200, 0), "gcloud": (450, 0, 0)}
-"""The oldest we would start with: uv as pyproject.toml wants it, pulumi as infra/tools/pulumi_cli.py does."""
+OLDEST: Final[Mapping[str, tuple[int, ...]]] = {"uv": (0, 9, 0), "pulumi": oldest_version(), "gcloud": (450, 0, 0)}
+"""The oldest we would start with: uv as pyproject.toml wants it, pulumi as Pulumi.yaml does."""
 
 INSTALL: Final[Mapping[str, str]] = {
     "uv": "make setup",
@@ -170,10 +171,35 @@ def public_members(context: Context) -> Finding:
     if not answer.good:
         run = f"gcloud resource-manager org-policies describe {constraint} --project={context.project} --effective"
         return Finding(name, _failed(answer, "the organisation's policy can't be read"), run)
-    if _restricted(json_object(answer.out)):
+    if _restricted(json_object(answer.out)) or _members_listed(context):
         run = f"pulumi config set dm-agent:public false --stack {context.stack}  (docs/deploy.md, 'No public members')"
         return Finding(name, "the organisation allows members of its own domains only", run)
     return Finding(name, "allowed")
+
+
+def _members_listed(context: Context) -> bool:
+    """The newer, managed constraint; where it can't be described it is not set, or there is no organisation."""
+    constraint = "iam.managed.allowedPolicyMembers"
+    command = ["gcloud", "org-policies", "describe", constraint, f"--project={context.project}", "--effective"]
+    answer = ask([*command, "--format=json"])
+    spec = json_object(answer.out).get("spec") if answer.good else None
+    rules = cast("Mapping[str, object]", spec).get("rules") if isinstance(spec, dict) else None
+    enforced = [rule for rule in cast("list[Mapping[str, object]]", rules or []) if rule.get("enforce") is True]
+    return bool(enforced) and "allUsers" not in json.dumps(enforced)
+
+
+def database(context: Context) -> Finding:
+    """One of this name that no `up` of this stack made stands in its way: a create would be answered with 409."""
+    name = context.configuration.database.name if context.configuration else ""
+    command = ["gcloud", "firestore", "databases", "describe", f"--database={name}", f"--project={context.project}"]
+    found = ask([*command, "--format=value(name)"])
+    if not found.good or not found.out.strip():
+        return Finding("database", f"{name}, not there yet")
+    known = ask(["pulumi", "stack", "--show-urns", "--stack", context.stack, "--non-interactive"])
+    if "firestore/database:Database" in known.out:
+        return Finding("database", f"{name}, of this stack")
+    run = f"pulumi config set dm-agent:databaseName ANOTHER --stack {context.stack}  (docs/deploy.md, 'Import')"
+    return Finding("database", f"{name} exists already and is not this stack's", run)
 
 
 def _restricted(policy: Mapping[str, object]) -> bool:

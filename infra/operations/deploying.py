@@ -1,10 +1,11 @@
 """``preview``, ``up`` and ``down``: Pulumi's own commands, after what they need was looked at."""
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from operations.doctor import ready
-from operations.running import Refused, hand_over, keep
-from operations.stacks import read_values, short_name
+from operations.running import Refused, ask, hand_over, keep
+from operations.stacks import json_object, read_values, short_name
 
 PACK = ("--policy-pack", "policy")
 
@@ -18,6 +19,25 @@ def preview(stack: str, *, policies: bool, into: Path | None = None) -> int:
     return keep(
         ["pulumi", "preview", "--stack", stack, *flags, "--diff", "--color", "never", "--non-interactive"], into
     )
+
+
+def drift(stack: str, *, into: Path | None = None) -> int:
+    """What somebody changed since the last `up`: Google is asked for everything. 0 if all is the same."""
+    ready(stack)
+    flags = ("--refresh", "--expect-no-changes", "--diff", "--color", "never", "--non-interactive")
+    command = ["pulumi", "preview", "--stack", stack, *flags]
+    return hand_over(command) if into is None else keep(command, into)
+
+
+def outputs(stack: str) -> Mapping[str, object]:
+    """The stack's outputs; empty where nothing is deployed, or where it can't be asked."""
+    answer = ask(["pulumi", "stack", "output", "--json", "--stack", stack, "--non-interactive"])
+    return json_object(answer.out) if answer.good else {}
+
+
+def is_running(stack: str) -> bool:
+    """Whether an `up` of everything has finished once."""
+    return bool(outputs(stack).get("webhookUrl"))
 
 
 def up(stack: str, *, yes: bool, policies: bool) -> int:

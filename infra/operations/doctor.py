@@ -11,7 +11,14 @@ from operations.stacks import read_values
 MACHINE: tuple[Check, ...] = (checks.tool("uv"), checks.tool("pulumi"), checks.tool("gcloud"))
 STACK: tuple[Check, ...] = (checks.backend, checks.stack_exists, checks.passphrase, checks.stack_configuration)
 ACCOUNT: tuple[Check, ...] = (checks.login, checks.default_credentials)
-PROJECT: tuple[Check, ...] = (checks.project, checks.billing, checks.apis, checks.public_members, checks.region)
+PROJECT: tuple[Check, ...] = (
+    checks.project,
+    checks.billing,
+    checks.apis,
+    checks.public_members,
+    checks.region,
+    checks.database,
+)
 
 
 def examine(stack: str) -> Iterator[Finding]:

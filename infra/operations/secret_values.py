@@ -51,7 +51,7 @@ def _target(stack: str) -> Target:
         configuration = values.configuration(before_secrets=True)
     except ConfigurationError as error:
         raise Refused(str(error)) from error
-    return Target(stack, configuration.project, configuration.prefix, configuration.needed_secrets)
+    return Target(stack, configuration.project, configuration.prefix, configuration.secrets)
 
 
 def _from_file(path: Path, wanted: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -11,7 +11,7 @@ from datetime import date
 from typing import Final
 
 from policy.resource import Limits, Resource, mapping_of, number_of, sequence_of, text_of
-from variables import SECRETS
+from variables import ALL_SECRETS
 
 FUNCTION: Final = "gcp:cloudfunctionsv2/function:Function"
 SERVICE: Final = "gcp:cloudrunv2/service:Service"
@@ -30,7 +30,7 @@ LABELLED: Final = frozenset({FUNCTION, SERVICE, BUCKET, SECRET, REPOSITORY})
 LOCATED: Final = {FUNCTION: "location", SERVICE: "location", BUCKET: "location", QUEUE: "location", JOB: "region",
                   REPOSITORY: "location", DATABASE: "locationId"}  # fmt: skip
 
-# Last day of support: facts/gcp.md section 3.2 (docs.cloud.google.com/run/docs/runtimes/python, read 2026-11).
+# Last day of support: https://docs.cloud.google.com/run/docs/runtimes/python, read in November 2026.
 RUNTIMES: Final = {
     "python310": date(2026, 10, 4),
     "python311": date(2027, 10, 24),
@@ -112,7 +112,7 @@ def _plain_secret(name: str, value: object) -> Iterator[str]:
 
 
 def _is_secret_name(name: str) -> bool:
-    return name in SECRETS or SECRET_NAME.search(name.upper()) is not None
+    return name in ALL_SECRETS or SECRET_NAME.search(name.upper()) is not None
 
 
 def pinned_secret_versions(resource: Resource, _: Limits) -> Iterator[str]:
@@ -178,7 +178,10 @@ def runtime(resource: Resource, limits: Limits) -> Iterator[str]:
 
 
 def concurrency(resource: Resource, _: Limits) -> Iterator[str]:
-    """More than one request an instance needs a whole CPU (facts/gcp.md section 7.1); both are stated."""
+    """More than one request an instance needs a whole CPU; both are stated.
+
+    https://docs.cloud.google.com/run/docs/configuring/services/cpu
+    """
     if resource.kind != FUNCTION:
         return
     config = resource.part("serviceConfig")

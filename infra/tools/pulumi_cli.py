@@ -3,10 +3,12 @@
     python infra/tools/pulumi_cli.py            # make pulumi-cli: finds, else builds into .tools/pulumi-cli/
     python infra/tools/pulumi_cli.py --find     # only finds
 
-A `pulumi` on PATH of at least `OLDEST` is used as it is. Otherwise the one that the Go module beside this file pins is
-built into `.tools/pulumi-cli/pulumi` (no Python or npm package carries the binary: npm's `pulumi` is a downloader).
-A build is written beside its target and renamed at the end, so an interrupted one is never mistaken for a CLI, and Go's
-own build cache lets the next one go on where it stopped.
+A `pulumi` on PATH of at least `oldest_version` that has its Python language host beside it is used as it is. Otherwise
+the one that the Go module beside this file pins is built into `.tools/pulumi-cli/` (no Python or npm package carries
+the binary: npm's `pulumi` is a downloader), with a language host of that module and Pulumi's own script that starts a
+program.
+Each is written beside its target and renamed at the end, the CLI last, so an interrupted build is never mistaken for a
+CLI, and Go's own build cache lets the next one go on where it stopped.
 
 Standard library only: it runs before any environment exists.
 """
@@ -22,11 +24,13 @@ from pathlib import Path
 
 MODULE = Path(__file__).resolve().parent / "pulumi-cli"
 BUILT = Path(__file__).resolve().parents[2] / ".tools" / "pulumi-cli" / "pulumi"
-OLDEST = (3, 200, 0)
-"""The oldest CLI that the Python SDK of the lock file is run with."""
+PROJECT = Path(__file__).resolve().parents[1] / "Pulumi.yaml"
+HOST = "pulumi-language-python"
+SCRIPT = "pulumi-language-python-exec"
 
+_SDK = "github.com/pulumi/pulumi/sdk/v3"
 _PACKAGE = "github.com/pulumi/pulumi/pkg/v3"
-_VERSION_VARIABLE = "github.com/pulumi/pulumi/sdk/v3/go/common/version.Version"
+_VERSION_VARIABLE = f"{_SDK}/go/common/version.Version"
 _OWN_TOOLCHAINS = (1, 21)
 """Since this Go, `GOTOOLCHAIN=auto` fetches a newer toolchain when a module asks for one."""
 
@@ -52,10 +56,19 @@ def parse_version(text: str) -> Version | None:
     return (int(found[1]), int(found[2]), int(found[3] or 0)) if found else None
 
 
+def oldest_version(project: Path = PROJECT) -> Version:
+    """The oldest CLI that the program runs with: `requiredPulumiVersion` of Pulumi.yaml, which the CLI reads too."""
+    found = re.search(r"^requiredPulumiVersion:(.*)$", project.read_text(encoding="utf-8"), re.MULTILINE)
+    version = parse_version(found[1]) if found else None
+    if version is None:
+        raise CliUnavailable(f"{project} has no requiredPulumiVersion: restore the file")
+    return version
+
+
 def find(built: Path = BUILT, module: Path = MODULE) -> Path | None:
     """The CLI to use without building anything: PATH's if recent enough, else the one built earlier."""
     on_path = shutil.which("pulumi")
-    if on_path and (_version_of(Path(on_path)) or (0, 0, 0)) >= OLDEST:
+    if on_path and shutil.which(HOST) and (_version_of(Path(on_path)) or (0, 0, 0)) >= oldest_version():
         return Path(on_path)
     return built if _is_current(built, module) else None
 
@@ -79,17 +92,30 @@ def _compile(go: str, built: Path, module: Path) -> None:
     _say(f"building the Pulumi CLI {wanted} with Go into {built.parent} (14 minutes of CPU time, once)")
     unfinished = built.with_name(f"{built.name}.unfinished")
     flags = f"-s -w -X {_VERSION_VARIABLE}=v{wanted}"
-    command = [go, "build", "-trimpath", "-ldflags", flags, "-o", str(unfinished), f"{_PACKAGE}/cmd/pulumi"]
-    done = subprocess.run(command, cwd=module, stdout=sys.stderr, check=False)
-    if done.returncode:
-        raise CliUnavailable(
-            "Go could not build the Pulumi CLI, see above. Is the Go module proxy reachable (go env GOPROXY)? "
-            "Run this again to go on, or install Pulumi: https://www.pulumi.com/docs/install/"
-        )
-    unfinished.replace(built)
+    build = [go, "build", "-trimpath", "-ldflags", flags, "-o", str(unfinished)]
+    for package, target in ((f"./{HOST}", built.with_name(HOST)), (f"{_PACKAGE}/cmd/pulumi", built)):
+        done = subprocess.run([*build, package], cwd=module, stdout=sys.stderr, check=False)
+        if done.returncode:
+            raise CliUnavailable(
+                "Go could not build the Pulumi CLI, see above. Is the Go module proxy reachable (go env GOPROXY)? "
+                "Run this again to go on, or install Pulumi: https://www.pulumi.com/docs/install/"
+            )
+        if target == built:
+            _copy_script(go, built, module)
+        unfinished.replace(target)
     if not _is_current(built, module):
         raise CliUnavailable(f"{built} was built but does not answer `version` with v{wanted}")
     _say(f"built {built}")
+
+
+def _copy_script(go: str, built: Path, module: Path) -> None:
+    """The script that starts a program, from the same version of the SDK; modules keep no run bit."""
+    folder = _output([go, "list", "-m", "-f", "{{.Dir}}", _SDK], module)
+    if not folder:
+        raise CliUnavailable(f"Go does not say where {_SDK} is: run `go mod download` in {module}")
+    script = built.with_name(SCRIPT)
+    shutil.copyfile(Path(folder) / "python" / "cmd" / SCRIPT, script)
+    script.chmod(0o755)
 
 
 def _go(module: Path) -> str:
@@ -97,7 +123,7 @@ def _go(module: Path) -> str:
     needed = _go_needed(module)
     if go is None:
         raise CliUnavailable(
-            f"no Pulumi CLI of at least {_dotted(OLDEST)} on PATH and no Go to build one: install Pulumi "
+            f"no Pulumi CLI of at least {_dotted(oldest_version())} on PATH and no Go to build one: install Pulumi "
             f"(https://www.pulumi.com/docs/install/), or Go {_dotted(needed)} or newer (https://go.dev/doc/install)"
         )
     have = parse_version(_output([go, "env", "GOVERSION"], MODULE.parent)) or (0, 0, 0)
@@ -120,7 +146,8 @@ def _go_mod(module: Path) -> str:
 
 
 def _is_current(built: Path, module: Path) -> bool:
-    return built.is_file() and _version_of(built) == pinned_version(module)
+    whole = all(built.with_name(name).is_file() for name in (built.name, HOST, SCRIPT))
+    return whole and _version_of(built) == pinned_version(module)
 
 
 def _version_of(cli: Path) -> Version | None:

@@ -9,7 +9,7 @@ import pytest
 
 from dm_core.errors import StoreUnavailable
 from dm_core.store.firestore import FirestoreStore
-from dm_core.store.port import Deletion, Store, ThreadChange, Version
+from dm_core.store.port import Deletion, NewText, Store, ThreadChange, Version
 from dm_core.store.sqlite import SqliteStore
 from dm_sandbox.examples import NOW, THREAD, dm, events
 
@@ -20,8 +20,11 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "record": lambda s: s.record(events(dm(1))),
     "echo_view": lambda s: s.echo_view(THREAD, "a"),
     "unsend": lambda s: s.unsend(events(dm(1)), dm(1).id),
-    "edit": lambda s: s.edit(THREAD, dm(1).id, "x", NOW),
+    "edit": lambda s: s.edit(events(), dm(1).id, NewText("x", 1, NOW)),
+    "lift_pause": lambda s: s.lift_pause(THREAD, NOW, None, NOW),
+    "revise_document": lambda s: s.revise_document("automatic", "a", lambda _: {}, NOW),
     "quarantine": lambda s: s.quarantine("a", "raw", "why", NOW, NOW),
+    "create_deletion": lambda s: s.create_deletion(Deletion("c", "u", NOW)),
     "put_deletion": lambda s: s.put_deletion(Deletion("c", "u", NOW)),
     "get_deletion": lambda s: s.get_deletion("c"),
     "erase_person": lambda s: s.erase_person("u"),

@@ -3,14 +3,16 @@
 import asyncio
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from dm_core.messages import Status
+import pytest
+
+from dm_core.messages import Content, Disposition, Status
 from dm_core.store.firestore import FirestoreStore
-from dm_core.store.port import Recorded, Snapshot, Version
+from dm_core.store.port import CONFLICT, NewText, Recorded, Snapshot, Version
 from dm_core.store.sqlite import SqliteStore
-from dm_sandbox.examples import NOW, THREAD, claim, closed, dm, events, full_message
+from dm_sandbox.examples import EXPIRES, NOW, THREAD, claim, closed, dm, events, full_message
 
 type AnyStore = FirestoreStore | SqliteStore
 
@@ -180,7 +182,7 @@ async def test_revision_counts_what_came_and_never_our_own_commits_and_echoes(st
     await look()
     await store.record(replace(events(closed(dm(2))), due_at=None, paused_until=NOW + 1))
     await look()
-    await store.edit(THREAD, dm(1).id, "new", NOW)
+    await store.edit(events(), dm(1).id, NewText("new", 1, NOW))
     await look()
     await store.unsend(events(), dm(1).id)
     counted = await look()
@@ -191,3 +193,64 @@ async def test_revision_counts_what_came_and_never_our_own_commits_and_echoes(st
     await look()
 
     assert seen == [1, 2, 3, 4, 4]
+
+
+@pytest.mark.parametrize("edited", [False, True])
+async def test_a_message_takes_over_its_standby_copy(store: AnyStore, edited: bool) -> None:
+    came = dm(1)
+    copy = replace(closed(came), disposition=Disposition.STANDBY, content=Content(text="without its payload"))
+    await store.record(events(copy))
+    if edited:
+        await store.edit(events(), came.id, NewText("edited", 1, NOW))
+
+    answer = await store.record(events(came, now=NOW + 50))
+
+    assert answer == Recorded((came.id,), {})
+    found = await store.open(THREAD)
+    assert found is not None
+    (taken,) = found.unprocessed
+    assert (taken.status, taken.disposition, taken.processed_at) == (Status.PENDING, None, None)
+    assert taken.content.text == ("edited" if edited else "text 1")
+    assert found.thread.pending_count == 1
+    assert found.thread.due_at == NOW + 50 + 10_000
+    assert (await store.record(events(copy))).existing == {came.id: Status.PENDING}
+
+
+async def test_an_unsent_standby_copy_stays_unsent(store: AnyStore) -> None:
+    await store.record(events(replace(closed(dm(1)), disposition=Disposition.STANDBY)))
+    await store.unsend(events(), dm(1).id)
+
+    assert (await store.record(events(dm(1)))).existing == {dm(1).id: Status.PROCESSED}
+
+    found = await store.open(THREAD)
+    assert found is not None
+    assert found.unprocessed == ()
+
+
+async def test_a_pause_is_lifted_only_while_it_is_the_one_meant(store: AnyStore) -> None:
+    await store.record(replace(events(closed(dm(1))), due_at=None, paused_until=NOW + 9))
+    before = await store.open(THREAD)
+    assert before is not None
+
+    assert not await store.lift_pause(THREAD, NOW + 8, None, NOW)
+    assert not await store.lift_pause("1_2", NOW + 9, None, NOW)
+    assert await store.open(THREAD) == before
+    assert await store.lift_pause(THREAD, NOW + 9, NOW + 3, NOW)
+    assert not await store.lift_pause(THREAD, NOW + 9, None, NOW)
+
+    after = await store.open(THREAD)
+    assert after is not None
+    assert (after.thread.paused_until, after.thread.revision) == (NOW + 3, before.thread.revision + 1)
+    assert await store.commit(claim(before, "r1")) is CONFLICT
+
+
+async def test_a_document_is_revised_by_two_at_once_without_a_loss(store: AnyStore) -> None:
+    def more(kept: Mapping[str, object]) -> Mapping[str, object]:
+        count = kept.get("count", 0)
+        return {"count": count + 1 if isinstance(count, int) else 0}
+
+    for _ in range(4):
+        await asyncio.gather(*(store.revise_document("automatic", "key", more, EXPIRES) for _ in range(2)))
+
+    assert await store.revise_document("automatic", "key", lambda _: None, EXPIRES) == {"count": 8}
+    assert await store.get_document("automatic", "key") == {"count": 8}

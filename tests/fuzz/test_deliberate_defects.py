@@ -5,13 +5,16 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 import pytest
+from google.genai import types
 
-from dm_core.agent import agent as agents
+from dm_core.agent import gemini_turns, results
 from dm_core.agent.plan import Planner, TurnPlan
 from dm_core.agent.results import tool_turn
-from dm_core.clients import http, instagram
+from dm_core.clients import graph, http, instagram
+from dm_core.clients.answers import Reply
+from dm_core.errors import Owner
 from dm_core.processing import app as processor_routes
-from dm_core.runs import Action, ActionKind, ModelTurn, ToolResult, ToolTurn
+from dm_core.runs import Action, ModelTurn, ToolResult, ToolTurn
 from dm_core.settings.reader import Reader
 from dm_core.webhook import app as webhook_routes
 from dm_core.webhook import batches, payload, signature
@@ -64,16 +67,41 @@ def _raw_items_kept_whole(patch: pytest.MonkeyPatch) -> None:
 
 
 def _thread_names_taken_loosely(patch: pytest.MonkeyPatch) -> None:
-    real = processor_routes._thread_id  # pyright: ignore[reportPrivateUsage]
+    real = processor_routes._id  # pyright: ignore[reportPrivateUsage]
     loose = re.compile(rb"\\n|[ /]")
-    patch.setattr(processor_routes, "_thread_id", lambda body: real(loose.sub(b"", body)))  # pyright: ignore
+    patch.setattr(processor_routes, "_id", lambda body, *rest: real(loose.sub(b"", body), *rest))  # pyright: ignore
 
 
 def _no_limit_of_sends(patch: pytest.MonkeyPatch) -> None:
-    def none(_self: Planner, _kind: ActionKind) -> int:
+    def none(_self: Planner) -> int:
         return 0
 
-    patch.setattr(Planner, "_count", none)
+    patch.setattr(Planner, "_sends", none)
+
+
+def _written_calls_sent(patch: pytest.MonkeyPatch) -> None:
+    def never(_text: str) -> bool:
+        return False
+
+    patch.setattr("dm_core.agent.plan.is_written_call", never)
+    patch.setattr("dm_core.agent.reading.is_written_call", never)
+
+
+def _the_same_sent_again(patch: pytest.MonkeyPatch) -> None:
+    def every(_self: Planner, parts: tuple[str, ...]) -> list[tuple[int, str]]:
+        return list(enumerate(parts))
+
+    patch.setattr(Planner, "_not_sent_yet", every)
+
+
+def _empty_parts_kept(patch: pytest.MonkeyPatch) -> None:
+    real = gemini_turns._sent_back  # pyright: ignore[reportPrivateUsage]
+
+    def keeping(turn: ModelTurn) -> types.Content | None:
+        content = real(turn)
+        return content and content.model_copy(update={"parts": [types.Part(), *(content.parts or ())]})
+
+    patch.setattr(gemini_turns, "_sent_back", keeping)
 
 
 def _a_call_left_without_answer(patch: pytest.MonkeyPatch) -> None:
@@ -82,11 +110,22 @@ def _a_call_left_without_answer(patch: pytest.MonkeyPatch) -> None:
             tool_turn(turn, plan, data, actions).results[:-1] or tool_turn(turn, plan, data, actions).results
         )
 
-    patch.setattr(agents, "tool_turn", shorter)
+    patch.setattr(results, "tool_turn", shorter)
 
 
 def _any_success_believed(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(instagram, "_judge_send", instagram._judge_action)  # pyright: ignore[reportPrivateUsage]
+    patch.setattr(instagram, "_judge_send", instagram._judge_reaction)  # pyright: ignore[reportPrivateUsage]
+
+
+def _unknown_codes_read_as_refusals(patch: pytest.MonkeyPatch) -> None:
+    """Meta answers some messages that it delivers with a 4xx and a code that no page lists."""
+    real = graph._by_status  # pyright: ignore[reportPrivateUsage]
+
+    def sure(reply: Reply, error: object, code: int | None) -> tuple[Owner | None, str]:
+        owner, text = real(reply, error, code)
+        return (Owner.REQUEST if owner is Owner.UNKNOWN and 400 <= reply.status < 500 else owner), text
+
+    patch.setattr(graph, "_by_status", sure)
 
 
 def _sends_repeated_when_in_doubt(patch: pytest.MonkeyPatch) -> None:
@@ -118,9 +157,13 @@ DEFECTS: dict[str, tuple[Defect, str, int, str]] = {
     "a poison item ends its batch": (_poison_that_ends_the_batch, "webhook_parse", 500, "lost or changed"),
     "nothing is cut to size": (_raw_items_kept_whole, "webhook", 100, "unbounded size"),
     "thread names are taken loosely": (_thread_names_taken_loosely, "processor", 100, "thread"),
-    "sends are not counted": (_no_limit_of_sends, "model", 30, "calls of send went out"),
+    "sends are not counted": (_no_limit_of_sends, "model", 30, "sends of one run"),
+    "a call written out is sent": (_written_calls_sent, "model", 40, "call written out was sent"),
+    "the same text is sent again": (_the_same_sent_again, "model", 40, "sent twice"),
+    "an empty part goes back": (_empty_parts_kept, "model", 60, "part without data"),
     "a call gets no answer": (_a_call_left_without_answer, "model", 60, "not answered once"),
     "any success is believed": (_any_success_believed, "platform", 300, "without an id"),
+    "an unknown code counts as not sent": (_unknown_codes_read_as_refusals, "platform", 60, "nothing said so"),
     "a send in doubt is repeated": (_sends_repeated_when_in_doubt, "platform", 300, "had been written"),
     "a short mac is accepted": (_short_macs_taken, "signed_request", 200, "forged request was answered 200"),
     "a refusal quotes a value": (_refusals_that_quote, "settings", 400, "quotes the value"),

@@ -29,6 +29,8 @@ class Registered:
     parent: str
     protect: bool
     replace_with: frozenset[str]
+    delete_first: bool
+    hooks: Mapping[str, tuple[str, ...]]
 
     def text(self, key: str) -> str:
         """An input that is a text."""
@@ -79,6 +81,11 @@ class Graph:
         found = self.one(":Function", function).inside("serviceConfig", "secretEnvironmentVariables")
         return {reference["key"]: reference for reference in cast("list[dict[str, str]]", found)}
 
+    def depth(self, resource: Registered) -> int:
+        """How many resources of Google's are made one after the other up to this one, itself included."""
+        before = [self.depth(self.resources[urn]) for urn in resource.dependencies if urn in self.resources]
+        return max(before, default=0) + resource.type.startswith("gcp:")
+
     def needs(self, resource: Registered) -> set[str]:
         """URNs of everything that is made before a resource, directly or not."""
         found: set[str] = set()
@@ -89,6 +96,11 @@ class Graph:
                 found.add(urn)
                 waiting += self.resources[urn].dependencies if urn in self.resources else ()
         return found
+
+
+MOMENTS = ("before_create", "after_create", "before_update", "after_update")
+NOT_THERE_YET = {"gcp:cloudfunctionsv2/getFunction:getFunction", "gcp:cloudrunv2/getService:getService"}
+"""What the program looks for before it declares it; the mocks have made nothing yet."""
 
 
 class _Answers(mocks.Mocks):
@@ -116,6 +128,8 @@ class _Answers(mocks.Mocks):
     def call(self, args: mocks.MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]]]:
         if args.token == "gcp:organizations/getProject:getProject":
             return {"id": "project", "number": PROJECT_NUMBER, "projectId": args.args["projectId"]}, []  # pyright: ignore[reportUnknownMemberType]
+        if args.token in NOT_THERE_YET:
+            return {}, [("name", "not found")]
         raise AssertionError(f"the program asked for {args.token}")
 
 
@@ -141,6 +155,8 @@ class RecordingMonitor(mocks.MockMonitor):
                 parent=request.parent,
                 protect=bool(request.protect),
                 replace_with=frozenset(request.replace_with),
+                delete_first=bool(request.deleteBeforeReplace),
+                hooks={moment: tuple(getattr(request.hooks, moment)) for moment in MOMENTS},
             )
         return response
 

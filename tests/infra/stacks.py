@@ -16,6 +16,7 @@ PINS = {
     "INSTAGRAM_ACCESS_TOKEN": "3",
     "WHATSAPP_ACCESS_TOKEN": "4",
 }
+WHATSAPP_PINS = {"WHATSAPP_APP_SECRET": "8", "WHATSAPP_VERIFY_TOKEN": "8"}
 SPOND_PINS = {"SPOND_USERNAME": "6", "SPOND_PASSWORD": "7"}
 
 MINIMAL: Mapping[str, str] = {
@@ -34,7 +35,7 @@ PROD: Mapping[str, str] = {
     "projectNumber": PROJECT_NUMBER,
     "model": "vertex",
     "spondGroupId": "ABCDEF0123456789",
-    "secretVersions": json.dumps(PINS | SPOND_PINS),
+    "secretVersions": json.dumps(PINS | SPOND_PINS | WHATSAPP_PINS),
     "instagramAccountIds": "17841400000000001,17841400000000002",
     "settings": json.dumps({"MAX_ATTEMPTS": "7", "HUMAN_TAKEOVER_MINUTES": "30", "RETENTION_DAYS": "30"}),
     "labels": json.dumps({"team": "bookings"}),

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dm_core.errors import Misconfigured
-from dm_core.settings import ProcessorSettings, WebhookSettings
+from dm_core.settings import ProcessorSettings, Template, WebhookSettings
 from dm_core.tokens import format_tokens, parse_tokens
 
 WEBHOOK = {
@@ -167,3 +167,83 @@ def test_any_environment_gives_settings_or_one_line(env: dict[str, str]) -> None
         ProcessorSettings.load(PROCESSOR | env)
     except Misconfigured as error:
         assert "\n" not in str(error)
+
+
+def test_alerts_have_a_queue_and_an_address_of_their_own() -> None:
+    settings = ProcessorSettings.load(PROCESSOR).alerts
+
+    assert (settings.queue.queue, settings.queue.target_url) == ("dm-alerts", "https://processor.example/alerts")
+    assert (settings.queue.dispatch_deadline, settings.queue.audience) == (30, "https://processor.example")
+    assert (settings.limits.per_hour, settings.alarm_ms) == (3, 600_000)
+    assert WebhookSettings.load(WEBHOOK).alert_queue == settings.queue
+
+
+@pytest.mark.parametrize(
+    ("url", "alerts"),
+    [
+        ("https://p.example", "https://p.example/alerts"),
+        ("https://p.example/", "https://p.example/alerts"),
+        ("https://p.example/fn/processor", "https://p.example/fn/processor/alerts"),
+        ("https://p.example/fn//", "https://p.example/fn/alerts"),
+        ("https://p.example/fn?x=1", "https://p.example/fn/alerts?x=1"),
+    ],
+)
+def test_the_address_of_ticks_follows_that_of_tasks(url: str, alerts: str) -> None:
+    assert ProcessorSettings.load(PROCESSOR | {"PROCESS_MESSAGE_URL": url}).alerts.queue.target_url == alerts
+
+
+@pytest.mark.parametrize(
+    ("value", "template"),
+    [
+        ("dm_alert", Template("dm_alert", "en", None, 824)),
+        ("dm_alert:nb", Template("dm_alert", "nb", None, 824)),
+        ("dm_alert:en_GB:Your assistant: {{1}} Have a look.", Template("dm_alert", "en_GB", None, 995)),
+        ("dm_alert:en:\U0001f514 {{ alert_text }}!", Template("dm_alert", "en", "alert_text", 1_020)),
+    ],
+)
+def test_a_template_may_name_its_language_and_its_body(value: str, template: Template) -> None:
+    assert ProcessorSettings.load(PROCESSOR | {"WHATSAPP_TEMPLATE": value}).whatsapp.template == template
+
+
+@pytest.mark.parametrize(
+    ("value", "problem"),
+    [
+        ("dm_alert:en:no variable", "must have one variable in its body"),
+        ("dm_alert:en:{{1}} and {{2}}", "it has 2"),
+        ("dm_alert:en:{{}} x", "must call the variable"),
+        ("dm_alert:en:{{2}} x", "must call the variable"),
+        ("dm_alert:en:" + "x" * 1_024 + "{{1}}", "leaves no room"),
+        ("DM alert", "must be name, name:language or name:language:body"),
+        ("dm_alert:English", "must be name, name:language or name:language:body"),
+    ],
+)
+def test_a_template_that_can_not_be_right_is_named_at_start(value: str, problem: str) -> None:
+    with pytest.raises(Misconfigured, match=rf"WHATSAPP_TEMPLATE .*{problem}"):
+        ProcessorSettings.load(PROCESSOR | {"WHATSAPP_TEMPLATE": value})
+
+
+@pytest.mark.parametrize("number", ["+47 900 00 000", "004790000000", "47 (900) 00-000"])
+def test_a_managers_number_is_kept_as_whatsapp_writes_it(number: str) -> None:
+    settings = ProcessorSettings.load(PROCESSOR | {"MANAGER_WHATSAPP_NUMBER": number}).whatsapp
+
+    assert (settings.manager_number, settings.manager_numbers) == ("4790000000", ("4790000000",))
+
+
+def test_several_numbers_are_read_and_the_first_gets_the_alerts() -> None:
+    numbers = PROCESSOR | {"MANAGER_WHATSAPP_NUMBER": "+47 900 00 000, 0044 7700 900123,+4790000000"}
+
+    assert ProcessorSettings.load(numbers).whatsapp.manager_numbers == ("4790000000", "447700900123")
+    assert WebhookSettings.load(numbers).whatsapp.manager_numbers == ("4790000000", "447700900123")
+    for wrong in (",", "+47 900 00 000,x", "()()()"):
+        with pytest.raises(Misconfigured, match="MANAGER_WHATSAPP_NUMBER must be"):
+            ProcessorSettings.load(PROCESSOR | {"MANAGER_WHATSAPP_NUMBER": wrong})
+
+
+def test_whatsapps_webhook_is_believed_by_instagrams_values_where_it_has_none() -> None:
+    plain = WebhookSettings.load(WEBHOOK).whatsapp
+    own = WebhookSettings.load(WEBHOOK | {"WHATSAPP_APP_SECRET": "meta", "WHATSAPP_VERIFY_TOKEN": "other"}).whatsapp
+    page = WebhookSettings.load(WEBHOOK | {"INSTAGRAM_API_FLAVOR": "page"}).whatsapp
+
+    assert (plain.verify_token, plain.app_secrets, plain.secret_is_instagrams) == ("verify", ("one", "two"), True)
+    assert (own.verify_token, own.app_secrets, own.secret_is_instagrams) == ("other", ("meta",), False)
+    assert page.secret_is_instagrams is False

@@ -42,7 +42,7 @@ class Asking:
                 answers = tuple(ToolResult(call.name, call.id, {"day": self.result}) for call in turn.calls)
                 turns += [turn, ToolTurn(answers)]
         except PlatformError as error:
-            said.append(str(error))
+            said.append(f"{error}: {getattr(error.__context__, 'message', '')}")  # the client itself quotes nothing
         finally:
             await model.close()
         return said

@@ -1,8 +1,8 @@
 """Installs an unpacked zip as Google's builder does, and serves it from there.
 
-The flags are the builder's (facts/gcp.md section 3.1) but for two: no ``--no-cache-dir`` / ``--no-cache``, so that a
-second run downloads nothing, and instead of ``--user`` an environment of its own, so that this machine's packages can't
-stand in for a missing one.
+The flags are the builder's (GoogleCloudPlatform/buildpacks, pkg/python) but for two: no ``--no-cache-dir`` /
+``--no-cache``, so that a second run downloads nothing, and instead of ``--user`` an environment of its own, so that
+this machine's packages can't stand in for a missing one.
 """
 
 import asyncio

@@ -9,8 +9,11 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from driver import Engine
+from deployments import DEV, PROJECT, program, small_sources
+from driver import Engine, Stack
 from lifecycle import Lifecycle, dev_lifecycle, prod_lifecycle
+from program_host import Program
+from provider.cloud import Cloud
 from run_once import once
 
 from tools import pulumi_cli
@@ -29,6 +32,18 @@ def cli(missing: Callable[[str], NoReturn]) -> Path:
 def engine(cli: Path, tmp_path: Path) -> Engine:
     """An installation of its own."""
     return Engine(cli, tmp_path)
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """The dev deployment, with small files in place of bundles."""
+    return program("dev", DEV, small_sources(tmp_path_factory.mktemp("sources")))
+
+
+@pytest.fixture
+def stack(engine: Engine) -> Stack:
+    """A new stack that nothing was deployed to."""
+    return Stack.new(engine, "dev", Cloud(project=PROJECT))
 
 
 @pytest.fixture(scope="session")

@@ -1,16 +1,12 @@
 """An `up` that stops midway leaves nothing that a second one doesn't mend."""
 
 import signal
-from collections.abc import Mapping
-from pathlib import Path
 
 import pytest
-from deployments import DEV, PROJECT, program
-from driver import Engine, Stack
+from driver import Stack
+from mended import assert_completed, assert_mended
 from program_host import Program
 from provider.cloud import Cloud, Disconnected, Hook, Refused
-
-from bundling import Bundle
 
 pytestmark = pytest.mark.timeout(300)  # each operation has its own deadline
 
@@ -19,27 +15,6 @@ ONE_AT_A_TIME = ("--parallel", "1")
 
 FOUR_AT_A_TIME = ("--parallel", "4")
 """So that some are under way at the moment of the fault, and most aren't."""
-
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Program:
-    """The dev deployment, with two small files in place of bundles: what's in them makes no difference here."""
-    folder = tmp_path_factory.mktemp("sources")
-    sources: Mapping[str, Bundle] = {
-        name: _bundle(folder / f"{name}.zip", digit * 64) for name, digit in (("webhook", "a"), ("processor", "b"))
-    }
-    return program("dev", DEV, sources)
-
-
-def _bundle(path: Path, digest: str) -> Bundle:
-    path.write_bytes(digest.encode())
-    return Bundle(path.stem, path, digest)
-
-
-@pytest.fixture
-def stack(engine: Engine) -> Stack:
-    """A new stack that nothing was deployed to."""
-    return Stack.new(engine, "dev", Cloud(project=PROJECT))
 
 
 def at(cloud: Cloud, number: int, act: Hook) -> Hook:
@@ -56,22 +31,6 @@ def at(cloud: Cloud, number: int, act: Hook) -> Hook:
 
 def refuse(id_: str) -> None:
     raise Refused(f"googleapi: Error 503: {id_}: the service is unavailable, backendError")
-
-
-def assert_completed(stack: Stack, run: Program) -> None:
-    """A second `up` completes, and knows of all that there is."""
-    mended = stack.up(run)
-    assert mended.refused is None, mended.refused
-    assert not stack.pending
-    assert {str(each["id"]) for each in stack.resources if each.get("id")} == set(stack.cloud.things)
-
-
-def assert_mended(stack: Stack, run: Program) -> None:
-    """A second `up` completes, and a third has nothing to do."""
-    assert_completed(stack, run)
-    third = stack.up(run)
-    assert third.refused is None, third.refused
-    assert third.changes == {}
 
 
 @pytest.mark.parametrize("number", [1, 30, 60])

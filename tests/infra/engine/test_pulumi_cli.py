@@ -1,19 +1,21 @@
 """Which Pulumi CLI is used, and what is said when there is none: tools that answer in their place are in tmp_path."""
 
+import os
 from pathlib import Path
 
 import pytest
 
 from tools import pulumi_cli
-from tools.pulumi_cli import CliUnavailable
+from tools.pulumi_cli import HOST, SCRIPT, CliUnavailable
 
 GO_MOD = "module example\n\ngo 1.25.11\n\nrequire (\n\tgithub.com/pulumi/pulumi/pkg/v3 v3.250.0\n)\n"
 BUILDS = """
 case "$1 $2" in
   "env GOVERSION") echo go1.26.0;;
   "env GOTOOLCHAIN") echo auto;;
+  "list -m") echo "$(dirname "$0")/sdk";;
   build*) while [ "$1" != -o ]; do shift; done
-    echo built >> "$(dirname "$0")/builds"
+    echo "built $3" >> "$(dirname "$0")/builds"
     printf '#!/bin/sh\\necho v3.250.0\\n' > "$2"; chmod +x "$2";;
 esac
 """
@@ -38,7 +40,8 @@ def built(tmp_path: Path) -> Path:
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The only folder of tools beside the system's own; empty."""
     folder = tmp_path / "bin"
-    folder.mkdir()
+    (folder / "sdk" / "python" / "cmd").mkdir(parents=True)
+    (folder / "sdk" / "python" / "cmd" / SCRIPT).write_text("#!/usr/bin/env python\n")
     monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
     return folder
 
@@ -50,37 +53,68 @@ def script(file: Path, body: str) -> Path:
     return file
 
 
+def have_built(built: Path, version: str) -> None:
+    script(built, f"echo {version}")
+    script(built.with_name(HOST), "exit 1")
+    script(built.with_name(SCRIPT), "exit 1")
+
+
 def test_a_recent_cli_on_the_path_is_used(path: Path, built: Path, module: Path):
     installed = script(path / "pulumi", "echo v3.272.0")
+    script(path / HOST, "exit 1")
 
     assert pulumi_cli.find(built, module) == installed
 
 
-@pytest.mark.parametrize("answer", ["echo v3.199.0", "echo nonsense", "exit 1"])
+def test_a_cli_on_the_path_that_could_not_run_a_program_is_not_used(path: Path, built: Path, module: Path):
+    script(path / "pulumi", "echo v3.272.0")
+
+    assert pulumi_cli.find(built, module) is None
+
+
+def test_the_oldest_cli_is_the_one_that_the_project_asks_for(tmp_path: Path):
+    project = tmp_path / "Pulumi.yaml"
+    project.write_text('name: x\nrequiredPulumiVersion: ">=3.208.1"\n')
+
+    assert pulumi_cli.oldest_version(project) == (3, 208, 1)
+    assert pulumi_cli.oldest_version() >= (3, 207, 0)
+
+
+@pytest.mark.parametrize("missing", [HOST, SCRIPT])
+def test_a_built_cli_without_its_language_host_is_built_again(path: Path, built: Path, module: Path, missing: str):
+    have_built(built, "v3.250.0")
+    built.with_name(missing).unlink()
+
+    assert pulumi_cli.find(built, module) is None
+    assert list(path.glob("pulumi*")) == []
+
+
+@pytest.mark.parametrize("answer", ["echo v3.206.9", "echo nonsense", "exit 1"])
 def test_an_old_or_broken_cli_on_the_path_is_not_used(path: Path, built: Path, module: Path, answer: str):
     script(path / "pulumi", answer)
+    script(path / HOST, "exit 1")
 
     assert pulumi_cli.find(built, module) is None
 
 
 def test_the_cli_that_was_built_is_used(path: Path, built: Path, module: Path):
-    script(built, "echo v3.250.0")
+    have_built(built, "v3.250.0")
 
     assert pulumi_cli.find(built, module) == built
-    assert list(path.iterdir()) == []
+    assert list(path.glob("pulumi*")) == []
 
 
 def test_a_cli_built_from_another_pin_is_not_used(path: Path, built: Path, module: Path):
-    script(built, "echo v3.240.0")
+    have_built(built, "v3.240.0")
 
     assert pulumi_cli.find(built, module) is None
-    assert list(path.iterdir()) == []
+    assert list(path.glob("pulumi*")) == []
 
 
 def test_without_go_it_is_said_what_to_install(path: Path, built: Path, module: Path):
     with pytest.raises(CliUnavailable, match=r"no Go to build one: install Pulumi .* or Go 1\.25\.11 or newer"):
         pulumi_cli.build(built, module)
-    assert list(path.iterdir()) == []
+    assert list(path.glob("go*")) == []
 
 
 @pytest.mark.parametrize(("version", "toolchain"), [("go1.20.4", "auto"), ("go1.24.0", "local")])
@@ -96,7 +130,8 @@ def test_what_was_built_once_is_not_built_again(path: Path, built: Path, module:
 
     assert pulumi_cli.build(built, module) == built
     assert pulumi_cli.build(built, module) == built
-    assert (path / "builds").read_text() == "built\n"
+    assert (path / "builds").read_text() == f"built ./{HOST}\nbuilt github.com/pulumi/pulumi/pkg/v3/cmd/pulumi\n"
+    assert os.access(built.with_name(SCRIPT), os.X_OK)
 
 
 def test_a_build_that_breaks_off_leaves_no_cli(path: Path, built: Path, module: Path):
@@ -123,4 +158,4 @@ def test_a_module_without_the_pin_is_refused(module: Path):
 
 
 def test_the_module_of_this_repository_pins_a_version_that_is_recent_enough():
-    assert pulumi_cli.pinned_version() >= pulumi_cli.OLDEST
+    assert pulumi_cli.pinned_version() >= pulumi_cli.oldest_version()

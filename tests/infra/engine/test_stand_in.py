@@ -6,9 +6,11 @@ import pytest
 from driver import Engine, Stack
 from provider import checks
 from provider.cloud import Cloud, Refused
-from provider.kinds import KINDS
+from provider.kinds import KINDS, PROJECT
+from provider.outputs import PROJECT_NUMBER
+from provider.rights import allowed
 from provider.sdk_shape import shape_of
-from provider.wire import UNKNOWN, Properties
+from provider.wire import UNKNOWN, Properties, Value
 from races import forgetful, patient
 
 DATABASE = "gcp:firestore/database:Database"
@@ -16,6 +18,7 @@ QUEUE = "gcp:cloudtasks/queue:Queue"
 FUNCTION = "gcp:cloudfunctionsv2/function:Function"
 DASHBOARD = "gcp:monitoring/dashboard:Dashboard"
 SERVICE = "gcp:projects/service:Service"
+PROJECT_RIGHT = "gcp:projects/iAMMember:IAMMember"
 GOOD_DATABASE: Properties = {"name": "dm-agent", "locationId": "eur3", "type": "FIRESTORE_NATIVE"}
 
 
@@ -80,6 +83,64 @@ def test_what_is_not_known_yet_is_not_judged():
 def test_nothing_is_created_where_its_service_is_off():
     with pytest.raises(Refused, match="disabled"):
         Cloud().create(DATABASE, GOOD_DATABASE)
+
+
+BUILD = f"serviceAccount:build@{PROJECT}.iam.gserviceaccount.com"
+COPIES = f"projects/_/buckets/gcf-v2-sources-{PROJECT_NUMBER}-europe-west2"
+SOURCE = ("storage.objects.get", (PROJECT, COPIES.replace("projects/_/buckets/", "b/")), f"{COPIES}/objects/f/s.zip")
+
+
+def granted(token: str, **inputs: Value) -> Cloud:
+    """A cloud in which the build's identity has one right."""
+    cloud = cloud_with("cloudresourcemanager", "iam")
+    cloud.create("gcp:serviceaccount/account:Account", {"accountId": "build"})
+    cloud.create("gcp:storage/bucket:Bucket", {"name": "our-sources", "location": "EU"})
+    cloud.create(token, {"role": "roles/storage.objectViewer", "member": BUILD, **inputs})
+    return cloud
+
+
+def test_a_build_reads_the_platforms_copy_by_a_right_on_the_project():
+    assert allowed(granted(PROJECT_RIGHT), BUILD, *SOURCE)
+
+
+def test_a_right_on_the_bucket_that_was_uploaded_to_is_not_enough_for_a_build():
+    assert not allowed(granted("gcp:storage/bucketIAMMember:BucketIAMMember", bucket="our-sources"), BUILD, *SOURCE)
+
+
+@pytest.mark.parametrize(
+    ("expression", "reads"),
+    [
+        (f'resource.name == "{COPIES}" || resource.name.startsWith("{COPIES}/")', True),
+        (f'resource.name.startsWith("{COPIES}/") && resource.name.endswith(".zip")', None),
+        (f'resource.name.startsWith("{COPIES}/") && resource.name.endsWith(".zip")', True),
+        (f'resource.name == "{COPIES}"', False),
+        (f'resource.name.startsWith("{COPIES}0/")', False),
+    ],
+)
+def test_a_condition_decides_by_the_objects_name(expression: str, reads: bool | None):
+    cloud = granted(PROJECT_RIGHT, condition={"title": "t", "expression": expression})
+
+    if reads is None:
+        with pytest.raises(ValueError, match="IAM would refuse"):
+            allowed(cloud, BUILD, *SOURCE)
+    else:
+        assert allowed(cloud, BUILD, *SOURCE) is reads
+
+
+def test_a_right_has_no_effect_before_it_has_spread():
+    cloud = granted(PROJECT_RIGHT)
+    cloud.spread_seconds = 60
+
+    assert not allowed(cloud, BUILD, *SOURCE)
+
+
+def test_changes_of_one_databases_configuration_that_meet_are_refused():
+    cloud = cloud_with("firestore")
+    cloud.create(DATABASE, GOOD_DATABASE)
+    cloud.busy.add("projects/demo-project/databases/dm-agent")
+
+    with pytest.raises(Refused, match="409: Aborted due to cross-transaction contention"):
+        cloud.create("gcp:firestore/field:Field", {"database": "dm-agent", "collection": "runs", "field": "turns"})
 
 
 def test_what_exists_is_not_created_again():

@@ -145,6 +145,47 @@ def test_a_wrong_setting_is_refused(settings: dict[str, object], expected: str) 
     assert expected in only(settings=json.dumps(settings))
 
 
+@pytest.mark.parametrize("location", ["europe-west2", "us-central1", "mars"])
+def test_a_location_without_the_model_is_refused_with_those_that_have_it(location: str) -> None:
+    problem = only(model="vertex", vertexLocation=location)
+
+    assert "does not offer gemini-3.8 models: global, eu, us do" in problem
+
+
+@pytest.mark.parametrize("location", ["global", "eu", "us"])
+def test_the_model_is_asked_globally_or_in_a_multi_region(location: str) -> None:
+    assert dev(model="vertex", vertexLocation=location).vertex_location == location
+
+
+def test_of_another_model_nothing_is_said() -> None:
+    config = dev(model="vertex", vertexLocation="us-central1", settings=json.dumps({"GEMINI_MODEL": "gemini-2.5-pro"}))
+
+    assert config.vertex_location == "us-central1"
+
+
+def test_several_managers_are_taken_and_half_a_number_is_not() -> None:
+    assert dev(managerWhatsappNumber="+44 7700 900123, +44 7700 900124").manager_number.count(",") == 1
+    assert "a number with its country code" in only(managerWhatsappNumber="+44 7700 900123, 12")
+
+
+def test_names_follow_the_prefix() -> None:
+    config = dev(prefix="club")
+
+    assert (config.queue_name, config.alerts_queue_name) == ("club-processing", "club-alerts")
+    assert (config.webhook.name, config.processor.name, config.database.name) == (
+        *("club-webhook", "club-processor"),
+        "club-agent",
+    )
+
+
+def test_a_secret_with_a_default_may_be_pinned_and_must_not() -> None:
+    assert "WHATSAPP_APP_SECRET" not in dev().secret_versions
+    pinned = dev(secretVersions=json.dumps({**PINS, "GEMINI_API_KEY": "5", "WHATSAPP_APP_SECRET": "2"}))
+
+    assert pinned.secrets_of("webhook")[-1] == "WHATSAPP_APP_SECRET"
+    assert "WHATSAPP_APP_SECRET" in dev().secrets
+
+
 def test_memory_must_fit_the_cpus() -> None:
     assert "does not fit 4 CPU: 2048 to 16384" in only(processorCpu="4", processorMemoryMib="512")
     assert dev(processorCpu="4").processor.memory == 2_048

@@ -1,7 +1,8 @@
 """What is made before what: the edges that nothing implies and a deployment fails without."""
 
 import pytest
-from recording import Graph, Registered, dev_graph, prod_graph
+from recording import Graph, Registered, dev_graph, prod_graph, registered
+from stacks import dev
 
 BUILD_RIGHTS = ("build-logs", "build-images", "build-source")
 
@@ -17,19 +18,84 @@ def graph(request: pytest.FixtureRequest) -> Graph:
     return request.param()
 
 
-def test_a_function_waits_for_every_service(graph: Graph) -> None:
-    services = {one.urn for one in graph.of("gcp:projects/service:Service")}
+def services(graph: Graph) -> dict[str, str]:
+    """The enabled services by URN."""
+    enabled = graph.of("gcp:projects/service:Service")
+    return {one.urn: one.text("service").removesuffix(".googleapis.com") for one in enabled}
 
-    for function in functions(graph):
-        assert services <= function.dependencies
+
+def serving(one: Registered) -> set[str]:
+    """The services that a resource of this type is made in, by its type's name."""
+    module = one.type.split(":")[1].split("/")[0]
+    if one.type.startswith("gcp:projects/iAM"):
+        return {"cloudresourcemanager"}
+    return {
+        "serviceaccount": {"iam"},
+        "cloudrunv2": {"run"},
+        "cloudfunctionsv2": {"cloudfunctions", "cloudbuild", "run"},
+        "billing": {"billingbudgets"},
+    }.get(module, {module})
 
 
-def test_everything_that_google_makes_waits_for_every_service(graph: Graph) -> None:
-    services = {one.urn for one in graph.of("gcp:projects/service:Service")}
-    others = [one for one in graph if one.type.startswith("gcp:") and one.urn not in services]
+def test_everything_that_google_makes_waits_for_the_service_it_is_made_in(graph: Graph) -> None:
+    enabled = services(graph)
+    others = [one for one in graph if one.type.startswith("gcp:") and one.urn not in enabled]
 
-    assert len(services) >= 13
-    assert [one.name for one in others if not services <= one.dependencies] == []
+    without = [
+        (one.name, serving(one))
+        for one in others
+        if not serving(one) <= {enabled[urn] for urn in graph.needs(one) if urn in enabled}
+    ]
+    assert len(others) > 80
+    assert without == []
+
+
+def test_nothing_waits_for_a_service_without_need(graph: Graph) -> None:
+    """An edge that is not needed makes an `up` slower, and hides the one that is missing."""
+    enabled = services(graph)
+    needed: set[str] = set()
+
+    for one in (one for one in graph if one.urn not in enabled):
+        direct = {enabled[urn] for urn in one.dependencies if urn in enabled}
+        needed |= direct
+        assert direct <= serving(one) | ({"aiplatform"} if one in functions(graph) else set()), one.name
+    assert needed == set(enabled.values())
+
+
+def test_whatever_is_first_made_in_a_service_waits_for_it_to_spread(graph: Graph) -> None:
+    for service in graph.of("gcp:projects/service:Service"):
+        assert service.hooks["after_create"] == ("services-made",)
+    for type_ in (":Account", ":Database", ":Queue", ":Secret", ":Bucket", ":Repository", ":Metric", ":AlertPolicy"):
+        for one in graph.of(type_):
+            assert one.hooks["before_create"] == ("services-settled",), one.name
+
+
+def test_a_function_and_a_schedule_wait_for_rights_to_spread(graph: Graph) -> None:
+    for one in (*functions(graph), *graph.of(":Job")):
+        assert one.hooks["before_create"] == one.hooks["before_update"] == ("rights-settled",)
+
+
+def test_every_right_says_when_it_was_granted(graph: Graph) -> None:
+    rights = [one for one in graph if "role" in one.inputs]
+
+    assert len(rights) > 15
+    assert [one.name for one in rights if one.hooks["after_create"] != ("rights-made",)] == []
+
+
+def test_a_stack_that_waits_for_nothing_has_no_hooks() -> None:
+    graph = registered(dev(settleSeconds="0"))
+
+    assert [one.name for one in graph if any(one.hooks.values())] == []
+
+
+def test_firestores_indexes_and_fields_are_changed_one_after_the_other(graph: Graph) -> None:
+    changes = [one for one in graph if one.type in ("gcp:firestore/index:Index", "gcp:firestore/field:Field")]
+    at = {one.urn: place for place, one in enumerate(changes)}
+
+    assert len(changes) > 15
+    for place, one in enumerate(changes):
+        assert max((at[urn] for urn in one.dependencies if urn in at), default=-1) == place - 1
+    assert all(one.inputs["skipWait"] is True for one in graph.of("gcp:firestore/field:Field"))
 
 
 def test_a_function_waits_for_the_rights_of_its_build(graph: Graph) -> None:
@@ -84,6 +150,11 @@ def test_schedules_wait_for_the_right_to_call_the_processor(graph: Graph) -> Non
 
     assert jobs
     assert [job.name for job in jobs if right.urn not in graph.needs(job)] == []
+
+
+def test_a_function_is_deleted_before_it_is_replaced(graph: Graph) -> None:
+    """Its name is fixed: a second one beside it would be refused as there already."""
+    assert all(function.delete_first for function in functions(graph))
 
 
 def test_the_right_to_call_is_made_anew_with_its_function(graph: Graph) -> None:

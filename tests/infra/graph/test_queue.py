@@ -3,7 +3,8 @@
 from collections.abc import Callable
 
 import pytest
-from recording import Graph, closed_graph, dev_graph, extreme_graph, prod_graph
+from recording import Graph, closed_graph, dev_graph, extreme_graph, prod_graph, registered
+from stacks import dev
 
 from components.retries import DEADLINE_GRACE, LEAST_ATTEMPTS, MAX_BACKOFF, MIN_BACKOFF, attempts_needed, backoff
 from dm_core.settings import ProcessorSettings, WebhookSettings
@@ -15,7 +16,7 @@ def lasted(attempts: int) -> int:
 
 
 def number(graph: Graph, *path: str) -> float:
-    value = graph.one(":Queue").inside(*path)
+    value = graph.one(":Queue", "queue").inside(*path)
     assert isinstance(value, float)
     return value
 
@@ -67,9 +68,33 @@ def test_timeout_deadline_and_lease_follow_each_other(graph: Callable[[], Graph]
     assert webhook.queue.dispatch_deadline == processor.queue.dispatch_deadline == deadline
 
 
+def test_the_managers_alerts_have_a_queue_of_their_own_that_keeps_whatsapps_pair_limit() -> None:
+    limits = dev_graph().one(":Queue", "alerts-queue").inputs["rateLimits"]
+
+    assert limits == {"maxDispatchesPerSecond": 1 / 6, "maxConcurrentDispatches": 1.0}
+    assert dev_graph().one(":Queue", "alerts-queue").inputs["name"] == "dm-alerts"
+
+
+def test_both_functions_enqueue_to_both_queues() -> None:
+    for function in ("webhook", "processor"):
+        queues = {
+            one.text("name") for one in dev_graph().of(":QueueIamMember") if one.name.startswith(f"{function}-enqueue")
+        }
+
+        assert queues == {"dm-processing", "dm-alerts"}
+        assert dev_graph().environment(function)["ALERTS_QUEUE"] == "dm-alerts"
+
+
 def test_a_shared_queue_is_used_and_not_made() -> None:
     graph = closed_graph()
 
-    assert graph.of("gcp:cloudtasks/queue:Queue") == []
-    assert {one.inputs["name"] for one in graph.of(":QueueIamMember")} == {"dm-processing"}
+    assert {one.inputs["name"] for one in graph.of("gcp:cloudtasks/queue:Queue")} == {"dm-alerts"}
+    assert {one.inputs["name"] for one in graph.of(":QueueIamMember")} == {"dm-processing", "dm-alerts"}
     assert graph.environment("webhook")["CLOUD_TASKS_QUEUE"] == "dm-processing"
+
+
+def test_a_shared_queue_of_alerts_is_used_and_not_made() -> None:
+    graph = registered(dev(existingAlertsQueue="true", alertsQueueName="club-alerts"))
+
+    assert [one.name for one in graph.of(":Queue")] == ["queue"]
+    assert graph.environment("processor")["ALERTS_QUEUE"] == "club-alerts"

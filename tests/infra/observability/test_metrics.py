@@ -100,7 +100,7 @@ def test_every_query_reads_a_metric_that_is_declared_and_every_metric_is_read() 
 def test_an_amount_is_read_as_an_amount_and_a_count_as_a_count() -> None:
     amounts = {metric.name for metric in METRICS if metric.value}
 
-    for name, part in re.findall(r"user_dm_processor_(\w+?)(_sum|_count|_bucket)?\{", _queries()):
+    for name, part in re.findall(r"user_dm_(\w+?)(_sum|_count|_bucket)?\{", _queries()):
         assert (name in amounts) == bool(part), f"{name}{part}"
 
 

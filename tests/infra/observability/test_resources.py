@@ -8,7 +8,8 @@ from typing import cast
 import googleapiclient
 import pytest
 from logged_events import texts_of
-from recording import Graph, dev_graph, prod_graph
+from recording import Graph, dev_graph, prod_graph, registered
+from stacks import prod
 
 from components.dashboard import COLUMNS, dashboard_json
 from components.observability_alerts import ModelPrices
@@ -17,10 +18,11 @@ from components.observability_metrics import Names
 Json = Mapping[str, object]
 JOB = "gcp:cloudscheduler/job:Job"
 POLICY = "gcp:monitoring/alertPolicy:AlertPolicy"
-NAMES = Names("a-project", "dm-webhook", "dm-processor", "dm-processing")
+NAMES = Names("a-project", "dm", "dm-webhook", "dm-processor", "dm-processing")
 ALERTS = {
     "dm-failed", "send-uncertain", "item-quarantined", "overdue", "queue-depth", "webhook-errors", "processor-errors",
     "ack-latency", "no-webhooks", "not-subscribed", "token", "signatures", "model-cost",
+    "alert-undelivered", "wait-prolonged", "brake-prolonged",
 }  # fmt: skip
 
 
@@ -72,11 +74,35 @@ def test_a_jobs_retries_end_before_its_next_time() -> None:
         assert spent <= periods[job.name] * 1.5
 
 
-def test_two_stacks_of_a_project_do_not_share_names() -> None:
+def test_two_prefixes_of_a_project_do_not_share_names() -> None:
     def names(graph: Graph) -> set[str]:
-        return {job.text("name") for job in graph.of(JOB)}
+        named = [one for one in graph if one.type.startswith("gcp:") and "name" in one.inputs]
+        return {one.text("name") for one in named if one.type.endswith((":Job", ":Metric", ":Queue", ":Function"))}
 
-    assert not names(prod_graph()) & names(dev_graph())
+    other = registered(prod(prefix="other"))
+
+    assert len(names(other)) > 15
+    assert not names(prod_graph()) & names(other)
+
+
+@pytest.mark.parametrize(
+    ("name", "event", "severity"),
+    [
+        ("alert-undelivered", "alert_undelivered", "CRITICAL"),
+        ("wait-prolonged", "wait_prolonged", "ERROR"),
+        ("brake-prolonged", "brake_prolonged", "ERROR"),
+    ],
+)
+def test_a_lost_alert_and_a_long_outage_ring_at_their_first_event(name: str, event: str, severity: str) -> None:
+    policy = prod_graph().one(POLICY, name)
+    (condition,) = _objects(policy.inputs["conditions"])
+
+    matched = str(cast("Json", condition["conditionMatchedLog"])["filter"])
+    assert matched.endswith(f'jsonPayload.message="{event}"')
+    assert 'service_name="dm-processor"' in matched
+    assert policy.text("severity") == severity
+    metrics = [metric.text("filter") for metric in prod_graph().of(":Metric")]
+    assert matched in metrics
 
 
 def test_everything_that_must_call_a_person_does() -> None:
@@ -137,7 +163,7 @@ def test_a_quiet_account_is_odd_only_while_it_is_subscribed_and_after_the_set_ho
     assert "checks_passed" in now
     assert "checks_passed" in before
     assert "offset" in before
-    assert "user_dm_processor_webhooks{" in webhooks
+    assert "user_dm_webhooks{" in webhooks
 
 
 def test_the_page_is_what_the_service_accepts() -> None:

@@ -20,6 +20,8 @@ WHEN: Final = {
     "roles/aiplatform.user": "with Vertex AI",
     "gemini-api-key": "with the Gemini API's key",
     "spond": "with Spond",
+    "whatsapp-app-secret": "where its version is pinned",
+    "whatsapp-verify-token": "where its version is pinned",
     "roles/secretmanager.secretVersionAdder": "with an Instagram login's token",
     "everybody": "unless `public` is false",
     NAMED: "if `public` is false and `webhookInvokers` names it",
@@ -65,6 +67,8 @@ def _where(one: Registered, names: dict[str, str]) -> str:
     service = one.type.split(":")[1].split("/")[0]
     place = PLACES[service]
     condition = one.inside("condition", "expression")
+    if condition is not None and "gcf-v2-sources" in str(condition):
+        return "gcf-v2-sources-NUMBER-REGION (the platform's bucket, by a condition)"
     if condition is not None:
         return f"{str(condition).rstrip('"').rsplit('/', 1)[-1]} (database, by a condition)"
     keys = ("secretId", "repository", "bucket", "serviceAccountId", "name")

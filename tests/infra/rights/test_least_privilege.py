@@ -8,7 +8,7 @@ import pytest
 from recording import Graph, closed_graph, dev_graph, prod_graph
 from rights.rights_table import NAMED, Right, compared, page_table, rights_of, table
 
-from variables import SECRETS
+from variables import ALL_SECRETS
 
 GRAPHS = [dev_graph, prod_graph, closed_graph]
 OVER_THE_PROJECT = {"roles/logging.logWriter", "roles/aiplatform.user"}
@@ -22,13 +22,16 @@ def test_the_page_has_the_table_of_the_program() -> None:
     assert page_table() == table(compared()), f"docs/rights.md is out of date; its table is now:\n{table(compared())}"
 
 
-def test_the_webhook_writes_its_database_enqueues_acts_as_the_tasks_and_reads_two_secrets() -> None:
+def test_the_webhook_writes_its_database_enqueues_acts_as_the_tasks_and_reads_its_secrets() -> None:
     assert of(prod_graph(), "webhook") == {
         ("roles/datastore.user", "dm-agent (database, by a condition)"),
         ("roles/cloudtasks.enqueuer", "dm-processing (queue)"),
+        ("roles/cloudtasks.enqueuer", "dm-alerts (queue)"),
         ("roles/iam.serviceAccountUser", "dm-tasks (identity)"),
         ("roles/secretmanager.secretAccessor", "dm-instagram-app-secret (secret)"),
         ("roles/secretmanager.secretAccessor", "dm-instagram-verify-token (secret)"),
+        ("roles/secretmanager.secretAccessor", "dm-whatsapp-app-secret (secret)"),
+        ("roles/secretmanager.secretAccessor", "dm-whatsapp-verify-token (secret)"),
     }
 
 
@@ -51,6 +54,18 @@ def test_only_the_refreshed_token_can_get_versions_and_only_where_it_is_refreshe
     for graph, expected in ((dev_graph(), 1), (prod_graph(), 1), (closed_graph(), 0)):
         found = [right for right in rights_of(graph) if right.role == adder]
         assert found == [Right("processor", adder, "dm-instagram-access-token (secret)")] * expected
+
+
+def test_a_build_reads_the_platforms_bucket_of_this_project_and_region_and_no_other() -> None:
+    condition = dev_graph().one(":IAMMember", "build-source").inside("condition", "expression")
+    bucket = "projects/_/buckets/gcf-v2-sources-123456789012-europe-west2"
+
+    assert condition == f'resource.name == "{bucket}" || resource.name.startsWith("{bucket}/")'
+    assert of(dev_graph(), "build") == {
+        ("roles/artifactregistry.writer", "dm-functions (repository)"),
+        ("roles/logging.logWriter", "the project"),
+        ("roles/storage.objectViewer", "gcf-v2-sources-NUMBER-REGION (the platform's bucket, by a condition)"),
+    }
 
 
 @pytest.mark.parametrize("graph", GRAPHS)
@@ -101,7 +116,7 @@ def test_every_secret_is_a_reference_to_a_numbered_version(graph: Callable[[], G
 
         assert references and all(reference["version"].isdigit() for reference in references.values())
         assert isinstance(plain, dict)
-        assert set(SECRETS).isdisjoint(cast("dict[str, object]", plain))
+        assert set(ALL_SECRETS).isdisjoint(cast("dict[str, object]", plain))
 
 
 @pytest.mark.parametrize("graph", GRAPHS)

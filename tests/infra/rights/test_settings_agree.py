@@ -7,7 +7,7 @@ from recording import Graph, closed_graph, dev_graph, prod_graph
 
 from dm_core.errors import Misconfigured
 from dm_core.settings import ProcessorSettings, WebhookSettings
-from variables import DEFAULT_ATTEMPTS, SECRETS, TUNINGS, Function
+from variables import ALL_SECRETS, DEFAULT_ATTEMPTS, DEFAULT_MODEL, OPTIONAL_SECRETS, TUNINGS, Function
 
 LOADERS: Mapping[Function, Callable[[Mapping[str, str]], object]] = {
     "webhook": WebhookSettings.load,
@@ -27,7 +27,22 @@ ELSEWHERE_ONLY = {
     "GOOGLE_GEMINI_BASE_URL",
     "INSTAGRAM_TOKEN_FILE",
 }
-"""Point the code elsewhere than Google Cloud (design.md section 10): a deployment must never set them."""
+"""Point the code elsewhere than Google Cloud: a deployment must never set them."""
+
+DERIVED = {"PROCESS_ALERT_URL"}
+"""Follows from another variable where it is not set, and must here: the ticks go to the same processor."""
+
+AWAITED = {
+    "GEMINI_THINKING",
+    "MEDIA",
+    "HANDOVER_REMINDER_MINUTES",
+    "HANDOVER_HOURS",
+    "DISCLOSURE_DAYS",
+    "MAX_RUNS_PER_DAY_TOTAL",
+}
+"""Variables that a stack may set and no function reads yet. A name leaves this list with the code that reads it."""
+
+READ = {name: tuning for name, tuning in TUNINGS.items() if name not in AWAITED}
 
 
 class Asked(Mapping[str, str]):
@@ -79,13 +94,13 @@ def test_nothing_is_set_that_the_function_does_not_read(function: Function, grap
 def test_everything_a_function_reads_is_set_can_be_set_or_is_for_elsewhere(function: Function) -> None:
     can_be_set = {name for name, tuning in TUNINGS.items() if function in tuning.functions}
 
-    unknown = read_by(function, complete(function)) - set(complete(function)) - can_be_set - ELSEWHERE_ONLY
+    unknown = read_by(function, complete(function)) - set(complete(function)) - can_be_set - ELSEWHERE_ONLY - DERIVED
     assert unknown == set()
 
 
 @pytest.mark.parametrize("function", LOADERS)
 def test_nothing_that_points_elsewhere_is_set(function: Function) -> None:
-    assert set(complete(function)) & ELSEWHERE_ONLY == set()
+    assert set(complete(function)) & (ELSEWHERE_ONLY | DERIVED) == set()
     assert set(TUNINGS) & ELSEWHERE_ONLY == set()
 
 
@@ -100,14 +115,21 @@ def test_each_variable_without_a_default_is_missed_when_it_is_taken_away(functio
             LOADERS[function]({key: value for key, value in environment.items() if key != name})
 
 
-@pytest.mark.parametrize("name", TUNINGS)
+def test_what_is_awaited_is_read_by_no_function_yet() -> None:
+    read = {name for function in LOADERS for name in read_by(function, complete(function))}
+
+    assert read & AWAITED == set()
+    assert set(TUNINGS) >= AWAITED
+
+
+@pytest.mark.parametrize("name", READ)
 def test_a_tuning_is_read_by_the_functions_it_is_given_to_and_by_no_other(name: str) -> None:
     readers = {function for function in LOADERS if name in read_by(function, complete(function))}
 
     assert readers == set(TUNINGS[name].functions)
 
 
-@pytest.mark.parametrize("name", [name for name, tuning in TUNINGS.items() if tuning.bounds])
+@pytest.mark.parametrize("name", [name for name, tuning in READ.items() if tuning.bounds])
 def test_the_bounds_of_a_tuning_are_those_of_the_code(name: str) -> None:
     tuning = TUNINGS[name]
     assert tuning.bounds is not None
@@ -151,11 +173,15 @@ def test_the_attempts_the_queue_is_made_for_are_the_codes_default() -> None:
     assert settings.limits.max_attempts == DEFAULT_ATTEMPTS
 
 
-@pytest.mark.parametrize("name", SECRETS)
+def test_the_model_whose_locations_are_checked_is_the_codes_default() -> None:
+    assert ProcessorSettings.load(dev_graph().environment("processor")).model.model == DEFAULT_MODEL
+
+
+@pytest.mark.parametrize("name", ALL_SECRETS)
 def test_a_secret_is_read_by_its_one_function(name: str) -> None:
     readers = [function for function in LOADERS if name in read_by(function, complete(function))]
 
-    assert readers == [SECRETS[name]]
+    assert readers == [ALL_SECRETS[name]]
 
 
 def test_the_model_is_asked_with_a_key_or_on_vertex() -> None:
@@ -164,3 +190,17 @@ def test_the_model_is_asked_with_a_key_or_on_vertex() -> None:
 
     assert (with_key.vertex, with_key.api_key is None) == (False, False)
     assert (on_vertex.vertex, on_vertex.api_key, on_vertex.location) == (True, None, "global")
+
+
+@pytest.mark.parametrize("name", OPTIONAL_SECRETS)
+def test_a_secret_with_a_default_is_given_to_its_function_where_it_is_pinned(name: str) -> None:
+    assert name not in dev_graph().secret_references("webhook")
+    assert prod_graph().secret_references("webhook")[name]["version"] == "8"
+
+
+def test_whatsapps_webhook_is_signed_by_its_own_secret_where_one_is_pinned() -> None:
+    with_own = WebhookSettings.load(prod_graph().environment("webhook")).whatsapp
+    without = WebhookSettings.load(dev_graph().environment("webhook")).whatsapp
+
+    assert (with_own.secret_is_instagrams, without.secret_is_instagrams) == (False, True)
+    assert with_own.phone_number_id == "100000000000001"

@@ -36,8 +36,8 @@ def make_targets() -> set[str]:
     return set(re.findall(r"^([a-z][a-z-]*):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 
 
-def test_there_are_the_three() -> None:
-    assert [file.name for file in WORKFLOWS] == ["checks.yml", "deploy.yml", "preview.yml"]
+def test_there_are_the_four() -> None:
+    assert [file.name for file in WORKFLOWS] == ["checks.yml", "deploy.yml", "drift.yml", "preview.yml"]
 
 
 def test_actionlint_finds_nothing(missing: Callable[[str], NoReturn]) -> None:
@@ -80,6 +80,7 @@ def test_permissions_are_the_least_and_runs_do_not_overlap(file: Path) -> None:
         "checks.yml": {"contents: read"},
         "preview.yml": {"contents: read", "id-token: write", "pull-requests: write"},
         "deploy.yml": {"contents: read", "id-token: write"},
+        "drift.yml": {"contents: read", "id-token: write", "issues: write"},
     }
     workflow = read(file)
     granted = {f"{key}: {value}" for key, value in cast("Values", workflow["permissions"]).items()}
@@ -98,8 +99,19 @@ def test_only_main_deploys_behind_its_environment() -> None:
 
     assert set(triggers) == {"push", "workflow_dispatch"}
     assert triggers["push"] == {"branches": ["main"]}
-    assert [job["environment"] for job in jobs(deploy)] == ["production"]
+    identified = [job for job in jobs(deploy) if "id-token" in cast("Values", job["permissions"])]
+    assert [job["environment"] for job in identified] == ["production"]
     assert cast("Values", read(deploy)["concurrency"])["cancel-in-progress"] is False
+
+
+def test_what_is_deployed_was_tested_before_and_is_tried_afterwards() -> None:
+    deploy = next(file for file in WORKFLOWS if file.name == "deploy.yml")
+    made = cast("Mapping[str, Values]", read(deploy)["jobs"])
+    commands = [cast("str", step.get("run", "")) for step in cast("list[Values]", made["deploy"]["steps"])]
+
+    assert made["deploy"]["needs"] == "tested"
+    assert ".ci/run" in [step.get("run") for step in cast("list[Values]", made["tested"]["steps"])]
+    assert commands.index("make up YES=1") < commands.index("make smoke")
 
 
 def test_no_workflow_holds_a_key() -> None:

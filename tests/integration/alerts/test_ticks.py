@@ -1,5 +1,6 @@
 """An alert's way to the manager's phone: over HTTP to a WhatsApp that behaves as it pleases."""
 
+import asyncio
 from dataclasses import replace
 
 import pytest
@@ -448,7 +449,7 @@ async def test_a_database_that_fails_during_a_tick_is_a_500_and_the_alert_still_
         for at in range(1, 8):
             for error in (StoreUnavailable, None):
                 stage.system.whatsapp.accepted.clear()
-                points = CrashPoints(at=at, when=when, error=error)  # pyright: ignore[reportArgumentType]
+                points = CrashPoints(at=at, when=when, error=error)
                 alert_id = await stage.ask(f"{when} {at} {error}", person=f"8{at}")
                 app = stage.system.instance(points)
                 try:
@@ -457,3 +458,99 @@ async def test_a_database_that_fails_during_a_tick_is_a_500_and_the_alert_still_
                     assert points.struck
                 await stage.pass_seconds(400)
                 assert 1 <= len(stage.texts) <= 2, (when, at, points.struck)
+
+
+async def test_a_tick_that_comes_a_little_early_is_followed_by_another(stage: AlertStage) -> None:
+    """The queue's clock is ahead of this instance's."""
+    alert_id = await stage.ask("hello", cause="expired", announced=False)
+
+    assert (await stage.system.tick(alert_id))[1]["status"] == "nothing_to_do"
+
+    ((named, at),) = stage.system.alert_queue.ticks
+    assert (named, at) == (alert_id, (await stage.alert(alert_id)).due_at)
+    stage.system.clock.forward(59.5)
+    assert (await stage.system.tick(alert_id))[1]["status"] == "delivered"
+
+
+async def test_two_ticks_at_once_send_two_alerts_and_none_twice(stage: AlertStage) -> None:
+    ids = [await stage.ask(f"n {n}", person=f"70{n}", announced=False) for n in range(2)]
+
+    await asyncio.gather(*(stage.system.tick(alert_id) for alert_id in (*ids, *ids)))
+    await stage.run()
+
+    assert sorted(text[-3:] for text in stage.texts) == ["n 0", "n 1"]
+
+
+async def test_a_tick_beside_one_that_is_calling_leaves_its_alert_alone(stage: AlertStage) -> None:
+    stage.system.whatsapp.faults.add("delay", "send", seconds=0.5)
+    alert_id = await stage.ask("hello", announced=False)
+
+    await asyncio.gather(*(stage.system.tick(alert_id) for _ in range(3)))
+    await stage.run()
+
+    assert len(stage.texts) == 1
+
+
+async def test_thirty_waiting_and_an_urgent_one_comes_next(stage: AlertStage) -> None:
+    stage.system.whatsapp.trouble = "throttled"
+    for number in range(30):
+        await stage.ask(f"ordinary {number}", person=f"7{number:02}")
+    await stage.run()
+    stage.system.whatsapp.trouble = None
+    stage.system.clock.forward(400)
+
+    urgent = await stage.ask("ring 999", "urgent", announced=False)
+    await stage.system.tick(urgent)
+
+    assert [text.partition(": ")[2] for text in stage.texts] == ["ring 999"]
+    await stage.pass_seconds(1_200)
+    assert all(sum(f"ordinary {n}\n" in f"{text}\n" for text in stage.texts) == 1 for n in range(30))
+
+
+async def test_a_wait_that_whatsapp_asks_for_is_kept_though_the_alarm_comes_first(
+    stage: AlertStage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.system.whatsapp.faults.add("throttle", "send", wait_minutes=50)
+    await stage.ask("hello")
+    await stage.run()
+
+    await stage.pass_seconds(45 * 60)
+
+    assert (stage.calls, [alarm["reason"] for alarm in alarms(capsys)]) == (1, ["undelivered"])
+    await stage.pass_seconds(10 * 60)
+    assert len(stage.texts) == 1
+
+
+async def test_a_failure_that_comes_before_the_answer_of_its_call_is_not_lost(stage: AlertStage) -> None:
+    await stage.status_was_seen()
+    whatsapp = stage.system.whatsapp
+    whatsapp.windows_open, whatsapp.finds_out_late = False, True
+    whatsapp.faults.add("stall_after", "send", seconds=0.3)
+    alert_id = await stage.ask("hello")
+
+    await stage.run()
+
+    alert = await stage.alert(alert_id)
+    assert [sent.template for sent in whatsapp.alerts] == ["dm_alert"]
+    assert (alert.calls, alert.arrived) == (2, True)
+
+
+async def test_a_failure_of_a_message_nobody_knew_has_its_consequence_once(stage: AlertStage) -> None:
+    """The text's answer was lost, so its id is known from its failure only."""
+    await stage.status_was_seen()
+    whatsapp = stage.system.whatsapp
+    whatsapp.windows_open, whatsapp.finds_out_late = False, True
+    whatsapp.faults.add("stall_after", "send", seconds=0.3)
+    alert_id = await stage.ask("hello")
+    await stage.run()
+    whatsapp.statuses.manner = "never"
+    other = await stage.system.store.get_alert(alert_id)
+    assert other is not None
+    unconfirmed = replace(other.alert, delivered_at=None, read_at=None)
+    await stage.system.store.save_alert(unconfirmed, other.version)
+
+    again = whatsapp.statuses.item("failed", whatsapp.accepted[0].id, "1", alert_id, 131047)
+    assert await stage.system.whatsapp_says(whatsapp.statuses.payload(statuses=[again])) == 200
+    await stage.run()
+
+    assert (await stage.alert(alert_id)).state is AlertState.SENT

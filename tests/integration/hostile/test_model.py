@@ -7,6 +7,7 @@ from dm_core.agent.plan import Planner
 from dm_core.clients.instagram import InstagramClient
 from dm_core.runs import Action, ActionKind
 from dm_sandbox.fuzzing.hostility import HostileBrain, breaches, loot_of, runs_of
+from dm_sandbox.fuzzing.seeds import WRITTEN_CALLS
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.answers import call, turn
@@ -29,6 +30,7 @@ async def _attack(system: InProcess, seed: int = 0) -> Person:
     system.gemini.brain = HostileBrain(loot_of(system), (bob.user_id, bob.thread_id, bobs_mid), seed)
     status, result = await system.task(ana.thread_id, "ana")
     assert (status, result["status"]) == (200, "processed")
+    await system.ticks()
     return ana
 
 
@@ -58,6 +60,8 @@ GUARDED: dict[str, list[Part]] = {
     "unknown_handle": [call("react_to_instagram_message", message_id="m99", reaction="love")],
     "unknown_tool": [call("send_money", to="me")],
     "bad_arguments": [call("send_instagram_message", text=["no text"])],
+    "written_call": [call("send_instagram_message", text="print(default_api.get_notes())")],
+    "repeated_text": [call("send_instagram_message", text="hi"), call("send_instagram_message", text="hi ")],
     "extra_arguments": [call("send_instagram_message", text="hi", recipient="9002")],
 }
 
@@ -86,6 +90,7 @@ async def test_the_prompts_canary_can_not_be_sent_in_any_spelling(system: InProc
     system.gemini.brain = quoting
 
     await system.task(ana.thread_id)
+    await system.ticks()
 
     (run,) = runs_of(system, ana)
     assert system.instagram.sent == []
@@ -112,9 +117,85 @@ async def test_megabytes_cost_one_turn_and_are_not_kept(system: InProcess) -> No
     _, result = await system.task(ana.thread_id)
 
     (run,) = runs_of(system, ana)
-    assert (result["status"], system.gemini.count()) == ("processed", 6)
+    assert (result["status"], result["ending"], system.gemini.count()) == ("processed", "handed_over", 2)
     assert set(run.guards) == {"model_malformed"}
     assert sum(len(turn.content) for turn in run.model_turns) < 500_000
+
+
+@pytest.mark.parametrize("written", WRITTEN_CALLS)
+async def test_a_call_written_out_is_told_once_and_then_a_human_answers(system: InProcess, written: str) -> None:
+    ana = system.person()
+    await ana.says("hello")
+    system.gemini.brain = lambda _: [{"text": written}]
+
+    _, result = await system.task(ana.thread_id)
+    await system.ticks()
+
+    assert (result["ending"], system.gemini.count(), system.instagram.sent) == ("handed_over", 2, [])
+    assert len(system.whatsapp.alerts) == 1
+    assert breaches(system, ana) == []
+
+
+AFTER_A_REPLY: dict[str, list[Part]] = {
+    "a receipt": [{"text": "I have sent the message to the user."}],
+    "a written call": [{"text": WRITTEN_CALLS[0]}],
+    "nothing": [],
+    "an empty part": [{}],
+}
+
+
+@pytest.mark.parametrize("odd", AFTER_A_REPLY)
+async def test_whatever_comes_after_a_reply_ends_the_run_and_is_not_sent(system: InProcess, odd: str) -> None:
+    ana = system.person()
+    await ana.says("hello")
+    system.gemini.script(
+        [turn(call("get_notes"), call("send_instagram_message", text="Hi!")), turn(*AFTER_A_REPLY[odd])]
+    )
+
+    _, result = await system.task(ana.thread_id)
+    await system.ticks()
+
+    assert (result["ending"], system.gemini.count()) == ("answered", 2)
+    assert [message.text for message in system.instagram.sent] == ["Hi!"]
+    assert system.whatsapp.alerts == []
+
+
+POISON: dict[str, list[Part]] = {
+    "an empty part": [{}, call("get_notes")],
+    "a part of a newer kind": [{"newThing": {"a": 1}}, call("get_notes")],
+    "a signature that is no base64": [{"functionCall": {"name": "get_notes", "args": {}}, "thoughtSignature": "!!"}],
+    "no signature": [{"functionCall": {"name": "get_notes", "args": {}}}],
+    "arguments in a list": [{"functionCall": {"name": "get_notes", "args": ["x"]}, "thoughtSignature": "c2ln"}],
+    "arguments as text": [{"functionCall": {"name": "get_notes", "args": "x"}, "thoughtSignature": "c2ln"}],
+}
+
+
+@pytest.mark.parametrize("kind", POISON)
+async def test_what_the_api_refuses_to_take_back_does_not_poison_the_run(system: InProcess, kind: str) -> None:
+    ana = system.person()
+    await ana.says("hello")
+    answer = {"candidates": [{"content": {"role": "model", "parts": POISON[kind]}, "finishReason": "STOP"}]}
+    system.gemini.script([answer, turn(call("send_instagram_message", text="Hi!"))])
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["status"], result["ending"]) == ("processed", "answered")
+    assert [message.text for message in system.instagram.sent] == ["Hi!"]
+    assert breaches(system, ana) == []
+
+
+async def test_words_beside_calls_that_send_nothing_are_not_lost(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hello")
+    heart = call("react_to_instagram_message", message_id="m1", reaction="love")
+    system.gemini.script(
+        [turn({"text": "It is on Tuesday."}, heart), turn(call("send_instagram_message", text="It is on Tuesday."))]
+    )
+
+    await system.task(ana.thread_id)
+
+    assert [message.text for message in system.instagram.sent] == ["It is on Tuesday."]
+    assert "has not seen that" in system.gemini.requests[1].user_texts[-1]
 
 
 # -- deliberate defects: each must be seen by the tests above ------------------------------------------------------
@@ -132,10 +213,7 @@ async def test_guards_that_are_off_are_noticed(system: InProcess, monkeypatch: p
 
 
 async def test_limits_that_are_off_are_noticed(system: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    def none(_self: Planner, _kind: ActionKind) -> int:
-        return 0
-
-    monkeypatch.setattr(Planner, "_count", none)
+    monkeypatch.setattr(Planner, "_sends", lambda _: 0)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
     ana = system.person()
     await ana.says("hello")

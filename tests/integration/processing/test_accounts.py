@@ -74,16 +74,16 @@ async def test_one_person_at_two_accounts_is_two_threads(clubs: Clubs) -> None:
     assert (len(clubs.first.sent), len(clubs.second.sent)) == (1, 1)
 
 
-async def test_a_dm_to_an_account_without_a_token_fails_loudly_and_is_not_lost(clubs: Clubs) -> None:
+async def test_a_dm_to_an_account_without_a_token_waits_and_the_manager_is_told(clubs: Clubs) -> None:
     third = Instagram(THIRD, clock=clubs.system.clock)
     cleo = clubs.person(third, "9003")
     await cleo.says("hi")
 
     _, result = await clubs.system.task(cleo.thread_id)
 
-    assert result["ending"] == "failed"
-    assert [message.status for message in await clubs.system.store.history(cleo.thread_id, 5)] == [Status.FAILED]
-    assert len(clubs.system.whatsapp.alerts) == 1
+    assert result["status"] == "retry_later"
+    assert [message.status for message in await clubs.system.store.history(cleo.thread_id, 5)] == [Status.PENDING]
+    assert len(await clubs.system.told()) == 1
     assert clubs.first.sent == clubs.second.sent == []
 
 

@@ -9,13 +9,13 @@ from dm_core.errors import Misconfigured, ModelUnavailable, QueueUnavailable, St
 from dm_core.messages import Status
 from dm_sandbox.inprocess import CrashPoints, InProcess, InstanceDied
 from dm_sandbox.platforms.answers import call, turn
+from dm_sandbox.platforms.model_request import ModelRequest
 
 PLAIN_CALLS = ["store.open", "store.commit", "model.generate", "store.commit", "instagram.send_text", "store.commit"]
 LOST: dict[str, Callable[[], Exception]] = {
     "store": lambda: StoreUnavailable("answer lost"),
     "model": lambda: ModelUnavailable("answer lost"),
     "instagram": lambda: Uncertain("answer lost"),
-    "whatsapp": lambda: Uncertain("answer lost"),
     "queue": lambda: QueueUnavailable("answer lost"),
 }
 
@@ -27,14 +27,14 @@ def answer(system: InProcess, words: str = "Tuesday 18:00.") -> None:
 
 
 async def until_quiet(system: InProcess, thread_id: str, name: str = "task-1") -> list[tuple[int, object]]:
-    """What Cloud Tasks does: come again until the answer is 2xx. Time passes between the attempts."""
+    """What Cloud Tasks does: come again until the run is over. Time passes between the attempts."""
     answers: list[tuple[int, object]] = []
     for _ in range(12):
         status, result = await system.task(thread_id, name)
         answers.append((status, result["status"]))
-        if status == 200:
+        if status == 200 and result["status"] != "retry_later":
             return answers
-        system.clock.forward(120)
+        system.clock.forward(250)
     raise AssertionError(f"never answered with 200: {answers}")
 
 
@@ -75,7 +75,7 @@ async def test_a_death_at_any_call_loses_nothing_and_repeats_nothing(
 
     assert points.struck == PLAIN_CALLS[at - 1]
     assert len(system.instagram.sent_to(ana.user_id)) <= 1
-    told = len(system.whatsapp.alerts)
+    told = len(await system.told())
     # Died between the announcement and the send: it can't be known, so it is held and the manager told.
     undecidable = (at, when) in ((4, "after"), (5, "before"))
     assert (len(system.instagram.sent_to(ana.user_id)), told) == ((0, 1) if undecidable else (1, 0))
@@ -90,18 +90,19 @@ async def test_a_lost_answer_at_any_call_loses_nothing_and_repeats_nothing(syste
     answer(system)
     points = CrashPoints(at=at, when="after", error=LOST[PLAIN_CALLS[at - 1].split(".")[0]])
 
-    status, _ = await system.task(ana.thread_id, app=system.instance(points))
-    if status != 200:
+    status, result = await system.task(ana.thread_id, app=system.instance(points))
+    if status != 200 or result["status"] == "retry_later":
+        system.clock.forward(250)
         await until_quiet(system, ana.thread_id)
 
     assert points.struck == PLAIN_CALLS[at - 1]
     assert len(system.instagram.sent_to(ana.user_id)) == 1
-    assert system.whatsapp.alerts == []
+    assert await system.told() == []
     assert await ended(system, ana.thread_id) == ({Status.PROCESSED}, True)
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("at", range(1, 13))
+@pytest.mark.parametrize("at", range(1, 12))
 async def test_a_death_in_a_run_of_several_actions_repeats_none(
     system: InProcess, at: int, when: Literal["before", "after"]
 ) -> None:
@@ -114,7 +115,12 @@ async def test_a_death_in_a_run_of_several_actions_repeats_none(
         call("send_manager_notification", text="Ana is hurt.", urgency="urgent"),
         call("send_instagram_message", text="Two."),
     )
-    system.gemini.script([turn(*actions)] + [turn(call("no_reply", reason="done"))] * 20)
+
+    def decide(request: ModelRequest) -> dict[str, object]:
+        done = "done_so_far" in str(request.contents)
+        return dict(turn(call("no_reply", reason="done")) if done else turn(*actions))
+
+    system.gemini.script([decide] * 20)
     points = CrashPoints(at=at, when=when)
 
     with pytest.raises(InstanceDied):
@@ -124,8 +130,11 @@ async def test_a_death_in_a_run_of_several_actions_repeats_none(
     sent = system.instagram.sent_to(ana.user_id)
     assert len(sent) == len(set(sent))
     assert len(system.instagram.reactions) <= 1
-    alerts = [alert.text for alert in system.whatsapp.alerts]
+    system.clock.forward(120)
+    await system.job("/sweep")
+    alerts = await system.told()
     assert len(alerts) == len(set(alerts))
+    assert sum("Ana is hurt." in alert for alert in alerts) == 1
     assert await ended(system, ana.thread_id) == ({Status.PROCESSED}, True)
 
 
@@ -153,7 +162,7 @@ async def test_a_send_in_doubt_is_found_by_the_conversations_api_when_no_echo_ca
 
     assert (result["status"], result["ending"]) == ("processed", "answered")
     assert system.instagram.count("conversations") >= 1
-    assert (len(system.instagram.sent), system.whatsapp.alerts) == (1, [])
+    assert (len(system.instagram.sent), await system.told()) == (1, [])
 
 
 async def test_a_send_in_doubt_that_is_not_found_is_held_and_the_manager_told(system: InProcess) -> None:
@@ -162,11 +171,50 @@ async def test_a_send_in_doubt_that_is_not_found_is_held_and_the_manager_told(sy
     answer(system)
     system.instagram.faults.add("drop_before", "send")
 
-    _, result = await system.task(ana.thread_id)
+    _, first = await system.task(ana.thread_id)
+    system.clock.forward(75)
+    _, result = await system.task(ana.thread_id, "task-2")
 
+    assert first["status"] == "retry_later"
     assert (result["status"], result["ending"]) == ("processed", "uncertain")
     assert system.instagram.count("send") == 1
-    assert len(system.whatsapp.alerts) == 1
+    [alert] = await system.told()
+    assert "Tuesday 18:00." in alert
+
+
+async def test_a_send_in_doubt_whose_echo_comes_between_two_look_ups_is_done(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    answer(system)
+    system.instagram.conversation_lag = 3_600.0
+    system.instagram.faults.add("drop_after", "send")
+
+    _, first = await system.task(ana.thread_id)
+    sent = system.instagram.sent[0]
+    await ana.echoes(sent.mid, sent.text)
+    system.clock.forward(75)
+    _, result = await system.task(ana.thread_id, "task-2")
+
+    assert (first["status"], result["ending"]) == ("retry_later", "answered")
+    assert (len(system.instagram.sent), await system.told()) == (1, [])
+
+
+async def test_a_look_up_that_could_not_be_made_is_a_wait_and_not_a_not_found(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    answer(system)
+    system.instagram.faults.add("drop_after", "send")
+    system.instagram.faults.add("error", "conversations", times=40, status=503)
+
+    statuses: list[object] = []
+    for number in range(4):
+        statuses.append((await system.task(ana.thread_id, f"task-{number}"))[1]["status"])
+        system.clock.forward(300)
+    system.instagram.faults.clear()
+    _, result = await system.task(ana.thread_id, "task-9")
+
+    assert statuses == ["retry_later"] * 4
+    assert (result["ending"], len(system.instagram.sent), await system.told()) == ("answered", 1, [])
 
 
 async def test_a_send_in_doubt_is_sent_again_where_the_deployer_allows_it(system: InProcess) -> None:
@@ -176,7 +224,9 @@ async def test_a_send_in_doubt_is_sent_again_where_the_deployer_allows_it(system
     answer(system)
     system.instagram.faults.add("drop_before", "send")
 
-    _, result = await system.task(ana.thread_id)
+    await system.task(ana.thread_id)
+    system.clock.forward(75)
+    _, result = await system.task(ana.thread_id, "task-2")
 
     assert result["ending"] == "answered"
     assert (system.instagram.count("send"), len(system.instagram.sent)) == (2, 1)
@@ -194,20 +244,32 @@ async def test_an_error_that_hides_a_delivered_message_does_not_repeat_it(system
     assert (result["ending"], len(system.instagram.sent)) == ("answered", 1)
 
 
-async def test_two_equal_texts_in_doubt_are_not_taken_for_each_other(system: InProcess) -> None:
+async def test_an_equal_text_of_an_earlier_run_is_not_taken_for_the_one_in_doubt(system: InProcess) -> None:
     ana = system.person()
+    answer(system, "Same.")
     await ana.says("hi")
-    twice = (call("send_instagram_message", text="Same."), call("send_instagram_message", text="Same."))
-    system.gemini.script([turn(*twice)])
-    system.instagram.faults.add("drop_before", "typing_on")  # unrelated
-    points = CrashPoints(at=7, when="before")  # the second send
+    await system.task(ana.thread_id)
+    await ana.says("hi again")
 
     with pytest.raises(InstanceDied):
-        await system.task(ana.thread_id, app=system.instance(points))
-    await until_quiet(system, ana.thread_id)
+        await system.task(ana.thread_id, "task-2", system.instance(CrashPoints(at=5, when="before")))
+    system.clock.forward(400)
+    await until_quiet(system, ana.thread_id, "task-2")
 
     assert system.instagram.sent_to(ana.user_id) == ["Same."]
-    assert len(system.whatsapp.alerts) == 1
+    assert len(await system.told()) == 1
+
+
+async def test_the_same_text_twice_in_a_turn_goes_out_once(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    twice = (call("send_instagram_message", text="Same."), call("send_instagram_message", text="Same. "))
+    system.gemini.script([turn(*twice)])
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["ending"], result["modelTurns"]) == ("answered", 1)
+    assert system.instagram.sent_to(ana.user_id) == ["Same."]
 
 
 async def test_after_five_failures_the_dm_has_failed_and_the_manager_is_told_once(system: InProcess) -> None:
@@ -219,13 +281,13 @@ async def test_after_five_failures_the_dm_has_failed_and_the_manager_is_told_onc
 
     assert [status for status, _ in answers] == [500, 500, 500, 500, 200]
     assert answers[-1] == (200, "failed")
-    assert len(system.whatsapp.alerts) == 1
+    assert len(await system.told()) == 1
     snapshot = await system.store.open(ana.thread_id)
     assert snapshot is not None
     message = snapshot.recent[0]
     assert (message.status, message.attempts) == (Status.FAILED, 5)
     assert message.error is not None
-    assert message.error.startswith("ModelUnavailable")
+    assert message.error.startswith("ModelRefused")
     assert (snapshot.thread.lease, snapshot.thread.run, snapshot.thread.due_at) == (None, None, None)
 
 
@@ -242,7 +304,7 @@ async def test_a_dm_that_kills_its_instance_every_time_is_bounded_too(system: In
 
     assert (status, result["status"]) == (200, "failed")
     assert system.gemini.count() == 0
-    assert len(system.whatsapp.alerts) == 1
+    assert len(await system.told()) == 1
 
 
 async def test_a_dead_whatsapp_does_not_keep_a_failed_dm_from_ending(system: InProcess) -> None:
@@ -263,18 +325,11 @@ async def test_the_manager_is_told_in_the_end_however_long_whatsapp_throttles(sy
     system.gemini.faults.add("error", "*", times=1_000, status=400)
     system.whatsapp.faults.add("throttle", "*", times=20, wait_minutes=10)
 
-    statuses: list[object] = []
-    for number in range(30):
-        status, result = await system.task(ana.thread_id, f"task-{number}")
-        statuses.append(result["status"])
-        if (status, result["status"]) == (200, "failed"):
-            break
-        assert (await ended(system, ana.thread_id))[0] == ({Status.FAILED} if number >= 4 else {Status.PENDING})
-        system.clock.forward(700)
+    answers = await until_quiet(system, ana.thread_id)
 
-    assert statuses.count("retry_later") > 10
-    assert statuses[-1] == "failed"
-    assert len(system.whatsapp.alerts) == 1
+    assert answers[-1] == (200, "failed")
+    assert await ended(system, ana.thread_id) == ({Status.FAILED}, True)
+    assert len(await system.told()) == 1
 
 
 async def test_a_task_that_waited_past_its_deadline_claims_nothing(system: InProcess) -> None:
@@ -292,20 +347,28 @@ async def test_a_task_that_waited_past_its_deadline_claims_nothing(system: InPro
     assert (await system.task(ana.thread_id))[1]["status"] == "processed"
 
 
-async def test_a_token_that_died_fails_at_once_and_tells_the_manager(system: InProcess) -> None:
+async def test_a_token_that_died_makes_dms_wait_and_the_manager_is_told_once(system: InProcess) -> None:
     ana = system.person()
     await ana.says("hi")
     answer(system)
     system.instagram.faults.add("error", "send", times=1_000, code=190, subcode=463, status=401)
 
-    status, result = await system.task(ana.thread_id)
+    statuses: list[object] = []
+    for number in range(8):
+        statuses.append((await system.task(ana.thread_id, f"task-{number}"))[1]["status"])
+        system.clock.forward(300)
+    system.instagram.faults.clear()
+    _, result = await system.task(ana.thread_id, "task-9")
 
-    assert (status, result["status"]) == (200, "failed")
-    assert system.instagram.count("send") == 1
-    assert len(system.whatsapp.alerts) == 1
+    assert statuses == ["retry_later"] * 8
+    assert (result["ending"], len(system.instagram.sent)) == ("answered", 1)
+    assert len(await system.told()) == 1
+    snapshot = await system.store.open(ana.thread_id)
+    assert snapshot is not None
+    assert snapshot.recent[0].attempts == 1
 
 
-async def test_a_throttle_costs_no_attempt_and_no_second_model_call(system: InProcess) -> None:
+async def test_a_throttle_costs_no_attempt_and_an_old_answer_is_made_anew(system: InProcess) -> None:
     ana = system.person()
     await ana.says("hi")
     answer(system)
@@ -319,11 +382,24 @@ async def test_a_throttle_costs_no_attempt_and_no_second_model_call(system: InPr
     assert system.instagram.sent == []
     system.clock.forward(400)
     _, result = await system.task(ana.thread_id, later.name)
-    assert (result["status"], system.gemini.count()) == ("processed", 1)
+    assert (result["status"], system.gemini.count()) == ("processed", 2)
     assert system.instagram.sent_to(ana.user_id) == ["Tuesday 18:00."]
     snapshot = await system.store.open(ana.thread_id)
     assert snapshot is not None
     assert snapshot.recent[0].attempts == 1
+
+
+async def test_after_a_short_throttle_a_young_answer_goes_out_without_a_second_model_call(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    answer(system)
+    system.instagram.faults.add("throttle", "send", times=1, wait_minutes=1)
+
+    await system.task(ana.thread_id)
+    system.clock.forward(75)
+    _, result = await system.task(ana.thread_id, "task-2")
+
+    assert (result["ending"], system.gemini.count()) == ("answered", 1)
 
 
 async def test_the_same_task_is_told_to_come_again_while_its_first_attempt_may_live(system: InProcess) -> None:

@@ -30,12 +30,14 @@ class Calendar:
     fetched_at: int | None = NOW - 720_000
     available: bool = True
     stale: bool = False
+    covered_until: int | None = None
+    missing: int = 0
     error: Exception | None = None
     asked: list[tuple[datetime, datetime]] = field(default_factory=list[tuple[datetime, datetime]])
 
     @property
     def view(self) -> "View":
-        return View(self.sessions_, self.fetched_at, self.available, self.stale)
+        return View(self.sessions_, self.fetched_at, self.available, self.stale, self.covered_until, self.missing)
 
     async def sessions(self, start: datetime, end: datetime) -> "View":
         self.asked.append((start, end))
@@ -50,6 +52,8 @@ class View:
     fetched_at: int | None
     available: bool
     stale: bool
+    covered_until: int | None = None
+    missing: int = 0
 
 
 @dataclass(slots=True)
@@ -117,7 +121,7 @@ def reply(number: int, text: str) -> Message:
 def situation(
     own: Sequence[Message], before: Sequence[Message] = (), run: Run | None = None, thread: Thread | None = None
 ) -> Situation:
-    run = run or Run("run1", "task", NOW, 1, tuple(m.id for m in own), "hash")
+    run = run or Run("run1", "task", NOW, tuple(m.id for m in own), "hash")
     handles = {f"m{n}": m.mid for n, m in enumerate((*before, *own), 1)}
     run = replace(run, handles=run.handles or handles, message_ids=tuple(m.id for m in own))
     thread = thread or Thread("178414_9001", "178414", "9001")

@@ -93,6 +93,26 @@ async def test_summer_time_is_the_clubs_not_utc(make_agent: MakeAgent) -> None:
     assert calendar.asked[0][0].isoformat() == "2026-07-07T00:00:00+01:00"
 
 
+async def test_a_list_that_is_not_whole_says_so(make_agent: MakeAgent) -> None:
+    many = Calendar(tuple(nets(hours) for hours in range(1, 46)), covered_until=NOW + 3 * 86_400_000, missing=1)
+
+    result = await read(make_agent(many), "get_net_session_dates", {"days_ahead": 7})
+
+    gaps = str(result.output["not_the_whole_list"])
+    assert "5 later sessions" in gaps
+    assert "nothing is known from" in gaps
+    assert "1 of the club's calendars" in gaps
+
+
+async def test_a_session_whose_invitations_go_out_later_says_when(make_agent: MakeAgent) -> None:
+    later = replace(nets(48), invites_at=datetime.fromtimestamp(NOW / 1000 + 86_400, UTC))
+
+    result = await read(make_agent(Calendar((later,))), "get_net_session_dates", {})
+
+    assert "invitations_go_out" in str(result.output["sessions"])
+    assert "not_the_whole_list" not in result.output
+
+
 async def test_a_stale_schedule_says_so(make_agent: MakeAgent) -> None:
     calendar = Calendar((nets(24),), fetched_at=NOW - 2 * 86_400_000, stale=True)
 

@@ -153,3 +153,26 @@ def test_guards_do_not_show_their_secrets() -> None:
 def test_no_text_is_slow_to_check() -> None:
     for text in ("a." * 5_000, "a-" * 5_000, "[](" * 5_000, "a@" * 5_000, "1" * 10_000, "http:" * 2_000):
         guard(text)
+
+
+PUBLIC = AllowList(("https://club.example/join",), ("info@club.example",), ("07700 900123",), ("@club",))
+
+
+@pytest.mark.parametrize(
+    "secret", ["info@club.example", "INFO@club.example", "https://club.example/join", "club.example"]
+)
+def test_a_public_address_is_no_secret_though_a_setting_equals_it(secret: str) -> None:
+    guards = Guards((secret, SECRET), allowed=PUBLIC)
+
+    assert guards.refusal("Write to info@club.example, or see https://club.example/join", to_person=True) is None
+    assert guards.refusal(f"it is {SECRET}", to_person=True) is not None
+    assert guards.public == (secret,)
+
+
+def test_a_number_given_out_is_not_the_managers_secret() -> None:
+    assert Guards((), MANAGER, allowed=PUBLIC).refusal("Ring 07700 900123", to_person=True) is None
+    assert Guards((), MANAGER).refusal("Ring 07700 900123", to_person=True) is not None
+
+
+def test_a_secret_beside_public_addresses_stays_one() -> None:
+    assert GUARDS.public == ()

@@ -10,8 +10,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from dm_core.agent.agent import Agent, Situation
-from dm_core.agent.plan import AskedAlert
+from dm_core.alerts import AskedAlert
 from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
+from dm_core.threads import Profile
 
 HANDLES = {"m1": "mid-0", "m2": "mid-1", "m3": "mid-2"}
 
@@ -29,7 +30,7 @@ def alert(text: str, **more: object) -> tuple[str, Mapping[str, object]]:
 
 
 def here(*, turns: int = 0, actions: tuple[Action, ...] = ()) -> Situation:
-    run = Run("run1", "task", NOW, 1, (), "hash", handles=HANDLES, actions=actions)
+    run = Run("run1", "task", NOW, (), "hash", handles=HANDLES, actions=actions)
     run = replace(run, turns=(UserTurn("…"), *(ModelTurn("{}") for _ in range(turns))))
     return situation([dm(2, "when?")], [dm(0, "hi"), reply(1, "hello")], run)
 
@@ -75,7 +76,7 @@ def test_actions_are_planned_under_stable_keys_and_end_the_run(agent: Agent) -> 
         Action("run1/2/0", ActionKind.SEND, "Tuesday, 18:00", 0, 2),
         Action("run1/2/1", ActionKind.REACT, "love", 1, 2, target="mid-2"),
     )
-    assert plan.alerts == (AskedAlert("run1/2/2", "He asked for Sam.", "urgent"),)
+    assert plan.alerts == (AskedAlert("run1/2/2", "He asked for Sam.", urgency="urgent"),)
     assert plan.answered == {
         2: ToolResult("send_manager_notification", "id2", {"status": "stored; the manager will be told"})
     }
@@ -107,8 +108,12 @@ def test_limits_count_earlier_turns_but_not_what_was_dropped_or_our_own(agent: A
 def test_alerts_count_those_the_run_asked_for_but_not_this_turns_own(agent: Agent) -> None:
     asked = turn(alert("He asked for Sam."))
 
-    again = agent.plan(here(turns=1), asked, ("run1/1/0",))  # a resumed run plans the turn whose alert is stored
-    later = agent.plan(here(turns=1), asked, ("run1/0/0",))
+    def after(key: str) -> Situation:
+        base = here(turns=1)
+        return replace(base, run=replace(base.run, alerts=(AskedAlert(key, "He asked."),)))
+
+    again = agent.plan(after("run1/1/0"), asked)  # a resumed run plans the turn whose alert is stored
+    later = agent.plan(after("run1/0/0"), asked)
 
     assert [alert.key for alert in again.alerts] == ["run1/1/0"]
     assert (later.alerts, later.guards) == ((), ("notification_limit",))
@@ -174,6 +179,15 @@ def test_a_written_newline_becomes_one(agent: Agent) -> None:
 
     assert plan.actions[0].text == "Nets:\n- Tuesday\n- Friday\n- Sunday"
     assert plan.alerts[0].text == "a\nb"
+
+
+def test_the_persons_own_name_may_be_written_and_no_other(agent: Agent) -> None:
+    base = here()
+    ana = replace(base, thread=replace(base.thread, profile=Profile("Ana", "ana.b", NOW)))
+
+    own, other, longer = (agent.plan(ana, turn(send(f"Hi @{n}!"))) for n in ("Ana.B", "evil", "ana.bad"))
+
+    assert (own.guards, other.guards, longer.guards) == ((), ("link",), ("link",))
 
 
 def test_a_call_written_into_a_message_is_refused(agent: Agent) -> None:
@@ -361,14 +375,13 @@ ARGUMENTS = st.dictionaries(
 def test_whatever_a_model_asks_for_stays_within_bounds(
     agent: Agent, turns: list[list[tuple[str, Mapping[str, object]]]]
 ) -> None:
-    now, alerts = here(), tuple[str, ...]()
+    now = here()
     for calls in turns:
         asked = turn(*calls)
         if not calls:
             continue
-        plan = agent.plan(now, asked, alerts)
-        assert plan == agent.plan(now, asked, alerts)
-        alerts += tuple(alert.key for alert in plan.alerts)
+        plan = agent.plan(now, asked)
+        assert plan == agent.plan(now, asked)
         data = {index: ToolResult(asked.calls[index].name, asked.calls[index].id, {"x": 1}) for index in plan.data}
         results = agent.results(asked, plan, data, [done(action) for action in plan.actions])
 
@@ -379,13 +392,18 @@ def test_whatever_a_model_asks_for_stays_within_bounds(
         run = now.run
         now = replace(
             now,
-            run=replace(run, turns=(*run.turns, asked, results), actions=(*run.actions, *map(done, plan.actions))),
+            run=replace(
+                run,
+                turns=(*run.turns, asked, results),
+                actions=(*run.actions, *map(done, plan.actions)),
+                alerts=(*run.alerts, *plan.alerts),
+            ),
         )
 
     actions = now.run.actions
     assert len({action.key for action in actions}) == len(actions)
     assert len({(a.turn, a.call_index) for a in actions if a.kind is ActionKind.SEND}) <= 3
-    assert len(alerts) <= 1
+    assert len(now.run.alerts) <= 1
     assert {a.target for a in actions if a.kind is ActionKind.REACT} <= {"mid-0", "mid-2"}
     assert all(len(a.text.encode()) <= 1_000 for a in actions if a.kind is ActionKind.SEND)
     assert not any(SECRETS[0] in a.text or "evil" in a.text for a in actions if a.kind is ActionKind.SEND)

@@ -14,7 +14,7 @@ WRITTEN = 'print(default_api.send_instagram_message(text="Hi"))'
 
 
 def run(*turns: Turn, actions: tuple[Action, ...] = ()) -> Run:
-    return Run("r", "t", NOW, 1, ("m",), "h", turns=(UserTurn("<context>"), *turns), actions=actions)
+    return Run("r", "t", NOW, ("m",), "h", turns=(UserTurn("<context>"), *turns), actions=actions)
 
 
 def said(text: str = "", *calls: ToolCall, finish: Finish = Finish.COMPLETE) -> ModelTurn:
@@ -89,8 +89,7 @@ def test_a_send_that_did_not_go_out_is_no_reply(state: ActionState) -> None:
 
 
 def test_a_reply_from_before_further_dms_does_not_answer_those() -> None:
-    more = UserTurn('<new_messages>\n{"text": "and Friday?"}\n</new_messages>')
-    taken_in = replace(ANSWERED, turns=(*ANSWERED.turns, more))
+    taken_in = replace(ANSWERED, turns=(UserTurn("<context>with Friday's DM"),), dropped_turns=1, fresh_from=1)
 
     assert not replied(taken_in)
     assert read_turn(taken_in, said("Friday too")).turns[1:] == (NUDGE,)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from agent_stage import NOW
 
 from dm_core.agent.gemini_turns import contents
-from dm_core.agent.rebuild import said_and_done
+from dm_core.agent.rebuild import done_so_far, said_and_done
 from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
 
 READ = ModelTurn('{"parts": [{"functionCall": {"name": "get_notes", "args": {}}}]}', calls=(ToolCall("get_notes", {}),))
@@ -13,7 +13,6 @@ RUN = Run(
     "r",
     "t",
     NOW,
-    1,
     ("m",),
     "h",
     turns=(
@@ -54,3 +53,9 @@ def test_the_run_still_knows_its_turns() -> None:
 def test_it_is_done_once_and_only_where_there_is_something_to_tell() -> None:
     assert said_and_done(replace(RUN, turns=said_and_done(RUN) or ())) is None
     assert said_and_done(replace(RUN, turns=RUN.turns[:1])) is None
+
+
+def test_an_account_of_an_earlier_start_does_not_count_as_one() -> None:
+    reopened = replace(RUN, turns=(RUN.turns[0], done_so_far(RUN), READ))
+
+    assert said_and_done(reopened) is not None

@@ -3,15 +3,23 @@
 import asyncio
 import json
 import socket
+import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
+import grpc.aio
 import pytest
 
 from dm_core.clients.http import HttpClient, Timeouts
+from dm_core.clients.vault import SecretManagerVault
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+from secret_manager import SECRET, SecretManager
 
 NOW = 1_790_000_000_000
 """2026-09-21T14:13:20Z, in ms."""
@@ -204,3 +212,21 @@ def nowhere() -> str:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         return f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@pytest.fixture
+async def manager() -> AsyncIterator[SecretManager]:
+    fake = SecretManager()
+    server = grpc.aio.server()
+    server.add_generic_rpc_handlers((fake.handler(),))
+    fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
+    await server.start()
+    yield fake
+    await server.stop(None)
+
+
+@pytest.fixture
+async def vault(manager: SecretManager) -> AsyncIterator[SecretManagerVault]:
+    kept = SecretManagerVault(SECRET, make_client=manager.client)
+    yield kept
+    await kept.close()

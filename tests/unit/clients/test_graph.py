@@ -147,6 +147,7 @@ def test_the_code_decides_whatever_the_status_says(
 ) -> None:
     error = sent(failed(code, subcode, status))
 
+    assert error is not None
     assert type(error) is kind
     assert (error.service, error.code, error.subcode) == (Service.INSTAGRAM, int(code), int(subcode or 0))
 
@@ -155,6 +156,7 @@ def test_the_code_decides_whatever_the_status_says(
 def test_whatsapps_codes_have_owners_of_their_own(code: int, kind: type[PlatformError]) -> None:
     error = notified(failed(code))
 
+    assert error is not None
     assert type(error) is kind
     assert (error.service, error.code) == (Service.WHATSAPP, code)
 

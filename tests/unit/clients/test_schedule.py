@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from dm_core.clients.http import HttpClient
-from dm_core.clients.schedule import MAX_KEPT, CachedSchedule
+from dm_core.clients.schedule import MAX_KEPT, CachedSchedule, JoinedSchedule
 from dm_core.clients.spond import SpondClient
 from dm_core.errors import StoreUnavailable
 from dm_core.settings import SpondSettings
@@ -61,12 +61,12 @@ def documents(tmp_path: Path) -> Documents:
 @pytest.fixture
 def spond(platform: "Platform", http: HttpClient, now: "Now") -> SpondClient:
     works(platform, "E1")
-    return SpondClient(SpondSettings(platform.url, "bot@club.test", "pass-word", "G1"), now, http=http)
+    return SpondClient(SpondSettings(platform.url, "bot@club.test", "pass-word", ("G1",)), now, http=http)
 
 
 @pytest.fixture
 def schedule(spond: SpondClient, documents: Documents, now: "Now") -> CachedSchedule:
-    return CachedSchedule(spond, documents, "G1", now)
+    return CachedSchedule(spond.calendar("G1"), documents, "G1", now)
 
 
 def works(platform: "Platform", *events: str, **more: object) -> None:
@@ -112,7 +112,7 @@ async def test_another_instance_uses_the_kept_copy(
     works(platform, "E1", maxAccepted=1, responses={"acceptedIds": ["p"]}, endTimestamp="2026-09-22T18:00:00Z")
     first = await schedule.sessions(*WEEK)
 
-    view = await CachedSchedule(spond, documents, "G1", now).sessions(*WEEK)
+    view = await CachedSchedule(spond.calendar("G1"), documents, "G1", now).sessions(*WEEK)
 
     assert view == first
     assert view.sessions[0].is_full
@@ -126,7 +126,7 @@ async def test_a_spond_that_is_down_leaves_the_last_good_copy_with_its_age(
     fails(platform)
     now.pass_seconds(3_600)
 
-    for remembered in (schedule, CachedSchedule(spond, documents, "G1", now)):
+    for remembered in (schedule, CachedSchedule(spond.calendar("G1"), documents, "G1", now)):
         view = await remembered.sessions(*WEEK)
         assert [session.id for session in view.sessions] == ["E1"]
         assert (view.available, view.stale, view.fetched_at) == (True, True, now() - 3_600_000)
@@ -188,7 +188,7 @@ async def test_nobody_waits_longer_than_the_timeout(
 ) -> None:
     platform.forget()
     platform.stalls()
-    schedule = CachedSchedule(spond, documents, "G1", now, timeout_seconds=0.15)
+    schedule = CachedSchedule(spond.calendar("G1"), documents, "G1", now, timeout_seconds=0.15)
 
     async with asyncio.timeout(5):
         views = await asyncio.gather(*(schedule.sessions(*WEEK) for _ in range(3)))
@@ -272,3 +272,39 @@ async def test_a_business_without_spond_has_no_schedule(documents: Documents, no
 
     assert not view.available
     assert documents.reads == 0
+
+
+def joined(spond: SpondClient, documents: Documents, now: "Now", *groups: str) -> JoinedSchedule:
+    return JoinedSchedule.of(spond, groups, documents, now)
+
+
+async def test_several_groups_are_one_calendar_with_a_document_each(
+    platform: "Platform", spond: SpondClient, documents: Documents, now: "Now"
+) -> None:
+    works(platform, "E1")
+    start = {"startTimestamp": "2026-09-22T15:00:00Z"}
+    platform.answers([{"id": "E2", **start}, {"id": "E1", **start}], path=EVENTS)
+
+    view = await joined(spond, documents, now, "G1", "G2/S1").sessions(*WEEK)
+
+    assert sorted(session.id for session in view.sessions) == ["E1", "E2"]
+    assert (view.available, view.stale, view.missing) == (True, False, 0)
+    assert {request.query["groupId"] for request in platform.seen(EVENTS)} == {"G1", "G2"}
+    for key in ("G1", "G2_S1"):
+        assert await documents.get_document("schedule", key) is not None
+
+
+async def test_a_group_that_cannot_be_read_is_said_to_be_missing(
+    platform: "Platform", spond: SpondClient, documents: Documents, now: "Now"
+) -> None:
+    await CachedSchedule(spond.calendar("G1"), documents, "G1", now).sessions(*WEEK)
+    fails(platform)
+
+    view = await joined(spond, documents, now, "G1", "G2").sessions(*WEEK)
+
+    assert [session.id for session in view.sessions] == ["E1"]
+    assert (view.available, view.missing) == (True, 1)
+
+
+async def test_without_any_calendar_nothing_is_available(documents: Documents, now: "Now") -> None:
+    assert not (await JoinedSchedule.of(None, ("G1",), documents, now).sessions(*WEEK)).available

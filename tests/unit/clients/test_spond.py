@@ -35,7 +35,7 @@ def event(event_id: str = "E1", start: str = "2026-10-22T16:00:00Z", **more: obj
 @pytest.fixture
 def client(platform: "Platform", http: HttpClient, now: "Now") -> SpondClient:
     platform.answers(signed_in(), path=LOGIN)
-    return SpondClient(SpondSettings(platform.url, "bot@club.test", "pass-word", "G1"), now, http=http)
+    return SpondClient(SpondSettings(platform.url, "bot@club.test", "pass-word", ("G1",)), now, http=http)
 
 
 def login_again(platform: "Platform", *answers: tuple[object, int]) -> None:
@@ -59,7 +59,7 @@ async def test_a_session_is_read_without_people(platform: "Platform", client: Sp
         path=EVENTS,
     )
 
-    (session,) = await client.sessions(START, END)
+    (session,) = await client.calendar("G1").sessions(START, END)
 
     assert session == Session(
         id="E1",
@@ -77,7 +77,7 @@ async def test_a_session_is_read_without_people(platform: "Platform", client: Sp
 async def test_the_login_and_the_question_are_as_spond_wants_them(platform: "Platform", client: SpondClient) -> None:
     platform.answers([], path=EVENTS)
 
-    await client.sessions(START, END)
+    await client.calendar("G1").sessions(START, END)
 
     login, question = platform.requests
     assert (login.method, login.json) == ("POST", {"email": "bot@club.test", "password": "pass-word"})
@@ -88,7 +88,7 @@ async def test_the_login_and_the_question_are_as_spond_wants_them(platform: "Pla
         "minStartTimestamp": "2026-10-19T00:00:00.000Z",
         "maxStartTimestamp": "2026-11-05T00:00:00.000Z",
         "max": "100",
-        "scheduled": "false",
+        "scheduled": "true",
     }
 
 
@@ -104,7 +104,7 @@ async def test_only_the_asked_range_comes_back_sorted(platform: "Platform", clie
         path=EVENTS,
     )
 
-    assert [session.id for session in await client.sessions(START, END)] == ["first", "late"]
+    assert [session.id for session in await client.calendar("G1").sessions(START, END)] == ["first", "late"]
 
 
 async def test_the_clock_change_moves_the_utc_time_not_the_local_one(platform: "Platform", client: SpondClient) -> None:
@@ -112,7 +112,7 @@ async def test_the_clock_change_moves_the_utc_time_not_the_local_one(platform: "
     summer, winter = event("summer", "2026-10-24T16:00:00.000Z"), event("winter", "2026-10-31T18:00:00+01:00")
     platform.answers([winter, summer], path=EVENTS)
 
-    before, after = await client.sessions(START, END)
+    before, after = await client.calendar("G1").sessions(START, END)
 
     assert before.starts_at.astimezone(oslo).strftime("%d %H:%M") == "24 18:00"
     assert after.starts_at.astimezone(oslo).strftime("%d %H:%M") == "31 18:00"
@@ -124,7 +124,7 @@ async def test_a_range_in_local_time_is_asked_in_whole_utc_days(platform: "Platf
     start = datetime(2026, 10, 25, 0, 30, tzinfo=ZoneInfo("Pacific/Auckland"))
     platform.answers([event(start="2026-10-24T12:00:00Z")], path=EVENTS)
 
-    found = await client.sessions(start, start + timedelta(hours=12))
+    found = await client.calendar("G1").sessions(start, start + timedelta(hours=12))
 
     assert platform.requests[1].query["minStartTimestamp"] == "2026-10-23T00:00:00.000Z"
     assert len(found) == 1
@@ -143,7 +143,7 @@ async def test_odd_events_are_left_out_and_counted(
     }
     platform.answers([*odd, *quiet, bare], path=EVENTS)
 
-    (session,) = await client.sessions(START, END)
+    (session,) = await client.calendar("G1").sessions(START, END)
 
     assert session == Session("bare", "", datetime(2026, 10, 22, 16, tzinfo=UTC), None, False, None, 0, None)
     assert '"message": "spond_events_skipped"' in capsys.readouterr().out
@@ -155,7 +155,7 @@ async def test_a_full_answer_is_asked_for_in_halves(platform: "Platform", client
     platform.answers(crowd[:60], path=EVENTS)
     platform.answers([*crowd[50:], event("last", "2026-11-02T10:00:00Z")][1:], path=EVENTS)
 
-    found = await client.sessions(START, END)
+    found = await client.calendar("G1").sessions(START, END)
 
     assert len(found) == 101
     assert len(platform.seen(EVENTS)) == 3
@@ -166,11 +166,24 @@ async def test_a_full_answer_is_asked_for_in_halves(platform: "Platform", client
     assert halves[0][1] == halves[1][0]
 
 
+async def test_a_day_that_fills_an_answer_is_asked_for_whole(platform: "Platform", client: SpondClient) -> None:
+    camp = [event(f"C{number}", START.strftime("%Y-%m-%dT%H:%M:%SZ")) for number in range(130)]
+    platform.answers(camp[:100], path=EVENTS)
+    platform.answers(camp[:100], path=EVENTS)
+    platform.answers(camp[:100], path=EVENTS)
+    platform.answers(camp, path=EVENTS)
+
+    found = await client.calendar("G1").sessions(START, START + timedelta(minutes=1))
+
+    assert len(found) == 130
+    assert "1000" in {request.query["max"] for request in platform.seen(EVENTS)}
+
+
 async def test_endless_events_are_refused(platform: "Platform", client: SpondClient) -> None:
     platform.answers([event(f"C{number}") for number in range(100)], path=EVENTS)
 
     with pytest.raises(Refused):
-        await client.sessions(START, START + timedelta(days=365))
+        await client.calendar("G1").sessions(START, START + timedelta(days=365))
 
     assert len(platform.seen(EVENTS)) <= 16
 
@@ -179,12 +192,12 @@ async def test_one_login_serves_until_it_expires(platform: "Platform", client: S
     login_again(platform, (signed_in("jwt-1", "2026-09-21T15:13:20Z"), 200), (signed_in("jwt-2"), 200))
     platform.answers([], path=EVENTS)
 
-    await client.sessions(START, END)
+    await client.calendar("G1").sessions(START, END)
     now.pass_seconds(58 * 60)
-    await client.sessions(START, END)
+    await client.calendar("G1").sessions(START, END)
     assert len(platform.seen(LOGIN)) == 1
     now.pass_seconds(2 * 60)
-    await client.sessions(START, END)
+    await client.calendar("G1").sessions(START, END)
 
     assert len(platform.seen(LOGIN)) == 2
     assert platform.requests[-1].headers["authorization"] == "Bearer jwt-2"
@@ -193,7 +206,7 @@ async def test_one_login_serves_until_it_expires(platform: "Platform", client: S
 async def test_callers_at_once_share_one_login(platform: "Platform", client: SpondClient) -> None:
     platform.answers([], path=EVENTS)
 
-    await asyncio.gather(*(client.sessions(START, END) for _ in range(10)))
+    await asyncio.gather(*(client.calendar("G1").sessions(START, END) for _ in range(10)))
 
     assert len(platform.seen(LOGIN)) == 1
 
@@ -206,7 +219,7 @@ async def test_a_token_that_seems_expired_causes_no_login_storm(
     platform.answers([], path=EVENTS)
 
     for _ in range(5):
-        await client.sessions(START, END)
+        await client.calendar("G1").sessions(START, END)
 
     assert len(platform.seen(LOGIN)) == 1
 
@@ -216,7 +229,7 @@ async def test_a_rejected_token_is_renewed_once(platform: "Platform", client: Sp
     platform.answers({}, 401, path=EVENTS)
     platform.answers([event()], path=EVENTS)
 
-    assert len(await client.sessions(START, END)) == 1
+    assert len(await client.calendar("G1").sessions(START, END)) == 1
     assert [request.headers["authorization"] for request in platform.seen(EVENTS)] == ["Bearer jwt-1", "Bearer jwt-2"]
 
 
@@ -227,11 +240,11 @@ async def test_a_token_that_is_never_taken_ends_in_a_pause(
 
     for _ in range(3):
         with pytest.raises(AccountStopped):
-            await client.sessions(START, END)
+            await client.calendar("G1").sessions(START, END)
     assert (len(platform.seen(LOGIN)), len(platform.seen(EVENTS))) == (2, 2)
     now.pass_seconds(601)
     with pytest.raises(AccountStopped):
-        await client.sessions(START, END)
+        await client.calendar("G1").sessions(START, END)
 
     assert len(platform.seen(LOGIN)) == 4
 
@@ -262,13 +275,13 @@ async def test_a_refused_login_is_not_tried_again_for_ten_minutes(
 
     for _ in range(3):
         with pytest.raises(kind, match=words) as caught:
-            await client.sessions(START, END)
+            await client.calendar("G1").sessions(START, END)
         assert type(caught.value) is kind
         assert "12" not in str(caught.value).replace("1002", "")
         now.pass_seconds(199)
     assert len(platform.requests) == 1
     now.pass_seconds(5)
-    await client.sessions(START, END)
+    await client.calendar("G1").sessions(START, END)
 
     assert len(platform.seen(LOGIN)) == 2
 
@@ -280,7 +293,7 @@ async def test_a_login_of_unknown_outcome_is_posted_once(
     login_again(platform, (b"<html>", status))
 
     with pytest.raises(RetryLater):
-        await client.sessions(START, END)
+        await client.calendar("G1").sessions(START, END)
 
     assert len(platform.seen(LOGIN)) == 1
 
@@ -290,7 +303,7 @@ async def test_a_login_that_is_not_answered_is_posted_once(platform: "Platform",
     platform.stalls(LOGIN)
 
     with pytest.raises(RetryLater):
-        await client.sessions(START, END)
+        await client.calendar("G1").sessions(START, END)
 
     assert len(platform.requests) == 1
 
@@ -311,7 +324,7 @@ async def test_an_answer_without_events_is_an_error(
     platform.answers(body, status, path=EVENTS)
 
     with pytest.raises(kind):
-        await client.sessions(START, END)
+        await client.calendar("G1").sessions(START, END)
 
 
 JSON = st.recursive(
@@ -334,10 +347,28 @@ async def test_whatever_spond_answers_only_platform_errors_come_out(
     platform.forget()
     platform.answers(login, path=LOGIN)
     platform.answers(events, path=EVENTS)
-    client = SpondClient(SpondSettings(platform.url, "bot@club.test", "pass-word", "G1"), now, http=http)
+    client = SpondClient(SpondSettings(platform.url, "bot@club.test", "pass-word", ("G1",)), now, http=http)
 
     try:
-        for session in await client.sessions(START, END):
+        for session in await client.calendar("G1").sessions(START, END):
             assert START <= session.starts_at < END
     except PlatformError as error:
         assert str(error).startswith("Spond")
+
+
+async def test_a_subgroup_is_asked_for_within_its_group(client: SpondClient, platform: "Platform") -> None:
+    platform.answers([event()], path=EVENTS)
+
+    await client.calendar("G2/S1").sessions(START, END)
+
+    query = platform.seen(EVENTS)[0].query
+    assert (query["groupId"], query["subGroupId"]) == ("G2", "S1")
+
+
+async def test_when_the_members_are_invited_is_told(client: SpondClient, platform: "Platform") -> None:
+    platform.answers([event(inviteTime="2026-10-20T07:00:00Z"), event("E2", inviteTime="soon")], path=EVENTS)
+
+    first, second = await client.calendar("G1").sessions(START, END)
+
+    assert first.invites_at == datetime(2026, 10, 20, 7, tzinfo=UTC)
+    assert second.invites_at is None

@@ -2,31 +2,17 @@
 
 import logging
 import stat
-from collections.abc import AsyncIterator, Callable
 from pathlib import Path
-from typing import Any
 
 import grpc
-import grpc.aio
 import pytest
-from google.cloud.secretmanager_v1 import (
-    AccessSecretVersionRequest,
-    AccessSecretVersionResponse,
-    AddSecretVersionRequest,
-    SecretManagerServiceAsyncClient,
-    SecretPayload,
-    SecretVersion,
-)
-from google.cloud.secretmanager_v1.services.secret_manager_service.transports import (
-    SecretManagerServiceGrpcAsyncIOTransport,
-)
+from secret_manager import SECRET, SecretManager
 
 from dm_core.clients.vault import FileVault, NoVault, SecretManagerVault, token_vault
-from dm_core.errors import Misconfigured, Unavailable
+from dm_core.errors import AccountStopped, Misconfigured, Service, Unavailable
 from dm_core.settings import InstagramSettings
 
 TOKEN = "IGAAsecret"
-SECRET = "projects/p/secrets/instagram-token"
 
 
 def names(directory: Path) -> list[str]:
@@ -72,9 +58,10 @@ async def test_an_empty_file_holds_no_token(tmp_path: Path, content: bytes) -> N
 async def test_an_unreadable_file_is_an_outage_not_an_absence(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(b"\xff\xfe")
 
-    for path in (tmp_path, tmp_path / "token"):
-        with pytest.raises(Unavailable):
-            await FileVault(path).load()
+    with pytest.raises(Unavailable):
+        await FileVault(tmp_path).load()
+    with pytest.raises(AccountStopped):
+        await FileVault(tmp_path / "token").load()
     with pytest.raises(Unavailable):
         await FileVault(tmp_path / "nowhere" / "token").save(TOKEN)
 
@@ -83,64 +70,6 @@ async def test_without_a_vault_a_save_says_what_to_set() -> None:
     assert await NoVault().load() is None
     with pytest.raises(Misconfigured, match="INSTAGRAM_TOKEN_SECRET"):
         await NoVault().save(TOKEN)
-
-
-class SecretManager:
-    """One secret and its versions; ``failure`` is answered instead."""
-
-    def __init__(self) -> None:
-        self.versions: list[bytes] = []
-        self.failure: grpc.StatusCode | None = None
-        self.names: list[str] = []
-        self.address = ""
-
-    def handler(self) -> grpc.GenericRpcHandler:
-        methods: dict[str, grpc.RpcMethodHandler[Any, Any]] = {
-            "AccessSecretVersion": _method(AccessSecretVersionRequest, AccessSecretVersionResponse, self._access),
-            "AddSecretVersion": _method(AddSecretVersionRequest, SecretVersion, self._add),
-        }
-        return grpc.method_handlers_generic_handler("google.cloud.secretmanager.v1.SecretManagerService", methods)
-
-    def client(self) -> SecretManagerServiceAsyncClient:
-        channel = grpc.aio.insecure_channel(self.address)
-        return SecretManagerServiceAsyncClient(transport=SecretManagerServiceGrpcAsyncIOTransport(channel=channel))
-
-    async def _access(self, request: AccessSecretVersionRequest, context: Any) -> AccessSecretVersionResponse:
-        self.names.append(request.name)
-        if self.failure is not None or not self.versions:
-            await context.abort(self.failure or grpc.StatusCode.NOT_FOUND, "no such version")
-        return AccessSecretVersionResponse(name=request.name, payload=SecretPayload(data=self.versions[-1]))
-
-    async def _add(self, request: AddSecretVersionRequest, context: Any) -> SecretVersion:
-        self.names.append(request.parent)
-        if self.failure is not None:
-            await context.abort(self.failure, "no")
-        self.versions.append(request.payload.data)
-        return SecretVersion(name=f"{request.parent}/versions/{len(self.versions)}")
-
-
-def _method(request: Any, reply: Any, answer: Callable[[Any, Any], Any]) -> "grpc.RpcMethodHandler[Any, Any]":
-    return grpc.unary_unary_rpc_method_handler(
-        answer, request_deserializer=request.deserialize, response_serializer=reply.serialize
-    )
-
-
-@pytest.fixture
-async def manager() -> AsyncIterator[SecretManager]:
-    fake = SecretManager()
-    server = grpc.aio.server()
-    server.add_generic_rpc_handlers((fake.handler(),))
-    fake.address = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-    await server.start()
-    yield fake
-    await server.stop(None)
-
-
-@pytest.fixture
-async def vault(manager: SecretManager) -> AsyncIterator[SecretManagerVault]:
-    kept = SecretManagerVault(SECRET, make_client=manager.client)
-    yield kept
-    await kept.close()
 
 
 async def test_a_saved_token_is_a_new_version_and_the_latest_counts(
@@ -169,7 +98,7 @@ async def test_a_vault_that_fails_is_an_outage_and_names_no_token(
     manager: SecretManager, vault: SecretManagerVault, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    manager.failure = grpc.StatusCode.PERMISSION_DENIED
+    manager.failure = grpc.StatusCode.UNAVAILABLE
 
     with pytest.raises(Unavailable):
         await vault.load()
@@ -177,6 +106,40 @@ async def test_a_vault_that_fails_is_an_outage_and_names_no_token(
         await vault.save(TOKEN)
 
     assert TOKEN not in str(caught.value) + caplog.text
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.RESOURCE_EXHAUSTED,
+        grpc.StatusCode.ABORTED,
+        grpc.StatusCode.UNKNOWN,
+    ],
+)
+async def test_an_outage_of_the_vault_costs_one_call(
+    manager: SecretManager, vault: SecretManagerVault, failure: grpc.StatusCode
+) -> None:
+    manager.failure = failure
+
+    with pytest.raises(Unavailable):
+        await vault.load()
+
+    assert len(manager.names) == 1
+
+
+@pytest.mark.parametrize("failure", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED])
+async def test_a_right_that_is_missing_is_the_deployments(
+    manager: SecretManager, vault: SecretManagerVault, failure: grpc.StatusCode
+) -> None:
+    manager.failure = failure
+
+    for call in (vault.load(), vault.save(TOKEN)):
+        with pytest.raises(AccountStopped) as caught:
+            await call
+        assert (caught.value.service, caught.value.code) == (Service.VAULT, failure.value[0])
 
 
 @pytest.mark.parametrize(

@@ -30,7 +30,7 @@ PENDING = Message(
     "m", "178_9", "mid", Direction.INBOUND, Status.PENDING, Content(text="hi"), NOW - 1000, NOW - 900, NOW - 900
 )
 THREAD = Thread("178_9", "178", "9", last_inbound_at=NOW - 1000, pending_count=1)
-RUN = Run("r", "task", NOW - 5000, 1, ("m",), "hash")
+RUN = Run("r", "task", NOW - 5000, ("m",), "hash")
 
 
 def seen(thread: Thread, *messages: Message, allowance: Allowance | None = None) -> Snapshot:

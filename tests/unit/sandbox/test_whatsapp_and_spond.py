@@ -1,10 +1,14 @@
 """The WhatsApp and Spond simulators: shapes, rules and errors of facts/meta.md sections 7 and 8."""
 
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
 
-from dm_sandbox.platforms.spond import Spond
+from dm_core.clients.spond import SpondClient
+from dm_core.settings import SpondSettings
+from dm_sandbox.platforms.spond import Event, Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
 
 MANAGER = "+44 7700 900123"
@@ -124,3 +128,20 @@ async def test_the_firewall_answers_with_a_page(client: httpx.AsyncClient, spond
     answer = await _login(client, spond)
 
     assert (answer.status_code, answer.headers["content-type"].partition(";")[0]) == (403, "text/html")
+
+
+async def test_a_session_with_later_invitations_is_told_only_to_whoever_asks_for_it(spond: Spond) -> None:
+    now = datetime.fromtimestamp(spond.clock() / 1000, UTC)
+    soon = Event(
+        "E9", "Nets", now + timedelta(days=2), now + timedelta(days=2, hours=2), group_id="G2", subgroup_id="S1"
+    )
+    spond.events = [replace(soon, invites_at=now + timedelta(days=1))]
+    settings = SpondSettings(spond.api_url, spond.username, spond.password, ("G2/S1",))
+    client = SpondClient(settings, spond.clock)
+
+    found = await client.calendar("G2/S1").sessions(now, now + timedelta(days=7))
+    others = await client.calendar("G2/S2").sessions(now, now + timedelta(days=7))
+
+    assert [session.id for session in found] == ["E9"]
+    assert others == ()
+    await client.close()

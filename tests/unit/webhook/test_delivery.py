@@ -113,7 +113,9 @@ async def test_a_commit_slower_than_the_wake_up_is_woken_for_again(stage: Stage,
 async def test_accounts_off_the_list_are_left_out(tmp_path_factory: pytest.TempPathFactory) -> None:
     stage = Stage.build(tmp_path_factory.mktemp("store") / "store.db", INSTAGRAM_ACCOUNT_IDS="555, 556")
 
-    await stage.deliver(dm("theirs"), {**dm("ours"), "recipient": {"id": "556"}})
+    await stage.deliver(dm("theirs"))
+    ours = messaging({**dm("ours"), "recipient": {"id": "556"}}, account="556")
+    assert (await stage.post(json.dumps(ours).encode())).status == 200
 
     assert await stage.store.open(THREAD) is None
     assert (await stage.message("556_9001")).mid == "ours"

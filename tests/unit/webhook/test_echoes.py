@@ -2,13 +2,16 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from webhook_stage import ACCOUNT, NOW, PERSON, THREAD, Stage, dm, echo
 
-from dm_core.messages import Content, Direction, EventKind, Message, Status, message_id
+from dm_core.messages import DAY_MS, Content, Direction, EventKind, Message, Status, message_id
 from dm_core.runs import Action, ActionKind, Run
+from dm_core.same_text import normal_form
 from dm_core.store.port import EchoView, ThreadChange
+from dm_core.webhook.automatic import NOTHING_LISTED
 from dm_core.webhook.echoes import Author, author_of
 from dm_core.webhook.events import Echo, Place
 
@@ -20,19 +23,30 @@ def _echo(mid: str, text: str | None) -> Echo:
 
 
 @given(text=st.text(), planned=st.lists(st.text()))
-def test_ours_is_exactly_a_planned_text_up_to_outer_space(text: str, planned: list[str]) -> None:
-    author = author_of(_echo("m", text), EchoView(known=False, ours=tuple(planned), mids=()))
+def test_ours_is_exactly_a_planned_text_in_normal_form(text: str, planned: list[str]) -> None:
+    author = author_of(_echo("m", text), EchoView(known=False, ours=tuple(planned), mids=()), NOTHING_LISTED)
 
-    ours = bool(text.strip()) and text.strip() in [other.strip() for other in planned]
-    assert (author is Author.OURS) == ours
+    said = normal_form(text)
+    assert (author is Author.OURS) == (bool(said) and said in [normal_form(other) for other in planned])
+
+
+@pytest.mark.parametrize(
+    "echoed", [" Nets at 6 ", "Nets at 6\n", "Caf\u00e9 & nets", "Cafe\u0301 &amp; nets", "a\r\nb", "a\rb"]
+)
+def test_ours_however_the_platform_writes_it(echoed: str) -> None:
+    planned = ("Nets at 6", "Cafe\u0301 & nets", "a\nb")
+
+    view = EchoView(known=False, ours=planned, mids=())
+
+    assert author_of(_echo("m", echoed), view, NOTHING_LISTED) is Author.OURS
 
 
 def test_a_recorded_id_is_ours_whatever_the_text() -> None:
-    assert author_of(_echo("m", None), EchoView(known=False, ours=(), mids=("m",))) is Author.OURS
+    assert author_of(_echo("m", None), EchoView(known=False, ours=(), mids=("m",)), NOTHING_LISTED) is Author.OURS
 
 
 def test_a_picture_is_not_the_empty_text_of_ours() -> None:
-    assert author_of(_echo("m", None), EchoView(known=False, ours=("",), mids=())) is Author.HUMAN
+    assert author_of(_echo("m", None), EchoView(known=False, ours=("",), mids=()), NOTHING_LISTED) is Author.HUMAN
 
 
 async def test_a_humans_reply_pauses_the_thread_and_is_kept(stage: Stage) -> None:
@@ -61,6 +75,31 @@ async def test_a_human_may_open_the_thread(stage: Stage) -> None:
 
     thread = (await stage.snapshot()).thread
     assert (thread.account_id, thread.user_id, thread.paused_until) == (ACCOUNT, PERSON, NOW + _HOUR)
+    assert (await stage.message()).expire_at == NOW + DAY_MS
+
+
+async def test_what_a_human_opened_goes_after_a_day_unless_a_dm_comes(stage: Stage) -> None:
+    await stage.deliver(echo("e"))
+    await stage.deliver(echo("other", at=NOW - 400))
+
+    stage.clock.now += DAY_MS + 1
+    while await stage.store.purge():
+        pass
+    assert await stage.store.open(THREAD) is None
+
+    await stage.deliver(echo("e2", at=stage.clock.now))
+    await stage.deliver(dm("m", at=stage.clock.now))
+    stage.clock.now += DAY_MS + 1
+    while await stage.store.purge():
+        pass
+    assert [message.mid for message in await stage.messages()] == ["m"]
+
+
+async def test_a_human_in_a_thread_with_dms_is_kept_like_them(stage: Stage) -> None:
+    await stage.deliver(dm("m"))
+    await stage.deliver(echo("e"))
+
+    assert {message.expire_at for message in await stage.messages()} == {NOW + 90 * DAY_MS}
 
 
 async def test_what_the_account_sent_without_saying_echo_is_no_dm(stage: Stage) -> None:
@@ -76,7 +115,7 @@ async def _plan(stage: Stage, text: str) -> None:
     """A run is under way and about to send ``text``."""
     snapshot = await stage.snapshot()
     action = Action("r1/0/0", ActionKind.SEND, text, call_index=0, turn=0, started_at=NOW)
-    run = Run("r1", "task", NOW, 1, (), "hash", actions=(action,))
+    run = Run("r1", "task", NOW, (), "hash", actions=(action,))
     await stage.store.commit(ThreadChange(THREAD, snapshot.version, "token", NOW, run=run))
 
 

@@ -98,7 +98,7 @@ DMS: dict[str, tuple[Json, Content]] = {
     ),
     "referral": (
         inbound(referral={"mid": "m", "ref": "poster1", "source": "IGME-SOURCE-LINK", "type": "OPEN_THREAD"}),
-        Content(kind=EventKind.REFERRAL, referral="poster1"),
+        Content(kind=EventKind.REFERRAL, referral="poster1 · IGME-SOURCE-LINK"),
     ),
 }
 
@@ -347,8 +347,97 @@ async def test_the_latest_edit_of_a_pending_message_counts(stage: Stage) -> None
     assert message.status is Status.PENDING
 
 
-async def test_an_edit_of_an_unknown_message_leaves_nothing(stage: Stage) -> None:
-    await stage.deliver(inbound(message_edit={"mid": "m", "text": "x", "num_edit": 1}))
+async def test_an_edit_before_its_message_is_put_into_it(stage: Stage) -> None:
+    await stage.deliver(inbound(message_edit={"mid": "m", "text": "new", "num_edit": 1}))
+    assert not stage.queue.wake_ups
+    await stage.deliver(dm("m", "first"))
 
-    assert await stage.store.open(THREAD) is None
+    message = await stage.message()
+    assert (message.content.text, message.status) == ("new", Status.PENDING)
+    assert len(stage.queue.wake_ups) == 1
     assert not stage.store.quarantined
+
+
+async def test_an_edit_before_its_message_waits_a_day(stage: Stage) -> None:
+    await stage.deliver(inbound(message_edit={"mid": "m", "text": "new", "num_edit": 1}))
+
+    stage.clock.now += DAY_MS + 1
+    while await stage.store.purge():
+        pass
+    await stage.deliver(dm("m", "first", at=stage.clock.now))
+
+    assert (await stage.message()).content.text == "first"
+
+
+async def test_an_edit_after_the_answer_corrects_history_and_wakes_nobody(stage: Stage) -> None:
+    await stage.deliver(dm("m", "first", at=NOW - DAY_MS))
+    before = await stage.snapshot()
+    assert before.unprocessed == ()
+
+    await stage.deliver(inbound(message_edit={"mid": "m", "text": "new", "num_edit": 1}))
+
+    after = await stage.snapshot()
+    assert (after.recent[0].content.text, after.recent[0].status) == ("new", Status.PROCESSED)
+    assert (after.unprocessed, after.thread.due_at) == ((), None)
+    assert after.thread.revision == before.thread.revision + 1
+    assert not stage.queue.wake_ups
+
+
+async def test_a_standby_copy_is_no_answer(stage: Stage) -> None:
+    await stage.post(json.dumps(standby(dm("m", "hi"))).encode())
+    await stage.deliver(dm("m", "hi"))
+
+    snapshot = await stage.snapshot()
+    assert [message.mid for message in snapshot.unprocessed] == ["m"]
+    assert snapshot.thread.due_at == stage.queue.wake_ups[0].fire_at
+    assert snapshot.thread.last_inbound_at == NOW - 1_000
+
+
+async def test_a_standby_copy_of_a_humans_answer_is_no_takeover_but_its_own_copy_is(stage: Stage) -> None:
+    await stage.post(json.dumps(standby(dm("m", "hi"), echo("e", "me here"))).encode())
+    assert (await stage.snapshot()).thread.paused_until is None
+
+    await stage.deliver(echo("e", "me here"))
+
+    assert (await stage.snapshot()).thread.paused_until == NOW + 3_600_000
+
+
+async def test_both_parties_decide_who_wrote_to_whom_not_a_flag(stage: Stage) -> None:
+    mention = inbound(message={"mid": "x", "is_echo": True, "attachments": [{"type": "story_mention"}]})
+
+    await stage.deliver(mention)
+
+    message = await stage.message()
+    assert (message.direction, message.status) == (Direction.INBOUND, Status.PENDING)
+    assert (await stage.snapshot()).thread.paused_until is None
+    assert await stage.store.open(f"{PERSON}_{ACCOUNT}") is None
+
+
+STRANGERS: dict[str, Json] = {
+    "message": {**dm("m"), "recipient": {"id": "777"}},
+    "echo": {**echo("m"), "sender": {"id": "777"}},
+    "postback": {**inbound(postback={"mid": "m", "title": "x"}), "recipient": {"id": "777"}},
+    "tap by the account": {
+        **inbound(postback={"mid": "m", "title": "x"}),
+        "sender": {"id": ACCOUNT},
+        "recipient": {"id": PERSON},
+    },
+    "no sender, no echo": {"recipient": {"id": PERSON}, "message": {"mid": "m", "text": "hi"}},
+}
+
+
+@pytest.mark.parametrize("name", STRANGERS)
+async def test_where_neither_party_is_the_account_the_item_is_kept_with_its_person(stage: Stage, name: str) -> None:
+    await stage.deliver(STRANGERS[name])
+
+    assert not stage.store.records
+    assert len(stage.store.quarantined) == 1
+    assert PERSON in stage.store.quarantined_people
+
+
+async def test_an_echo_without_a_sender_is_the_accounts(stage: Stage) -> None:
+    await stage.deliver(
+        {"recipient": {"id": PERSON}, "timestamp": NOW, "message": {"mid": "e", "is_echo": True, "text": "x"}}
+    )
+
+    assert (await stage.message()).direction is Direction.HUMAN

@@ -18,6 +18,7 @@ from dm_core.settings import WebhookSettings
 from dm_core.store.port import EchoView, Recorded, Snapshot, ThreadEvents
 from dm_core.store.sqlite import SqliteStore
 from dm_core.webhook.app import WebhookApp
+from dm_core.webhook.automatic import NOTHING_LISTED, AutomaticTexts
 
 NOW = 1_790_000_010_000
 ACCOUNT, PERSON = "178414", "9001"
@@ -99,6 +100,7 @@ class CrashingStore(SqliteStore):
         self.commit_takes_ms = 0
         self.records: list[ThreadEvents] = []
         self.quarantined: dict[str, tuple[str, str]] = {}
+        self.quarantined_people: set[str] = set()
         self.refuses_quarantine = False
         self.echo_views = 0
         self.blind_views = 0
@@ -122,11 +124,14 @@ class CrashingStore(SqliteStore):
             return EchoView(known=False, ours=(), mids=())
         return await super().echo_view(thread_id, message_id)
 
-    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:
+    async def quarantine(
+        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()
+    ) -> None:
         if self.refuses_quarantine:
             raise StoreUnavailable
-        await super().quarantine(item_id, raw, reason, now, expire_at)
+        await super().quarantine(item_id, raw, reason, now, expire_at, user_ids)
         self.quarantined[item_id] = (raw, reason)
+        self.quarantined_people.update(user_ids)
 
 
 @dataclass
@@ -140,11 +145,11 @@ class Stage:
     alert_queue: NotingAlertQueue
 
     @classmethod
-    def build(cls, path: Path, **environment: str) -> "Stage":
+    def build(cls, path: Path, texts: AutomaticTexts = NOTHING_LISTED, **environment: str) -> "Stage":
         clock, queue, alert_queue = TestClock(), NotingQueue(), NotingAlertQueue()
         store = CrashingStore(str(path), clock)
         settings = WebhookSettings.load(ENVIRONMENT | environment)
-        services = compose(settings, store, queue, alert_queue, clock)
+        services = compose(settings, store, queue, alert_queue, clock, texts)
         app = WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
         return cls(app, store, queue, clock, alert_queue)
 
@@ -180,9 +185,9 @@ class Stage:
         return message
 
 
-def messaging(*items: object) -> Json:
+def messaging(*items: object, account: str = ACCOUNT) -> Json:
     """The envelope of real traffic."""
-    return {"object": "instagram", "entry": [{"id": ACCOUNT, "time": NOW, "messaging": list(items)}]}
+    return {"object": "instagram", "entry": [{"id": account, "time": NOW, "messaging": list(items)}]}
 
 
 def changes(*items: object, field: str = "messages") -> Json:
@@ -211,10 +216,10 @@ def dm(mid: str, text: str = "hello", person: str = PERSON, at: int = NOW - 1_00
     return inbound(person, at, message={"mid": mid, "text": text, **parts})
 
 
-def echo(mid: str, text: str = "Nets Tue 18:00", at: int = NOW - 500, **parts: object) -> Json:
+def echo(mid: str, text: str = "Nets Tue 18:00", at: int = NOW - 500, person: str = PERSON, **parts: object) -> Json:
     """What the account wrote."""
     message = {"mid": mid, "text": text, "is_echo": True, **parts}
-    return {"sender": {"id": ACCOUNT}, "recipient": {"id": PERSON}, "timestamp": at, "message": message}
+    return {"sender": {"id": ACCOUNT}, "recipient": {"id": person}, "timestamp": at, "message": message}
 
 
 def signed_request(payload: object, secret: str = SECRETS[0]) -> str:

@@ -49,20 +49,25 @@ class Disposition(StrEnum):
     UNCERTAIN = "uncertain"  # a reply's fate could not be settled
     HANDED_OVER = "handed_over"  # the agent could not answer, the manager was told
     REFUSED = "refused"  # the platform refused the reply for good
+    AUTOMATIC = "automatic"  # sent by the account by itself: a welcome, away or FAQ message
 
 
 @dataclass(frozen=True, slots=True)
 class Attachment:
-    """One attachment: the platform's type word and, where given, its link and title."""
+    """One attachment: the platform's type word and, where given, its link, its title and whatever else it says."""
 
     type: str
     url: str | None = None
     title: str | None = None
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """What a message says. Every text is cleaned (no lone surrogates) and cut to a stated length."""
+    """What a message says. Every text is cleaned (no lone surrogates) and cut to a stated length.
+
+    ``words``: texts in parts of the message this version does not know.
+    """
 
     kind: EventKind = EventKind.MESSAGE
     text: str | None = None
@@ -73,6 +78,7 @@ class Content:
     reply_to_mid: str | None = None
     reply_to_story: str | None = None
     unsupported: bool = False
+    words: tuple[str, ...] = ()
 
     @property
     def is_empty(self) -> bool:
@@ -85,7 +91,9 @@ class Message:
     """One message of a thread. Times are ms since 1970.
 
     ``sent_at`` is the platform's timestamp, ``created_at`` our arrival time; messages are ordered by the first,
-    then the second. ``id`` is the document id, ``mid`` the platform's message id.
+    then the second. ``id`` is the document id, ``mid`` the platform's message id. Of several edits the one with the
+    highest ``edit_number`` counts (the platform's ``num_edit``; 0: never edited), then the latest ``edited_at`` (by the
+    platform).
     """
 
     id: str
@@ -104,6 +112,7 @@ class Message:
     run_id: str | None = None
     unsent_at: int | None = None
     edited_at: int | None = None
+    edit_number: int = 0
     expire_at: int = 0
     order: tuple[int, int, str] = field(init=False, compare=False)
 

@@ -2,14 +2,15 @@
 
 from dataclasses import replace
 
+from dm_core.alerts import AskedAlert
 from dm_core.messages import Attachment, Content, Direction, EventKind, Message, Status, message_id
 from dm_core.runs import (
     Action,
     ActionKind,
     ActionState,
+    Asked,
     Finish,
     ModelTurn,
-    Phase,
     Run,
     ToolCall,
     ToolResult,
@@ -19,6 +20,7 @@ from dm_core.runs import (
 )
 from dm_core.store.port import MessageChange, Snapshot, ThreadChange, ThreadEvents
 from dm_core.threads import Lease
+from dm_core.usage import Spent
 
 NOW = 1_800_000_000_000
 """The moment examples are about, in ms since 1970."""
@@ -56,15 +58,16 @@ def full_message() -> Message:
     content = Content(
         kind=EventKind.POSTBACK,
         text="a\nb \U0001f600",
-        attachments=(Attachment("image", "https://example.com/a.jpg", "a title"), Attachment("share")),
+        attachments=(Attachment("image", "https://example.com/a.jpg", "a title", ("b", "c")), Attachment("share")),
         quick_reply="qr",
         postback="pb",
         referral="ref",
         reply_to_mid="m_0",
         reply_to_story="story",
         unsupported=True,
+        words=("more", "words"),
     )
-    changed = {"processed_at": NOW + 1, "attempts": 2, "unsent_at": NOW + 2, "edited_at": NOW + 3}
+    changed = {"processed_at": NOW + 1, "attempts": 2, "unsent_at": NOW + 2, "edited_at": NOW + 3, "edit_number": 2}
     return replace(dm(7), content=content, error="why", run_id="r1", **changed)
 
 
@@ -91,7 +94,7 @@ def claim(snapshot: Snapshot, run_id: str, *, now: int = NOW) -> ThreadChange:
         token=f"{run_id}-claim",
         now=now,
         lease=Lease(run_id, f"task-{run_id}", now + LEASE_MS),
-        run=Run(run_id, f"task-{run_id}", now, 1, tuple(message.id for message in messages), "hash"),
+        run=Run(run_id, f"task-{run_id}", now, tuple(message.id for message in messages), "hash"),
         due_at=now + LEASE_MS,
         pending_count=len(messages),
         messages=tuple(
@@ -121,13 +124,24 @@ def full_run(run_id: str = "r1") -> Run:
         f"{run_id}/1/0", ActionKind.SEND, "Hi", 0, 1, None, "normal", ActionState.DONE, NOW, NOW + 9, "mid.out", None
     )
     told = Action(
-        f"{run_id}/1/1", ActionKind.NOTIFY, "Help", 1, 1, "m_1", "urgent", ActionState.REFUSED, NOW, NOW, None, "131047"
+        f"{run_id}/1/1",
+        ActionKind.NOTIFY,
+        "Help",
+        1,
+        1,
+        "m_1",
+        "urgent",
+        ActionState.REFUSED,
+        NOW,
+        NOW,
+        None,
+        "131047",
+        NOW,
     )
     return Run(
         id=run_id,
         task_name="task-1",
         started_at=NOW,
-        attempt=2,
         message_ids=("a", "b"),
         prompt_hash="hash",
         handles={"m1": "m_1", "m2": "m_2"},
@@ -135,12 +149,16 @@ def full_run(run_id: str = "r1") -> Run:
         actions=(sent, told),
         guards=("link",),
         notes=("likes tennis",),
-        phase=Phase.CLOSING,
-        absorbed=1,
-        nudged=True,
-        look_ups=2,
+        alerts=(AskedAlert("r1/1/2", "Help", urgency="urgent", hand_over=True),),
+        asked=Asked(7, NOW),
+        shown="digest",
+        restarts=1,
+        repairs=2,
+        dropped_turns=3,
+        fresh_from=2,
         ending="answered",
         error="an error",
         model_calls=2,
+        spent=Spent(3, 2_010, 4, 503, 2, usd=0.0034),
         timings={"model": 1_234},
     )

@@ -50,6 +50,7 @@ STORE_CALLS = (
     "open",
     "commit",
     "history",
+    "day_runs",
     "create_alert",
     "due_alerts",
     "save_alert",
@@ -292,7 +293,7 @@ class InProcess:
             alert_queue=cast("AlertQueue", pierce(self.alert_queue, "alert_queue", "schedule")),
             model=cast("Model", pierce(real.model, "model", "generate")),
             instagram=_PiercedAccounts(real.instagram, pierce),
-            whatsapp=cast("WhatsAppPort", pierce(real.whatsapp, "whatsapp", "notify", "send_text", "send_template")),
+            whatsapp=cast("WhatsAppPort", pierce(real.whatsapp, "whatsapp", "send_text", "send_template")),
         )
 
     async def task(
@@ -304,6 +305,15 @@ class InProcess:
         answer = await (app or self.instance()).handle(Request("POST", "/", headers=headers, body=body))
         return answer.status, _body(answer)
 
+    async def told(self, app: ProcessorApp | None = None) -> list[str]:
+        """What the manager's phone got once every tick was delivered at its time, with those that the ticks ask for."""
+        app = app or self.instance()
+        while self.alert_queue.ticks:
+            alert_id, not_before = self.alert_queue.ticks.pop(0)
+            self.clock.forward(max(0, not_before - self.clock()) / 1000)
+            await self.tick(alert_id, app)
+        return [alert.text for alert in self.whatsapp.alerts]
+
     async def tick(self, alert_id: str, app: ProcessorApp | None = None) -> tuple[int, dict[str, object]]:
         """Deliver one tick; the answer's status and body."""
         body = json.dumps({"alertId": alert_id}).encode()
@@ -311,9 +321,9 @@ class InProcess:
         return answer.status, _body(answer)
 
     async def ticks(self, most: int = 50) -> int:
-        """Deliver every tick that is due by this clock, and those that come of them; how many."""
+        """Deliver every tick that is due by this clock or in a moment, and those that come of them; how many."""
         delivered = 0
-        while due := [tick for tick in self.alert_queue.ticks if tick[1] <= self.clock()]:
+        while due := [tick for tick in self.alert_queue.ticks if tick[1] <= self.clock() + 1_500]:
             for tick in due:
                 self.alert_queue.ticks.remove(tick)
                 await self.tick(tick[0])

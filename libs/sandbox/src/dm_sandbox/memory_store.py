@@ -19,7 +19,9 @@ from dm_core.store.port import (
     Deletion,
     DocumentCollection,
     EchoView,
+    NewText,
     Recorded,
+    Revision,
     Snapshot,
     StoredAlert,
     ThreadChange,
@@ -27,6 +29,7 @@ from dm_core.store.port import (
     Version,
 )
 from dm_core.threads import Profile
+from dm_core.usage import DayRuns
 from dm_sandbox.memory_database import MemoryDatabase
 
 
@@ -63,6 +66,9 @@ class MemoryStore:
             return CONFLICT
         return await self._call(lambda: self.database.commit(change))
 
+    async def day_runs(self, day_start: int) -> DayRuns:
+        return await self._call(lambda: DayRuns(day_start, self.database.day_runs[day_start]), reads=1)
+
     async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
         found = await self._call(lambda: self.database.newest(thread_id, limit))
         self.cost.reads += max(1, len(found))
@@ -82,12 +88,32 @@ class MemoryStore:
     async def unsend(self, events: ThreadEvents, message_id: str) -> bool:
         return await self._call(lambda: self.database.unsend(events, message_id), reads=2)
 
-    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
-        return await self._call(lambda: self.database.edit(thread_id, message_id, text, now), reads=2)
+    async def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+        return await self._call(lambda: self.database.edit(events, message_id, new), reads=2)
 
-    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:  # noqa: ARG002
+    async def lift_pause(self, thread_id: str, paused_until: int, before: int | None, now: int) -> bool:  # noqa: ARG002
+        return await self._call(lambda: self.database.lift_pause(thread_id, paused_until, before), reads=1)
+
+    async def quarantine(
+        self,
+        item_id: str,
+        raw: str,
+        reason: str,
+        now: int,  # noqa: ARG002
+        expire_at: int,  # noqa: ARG002
+        user_ids: Sequence[str] = (),
+    ) -> None:
         """Nothing expires in memory."""
-        await self._call(lambda: self.database.quarantined.setdefault(item_id, (raw, reason)))
+        await self._call(lambda: self.database.quarantine(item_id, raw, reason, user_ids))
+
+    async def revise_document(
+        self,
+        collection: DocumentCollection,
+        key: str,
+        revise: Revision,
+        expire_at: int,  # noqa: ARG002
+    ) -> Mapping[str, object]:
+        return await self._call(lambda: self.database.revise_document(collection, key, revise), reads=1)
 
     # -- what deletion requests need
 
@@ -100,8 +126,11 @@ class MemoryStore:
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
         return await self._call(lambda: self.database.open_deletions(limit), reads=1)
 
-    async def erase_person(self, user_id: str) -> int:
-        return await self._call(lambda: self.database.erase_person(user_id), reads=1)
+    async def create_deletion(self, deletion: Deletion) -> bool:
+        return await self._call(lambda: self.database.create_deletion(deletion))
+
+    async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
+        return await self._call(lambda: self.database.erase_person(user_id, limit, code, self._clock()), reads=1)
 
     # -- the outbox to the manager
 

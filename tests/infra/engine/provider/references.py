@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING, cast
 
+from .outputs import PROJECT_NUMBER
+from .rights import READ_OBJECT, READ_SECRET, WRITE_IMAGE, WRITE_LOG, allowed
 from .wire import Properties, Value
 
 if TYPE_CHECKING:
     from .cloud import Cloud
 
-_SOURCE_ROLES = frozenset({"roles/storage.objectViewer", "roles/storage.objectUser", "roles/storage.objectAdmin"})
-_BUILDER_ROLES = frozenset({"roles/run.builder", "roles/cloudbuild.builds.builder"})
 _PARENTS = {
     "gcp:firestore/index:Index": "projects/{project}/databases/{database}",
     "gcp:firestore/field:Field": "projects/{project}/databases/{database}",
@@ -16,7 +16,7 @@ _PARENTS = {
     "gcp:cloudtasks/queueIamMember:QueueIamMember": "projects/{project}/locations/{location}/queues/{name}",
     "gcp:secretmanager/secretIamMember:SecretIamMember": "projects/{project}/secrets/{secretId}",
     "gcp:serviceaccount/iAMMember:IAMMember": "{serviceAccountId}",
-    "gcp:cloudrunv2/serviceIamMember:ServiceIamMember": "projects/{project}/locations/{location}/functions/{name}",
+    "gcp:cloudrunv2/serviceIamMember:ServiceIamMember": "projects/{project}/locations/{location}/services/{name}",
     "gcp:storage/bucketObject:BucketObject": "{bucket}",
     "gcp:storage/bucketIAMMember:BucketIAMMember": "{bucket}",
     "gcp:artifactregistry/repositoryIamMember:RepositoryIamMember": (
@@ -41,53 +41,60 @@ def refusal(cloud: "Cloud", token: str, inputs: Properties) -> str | None:
 
 
 def _function_refusal(cloud: "Cloud", inputs: Properties) -> str | None:
+    """What the request itself is refused for, before anything is made."""
     build, service = _part(inputs, "buildConfig"), _part(inputs, "serviceConfig")
-    runs_as = str(service.get("serviceAccountEmail", ""))
     source = _part(_part(build, "source"), "storageSource")
-    if not _identity_exists(cloud, f"serviceAccount:{runs_as}"):
-        return f"googleapi: Error 400: Service account {runs_as} was not found."
+    for account in (str(service.get("serviceAccountEmail", "")), str(build.get("serviceAccount", ""))):
+        if account and not _identity_exists(cloud, f"serviceAccount:{account.rpartition('/')[2]}"):
+            return f"googleapi: Error 400: Service account {account} was not found."
     if not _exists(cloud, f"{source.get('bucket')}-{source.get('object')}"):
         return f"googleapi: Error 400: object {source.get('object')} does not exist in bucket {source.get('bucket')}"
-    return _build_refusal(cloud, build, source) or _secrets_refusal(cloud, service, runs_as)
-
-
-def _build_refusal(cloud: "Cloud", build: Properties, source: Properties) -> str | None:
-    account = str(build.get("serviceAccount", ""))
-    if not account:
-        return "the default compute identity has no right to build in a new project: give buildConfig.serviceAccount"
-    member = f"serviceAccount:{account.rpartition('/')[2]}"
-    if not _identity_exists(cloud, member):
-        return f"googleapi: Error 400: Service account {account} was not found."
-    project = {role for target, role in _rights(cloud, member) if target == cloud.project}
-    if project & _BUILDER_ROLES:
-        return None
-    if "roles/logging.logWriter" not in project:
-        return f"build failed: {account} lacks logging.logEntries.create on {cloud.project}"
-    if not any(role in _SOURCE_ROLES for target, role in _rights(cloud, member) if target == f"b/{source['bucket']}"):
-        return f"build failed: {account} lacks storage.objects.get on {source['bucket']}"
-    repository = str(build.get("dockerRepository", ""))
-    if repository and not _exists(cloud, repository):
-        return f"googleapi: Error 404: {repository} not found"
-    if ("roles/artifactregistry.writer") not in {
-        r for t, r in _rights(cloud, member) if t in (repository, cloud.project)
-    }:
-        return f"build failed: {account} lacks artifactregistry.repositories.uploadArtifacts on {repository}"
     return None
 
 
-def _secrets_refusal(cloud: "Cloud", service: Properties, runs_as: str) -> str | None:
+def deployment_failure(cloud: "Cloud", inputs: Properties) -> str | None:
+    """Why the operation of a function that Google has taken in would fail: its build, or its first revision."""
+    service = _part(inputs, "serviceConfig")
+    return _build_failure(cloud, inputs) or _revision_failure(cloud, service, str(service.get("serviceAccountEmail")))
+
+
+def _build_failure(cloud: "Cloud", inputs: Properties) -> str | None:
+    """The platform copies the source into a bucket of its own and the build reads it there, as its own identity."""
+    build = _part(inputs, "buildConfig")
+    account = str(build.get("serviceAccount", ""))
+    if not account:
+        return (
+            "Build failed: the default compute identity has no rights in a new project: give buildConfig.serviceAccount"
+        )
+    email = account.rpartition("/")[2]
+    member = f"serviceAccount:{email}"
+    bucket = f"gcf-v2-sources-{PROJECT_NUMBER}-{inputs.get('location')}"
+    copy = f"projects/_/buckets/{bucket}/objects/{inputs.get('name')}/function-source.zip"
+    if not allowed(cloud, member, READ_OBJECT, (cloud.project, f"b/{bucket}"), copy):
+        return (
+            "Error code 13, message: Build failed with status: FAILURE and message: failed to Fetch: failed to "
+            f"download archive gs://{bucket}/{inputs.get('name')}/function-source.zip: Access to bucket {bucket} "
+            f"denied. You must grant Storage Object Viewer permission to {email}."
+        )
+    if not allowed(cloud, member, WRITE_LOG, (cloud.project,), f"projects/{cloud.project}"):
+        return f"Build failed: {email} does not have permission to write logs to Cloud Logging"
+    repository = str(build.get("dockerRepository", ""))
+    if repository and not _exists(cloud, repository):
+        return f"Build failed: {repository} not found"
+    if not allowed(cloud, member, WRITE_IMAGE, (cloud.project, repository), repository):
+        return f"Build failed: Permission 'artifactregistry.repositories.uploadArtifacts' denied on {repository}"
+    return None
+
+
+def _revision_failure(cloud: "Cloud", service: Properties, runs_as: str) -> str | None:
+    """Cloud Run reads each secret when it deploys a revision."""
     for each in cast("list[Properties]", service.get("secretEnvironmentVariables") or []):
         secret = f"projects/{cloud.project}/secrets/{str(each['secret']).rpartition('/')[2]}"
         if not _exists(cloud, secret):
-            return f"googleapi: Error 400: Secret {secret} was not found"
-        readers = [
-            target
-            for target, role in _rights(cloud, f"serviceAccount:{runs_as}")
-            if role in ("roles/secretmanager.secretAccessor", "roles/secretmanager.admin")
-        ]
-        if not any(
-            target.rpartition("/")[2] == secret.rpartition("/")[2] or target == cloud.project for target in readers
-        ):
+            return f"Secret {secret} was not found"
+        name = f"projects/{PROJECT_NUMBER}/secrets/{secret.rpartition('/')[2]}/versions/{each['version']}"
+        granted_on = (cloud.project, secret, secret.rpartition("/")[2])
+        if not allowed(cloud, f"serviceAccount:{runs_as}", READ_SECRET, granted_on, name):
             return f"Permission denied on secret: {secret}/versions/{each['version']} for {runs_as}"
         if not cloud.has_version(secret, str(each["version"])):
             return f"Secret {secret}/versions/{each['version']} was not found"
@@ -110,16 +117,6 @@ def _channel_refusal(cloud: "Cloud", inputs: Properties) -> str | None:
     return None
 
 
-def _rights(cloud: "Cloud", member: str) -> set[tuple[str, str]]:
-    """(target, role) of each right that `member` has."""
-    suffix = f"/{member}"
-    return {
-        (id_.removesuffix(f"/{thing.inputs['role']}{suffix}"), str(thing.inputs["role"]))
-        for id_, thing in cloud.things.items()
-        if id_.endswith(suffix) and "role" in thing.inputs
-    }
-
-
 def _identity_exists(cloud: "Cloud", member: str) -> bool:
     """Ours must exist; Google's own agents and people are taken as given."""
     kind, _, email = member.partition(":")
@@ -136,7 +133,7 @@ def _path(cloud: "Cloud", template: str, inputs: Properties) -> str:
 
 
 def _exists(cloud: "Cloud", id_: str) -> bool:
-    return id_ in cloud.things
+    return id_ in cloud.things or id_ in cloud.services
 
 
 def _part(inputs: Properties, key: str) -> Properties:

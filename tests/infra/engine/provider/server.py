@@ -12,11 +12,12 @@ from dataclasses import dataclass
 from typing import NoReturn
 
 import grpc
-from google.protobuf import empty_pb2
+from google.protobuf import any_pb2, empty_pb2
+from google.rpc import status_pb2
 from pulumi.runtime.proto import plugin_pb2, provider_pb2, provider_pb2_grpc
 
 from . import checks
-from .cloud import Cloud, Disconnected, Refused, project_facts
+from .cloud import Cloud, Disconnected, HalfMade, Refused, answer
 from .kinds import KINDS
 from .wire import Properties, comparable, plain, struct
 
@@ -78,7 +79,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         if request.preview:
             return provider_pb2.CreateResponse(properties=struct(self.cloud.preview(token, inputs)))
         self._let_others_go_first(late=KINDS[token].late)
-        with _answered(context):
+        with _answered(context, inputs):
             id_, outputs = self.cloud.create(token, inputs)
         return provider_pb2.CreateResponse(id=id_, properties=struct(outputs))
 
@@ -92,7 +93,7 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         _, token, _ = _parts(request.urn)
         if request.preview:
             return provider_pb2.UpdateResponse(properties=struct({**plain(request.olds), **plain(request.news)}))
-        with _answered(context):
+        with _answered(context, plain(request.news)):
             outputs = self.cloud.update(token, request.id, plain(request.news))
         return provider_pb2.UpdateResponse(properties=struct(outputs))
 
@@ -103,11 +104,16 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
         return empty_pb2.Empty()
 
     def Invoke(self, request: provider_pb2.InvokeRequest, context: Context):
-        if request.tok == "gcp:organizations/getProject:getProject":
-            answer = provider_pb2.InvokeResponse()
-            getattr(answer, "return").CopyFrom(struct(project_facts(self.cloud)))
-            return answer
-        return _abort(context, grpc.StatusCode.UNIMPLEMENTED, f"the stand-in doesn't know the function {request.tok}")
+        try:
+            facts = answer(self.cloud, request.tok, plain(request.args))
+        except KeyError:
+            return _abort(context, grpc.StatusCode.UNIMPLEMENTED, f"the stand-in doesn't know {request.tok}")
+        made = provider_pb2.InvokeResponse()
+        if facts is None:
+            made.failures.append(provider_pb2.CheckFailure(reason="googleapi: Error 404: not found, notFound"))
+        else:
+            getattr(made, "return").CopyFrom(struct(facts))
+        return made
 
     def _let_others_go_first(self, *, late: bool) -> None:
         """Whatever takes effect late (a right, a service) does so after all creates that don't wait for it.
@@ -147,13 +153,29 @@ def serving(cloud: Cloud) -> Generator[Serving]:
 
 
 @contextmanager
-def _answered(context: Context) -> Generator[None]:
+def _answered(context: Context, inputs: Properties | None = None) -> Generator[None]:
     try:
         yield
     except Refused as refused:
         _abort(context, grpc.StatusCode.UNKNOWN, str(refused))
+    except HalfMade as half:
+        _abort_half_made(context, half, inputs or {})
     except Disconnected as broken:
         _abort(context, grpc.StatusCode.UNAVAILABLE, str(broken))
+
+
+def _abort_half_made(context: Context, half: HalfMade, inputs: Properties) -> NoReturn:
+    """As Pulumi's bridge tells the engine of a resource whose create or update stopped midway: with what there is."""
+    detail = any_pb2.Any()
+    detail.Pack(
+        provider_pb2.ErrorResourceInitFailed(
+            id=half.id, properties=struct(half.outputs), reasons=[half.reason], inputs=struct(inputs)
+        )
+    )
+    code = grpc.StatusCode.UNKNOWN
+    status = status_pb2.Status(code=code.value[0], message=half.reason, details=[detail])
+    context.set_trailing_metadata((("grpc-status-details-bin", status.SerializeToString()),))
+    _abort(context, code, half.reason)
 
 
 def _abort(context: Context, code: grpc.StatusCode, text: str) -> NoReturn:

@@ -25,6 +25,7 @@ from dm_core.messages import Status
 from dm_core.runs import Action, ModelTurn, ToolCall, ToolResult, ToolTurn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore
+from dm_core.telemetry import emit
 
 __all__ = ["READ_SECONDS", "Agent", "Opening", "Situation", "TurnPlan"]
 
@@ -54,6 +55,8 @@ class Agent:
         self.prompt_hash = prompt.hash
         self._zone = profile.time_zone
         self._guards = replace(guards, canary=prompt.canary, allowed=profile.allowed)
+        if self._guards.public:
+            emit("guarded_value_is_public", "WARNING", values=len(self._guards.public), see="profile.toml")
         self._limits = limits
         self._schedule = schedule
         self._reader = ThreadReader(store, instagram, profile.time_zone)

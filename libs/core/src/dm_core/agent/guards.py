@@ -68,10 +68,25 @@ class Guards:
         return None
 
     @cached_property
+    def public(self) -> tuple[str, ...]:
+        """Guarded values that the allow-list gives out, whole or inside an address: they can't be secret."""
+        given_out = [_fold(address) for address in self.allowed.addresses]
+        found = [secret for secret in self.secrets if any(_fold(secret) in address for address in given_out)]
+        numbers = (number for number in self.manager_number.split(",") if len(_digits(number)) >= 5)
+        return (*found, *(number for number in numbers if self._is_given_out(_digits(number)[-_NUMBER_TAIL:])))
+
+    def _is_given_out(self, tail: str) -> bool:
+        return any(_digits(phone).endswith(tail) for phone in self.allowed.phones)
+
+    @cached_property
+    def _hidden(self) -> tuple[str, ...]:
+        return tuple(secret for secret in self.secrets if secret not in self.public)
+
+    @cached_property
     def _squashed_secrets(self) -> frozenset[str]:
         """Secrets that are no plain words, in every form in which they are looked for."""
         forms: set[str] = set()
-        for secret in self.secrets:
+        for secret in self._hidden:
             if _is_distinctive(_squash(secret)):
                 encoded = secret.encode()
                 forms |= {_squash(secret), _squash(secret[::-1]), encoded.hex()}
@@ -81,13 +96,14 @@ class Guards:
     @cached_property
     def _plain(self) -> frozenset[str]:
         """Every secret as it is: a short or wordy one would be found in innocent sentences if squashed."""
-        return frozenset(folded for secret in self.secrets if len(folded := _fold(secret)) >= 4)
+        return frozenset(folded for secret in self._hidden if len(folded := _fold(secret)) >= 4)
 
     @cached_property
     def _number_tails(self) -> tuple[str, ...]:
         """The end of each of the manager's numbers, the same with and without country code; at least 5 digits."""
         numbers = (_digits(number) for number in self.manager_number.split(","))
-        return tuple(digits[-_NUMBER_TAIL:] for digits in numbers if len(digits) >= 5)
+        tails = (digits[-_NUMBER_TAIL:] for digits in numbers if len(digits) >= 5)
+        return tuple(tail for tail in tails if not self._is_given_out(tail))
 
 
 def _is_distinctive(squashed: str) -> bool:

@@ -1,100 +1,163 @@
-"""Links in a text, found without a network, and the allow-list they are held against.
+"""What a phone makes tappable in a text, found without a network, and the allow-list it is held against.
 
-A link is anything a phone would make tappable: a scheme, ``www.``, a bare domain under a known ending, an IPv4
-address, an e-mail address, or the target of a markdown link. ``e.g.``, ``5.30pm`` and ``Tue.Please`` are none.
+A link is a scheme, ``www.``, a bare host under an ending of the internet, an IP address, an e-mail address, a ``tel:``
+and its like, an @name, or the target of a markdown link; in any letter case and however its dots are spelled. An
+ending that is a word too (``you.Now``) is none where it begins a sentence after a full stop without a space.
 """
 
-import re
+import ipaddress
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
 from urllib.parse import SplitResult, urlsplit
 
-_COUNTRIES: Final = """ac ad ae af ag ai al am ao ar as at au aw ax az ba bb bd be bf bg bh bi bj bm bn bo br bs bt bw
-by bz ca cc cd cf cg ch ci ck cl cm cn co cr cu cv cw cx cy cz de dj dk dm do dz ec ee eg er es et eu fi fj fk fm fo
-fr ga gd ge gf gg gh gi gl gm gn gp gq gr gs gt gu gw gy hk hm hn hr ht hu id ie il im in io iq ir is it je jm jo jp
-ke kg kh ki km kn kp kr kw ky kz la lb lc li lk lr ls lt lu lv ly ma mc md me mg mh mk ml mm mn mo mp mq mr ms mt mu
-mv mw mx my mz na nc ne nf ng ni nl no np nr nu nz om pa pe pf pg ph pk pl pm pn pr ps pt pw py qa re ro rs ru rw sa
-sb sc sd se sg sh si sk sl sm sn so sr ss st su sv sx sy sz tc td tf tg th tj tk tl tm tn to tr tt tv tw tz ua ug uk
-us uy uz va vc ve vg vi vn vu wf ws ye yt za zm zw"""
-_GENERIC: Final = """com org net edu gov mil int info biz name pro mobi asia tel app dev page web cloud site website
-online store shop club team live life today tech digital media news blog xyz top icu vip win bid loan men click link
-buzz fun fyi gdn host space world zone one wang work works run fit golf cricket football bet casino poker party review
-date racing science stream trade webcam download zip mov new day games game social chat email support help center
-agency company group ltd gmbh llc inc srl solutions services systems network directory guide tips studio design art
-photo photos pics video tv money cash finance credit bank pay sbs cfd cyou rest monster quest bond lol wtf best rocks
-ninja guru expert academy school training london wales scot irish berlin paris nyc tokyo africa example test invalid
-localhost onion рф онлайн сайт ком орг москва укр бг срб 中国 公司 网络 在线 网址 みんな 한국 닷컴 भारत"""
-_ENDINGS: Final = frozenset(f"{_COUNTRIES} {_GENERIC}".split())
+import regex
 
-_WORD_ENDINGS: Final = """ai al am as at be by co de do es et id in is it la me my no nu om one pm re se so st to us
-vi club team live life today site online shop store run fit work works game games fun world new day date men win bet
-party review support help group school training art photo photos video money cash best rest example test cricket
-football golf pro name news top media social"""
-_WORDS: Final = frozenset(_WORD_ENDINGS.split())
-"""Endings that are words too: after a full stop without a space, with a capital, they begin a sentence."""
+from dm_core.agent.endings import NO_WORDS, STARTERS, endings
+from dm_core.plain_text import visible
 
-_TRAILING: Final = ".,;:!?…)]}>'\"»”’*_"
-_ZERO_WIDTH: Final = re.compile("[\u200b\u200c\u200d\u200e\u200f\u2060\ufeff\u00ad\u180e]")
-_DOTS: Final = re.compile(r"[。｡．]|\s?[\[({]\s?(?:\.|dot)\s?[\])}]\s?", re.IGNORECASE)
-_LINK: Final = re.compile(
-    r"""
+_TRAILING: Final = ".,;:!?…)]}>'\"»”’*_|"
+_SPELLED_DOTS: Final = regex.compile(r"\s?[\[({<]\s?(?:\.|dot|punkt|point|punto)\s?[\])}>]\s?", regex.IGNORECASE)
+_WIDE_DOTS: Final = regex.compile(r"(?<=[\p{ASCII}&&[\w]])[。｡]|[。｡](?=[\p{ASCII}&&[\w]])", regex.V1)
+"""The ideographic full stop is a dot of a host beside Latin letters; between ideographs it ends a sentence."""
+_LABEL: Final = r"[\p{L}\p{M}\p{N}-]{1,63}+"
+_APPS: Final = """tel sms smsto mms callto facetime facetime-audio whatsapp tg viber skype sip sips xmpp geo maps market
+intent instagram fb fb-messenger signal sgnl line bitcoin magnet itms itms-apps"""
+_LINK: Final = regex.compile(
+    rf"""
       (?P<markdown>(?<=\]\()\s*[^)\s]+)
-    | (?P<url>\b[a-z][a-z0-9+.-]{1,30}:/{1,3}[^\s<>"]+)
-    | (?P<email>(?:mailto:)?[\w.+%'-]{1,64}@[\w-]{1,63}(?:\.[\w-]{1,63})+)
-    | (?P<script>\b(?:javascript|data|vbscript):[^\s]+)
-    | (?P<bare>(?<![\w@.-])(?:[\w-]{1,63}\.){1,10}[\w-]{1,63}\.?(?![\w@-])(?::\d{1,5}(?!\d))?(?:[/?\#\\][^\s<>"]*)?)
+    | (?P<url>(?<![\p{{L}}\p{{N}}])[a-z][a-z0-9+.-]{{1,30}}+:[/\\]{{1,3}}[^\s<>"]+)
+    | (?P<email>(?:mailto:)?[\w.+%'-]{{1,64}}+@{_LABEL}(?:\.{_LABEL})+)
+    | (?P<script>\b(?:(?:javascript|vbscript|mailto):\S+|data:(?:[\w.+-]+/|[;,])\S*))
+    | (?P<app>\b(?:{"|".join(_APPS.split())}):[+\d/?\w(][^\s<>"]*)
+    | (?P<ip>\[?(?<![\w:.])(?=[0-9a-f:]*::|(?:[0-9a-f]{{1,4}}:){{7}})[0-9a-f:]{{3,39}}(?:\d\.[\d.]{{5,12}})?
+        (?![\w:])\]?\S*)
+    | (?P<name>(?<![\w.@/+%-])@[a-z0-9_][a-z0-9_.]{{0,29}})
+    | (?P<bare>(?<![\p{{L}}\p{{M}}\p{{N}}@.-])(?:{_LABEL}\.){{1,10}}{_LABEL}\.?+(?![\p{{L}}\p{{M}}\p{{N}}@-])
+        (?::\d{{1,5}}(?!\d))?(?:[/?\#\\][^\s<>"]*)?)
     """,
-    re.IGNORECASE | re.VERBOSE,
+    regex.IGNORECASE | regex.VERBOSE,
 )
+
+_CUES: Final = regex.compile(
+    r"""(?:\b(?:visit|click|tap|browse|goto|go\ to|follow|via|website|webseite|homepage|site|link|url|domain|besuche?
+    |klicke?|visitez|cliquez|visita|visite|haz\ clic)|[:@>/=])\W{0,3}\Z""",
+    regex.IGNORECASE | regex.VERBOSE,
+)
+"""Words before an address rather than before a sentence's last word."""
+_NEAR: Final = regex.compile(r"\b(?:on|at|to|from|auf|bei|sur|chez|en|su|in)\s+\Z", regex.IGNORECASE)
+"""Words before a place rather than before the last word of a sentence, unless that is a day."""
+_GOES_ON: Final = regex.compile(r"""\s?[,;:]?\s+["“„«'(¿¡]?[\p{L}\p{N}]|['’]\p{L}""")
+_NUMBER: Final = regex.compile(r"\d{1,4}\p{L}{0,3}|\p{L}{1,2}\d{1,2}")
+_DATE_WORDS: Final = """mon tue tues wed thu thur thurs fri sat sun mo di mi do fr sa so lun mar mer jeu ven sam dim mié
+jue vie sáb dom jan feb apr may jun jul aug sep sept oct nov dec okt dez monday tuesday wednesday thursday friday
+saturday sunday montag dienstag mittwoch donnerstag freitag samstag sonntag january february march april june july
+august september october november december januar februar märz mai juni juli oktober dezember mr mrs dr st"""
+_BEFORE_ANY: Final = frozenset(_DATE_WORDS.split())
+"""Capitalised words after which a sentence begins as it does after a small one."""
+_CLOCK: Final = regex.compile(r"@\d{1,2}(?:[.:h]?\d{2})?(?:am|pm|h|uhr|o)?", regex.IGNORECASE)
 
 
 def found_links(text: str) -> tuple[str, ...]:
     """Every link in a text, in its order, as far as it reaches (without the full stop after it)."""
-    plain = _DOTS.sub(".", unicodedata.normalize("NFKC", _ZERO_WIDTH.sub("", text)))
+    plain = _WIDE_DOTS.sub(".", unicodedata.normalize("NFKC", visible(text)))
+    plain = _SPELLED_DOTS.sub(".", plain)
     found: list[str] = []
     for match in _LINK.finditer(plain):
         link = match.group().strip().rstrip(_TRAILING)
-        if match.lastgroup != "bare" or _is_domain(link):
+        if _is_link(match.lastgroup or "", link, plain[: match.start()], plain[match.start() + len(link) :]):
             found.append(link)
     return tuple(link for link in found if link)
 
 
-def _is_domain(link: str) -> bool:
-    """A bare ``a.b`` is a link if its ending is one of the internet's, and not the start of a sentence."""
-    host = re.split(r"[/?#:\\]", link, maxsplit=1)[0].rstrip(".")
+def _is_link(kind: str, link: str, before: str, after: str) -> bool:
+    match kind:
+        case "bare":
+            return _is_host(link, before, after)
+        case "name":
+            return _CLOCK.fullmatch(link) is None and len(link) > 1
+        case "ip":
+            return _is_ip(link)
+        case _:
+            return True
+
+
+def _is_ip(link: str) -> bool:
+    """An IPv6 address, in brackets or not, with whatever follows it."""
+    bare = regex.split(r"[\]/%?#]", link.removeprefix("["), maxsplit=1)[0]
+    try:
+        return ipaddress.IPv6Address(bare) != ipaddress.IPv6Address(0)
+    except ValueError:
+        return False
+
+
+def _is_host(link: str, before: str, after: str) -> bool:
+    """A bare ``a.b`` is a link if its ending is one of the internet's, and does not begin a sentence."""
+    host = regex.split(r"[/?#:\\]", link, maxsplit=1)[0].rstrip(".")
     labels = host.split(".")
     if len(labels) == 4 and all(label.isdecimal() and int(label) < 256 for label in labels):
         return True
-    ending = labels[-1]
+    ending = labels[-1].lower()
     if any(label.lower().startswith("xn--") for label in labels) or labels[0].lower() == "www":
         return True
-    if ending.lower() not in _ENDINGS:
+    if ending not in endings():
         return False
-    if ending.lower() in ("am", "pm") and all(label.isdecimal() for label in labels[:-1]):
+    if ending in ("am", "pm") and all(label.isdecimal() for label in labels[:-1]):
         return False
-    starts_sentence = ending.lower() in _WORDS and ending[0].isupper() and ending[1:].islower()
-    return not starts_sentence or len(host) < len(link)
+    if len(labels) > 2 and all(len(label) == 1 for label in labels[:-1]) and len(host) == len(link):
+        return False  # an abbreviation: "6 p.m.in the hall"
+    return len(host) < len(link) or not _begins_sentence(labels, before[-40:], after)
+
+
+def _begins_sentence(labels: list[str], before: str, after: str) -> bool:
+    """The full stop ends one sentence and the last label begins the next, which goes on: "thank you.Now we"."""
+    *earlier, ending = labels
+    if not (ending[0].isupper() and (ending[1:].islower() or len(ending) == 1)) or _CUES.search(before):
+        return False
+    if _GOES_ON.match(after) is None:
+        return False
+    last = earlier[-1]
+    if len(earlier) > 1 and not all(len(label) == 1 or label.isdecimal() for label in earlier[:-1]):
+        return False
+    if _NUMBER.fullmatch(last) or last.isdecimal() or last.lower() in _BEFORE_ANY:
+        return ending.lower() not in NO_WORDS
+    if not all(char.isalpha() or unicodedata.category(char).startswith("M") for char in last):
+        return False
+    if ending.lower() in STARTERS and (last == last.lower() or not _NEAR.search(before)):
+        return True
+    return last == last.lower() and len(ending) > 2 and ending.lower() not in NO_WORDS
 
 
 @dataclass(frozen=True, slots=True)
 class AllowList:
     """Addresses that may go out. An entry is a host (``club.example``) or a host and path, which allows what is below.
 
-    With or without ``www.`` and scheme is the same. No user part, no other port, no way up (``..``).
+    With or without ``www.`` and scheme is the same. No user part, no other port, no way up (``..``). ``phones`` allow
+    the ``tel:`` of their number, ``names`` the account's own @names (with or without the @).
     """
 
     links: tuple[str, ...]
     emails: tuple[str, ...] = ()
+    phones: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+
+    @property
+    def addresses(self) -> tuple[str, ...]:
+        """Everything that may be given out."""
+        return (*self.links, *self.emails, *self.phones, *self.names)
 
     @staticmethod
     def is_entry(link: str) -> bool:
         """It can be read as a web address."""
         parts = _parsed(link)
-        return parts is not None and "." in (parts.hostname or "") and not re.search(r"\s", link)
+        return parts is not None and "." in (parts.hostname or "") and not regex.search(r"\s", link)
 
     def allows(self, link: str) -> bool:
         address = link.lower().removeprefix("mailto:")
+        if address.startswith("@"):
+            return address[1:].rstrip(".") in {name.lower().removeprefix("@") for name in self.names}
+        if address.startswith("tel:"):
+            return _dialled(address) in {_dialled(phone) for phone in self.phones}
         if "@" in address and "/" not in address:
             return address in {email.lower() for email in self.emails}
         parts = _parsed(link)
@@ -103,7 +166,7 @@ class AllowList:
 
 def _parsed(link: str) -> SplitResult | None:
     """The parts of a web address, or None if it is none or tries to look like another one."""
-    whole = link if re.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", link) and "://" in link else f"https://{link}"
+    whole = link if regex.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", link) and "://" in link else f"https://{link}"
     try:
         parts = urlsplit(whole)
         _ = parts.port  # raises where it is no number
@@ -122,3 +185,7 @@ def _is_below(parts: SplitResult, entry: SplitResult | None) -> bool:
 
 def _host(parts: SplitResult) -> str:
     return (parts.hostname or "").lower().rstrip(".").removeprefix("www.")
+
+
+def _dialled(phone: str) -> str:
+    return "".join(char for char in phone if char.isdecimal() or char == "+")

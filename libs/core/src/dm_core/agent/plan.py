@@ -3,6 +3,7 @@
 Pure: the same situation and turn give the same plan, so a resumed run plans what it planned before.
 """
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -170,7 +171,14 @@ class Planner:
         if is_written_call(text):
             reason = "not sent: 'text' holds a tool call written out. Give only the words that the person is to read."
             return Refusal(WRITTEN_CALL, reason)
-        return self.guards.refusal(text, to_person=True)
+        return self.guards.refusal(self._without_own_name(text), to_person=True)
+
+    def _without_own_name(self, text: str) -> str:
+        """The person's own @name leads nowhere they are not."""
+        profile = self.situation.thread.profile
+        if profile is None or not profile.username:
+            return text
+        return re.sub(rf"(?<![\w@.])@{re.escape(profile.username)}(?![\w.]*\w)", "", text, flags=re.IGNORECASE)
 
     def _not_sent_yet(self, parts: tuple[str, ...]) -> list[tuple[int, str]]:
         """The parts, with their number, that neither went out in this run nor are about to."""

@@ -28,7 +28,7 @@ MAX_KNOWLEDGE_CHARS: Final = 60_000
 """Longest persona and knowledge, in characters: they are paid for with every model call."""
 
 _KEYS: Final = {"": {"name", "time_zone", "languages", "links", "contact"}}
-_TABLES: Final = {"links": {"allow"}, "contact": {"emails", "phones"}}
+_TABLES: Final = {"links": {"allow"}, "contact": {"emails", "phones", "names"}}
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +43,12 @@ class BusinessProfile:
     phones: tuple[str, ...]
     persona: str
     knowledge: str
+    names: tuple[str, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
 
     @property
     def allowed(self) -> AllowList:
-        return AllowList(self.links, self.emails)
+        return AllowList(self.links, self.emails, self.phones, self.names)
 
 
 def load_profile(folder: Path) -> BusinessProfile:
@@ -63,6 +64,7 @@ def load_profile(folder: Path) -> BusinessProfile:
         links=settings.links(),
         emails=settings.texts("contact", "emails"),
         phones=settings.texts("contact", "phones"),
+        names=settings.texts("contact", "names"),
         persona=files[PERSONA_FILE].strip(),
         knowledge="\n\n".join(files[name].strip() for name in _knowledge_files(files)),
         files=tuple(sorted(files.items())),
@@ -155,6 +157,15 @@ class _Settings:
         return Misconfigured(f"{self._place}: {key} {what}")
 
 
+def _key_of(link: str) -> str:
+    """The key under which a link of this kind is allowed."""
+    if link.startswith("@"):
+        return "contact.names"
+    if link.lower().startswith("tel:"):
+        return "contact.phones"
+    return "contact.emails" if "@" in link else "links.allow"
+
+
 def _check_texts(folder: Path, files: Mapping[str, str], profile: BusinessProfile) -> None:
     """Neither empty nor endless, and every link in them may be sent: else a guard would refuse it for ever."""
     for name, text in files.items():
@@ -166,7 +177,7 @@ def _check_texts(folder: Path, files: Mapping[str, str], profile: BusinessProfil
             raise Misconfigured(f"{place} is longer than {limit} characters")
         for link in found_links(text) if name != SETTINGS_FILE else ():
             if not profile.allowed.allows(link):
-                keys = "contact.emails" if "@" in link else "links.allow"
+                keys = _key_of(link)
                 raise Misconfigured(f"{place}: {link} is not listed under {keys} in {folder.name}/{SETTINGS_FILE}")
     if len(profile.knowledge) > MAX_KNOWLEDGE_CHARS:
         raise Misconfigured(f"{folder.name}/*.md: the knowledge is longer than {MAX_KNOWLEDGE_CHARS} characters")

@@ -16,9 +16,9 @@ from zoneinfo import ZoneInfo
 
 from dm_core.agent.profile import BusinessProfile
 from dm_core.agent.render import data_line, from_ms, message_fields
-from dm_core.agent.texts import clean, cut
 from dm_core.errors import Misconfigured
 from dm_core.messages import Message
+from dm_core.plain_text import shown
 from dm_core.threads import Thread
 
 OPENING_LIMIT: Final = 30_000
@@ -57,7 +57,7 @@ def system_prompt(template: str, profile: BusinessProfile) -> SystemPrompt:
         "persona": profile.persona,
         "knowledge": profile.knowledge,
         "links": _listed(profile.links, "none: send no links"),
-        "contacts": _listed((*profile.emails, *profile.phones), "none"),
+        "contacts": _listed((*profile.emails, *profile.phones, *profile.names), "none"),
         "languages": ", ".join(profile.languages) or "any",
         "time_zone": profile.time_zone.key,
         "canary": canary,
@@ -117,7 +117,7 @@ def _context(thread: Thread, now: int, zone: ZoneInfo, *, first_contact: bool, n
         "saved_notes": notes,
     }
     names = (("name", thread.profile.name), ("username", thread.profile.username)) if thread.profile else ()
-    person = {key: cut(" ".join(clean(value).split()), 80) for key, value in names if value}
+    person = {key: shown(value, 80) for key, value in names if value}
     return {**context, "person": person} if person else context
 
 

@@ -32,7 +32,7 @@ def said_and_done(run: Run) -> tuple[Turn, ...] | None:
 
     Use it once: ``run = replace(run, turns=said_and_done(run))`` and ask again.
     """
-    if not run.model_turns or any(_is_account(turn) for turn in run.turns):
+    if not run.model_turns or any(not turn.content for turn in run.model_turns):
         return None
     kept = tuple(replace(turn, content="") if isinstance(turn, ModelTurn) else turn for turn in run.turns)
     return (*kept, done_so_far(run))
@@ -47,10 +47,6 @@ def done_so_far(run: Run) -> UserTurn:
     ]
     text = "\n".join((_OPENS, *(cut(data_line(line), MAX_LINE_CHARS) for line in lines), "</done_so_far>", "", _GO_ON))
     return UserTurn(text)
-
-
-def _is_account(turn: Turn) -> bool:
-    return isinstance(turn, UserTurn) and turn.text.startswith(_OPENS)
 
 
 def _turns_told(run: Run) -> list[dict[str, object]]:

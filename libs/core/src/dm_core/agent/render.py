@@ -7,11 +7,16 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from dm_core.agent.texts import clean, cut
-from dm_core.messages import Attachment, Direction, Message
+from dm_core.messages import Attachment, Content, Direction, Disposition, Message
 
 MAX_SHOWN_CHARS: Final = 2_500
 """Longest text shown of one message, in characters; Instagram itself stops at 1,000 bytes."""
 
+MAX_SAID_CHARS: Final = 4_000
+"""Most characters shown of all a message says: its text, and what titles, captions, cards and referrals hold."""
+
+_MAX_TAP_CHARS: Final = 300
+_AUTOMATIC: Final = "automatic message of the account"
 _AUTHORS: Final[Mapping[Direction, str]] = {
     Direction.INBOUND: "person",
     Direction.OUTBOUND: "you",
@@ -35,7 +40,12 @@ _MEDIA: Final[Mapping[str, str]] = {
     "template": "shared card",
     "sticker": "sticker",
     "like_heart": "sticker",
+    "fallback": "shared link",
+    "product": "shared product",
+    "link": "shared link",
 }
+_HOSTED: Final = frozenset(_MEDIA) - {"share", "fallback", "product", "link", "post"}
+"""Types whose address is a file on the platform's own servers, and says nothing."""
 
 
 def data_line(value: object) -> str:
@@ -49,7 +59,8 @@ def message_fields(message: Message, handles: Mapping[str, str], zone: ZoneInfo)
     fields: dict[str, object] = {}
     if handle := handles.get(message.mid):
         fields["handle"] = handle
-    fields["from"] = _AUTHORS[message.direction]
+    automatic = message.disposition is Disposition.AUTOMATIC
+    fields["from"] = _AUTOMATIC if automatic else _AUTHORS[message.direction]
     fields["time"] = local_time(message.sent_at, zone)
     if message.unsent_at is not None or message.content.is_empty:
         return {**fields, "media": ["[message unsent]"]}
@@ -57,13 +68,14 @@ def message_fields(message: Message, handles: Mapping[str, str], zone: ZoneInfo)
 
 
 def _said(message: Message, handles: Mapping[str, str]) -> dict[str, object]:
-    content = message.content
+    content, budget = message.content, _Budget()
     said: dict[str, object] = {
-        "text": content.text and cut(clean(content.text), MAX_SHOWN_CHARS),
-        "media": _media(message),
-        "tapped_quick_reply": content.quick_reply and _short(content.quick_reply),
-        "tapped_button": content.postback and _short(content.postback),
-        "came_from": content.referral and _short(content.referral),
+        "text": content.text and budget.take(cut(clean(content.text), MAX_SHOWN_CHARS)),
+        "tapped_quick_reply": budget.line(content.quick_reply, _MAX_TAP_CHARS),
+        "tapped_button": budget.line(content.postback, _MAX_TAP_CHARS),
+        "came_from": budget.line(content.referral),
+        "media": _media(content, budget),
+        "also_says": budget.line(" · ".join(content.words)),
         "edited": message.edited_at is not None,
     }
     if content.reply_to_mid:
@@ -71,23 +83,55 @@ def _said(message: Message, handles: Mapping[str, str]) -> dict[str, object]:
     return {name: value for name, value in said.items() if value}
 
 
-def _media(message: Message) -> list[str]:
-    """Short words for what is no text."""
-    content = message.content
+class _Budget:
+    """What is left of the characters one message may show."""
+
+    def __init__(self) -> None:
+        self._left = MAX_SAID_CHARS
+
+    def take(self, text: str) -> str:
+        shown = cut(text, self._left) if self._left else ""
+        self._left -= len(shown)
+        return shown
+
+    def line(self, text: str | None, limit: int = MAX_SAID_CHARS) -> str:
+        """The text cleaned, on one line and cut."""
+        return self.take(cut(" ".join(clean(text or "").split()), limit))
+
+
+def _media(content: Content, budget: _Budget) -> list[str]:
+    """Short words for what is not text, each with the texts that came with it."""
     media = ["[reply to your story]"] if content.reply_to_story else []
-    media += [_attachment(attachment) for attachment in content.attachments]
+    for attachment in content.attachments:
+        words = budget.line(_words(attachment))
+        media.append(f"[{_kind(attachment)}: {words}]" if words else f"[{_kind(attachment)}]")
     return [*media, "[unsupported message]"] if content.unsupported and not content.attachments else media
 
 
-def _attachment(attachment: Attachment) -> str:
-    word = _MEDIA.get(attachment.type)
-    if word is None:
-        return "[unsupported attachment]"
-    return f"[{word}: {_short(attachment.title)}]" if attachment.title else f"[{word}]"
+def _kind(attachment: Attachment) -> str:
+    """What it is. Of a type nobody knows here the platform's own word is shown, as data like all the rest."""
+    known = _MEDIA.get(attachment.type)
+    if known is not None:
+        return known
+    named = " ".join(clean(attachment.type).split())
+    return "unsupported attachment" + ("" if named == "unsupported" else f" of type {named}")
 
 
-def _short(text: str) -> str:
-    return cut(" ".join(clean(text).split()), 100)
+def _words(attachment: Attachment) -> str:
+    """Title and further texts; a title that was cut is left out, because it is whole among the others. What is shared
+    by its address says at least where that leads."""
+    title = attachment.title
+    if title and any(words.startswith(title) for words in attachment.words):
+        title = None
+    said = [*filter(None, (title,)), *attachment.words]
+    if attachment.url and attachment.type not in _HOSTED:
+        said.append(_address(attachment.url))
+    return " · ".join(said)
+
+
+def _address(url: str) -> str:
+    """A link without scheme, and without what follows its path, which is for machines."""
+    return cut(url.partition("://")[2].partition("?")[0].partition("#")[0], 100)
 
 
 def from_ms(at: int, zone: ZoneInfo) -> datetime:

@@ -4,11 +4,13 @@ Instagram takes at most 1,000 UTF-8 bytes a text (facts/meta.md section 3.2), so
 sees as one character (a grapheme: a family emoji, a letter with its accent) is never cut in two.
 """
 
-import unicodedata
 from itertools import batched
 from typing import Final
 
 import regex
+
+from dm_core.plain_text import readable
+from dm_core.same_text import normal_form
 
 TEXT_LIMIT_BYTES: Final = 1_000
 """Longest text the platform takes, in UTF-8 bytes."""
@@ -16,8 +18,6 @@ TEXT_LIMIT_BYTES: Final = 1_000
 _GRAPHEME = regex.compile(r"\X")
 _NEWLINES = regex.compile(r"\r\n?|[\u0085\u2028\u2029]")
 _WRITTEN_NEWLINE = regex.compile(r"(?:\\+r)?\\+n")
-_INVISIBLE = frozenset("\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
-"""Bidi overrides and isolates, which can show a text other than it reads, and the byte order mark."""
 _SENTENCE_END = frozenset(".!?…。！？")
 _CLOSERS = "\"')]}»”’"
 
@@ -28,18 +28,13 @@ def with_line_breaks(text: str) -> str:
 
 
 def same_form(text: str) -> str:
-    """What two texts a reader would call the same have in common: composed letters, any white space as one space."""
-    return " ".join(unicodedata.normalize("NFC", text).split())
+    """What two texts a reader would call the same have in common: one form, any white space as one space."""
+    return " ".join(normal_form(text).split())
 
 
 def clean(text: str) -> str:
-    """Without control characters (but newlines and tabs), bidi overrides and lone surrogates."""
-    unified = _NEWLINES.sub("\n", text)
-    return "".join(char for char in unified if char in "\n\t" or _is_kept(char))
-
-
-def _is_kept(char: str) -> bool:
-    return char not in _INVISIBLE and unicodedata.category(char) not in ("Cc", "Cs")
+    """Without control characters (but newlines and tabs), bidi overrides, zero-width characters and lone surrogates."""
+    return readable(_NEWLINES.sub("\n", text))
 
 
 def cut(text: str, limit: int) -> str:

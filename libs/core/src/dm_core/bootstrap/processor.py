@@ -10,17 +10,19 @@ from dm_core.agent.agent import Agent
 from dm_core.agent.gemini import GeminiModel
 from dm_core.agent.guards import Guards
 from dm_core.agent.model import Model
+from dm_core.agent.prices import ListPrices
 from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
 from dm_core.clients.instagram_tokens import InstagramTokens, RenewedAccounts
 from dm_core.clients.port import InstagramAccounts, Spond, TokenVault, WhatsApp
-from dm_core.clients.schedule import CachedSchedule
+from dm_core.clients.schedule import JoinedSchedule
 from dm_core.clients.spond import SpondClient
 from dm_core.clients.vault import token_vault
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.clock import Clock, Ids, random_ids, system_clock
+from dm_core.erasing.eraser import Eraser
 from dm_core.errors import Misconfigured
 from dm_core.messages import DAY_MS
 from dm_core.processing.alert_ticks import AlertTicks
@@ -103,7 +105,7 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports) -> Processo
         files.system_md,
         Guards(secrets=settings.secrets, manager_number=",".join(settings.whatsapp.manager_numbers)),
         settings.limits,
-        CachedSchedule(ports.spond, ports.store, settings.spond.group_id if settings.spond else "", ports.clock),
+        JoinedSchedule.of(ports.spond, settings.spond.groups if settings.spond else (), ports.store, ports.clock),
         ports.store,
         instagram,
     )
@@ -115,6 +117,7 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports) -> Processo
         queue=ports.queue,
         alerts=alerts,
         model=ports.model,
+        prices=ListPrices(settings.model.model),
         agent=agent,
         instagram=instagram,
         tokens=tokens,
@@ -124,7 +127,8 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports) -> Processo
         timing=timing,
         brake=Brake(ports.clock),
     )
-    sweeper = Sweeper(ports.store, ports.queue, ports.clock, timing, alerts)
+    eraser = Eraser(ports.store, ports.clock, timing.retention_ms)
+    sweeper = Sweeper(ports.store, ports.queue, ports.clock, timing, alerts, eraser)
     maintenance = Maintenance(
         instagram, tokens, ports.store, ports.clock, settings.instagram, ports.whatsapp, ports.store
     )

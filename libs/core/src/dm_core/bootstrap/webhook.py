@@ -4,29 +4,48 @@ The adapters are imported here, at start, where the platform waits (and lends it
 the first request, because the server forks after this module is imported and clients belong to their event loop.
 """
 
+from pathlib import Path
+
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clock import Clock, system_clock
+from dm_core.erasing.requests import DeletionRequests
+from dm_core.messages import DAY_MS
 from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import WebhookSettings
 from dm_core.store.port import Store
 from dm_core.telemetry import emit
 from dm_core.webhook.app import Services, WebhookApp
+from dm_core.webhook.automatic import NOTHING_LISTED, AutomaticTexts, load_automatic_texts
+from dm_core.webhook.learnt import LearntAlerts
 from dm_core.webhook.receiver import Receiver
-from dm_core.webhook.storing import ReceiverPolicy
 from dm_core.webhook.whatsapp import WhatsAppReceiver
+from dm_core.webhook.work import ReceiverPolicy
 
 
-def webhook_app(settings: WebhookSettings, clock: Clock = system_clock) -> WebhookApp:
-    """The app of a deployment."""
+def webhook_app(settings: WebhookSettings, folder: Path, clock: Clock = system_clock) -> WebhookApp:
+    """The app of a deployment. ``folder`` is the function's own: the deployer's ``profile/`` stands in it, or, in a
+    checkout, in the processor's beside it."""
+    texts = automatic_texts(folder)
     if settings.whatsapp.secret_is_instagrams:
         emit("whatsapp_secret_missing", "WARNING", setting="WHATSAPP_APP_SECRET")
     store, queue = open_store(settings.store, clock), open_queue(settings.queue)
-    services = compose(settings, store, queue, open_alert_queue(settings.alert_queue), clock)
+    services = compose(settings, store, queue, open_alert_queue(settings.alert_queue), clock, texts)
     return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
 
 
+def automatic_texts(folder: Path) -> AutomaticTexts:
+    """What the deployer says of the account's automatic messages. Raises Misconfigured."""
+    own = folder / "profile"
+    return load_automatic_texts(own if own.is_dir() else folder.parent / "processor" / "profile")
+
+
 def compose(
-    settings: WebhookSettings, store: Store, queue: WakeUpQueue, alert_queue: AlertQueue, clock: Clock
+    settings: WebhookSettings,
+    store: Store,
+    queue: WakeUpQueue,
+    alert_queue: AlertQueue,
+    clock: Clock,
+    texts: AutomaticTexts = NOTHING_LISTED,
 ) -> Services:
     """The webhook's parts over any store and queues."""
     policy = ReceiverPolicy(
@@ -35,6 +54,9 @@ def compose(
         takeover_minutes=settings.takeover_minutes,
         retention_days=settings.store.retention_days,
         account_ids=settings.account_ids,
+        automatic=texts,
     )
+    learnt = LearntAlerts(store, alert_queue, clock, settings.store.retention_days)
     whatsapp = WhatsAppReceiver(store, alert_queue, clock, settings.whatsapp)
-    return Services(Receiver(store, queue, clock, policy), store, whatsapp)
+    deletions = DeletionRequests(store, clock, settings.store.retention_days * DAY_MS)
+    return Services(Receiver(store, queue, clock, policy, learnt), store, deletions, whatsapp)

@@ -1,7 +1,7 @@
 """What the system needs of the outside platforms, in its own words.
 
-Errors are those of ``dm_core.errors``, sorted by what the caller must do: RetryLater (after the client's own three
-attempts, or when the platform asks for a longer wait), Uncertain, Refused, AccountStopped.
+Errors are those of ``dm_core.errors``, sorted by their owner (``clients.owners``): RetryLater (after at most three
+quick tries, or at once when the platform asks for a longer wait), AccountStopped, Unreachable, Refused, Uncertain.
 """
 
 from collections.abc import Mapping
@@ -50,7 +50,7 @@ class Instagram(Protocol):
         ...
 
     async def profile(self, user_id: str, now: int) -> Profile | None:
-        """Name and username; None where the platform has none to give (codes 230, 9010)."""
+        """Name and username; None where the platform has none to give: no consent, blocked, gone."""
         ...
 
     async def refresh_token(self, now: int) -> AccessToken:
@@ -130,7 +130,8 @@ class WhatsApp(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Session:
-    """One event of the group's calendar. Times are aware, in UTC; no names of people."""
+    """One event of a group's calendar. Times are aware, in UTC; no names of people. ``invites_at``: when the members
+    are invited, which may be later than now."""
 
     id: str
     title: str
@@ -140,17 +141,26 @@ class Session:
     location: str | None
     accepted: int
     capacity: int | None
+    invites_at: datetime | None = None
 
     @property
     def is_full(self) -> bool:
         return self.capacity is not None and self.accepted >= self.capacity
 
 
-class Spond(Protocol):
-    """The group's calendar."""
+class Calendar(Protocol):
+    """The calendar of one group."""
 
     async def sessions(self, start: datetime, end: datetime) -> tuple[Session, ...]:
         """Events that start in [start, end), sorted by start. Raises PlatformError when it can't tell."""
+        ...
+
+
+class Spond(Protocol):
+    """The groups' calendars."""
+
+    def calendar(self, group: str) -> Calendar:
+        """That of ``group``, as the settings write it: an id, or an id and its subgroup's (``G1/S1``)."""
         ...
 
     async def close(self) -> None:
@@ -173,7 +183,7 @@ class TokenVault(Protocol):
     """Where refreshed Instagram tokens are kept: one text, as ``dm_core.tokens`` writes it."""
 
     async def load(self) -> str | None:
-        """What was kept last, or None when nothing ever was."""
+        """What was kept last, or None when nothing ever was. Raises Unavailable, AccountStopped for missing rights."""
         ...
 
     async def save(self, text: str) -> None:

@@ -4,17 +4,17 @@
                                                            └ fails: no question for a minute, the old copy up to 7 days,
                                                              then "schedule unavailable"
 
-The model must never be left to invent dates (facts/meta.md section 8.5), and no reply may wait long for a calendar.
+The model must never be left to invent dates, and no reply may wait long for a calendar.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from dm_core.clients.answers import clean, fields, items
-from dm_core.clients.port import Session, Spond
+from dm_core.clients.port import Calendar, Session, Spond
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, PlatformError, RetryLater
 from dm_core.store.port import DocumentStore
@@ -37,7 +37,8 @@ class ScheduleView:
     """What is known of a time range. Times in ms since 1970.
 
     ``available`` False: nothing is known, say so. ``stale``: Spond could not be asked, this is how it was at
-    ``fetched_at``. ``covered_until``: nothing is known of what starts at or after it.
+    ``fetched_at``. ``covered_until``: nothing is known of what starts at or after it. ``missing``: so many further
+    calendars of the business could not be read.
     """
 
     sessions: tuple[Session, ...]
@@ -45,6 +46,7 @@ class ScheduleView:
     stale: bool
     available: bool
     covered_until: int | None = None
+    missing: int = 0
 
 
 UNAVAILABLE: Final = ScheduleView((), None, stale=False, available=False)
@@ -61,11 +63,14 @@ class _Copy:
 
 
 class CachedSchedule:
-    """Asks Spond at most once per ``fresh_seconds``, and not for ``break_seconds`` after a failure."""
+    """One group's. Asks Spond at most once per ``fresh_seconds``, and not for ``break_seconds`` after a failure.
+
+    Its copy is kept in ``schedule/{group}``, with ``_`` before a subgroup.
+    """
 
     def __init__(
         self,
-        spond: Spond | None,
+        calendar: Calendar | None,
         documents: DocumentStore,
         group_id: str,
         clock: Clock,
@@ -74,9 +79,9 @@ class CachedSchedule:
         break_seconds: float = 60,
         timeout_seconds: float = 8,
     ) -> None:
-        self._spond = spond
+        self._calendar = calendar
         self._documents = documents
-        self._group_id = group_id
+        self._key = group_id.replace("/", "_")
         self._clock = clock
         self._fresh_ms = int(fresh_seconds * 1_000)
         self._break_seconds = break_seconds
@@ -87,18 +92,18 @@ class CachedSchedule:
 
     async def sessions(self, start: datetime, end: datetime) -> ScheduleView:
         """Sessions that start in [start, end) (aware), sorted by start. Never raises for an outside failure."""
-        if self._spond is None:
+        if self._calendar is None:
             return UNAVAILABLE
         if not self._is_good(start, end):
             try:
                 async with asyncio.timeout(self._timeout), self._one_at_a_time:
-                    await self._renew(self._spond, start, end)
+                    await self._renew(self._calendar, start, end)
             except TimeoutError:
                 if not self._is_good(start, end):  # else only the store was slow to keep it
                     self._break(TimeoutError())
         return self._view(start, end)
 
-    async def _renew(self, spond: Spond, start: datetime, end: datetime) -> None:
+    async def _renew(self, calendar: Calendar, start: datetime, end: datetime) -> None:
         if self._is_good(start, end):
             return
         await self._recall()
@@ -108,7 +113,7 @@ class CachedSchedule:
         first = min(_midnight(now) - _DAY, _midnight(start))
         last = max(_midnight(now) + AHEAD, end) + 2 * _DAY  # to spare: the next question's end is a little later
         try:
-            found = await spond.sessions(first, last)
+            found = await calendar.sessions(first, last)
         except PlatformError as error:
             self._break(error)
             return
@@ -145,7 +150,7 @@ class CachedSchedule:
     async def _recall(self) -> None:
         """Take the kept copy if it is newer than the one in memory."""
         try:
-            document = await self._documents.get_document("schedule", self._group_id)
+            document = await self._documents.get_document("schedule", self._key)
         except DmAgentError as error:
             emit("schedule_not_recalled", "WARNING", error=type(error).__name__)
             return
@@ -155,13 +160,43 @@ class CachedSchedule:
 
     async def _keep(self, copy: _Copy) -> None:
         try:
-            await self._documents.put_document("schedule", self._group_id, _to_document(copy))
+            await self._documents.put_document("schedule", self._key, _to_document(copy))
         except DmAgentError as error:
             emit("schedule_not_kept", "WARNING", error=type(error).__name__)
 
     @property
     def _fetched_at(self) -> int:
         return -1 if self._copy is None else self._copy.fetched_at
+
+
+class JoinedSchedule:
+    """The calendars of all a business's groups as one: each with its own copy, none waits for another's failure."""
+
+    def __init__(self, schedules: Sequence[CachedSchedule]) -> None:
+        self._schedules = schedules
+
+    @classmethod
+    def of(cls, spond: Spond | None, groups: Sequence[str], documents: DocumentStore, clock: Clock) -> "JoinedSchedule":
+        """Those of ``groups``, over one client; without a client nothing is ever available."""
+        if spond is None:
+            return cls(())
+        return cls([CachedSchedule(spond.calendar(group), documents, group, clock) for group in groups])
+
+    async def sessions(self, start: datetime, end: datetime) -> ScheduleView:
+        """As ``CachedSchedule.sessions``; a session in several groups comes once. As old as the oldest copy."""
+        views = await asyncio.gather(*(schedule.sessions(start, end) for schedule in self._schedules))
+        known = [view for view in views if view.available]
+        if not known:
+            return UNAVAILABLE
+        found = {session.id: session for view in known for session in view.sessions}
+        return ScheduleView(
+            sessions=tuple(sorted(found.values(), key=lambda session: (session.starts_at, session.id))),
+            fetched_at=min(view.fetched_at or 0 for view in known),
+            stale=any(view.stale for view in known),
+            available=True,
+            covered_until=min((view.covered_until for view in known if view.covered_until is not None), default=None),
+            missing=len(views) - len(known),
+        )
 
 
 def _to_document(copy: _Copy) -> Mapping[str, object]:
@@ -181,6 +216,7 @@ def _to_document(copy: _Copy) -> Mapping[str, object]:
                 "location": session.location,
                 "accepted": session.accepted,
                 "capacity": session.capacity,
+                "invitesAt": None if session.invites_at is None else _ms(session.invites_at),
             }
             for session in kept
         ],
@@ -199,7 +235,8 @@ def _from_document(document: Mapping[str, object] | None) -> _Copy | None:
 
 
 def _session(entry: Mapping[str, object]) -> Session | None:
-    session_id, starts_at, ends_at = clean(entry.get("id")), _whole(entry.get("startsAt")), _whole(entry.get("endsAt"))
+    session_id = clean(entry.get("id"))
+    starts_at, ends_at, invites_at = (_whole(entry.get(name)) for name in ("startsAt", "endsAt", "invitesAt"))
     if session_id is None or starts_at is None:
         return None
     return Session(
@@ -211,6 +248,7 @@ def _session(entry: Mapping[str, object]) -> Session | None:
         location=clean(entry.get("location")),
         accepted=_whole(entry.get("accepted")) or 0,
         capacity=_whole(entry.get("capacity")),
+        invites_at=None if invites_at is None else _moment(invites_at),
     )
 
 

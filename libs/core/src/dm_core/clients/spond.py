@@ -1,13 +1,16 @@
-"""The group's calendar, over Spond's unofficial API: a small client of our own (facts/meta.md section 8).
+"""The groups' calendars, over Spond's unofficial API: a small client of our own.
 
-Two traps shape it. Login attempts are limited: the token is kept until it expires, one login runs at a time, and a
+Three traps shape it. Login attempts are limited: the token is kept until it expires, one login runs at a time, and a
 refused one is not tried again for 10 minutes. Time filters are unreliable and there is no paging: we ask for whole days
-with a day to spare, halve a range whose answer is full, and filter and sort ourselves. No names of people are kept.
+with a day to spare, halve a range whose answer is full, and filter and sort ourselves. Sessions whose members are
+invited later are left out unless asked for (``scheduled``; https://github.com/Olen/Spond/issues/138). No names of
+people are kept.
 """
 
 import asyncio
 import re
 from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
@@ -21,6 +24,8 @@ from dm_core.telemetry import emit
 
 PAGE_EVENTS: Final = 100
 """Events of one answer; a full one may be cut."""
+DAY_EVENTS: Final = 1_000
+"""Events asked for when a single day fills an answer."""
 MAX_PAGES: Final = 16
 LOGIN_PAUSE_MS: Final = 10 * 60_000
 TOKEN_MARGIN_MS: Final = 60_000
@@ -40,26 +45,28 @@ class SpondClient:
         self._clock = clock
         self._root = settings.base_url
         self._credentials = {"email": settings.username, "password": settings.password}
-        self._group_id = settings.group_id
         self._login = asyncio.Lock()
         self._token: str | None = None
         self._token_until = 0
         self._refusal: Refused | AccountStopped | None = None
         self._no_login_before = 0
 
-    async def sessions(self, start: datetime, end: datetime) -> tuple[Session, ...]:
+    def calendar(self, group: str) -> "GroupCalendar":
+        """The calendar of a group, over this client's login."""
+        return GroupCalendar(self, group)
+
+    async def sessions(self, start: datetime, end: datetime, group: str) -> tuple[Session, ...]:
         """Events that start in [start, end) (aware), sorted by start. Raises PlatformError when it can't tell."""
-        ranges, found, pages = [(_midnight(start) - _DAY, _midnight(end) + 2 * _DAY)], dict[str, Session](), 0
-        while ranges:
-            first, last = ranges.pop()
+        whole = _Asked(group, _midnight(start) - _DAY, _midnight(end) + 2 * _DAY)
+        waiting, found, pages = [whole], dict[str, Session](), 0
+        while waiting:
+            asked = waiting.pop()
             pages += 1
             if pages > MAX_PAGES:
                 raise Refused(f"{_PLATFORM}: too many events to read", service=Service.SPOND)
-            events = await self._events(first, last)
-            days = (last - first).days
-            if len(events) >= PAGE_EVENTS and days > 1:
-                middle = first + (days // 2) * _DAY
-                ranges += [(first, middle), (middle, last)]
+            events = await self._events(asked)
+            if PAGE_EVENTS <= len(events) < DAY_EVENTS and (smaller := asked.smaller()):
+                waiting += smaller
             else:
                 found |= {session.id: session for session in _parsed(events)}
         inside = (session for session in found.values() if start <= session.starts_at < end)
@@ -69,29 +76,32 @@ class SpondClient:
         """Release connections."""
         await self._http.close()
 
-    async def _events(self, first: datetime, last: datetime) -> list[object]:
+    async def _events(self, asked: "_Asked") -> list[object]:
         """One answer, with one new login when the token is no longer taken."""
         token = await self._signed_in(None)
         try:
-            return await self._read(token, first, last)
+            return await self._read(token, asked)
         except AccountStopped as error:
             if error.code != 401:
                 raise
         try:
-            return await self._read(await self._signed_in(token), first, last)
+            return await self._read(await self._signed_in(token), asked)
         except AccountStopped as error:
             if error.code == 401:
                 self._pause_logins(error)
             raise
 
-    async def _read(self, token: str, first: datetime, last: datetime) -> list[object]:
+    async def _read(self, token: str, asked: "_Asked") -> list[object]:
+        group_id, _, subgroup_id = asked.group.partition("/")
         query = {
-            "groupId": self._group_id,
-            "minStartTimestamp": _stamp(first),
-            "maxStartTimestamp": _stamp(last),
-            "max": str(PAGE_EVENTS),
-            "scheduled": "false",
+            "groupId": group_id,
+            "minStartTimestamp": _stamp(asked.first),
+            "maxStartTimestamp": _stamp(asked.last),
+            "max": str(asked.most),
+            "scheduled": "true",
         }
+        if subgroup_id:
+            query["subGroupId"] = subgroup_id
         call = Call(Service.SPOND, "GET", f"{self._root}/sponds/", idempotent=True, token=token, query=query)
         return list(items((await self._http.request(call, _judge_events)).body))
 
@@ -125,6 +135,36 @@ class SpondClient:
     def _pause_logins(self, refusal: Refused | AccountStopped) -> None:
         self._token = None
         self._refusal, self._no_login_before = refusal, self._clock() + LOGIN_PAUSE_MS
+
+
+@dataclass(frozen=True, slots=True)
+class GroupCalendar:
+    """One group's calendar; keeps ``clients.port.Calendar``."""
+
+    client: SpondClient
+    group: str
+
+    async def sessions(self, start: datetime, end: datetime) -> tuple[Session, ...]:
+        """As ``SpondClient.sessions``."""
+        return await self.client.sessions(start, end, self.group)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One question: events of a group that start in [first, last], at most so many."""
+
+    group: str
+    first: datetime
+    last: datetime
+    most: int = PAGE_EVENTS
+
+    def smaller(self) -> "list[_Asked]":
+        """What to ask when the answer was full: both halves, of a single day more; nothing more after that."""
+        days = (self.last - self.first).days
+        if days > 1:
+            middle = self.first + (days // 2) * _DAY
+            return [replace(self, last=middle), replace(self, first=middle)]
+        return [replace(self, most=DAY_EVENTS)] if self.most < DAY_EVENTS else []
 
 
 def _judge_events(reply: Reply) -> PlatformError | None:
@@ -210,6 +250,7 @@ def _session(event: Mapping[str, object]) -> Session | None:
         location=_line(place.get("feature")) or _line(place.get("address")),
         accepted=len(items(fields(event.get("responses")).get("acceptedIds"))),
         capacity=_capacity(event.get("maxAccepted")),
+        invites_at=_moment(event.get("inviteTime")),
     )
 
 

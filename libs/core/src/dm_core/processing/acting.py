@@ -97,10 +97,13 @@ class Actor:
             self.announce(key, turn)
         return outcome
 
-    async def _perform(self, action: Action) -> Ending | None:
+    async def _perform(self, action: Action) -> Ending | Stale | None:
         """Do an announced action; look it up if its fate is unknown."""
         deadline = self.check_time()
         self.announced.discard(action.key)
+        if self.clock() - (action.started_at or 0) >= self.limits.plan_max_age * 1000:  # the process slept
+            self._keep(replace(action, started_at=None))
+            return Stale.OLD
         service = (Service.INSTAGRAM, self.live.thread.account_id)
         try:
             performed = self._keep(await self.delivery.perform(self.live, action, deadline))

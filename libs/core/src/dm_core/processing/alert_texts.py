@@ -1,11 +1,11 @@
 """The words of an alert: who it is about, one alert, several as one digest."""
 
-import unicodedata
 from collections.abc import Sequence
 from typing import Final
 
 from dm_core.alerts import Alert
 from dm_core.clients.port import WhatsApp
+from dm_core.plain_text import shown
 from dm_core.settings.whatsapp import utf16_length
 from dm_core.threads import Profile
 
@@ -13,13 +13,10 @@ MAX_NAME_CHARS: Final = 60
 MAX_TEXT_CHARS: Final = 4_096
 """What WhatsApp takes of free text."""
 
-_INVISIBLE: Final = ("C", "Zl", "Zp")
-"""Categories of what may not be in a name: control, format (bidi, zero-width), private and unassigned characters."""
-
 
 def who(profile: Profile | None, thread_id: str) -> str:
     """The person in words the manager can use; a profile is the person's own text, flattened and cut."""
-    name = (_plain(f"@{profile.username}" if profile.username else profile.name or "")) if profile else ""
+    name = shown(f"@{profile.username}" if profile.username else profile.name or "", MAX_NAME_CHARS) if profile else ""
     return f"Instagram {name if name.strip('@ ') else f'…{thread_id.partition("_")[2][-6:]}'}"
 
 
@@ -46,12 +43,3 @@ def room_for(whatsapp: WhatsApp, *, window_open: bool) -> int:
     """How long a digest may be: it must fit the template too, unless the window is known to be open."""
     template = whatsapp.template_room
     return MAX_TEXT_CHARS if window_open or template is None else template
-
-
-def _plain(name: str) -> str:
-    visible = (" " if char.isspace() else char for char in name if not _is_invisible(char))
-    return " ".join("".join(visible).split())[:MAX_NAME_CHARS].strip()
-
-
-def _is_invisible(char: str) -> bool:
-    return unicodedata.category(char).startswith(_INVISIBLE) and not (char.isspace() and char.isascii())

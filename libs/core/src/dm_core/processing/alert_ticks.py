@@ -39,8 +39,10 @@ ROUNDS: Final = 3
 """How often a tick that lost a claim looks again."""
 SEND_SECONDS: Final = 15.0
 """Longest call; with the rest of a tick it stays below the 30 s that the queue waits."""
-EARLY_MS: Final = 2_000
-"""An alert this close to being due is due: whoever stored it may have a clock that is ahead, and its task has come."""
+EARLY_MS: Final = 1_000
+"""So much earlier than an alert is due its task may come: the queue's clock is another one."""
+SOON_MS: Final = 90_000
+"""A task that comes earlier than that is followed by another, so that the alert need not wait for the sweep."""
 NAME_SECONDS: Final = 2.0
 """Longest wait for names that no thread has kept."""
 
@@ -82,9 +84,24 @@ class AlertTicks:
         status = await self._send(claim, contact) if claim else ("busy" if waiting else "nothing_to_do")
         if any(stored.alert.id == named and named not in handled for stored in waiting):
             await self.queue.schedule(named, self.clock())
-        elif claim is None and await self.store.get_alert(named) is None:
+        elif claim is None and not await self._seen_to(named, handled):
             status = "ignored"
         return status
+
+    async def _seen_to(self, named: str, handled: set[str]) -> bool:
+        """There is such an alert; if it is held or due in a moment, it gets another tick."""
+        found = await self.store.get_alert(named)
+        if found is not None and named not in handled:
+            due_at = found.alert.due_at
+            if due_at is not None and due_at < self.clock() + SOON_MS:
+                await self._schedule(found.alert)
+        return found is not None
+
+    async def _schedule(self, alert: Alert) -> None:
+        """The next tick of an alert that is to be looked at again. The name of one for this very moment may be used."""
+        if alert.due_at is not None:
+            soonest = self.clock() + EARLY_MS
+            await self.queue.schedule(alert.id, max(alert.due_at, soonest))
 
     async def _due(self, handled: set[str]) -> list[StoredAlert]:
         """What is due and nobody holds."""
@@ -92,22 +109,18 @@ class AlertTicks:
         found = await self.store.due_alerts(now + EARLY_MS, PAGE)
         return [s for s in found if s.alert.id not in handled and not steps.is_held(s.alert, now)]
 
-    def _time_of(self, alert: Alert) -> int:
-        """Now, but never before the alert is due."""
-        return max(self.clock(), alert.due_at or 0)
-
     async def _looked_at(
         self, due: Sequence[StoredAlert], contact: ManagerContact, handled: set[str]
     ) -> list[StoredAlert]:
         """Raise the alarms and store what needs no call; what is left needs one."""
         waiting: list[StoredAlert] = []
         for stored in due:
-            step = steps.next_step(stored.alert, contact, self._time_of(stored.alert), self._rules)
+            step = steps.next_step(stored.alert, contact, self.clock(), self._rules)
             if step.kind is Kind.REST:
                 saved = await self._save(step, stored.version)
                 handled.add(stored.alert.id)
-                if not isinstance(saved, Conflict) and step.alert.due_at is not None:
-                    await self.queue.schedule(step.alert.id, step.alert.due_at)
+                if not isinstance(saved, Conflict):
+                    await self._schedule(step.alert)
             elif step.alarm is None:
                 waiting.append(StoredAlert(step.alert, stored.version))
             else:
@@ -136,7 +149,7 @@ class AlertTicks:
             claim = await self._claim_digest(joint, contact, handled)
             if claim is not None:
                 return claim
-        step = steps.next_step(first.alert, contact, self._time_of(first.alert), self._rules)
+        step = steps.next_step(first.alert, contact, self.clock(), self._rules)
         if step.kind is Kind.REST:
             return None
         words = await self._words(first.alert)
@@ -210,8 +223,7 @@ class AlertTicks:
             if isinstance(version, Conflict):
                 break
             stored = StoredAlert(claimed, version)
-        if saved.alert.due_at is not None:
-            await self.queue.schedule(saved.alert.id, saved.alert.due_at)
+        await self._schedule(saved.alert)
         emit("alert_tried", alert=saved.alert.id[:12], state=saved.alert.state, calls=saved.alert.calls, kind=kind)
         return saved.alert.state.value
 

@@ -54,14 +54,16 @@ class Alerts:
 
     async def announce(self, stored: Iterable[Alert]) -> None:
         """Ask for a tick for each alert that was stored. Never raises: a lost one is found by the sweep."""
-        for alert in stored:
-            if alert.due_at is None:
-                continue
-            try:
-                async with asyncio.timeout(ANNOUNCE_SECONDS):
-                    await self.queue.schedule(alert.id, alert.due_at)
-            except (QueueUnavailable, TimeoutError) as error:
-                emit("tick_not_scheduled", "WARNING", alert=alert.id[:12], error=type(error).__name__)
+        await asyncio.gather(*(self._announce(alert) for alert in stored))
+
+    async def _announce(self, alert: Alert) -> None:
+        if alert.due_at is None:
+            return
+        try:
+            async with asyncio.timeout(ANNOUNCE_SECONDS):
+                await self.queue.schedule(alert.id, alert.due_at)
+        except (QueueUnavailable, TimeoutError) as error:
+            emit("tick_not_scheduled", "WARNING", alert=alert.id[:12], error=type(error).__name__)
 
     async def cause_alert(
         self, service: Service, account_id: str, code: str, day: str = "", text: str | None = None

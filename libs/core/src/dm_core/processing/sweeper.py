@@ -1,9 +1,10 @@
-"""The sweep: every overdue thread gets a wake-up, overdue alerts get ticks, deletions that were cut short go on."""
+"""The sweep: every overdue thread gets a wake-up, overdue alerts get ticks, and open deletions go on."""
 
 import asyncio
 from dataclasses import dataclass
 
 from dm_core.clock import Clock
+from dm_core.erasing.eraser import Eraser
 from dm_core.errors import QueueUnavailable
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.closing import Timing
@@ -11,7 +12,6 @@ from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan
 from dm_core.store.port import Store
 from dm_core.telemetry import emit
-from dm_core.webhook.compliance import complete_open_deletions
 
 GRACE_MS = 60_000
 """How long after ``due_at`` a thread counts as overdue."""
@@ -28,21 +28,29 @@ class Sweeper:
     clock: Clock
     timing: Timing
     alerts: Alerts
+    eraser: Eraser
 
     async def sweep(self) -> dict[str, object]:
-        """Re-schedule overdue threads and alerts; the counts.
+        """Re-schedule overdue threads and alerts, go on with open deletions; the counts.
 
         One kind that fails keeps no other from being looked at. Raises StoreUnavailable, QueueUnavailable if any is
         left.
         """
         threads, alerts = await asyncio.gather(self._threads(), self.alerts.sweep(), return_exceptions=True)
-        deletions = await complete_open_deletions(self.store, self.clock)
+        erased = await self.eraser.go_on()
         for failure in (threads, alerts):
             if isinstance(failure, BaseException):
                 raise failure
         late = bool(threads or alerts)
-        emit("swept", "WARNING" if late else "INFO", overdue=threads, overdueAlerts=alerts, deletions=deletions)
-        return {"status": "swept", "overdue": threads, "overdueAlerts": alerts, "deletions": deletions}
+        counts = {
+            "overdue": threads,
+            "overdueAlerts": alerts,
+            "deletions": erased.completed,
+            "erasedThreads": erased.threads,
+            "stuckDeletions": erased.stuck,
+        }
+        emit("swept", "WARNING" if late else "INFO", thread_id=None, **counts)
+        return {"status": "swept", **counts}
 
     async def _threads(self) -> int:
         """Wake every overdue thread; how many."""

@@ -1,8 +1,9 @@
 """How the model, Instagram and Spond are reached."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Final, Literal
 
 from dm_core.settings.reader import Reader
 from dm_core.tokens import HINT, is_list, parse_tokens
@@ -60,12 +61,12 @@ class InstagramSettings:
 
 @dataclass(frozen=True, slots=True)
 class SpondSettings:
-    """The group's calendar."""
+    """The groups' calendars. ``groups``: ids, each alone or with a subgroup's (``G1/S1``)."""
 
     base_url: str
     username: str
     password: str
-    group_id: str
+    groups: tuple[str, ...]
 
 
 def read_model(reader: Reader) -> ModelSettings:
@@ -114,14 +115,20 @@ def _access_token(reader: Reader, flavor: Flavor, node: str) -> str:
     return value
 
 
+_GROUP: Final = re.compile(r"[0-9A-Za-z-]{1,64}(?:/[0-9A-Za-z-]{1,64})?")
+
+
 def read_spond(reader: Reader) -> SpondSettings | None:
     """All three or none: a business without Spond simply has no schedule."""
     names = ("SPOND_USERNAME", "SPOND_PASSWORD", "SPOND_GROUP_ID")
     if not any(reader.optional(name) for name in names):
         return None
-    username, password, group_id = (reader.text(name) for name in names)
+    username, password, _ = (reader.text(name) for name in names)
+    groups = tuple(dict.fromkeys(reader.texts("SPOND_GROUP_ID", "")))
+    if reader.optional("SPOND_GROUP_ID") and not (groups and all(_GROUP.fullmatch(group) for group in groups)):
+        reader.problem("SPOND_GROUP_ID", "must be group ids such as G1 or G1,G2/S1 (S1: a subgroup of G2)")
     return SpondSettings(
-        reader.base_url("SPOND_API_BASE_URL", "https://api.spond.com/core/v1"), username, password, group_id
+        reader.base_url("SPOND_API_BASE_URL", "https://api.spond.com/core/v1"), username, password, groups
     )
 
 

@@ -64,7 +64,10 @@ class AlertSettings:
 
 @dataclass(frozen=True, slots=True)
 class RunLimits:
-    """What one run, and one person, may cause. Times in seconds."""
+    """What one run, one person, and all of them together may cause. Times in seconds.
+
+    ``runs_per_day_total``: runs of the whole deployment on one day (UTC), 0 for no limit.
+    """
 
     function_timeout: float
     lease_seconds: float
@@ -79,6 +82,7 @@ class RunLimits:
     look_ups: int
     max_wait_hours: float = 12.0
     plan_max_age: float = 120.0
+    runs_per_day_total: int = 0
 
 
 def read_store(reader: Reader) -> StoreSettings:
@@ -143,6 +147,7 @@ def read_limits(reader: Reader) -> RunLimits:
         max_notifications=reader.whole("MAX_NOTIFICATIONS_PER_RUN", 1, 0, 10),
         runs_per_hour=reader.whole("MAX_RUNS_PER_HOUR", 60, 1, 10_000),
         runs_per_day=reader.whole("MAX_RUNS_PER_DAY", 300, 1, 100_000),
+        runs_per_day_total=reader.whole("MAX_RUNS_PER_DAY_TOTAL", 0, 0, 10_000_000),
         uncertain_sends=reader.choice("UNCERTAIN_SENDS", "hold", ("hold", "resend")),
         echo_wait=reader.number("ECHO_WAIT_SECONDS", 2, 0, 60),
         look_ups=reader.whole("UNCERTAIN_LOOK_UPS", 3, 1, 20),

@@ -1,4 +1,4 @@
-"""Alerts as documents and back, in the one shape every adapter stores (docs/architecture.md)."""
+"""Alerts as documents and back, in the one shape every adapter stores."""
 
 from collections.abc import Mapping
 from typing import Final

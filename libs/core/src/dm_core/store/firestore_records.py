@@ -1,6 +1,7 @@
 """Deletion requests, erasure, and the documents beside the threads, on Firestore."""
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Callable, Mapping
 
 from dm_core.clock import Clock
 from dm_core.errors import StoreUnavailable
@@ -8,19 +9,37 @@ from dm_core.store import documents as doc
 from dm_core.store import firestore_wire as wire
 from dm_core.store import selections
 from dm_core.store.firestore_alerts import FirestoreAlerts
-from dm_core.store.firestore_client import Missing, Moved
-from dm_core.store.firestore_events import MAX_ROUNDS, MOVES, WRITE_ATTEMPTS, FirestoreEvents
-from dm_core.store.plain import document, from_json, is_document_id, to_json, whole
+from dm_core.store.firestore_client import Exists, Moved
+from dm_core.store.firestore_events import WRITE_ATTEMPTS, FirestoreEvents
+from dm_core.store.firestore_wire import Found, Instant, Write
+from dm_core.store.plain import document, is_document_id, text, to_json, whole
 from dm_core.store.port import PAGE_SIZE, Deletion, DocumentCollection
 
 ERASE_PAGE = 400
 """Documents deleted in one commit."""
+
+ERASE_ROUNDS = 20
+"""How often an erasure takes a thread in which something keeps coming."""
 
 
 class FirestoreRecords(FirestoreEvents, FirestoreAlerts):
     """The compliance and document stores' methods; see the port."""
 
     _clock: Clock
+
+    async def create_deletion(self, deletion: Deletion) -> bool:
+        """May be repeated after a lost answer: what the first attempt created then reads as existing."""
+        place = self._client.name("deletions", deletion.code)
+        return await self._created(wire.create(place, doc.deletion_document(deletion)))
+
+    async def _created(self, write: Write) -> bool:
+        try:
+            await self._client.commit([write], WRITE_ATTEMPTS)
+        except Exists:
+            return False
+        except Moved as error:
+            raise StoreUnavailable("Firestore refused a document") from error
+        return True
 
     async def put_deletion(self, deletion: Deletion) -> None:
         """Write or overwrite a request."""
@@ -38,53 +57,84 @@ class FirestoreRecords(FirestoreEvents, FirestoreAlerts):
         page = await self._client.select(selections.open_deletions(limit))
         return tuple(doc.parse_deletion(found.doc or {}) for found in page.found)
 
-    async def erase_person(self, user_id: str) -> int:
+    async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
         """Thread by thread; a crash leaves the rest to be found by the next try."""
-        threads = 0
+        counted = await self.get_deletion(code) if code else None
+        left, threads = sys.maxsize if limit is None else limit, 0
         for select in (selections.of_person, selections.of_account):
-            while found := (await self._client.select(select(user_id, PAGE_SIZE))).found:
-                for thread in found:
-                    await self._erase_thread(thread.id)
-                threads += len(found)
-        if is_document_id(user_id):
-            await self._client.commit([wire.delete(self._client.name("limits", user_id))], WRITE_ATTEMPTS)
+            while left > threads:
+                page = await self._client.select(select(user_id, min(PAGE_SIZE, left - threads)))
+                for thread in page.found:
+                    threads += await self._erase_thread(thread, code if counted else "")
+                if not page.found:
+                    break
+        if threads < left:
+            await self._erase_beside(user_id)
         return threads
 
-    async def _erase_thread(self, thread_id: str) -> None:
-        """Take the lease, delete what is below, then the thread, if nothing came meanwhile; else once more.
+    async def _erase_beside(self, user_id: str) -> None:
+        """What is kept of a person outside of threads."""
+        if is_document_id(user_id):
+            await self._client.commit([wire.delete(self._client.name("limits", user_id))], WRITE_ATTEMPTS)
+        await self._delete_selected(lambda: selections.quarantine_of(user_id, ERASE_PAGE))
 
-        The thread goes last: until then a crashed erasure can be found and continued.
+    async def _erase_thread(self, thread: Found, code: str) -> bool:
+        """Take the lease, delete what is below, then leave a tombstone, if nothing came meanwhile; else once more.
+
+        The thread's owner goes last: until then a crashed erasure can be found and continued. From the first commit on
+        nothing is stored below but a DM: a run's commit, an echo, an unsend, an edit depend on the thread as it was.
+        False if another erasure was faster.
         """
-        place = self._thread(thread_id)
-        limits = self._client.name("limits", (doc.parse_thread_id(thread_id) or ("", thread_id))[1])
-        for _ in range(MAX_ROUNDS):
-            taken = document(**doc.ERASED_THREAD, updatedAt=self._clock())
-            try:
-                (version,) = await self._client.commit([wire.update(place, taken, MOVES)], WRITE_ATTEMPTS)
-            except Missing:
-                return
-            except Moved as error:
-                raise StoreUnavailable("Firestore refused to erase a thread") from error
-            await self._delete_all(thread_id, "messages")
-            await self._delete_all(thread_id, "runs")
-            await self._delete_alerts(thread_id)
-            if await self._applied([wire.delete(place, unchanged_since=version), wire.delete(limits)]):
-                return
+        owner = self._owner(thread)
+        last = [wire.delete(self._client.name("limits", owner[1]))] if is_document_id(owner[1]) else []
+        if code:
+            last.append(wire.increment(self._client.name("deletions", code), "threads"))
+        place = self._thread(thread.id)
+        for _ in range(ERASE_ROUNDS):
+            if thread.doc is None or not (text(thread.doc, "userId") or text(thread.doc, "accountId")):
+                return False
+            version = await self._take(thread, owner)
+            if version is not None:
+                await self._delete_below(thread.id)
+                tombstone = doc.tombstone_document(self._clock())
+                if await self._applied([wire.put(place, tombstone, unchanged_since=version), *last]):
+                    return True
+            (thread,) = await self._client.get(place)
         raise StoreUnavailable("a thread could not be erased: it kept changing")
+
+    def _owner(self, thread: Found) -> tuple[str, str]:
+        """Account and person of a thread."""
+        account_id, user_id = doc.parse_thread_id(thread.id) or ("", thread.id)
+        fields = thread.doc or {}
+        return text(fields, "accountId", account_id), text(fields, "userId", user_id)
+
+    async def _take(self, thread: Found, owner: tuple[str, str]) -> Instant | None:
+        """The thread's version once the erasure holds it; None if it changed meanwhile."""
+        taken = doc.erasing_document(*owner, self._clock())
+        try:
+            write = wire.put(self._thread(thread.id), taken, unchanged_since=thread.update_time)
+            return (await self._client.commit([write]))[0]
+        except Moved:
+            return None
+
+    async def _delete_below(self, thread_id: str) -> None:
+        """Everything of a thread but itself."""
+        await self._delete_all(thread_id, "messages")
+        await self._delete_all(thread_id, "runs")
+        await self._delete_selected(lambda: selections.alerts_of(thread_id, ERASE_PAGE))
+        await self._delete_selected(lambda: selections.outbox_of(thread_id, ERASE_PAGE))
 
     async def _delete_all(self, thread_id: str, collection: str) -> None:
         while ids := await self._client.ids(collection, ERASE_PAGE, "conversations", thread_id):
             names = [self._client.name("conversations", thread_id, collection, key) for key in ids]
             await self._client.commit([wire.delete(name) for name in names], WRITE_ATTEMPTS)
 
-    async def _delete_alerts(self, thread_id: str) -> None:
-        while found := (await self._client.select(selections.alerts_of(thread_id, ERASE_PAGE))).found:
-            await self._client.commit([wire.delete(self._alert(alert.id)) for alert in found], WRITE_ATTEMPTS)
-
-    async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
-        """A document of plain JSON values."""
-        (found,) = await self._client.get(self._client.name(collection, key))
-        return None if found.doc is None else from_json(str(found.doc.get("json")))
+    async def _delete_selected(self, select: Callable[[], selections.Selection]) -> None:
+        """Delete what a selection of a collection beside the threads finds, until it finds nothing."""
+        while found := (await self._client.select(select())).found:
+            collection = select().collection
+            names = [self._client.name(collection, each.id) for each in found]
+            await self._client.commit([wire.delete(name) for name in names], WRITE_ATTEMPTS)
 
     async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
         """Kept as JSON text: its shape is not ours."""

@@ -43,7 +43,7 @@ _Query = _raw(types.StructuredQuery)
 _Timestamp = cast("Any", timestamp_pb2.Timestamp)
 _Int32 = cast("Any", wrappers_pb2.Int32Value)
 
-_OPERATORS = {"<": 1, "==": 5, "in": 8}  # StructuredQuery.FieldFilter.Operator
+_OPERATORS = {"<": 1, "==": 5, "contains": 7, "in": 8}  # StructuredQuery.FieldFilter.Operator
 _AND = 1  # StructuredQuery.CompositeFilter.Operator
 _IS_NULL = 3  # StructuredQuery.UnaryFilter.Operator
 _DIRECTIONS = {"asc": 1, "desc": 2}  # StructuredQuery.Direction
@@ -128,14 +128,31 @@ def _transforms(transforms: Transforms) -> list[Any]:
     return [_Transform(field_path=field, **{kind: encode(n)}) for field, (kind, n) in transforms.items()]
 
 
-def create(name: str, doc: Document) -> Write:
+def create(name: str, doc: Document, transforms: Transforms | None = None) -> Write:
     """Create; the commit fails with Exists if the document is there."""
-    return Write(_Write(update=_document(name, doc), current_document=_Precondition(exists=False)))
+    return Write(
+        _Write(
+            update=_document(name, doc),
+            update_transforms=_transforms(transforms or {}),
+            current_document=_Precondition(exists=False),
+        )
+    )
 
 
-def put(name: str, doc: Document) -> Write:
-    """A whole document, whatever was there."""
-    return Write(_Write(update=_document(name, doc)))
+def put(name: str, doc: Document, *, unchanged_since: Instant | None = None) -> Write:
+    """A whole document, whatever was there, or only as of ``unchanged_since``."""
+    if unchanged_since is None:
+        return Write(_Write(update=_document(name, doc)))
+    return Write(_Write(update=_document(name, doc), current_document=_condition(unchanged_since)))
+
+
+def increment(name: str, field: str) -> Write:
+    """Count a field of a document that exists up by one."""
+    raw = _Write(
+        update=_document(name, {}), update_mask=_Mask(field_paths=[]), current_document=_Precondition(exists=True)
+    )
+    raw.update_transforms.extend(_transforms({field: ("increment", 1)}))
+    return Write(raw)
 
 
 def merge(name: str, doc: Document, transforms: Transforms | None = None) -> Write:

@@ -12,15 +12,16 @@ without a condition, and the merge moves the version, so the next conditional co
 A lease that has passed ``expires_at`` belongs to nobody; ``due_at`` says when somebody must look again.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Final, Literal, Protocol
 
 from dm_core.alerts import Alert, AlertCount, AlertStatus, ManagerContact
-from dm_core.messages import Disposition, Message, Status
+from dm_core.messages import DAY_MS, Disposition, Message, Status
 from dm_core.runs import Run
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
+from dm_core.usage import DayRuns, Spent
 
 PAGE_SIZE: Final = 12
 """Newest messages read with a thread (by arrival), whatever their status. What is older the agent asks for by
@@ -28,6 +29,9 @@ PAGE_SIZE: Final = 12
 
 MAX_CLAIM: Final = 400
 """Most unprocessed messages one claim takes; what is left goes to the follow-up."""
+
+BRIEF_MS: Final = DAY_MS
+"""How long anything is kept of a thread without a DM: an erased one's tombstone, an echo that came alone."""
 
 
 class _Unset(Enum):
@@ -56,7 +60,13 @@ class ThreadEvents:
 
     ``messages`` are created, never overwritten. With ``due_at`` the thread is merged (``last_inbound_at`` and
     ``due_at`` only ever grow, so that a new DM shortens no wait); ``paused_until`` is merged when set. ``touch_thread``
-    False stores the messages alone, and moves no version.
+    False stores the messages alone, and moves no version. ``lasting`` False: no DM is known of this thread, so a thread
+    made by these events is kept no longer than they are, and one that exists keeps its own time.
+
+    Only what a person wrote (``last_inbound_at`` set) starts a thread, or starts one afresh that was erased. Everything
+    else writes nothing to an erased thread, nor anything said before that to a fresh one, and leaves what goes within a
+    day (``BRIEF_MS``) where there is none.
+    ``seen`` is the thread's version as it was just looked at (``EchoView.version``), which saves a look.
     """
 
     thread_id: str
@@ -68,11 +78,18 @@ class ThreadEvents:
     due_at: int | None = None
     paused_until: int | None = None
     touch_thread: bool = True
+    lasting: bool = True
+    seen: Version | None = None
+
+    @property
+    def starts_thread(self) -> bool:
+        """Stored whatever is, or is not, there."""
+        return self.touch_thread and self.last_inbound_at is not None
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What ``record`` did: ids created now, and the statuses of those that were there already."""
+    """What ``record`` did: ids stored now, and the statuses of those that were there already."""
 
     created: tuple[str, ...] = ()
     existing: Mapping[str, Status] = field(default_factory=dict[str, Status])
@@ -115,7 +132,8 @@ class ThreadChange:
     ``token`` is written into the thread, so that "did my write happen?" can be answered after a lost answer: a
     later read shows the token exactly if the commit was applied and no other run has committed since.
     ``upserts`` are whole messages written whatever was there (our own replies, under the platform's id). ``alerts``
-    are created with it; one that exists already is left as it is, and stops nothing.
+    are created with it; one that exists already is left as it is, and stops nothing. ``counts_run`` counts one run
+    more on the day (UTC) of ``now``, whatever the count was: claims of many threads at once lose none.
     """
 
     thread_id: str
@@ -139,6 +157,8 @@ class ThreadChange:
     allowance: Allowance | Unset = UNSET
     alerts: tuple[Alert, ...] = ()
     alert_count: AlertCount | Unset = UNSET
+    spent: Spent | Unset = UNSET
+    counts_run: bool = False
 
 
 class Conflict(Enum):
@@ -152,25 +172,46 @@ CONFLICT: Final = Conflict.CONFLICT
 
 @dataclass(frozen=True, slots=True)
 class EchoView:
-    """What is needed to tell our own echo from a human's reply; one read."""
+    """What is needed to tell our own echo from a human's reply; one read.
+
+    ``paused_until`` and ``last_inbound_at`` (0: never) are the thread's; ``version`` is for ``ThreadEvents.seen``.
+    """
 
     known: bool
-    """A message with this id is stored already."""
+    """Nothing is to be written: a message with this id is stored already, and not only as a standby copy, or its thread
+    was erased."""
     ours: tuple[str, ...]
     """Texts that may be on their way: planned or done in the live run, or unconfirmed since an ended one."""
     mids: tuple[str, ...]
     """Platform ids the live run recorded."""
+    paused_until: int | None = None
+    last_inbound_at: int = 0
+    version: Version | None = field(default=None, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class NewText:
+    """The text an edit gives a message. Of several the one with the highest ``number`` counts, then the latest ``at``
+    (the platform's time, ms since 1970)."""
+
+    text: str
+    number: int
+    at: int
 
 
 @dataclass(frozen=True, slots=True)
 class Deletion:
-    """A person's request to be erased, readable by its confirmation code. Times in ms since 1970."""
+    """A person's request to be erased, readable by its confirmation code. Times in ms since 1970.
+
+    ``threads`` counts what was erased so far. Only a completed one ever expires (``expire_at`` 0: never).
+    """
 
     code: str
     user_id: str
     requested_at: int
     completed_at: int | None = None
     threads: int = 0
+    expire_at: int = 0
 
 
 class ThreadStore(Protocol):
@@ -188,6 +229,13 @@ class ThreadStore(Protocol):
         """Apply a change on its condition; the new version, or CONFLICT. Raises StoreUnavailable: then unknown."""
         ...
 
+    async def day_runs(self, day_start: int) -> DayRuns:
+        """How many runs of the whole deployment were counted on the day that begins then (ms since 1970).
+
+        One read. Raises StoreUnavailable.
+        """
+        ...
+
     async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
         """The newest ``limit`` messages, sorted by ``Message.order``. Raises StoreUnavailable."""
         ...
@@ -203,7 +251,8 @@ class EventStore(Protocol):
     async def record(self, events: ThreadEvents) -> Recorded:
         """Store one request's events of one thread in one commit; duplicates are reported, not rewritten.
 
-        One remote call when nothing is a duplicate.
+        What is there of a message without being the message itself is taken over by it: a standby copy (whose message
+        now comes to us), and the text of an edit that came first. One remote call when nothing is there.
         """
         ...
 
@@ -215,22 +264,51 @@ class EventStore(Protocol):
         """Erase a message's content; a pending one is closed with disposition ``unsent``.
 
         An unknown one leaves a tombstone (``events.messages[0]``, already closed and empty) under its id, so that a
-        late arrival of the message itself stays unsent. Moves the thread's version if the thread exists. True if it
-        was known.
+        late arrival of the message itself stays unsent. Moves the thread's version. True if it was known.
+
+        Every archived run that was shown the message loses its words: contents, arguments, texts, results and notes;
+        the thread loses the notes that it, or the live run, saved. May be repeated, and then goes on.
         """
         ...
 
-    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
-        """Replace the text of a message that is still pending, moving the version; False if there is none."""
+    async def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+        """Give a message a new text, whatever its status, and move the thread's version and revision.
+
+        Never an older text than it has, and none to an unsent one: nothing is written then. An unknown message's text
+        is kept for a day and put into the message when that is recorded; the thread is made if need be, for as long.
+        True if the message was known.
+        """
         ...
 
-    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:
-        """Keep a raw item that was not understood; the same id twice is one document."""
+    async def lift_pause(self, thread_id: str, paused_until: int, before: int | None, now: int) -> bool:
+        """Give a thread back the pause it had ``before``, if it is still paused exactly until ``paused_until``; its
+        version and revision move. True if it was."""
+        ...
+
+    async def quarantine(
+        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()
+    ) -> None:
+        """Keep a raw item that was not understood, with the people it names; the same id twice is one document."""
+        ...
+
+    async def get_document(self, collection: "DocumentCollection", key: str) -> Mapping[str, object] | None:
+        """A document of plain JSON values, or None."""
+        ...
+
+    async def revise_document(
+        self, collection: "DocumentCollection", key: str, revise: "Revision", expire_at: int
+    ) -> Mapping[str, object]:
+        """Read a document, change it and write it, with nothing in between; what is stored afterwards. ``revise`` may
+        be called more than once, and returns None to leave the document as it is."""
         ...
 
 
 class ComplianceStore(Protocol):
     """What deletion requests need."""
+
+    async def create_deletion(self, deletion: Deletion) -> bool:
+        """Create the record of a request; False if it exists already, which is left as it is."""
+        ...
 
     async def put_deletion(self, deletion: Deletion) -> None:
         """Write or overwrite the record of a request."""
@@ -238,9 +316,15 @@ class ComplianceStore(Protocol):
 
     async def get_deletion(self, code: str) -> Deletion | None: ...
 
-    async def erase_person(self, user_id: str) -> int:
-        """Erase every thread in which this id is the person or the account, with its messages, runs, alerts and notes,
-        and the person's limits; returns the number of threads. Idempotent. A live run there loses its next commit."""
+    async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
+        """Erase at most ``limit`` threads (None: all) in which this id is the person or the account; how many.
+
+        Fewer than ``limit`` means that none is left, and that the person's limits and quarantined items are gone too.
+        Each thread by itself: its lease is taken first, so that a live run loses its next commit for good; then its
+        messages, runs, alerts, outgoing messages and the person's limits go, and an empty tombstone is left for a day.
+        The same commit counts the thread in the deletion ``code``, where one is named and exists. May be repeated, and
+        then goes on.
+        """
         ...
 
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
@@ -248,11 +332,13 @@ class ComplianceStore(Protocol):
         ...
 
 
-DocumentCollection = Literal["schedule", "maintenance"]
+DocumentCollection = Literal["schedule", "maintenance", "automatic"]
+type Revision = Callable[[Mapping[str, object]], Mapping[str, object] | None]
 
 
 class DocumentStore(Protocol):
-    """Small documents beside the threads: the Spond cache (``schedule/{groupId}``) and maintenance facts."""
+    """Small documents beside the threads: the Spond cache (``schedule/{groupId}``), maintenance facts, and what is
+    known of the account's automatic messages (``automatic/{hash}``)."""
 
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
         """A document of plain JSON values, or None."""
@@ -355,6 +441,9 @@ class Query(Enum):
     DUE_ALERTS = ("alerts", (("urgency", "asc"), ("dueAt", "asc")))
     ALERTS_OF_THREAD = ("alerts", (("threadId", "asc"),))
     DIGEST_MEMBERS = ("alerts", (("digestId", "asc"),))
+    OUTBOX_OF_THREAD = ("outbox", (("threadId", "asc"),))
+    QUARANTINE_OF_PERSON = ("quarantine", (("userIds", "asc"),))
+    RUNS_OF_MESSAGE = ("runs", (("mids", "asc"),))
 
 
 def sorted_messages(messages: Sequence[Message]) -> tuple[Message, ...]:

@@ -11,7 +11,7 @@ from typing import Literal
 from dm_core.messages import Status
 from dm_core.store.port import MAX_CLAIM, Query
 
-Operator = Literal["<", "==", "in"]
+Operator = Literal["<", "==", "in", "contains"]
 Order = tuple[tuple[str, str], ...]
 
 
@@ -43,7 +43,7 @@ class Selection:
     def order(self) -> Order:
         """Fields and directions of the order: all of them, without one that an equality fixes."""
         fields: Order = self.query.value[1]
-        return fields[1:] if self.operator in ("==", "in") else fields
+        return fields[1:] if self.operator in ("==", "in", "contains") else fields
 
 
 def newest(thread_id: str, limit: int) -> Selection:
@@ -87,6 +87,21 @@ def due_alerts(urgency: str, before: int, limit: int) -> Selection:
 
 def alerts_of(thread_id: str, limit: int) -> Selection:
     return Selection(Query.ALERTS_OF_THREAD, limit, operator="==", operand=thread_id)
+
+
+def outbox_of(thread_id: str, limit: int) -> Selection:
+    """Outgoing messages of a thread that are not the agent's."""
+    return Selection(Query.OUTBOX_OF_THREAD, limit, operator="==", operand=thread_id)
+
+
+def quarantine_of(user_id: str, limit: int) -> Selection:
+    """Quarantined items that name a person."""
+    return Selection(Query.QUARANTINE_OF_PERSON, limit, operator="contains", operand=user_id)
+
+
+def runs_of_message(thread_id: str, mid: str, limit: int) -> Selection:
+    """Archived runs of a thread that were shown a message and still have words."""
+    return Selection(Query.RUNS_OF_MESSAGE, limit, thread_id, "contains", mid)
 
 
 def digest_members(digest_id: str, limit: int) -> Selection:

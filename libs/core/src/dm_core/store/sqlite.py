@@ -4,7 +4,7 @@ The same documents as in Firestore, one transaction for each call of the port. A
 row, taken from a counter of the whole file.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dm_core.clock import Clock, system_clock
@@ -12,7 +12,7 @@ from dm_core.messages import Message, Status
 from dm_core.store import documents as doc
 from dm_core.store import selections, sqlite_alerts
 from dm_core.store.cost import Cost
-from dm_core.store.plain import Document, as_map, clean_text, document, from_json, to_json, whole, word
+from dm_core.store.plain import Document, clean_text, document, from_json, text, to_json, whole, word
 from dm_core.store.port import (
     CONFLICT,
     PAGE_SIZE,
@@ -21,16 +21,25 @@ from dm_core.store.port import (
     Deletion,
     DocumentCollection,
     EchoView,
+    NewText,
     Recorded,
+    Revision,
     Snapshot,
     ThreadChange,
     ThreadEvents,
     Version,
     sorted_messages,
 )
-from dm_core.store.run_documents import archive_document
+from dm_core.store.run_documents import archive_document, emptied_fields
 from dm_core.store.sqlite_alerts import SqliteAlerts
 from dm_core.store.sqlite_file import Rollback, SqliteFile, Stored, Transaction
+from dm_core.usage import DayRuns, day_of
+
+ERASE_PAGE = 400
+"""Documents beside the threads deleted between two looks."""
+
+ALL_RUNS = 10_000
+"""More archived runs than were ever shown one message."""
 
 
 class SqliteStore(SqliteAlerts):
@@ -55,7 +64,7 @@ class SqliteStore(SqliteAlerts):
 
         def read(tx: Transaction) -> Snapshot | None:
             found = tx.get("conversations", thread_id)
-            if found is None:
+            if found is None or doc.is_erased(found.doc):
                 return None
             limits = tx.get("limits", parts[1])
             thread = doc.parse_thread(thread_id, found.doc)
@@ -76,6 +85,10 @@ class SqliteStore(SqliteAlerts):
         except Rollback:
             return CONFLICT
 
+    async def day_runs(self, day_start: int) -> DayRuns:
+        found = await self._get("limits", doc.day_runs_id(day_start))
+        return doc.parse_day_runs(found or {}, day_start)
+
     async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
         if limit < 1 or doc.parse_thread_id(thread_id) is None:
             return ()
@@ -93,44 +106,63 @@ class SqliteStore(SqliteAlerts):
         def read(tx: Transaction) -> EchoView:
             found = tx.get("conversations", thread_id)
             thread = doc.parse_thread(thread_id, found.doc if found else {})
+            message = tx.get("messages", message_id, thread_id)
             return EchoView(
-                known=tx.get("messages", message_id, thread_id) is not None,
+                known=doc.is_erased(found.doc if found else None)
+                or (message is not None and doc.is_message(message.doc) and not doc.is_standby_copy(message.doc)),
                 ours=doc.texts_on_their_way(thread.run, thread.unconfirmed),
                 mids=doc.platform_ids(thread.run),
+                paused_until=thread.paused_until,
+                last_inbound_at=thread.last_inbound_at,
             )
 
         return await self._file.read(read)
 
     async def unsend(self, events: ThreadEvents, message_id: str) -> bool:
-        def write(tx: Transaction) -> bool:
-            found = tx.get("messages", message_id, events.thread_id)
-            if found is not None:
-                fields = doc.unsent_fields(found.doc, events.now)
-                tx.put("messages", message_id, found.doc | fields, events.thread_id)
-            elif events.messages:
-                _put_message(tx, replace(events.messages[0], id=message_id, thread_id=events.thread_id))
-            _move(tx, events.thread_id, events.now)
-            return found is not None
+        return await self._file.write(lambda tx: _unsend(tx, events, message_id))
 
-        return await self._file.write(write)
+    async def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+        return await self._file.write(lambda tx: _edit(tx, events, message_id, new))
 
-    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
+    async def lift_pause(self, thread_id: str, paused_until: int, before: int | None, now: int) -> bool:
         def write(tx: Transaction) -> bool:
-            found = tx.get("messages", message_id, thread_id)
-            if found is None or found.doc.get("status") != Status.PENDING:
+            found = tx.get("conversations", thread_id)
+            if found is None or found.doc.get("pausedUntil") != paused_until:
                 return False
-            content = as_map(found.doc.get("message")) | {"text": clean_text(text)}
-            fields = document(message=content, editedAt=now, updatedAt=now)
-            tx.put("messages", message_id, found.doc | fields, thread_id)
+            tx.put("conversations", thread_id, found.doc | {"pausedUntil": before})
             _move(tx, thread_id, now)
             return True
 
         return await self._file.write(write)
 
-    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:
-        await self._put("quarantine", item_id, doc.quarantine_document(raw, reason, now, expire_at))
+    async def quarantine(
+        self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()
+    ) -> None:
+        await self._put("quarantine", item_id, doc.quarantine_document(raw, reason, now, expire_at, user_ids))
+
+    async def revise_document(
+        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int
+    ) -> Mapping[str, object]:
+        def write(tx: Transaction) -> Mapping[str, object]:
+            found = tx.get(collection, clean_text(key))
+            before = from_json(str(found.doc.get("json"))) if found else {}
+            after = revise(before)
+            if after is not None:
+                tx.put(collection, clean_text(key), document(json=to_json(after), expireAt=expire_at))
+            return before if after is None else after
+
+        return await self._file.write(write)
 
     # -- what deletion requests need
+
+    async def create_deletion(self, deletion: Deletion) -> bool:
+        def write(tx: Transaction) -> bool:
+            fresh = tx.get("deletions", deletion.code) is None
+            if fresh:
+                tx.put("deletions", deletion.code, doc.deletion_document(deletion))
+            return fresh
+
+        return await self._file.write(write)
 
     async def put_deletion(self, deletion: Deletion) -> None:
         await self._put("deletions", deletion.code, doc.deletion_document(deletion))
@@ -143,13 +175,16 @@ class SqliteStore(SqliteAlerts):
         found = await self._file.read(lambda tx: tx.select(selections.open_deletions(limit)))
         return tuple(doc.parse_deletion(stored.doc) for stored in found)
 
-    async def erase_person(self, user_id: str) -> int:
-        """A page of threads a transaction, each erased whole: a crash leaves nothing half erased."""
-        threads = 0
-        for select in (selections.of_person, selections.of_account):
-            while erased := await self._file.write(_erase_page(select, user_id)):
-                threads += erased
-        await self._file.write(lambda tx: tx.delete("limits", clean_text(user_id)))
+    async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
+        """Each thread whole, in a transaction of its own: a crash leaves nothing half erased."""
+        person, threads = clean_text(user_id), 0
+        while limit is None or threads < limit:
+            if not await self._file.write(lambda tx: _erase_one(tx, person, code, self._clock())):
+                break
+            threads += 1
+        else:
+            return threads
+        await self._file.write(lambda tx: _erase_beside(tx, person))
         return threads
 
     # -- documents beside the threads
@@ -216,22 +251,31 @@ def _commit(tx: Transaction, change: ThreadChange) -> Version:
     parts = doc.parse_thread_id(change.thread_id)
     if change.allowance is not UNSET and parts is not None:
         tx.put("limits", parts[1], doc.allowance_document(change.allowance, change.now))
+    if change.counts_run:
+        _count_run(tx, day_of(change.now))
     for alert in change.alerts:
         sqlite_alerts.create(tx, alert)
     return Version(version)
 
 
+def _count_run(tx: Transaction, day_start: int) -> None:
+    key = doc.day_runs_id(day_start)
+    found = tx.get("limits", key)
+    runs = whole(found.doc if found else {}, "runs") + 1
+    tx.put("limits", key, doc.day_runs_fields(day_start) | {"runs": runs})
+
+
 def _record(tx: Transaction, events: ThreadEvents) -> Recorded:
     """Create what is missing; pure duplicates leave the thread alone, but for a pause."""
-    created: list[Message] = []
-    existing: dict[str, Status] = {}
-    for message in {message.id: message for message in reversed(events.messages)}.values():
-        stored = tx.get("messages", message.id, events.thread_id)
-        if stored is None:
-            created.append(replace(message, thread_id=events.thread_id))
-        else:
-            existing[message.id] = word(stored.doc, "status", Status.PROCESSED)
-    created.reverse()
+    thread = tx.get("conversations", events.thread_id)
+    if not events.starts_thread and (thread is None or not events.lasting):
+        events = replace(events, messages=tuple(doc.briefly(m, events.now) for m in events.messages))
+    if not events.starts_thread and thread is not None:
+        since = doc.since_erased(events.messages, doc.erased_at(thread.doc))
+        if doc.is_erased(thread.doc) or (events.messages and not since):
+            return Recorded()
+        events = replace(events, messages=since)
+    created, existing = _sorted_out(tx, events)
     for message in created:
         _put_message(tx, message)
     if existing and not created:
@@ -240,15 +284,82 @@ def _record(tx: Transaction, events: ThreadEvents) -> Recorded:
             return Recorded((), existing)
     if events.touch_thread:
         _merge_thread(tx, events, sum(message.status is Status.PENDING for message in created))
-    elif created and tx.get("conversations", events.thread_id) is None:
+    elif created and thread is None:
         # Whose thread it is, so that an erasure finds messages stored alone.
-        tx.put("conversations", events.thread_id, document(accountId=events.account_id, userId=events.user_id))
+        tx.put("conversations", events.thread_id, doc.brief_thread(events))
     return Recorded(tuple(message.id for message in created), existing)
+
+
+def _sorted_out(tx: Transaction, events: ThreadEvents) -> tuple[list[Message], dict[str, Status]]:
+    """What is to be stored, and the statuses of what is there already."""
+    created: list[Message] = []
+    existing: dict[str, Status] = {}
+    for message in {message.id: message for message in reversed(events.messages)}.values():
+        stored = tx.get("messages", message.id, events.thread_id)
+        arrived = message if stored is None else doc.taken_over(stored.doc, message)
+        if stored is None or arrived is not None:
+            created.append(replace(arrived or message, thread_id=events.thread_id))
+        else:
+            existing[message.id] = word(stored.doc, "status", Status.PROCESSED)
+    created.reverse()
+    return created, existing
+
+
+def _edit(tx: Transaction, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+    found, thread = tx.get("messages", message_id, events.thread_id), tx.get("conversations", events.thread_id)
+    known = found is not None and doc.is_message(found.doc)
+    if thread is not None and doc.is_erased(thread.doc):
+        return known
+    if found is None:
+        waiting = doc.early_edit_document(message_id, events.thread_id, new, events.now)
+        tx.put("messages", message_id, waiting, events.thread_id)
+        _make_briefly(tx, events, thread)
+    elif (fields := doc.edit_fields(found.doc, new, events.now)) is not None:
+        tx.put("messages", message_id, found.doc | fields, events.thread_id)
+    else:
+        return known
+    _move(tx, events.thread_id, events.now)
+    return known
+
+
+def _unsend(tx: Transaction, events: ThreadEvents, message_id: str) -> bool:
+    found, thread = tx.get("messages", message_id, events.thread_id), tx.get("conversations", events.thread_id)
+    known = found is not None and doc.is_message(found.doc)
+    if thread is not None and doc.is_erased(thread.doc):
+        return known
+    if found is not None and known:
+        tx.put("messages", message_id, found.doc | doc.unsent_fields(found.doc, events.now), events.thread_id)
+        _empty_runs(tx, events, text(found.doc, "mid"))
+    elif events.messages:
+        mark = replace(events.messages[0], id=message_id, thread_id=events.thread_id)
+        lasting = thread is not None and whole(thread.doc, "lastInboundAt")
+        _put_message(tx, mark if lasting else doc.briefly(mark, events.now))
+        _make_briefly(tx, events, thread)
+    _move(tx, events.thread_id, events.now)
+    return known
+
+
+def _make_briefly(tx: Transaction, events: ThreadEvents, thread: Stored | None) -> None:
+    """A thread for what came alone, if there is none."""
+    if thread is None:
+        tx.put("conversations", events.thread_id, doc.brief_thread(events))
+
+
+def _empty_runs(tx: Transaction, events: ThreadEvents, mid: str) -> None:
+    """Take the words out of the archived runs that were shown a message, and the notes they saved."""
+    runs = tx.select(selections.runs_of_message(events.thread_id, mid, ALL_RUNS)) if mid else []
+    thread = tx.get("conversations", events.thread_id)
+    if thread is not None:
+        notes = doc.kept_notes(thread.doc, [run.doc for run in runs], mid)
+        if notes is not None:
+            tx.put("conversations", events.thread_id, thread.doc | {"notes": notes})
+    for run in runs:
+        tx.put("runs", run.id, run.doc | emptied_fields(run.doc, events.now), events.thread_id)
 
 
 def _merge_thread(tx: Transaction, events: ThreadEvents, pending: int) -> None:
     found = tx.get("conversations", events.thread_id)
-    old = found.doc if found else {}
+    old = found.doc if found else {} if events.starts_thread else doc.brief_thread(events)
     merged = old | doc.merged_fields(events)
     merged["createdAt"] = min(whole(old, "createdAt", events.now), events.now)
     merged["pendingCount"] = whole(old, "pendingCount") + pending
@@ -260,14 +371,28 @@ def _merge_thread(tx: Transaction, events: ThreadEvents, pending: int) -> None:
     tx.put("conversations", events.thread_id, merged)
 
 
-def _erase_page(select: Callable[[str, int], selections.Selection], user_id: str) -> Callable[[Transaction], int]:
-    def erase(tx: Transaction) -> int:
-        threads = tx.select(select(clean_text(user_id), PAGE_SIZE))
-        for thread in threads:
-            tx.delete_below(thread.id)
-            sqlite_alerts.delete_of_thread(tx, thread.id)
-            tx.delete("conversations", thread.id)
-            tx.delete("limits", (doc.parse_thread_id(thread.id) or ("", thread.id))[1])
-        return len(threads)
+def _erase_one(tx: Transaction, user_id: str, code: str, now: int) -> bool:
+    """Erase one thread of a person or account, if there is one left."""
+    found = tx.select(selections.of_person(user_id, 1)) or tx.select(selections.of_account(user_id, 1))
+    for thread in found:
+        tx.delete_below(thread.id)
+        sqlite_alerts.delete_of_thread(tx, thread.id)
+        _delete_selected(tx, selections.outbox_of(thread.id, ERASE_PAGE))
+        tx.delete("limits", text(thread.doc, "userId", (doc.parse_thread_id(thread.id) or ("", thread.id))[1]))
+        tx.put("conversations", thread.id, doc.tombstone_document(now))
+        record = tx.get("deletions", code) if code else None
+        if record is not None:
+            tx.put("deletions", code, record.doc | {"threads": whole(record.doc, "threads") + 1})
+    return bool(found)
 
-    return erase
+
+def _erase_beside(tx: Transaction, user_id: str) -> None:
+    """What is kept of a person outside of threads."""
+    tx.delete("limits", user_id)
+    _delete_selected(tx, selections.quarantine_of(user_id, ERASE_PAGE))
+
+
+def _delete_selected(tx: Transaction, selection: selections.Selection) -> None:
+    while found := tx.select(selection):
+        for each in found:
+            tx.delete(selection.collection, each.id)

@@ -69,6 +69,9 @@ def select_statement(selection: Selection) -> tuple[str, list[object]]:
         case "==":
             condition = f" AND {_field(selection.field)} IS ?"
             parameters.append(selection.operand)
+        case "contains":
+            condition = f" AND EXISTS (SELECT 1 FROM json_each(doc, '$.{selection.field}') WHERE value = ?)"  # noqa: S608 - own names
+            parameters.append(selection.operand)
         case "<":
             condition = f" AND {_field(selection.field)} < ?"
             parameters.append(selection.operand)

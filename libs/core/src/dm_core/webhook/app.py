@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dm_core.clock import Clock
+from dm_core.erasing.requests import DeletionRequests
 from dm_core.errors import Unavailable
 from dm_core.http import Answer, Request
 from dm_core.store.port import ComplianceStore
@@ -27,6 +28,7 @@ class Services:
 
     receiver: Receiver
     store: ComplianceStore
+    deletions: DeletionRequests
     whatsapp: WhatsAppReceiver
 
 
@@ -96,7 +98,7 @@ class WebhookApp:
         return Answer(200, "EVENT_RECEIVED")
 
     async def _delete_data(self, request: Request) -> Answer:
-        return await compliance.delete_data(request, self._app_secrets, self._services.store, self._clock)
+        return await compliance.delete_data(request, self._app_secrets, self._services.deletions)
 
     async def _deletion_status(self, request: Request) -> Answer:
         return await compliance.deletion_status(request.path.removeprefix(_DELETIONS), self._services.store)

@@ -34,7 +34,7 @@ class ThreadBatch:
                 self.unsends.setdefault(document_id(event), event)
             case Edit():
                 known = self.edits.get(document_id(event))
-                if known is None or (known.revision, known.sent_at) <= (event.revision, event.sent_at):
+                if known is None or (known.number, known.sent_at) <= (event.number, event.sent_at):
                     self.edits[document_id(event)] = event
 
 
@@ -91,7 +91,8 @@ class Scribe:
 
     def echo(self, key: str, event: Echo, direction: Direction, rank: int = 0) -> Message:
         """History, nothing to do about it."""
-        return self._message(key, event, direction, event.content, Status.PROCESSED, rank=rank)
+        disposition = Disposition.STANDBY if event.standby else None
+        return self._message(key, event, direction, event.content, Status.PROCESSED, disposition, rank)
 
     def tombstone(self, key: str, event: Unsend) -> Message:
         """What stands for a message that was taken back before it came."""

@@ -1,84 +1,119 @@
-"""What a message says, from the platform's JSON to a ``Content`` of bounded size (facts/meta.md sections 1.3 and 1.6).
+"""What a message says, from the platform's JSON to a ``Content`` of bounded size.
 
 Optional parts degrade, they never spoil the message: the list of attachment types grows, and an odd one must not cost
-a person the answer.
+a person the answer. Whatever text a part carries is kept, also of kinds nobody has seen yet
+(docs/architecture.md).
 """
 
 from typing import Final
 
 from dm_core.messages import MAX_TEXT_CHARS, Attachment, Content, EventKind
 from dm_core.webhook.fields import JsonObject, as_list, as_object, flag, message_mid, text, web_url
+from dm_core.webhook.words import words_of
 
 MAX_ATTACHMENTS: Final = 10
 MAX_TITLE_CHARS: Final = 300
-"""Longest title, payload or reference kept, in characters."""
+"""Longest title, payload or reference kept, in characters; a longer title is kept whole among the words."""
 
 _MAX_TYPE_CHARS: Final = 40
+_MAX_WEBSITE_CHARS: Final = 200
 _UNSUPPORTED: Final = "unsupported"
 _EMPTY_WITHOUT_LINK: Final = frozenset({"template", "fallback", _UNSUPPORTED})
-"""Attachment types that say nothing unless a link or a title came with them (a shared comment arrives so)."""
+"""Attachment types that say nothing unless a link or words came with them (a shared comment arrives so)."""
+
+_OF_MESSAGE: Final = frozenset({"mid", "text", "attachments", "attachment", "quick_reply", "referral", "reply_to"})
+_OF_POSTBACK: Final = frozenset({"mid", "title", "payload", "referral"})
+_OF_ITEM: Final = frozenset({"sender", "recipient", "timestamp", "message", "postback", "referral", "message_edit"})
 
 
 class NotAMessage(ValueError):
     """A part that makes the message what it is has the wrong type; the argument is our reason."""
 
 
-def message_content(message: JsonObject) -> Content:
-    """A ``message`` object. Raises NotAMessage when its text is no text."""
+def message_content(message: JsonObject, item: JsonObject) -> Content:
+    """A ``message`` object and what stands beside it in its item. Raises NotAMessage when ``text`` is not a string."""
     raw_text = message.get("text")
     if raw_text is not None and not isinstance(raw_text, str):
         raise NotAMessage("text is not a string")
     reply_to = as_object(message.get("reply_to")) or {}
     quick_reply = as_object(message.get("quick_reply")) or {}
+    said = text(raw_text, MAX_TEXT_CHARS)
     return _told(
         Content(
-            text=text(raw_text, MAX_TEXT_CHARS),
-            attachments=_attachments(message.get("attachments")),
+            text=said,
+            attachments=_attachments(message.get("attachments", message.get("attachment"))),
             quick_reply=text(quick_reply.get("payload"), MAX_TITLE_CHARS),
-            referral=referral_words(message.get("referral")),
+            referral=referral_words(message.get("referral") or item.get("referral")),
             reply_to_mid=message_mid(reply_to.get("mid")),
             reply_to_story=_story(reply_to.get("story")),
             unsupported=flag(message.get("is_unsupported")),
+            words=words_of([quick_reply, reply_to, _but(message, _OF_MESSAGE), _but(item, _OF_ITEM)], (said,)),
         )
     )
 
 
-def postback_content(postback: JsonObject) -> Content:
+def postback_content(postback: JsonObject, item: JsonObject) -> Content:
     """A tapped button or ice breaker: its title is what the person sees, its payload what it means."""
+    title = text(postback.get("title"), MAX_TITLE_CHARS)
     return _told(
         Content(
             kind=EventKind.POSTBACK,
-            text=text(postback.get("title"), MAX_TITLE_CHARS),
+            text=title,
             postback=text(postback.get("payload"), MAX_TITLE_CHARS),
-            referral=referral_words(postback.get("referral")),
+            referral=referral_words(postback.get("referral") or item.get("referral")),
+            words=words_of([_but(postback, _OF_POSTBACK), _but(item, _OF_ITEM)], (title,)),
         )
     )
 
 
-def referral_content(referral: JsonObject) -> Content:
-    """A person came into an existing thread by a link or an ad."""
-    return _told(Content(kind=EventKind.REFERRAL, referral=referral_words(referral)))
+def referral_content(referral: JsonObject, item: JsonObject) -> Content:
+    """A person came into an existing thread by a link, an ad, a story or the shop."""
+    return _told(
+        Content(kind=EventKind.REFERRAL, referral=referral_words(referral), words=words_of(_but(item, _OF_ITEM)))
+    )
 
 
 def referral_words(value: object) -> str | None:
-    """The reference, the ad's title and the product of a referral, as far as given, in one line."""
+    """Where a person came from, as far as it is given, in one line: reference, ad, product, source, website, and any
+    other words. The type alone (``OPEN_THREAD``) only when there is nothing else."""
     referral = as_object(value) or {}
     ad = as_object(referral.get("ads_context_data")) or {}
     product = as_object(referral.get("product")) or {}
-    product_id = text(product.get("id"), MAX_TITLE_CHARS)
-    words = (
+    named = (
         text(referral.get("ref"), MAX_TITLE_CHARS),
         text(ad.get("ad_title"), MAX_TITLE_CHARS),
-        f"product {product_id}" if product_id else None,
+        _named("product", product.get("id") or ad.get("product_id")),
+        text(referral.get("source"), MAX_TITLE_CHARS),
+        _website(referral.get("referer_uri")),
     )
-    return " · ".join(word for word in words if word) or None
+    said = tuple(word for word in named if word)
+    words = (*said, *words_of(referral, said))
+    line = " · ".join(words) or text(referral.get("type"), MAX_TITLE_CHARS)
+    return text(line, MAX_TITLE_CHARS * 3)
+
+
+def _named(what: str, value: object) -> str | None:
+    """An id with what it is of; the platform writes ids as strings and as numbers."""
+    given = text(str(value), MAX_TITLE_CHARS) if isinstance(value, str | int) and not isinstance(value, bool) else None
+    return f"{what} {given}" if given else None
+
+
+def _website(value: object) -> str | None:
+    """A page's address without what follows its path, which is for machines."""
+    link = web_url(value)
+    return link and text(link.partition("?")[0].partition("#")[0], _MAX_WEBSITE_CHARS)
+
+
+def _but(part: JsonObject, known: frozenset[str]) -> JsonObject:
+    """The parts this version does not know: the platform may have added them since."""
+    return {key: value for key, value in part.items() if key not in known}
 
 
 def _told(content: Content) -> Content:
     """A message that says nothing we can read is still a DM: shown as unsupported, not as empty (that is unsent)."""
-    readable = any((content.text, content.quick_reply, content.postback, content.referral))
+    readable = any((content.text, content.quick_reply, content.postback, content.referral, content.words))
     readable = readable or any(
-        attachment.url or attachment.title or attachment.type not in _EMPTY_WITHOUT_LINK
+        attachment.url or attachment.title or attachment.words or attachment.type not in _EMPTY_WITHOUT_LINK
         for attachment in content.attachments
     )
     if readable:
@@ -106,10 +141,12 @@ def _attachment(value: object) -> Attachment:
     payload = as_object(attachment.get("payload")) or {}
     links = (payload.get("url"), payload.get("story_media_url"), attachment.get("url"))
     titles = (payload.get("title"), attachment.get("title"), _element_title(payload))
+    title = next((title for title in (text(given, MAX_TITLE_CHARS) for given in titles) if title), None)
     return Attachment(
         type=text(attachment.get("type"), _MAX_TYPE_CHARS) or _UNSUPPORTED,
         url=next((link for link in map(web_url, links) if link), None),
-        title=next((title for title in (text(given, MAX_TITLE_CHARS) for given in titles) if title), None),
+        title=title,
+        words=words_of([value, text(attachment.get("payload"), MAX_TITLE_CHARS)], (title,)),
     )
 
 

@@ -1,8 +1,10 @@
-"""Whose words an echo repeats: ours or a human's (design.md section 7, facts/meta.md section 1.8)."""
+"""Whose words an echo repeats: ours, the account's own automatic ones, or a human's (docs/promises.md)."""
 
 from enum import Enum
 
+from dm_core.same_text import normal_form
 from dm_core.store.port import EchoView
+from dm_core.webhook.automatic import AutomaticTexts, said
 from dm_core.webhook.events import Echo
 
 
@@ -11,18 +13,31 @@ class Author(Enum):
 
     KNOWN = "known"  # stored already: our reply, or a second delivery
     OURS = "ours"  # this agent, its result not recorded yet
+    AUTOMATIC = "automatic"  # the account by itself: a welcome, away or FAQ message
+    REPORT = "report"  # nobody wrote: it only says that somebody was mentioned in a story
     HUMAN = "human"  # a person in the app, or another tool
 
 
-def author_of(echo: Echo, view: EchoView) -> Author:
-    """Ours by recorded id, or by a text we have planned; else a human's.
+def author_of(echo: Echo, view: EchoView, texts: AutomaticTexts) -> Author:
+    """Ours by recorded id, or by a text we have planned; automatic by the deployer's list; else a human's.
 
     An echo may beat the answer to the call that caused it, so the text counts as well as the id. Never decided by
-    ``app_id``: replies sent by API often come back without one. The platform may trim a text's outer white space.
+    ``app_id``: replies sent by API often come back without one. The platform may change how a text is written.
     """
     if view.known:
         return Author.KNOWN
     if echo.mid in view.mids:
         return Author.OURS
-    said = (echo.content.text or "").strip()
-    return Author.OURS if said and said in {text.strip() for text in view.ours} else Author.HUMAN
+    text = normal_form(echo.content.text or "")
+    if text and text in {normal_form(ours) for ours in view.ours}:
+        return Author.OURS
+    if _is_report(echo):
+        return Author.REPORT
+    return Author.AUTOMATIC if said(echo.content) in texts.listed - {""} else Author.HUMAN
+
+
+def _is_report(echo: Echo) -> bool:
+    """A mention in a story, without words: an act, but no answer to anybody."""
+    content = echo.content
+    mentions = [attachment.type == "story_mention" for attachment in content.attachments]
+    return bool(mentions) and all(mentions) and not content.text

@@ -53,13 +53,13 @@ class Unsend:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """A message has a new text. ``revision`` counts the edits of one message, where the platform says."""
+    """A message has a new text. ``number`` counts the edits of one message, where the platform says (``num_edit``)."""
 
     place: Place
     mid: str
     text: str
     sent_at: int
-    revision: int
+    number: int
 
 
 class IgnoredKind(StrEnum):
@@ -84,10 +84,12 @@ class Ignored:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """Authentic but not understood. ``raw`` is the item as ASCII JSON (cut), ``reason`` our words, never theirs."""
+    """Authentic but not understood. ``raw`` is the item as ASCII JSON (cut), ``reason`` our words, never theirs;
+    ``user_ids`` the people it names, as far as they can be told."""
 
     raw: str
     reason: str
+    user_ids: tuple[str, ...] = ()
 
 
 ThreadEvent = InboundMessage | Echo | Unsend | Edit

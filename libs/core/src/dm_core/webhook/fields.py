@@ -16,6 +16,11 @@ MAX_URL_CHARS: Final = 2_048
 MAX_MID_CHARS: Final = 1_024
 """Longest platform message id accepted; real ones are some 170 characters."""
 
+MAX_PEOPLE: Final = 50
+"""Most people looked for in what was not understood."""
+
+_PARTIES: Final = ("sender", "recipient", "from", "to", "user")
+_MAX_VALUES: Final = 5_000
 _IDENTIFIER: Final = re.compile(r"[0-9A-Za-z._-]{1,128}")
 _NUMBER: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,10})?")
 _URL: Final = re.compile(r"https?://[^\s\x00-\x1f\x7f]+", re.IGNORECASE)
@@ -55,6 +60,21 @@ def identifier_of(value: object) -> str | None:
     """The id inside a ``sender`` or ``recipient``."""
     party = as_object(value)
     return identifier(party.get("id")) if party else None
+
+
+def people_in(value: object) -> tuple[str, ...]:
+    """The ids of everybody named as a sender or recipient anywhere in a value, each once, the first ``MAX_PEOPLE``."""
+    waiting, found = [value], dict[str, None]()
+    for _ in range(_MAX_VALUES):
+        if not waiting or len(found) == MAX_PEOPLE:
+            break
+        part = waiting.pop()
+        if (fields := as_object(part)) is not None:
+            found |= dict.fromkeys(filter(None, (identifier_of(fields.get(key)) for key in _PARTIES)))
+            waiting += reversed(list(fields.values()))
+        elif (items := as_list(part)) is not None:
+            waiting += reversed(items[:_MAX_VALUES])
+    return tuple(found)[:MAX_PEOPLE]
 
 
 def message_mid(value: object) -> str | None:

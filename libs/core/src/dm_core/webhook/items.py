@@ -16,6 +16,7 @@ from dm_core.webhook.fields import (
     identifier_of,
     message_mid,
     number,
+    people_in,
     text,
     time_ms,
 )
@@ -37,13 +38,15 @@ _IGNORED: Final[Mapping[str, IgnoredKind]] = {
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """Where an item stood. ``entry_id`` is our account in real traffic, and anything in samples."""
+    """Where an item stood. ``entry_id`` is our account in real traffic, and anything in the dashboard's samples, which
+    stand under ``changes`` (``change``)."""
 
     entry_id: str | None
     entry_time: object
     now: int
     standby: bool = False
     echo: bool = False
+    change: bool = False
 
 
 def parse_item(value: object, context: Context) -> Event:
@@ -52,9 +55,9 @@ def parse_item(value: object, context: Context) -> Event:
         item = as_object(value)
         return _event(item, context) if item is not None else unknown(value, "item is not an object")
     except NotAMessage as error:
-        return unknown(value, str(error))
+        return unknown(value, str(error), context)
     except Exception as error:  # one poison item must not block the others, whatever it does to us
-        return unknown(value, f"parsing failed: {type(error).__name__}")
+        return unknown(value, f"parsing failed: {type(error).__name__}", context)
 
 
 def is_item(value: object) -> bool:
@@ -63,13 +66,14 @@ def is_item(value: object) -> bool:
     return item is not None and any(as_object(item.get(key)) is not None for key in (*_PARSERS, *_IGNORED))
 
 
-def unknown(value: object, reason: str) -> Unknown:
-    """Keep what can be kept of a value as ASCII JSON."""
+def unknown(value: object, reason: str, context: Context | None = None) -> Unknown:
+    """Keep what can be kept of a value as ASCII JSON, with the people in it, so that their erasure finds it."""
     try:
         raw = json.dumps(value)
     except (ValueError, RecursionError):
         raw = '"[too deeply nested to keep]"'
-    return Unknown(raw[:MAX_RAW_CHARS], reason)
+    account_id = context.entry_id if context else None
+    return Unknown(raw[:MAX_RAW_CHARS], reason, tuple(who for who in people_in(value) if who != account_id))
 
 
 def _event(item: JsonObject, context: Context) -> Event:
@@ -78,11 +82,42 @@ def _event(item: JsonObject, context: Context) -> Event:
         if part is not None:
             return parser(item, part, context)
         if item.get(key) is not None:
-            return unknown(item, f"{key} is not an object")
+            return unknown(item, f"{key} is not an object", context)
     for key, kind in _IGNORED.items():
         if key in item:
             return Ignored(kind)
-    return unknown(item, "no known kind of event")
+    return unknown(item, "no known kind of event", context)
+
+
+@dataclass(frozen=True, slots=True)
+class _Parties:
+    """Whose thread an item belongs to, and whether the account is the one who acted."""
+
+    place: Place
+    from_account: bool
+
+
+def _parties(item: JsonObject, context: Context, *, says_echo: bool = False) -> _Parties | None:
+    """Who wrote to whom, by both parties against ``entry.id``: a flag alone decides nothing.
+
+    Where neither is the entry (the dashboard's samples), the account is the recipient, or the sender of what calls
+    itself an echo. A missing recipient is the account, and so is the missing sender of what calls itself an echo. None
+    when it cannot be told, and for an account with an underscore: the first underscore of a thread id ends the account.
+    """
+    entry = context.entry_id
+    sender, recipient = identifier_of(item.get("sender")), identifier_of(item.get("recipient"))
+    if sender and recipient and entry not in (sender, recipient):
+        if not context.change:
+            return None
+        entry = sender if says_echo else recipient
+    if item.get("recipient") is None:
+        recipient = entry
+    if item.get("sender") is None and says_echo:
+        sender = entry
+    if not entry or not sender or not recipient or sender == recipient or "_" in entry:
+        return None
+    from_account = sender == entry
+    return _Parties(Place(entry, recipient if from_account else sender), from_account)
 
 
 def _message(item: JsonObject, message: JsonObject, context: Context) -> Event:
@@ -90,35 +125,37 @@ def _message(item: JsonObject, message: JsonObject, context: Context) -> Event:
     to_itself = sender is not None and sender == identifier_of(item.get("recipient"))
     if to_itself or flag(message.get("is_self")) or flag(item.get("is_self")):
         return Ignored(IgnoredKind.SELF)
-    echo = context.echo or flag(message.get("is_echo")) or (sender is not None and sender == context.entry_id)
-    place, mid = _place(item, context, from_account=echo), message_mid(message.get("mid"))
-    if place is None or mid is None:
-        return unknown(item, "no usable sender, recipient or mid")
-    sent_at = time_ms(item.get("timestamp"), context.now)
+    parties = _parties(item, context, says_echo=context.echo or flag(message.get("is_echo")))
+    mid = message_mid(message.get("mid"))
+    if parties is None or mid is None:
+        return unknown(item, "no usable sender, recipient or mid", context)
+    place, sent_at = parties.place, time_ms(item.get("timestamp"), context.now)
     if flag(message.get("is_deleted")):
-        return Unsend(place, mid, sent_at, by_account=echo)
-    kind = Echo if echo else InboundMessage
-    return kind(place, mid, message_content(message), sent_at, context.standby)
+        return Unsend(place, mid, sent_at, by_account=parties.from_account)
+    kind = Echo if parties.from_account else InboundMessage
+    return kind(place, mid, message_content(message, item), sent_at, context.standby)
 
 
 def _postback(item: JsonObject, postback: JsonObject, context: Context) -> Event:
-    return _tap(item, postback, postback_content(postback), context)
+    return _tap(item, postback, postback_content(postback, item), context)
 
 
 def _referral(item: JsonObject, referral: JsonObject, context: Context) -> Event:
-    return _tap(item, referral, referral_content(referral), context)
+    return _tap(item, referral, referral_content(referral, item), context)
 
 
 def _tap(item: JsonObject, part: JsonObject, content: Content, context: Context) -> Event:
     if flag(item.get("is_self")) or flag(part.get("is_self")):
         return Ignored(IgnoredKind.SELF)
-    place = _place(item, context, from_account=False)
-    if place is None:
-        return unknown(item, "no usable sender or recipient")
+    parties = _parties(item, context)
+    if parties is None:
+        return unknown(item, "no usable sender or recipient", context)
+    if parties.from_account:
+        return unknown(item, "a tap by the account", context)
     mid = message_mid(part.get("mid"))
     if mid is None and part.get("mid") is not None:
-        return unknown(item, "mid is not usable")
-    sent_at = time_ms(item.get("timestamp"), context.now)
+        return unknown(item, "mid is not usable", context)
+    place, sent_at = parties.place, time_ms(item.get("timestamp"), context.now)
     return InboundMessage(place, mid or _derived_mid(place, item, content, context), content, sent_at, context.standby)
 
 
@@ -134,27 +171,13 @@ def _derived_mid(place: Place, item: JsonObject, content: Content, context: Cont
 
 
 def _edit(item: JsonObject, edit: JsonObject, context: Context) -> Event:
-    """Edits with num_edit 0, often without text and people, come with ordinary messages (facts 1.7)."""
+    """Edits with ``num_edit`` 0, often without text and people, come with ordinary messages."""
     new_text, mid = text(edit.get("text"), MAX_TEXT_CHARS), message_mid(edit.get("mid"))
-    revision = number(edit.get("num_edit", 1))
-    from_account = identifier_of(item.get("sender")) == context.entry_id and context.entry_id is not None
-    place = _place(item, context, from_account=from_account)
-    if not new_text or not revision or mid is None or place is None:
+    edit_number = int(number(edit.get("num_edit", 1)) or 0)
+    parties = _parties(item, context)
+    if not new_text or not edit_number or mid is None or parties is None:
         return Ignored(IgnoredKind.EDIT)
-    return Edit(place, mid, new_text, time_ms(item.get("timestamp"), context.now), int(revision))
-
-
-def _place(item: JsonObject, context: Context, *, from_account: bool) -> Place | None:
-    """Account and person: the account receives a DM and sends an echo; ``entry.id`` stands in for it.
-
-    An account with an underscore is not understood: the first underscore of a thread id ends the account.
-    """
-    sender, recipient = identifier_of(item.get("sender")), identifier_of(item.get("recipient"))
-    account, person = (sender, recipient) if from_account else (recipient, sender)
-    account = account or context.entry_id
-    if not account or not person or account == person or "_" in account:
-        return None
-    return Place(account, person)
+    return Edit(parties.place, mid, new_text, time_ms(item.get("timestamp"), context.now), edit_number)
 
 
 _Parser = Callable[[JsonObject, JsonObject, Context], Event]

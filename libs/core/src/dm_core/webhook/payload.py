@@ -1,4 +1,4 @@
-"""A webhook's body to events: every envelope, entry and item of every known shape (facts/meta.md sections 1.2, 1.5).
+"""A webhook's body to events: every envelope, entry and item of every known shape (docs/architecture.md).
 
     [ envelope, … ]  or  envelope = {"object": "instagram", "entry": [entry, …]}
     entry = {"id", "time", "messaging": [item, …], "standby": [item, …], "changes": [{"field", "value": item}, …]}
@@ -150,5 +150,6 @@ def _change(value: object, context: Context) -> Event:
     if known and not is_item(item):
         return Ignored(IgnoredKind.OTHER_FIELD)
     if not is_item(item):
-        return unknown(value, "change of an unknown field")
-    return parse_item(item, replace(context, standby=field == "standby", echo=field == "message_echoes"))
+        return unknown(value, "change of an unknown field", context)
+    where = replace(context, change=True, standby=field == "standby", echo=field == "message_echoes")
+    return parse_item(item, where)

@@ -19,9 +19,11 @@ from dm_core.messages import DAY_MS
 from dm_core.queue.port import WakeUpQueue
 from dm_core.store.port import EventStore
 from dm_core.telemetry import hashed
+from dm_core.webhook.automatic import AutomaticLearnt
 from dm_core.webhook.batches import Batches, Scribe, ThreadBatch
 from dm_core.webhook.events import Event
-from dm_core.webhook.storing import ReceiverPolicy, Storing
+from dm_core.webhook.storing import Storing
+from dm_core.webhook.work import ReceiverPolicy, RequestWork
 
 MAX_CALLS: Final = 64
 """Most remote calls one request has under way."""
@@ -48,7 +50,10 @@ class Receipt:
 class Receiver:
     """Takes the events of a request; safe to call concurrently."""
 
-    def __init__(self, store: EventStore, queue: WakeUpQueue, clock: Clock, policy: ReceiverPolicy) -> None:
+    def __init__(
+        self, store: EventStore, queue: WakeUpQueue, clock: Clock, policy: ReceiverPolicy, learnt: AutomaticLearnt
+    ) -> None:
+        self._learnt = learnt
         self._store = store
         self._queue = queue
         self._clock = clock
@@ -58,7 +63,7 @@ class Receiver:
         """Store and schedule all of it. A failure of one thread leaves the others alone and is told in the receipt."""
         batches = Batches.of(events, self._policy.account_ids)
         now = self._clock()
-        storing = Storing(
+        work = RequestWork(
             self._store,
             self._queue,
             self._clock,
@@ -66,7 +71,9 @@ class Receiver:
             Scribe(now, now + self._policy.retention_days * DAY_MS),
             asyncio.Semaphore(MAX_CALLS),
             batches.counts,
+            self._learnt,
         )
+        storing = Storing(work)
         turns = asyncio.Semaphore(MAX_THREADS)
 
         async def in_turn(batch: ThreadBatch) -> None:

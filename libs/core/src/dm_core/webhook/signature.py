@@ -20,7 +20,8 @@ MAX_SIGNED_REQUEST_CHARS: Final = 8_192
 """Longest ``signed_request`` looked at, in characters; real ones are some 200."""
 
 _HEADER: Final = re.compile(r"sha256=([0-9a-fA-F]{64})")
-_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+={0,2}")
+_BASE64URL: Final = re.compile(r"[A-Za-z0-9_-]+={0,4}")
+_SECONDS: Final = re.compile(r"[0-9]{1,15}")
 
 
 class SignatureWrong(Exception):
@@ -33,9 +34,12 @@ class SignedRequestMalformed(Exception):
 
 @dataclass(frozen=True, slots=True)
 class SignedRequest:
-    """What a genuine signed_request says: the app-scoped id of the person who had authorised the app."""
+    """What a genuine signed_request says: the app-scoped id of the person who had authorised the app, and when it was
+    made (seconds since 1970; None where it does not say). ``secret`` is the index of the one that signed it."""
 
     user_id: str
+    issued_at: int | None
+    secret: int
 
 
 def matching_secret(header: str | None, body: bytes, secrets: Sequence[str]) -> int | None:
@@ -50,18 +54,25 @@ def matching_secret(header: str | None, body: bytes, secrets: Sequence[str]) -> 
 def parse_signed_request(value: str, secrets: Sequence[str]) -> SignedRequest:
     """Verify and read ``base64url(signature).base64url(payload)``; the signature is over the encoded payload.
 
+    Padding, white space, the plain base64 alphabet and spare bits of a last character may differ from what was signed:
+    libraries on the way write them differently
+    (https://github.com/heroku/facebook-template-python/issues/7, https://github.com/appoxy/mini_fb/issues/38).
     Raises SignedRequestMalformed or SignatureWrong.
     """
-    encoded_signature, dot, encoded_payload = value.partition(".")
+    encoded_signature, dot, encoded_payload = "".join(value.split()).partition(".")
     if not dot or len(value) > MAX_SIGNED_REQUEST_CHARS:
         raise SignedRequestMalformed
     signature, payload = _decoded(encoded_signature), _decoded(encoded_payload)
-    if _matching(signature, encoded_payload.encode(), secrets) is None:
+    as_sent = _matching(signature, encoded_payload.encode(), secrets)
+    canonical = base64.urlsafe_b64encode(payload).rstrip(b"=")
+    as_signed = _matching(signature, canonical, secrets)
+    secret = as_sent if as_sent is not None else as_signed
+    if secret is None:
         raise SignatureWrong
-    return _payload(payload)
+    return _payload(payload, secret)
 
 
-def _payload(raw: bytes) -> SignedRequest:
+def _payload(raw: bytes, secret: int) -> SignedRequest:
     try:
         fields = as_object(cast("object", json.loads(raw)))
     except (ValueError, RecursionError) as error:
@@ -73,11 +84,21 @@ def _payload(raw: bytes) -> SignedRequest:
         raise SignatureWrong
     if user_id is None:
         raise SignedRequestMalformed
-    return SignedRequest(user_id)
+    return SignedRequest(user_id, _issued_at(fields.get("issued_at")), secret)
+
+
+def _issued_at(value: object) -> int | None:
+    """Whole seconds, as a number or in digits. Raises SignedRequestMalformed for anything else that is there."""
+    if isinstance(value, str) and _SECONDS.fullmatch(value):
+        value = int(value)
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool)):
+        raise SignedRequestMalformed
+    return value
 
 
 def _decoded(part: str) -> bytes:
-    """Base64url whose padding may be missing."""
+    """Base64 in either alphabet, whose padding may be missing."""
+    part = part.replace("+", "-").replace("/", "_")
     if not _BASE64URL.fullmatch(part):
         raise SignedRequestMalformed
     bare = part.rstrip("=")

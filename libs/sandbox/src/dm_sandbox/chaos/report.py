@@ -51,7 +51,7 @@ def outcome_figures(evidence: Evidence, findings: Sequence[Finding]) -> dict[str
         "failed, manager told": sum(m.status is Status.FAILED for m in messages),
         "texts sent / reactions / alerts": f"{len(evidence.sent)} / {len(evidence.reactions)} / {len(evidence.alerts)}",
         "runs ended": len(runs),
-        "runs of more than one attempt": sum(run.attempt > 1 for run in runs),
+        "DMs of more than one attempt": sum(message.attempts > 1 for message in messages),
         "actions done / uncertain": f"{actions[ActionState.DONE]} / {actions[ActionState.UNCERTAIN]}",
         **{f"found {crime}": crimes[crime] for crime in Crime},
     }

@@ -17,7 +17,7 @@ class CloudTasksEmulator:
     """A Cloud Tasks service on this machine.
 
     ``config`` is what every queue starts with, but for those that ``queues`` names by their short name. ``on_event`` is
-    told of everything that happens (in the event loop: it must return at once). With ``path``, tasks, reserved names and
+    told of everything that happens (in the event loop: it must return at once). With ``path``, tasks, names in use and
     changed queues survive a restart. Start and stop it in one event loop; a stopped emulator can be started again.
     """
 

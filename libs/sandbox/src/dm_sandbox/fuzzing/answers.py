@@ -5,9 +5,12 @@ from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 from dm_core.agent.guards import MAX_PARTS
+from dm_core.agent.texts import same_form
+from dm_core.agent.written_calls import is_written_call
+from dm_core.alerts import MODEL
 from dm_core.messages import Status
 from dm_core.processing.outcome import RunStatus
-from dm_core.runs import ActionKind, Run
+from dm_core.runs import Run
 from dm_core.store.run_documents import run_document
 from dm_sandbox.fuzzing.engine import Broken
 from dm_sandbox.fuzzing.seeds import PLATFORM_ANSWERS
@@ -16,8 +19,14 @@ from dm_sandbox.fuzzing.wire import Asked, answered
 from dm_sandbox.platforms.server import as_list, as_object
 
 ATTEMPTS: Final = 5
+WAITS: Final = 12
+"""Tries over more than ``MAX_WAIT_HOURS``, with ``_BETWEEN_SECONDS`` between them: what waits for a service that stays
+down ends by then."""
+_BETWEEN_SECONDS: Final = 4_000
 TURNS: Final = 6
 SENDS: Final = 3
+ALERTS: Final = 1
+_DATA: Final = {"text", "functionCall", "functionResponse"}
 MAX_RUN_CHARS: Final = 900_000
 _ERRORS: Final = """ModelUnavailable ModelRefused StoreUnavailable QueueUnavailable Refused Unreachable AccountStopped
 Uncertain RetryLater OutOfTime TooManyConflicts"""
@@ -44,10 +53,10 @@ def proper(asked: Asked) -> bytes:
     return answered(json.dumps(PLATFORM_ANSWERS[operation(asked)]).encode())
 
 
-async def run_to_the_end(stage: Stage, person: str, *, most_waits: int = 3) -> str:
+async def run_to_the_end(stage: Stage, person: str) -> str:
     """Tasks for a person's DM as the queue would bring them, until it is over; the last status."""
     app, thread_id, status = stage.instance(), await stage.says(person, "hello?"), ""
-    for attempt in range(ATTEMPTS + most_waits):
+    for attempt in range(ATTEMPTS + WAITS):
         http, result = await stage.task(app, thread_id, f"t{attempt}")
         status = str(result["status"])
         if http != RunStatus(status).http_status:
@@ -56,7 +65,7 @@ async def run_to_the_end(stage: Stage, person: str, *, most_waits: int = 3) -> s
             raise Broken(f"a run failed with {error}")
         if status not in ("error", "retry_later"):
             break
-        stage.clock.forward(4_000)
+        stage.clock.forward(_BETWEEN_SECONDS)
     else:
         raise Broken(f"a run never ended: still {status}")
     await stage.close_ports()
@@ -82,10 +91,11 @@ def check_thread(stage: Stage, thread_id: str) -> None:
 
 def check_run(run: Run) -> None:
     """The limits of one run, by its own record; it can be written down."""
-    for kind, limit in ((ActionKind.SEND, SENDS), (ActionKind.NOTIFY, 1)):
-        calls = {(a.turn, a.call_index) for a in run.actions if a.kind is kind and a.call_index >= 0 and a.went_out}
-        if len(calls) > limit:
-            raise Broken(f"{len(calls)} calls of {kind} went out in one run")
+    calls = {(action.turn, action.call_index) for action in run.actions if action.went_out and action.kind == "send"}
+    if len(calls) > SENDS:
+        raise Broken(f"{len(calls)} sends of one run")
+    if sum(alert.cause == MODEL for alert in run.alerts) > ALERTS:
+        raise Broken("more alerts than a run may ask for")
     if len(json.dumps(run_document(run))) > MAX_RUN_CHARS:
         raise Broken("a run too large for its document")
 
@@ -112,12 +122,24 @@ def check_outside(stage: Stage, person: str, runs: int, secrets: tuple[str, ...]
         raise Broken(f"{sends} messages for {runs} runs")
 
 
+def check_words(stage: Stage) -> None:
+    """What one model said to one person: no call written out, and nothing twice."""
+    bodies = [as_object(json.loads(asked.body)) for asked in stage.asked if operation(asked) == "send"]
+    sent = ["\n".join(texts_in(body["message"])) for body in bodies if "message" in body]
+    if any(is_written_call(text) for text in sent):
+        raise Broken("a call written out was sent")
+    if len({same_form(text) for text in sent}) < len(sent):
+        raise Broken("the same text was sent twice")
+
+
 def check_conversation(request: Mapping[str, object]) -> None:
-    """Every call of the model is answered exactly once, in its order, under its own name and id."""
+    """Every part holds data, every call of the model is answered once, in its order, under its own name and id."""
     contents = [as_object(content) for content in as_list(request.get("contents"))]
     for content, after in zip(contents, [*contents[1:], {}], strict=True):
         calls = [_named(part, "functionCall") for part in _parts(content) if "functionCall" in part]
         results = [_named(part, "functionResponse") for part in _parts(after) if "functionResponse" in part]
+        if any(not (_DATA & part.keys()) for part in _parts(content)):
+            raise Broken("a part without data was sent to the model")
         if content.get("role") == "model" and calls != results:
             raise Broken("a call was not answered once")
 

@@ -14,6 +14,7 @@ from typing import Final, Self
 from dm_core.agent.agent import Agent, Situation, TurnPlan
 from dm_core.agent.gemini import GeminiModel
 from dm_core.agent.gemini_turns import MAX_CONTENT_BYTES
+from dm_core.agent.reading import read_turn
 from dm_core.agent.tools.registry import DECLARATIONS
 from dm_core.errors import AccountStopped, ModelRefused, ModelUnavailable
 from dm_core.runs import Finish, ModelTurn, Run, UserTurn
@@ -22,19 +23,22 @@ from dm_core.threads import Thread
 from dm_sandbox.fuzzing.answers import (
     ATTEMPTS,
     TURNS,
+    WAITS,
     check_conversation,
     check_outside,
+    check_words,
     operation,
     proper,
     run_to_the_end,
 )
 from dm_sandbox.fuzzing.engine import Broken
 from dm_sandbox.fuzzing.mutation import mutated, mutated_bytes, read, written
-from dm_sandbox.fuzzing.seeds import ACCOUNT, MODEL_ANSWERS, PERSON
+from dm_sandbox.fuzzing.seeds import ACCOUNT, MODEL_ANSWERS, ODD_ANSWERS, PERSON
 from dm_sandbox.fuzzing.stage import Stage
 from dm_sandbox.fuzzing.wire import Asked, answered
 from dm_sandbox.platforms.server import as_object
 
+_WITH_PARTS: Final = (*MODEL_ANSWERS[:10], *ODD_ANSWERS)
 EVERY: Final = 8
 """One input in so many is answered to a whole run; all of them to the adapter and the planner."""
 
@@ -55,7 +59,7 @@ class ModelTarget:
         self.stage = await self._stack.enter_async_context(Stage(self._answer))
         self._model = GeminiModel(ProcessorSettings.load(self.stage.env).model)
         self._stack.push_async_callback(self._model.close)
-        self._agent: Agent = self.stage.instance().processor.agent
+        self._agent: Agent = self.stage.instance().processor.runtime.agent
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -105,22 +109,24 @@ class ModelTarget:
         return turn.finish
 
     def _check_plan(self, turn: ModelTurn) -> None:
-        run = Run("r", "t", 1, 1, (), "h", handles={"m1": "aWdA1"})
+        run = Run("r", "t", 1, (), "h", handles={"m1": "aWdA1"})
         situation = Situation(Thread(f"{ACCOUNT}_{PERSON}", ACCOUNT, PERSON), run, self.stage.clock(), ())
-        plan = self._agent.plan(situation, turn) if turn.calls else self._agent.plan_plain_text(situation, turn.text)
-        again = self._agent.plan(situation, turn) if turn.calls else self._agent.plan_plain_text(situation, turn.text)
-        if plan != again:
+        plan = self._agent.plan(situation, turn)
+        if plan != self._agent.plan(situation, turn) or read_turn(run, turn) != read_turn(run, turn):
             raise Broken("the same turn was planned in two ways")
         if sorted(_settled(plan)) != list(range(max(1, len(turn.calls)))):
             raise Broken("a call was not settled exactly once")
+        if len(plan.alerts) > 1:
+            raise Broken("more alerts than a run may ask for")
 
     async def _whole_run(self) -> str:
         self.stage.forget()
         self._calls = 0
         word = await run_to_the_end(self.stage, PERSON)
-        if self._calls > TURNS * ATTEMPTS:
+        if self._calls > TURNS * ATTEMPTS + WAITS:
             raise Broken(f"{self._calls} calls of the model for one DM")
         check_outside(self.stage, PERSON, 1, ())
+        check_words(self.stage)
         for asked in self.stage.asked:
             if operation(asked) == "model":
                 check_conversation(as_object(json.loads(asked.body)))
@@ -133,5 +139,5 @@ def _settled(plan: TurnPlan) -> list[int]:
 
 
 def _part(random: Random) -> object:
-    answers = json.loads(json.dumps(random.choice(MODEL_ANSWERS[:10])))
+    answers = json.loads(json.dumps(random.choice(_WITH_PARTS)))
     return random.choice(answers["candidates"][0]["content"]["parts"])

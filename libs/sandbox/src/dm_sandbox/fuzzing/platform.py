@@ -18,11 +18,11 @@ from random import Random
 from typing import Final, Self
 
 from dm_core.clients.http import ATTEMPTS
-from dm_core.errors import PlatformError, RetryLater
+from dm_core.errors import PlatformError, RetryLater, Uncertain
 from dm_sandbox.fuzzing.answers import check_outside, operation, proper, run_to_the_end
 from dm_sandbox.fuzzing.engine import Broken
 from dm_sandbox.fuzzing.mutation import mutated, mutated_bytes, read, scalar, written
-from dm_sandbox.fuzzing.seeds import ACCOUNT, GRAPH_ERRORS, MODEL_ANSWERS, PERSON, PLATFORM_ANSWERS
+from dm_sandbox.fuzzing.seeds import ACCOUNT, GRAPH_ERRORS, MODEL_ANSWERS, PERSON, PLATFORM_ANSWERS, THROTTLED
 from dm_sandbox.fuzzing.stage import TOKEN, Stage
 from dm_sandbox.fuzzing.wire import Asked, answered
 from dm_sandbox.inprocess import FUNCTIONS
@@ -32,6 +32,7 @@ EVERY: Final = 8
 HANG_SECONDS: Final = 20.0
 STATUSES: Final = b"200 201 204 302 304 400 401 403 404 429 500 503".split()
 _STATUS: Final = re.compile(rb"[2-9][0-9][0-9]")
+_CODE: Final = re.compile(r"-?[0-9]{1,10}")
 _ORDER: Final = (6, 7, 2, 5)
 """Answers of the model in a whole run: it asks for all data, then sends and alerts."""
 
@@ -49,8 +50,8 @@ class PlatformTarget:
         self.seeds: Sequence[bytes] = (
             *(_input(name, "200", {}, body) for name, body in bodies),
             *(_input(name, "400", {}, error) for name, error in errors),
-            _input("send", "429", {"Retry-After": "7"}, GRAPH_ERRORS[2]),
-            _input("send", "400", usage, GRAPH_ERRORS[2]),
+            _input("send", "429", {"Retry-After": "7"}, THROTTLED),
+            _input("send", "400", usage, THROTTLED),
             _input("conversations", "200", {}, _dated("conversations", "0001-01-01T00:00:00+0000")),
             _input("sponds", "200", {}, _dated("sponds", "9999-12-31T23:59:59Z")),
             b"raw send\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
@@ -127,8 +128,8 @@ class PlatformTarget:
             "refresh": lambda: instagram.refresh_token(now),
             "subscribed": instagram.subscribed_fields,
             "notify": lambda: ports.whatsapp.notify("hello", "r/0/0"),
-            "login": lambda: spond.sessions(first, last),
-            "sponds": lambda: spond.sessions(first, last),
+            "login": lambda: spond.calendar("8B1F6D0A").sessions(first, last),
+            "sponds": lambda: spond.calendar("8B1F6D0A").sessions(first, last),
         }
         try:
             result = await calls[self._of]()
@@ -153,12 +154,26 @@ class PlatformTarget:
             raise Broken("a call was repeated although it may have been done")
         if self._of in ("send", "notify") and "could not be reached" in str(error):
             raise Broken("a call that had been written counts as one that was not")
+        if self._of == "send" and not isinstance(error, Uncertain) and not self._is_refusal():
+            raise Broken("a send counts as not sent although nothing said so")
         if most is not None and self._count > most:
             raise Broken(f"{self._count} attempts")
 
+    def _is_refusal(self) -> bool:
+        """Whether the answer said that nothing was sent: by a code that is known, or by the status of a throttle or a
+        dead token."""
+        head, _, body = self._said.partition(b"\r\n\r\n")
+        if head.split(b" ", 2)[1:2] in ([b"401"], [b"429"]):
+            return True
+        try:
+            code = str(as_object(as_object(json.loads(body)).get("error")).get("code")).strip()
+        except (ValueError, RecursionError):
+            return b"transfer-encoding" in head.lower() or b"content-encoding" in head.lower()
+        return bool(_CODE.fullmatch(code)) and not code.startswith("-") and code not in ("1", "2", "1200", "20", "506")
+
     async def _whole_run(self) -> str:
         self.stage.forget()
-        word = await run_to_the_end(self.stage, PERSON, most_waits=8)
+        word = await run_to_the_end(self.stage, PERSON)
         check_outside(self.stage, PERSON, 8, ())
         return f"run {word}"
 

@@ -1,58 +1,13 @@
-"""Real shapes to begin with: webhook items (facts/meta.md sections 1.4-1.6), answers of the platforms and the model."""
+"""Real shapes to begin with: the corpus of webhook items, answers of the platforms and the model."""
 
 from typing import Final
 
-ACCOUNT: Final = "178414"
-PERSON: Final = "9001"
-NOW: Final = 1_790_000_010_000
+from dm_sandbox.corpus import ACCOUNT, NOW, PERSON, cases, items
 
+__all__ = ("ACCOUNT", "GRAPH_ERRORS", "ITEMS", "MODEL_ANSWERS", "NOW", "PERSON", "PLATFORM_ANSWERS")
 
-def _item(**parts: object) -> dict[str, object]:
-    return {"sender": {"id": PERSON}, "recipient": {"id": ACCOUNT}, "timestamp": NOW - 2_000, **parts}
-
-
-def _message(**parts: object) -> dict[str, object]:
-    return _item(message={"mid": "aWdA1", **parts})
-
-
-def _attached(kind: str, **payload: object) -> dict[str, object]:
-    return _message(attachments=[{"type": kind, "payload": payload}])
-
-
-ITEMS: Final[tuple[dict[str, object], ...]] = (
-    _message(text="When are nets?"),
-    _message(text="Tuesday", quick_reply={"payload": "DAY_TUE"}),
-    _attached("image", url="https://lookaside.fbsbx.com/x"),
-    _attached("ig_post", url="https://cdn.example/x", title="caption", ig_post_media_id="1813"),
-    _attached("ig_story", story_media_id="1803", story_media_url="https://cdn.example/s2"),
-    _message(attachments=[{"type": "ephemeral"}]),
-    _attached("template", generic={"elements": [{"title": "a card"}]}),
-    _message(text="this one?", reply_to={"mid": "aWdA0", "is_self_reply": True}),
-    _message(text="nice!", reply_to={"story": {"url": "https://cdn.example/st", "id": "1788"}}),
-    _message(text="hi", referral={"ref": "ad", "ads_context_data": {"ad_title": "Nets"}, "product": {"id": "7"}}),
-    _message(is_deleted=True),
-    _message(is_unsupported=True),
-    {
-        "sender": {"id": ACCOUNT},
-        "recipient": {"id": PERSON},
-        "timestamp": NOW - 1,
-        "message": {"mid": "e", "text": "a"},
-    },
-    {
-        "sender": {"id": ACCOUNT},
-        "recipient": {"id": PERSON},
-        "timestamp": NOW - 1,
-        "message": {"mid": "aWdB4", "text": "Nets Tue 18:00", "is_echo": True},
-    },
-    _item(message_edit={"mid": "aWdA1", "text": "When are the nets?", "num_edit": 1}),
-    {"timestamp": NOW - 1, "message_edit": {"mid": "aWdA1", "num_edit": 0}},
-    _item(reaction={"mid": "aWdB4", "action": "react", "reaction": "love", "emoji": "❤️"}),
-    _item(read={"mid": "aWdB4"}),
-    _item(postback={"mid": "aWdB6", "title": "Join the club", "payload": "JOIN", "referral": {"ref": "x"}}),
-    _item(referral={"ref": "poster1", "source": "IGME-SOURCE-LINK", "type": "OPEN_THREAD"}),
-    _item(pass_thread_control={"previous_owner_app_id": "111", "new_owner_app_id": "222", "metadata": "x"}),
-    _item(optin={"type": "notification_messages"}),
-)
+ITEMS: Final = tuple(item for case in cases() for item in items(case.body))
+"""Every item of the corpus."""
 
 
 def _answer(*parts: object, finish: str = "STOP") -> dict[str, object]:
@@ -70,6 +25,38 @@ def _call(name: str, **args: object) -> dict[str, object]:
     return {"functionCall": {"id": f"c-{name}", "name": name, "args": args}, "thoughtSignature": "c2ln"}
 
 
+WRITTEN_CALLS: Final = (
+    'print(default_api.send_instagram_message(text="Hi"))',
+    '```tool_code\nprint(no_reply(reason="x"))\n```',
+    '<tool_call>{"name": "send_instagram_message", "arguments": {"text": "Hi"}}</tool_call>',
+    "call:default_api:send_instagram_message{text:<ctrl46>Hi<ctrl46>}",
+    '{"text": "Hi"}',
+    'x(text="Hi")',
+    "<|channel|>commentary to=functions.get_notes<|message|>{}",
+    '[TOOL_CALLS]send_instagram_message[ARGS]{"text": "Hi"}',
+    "<\uff5ctool\u2581calls\u2581begin\uff5c>",
+    '<invoke name="send_instagram_message"><parameter name="text">Hi</parameter></invoke>',
+    'Sure!\nsendInstagramMessage({"text": "Hi"})',
+    "no_reply",
+)
+"""Calls as text, of several families of models (tests/unit/agent/data/written_calls.jsonl has all that are known)."""
+
+ODD_ANSWERS: Final[tuple[dict[str, object], ...]] = (
+    *(_answer({"text": text}) for text in WRITTEN_CALLS),
+    _answer(_call("send_instagram_message", text=WRITTEN_CALLS[0])),
+    _answer({"text": "It is on Tuesday."}, _call("react_to_instagram_message", message_id="m1", reaction="love")),
+    _answer({"text": "It is on Tuesday."}, _call("no_reply", reason="answered")),
+    _answer(_call("send_instagram_message", text="Hi"), _call("send_instagram_message", text="Hi"), _call("get_notes")),
+    _answer(_call("send_instagram_message", text="Nets:\\n- Tuesday"), {"text": "I have sent the message."}),
+    _answer({}, {"newThing": {"a": 1}}, {"thoughtSignature": "c2ln"}, _call("get_notes")),
+    _answer({"functionCall": {"name": "get_notes", "args": {}}, "thoughtSignature": "!!"}),
+    _answer({"functionCall": {"name": "send_instagram_message", "args": '{"text": "Hi"}'}}),
+    _answer({"functionCall": {"name": "send_instagram_message", "args": [{"text": "Hi"}]}}),
+    _answer({"functionCall": {"name": "send_instagram_message", "args": ["Hi"]}}),
+    _answer({"text": "To be or not"}, finish="RECITATION"),
+)
+"""What models answer beside the point; each of it was reported of a real one."""
+
 MODEL_ANSWERS: Final[tuple[dict[str, object], ...]] = (
     _answer({"text": "Hello!"}),
     _answer({"text": "thinking", "thought": True}, {"text": "Hello!"}),
@@ -81,6 +68,7 @@ MODEL_ANSWERS: Final[tuple[dict[str, object], ...]] = (
     _answer(_call("is_new_thread"), _call("save_note", text="likes nets"), _call("no_reply", reason="ok")),
     _answer(_call("no_reply", reason="nothing to say")),
     _answer(_call("drop_tables", everything=True)),
+    *ODD_ANSWERS,
     _answer(finish="MAX_TOKENS"),
     {"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}},
     {"candidates": [{"finishReason": "MALFORMED_FUNCTION_CALL", "finishMessage": "x"}]},
@@ -94,11 +82,17 @@ def _graph_error(code: int, subcode: int = 0, **parts: object) -> dict[str, obje
     return {"error": {**told, "fbtrace_id": "AbC"}}
 
 
+THROTTLED: Final = _graph_error(4)
 GRAPH_ERRORS: Final = tuple(
     _graph_error(code, subcode)
-    for code, subcode in ((1, 0), (2, 1545133), (4, 0), (10, 2534022), (100, 2534014), (190, 463), (368, 0), (9010, 0))
+    for code, subcode in (
+        *((1, 0), (2, 1545133), (1200, 2018024), (-1, 2018012)),
+        *((4, 0), (190, 463), (368, 0), (230, 0)),
+        *((10, 2534022), (10, 2018065), (100, 2534014), (551, 1545041), (9010, 0)),
+        (100, 0),
+    )
 )
-"""One of each verdict."""
+"""Some of each owner; the first row says nothing of whether a send went out."""
 
 _MOMENT: Final = "2026-09-21T13:33:20+0000"
 PLATFORM_ANSWERS: Final[dict[str, object]] = {

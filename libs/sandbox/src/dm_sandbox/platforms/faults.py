@@ -25,7 +25,8 @@ class FaultKind(StrEnum):
 class Fault:
     """One scripted fault. ``operation`` "*" meets any request; ``times`` is how many requests it still takes.
 
-    ``seconds`` is for stalls and delays, ``wait_minutes`` for throttles, ``size`` (bytes) for huge bodies.
+    ``seconds`` is for stalls and delays, ``wait_minutes`` for throttles (``retry_delay`` for the model's, in its own
+    words), ``size`` (bytes) for huge bodies.
     ``status`` 0 and ``code`` 0 leave the platform's usual number.
     """
 
@@ -38,6 +39,7 @@ class Fault:
     message: str = ""
     seconds: float = 0.0
     wait_minutes: int = 0
+    retry_delay: str = ""
     size: int = 8 * 1024 * 1024
     headers: Mapping[str, str] = field(default_factory=dict[str, str])
 
@@ -51,6 +53,7 @@ class FaultDetails(TypedDict, total=False):
     message: str
     seconds: float
     wait_minutes: int
+    retry_delay: str
     size: int
     headers: Mapping[str, str]
 

@@ -22,13 +22,15 @@ from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_objec
 Scripted = Body | Callable[[ModelRequest], Body]
 """One scripted answer: the exact body (see ``answers``), or what computes it."""
 
+_DATA = {"text", "functionCall", "functionResponse", "inlineData", "fileData", "executableCode", "codeExecutionResult"}
 STATUSES = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED"}
 
 
 class Gemini(Platform):
     """The simulator. Without a script the brain answers from the system instruction and the tools' results.
 
-    ``latency`` in seconds a call. ``requests`` are the parsed requests, in order.
+    ``latency`` in seconds a call. ``requests`` are the parsed requests, in order. A request that holds ``fails_on`` is
+    answered with 500, however often it comes.
     """
 
     name = "gemini"
@@ -37,6 +39,7 @@ class Gemini(Platform):
         super().__init__(port, clock)
         self.api_key = api_key
         self.latency = 0.0
+        self.fails_on = ""
         self.brain: Callable[[ModelRequest], list[Part]] = answer_as_the_club
         self.requests: list[ModelRequest] = []
         self._script: deque[Scripted] = deque()
@@ -59,6 +62,8 @@ class Gemini(Platform):
         await self.pause(self.latency)
         request = ModelRequest.parse(call.body)
         self.requests.append(request)
+        if self.fails_on and self.fails_on in str(request.contents):
+            return _error(500, "An internal error has occurred.")
         problem = self._problem(request)
         if problem:
             return _error(400, problem)
@@ -73,7 +78,8 @@ class Gemini(Platform):
         usual = 429 if fault.kind is FaultKind.THROTTLE else 503
         status = fault.status or fault.code or usual
         message = fault.message or "The model is overloaded. Please try again later."
-        return _error(status, message, wait_minutes=fault.wait_minutes)
+        delay = fault.retry_delay or (f"{fault.wait_minutes * 60}s" if fault.wait_minutes else "")
+        return _error(status, message, delay=delay)
 
     def _problem(self, request: ModelRequest) -> str | None:
         """Why the real one would refuse this request, or None."""
@@ -84,6 +90,10 @@ class Gemini(Platform):
                 return "Please use a valid role: user, model."
             if not as_list(content.get("parts")):
                 return f"GenerateContentRequest.contents[{position}].parts: contents.parts must not be empty."
+            for number, part in enumerate(parts_of(content)):
+                if not _DATA & part.keys():
+                    place = f"GenerateContentRequest.contents[{position}].parts[{number}].data"
+                    return f"* {place}: required oneof field 'data' must have one initialized field\n"
         return _unanswered(request) or self._unsigned(request)
 
     def _unsigned(self, request: ModelRequest) -> str | None:
@@ -140,13 +150,12 @@ def _signature(part: Part) -> bytes:
         return b""
 
 
-def _error(status: int, message: str, reason: str = "", wait_minutes: int = 0) -> Reply:
+def _error(status: int, message: str, reason: str = "", delay: str = "") -> Reply:
     word = STATUSES.get(status, "UNAVAILABLE" if status == 503 else "INTERNAL")
     details: list[object] = []
     if reason:
         details.append({"@type": "type.googleapis.com/google.rpc.ErrorInfo", "reason": reason})
-    if wait_minutes:
-        delay = f"{wait_minutes * 60}s"
+    if delay:
         details.append({"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": delay})
     error: dict[str, object] = {"code": status, "message": message, "status": word}
     if details:

@@ -1,4 +1,4 @@
-"""Spond's unofficial API: login, groups, events (facts/meta.md section 8), with a small club calendar behind it."""
+"""Spond's unofficial API: login, groups, events, with a small club calendar behind it."""
 
 import hashlib
 import re
@@ -16,7 +16,10 @@ WAF_PAGE = "<html><head><title>403 Forbidden</title></head><body><center><h1>403
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One event of the calendar; optional fields are left out of the answer when they are not set."""
+    """One event of the calendar; optional fields are left out of the answer when they are not set.
+
+    ``invites_at``: its members are invited then, and until then it is told only to whoever asks for scheduled ones.
+    """
 
     id: str
     heading: str
@@ -27,6 +30,9 @@ class Event:
     capacity: int | None = None
     cancelled: bool = False
     recurring: bool = True
+    group_id: str | None = None
+    subgroup_id: str | None = None
+    invites_at: datetime | None = None
 
 
 class Spond(Platform):
@@ -108,12 +114,21 @@ class Spond(Platform):
         return {"id": self.group_id, "name": "Riverside CC", "subGroups": [], "members": [], "contactPerson": None}
 
     def _sponds(self, call: Call) -> Reply:
-        if call.query.get("groupId") not in (None, self.group_id):
-            return Reply([])
-        events = [event for event in self.events if _within(event, call)]
+        events = [event for event in self.events if _within(event, call) and self._is_asked_for(event, call)]
         limit = call.query.get("max", "100")
         shown = events[: int(limit) if limit.isdecimal() else 100]
         return Reply([self._shown(event) for event in shown], facts={"events": str(len(shown))})
+
+    def _is_asked_for(self, event: Event, call: Call) -> bool:
+        """Of the group and the subgroup, and of those with later invitations only if these are wanted."""
+        group_id, subgroup_id = call.query.get("groupId"), call.query.get("subGroupId")
+        if group_id is not None and group_id != (event.group_id or self.group_id):
+            return False
+        if subgroup_id is not None and subgroup_id != event.subgroup_id:
+            return False
+        now = datetime.fromtimestamp(self.clock() / 1000, UTC)
+        is_later = event.invites_at is not None and event.invites_at > now
+        return not is_later or call.query.get("scheduled", "").lower() == "true"
 
     def _shown(self, event: Event) -> dict[str, object]:
         names = [hashlib.sha256(f"{event.id}/{n}".encode()).hexdigest()[:32].upper() for n in range(event.accepted)]
@@ -132,13 +147,15 @@ class Spond(Platform):
                 "waitinglistIds": [],
                 "unconfirmedIds": [],
             },
-            "recipients": {"group": {"id": self.group_id, "name": "Riverside CC"}},
+            "recipients": {"group": {"id": event.group_id or self.group_id, "name": "Riverside CC"}},
             "visibility": "INVITEES",
         }
         if event.cancelled:
             shown["cancelled"] = True
         if event.capacity is not None:
             shown["maxAccepted"] = event.capacity
+        if event.invites_at is not None:
+            shown["inviteTime"] = _iso(event.invites_at)
         if event.place is not None:
             shown["location"] = {"feature": event.place, "address": "Mill Lane 4", "latitude": 51.5, "longitude": -0.1}
         return shown

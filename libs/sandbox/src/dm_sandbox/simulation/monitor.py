@@ -198,12 +198,12 @@ class Monitor:
     def saved(self, alerts: Sequence[Alert]) -> None:
         self.outbox.saved(alerts, self.now_ms)
 
-    def erase(self, user_id: str) -> int:
+    def erase(self, user_id: str, limit: int | None, code: str) -> int:
         for thread_id, stored in self.database.threads.items():
             if user_id in (stored.thread.user_id, stored.thread.account_id):
                 self.erased_at[thread_id] = self.journal.now()
         self.journal.note("store", "person erased")
-        return self.database.erase_person(user_id)
+        return self.database.erase_person(user_id, limit, code, self.now_ms)
 
     def quarantined(self, item_id: str, reason: str) -> None:
         self.journal.wrong("quarantine", f"an ordinary item was not understood: {reason}")

@@ -22,13 +22,16 @@ from dm_core.store.port import (
     Deletion,
     DocumentCollection,
     EchoView,
+    NewText,
     Recorded,
+    Revision,
     Snapshot,
     ThreadChange,
     ThreadEvents,
     Version,
 )
 from dm_core.threads import Profile
+from dm_core.usage import DayRuns
 from dm_sandbox.memory_database import MemoryDatabase
 from dm_sandbox.simulation.alert_ports import AlertStorePort
 from dm_sandbox.simulation.monitor import current_execution, noting_failure
@@ -69,6 +72,12 @@ class StorePort(AlertStorePort):
     async def overdue(self, before: int, limit: int) -> tuple[str, ...]:
         return await self.wire.store("documents", READ, lambda: self._database.overdue(before, limit))
 
+    async def day_runs(self, day_start: int) -> DayRuns:
+        def read() -> DayRuns:
+            return DayRuns(day_start, self._database.day_runs[day_start])
+
+        return await self.wire.store("documents", READ, read)
+
     async def record(self, events: ThreadEvents) -> Recorded:
         return await self.wire.store("record", WRITE, lambda: self.wire.shared.monitor.record(events))
 
@@ -83,11 +92,31 @@ class StorePort(AlertStorePort):
 
         return await self.wire.store("change", WRITE, write)
 
-    async def edit(self, thread_id: str, message_id: str, text: str, now: int) -> bool:
-        return await self.wire.store("change", WRITE, lambda: self._database.edit(thread_id, message_id, text, now))
+    async def edit(self, events: ThreadEvents, message_id: str, new: NewText) -> bool:
+        return await self.wire.store("change", WRITE, lambda: self._database.edit(events, message_id, new))
 
-    async def quarantine(self, item_id: str, raw: str, reason: str, now: int, expire_at: int) -> None:  # noqa: ARG002
+    async def lift_pause(self, thread_id: str, paused_until: int, before: int | None, now: int) -> bool:  # noqa: ARG002
+        return await self._document(lambda: self._database.lift_pause(thread_id, paused_until, before))
+
+    async def quarantine(
+        self,
+        item_id: str,
+        raw: str,  # noqa: ARG002
+        reason: str,
+        now: int,  # noqa: ARG002
+        expire_at: int,  # noqa: ARG002
+        user_ids: Sequence[str] = (),  # noqa: ARG002
+    ) -> None:
         await self.wire.store("change", WRITE, lambda: self.wire.shared.monitor.quarantined(item_id, reason))
+
+    async def revise_document(
+        self,
+        collection: DocumentCollection,
+        key: str,
+        revise: Revision,
+        expire_at: int,  # noqa: ARG002
+    ) -> Mapping[str, object]:
+        return await self._document(lambda: self._database.revise_document(collection, key, revise))
 
     async def put_deletion(self, deletion: Deletion) -> None:
         await self._document(lambda: self._database.deletions.update({deletion.code: deletion}))
@@ -98,8 +127,11 @@ class StorePort(AlertStorePort):
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
         return await self._document(lambda: self._database.open_deletions(limit))
 
-    async def erase_person(self, user_id: str) -> int:
-        return await self._document(lambda: self.wire.shared.monitor.erase(user_id))
+    async def create_deletion(self, deletion: Deletion) -> bool:
+        return await self._document(lambda: self._database.create_deletion(deletion))
+
+    async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
+        return await self._document(lambda: self.wire.shared.monitor.erase(user_id, limit, code))
 
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
         kept = await self._document(lambda: self._database.documents.get((collection, key)))

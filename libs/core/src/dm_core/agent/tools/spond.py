@@ -1,4 +1,4 @@
-"""The club's calendar: when sessions are, never who comes (facts/meta.md section 8.5)."""
+"""The club's calendar: when sessions are, never who comes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -29,7 +29,8 @@ class GetNetSessionDates:
 
 
 class ScheduleView(Protocol):
-    """Sessions as last seen. ``fetched_at`` in ms since 1970; ``stale``: the calendar itself did not answer now."""
+    """Sessions as last seen. ``fetched_at`` and ``covered_until`` (nothing is known from there on) in ms since 1970;
+    ``stale``: the calendar itself did not answer now; ``missing``: so many of the calendars could not be read."""
 
     @property
     def sessions(self) -> tuple[Session, ...]: ...
@@ -39,6 +40,10 @@ class ScheduleView(Protocol):
     def available(self) -> bool: ...
     @property
     def stale(self) -> bool: ...
+    @property
+    def covered_until(self) -> int | None: ...
+    @property
+    def missing(self) -> int: ...
 
 
 class Schedule(Protocol):
@@ -57,7 +62,8 @@ async def session_dates(
     From the start of today, so that "is there training today?" has an answer while it is on.
     """
     today = from_ms(now, zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    view = await schedule.sessions(today, today + timedelta(days=arguments.days_ahead + 1))
+    end = today + timedelta(days=arguments.days_ahead + 1)
+    view = await schedule.sessions(today, end)
     if not view.available:
         return None
     ordered = sorted(view.sessions, key=lambda session: session.starts_at)
@@ -67,11 +73,24 @@ async def session_dates(
         "sessions": [_told(session, now, zone) for session in ordered[:MAX_SESSIONS]],
         "as_of": age(view.fetched_at, now),
     }
-    if len(ordered) > MAX_SESSIONS:
-        result["omitted_later"] = len(ordered) - MAX_SESSIONS
+    gaps = _gaps(view, len(ordered), end, zone)
+    if gaps:
+        result["not_the_whole_list"] = "; ".join(gaps)
     if view.stale:
         result["warning"] = "the calendar did not answer just now; this is the last known state and may have changed"
     return result
+
+
+def _gaps(view: ScheduleView, found: int, end: datetime, zone: ZoneInfo) -> list[str]:
+    """Why there may be more sessions than those told."""
+    gaps: list[str] = []
+    if found > MAX_SESSIONS:
+        gaps.append(f"{found - MAX_SESSIONS} later sessions are left out")
+    if view.covered_until is not None and view.covered_until < end.timestamp() * 1_000:
+        gaps.append(f"nothing is known from {from_ms(view.covered_until, zone).strftime(_DAY)} on")
+    if view.missing:
+        gaps.append(f"{view.missing} of the club's calendars could not be read just now")
+    return gaps
 
 
 def _told(session: Session, now: int, zone: ZoneInfo) -> dict[str, object]:
@@ -89,6 +108,8 @@ def _told(session: Session, now: int, zone: ZoneInfo) -> dict[str, object]:
     told["status"] = _status(session, from_ms(now, zone))
     if session.capacity is not None and not session.cancelled:
         told["places_left"] = max(0, session.capacity - session.accepted)
+    if session.invites_at is not None and session.invites_at > from_ms(now, zone) and not session.cancelled:
+        told["invitations_go_out"] = session.invites_at.astimezone(zone).strftime(f"{_DAY}, %H:%M")
     return told
 
 

@@ -1,0 +1,40 @@
+"""Tells the manager that a text was learnt to be the account's own, and how to undo it."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Final
+
+from dm_core.alerts import AlertLimits, AskedAlert, cause_alert
+from dm_core.clock import Clock
+from dm_core.errors import QueueUnavailable
+from dm_core.messages import DAY_MS
+from dm_core.queue.port import AlertQueue
+from dm_core.store.port import AlertStore
+from dm_core.webhook.automatic import FILE
+
+_MAX_QUOTED_CHARS: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class LearntAlerts:
+    """Keeps ``AutomaticLearnt``: one alert for each text."""
+
+    store: AlertStore
+    queue: AlertQueue
+    clock: Clock
+    retention_days: int
+
+    async def __call__(self, key: str, account_id: str, text: str) -> None:
+        """Raises StoreUnavailable; a second alert of the same text is none."""
+        quoted = text if len(text) <= _MAX_QUOTED_CHARS else text[: _MAX_QUOTED_CHARS - 1] + "…"
+        words = (
+            f"Instagram (account {account_id}) answers people by itself with:\n\n{quoted}\n\n"
+            "From now on this text is not taken for an answer of yours, and the assistant goes on answering after it. "
+            f"If it is yours after all, have it put under not_automatic in {FILE}."
+        )
+        limits = AlertLimits(retention_ms=self.retention_days * DAY_MS)
+        asked = AskedAlert(f"automatic/{key}", words, "automatic_learnt")
+        alert = cause_alert(asked, self.clock(), limits)
+        await self.store.create_alert(alert)
+        with suppress(QueueUnavailable):  # the sweep finds it
+            await self.queue.schedule(alert.id, self.clock())

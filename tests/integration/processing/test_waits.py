@@ -1,0 +1,296 @@
+"""An outage is not an end: DMs wait while a service is down, are answered once when it returns, and cost nothing."""
+
+from pathlib import Path
+
+import pytest
+from tests.integration.processing.schedule import Deliveries, stored
+
+from dm_core.messages import Disposition, Status
+from dm_core.threads import Thread
+from dm_sandbox.inprocess import InProcess
+from dm_sandbox.platforms.answers import call, turn
+from dm_sandbox.platforms.model_request import ModelRequest
+
+ALWAYS = 1_000_000
+HOUR = 3_600
+
+
+def answers(system: InProcess, words: str = "Tuesday 18:00.") -> None:
+    system.gemini.script([turn(call("send_instagram_message", text=words))] * 50)
+
+
+@pytest.mark.parametrize("outage", [60, 600, 3 * HOUR])
+async def test_a_dm_outlives_an_outage_of_the_model(system: InProcess, outage: int) -> None:
+    ana = system.person()
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("error", "*", times=ALWAYS, status=503)
+    await ana.says("hi")
+    await queue.pass_time(outage)
+    in_vain = system.gemini.count()
+
+    system.gemini.faults.clear()
+    await queue.pass_time(300)
+
+    assert system.instagram.sent_to(ana.user_id) == ["Tuesday 18:00."]
+    assert in_vain <= 4 + outage / 170
+    [message] = await stored(system, ana.thread_id)
+    assert (message.status, message.disposition, message.attempts) == (Status.PROCESSED, None, 1)
+    assert await system.told() == []
+
+
+async def test_dms_of_many_wait_while_few_ask_in_vain_and_all_are_answered_soon_after(system: InProcess) -> None:
+    people = [system.person(f"90{n:02}") for n in range(20)]
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("error", "*", times=ALWAYS, status=503)
+    for person in people:
+        await person.says("hi")
+    await queue.pass_time(600)
+    in_vain = system.gemini.count()
+
+    system.gemini.faults.clear()
+    await queue.pass_time(300)
+
+    assert [len(system.instagram.sent_to(person.user_id)) for person in people] == [1] * 20
+    assert in_vain < 80
+
+
+async def test_somebody_who_goes_on_writing_in_an_outage_loses_nothing(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("error", "*", times=ALWAYS, status=503)
+
+    def counts(request: ModelRequest) -> dict[str, object]:
+        shown = sum(f"dm-{n}." in str(request.contents) for n in range(30))
+        return dict(turn(call("send_instagram_message", text=f"{shown} answered")))
+
+    system.gemini.script([counts] * 20)
+    for number in range(30):
+        await ana.says(f"dm-{number}.")
+        await queue.pass_time(12)
+
+    system.gemini.faults.clear()
+    await queue.pass_time(300)
+
+    assert system.instagram.sent_to(ana.user_id) == ["30 answered"]
+    assert {m.status for m in await stored(system, ana.thread_id)} == {Status.PROCESSED}
+
+
+async def test_a_new_dm_does_not_shorten_the_wait(system: InProcess) -> None:
+    ana = system.person()
+    answers(system)
+    system.gemini.faults.add("error", "*", times=1, status=429, retry_delay="600s")
+    app = system.instance()
+    await ana.says("hi")
+    await system.task(ana.thread_id, "task-1", app)
+    before = (await _thread(system, ana.thread_id)).not_before
+
+    await ana.says("hello?")
+    _, result = await system.task(ana.thread_id, "task-2", app)
+
+    thread = await _thread(system, ana.thread_id)
+    assert result["status"] == "retry_later"
+    assert (system.gemini.count(), thread.not_before) == (1, before)
+    assert before is not None
+    assert thread.due_at is not None
+    assert thread.due_at >= before
+
+
+@pytest.mark.parametrize(
+    ("told", "least", "most"),
+    [("37s", 37, 37), ("1.5s", 1, 2), ("31536000s", HOUR, HOUR), ("soon", 11, 15), ("-5s", 11, 15), ("", 11, 15)],
+)
+async def test_the_services_own_wait_is_kept_up_to_an_hour(system: InProcess, told: str, least: int, most: int) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    system.gemini.faults.add("error", "*", times=1, status=429, retry_delay=told)
+    now = system.clock()
+
+    await system.task(ana.thread_id)
+
+    not_before = (await _thread(system, ana.thread_id)).not_before
+    assert not_before is not None
+    assert least * 1000 <= not_before - now <= most * 1000 + 5_000
+
+
+async def test_the_sweeper_does_not_look_before_the_wait_is_over(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    system.gemini.faults.add("error", "*", times=1, status=429, retry_delay="1800s")
+    await system.task(ana.thread_id)
+    system.queue.wake_ups.clear()
+
+    system.clock.forward(1_700)
+    early = (await system.job("/sweep"))[1]["overdue"]
+    system.clock.forward(200)
+    late = (await system.job("/sweep"))[1]["overdue"]
+
+    assert (early, late) == (0, 1)
+
+
+async def test_a_wait_without_a_wake_up_is_a_500_that_costs_no_attempt(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    system.gemini.faults.add("error", "*", times=1, status=503)
+    system.queue.down = True
+
+    status, _ = await system.task(ana.thread_id)
+
+    thread = await _thread(system, ana.thread_id)
+    assert (status, thread.not_before, thread.lease) == (500, None, None)
+    [message] = await stored(system, ana.thread_id)
+    assert (message.status, message.attempts) == (Status.PENDING, 0)
+    system.queue.down = False
+    answers(system)
+    assert (await system.task(ana.thread_id))[1]["ending"] == "answered"
+
+
+async def test_waiting_spends_nothing_of_the_persons_allowance(system: InProcess) -> None:
+    system.env["MAX_RUNS_PER_HOUR"] = "1"
+    ana = system.person()
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("error", "*", times=6, status=503)
+    await ana.says("hi")
+
+    await queue.pass_time(1_200)
+
+    assert len(system.instagram.sent) == 1
+
+
+async def test_after_twelve_hours_a_dm_expires_at_its_last_try_and_the_manager_is_told(system: InProcess) -> None:
+    ana = system.person()
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("error", "*", times=ALWAYS, status=503)
+    await ana.says("hi")
+
+    await queue.pass_time(11.9 * HOUR)
+    [waiting] = await stored(system, ana.thread_id)
+    await queue.pass_time(0.2 * HOUR)
+
+    [message] = await stored(system, ana.thread_id)
+    assert waiting.status is Status.PENDING
+    assert (message.status, message.disposition) == (Status.PROCESSED, Disposition.EXPIRED)
+    thread = await _thread(system, ana.thread_id)
+    assert (thread.run, thread.lease, thread.due_at, thread.not_before) == (None, None, None, None)
+    assert len(await system.told()) == 1
+
+
+async def test_a_service_that_returns_for_the_last_try_still_answers(system: InProcess) -> None:
+    ana = system.person()
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("error", "*", times=ALWAYS, status=503)
+    await ana.says("hi")
+    await queue.pass_time(12 * HOUR - 100)
+    system.gemini.faults.clear()
+
+    await queue.pass_time(300)
+
+    assert len(system.instagram.sent) == 1
+
+
+async def test_a_wait_ends_ten_minutes_before_the_window_does(system: InProcess) -> None:
+    system.env["MAX_WAIT_HOURS"] = "24"
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("error", "*", times=ALWAYS, status=503)
+    await ana.says("hi")
+
+    await queue.pass_time(23.8 * HOUR)
+    [waiting] = await stored(system, ana.thread_id)
+    await queue.pass_time(0.1 * HOUR)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (waiting.status, message.disposition) == (Status.PENDING, Disposition.EXPIRED)
+
+
+async def test_a_dm_whose_reply_went_out_is_answered_whatever_happens_afterwards(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    first = turn(call("send_instagram_message", text="One moment."), call("is_new_thread"))
+    system.gemini.script([first])
+    await ana.says("hi")
+    system.gemini.faults.add("delay", "*", times=1)
+    system.gemini.faults.add("error", "*", times=ALWAYS, status=503)
+
+    await queue.pass_time(12.2 * HOUR)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (message.status, message.disposition) == (Status.PROCESSED, None)
+    assert system.instagram.sent_to(ana.user_id) == ["One moment."]
+    assert await system.told() == []
+
+
+async def test_a_dm_on_which_alone_the_model_fails_ends_failed_at_its_fifth_failure(system: InProcess) -> None:
+    ana, ben = system.person("9001"), system.person("9002")
+    queue = Deliveries(system, system.instance())
+    system.gemini.fails_on = "poison"
+    await ana.says("poison")
+    for number in range(8):
+        await ben.says(f"hi {number}")
+        await queue.pass_time(260)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (message.status, message.attempts) == (Status.FAILED, 5)
+    assert len(system.instagram.sent_to(ben.user_id)) == 8
+    assert len(await system.told()) == 1
+
+
+async def test_a_vault_that_fails_once_claims_nothing_and_fails_nothing(system: InProcess, tmp_path: Path) -> None:
+    token_file = tmp_path / "token"
+    token_file.mkdir()
+    system.env["INSTAGRAM_TOKEN_FILE"] = str(token_file)
+    ana = system.person()
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    await ana.says("hi")
+    await queue.pass_time(20)
+    [waiting] = await stored(system, ana.thread_id)
+    token_file.rmdir()
+
+    await queue.pass_time(60)
+
+    assert (waiting.status, waiting.attempts) == (Status.PENDING, 0)
+    assert len(system.instagram.sent) == 1
+
+
+async def test_an_edit_while_its_dm_waits_is_what_gets_answered(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+
+    def repeats(request: ModelRequest) -> dict[str, object]:
+        return dict(turn(call("send_instagram_message", text="new" if "new words" in str(request.contents) else "old")))
+
+    system.gemini.script([repeats] * 5)
+    system.instagram.faults.add("throttle", "send", times=1, wait_minutes=1)
+    mid = await ana.says("old words")
+    await queue.pass_time(30)
+    await ana.edits(mid, "new words")
+
+    await queue.pass_time(120)
+
+    assert system.instagram.sent_to(ana.user_id) == ["new"]
+
+
+async def test_a_human_who_answers_while_a_dm_waits_is_not_contradicted_after_the_pause(system: InProcess) -> None:
+    ana = system.person()
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("error", "*", times=1, status=429, retry_delay="3600s")
+    await ana.says("hi")
+    await queue.pass_time(30)
+    await ana.human_replies("Bob here: Tuesday.")
+
+    await queue.pass_time(2 * HOUR)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (message.disposition, system.instagram.sent) == (Disposition.HUMAN, [])
+
+
+async def _thread(system: InProcess, thread_id: str) -> Thread:
+    snapshot = await system.store.open(thread_id)
+    assert snapshot is not None
+    return snapshot.thread

@@ -1,0 +1,241 @@
+"""WhatsApp's deliveries: signed, in any order, twice, late, about anything; and the manager's own messages."""
+
+import json
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from webhook_stage import NOW, SECRETS, Stage
+
+from dm_core.alerts import Alert, AlertCount, AlertLimits, AlertState, AskedAlert, ManagerContact, new_alerts
+from dm_core.errors import StoreUnavailable
+from dm_core.http import Answer, Request
+
+NUMBER_ID, MANAGER = "555", "4790000000"
+META_SECRET = "meta-app-secret"
+SECONDS = NOW // 1000
+
+
+@pytest.fixture
+async def stage(tmp_path: Path) -> AsyncIterator[Stage]:
+    stage = Stage.build(
+        tmp_path / "store.db",
+        WHATSAPP_APP_SECRET=META_SECRET,
+        WHATSAPP_VERIFY_TOKEN="whatsapp-token",
+        WHATSAPP_PHONE_NUMBER_ID=NUMBER_ID,
+        MANAGER_WHATSAPP_NUMBER="+47 900 00 000, +44 7700 900123",
+    )
+    yield stage
+    await stage.store.close()
+
+
+async def stored(stage: Stage, key: str = "r/0/0") -> Alert:
+    ((alert,), _) = new_alerts([AskedAlert(key, "ring Ana")], "1_2", AlertCount(), NOW, AlertLimits())
+    await stage.store.create_alert(alert)
+    return alert
+
+
+async def read(stage: Stage, alert: Alert) -> Alert:
+    found = await stage.store.get_alert(alert.id)
+    assert found is not None
+    return found.alert
+
+
+def status(
+    alert_id: object, kind: str, at: object = SECONDS, code: int = 0, wamid: str = "wamid.1"
+) -> dict[str, object]:
+    item = {"id": "wamid.1", "status": kind, "timestamp": str(at), "recipient_id": MANAGER}
+    errors = {"errors": [{"code": code, "title": "x"}]} if code else {}
+    return {**item, **errors, **({} if alert_id is None else {"biz_opaque_callback_data": alert_id})}
+
+
+def delivery(*statuses: object, number_id: object = NUMBER_ID, field: str = "messages", **value: object) -> bytes:
+    told = {"messaging_product": "whatsapp", "metadata": {"phone_number_id": number_id}, **value}
+    if statuses:
+        told["statuses"] = list(statuses)
+    entry = {"id": "777", "changes": [{"field": field, "value": told}]}
+    return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
+
+
+async def post(stage: Stage, body: bytes, secret: str = META_SECRET) -> Answer:
+    return await stage.post(body, secret, "/whatsapp")
+
+
+OK = Answer(200, "EVENT_RECEIVED")
+
+
+async def test_the_verification_has_its_own_token(stage: Stage) -> None:
+    query = {"hub.mode": "subscribe", "hub.challenge": "123"}
+
+    assert await stage.get("/whatsapp", **query, **{"hub.verify_token": "whatsapp-token"}) == Answer(
+        200, "123", "text/plain"
+    )
+    assert (await stage.get("/whatsapp", **query, **{"hub.verify_token": "open sésame"})).status == 403
+    assert (await stage.get("/", **query, **{"hub.verify_token": "whatsapp-token"})).status == 403
+    assert (await stage.app.handle(Request("PUT", "/whatsapp"))).status == 405
+
+
+async def test_unsigned_and_wrongly_signed_are_401(stage: Stage) -> None:
+    alert = await stored(stage)
+    body = delivery(status(alert.id, "delivered"))
+
+    assert (await stage.app.handle(Request("POST", "/whatsapp", body=body))).status == 401
+    assert (await post(stage, body, SECRETS[0])).status == 401
+    assert (await stage.post(body, META_SECRET, "/")).status == 401
+    assert (await read(stage, alert)).delivered_at is None
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"\xff\xfe", b"nonsense"])
+async def test_what_is_not_json_is_400(stage: Stage, body: bytes) -> None:
+    assert (await post(stage, body)).status == 400
+
+
+async def test_each_status_writes_its_own_field_in_any_order(stage: Stage) -> None:
+    alert = await stored(stage)
+
+    for kind, at in (("read", SECONDS - 1), ("delivered", SECONDS - 2), ("sent", SECONDS - 3), ("read", SECONDS - 1)):
+        assert await post(stage, delivery(status(alert.id, kind, at))) == OK
+
+    told = await read(stage, alert)
+    assert (told.sent_at, told.delivered_at, told.read_at) == (NOW - 3_000, NOW - 2_000, NOW - 1_000)
+    assert (told.failed_at, told.state, told.due_at) == (None, AlertState.WAITING, NOW)
+    assert stage.alert_queue.ticks == []
+    contact = await stage.store.manager_contact()
+    assert (contact.status_seen_at, contact.last_inbound_at, contact.closed_at) == (NOW, None, None)
+
+
+async def test_a_failure_makes_the_alert_due_and_asks_for_a_tick(stage: Stage) -> None:
+    alert = await stored(stage)
+
+    assert await post(stage, delivery(status(alert.id, "failed", SECONDS - 4, 131047))) == OK
+
+    told = await read(stage, alert)
+    assert (told.failed_at, told.failed_code, told.failed_wamid) == (NOW - 4_000, 131047, "wamid.1")
+    assert told.due_at == NOW - 4_000
+    assert stage.alert_queue.ticks == [(alert.id, NOW)]
+    assert (await stage.store.manager_contact()).closed_at == NOW - 4_000
+
+
+async def test_a_tick_that_can_not_be_made_is_left_to_the_sweep(stage: Stage) -> None:
+    alert = await stored(stage)
+    stage.alert_queue.refusing = True
+
+    assert await post(stage, delivery(status(alert.id, "failed", code=131026))) == OK
+
+    assert (await read(stage, alert)).failed_code == 131026
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        status("f" * 64, "delivered"),
+        status(None, "delivered"),
+        status("", "delivered"),
+        status("a/b", "failed", code=131047),
+        status(7, "sent"),
+        status("f" * 64, "deleted"),
+        status("f" * 64, "failed", "not a time", -1),
+        {},
+        None,
+        "status",
+        [],
+    ],
+)
+async def test_statuses_of_nothing_are_200_and_make_no_document(stage: Stage, item: object) -> None:
+    assert await post(stage, delivery(item)) == OK
+
+    assert await stage.store.get_alert("f" * 64) is None
+    assert await stage.store.manager_contact() == ManagerContact()
+    assert stage.alert_queue.ticks == []
+
+
+async def test_an_unknown_number_is_200_and_changes_nothing(stage: Stage) -> None:
+    alert = await stored(stage)
+
+    assert await post(stage, delivery(status(alert.id, "delivered"), number_id="123456123")) == OK
+
+    assert (await read(stage, alert)).delivered_at is None
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b"[]",
+        b"null",
+        b"7",
+        b'{"entry": 7}',
+        b'{"entry": [7, {"changes": [null, {"field": "messages", "value": 3}]}]}',
+        delivery(field="account_update"),
+        delivery(errors=[{"code": 131000}]),
+    ],
+)
+async def test_what_is_not_understood_is_200(stage: Stage, body: bytes) -> None:
+    assert await post(stage, body) == OK
+
+
+async def test_one_odd_status_leaves_the_others_alone(stage: Stage) -> None:
+    alert = await stored(stage)
+
+    assert await post(stage, delivery(None, status("f" * 64, "read"), status(alert.id, "delivered"))) == OK
+
+    assert (await read(stage, alert)).delivered_at == NOW
+
+
+async def test_the_managers_message_opens_his_window_and_a_strangers_does_not(stage: Stage) -> None:
+    for sender in ("4791111111", "447700900123", ""):
+        message = {"from": sender, "id": "wamid.9", "timestamp": str(SECONDS), "type": "text", "text": {"body": "hi"}}
+        assert await post(stage, delivery(messages=[message])) == OK
+    assert (await stage.store.manager_contact()).last_inbound_at is None
+
+    message = {"from": MANAGER, "id": "wamid.9", "timestamp": str(SECONDS - 60), "type": "image"}
+    assert await post(stage, delivery(messages=[message])) == OK
+    assert (await stage.store.manager_contact()).last_inbound_at == NOW - 60_000
+
+    message["timestamp"] = str(SECONDS - 3_600)
+    assert await post(stage, delivery(messages=[message])) == OK
+    assert (await stage.store.manager_contact()).last_inbound_at == NOW - 60_000
+
+
+async def test_a_number_with_the_digit_that_whatsapp_adds_is_the_managers(tmp_path: Path) -> None:
+    stage = Stage.build(tmp_path / "store.db", MANAGER_WHATSAPP_NUMBER="+52 55 1234 5678")
+    body = delivery(messages=[{"from": "5215512345678", "timestamp": str(SECONDS), "type": "text"}])
+
+    assert await stage.post(body, SECRETS[0], "/whatsapp") == OK
+
+    assert (await stage.store.manager_contact()).last_inbound_at == NOW
+    await stage.store.close()
+
+
+async def test_a_store_that_fails_is_500_so_that_meta_delivers_again(
+    stage: Stage, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alert = await stored(stage)
+
+    async def fail(*_: object) -> bool:
+        raise StoreUnavailable
+
+    with monkeypatch.context() as broken:
+        broken.setattr(stage.store, "record_status", fail)
+        assert (await post(stage, delivery(status(alert.id, "delivered")))).status == 500
+    with monkeypatch.context() as broken:
+        broken.setattr(stage.store, "note_manager_contact", fail)
+        assert (await post(stage, delivery(status(alert.id, "delivered")))).status == 500
+
+    assert await post(stage, delivery(status(alert.id, "delivered"))) == OK
+    assert (await read(stage, alert)).delivered_at == NOW
+    assert (await stage.store.manager_contact()).status_seen_at == NOW
+
+
+async def test_start_up_says_that_instagrams_secret_signs_no_whatsapp_webhook(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    from webhook_stage import ENVIRONMENT
+
+    from dm_core.bootstrap.webhook import webhook_app
+    from dm_core.settings import WebhookSettings
+    from dm_sandbox.inprocess import FUNCTIONS
+
+    webhook_app(WebhookSettings.load(ENVIRONMENT | {"WHATSAPP_APP_SECRET": "meta"}), FUNCTIONS / "webhook")
+    assert "whatsapp_secret_missing" not in capsys.readouterr().out
+    webhook_app(WebhookSettings.load(ENVIRONMENT), FUNCTIONS / "webhook")
+    assert "whatsapp_secret_missing" in capsys.readouterr().out
