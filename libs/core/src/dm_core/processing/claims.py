@@ -157,6 +157,7 @@ class Claims:
         change = replace(
             self._change(snapshot),
             messages=closed,
+            lease=None,  # if there is one, it has expired
             due_at=now if left else None,
             not_before=None,
             pending_count=left,
