@@ -47,7 +47,8 @@ class Judgement:
         self._states = world.journal.states
         self._stored = world.database.threads.get(person.thread_id)
         self._messages = world.database.messages.get(person.thread_id, {})
-        self._runs = world.database.runs.get(person.thread_id, {})
+        archives, kept = world.monitor.archives, world.database.runs.get(person.thread_id, {})
+        self._runs = {run_id: archives.get(run_id, run) for run_id, run in kept.items()}
         self._erased = world.monitor.erased_at.get(person.thread_id)
 
     def rest(self) -> None:

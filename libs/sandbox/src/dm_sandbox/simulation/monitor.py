@@ -117,7 +117,8 @@ class Monitor:
     ``given_back`` those whose attempt was given back; ``claims`` how often it was claimed. ``answers``: numbers of the model's
     answers by run, ``bases`` are by that number, ``rests_on`` by action key (and by run id for a silence). ``marks``: what each action key
     happened as. ``troubles`` counts, by thread, what went wrong in its executions and was no outage. ``told``: DMs that
-    were ended badly by a commit that had an alert for the manager. ``echoed_at``: when a message of the account's was
+    were ended badly by a commit that had an alert for the manager. ``archives``: runs
+    as they were archived, before an unsend took words out of them. ``echoed_at``: when a message of the account's was
     stored; ``looked_at``: when the platform's list of a person's messages could be read (s from the start). ``wakes``
     says whether a task will wake a thread at that time (ms) or later.
     """
@@ -139,6 +140,7 @@ class Monitor:
     troubles: Counter[str] = field(default_factory=Counter[str])
     told: set[str] = field(default_factory=set[str])
     erased_at: dict[str, float] = field(default_factory=dict[str, float])
+    archives: dict[str, Run] = field(default_factory=dict[str, Run])
     echoed_at: dict[str, float] = field(default_factory=dict[str, float])
     looked_at: dict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list))
     wakes: Callable[[str, int], bool] = lambda *_: True
@@ -167,6 +169,7 @@ class Monitor:
         if isinstance(change.run, Run):
             self._checkpointed(execution, before, change.run)
         if change.archive is not None:
+            self.archives[change.archive.id] = change.archive
             self._finished(before, change.archive, messages)
         self._check_asks(execution, change)
         if isinstance(change.not_before, int):

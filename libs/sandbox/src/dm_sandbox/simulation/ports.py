@@ -224,9 +224,12 @@ class InstagramPort:
 
 @dataclass(frozen=True, slots=True)
 class SpondPort:
-    """One session, tomorrow."""
+    """One group with one session, tomorrow."""
 
     wire: Wire
+
+    def calendar(self, group: str) -> "SpondPort":  # noqa: ARG002
+        return self
 
     async def sessions(self, start: datetime, end: datetime) -> tuple[Session, ...]:  # noqa: ARG002
         tomorrow = start + timedelta(days=2, hours=18)
