@@ -109,17 +109,13 @@ class AlertTicks:
         found = await self.store.due_alerts(now + EARLY_MS, PAGE)
         return [s for s in found if s.alert.id not in handled and not steps.is_held(s.alert, now)]
 
-    def _time_of(self, alert: Alert) -> int:
-        """Now, but never before the alert is due."""
-        return max(self.clock(), alert.due_at or 0)
-
     async def _looked_at(
         self, due: Sequence[StoredAlert], contact: ManagerContact, handled: set[str]
     ) -> list[StoredAlert]:
         """Raise the alarms and store what needs no call; what is left needs one."""
         waiting: list[StoredAlert] = []
         for stored in due:
-            step = steps.next_step(stored.alert, contact, self._time_of(stored.alert), self._rules)
+            step = steps.next_step(stored.alert, contact, self.clock(), self._rules)
             if step.kind is Kind.REST:
                 saved = await self._save(step, stored.version)
                 handled.add(stored.alert.id)
@@ -153,7 +149,7 @@ class AlertTicks:
             claim = await self._claim_digest(joint, contact, handled)
             if claim is not None:
                 return claim
-        step = steps.next_step(first.alert, contact, self._time_of(first.alert), self._rules)
+        step = steps.next_step(first.alert, contact, self.clock(), self._rules)
         if step.kind is Kind.REST:
             return None
         words = await self._words(first.alert)

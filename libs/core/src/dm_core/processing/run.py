@@ -120,7 +120,7 @@ class Conductor:
             if (turns := said_and_done(run)) is None:
                 raise
             emit("model_history_refused", "WARNING", thread_id=self.live.thread.id, run_id=run.id)
-            self.live.run = replace(run, turns=turns, model_calls=run.model_calls + 1)
+            self.live.run = replace(run, turns=turns)
             return None
         finally:
             indicator.cancel()
@@ -251,7 +251,7 @@ class Conductor:
     def notes(self, run: Run) -> tuple[Note, ...] | Unset:
         """The thread's notes with those this run adds; UNSET when there is nothing new."""
         known = {note.text for note in self.live.thread.notes}
-        fresh = tuple(Note(text, self.clock()) for text in dict.fromkeys(run.notes) if text not in known)
+        fresh = tuple(Note(text, self.clock(), run.id) for text in dict.fromkeys(run.notes) if text not in known)
         return (*self.live.thread.notes, *fresh)[-MAX_NOTES:] if fresh else UNSET
 
     def _human(self) -> Ending:

@@ -1,6 +1,7 @@
 """What must be true of threads in the end, held against what the platforms themselves recorded."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
 from dm_core.alerts import MODEL
@@ -46,7 +47,8 @@ class Judgement:
         self._states = world.journal.states
         self._stored = world.database.threads.get(person.thread_id)
         self._messages = world.database.messages.get(person.thread_id, {})
-        self._runs = world.database.runs.get(person.thread_id, {})
+        archives, kept = world.monitor.archives, world.database.runs.get(person.thread_id, {})
+        self._runs = {run_id: archives.get(run_id, run) for run_id, run in kept.items()}
         self._erased = world.monitor.erased_at.get(person.thread_id)
 
     def rest(self) -> None:
@@ -183,16 +185,30 @@ class Judgement:
             asked = [alert for alert in run.alerts if alert.cause == MODEL]
             if len(sends) > MAX_SENDS or len(asked) > MAX_ASKED:
                 self._wrong("limits", f"run {run.id} sent {len(sends)} messages and asked for {len(asked)} alerts")
+            if run.ending == "uncertain":
+                self._looked_up(run)
             begun = (run.started_at - self._world.epoch_ms) / 1000
             if self._erased is not None and begun < self._erased - SKEW_MS / 1000:
                 self._wrong("erased", f"run {run.id} of an erased thread is still there")
+
+    def _looked_up(self, run: Run) -> None:
+        """A reply is only given up as uncertain after two look-ups that worked, a minute apart."""
+        times = self._world.monitor.looked_at[self._person.user_id]
+        doubtful = (a for a in run.actions if a.kind is ActionKind.SEND and a.state is ActionState.UNCERTAIN)
+        for action in doubtful:
+            begun = ((action.started_at or 0) - self._world.epoch_ms - SKEW_MS) / 1000
+            after = [at for at in times if at >= begun]
+            if not after or after[-1] - after[0] < LOOKS_APART:
+                self._wrong("looked", f"{action.key} is uncertain, and was not looked for twice")
 
     def _recorded(self, action: Action) -> None:
         entry = self._entry(action)
         if action.state is ActionState.DONE and not entry.happened:
             self._wrong("done", f"{action.key} is done, and nobody saw it")
         if action.state is ActionState.REFUSED and self._had(D.DENIED):
-            return  # a refusal that was delivered, whose echo came too late to contradict it
+            if (self._world.monitor.echoed_at.get(action.text) or inf) < entry.happened_at + AT_ONCE:
+                self._wrong("denied", f"{action.key} is refused, and its echo had said that it went out")
+            return
         if action.state in (ActionState.REFUSED, ActionState.DROPPED, ActionState.PLANNED):
             others = sum(
                 self._entry(other) is entry and other.state in _MAY_HAVE_HAPPENED
@@ -222,6 +238,10 @@ class Judgement:
                 self._wrong("history", f"{effect.text[:40]!r} went out and is not in the thread")
 
 
+LOOKS_APART: Final = 57.5
+"""Seconds between two look-ups, less the error of the clocks."""
+AT_ONCE: Final = 1.0
+"""An echo stored so many seconds after its text went out is there before anybody may have stopped looking for it."""
 LONGEST_WAIT: Final = 12 * 3_600.0
 """Seconds a DM waits at most."""
 _NEVER: Final = Announced()

@@ -10,11 +10,13 @@ For alerts see ``outbox``, which this watches too.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
 from dm_core.alerts import Alert, AlertStatus
+from dm_core.errors import AccountStopped, PlatformError, RetryLater, Service
 from dm_core.messages import Direction, Message, Status
 from dm_core.queue.port import WakeUp
 from dm_core.runs import Action, ActionKind, ModelTurn, Run, Turn
@@ -35,6 +37,10 @@ SKEW_MS = 2_500
 """Clocks of instances differ by up to 2 s from each other; a decision by one of them may be that far off."""
 MAX_RESTARTS = 3
 """How often new DMs may make a run start over; later ones are left to its follow-up."""
+LONGEST_TOLD_MS = 3_600_000
+"""The longest wait that a service can ask for."""
+DELAY_MS = 60_000
+"""How long after a service's answer the commit may come that stores the wait for it (look-ups, a slow store)."""
 MAX_AGE_MS = 120_000
 """How old an answer of the model may be when the first of it goes out."""
 
@@ -44,7 +50,7 @@ class Execution:
     """One delivery of one task: who runs it, and the lease it took.
 
     ``begun``: turns of which it started an action; ``asks``: alerts that the model asked it for and no commit has
-    stored yet.
+    stored yet; ``failure``: what its last call of the model or send failed with.
     """
 
     process: str
@@ -53,6 +59,7 @@ class Execution:
     has_asked: bool = False
     begun: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     asks: list[str] = field(default_factory=list[str])
+    failure: PlatformError | None = None
 
 
 _EXECUTION: ContextVar[Execution] = ContextVar("execution")
@@ -67,6 +74,17 @@ def begin_execution(execution: Execution) -> None:
     _EXECUTION.set(execution)
 
 
+@contextmanager
+def noting_failure(execution: Execution) -> Generator[None]:
+    """Keep what a call failed with; one that succeeds forgets it."""
+    execution.failure = None
+    try:
+        yield
+    except PlatformError as error:
+        execution.failure = error
+        raise
+
+
 @dataclass(slots=True)
 class Announced:
     """Keys under which an effect was announced in the store, by which runs, and when last (s from the start)."""
@@ -75,6 +93,7 @@ class Announced:
     runs: set[str] = field(default_factory=set[str])
     at: float = 0.0
     happened: int = 0
+    happened_at: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +117,10 @@ class Monitor:
     ``given_back`` those whose attempt was given back; ``claims`` how often it was claimed. ``answers``: numbers of the model's
     answers by run, ``bases`` are by that number, ``rests_on`` by action key (and by run id for a silence). ``marks``: what each action key
     happened as. ``troubles`` counts, by thread, what went wrong in its executions and was no outage. ``told``: DMs that
-    were ended badly by a commit that had an alert for the manager.
+    were ended badly by a commit that had an alert for the manager. ``archives``: runs
+    as they were archived, before an unsend took words out of them. ``echoed_at``: when a message of the account's was
+    stored; ``looked_at``: when the platform's list of a person's messages could be read (s from the start). ``wakes``
+    says whether a task will wake a thread at that time (ms) or later.
     """
 
     database: MemoryDatabase
@@ -118,6 +140,10 @@ class Monitor:
     troubles: Counter[str] = field(default_factory=Counter[str])
     told: set[str] = field(default_factory=set[str])
     erased_at: dict[str, float] = field(default_factory=dict[str, float])
+    archives: dict[str, Run] = field(default_factory=dict[str, Run])
+    echoed_at: dict[str, float] = field(default_factory=dict[str, float])
+    looked_at: dict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list))
+    wakes: Callable[[str, int], bool] = lambda *_: True
     largest: int = 0
 
     @property
@@ -143,14 +169,20 @@ class Monitor:
         if isinstance(change.run, Run):
             self._checkpointed(execution, before, change.run)
         if change.archive is not None:
+            self.archives[change.archive.id] = change.archive
             self._finished(before, change.archive, messages)
         self._check_asks(execution, change)
+        if isinstance(change.not_before, int):
+            self._check_wait(execution, change.thread_id, change.not_before)
         self._count(change, messages)
         self.look_at(change.thread_id)
         return outcome
 
     def record(self, events: ThreadEvents) -> Recorded:
         recorded = self.database.record(events)
+        for message in events.messages:
+            if message.direction is Direction.OUTBOUND:
+                self.echoed_at.setdefault(message.content.text or "", self.journal.now())
         self.look_at(events.thread_id)
         return recorded
 
@@ -244,6 +276,20 @@ class Monitor:
             if not any(alert.text == ask for alert in known):
                 self.journal.wrong("asked", f"{ask!r} was asked for, and a commit has not stored it")
         execution.asks.clear()
+
+    def _check_wait(self, execution: Execution, thread_id: str, not_before: int) -> None:
+        """A wait has a wake-up of its own, is as long as the service asked, and the manager knows a cause to mend."""
+        if not self.wakes(thread_id, not_before - SKEW_MS):
+            self.journal.wrong("wake_up", f"{thread_id} waits, and nothing will wake it then")
+        failure = execution.failure
+        if isinstance(failure, RetryLater) and failure.wait_seconds is not None:
+            least = min(failure.wait_seconds * 1000, LONGEST_TOLD_MS) - SKEW_MS - DELAY_MS
+            if not_before - self.now_ms < least:
+                self.journal.wrong("told_wait", f"{thread_id} waits for less than the {failure.service} asked")
+        if isinstance(failure, AccountStopped) and failure.service is not Service.VAULT:
+            cause = f"{failure.service}/{failure.code}"
+            if not any(alert.cause == cause for alert in self.outbox.alerts.values()):
+                self.journal.wrong("cause", f"{thread_id} waits for somebody to mend {cause}, and nobody was told")
 
     def _checkpointed(self, execution: Execution, before: Thread, run: Run) -> None:
         self._measure(run)
@@ -359,6 +405,10 @@ class Monitor:
             self.journal.wrong("waits", f"a run of {execution.thread_id} waits for WhatsApp")
         self.outbox.calls(execution, reference)
 
+    def looks(self, user_id: str) -> None:
+        """The platform's list of this person's messages was read."""
+        self.looked_at[user_id].append(self.journal.now())
+
     def about_to(self, execution: Execution, kind: ActionKind, user_id: str, mark: str) -> None:
         """A run calls a platform: it must have said so before, and the thread must be its own."""
         entry = self.announced.get((user_id, mark))
@@ -377,6 +427,7 @@ class Monitor:
         self.journal.note("world", f"{effect.kind} {effect.mark[:70]!r} ◀")
         entry = self.announced.setdefault((effect.user_id, effect.mark), Announced())
         entry.happened += 1
+        entry.happened_at = self.journal.now()
         if entry.happened > max(1, len(entry.keys)):
             self.journal.wrong("twice", f"{effect.kind} {effect.mark[:60]!r} happened {entry.happened} times")
         self._check_key(effect, entry)

@@ -43,6 +43,9 @@ class Outbox:
             if alert.id in self.alerts:
                 continue
             self.journal.states[f"alert:{alert.cause if alert.cause in _CAUSES else 'cause'}"] += 1
+            same = (a for a in self.alerts.values() if (a.thread_id, a.text) == (alert.thread_id, alert.text))
+            if alert.cause == MODEL and any(same):
+                self.journal.wrong("doubled", f"{alert.text[:40]!r} was asked for once and is two alerts")
             self.alerts[alert.id] = alert
             if alert.is_urgent and alert.first_due_at > alert.created_at:
                 self.journal.wrong("urgent", f"the urgent alert {alert.text[:40]!r} is held back")

@@ -34,7 +34,7 @@ from dm_core.threads import Profile
 from dm_core.usage import DayRuns
 from dm_sandbox.memory_database import MemoryDatabase
 from dm_sandbox.simulation.alert_ports import AlertStorePort
-from dm_sandbox.simulation.monitor import current_execution
+from dm_sandbox.simulation.monitor import current_execution, noting_failure
 from dm_sandbox.simulation.schedule import Fault, FaultKind
 from dm_sandbox.simulation.wire import ACT, LOOK, MODEL, QUEUE, READ, SPOND, VAULT, WRITE, Wire
 
@@ -173,7 +173,8 @@ class ModelPort:
         def answer(fault: Fault | None) -> ModelTurn:
             return shared.brain.answer(execution.thread_id, asked, fault.manner if fault else None)
 
-        turn = await self.wire.call("processor.model.generate", MODEL, answer)
+        with noting_failure(execution):
+            turn = await self.wire.call("processor.model.generate", MODEL, answer)
         shared.monitor.answered(execution, turn, seen)
         return turn
 
@@ -187,8 +188,10 @@ class InstagramPort:
     wire: Wire
 
     async def send_text(self, user_id: str, text: str) -> str:
-        self.wire.shared.monitor.about_to(current_execution(), ActionKind.SEND, user_id, text)
-        return await self.wire.call("instagram.send", ACT, lambda _: self.wire.shared.platforms.send(user_id, text))
+        execution, platforms = current_execution(), self.wire.shared.platforms
+        self.wire.shared.monitor.about_to(execution, ActionKind.SEND, user_id, text)
+        with noting_failure(execution):
+            return await self.wire.call("instagram.send", ACT, lambda _: platforms.send(user_id, text))
 
     async def react(self, user_id: str, mid: str, reaction: str) -> None:
         self.wire.shared.monitor.about_to(current_execution(), ActionKind.REACT, user_id, f"{mid} {reaction}")
@@ -203,7 +206,9 @@ class InstagramPort:
             lag = fault.seconds if fault is not None and fault.kind is FaultKind.LAG else 0.0
             return self.wire.shared.platforms.recent(user_id, limit, lag)
 
-        return await self.wire.call("instagram.recent", LOOK, look)
+        found = await self.wire.call("instagram.recent", LOOK, look)
+        self.wire.shared.monitor.looks(user_id)
+        return found
 
     async def profile(self, user_id: str, now: int) -> Profile | None:
         return await self.wire.call("instagram.profile", LOOK, lambda _: Profile("A person", user_id, now))
@@ -219,7 +224,7 @@ class InstagramPort:
 
 @dataclass(frozen=True, slots=True)
 class SpondPort:
-    """One session, tomorrow."""
+    """One group with one session, tomorrow."""
 
     wire: Wire
 

@@ -69,6 +69,7 @@ class World:
         brain = Brain(Random(rng.random()), schedule.manner)
         self.queue = SimulatedQueue(loop, rng, self.journal, self._deliver, self.network.strike)
         self.queue.epoch_ms = self.epoch_ms
+        self.monitor.wakes = lambda thread_id, at: any(t.wake_up.fire_at >= at for t in self.queue.waiting(thread_id))
         self.ticks = TickQueue(loop, self.journal, self._tick, self.network.strike, self.epoch_ms)
         self.phone = Phone(self.clock, rng, self._status, schedule.window)
         self.shared = Shared(
