@@ -11,6 +11,7 @@ instance: that takes seconds, and nobody waits for the price. Not with the modul
                  └─▶ load ·····▶
 """
 
+import asyncio
 import threading
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -28,8 +29,8 @@ class Prices(Protocol):
         """Get ready while the model is thinking. Called before every model call; never blocks, never raises."""
         ...
 
-    def spent(self, turn: ModelTurn, at: int) -> Spent:
-        """One model turn, asked for at this time (ms since 1970)."""
+    async def spent(self, turn: ModelTurn, at: int) -> Spent:
+        """One model turn, asked for at this time (ms since 1970). Never raises: a price that can't be had is None."""
         ...
 
 
@@ -45,8 +46,10 @@ class ListPrices:
             self._loading = threading.Thread(target=load, name="prices", daemon=True)
             self._loading.start()
 
-    def spent(self, turn: ModelTurn, at: int) -> Spent:
-        """Waits for the list where an answer was faster than that."""
+    async def spent(self, turn: ModelTurn, at: int) -> Spent:
+        """Waits for the list where an answer was faster than that; other threads go on meanwhile."""
+        if self._loading is not None and self._loading.is_alive():
+            await asyncio.to_thread(self._loading.join)
         return spent_on(turn, self.model, at)
 
 
