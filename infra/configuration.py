@@ -251,10 +251,14 @@ def _vertex(reader: Reader, name: str) -> str | None:
     return location if model == "vertex" else None
 
 
+_SPOND_GROUPS = r"[0-9A-Za-z-]{1,64}(?:/[0-9A-Za-z-]{1,64})?(?:, *[0-9A-Za-z-]{1,64}(?:/[0-9A-Za-z-]{1,64})?){0,20}"
+"""Ids of groups, each alone or with a subgroup's after a slash, with commas between them."""
+
+
 def _spond_group(reader: Reader) -> str | None:
     if reader.optional("spondGroupId") is None:
         return None
-    return reader.text("spondGroupId", None, r"[0-9A-Za-z-]{8,64}", "a Spond group's id", "0123456789ABCDEF")
+    return reader.text("spondGroupId", None, _SPOND_GROUPS, "Spond groups", "0123456789ABCDEF or G1,G2/S1")
 
 
 def _account_ids(reader: Reader) -> tuple[str, ...]:

@@ -9,6 +9,7 @@ from dm_core.store.firestore import FirestoreStore
 from dm_core.store.port import CONFLICT, UNKNOWN_VERSION, MessageChange, ThreadChange, Version
 from dm_core.store.sqlite import SqliteStore
 from dm_core.threads import Allowance, Note, Profile, Unconfirmed
+from dm_core.usage import DAY_MS, DayRuns, Spent, day_of
 from dm_sandbox.examples import EXPIRES, NOW, THREAD, claim, dm, events, full_run
 
 type AnyStore = FirestoreStore | SqliteStore
@@ -127,6 +128,50 @@ async def test_an_unknown_version_is_a_conflict_without_asking_the_database(stor
 
     assert answer is CONFLICT
     assert store.cost.calls == 0
+
+
+async def test_what_a_thread_has_cost_is_kept_until_a_commit_says_otherwise(store: AnyStore) -> None:
+    await store.record(events(dm(1)))
+    snapshot = await store.open(THREAD)
+    assert snapshot is not None
+    spent = Spent(3, 1_200, 100, 40, 7, usd=0.00123)
+    first = await store.commit(replace(claim(snapshot, "r1"), spent=spent))
+    assert isinstance(first, Version)
+    await store.commit(ThreadChange(THREAD, first, "finish", NOW, lease=None, run=None, archive=full_run("r1")))
+
+    found = await store.open(THREAD)
+
+    assert (snapshot.thread.spent, found and found.thread.spent) == (Spent(), spent)
+
+
+async def test_of_claims_at_once_in_many_threads_every_run_is_counted(new_store: Callable[[], AnyStore]) -> None:
+    stores, threads = [new_store() for _ in range(3)], [f"17840000000000001_{n}" for n in range(9)]
+    for thread_id in threads:
+        await stores[0].record(events(dm(1, thread_id), thread_id=thread_id))
+    snapshots = await asyncio.gather(*(stores[0].open(thread_id) for thread_id in threads))
+    claims = [replace(claim(snapshot, f"r{n}"), counts_run=True) for n, snapshot in enumerate(snapshots) if snapshot]
+
+    await asyncio.gather(*(stores[n % 3].commit(change) for n, change in enumerate(claims)))
+    again = await stores[0].commit(claims[0])
+
+    assert (len(claims), again) == (9, CONFLICT)
+    assert await stores[1].day_runs(day_of(NOW)) == DayRuns(day_of(NOW), 9)
+
+
+async def test_a_day_is_counted_by_itself_and_reading_it_is_one_call(store: AnyStore) -> None:
+    await store.record(events(dm(1)))
+    snapshot = await store.open(THREAD)
+    assert snapshot is not None
+    today, tomorrow = day_of(NOW), day_of(NOW) + DAY_MS
+    first = await store.commit(replace(claim(snapshot, "r1"), counts_run=True))
+    assert isinstance(first, Version)
+    await store.commit(ThreadChange(THREAD, first, "later", tomorrow + 5, counts_run=True))
+    reads, calls = store.cost.reads, store.cost.calls
+
+    counted = [await store.day_runs(day) for day in (today, tomorrow, tomorrow + DAY_MS)]
+
+    assert [day.runs for day in counted] == [1, 1, 0]
+    assert (store.cost.reads - reads, store.cost.calls - calls) == (3, 3)
 
 
 async def test_a_commit_on_a_message_that_is_gone_writes_nothing(store: AnyStore) -> None:

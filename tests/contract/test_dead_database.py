@@ -24,6 +24,7 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "lift_pause": lambda s: s.lift_pause(THREAD, NOW, None, NOW),
     "revise_document": lambda s: s.revise_document("automatic", "a", lambda _: {}, NOW),
     "quarantine": lambda s: s.quarantine("a", "raw", "why", NOW, NOW),
+    "create_deletion": lambda s: s.create_deletion(Deletion("c", "u", NOW)),
     "put_deletion": lambda s: s.put_deletion(Deletion("c", "u", NOW)),
     "get_deletion": lambda s: s.get_deletion("c"),
     "erase_person": lambda s: s.erase_person("u"),

@@ -35,7 +35,7 @@ async def test_an_echo_is_judged_by_one_read_of_two_documents(store: AnyStore) -
 
     view = await store.echo_view(THREAD, dm(1).id)
 
-    ours = ("reply 0", "reply 1", "reply 2", "an older one")
+    ours = ("reply 0", "reply 1", "reply 2", "reply 3", "an older one")
     assert view == EchoView(known=True, ours=ours, mids=("mid.1",), last_inbound_at=dm(1).sent_at)
     assert (store.cost.reads - reads, store.cost.calls - calls) == (2, 1)
 

@@ -7,7 +7,7 @@ import pytest
 
 from dm_core.messages import Content, Disposition, EventKind, Message, Status
 from dm_core.store.firestore import FirestoreStore
-from dm_core.store.port import CONFLICT, NewText, Recorded, Version
+from dm_core.store.port import BRIEF_MS, CONFLICT, NewText, Recorded, Version
 from dm_core.store.sqlite import SqliteStore
 from dm_sandbox.examples import NOW, THREAD, claim, closed, dm, events, full_message
 
@@ -70,7 +70,7 @@ async def test_an_unsend_before_its_message_leaves_a_tombstone_that_wins(store: 
 
     assert not known
     assert late == Recorded((), {dm(1).id: Status.PROCESSED})
-    assert await store.history(THREAD, 5) == (mark,)
+    assert await store.history(THREAD, 5) == (replace(mark, expire_at=NOW + BRIEF_MS),)
 
 
 async def test_a_tombstone_moves_the_version_of_a_thread_that_exists(store: AnyStore) -> None:
@@ -194,7 +194,7 @@ async def test_an_unsend_after_an_early_edit_leaves_nothing_of_either(store: Any
 
     await store.record(events(dm(1)))
     (left,) = await store.history(THREAD, 5)
-    assert left == tombstone(dm(1))
+    assert left == replace(tombstone(dm(1)), expire_at=NOW + BRIEF_MS)
 
 
 async def test_an_early_edit_is_erased_with_its_person(store: AnyStore) -> None:

@@ -67,9 +67,9 @@ def _raw_items_kept_whole(patch: pytest.MonkeyPatch) -> None:
 
 
 def _thread_names_taken_loosely(patch: pytest.MonkeyPatch) -> None:
-    real = processor_routes._thread_id  # pyright: ignore[reportPrivateUsage]
+    real = processor_routes._id  # pyright: ignore[reportPrivateUsage]
     loose = re.compile(rb"\\n|[ /]")
-    patch.setattr(processor_routes, "_thread_id", lambda body: real(loose.sub(b"", body)))  # pyright: ignore
+    patch.setattr(processor_routes, "_id", lambda body, *rest: real(loose.sub(b"", body), *rest))  # pyright: ignore
 
 
 def _no_limit_of_sends(patch: pytest.MonkeyPatch) -> None:

@@ -9,17 +9,13 @@ from planting import Defect, Patch, always
 from dm_core.agent.guards import Guards
 from dm_core.agent.plan import Planner
 from dm_core.errors import Uncertain
-from dm_core.processing import run
 from dm_core.processing.acting import Actor
+from dm_core.processing.claims import Claims
 from dm_core.processing.closing import Finisher
 from dm_core.processing.delivery import Delivery
 from dm_core.processing.live import LiveThread
-from dm_core.processing.processor import Processor
-from dm_core.runs import Action, ActionKind, ActionState, Phase, Run
-from dm_core.store.port import (
-    Snapshot,
-    ThreadChange,
-)
+from dm_core.runs import Action, ActionKind, ActionState, Run
+from dm_core.store.port import ThreadChange
 
 
 def checkpoint_after_the_act(patch: Patch) -> None:
@@ -32,32 +28,32 @@ def checkpoint_after_the_act(patch: Patch) -> None:
 
         return apply
 
-    patch(LiveThread, "apply", make)
+    patch(LiveThread, "_apply", make)
 
 
 def started_marker_not_stored(patch: Patch) -> None:
-    async def start(self: Actor, key: str) -> None:
-        self.announced.add(key)
+    def make(original: Any) -> Any:
+        def about_to_start(self: Actor, run: Run, key: str, turn: int) -> Any:
+            made = original(self, run, key, turn)
+            return replace(made, run=run) if isinstance(made, ThreadChange) else made
 
-    def unmarked(actions: tuple[Action, ...], _now: int) -> tuple[Action, ...]:
-        return actions
+        return about_to_start
 
-    patch(run, "_first_started", lambda _: unmarked)
-    patch(Actor, "_start", lambda _: start)
+    patch(Actor, "about_to_start", make)
 
 
 def uncertain_treated_as_failed(patch: Patch) -> None:
-    async def resolve(self: Delivery, live: LiveThread, action: Action, *, wait: bool) -> Action:
+    async def settle(self: Delivery, live: LiveThread, action: Action, deadline: int, *, wait: bool) -> Action:
         return replace(action, started_at=None)
 
-    patch(Delivery, "resolve", lambda _: resolve)
+    patch(Delivery, "settle", lambda _: settle)
 
 
 def uncertain_treated_as_done(patch: Patch) -> None:
-    async def resolve(self: Delivery, live: LiveThread, action: Action, *, wait: bool) -> Action:
+    async def settle(self: Delivery, live: LiveThread, action: Action, deadline: int, *, wait: bool) -> Action:
         return replace(action, state=ActionState.DONE, platform_id=f"assumed {action.key}")
 
-    patch(Delivery, "resolve", lambda _: resolve)
+    patch(Delivery, "settle", lambda _: settle)
 
 
 def timed_out_send_tried_again(patch: Patch) -> None:
@@ -82,24 +78,24 @@ def deadline_not_checked(patch: Patch) -> None:
 
 def resumed_run_asks_again_under_a_new_id(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        def resumed(self: Processor, snapshot: Snapshot, task_name: str) -> Run:
-            again: Run = original(self, snapshot, task_name)
-            return replace(again, id=self.ids(), turns=again.turns[:1], actions=())
+        def resumed(run: Run, task_name: str) -> Run:
+            again: Run = original(run, task_name)
+            return replace(again, id=f"{again.id}-{task_name[-6:]}", turns=again.turns[:1], actions=())
 
-        return resumed
+        return staticmethod(resumed)
 
-    patch(Processor, "_resumed", make)
+    patch(Claims, "_resumed", make)
 
 
 def resumed_run_forgets_its_turns(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        def resumed(self: Processor, snapshot: Snapshot, task_name: str) -> Run:
-            again: Run = original(self, snapshot, task_name)
-            return replace(again, turns=again.turns[:1], actions=()) if again.phase is Phase.ANSWERING else again
+        def resumed(run: Run, task_name: str) -> Run:
+            again: Run = original(run, task_name)
+            return replace(again, turns=again.turns[:1], actions=())
 
-        return resumed
+        return staticmethod(resumed)
 
-    patch(Processor, "_resumed", make)
+    patch(Claims, "_resumed", make)
 
 
 def failed_run_dropped_although_it_acted(patch: Patch) -> None:
@@ -113,7 +109,7 @@ def failed_run_dropped_although_it_acted(patch: Patch) -> None:
 
 
 def sends_without_a_limit(patch: Patch) -> None:
-    patch(Planner, "_count", lambda _: always(0))
+    patch(Planner, "_sends", lambda _: always(0))
 
 
 def guards_switched_off(patch: Patch) -> None:

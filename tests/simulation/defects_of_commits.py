@@ -12,7 +12,7 @@ from typing import Any, Final
 from planting import Defect, Patch, always
 
 from dm_core.errors import StoreUnavailable
-from dm_core.processing import live, processor
+from dm_core.processing import claims, live
 from dm_core.processing.closing import Finisher
 from dm_core.processing.holding import Holding
 from dm_core.processing.live import LiveThread
@@ -26,7 +26,8 @@ from dm_core.store.port import (
     Version,
 )
 from dm_core.threads import Lease
-from dm_sandbox.simulation.ports import READ, StorePort
+from dm_sandbox.simulation.ports import StorePort
+from dm_sandbox.simulation.wire import READ
 
 
 def finish_without_its_condition(patch: Patch) -> None:
@@ -39,7 +40,7 @@ def finish_without_its_condition(patch: Patch) -> None:
 
         return apply
 
-    patch(LiveThread, "apply", make)
+    patch(LiveThread, "_apply", make)
 
 
 def claim_that_ignores_a_lease(patch: Patch) -> None:
@@ -51,7 +52,7 @@ def claim_that_ignores_a_lease(patch: Patch) -> None:
 
         return decide
 
-    patch(processor, "decide", make)
+    patch(claims, "decide", make)
     patch(Holding, "answer", lambda _: always(None))
 
 
@@ -59,7 +60,7 @@ def lease_shorter_than_the_run(patch: Patch) -> None:
     def lease(run_id: str, task_name: str, expires_at: int) -> Lease:
         return Lease(run_id, task_name, expires_at - 310_000)
 
-    patch(processor, "Lease", lambda _: lease)
+    patch(claims, "Lease", lambda _: lease)
 
 
 def version_read_after_the_data(patch: Patch) -> None:
@@ -85,7 +86,7 @@ def unknown_version_treated_as_known(patch: Patch) -> None:
             return CONFLICT
 
     patch(live, "settle", lambda _: settle)
-    patch(processor, "settle", lambda _: settle)
+    patch(claims, "settle", lambda _: settle)
 
 
 def lost_answer_taken_for_applied(patch: Patch) -> None:
@@ -96,7 +97,7 @@ def lost_answer_taken_for_applied(patch: Patch) -> None:
             return CONFLICT if await store.open(change.thread_id) is None else UNKNOWN_VERSION
 
     patch(live, "settle", lambda _: settle)
-    patch(processor, "settle", lambda _: settle)
+    patch(claims, "settle", lambda _: settle)
 
 
 def due_at_not_set_at_the_claim(patch: Patch) -> None:
@@ -106,7 +107,7 @@ def due_at_not_set_at_the_claim(patch: Patch) -> None:
 
         return settle
 
-    patch(processor, "settle", make)
+    patch(claims, "settle", make)
 
 
 def pending_count_set_to_zero(patch: Patch) -> None:
@@ -127,7 +128,7 @@ def run_goes_on_without_its_lease(patch: Patch) -> None:
             raise live.Superseded("erased")
         self._take(snapshot)
 
-    patch(LiveThread, "refresh", lambda _: refresh)
+    patch(LiveThread, "_refresh", lambda _: refresh)
 
 
 DEFECTS_OF_COMMITS: Final[Mapping[str, Defect]] = {

@@ -1,15 +1,15 @@
 """Deliberate defects of what comes meanwhile, and of how runs end; see ``defects_of_commits``."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any, Final
 
 from planting import Defect, Patch, always
 
-from dm_core.processing import closing, processor
-from dm_core.processing.acting import Actor
+from dm_core.processing import acting, claims, closing, freshness, processor, recovery, run
 from dm_core.processing.closing import Finisher
-from dm_core.processing.run import Conductor
+from dm_core.processing.freshness import Stale
+from dm_core.processing.live import LiveThread
+from dm_core.processing.outcome import Ending
 from dm_core.processing.sweeper import Sweeper
 from dm_core.store.port import (
     UNSET,
@@ -18,25 +18,20 @@ from dm_core.store.port import (
 
 
 def takeover_not_checked_at_the_checkpoint(patch: Patch) -> None:
-    def make(original: Any) -> Any:
-        async def look(self: Conductor) -> Any:
-            self.live.thread = replace(self.live.thread, paused_until=None)
-            return await original(self)
-
-        return look
-
-    patch(Conductor, "_look", make)
+    patch(acting, "taken_over", lambda _: always(False))
+    patch(run, "taken_over", lambda _: always(False))
 
 
 def unsend_ignored(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def look(self: Conductor) -> Any:
-            self.live.own = tuple(replace(message, unsent_at=None) for message in self.live.own)
-            return await original(self)
+        def came(live: LiveThread) -> Stale | None:
+            why = original(live)
+            return None if any(message.unsent_at for message in live.own) else why
 
-        return look
+        return came
 
-    patch(Conductor, "_look", make)
+    patch(freshness, "came", make)
+    patch(run, "came", make)
 
 
 def messages_closed_by_query(patch: Patch) -> None:
@@ -53,28 +48,31 @@ def messages_closed_by_query(patch: Patch) -> None:
 def no_follow_up(patch: Patch) -> None:
     async def wake(*_: Any) -> None: ...
 
-    patch(Finisher, "wake", lambda _: staticmethod(wake))
+    patch(closing, "wake", lambda _: wake)
 
 
 def attempts_not_counted_at_the_claim(patch: Patch) -> None:
     def change(*values: Any, attempts: Any = UNSET, **named: Any) -> MessageChange:
         return MessageChange(*values, **named)
 
-    patch(processor, "MessageChange", lambda _: change)
+    patch(claims, "MessageChange", lambda _: change)
 
 
 def failed_without_telling_the_manager(patch: Patch) -> None:
-    async def close(self: Actor, ending: Any, notice: str, error: str | None = None) -> Any:
-        self.drop_open(ending)
-        self.live.run = replace(self.live.run, error=error or self.live.run.error)
-        return ending
+    def make(original: Any) -> Any:
+        def closing_alerts(ending: Ending, messages: Any) -> Any:
+            return () if ending is Ending.FAILED else original(ending, messages)
 
-    patch(Actor, "close", lambda _: close)
+        return closing_alerts
+
+    patch(recovery, "tell_failed", lambda _: always(None))
+    patch(processor, "tell_failed", lambda _: always(None))
+    patch(claims, "_closing_alerts", make)
 
 
 def sweep_missing(patch: Patch) -> None:
     async def sweep(self: Sweeper) -> dict[str, object]:
-        return {"status": "swept", "overdue": 0, "deletions": 0}
+        return {"status": "swept", "overdue": 0, "overdueAlerts": 0, "deletions": 0}
 
     patch(Sweeper, "sweep", lambda _: sweep)
 

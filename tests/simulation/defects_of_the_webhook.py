@@ -12,10 +12,12 @@ from dm_core.queue import wakeup
 from dm_core.queue.port import WakeUp
 from dm_core.queue.wakeup import NAME_DIGITS
 from dm_core.store.port import EchoView
-from dm_core.webhook import batches, storing
+from dm_core.webhook import batches, storing, takeover
+from dm_core.webhook.automatic import AutomaticTexts
 from dm_core.webhook.echoes import Author
 from dm_core.webhook.events import Echo
 from dm_core.webhook.storing import Storing
+from dm_core.webhook.work import RequestWork
 
 
 def task_named_by_the_thread_alone(patch: Patch) -> None:
@@ -30,7 +32,7 @@ def task_named_by_the_thread_alone(patch: Patch) -> None:
 
 def acknowledged_although_the_store_failed(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def record(self: Storing, *rest: Any) -> int:
+        async def record(self: RequestWork, *rest: Any) -> int:
             try:
                 return await original(self, *rest)
             except StoreUnavailable:
@@ -38,7 +40,7 @@ def acknowledged_although_the_store_failed(patch: Patch) -> None:
 
         return record
 
-    patch(Storing, "_record", make)
+    patch(RequestWork, "record", make)
 
 
 def late_wake_up_not_repeated(patch: Patch) -> None:
@@ -58,14 +60,14 @@ def duplicates_wake_nobody(patch: Patch) -> None:
 
     def inbound(original: Any) -> Any:
         async def run_(self: Storing, batch: Any) -> None:
-            known = self.counts["duplicates"]
-            queue, self_ = self.queue, self
-            lazy = _Later(queue, lambda: self_.counts["duplicates"] == known)
-            await original(replace(self, queue=lazy), batch)
+            work = self.work
+            known = work.counts["duplicates"]
+            lazy = _Later(work.queue, lambda: work.counts["duplicates"] == known)
+            await original(replace(self, work=replace(work, queue=lazy)), batch)
 
         return run_
 
-    patch(storing, "_both", make)
+    patch(storing, "both", make)
     patch(Storing, "_inbound", inbound)
 
 
@@ -89,10 +91,10 @@ def messages_known_by_a_cut_mid(patch: Patch) -> None:
 def echo_judged_by_its_app_id(patch: Patch) -> None:
     """Echoes of replies sent by API come without one, like those of the app."""
 
-    def author_of(_: Echo, view: EchoView) -> Author:
+    def author_of(_: Echo, view: EchoView, __: AutomaticTexts) -> Author:
         return Author.KNOWN if view.known else Author.HUMAN
 
-    patch(storing, "author_of", lambda _: author_of)
+    patch(takeover, "author_of", lambda _: author_of)
 
 
 DEFECTS_OF_THE_WEBHOOK: Final[Mapping[str, Defect]] = {

@@ -16,9 +16,11 @@ from typing import Final
 sys.path.insert(0, str(Path(__file__).parent))
 
 from defects_of_actions import DEFECTS_OF_ACTIONS
+from defects_of_alerts import DEFECTS_OF_ALERTS
 from defects_of_commits import DEFECTS_OF_COMMITS
 from defects_of_endings import DEFECTS_OF_ENDINGS
 from defects_of_the_webhook import DEFECTS_OF_THE_WEBHOOK
+from defects_of_waits import DEFECTS_OF_WAITS
 from planting import Defect, planted_defect
 
 from dm_sandbox.simulation.play import simulate
@@ -29,6 +31,8 @@ DEFECTS: Final[Mapping[str, Defect]] = {
     **DEFECTS_OF_ACTIONS,
     **DEFECTS_OF_ENDINGS,
     **DEFECTS_OF_THE_WEBHOOK,
+    **DEFECTS_OF_WAITS,
+    **DEFECTS_OF_ALERTS,
 }
 """Every defect by its name."""
 

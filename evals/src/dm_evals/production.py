@@ -108,9 +108,9 @@ def _of_the_archive(stored: StoredThread) -> list[str]:
     hashes = {each.run.prompt_hash for each in stored.runs}
     if hashes - {own_prompt().hash}:
         said.append("the model was asked with another prompt than today's: its answers are those to that one")
-    failures = sum(bool(each.run.error) or each.run.attempt > 1 for each in stored.runs)
+    failures = sum(bool(each.run.error) for each in stored.runs)
     if failures:
-        said.append(f"{failures} runs failed or were tried again: what failed is not played again")
+        said.append(f"{failures} runs failed: what failed is not played again")
     if any(action.error for each in stored.runs for action in each.run.actions):
         said.append("a platform refused something: that is not played again (write it as a fault)")
     return said

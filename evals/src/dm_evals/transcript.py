@@ -62,7 +62,7 @@ async def observe(stage: Stage, player: Player, seeded: frozenset[str]) -> Obser
         notices=notices,
         messages=tuple(_stored(message, player.mids) for message in stored if message.id not in seeded),
         notes=tuple(note.text for note in thread.notes) if thread else (),
-        paused=thread is not None and thread.is_paused(stage.clock()),
+        paused=thread is not None and (thread.paused_until or 0) > stage.clock(),
         runs=tuple(run.ending or "unfinished" for run in runs),
         guards=tuple(guard for run in runs for guard in run.guards),
         model_calls=tuple(_model_call(turn) for turn in turns),

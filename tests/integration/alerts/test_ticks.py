@@ -505,3 +505,52 @@ async def test_thirty_waiting_and_an_urgent_one_comes_next(stage: AlertStage) ->
     assert [text.partition(": ")[2] for text in stage.texts] == ["ring 999"]
     await stage.pass_seconds(1_200)
     assert all(sum(f"ordinary {n}\n" in f"{text}\n" for text in stage.texts) == 1 for n in range(30))
+
+
+async def test_a_wait_that_whatsapp_asks_for_is_kept_though_the_alarm_comes_first(
+    stage: AlertStage, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stage.system.whatsapp.faults.add("throttle", "send", wait_minutes=50)
+    await stage.ask("hello")
+    await stage.run()
+
+    await stage.pass_seconds(45 * 60)
+
+    assert (stage.calls, [alarm["reason"] for alarm in alarms(capsys)]) == (1, ["undelivered"])
+    await stage.pass_seconds(10 * 60)
+    assert len(stage.texts) == 1
+
+
+async def test_a_failure_that_comes_before_the_answer_of_its_call_is_not_lost(stage: AlertStage) -> None:
+    await stage.status_was_seen()
+    whatsapp = stage.system.whatsapp
+    whatsapp.windows_open, whatsapp.finds_out_late = False, True
+    whatsapp.faults.add("stall_after", "send", seconds=0.3)
+    alert_id = await stage.ask("hello")
+
+    await stage.run()
+
+    alert = await stage.alert(alert_id)
+    assert [sent.template for sent in whatsapp.alerts] == ["dm_alert"]
+    assert (alert.calls, alert.arrived) == (2, True)
+
+
+async def test_a_failure_of_a_message_nobody_knew_has_its_consequence_once(stage: AlertStage) -> None:
+    """The text's answer was lost, so its id is known from its failure only."""
+    await stage.status_was_seen()
+    whatsapp = stage.system.whatsapp
+    whatsapp.windows_open, whatsapp.finds_out_late = False, True
+    whatsapp.faults.add("stall_after", "send", seconds=0.3)
+    alert_id = await stage.ask("hello")
+    await stage.run()
+    whatsapp.statuses.manner = "never"
+    other = await stage.system.store.get_alert(alert_id)
+    assert other is not None
+    unconfirmed = replace(other.alert, delivered_at=None, read_at=None)
+    await stage.system.store.save_alert(unconfirmed, other.version)
+
+    again = whatsapp.statuses.item("failed", whatsapp.accepted[0].id, "1", alert_id, 131047)
+    assert await stage.system.whatsapp_says(whatsapp.statuses.payload(statuses=[again])) == 200
+    await stage.run()
+
+    assert (await stage.alert(alert_id)).state is AlertState.SENT

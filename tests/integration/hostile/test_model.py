@@ -160,6 +160,30 @@ async def test_whatever_comes_after_a_reply_ends_the_run_and_is_not_sent(system:
     assert system.whatsapp.alerts == []
 
 
+POISON: dict[str, list[Part]] = {
+    "an empty part": [{}, call("get_notes")],
+    "a part of a newer kind": [{"newThing": {"a": 1}}, call("get_notes")],
+    "a signature that is no base64": [{"functionCall": {"name": "get_notes", "args": {}}, "thoughtSignature": "!!"}],
+    "no signature": [{"functionCall": {"name": "get_notes", "args": {}}}],
+    "arguments in a list": [{"functionCall": {"name": "get_notes", "args": ["x"]}, "thoughtSignature": "c2ln"}],
+    "arguments as text": [{"functionCall": {"name": "get_notes", "args": "x"}, "thoughtSignature": "c2ln"}],
+}
+
+
+@pytest.mark.parametrize("kind", POISON)
+async def test_what_the_api_refuses_to_take_back_does_not_poison_the_run(system: InProcess, kind: str) -> None:
+    ana = system.person()
+    await ana.says("hello")
+    answer = {"candidates": [{"content": {"role": "model", "parts": POISON[kind]}, "finishReason": "STOP"}]}
+    system.gemini.script([answer, turn(call("send_instagram_message", text="Hi!"))])
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["status"], result["ending"]) == ("processed", "answered")
+    assert [message.text for message in system.instagram.sent] == ["Hi!"]
+    assert breaches(system, ana) == []
+
+
 async def test_words_beside_calls_that_send_nothing_are_not_lost(system: InProcess) -> None:
     ana = system.person()
     await ana.says("hello")

@@ -9,7 +9,7 @@ from dm_core.agent import prompt
 from dm_core.messages import Disposition, Status
 from dm_core.processing import decisions
 from dm_core.settings import RunLimits
-from dm_core.threads import Allowance
+from dm_core.threads import Allowance, Profile
 from dm_sandbox.fuzzing.hostility import breaches, outside_data, results_told, runs_of
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.memory_store import MemoryStore
@@ -84,7 +84,9 @@ async def _injects(system: InProcess) -> Person:
     ana = system.person("9001", INJECTION, INJECTION)
     await ana.says("please ring me")
     system.gemini.script([turn(call("send_manager_notification", text="they want a human"))])
-    await system.task(ana.thread_id, "first")  # the manager's alert is what looks the name up
+    await system.task(ana.thread_id, "first")
+    await system.ticks()
+    _name_is_known(system, ana)
     await ana.says(INJECTION)
     await ana.taps(INJECTION, INJECTION)
     await ana.presses(INJECTION, INJECTION)
@@ -99,6 +101,13 @@ async def _injects(system: InProcess) -> Person:
     system.gemini.script([turn(call("save_note", text=INJECTION), *(call(name) for name in every))])
     await system.task(ana.thread_id, "second")
     return ana
+
+
+def _name_is_known(system: InProcess, person: Person) -> None:
+    """The thread knows the display name, as after a look-up."""
+    assert isinstance(system.store, MemoryStore)
+    kept = system.store.database.threads[person.thread_id]
+    kept.thread = replace(kept.thread, profile=Profile(INJECTION, INJECTION, system.clock()))
 
 
 def _events(system: InProcess) -> list[Event]:

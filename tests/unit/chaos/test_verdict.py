@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import pytest
 
+from dm_core.alerts import AskedAlert, alert_id
 from dm_core.messages import Content, Direction, Disposition, Message, Status
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.threads import Lease, Thread
@@ -18,8 +19,9 @@ THREAD, USER = "17_55", "55"
 LETTER = Letter(1, THREAD, "mid-1")
 ANSWER = SentMessage("mid-9", "17", USER, "Answer 1: thank you for DM 1", 5, by_api=True)
 SEND = Action("r/0/0", ActionKind.SEND, ANSWER.text, 0, 0, state=ActionState.DONE, started_at=4, platform_id=ANSWER.mid)
-NOTICE = Action("r/uncertain", ActionKind.NOTIFY, "please look", -1, -1, state=ActionState.DONE)
-ALERT = Alert("wamid", "44", "please look", None, NOTICE.key, 6)
+NOTICE = AskedAlert("r/uncertain", "please look", "uncertain")
+ALERT = Alert("wamid", "44", "please look", None, alert_id(NOTICE.key), 6)
+DIGEST = Alert("wamid", "44", "2 alerts: please look, and look again", None, alert_id("digest/1"), 6)
 RUN = Run("r", "task", 1, (LETTER.id,), "hash", actions=(SEND,), ending="answered")
 DM = Message(
     LETTER.id, THREAD, LETTER.mid, Direction.INBOUND, Status.PROCESSED, Content(text="DM 1: what about this?"), 1, 2, 7
@@ -45,10 +47,12 @@ def test_a_dm_that_was_answered_once_is_no_crime() -> None:
 
 def test_a_dm_of_unknown_fate_is_no_crime_if_the_manager_was_told() -> None:
     uncertain = replace(SEND, state=ActionState.UNCERTAIN, platform_id=None)
-    told = replace(RUN, ending="uncertain", actions=(uncertain, NOTICE))
+    told = replace(RUN, ending="uncertain", actions=(uncertain,), alerts=(NOTICE,))
     evidence = _with(message=replace(DM, disposition=Disposition.UNCERTAIN), run=told)
 
     assert judge(replace(evidence, alerts=(ALERT,))) == []
+    assert judge(replace(evidence, alerts=(ALERT, ALERT))) == []
+    assert judge(replace(evidence, alerts=(DIGEST,))) == []
     assert _crimes(_with(message=replace(DM, disposition=Disposition.UNCERTAIN))) == {Crime.LOST}
 
 
@@ -60,6 +64,7 @@ LOST = {
     "never shown": replace(GOOD, shown=frozenset[int]()),
     "not answered": replace(GOOD, sent=()),
     "closed as a human's": _with(message=replace(DM, disposition=Disposition.HUMAN)),
+    "alert that never came": _with(run=replace(RUN, alerts=(NOTICE,))),
     "failed in silence": _with(message=replace(DM, status=Status.FAILED)),
 }
 
@@ -75,7 +80,7 @@ DOUBLED = {
     "the same text": replace(GOOD, sent=(ANSWER, replace(ANSWER, mid="mid-10"))),
     "another answer to the same DM": replace(GOOD, sent=(ANSWER, OTHER_ANSWER)),
     "a reaction": replace(GOOD, reactions=(REACTION, REACTION)),
-    "an alert": replace(GOOD, alerts=(ALERT, ALERT)),
+    "an alert, too often": replace(GOOD, alerts=(ALERT,) * 4),
     "a run": replace(
         GOOD, accounts={THREAD: Account(Thread(THREAD, "17", USER), (DM,), (RUN, replace(RUN, id="r2", actions=())))}
     ),
@@ -92,7 +97,6 @@ UNTRUE = {
     "dropped but sent": _with(run=replace(RUN, actions=(replace(SEND, state=ActionState.DROPPED),))),
     "sent by no run": _with(run=replace(RUN, actions=())),
     "sent to somebody else": replace(GOOD, sent=(replace(ANSWER, to_id="56"),)),
-    "alert recorded that never came": _with(run=replace(RUN, actions=(SEND, NOTICE))),
     "paused for nobody": _with(thread=Thread(THREAD, "17", USER, paused_until=9)),
 }
 

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
+from dm_sandbox.corpus import cases
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.instagram import Instagram
 from dm_sandbox.platforms.local_server import LocalServer
@@ -67,6 +68,26 @@ async def test_the_bytes_are_escaped_and_the_signature_is_over_them(webhook: Web
         "message": {"mid": mid, "text": "Blåbær 🫐 </b>"},
     }
     assert sam.sender.deliveries[0].status == 200
+
+
+@pytest.mark.parametrize("name", [case.name for case in cases()])
+async def test_every_kind_of_the_corpus_can_be_sent(webhook: Webhook, sam: Person, name: str) -> None:
+    await sam.sends(name)
+
+    raw = webhook.bodies[0].decode()
+    assert '"9001"' not in raw
+    assert '"178414"' not in raw
+    assert "aWdA1" not in raw
+    assert webhook.signatures == [signature(webhook.bodies[0], SECRET)]
+
+
+async def test_a_kind_keeps_its_shape_and_its_words(webhook: Webhook, sam: Person) -> None:
+    await sam.sends("later/edits_in_the_wrong_order")
+
+    third, first, second = webhook.items
+    assert third["message_edit"]["mid"] == first["message"]["mid"] == second["message_edit"]["mid"] == sam.mids[0]
+    assert (third["sender"], third["recipient"]) == ({"id": SAM}, {"id": ACCOUNT})
+    assert (third["message_edit"]["text"], third["timestamp"]) == ("third", 1_795_000_000_000)
 
 
 async def test_attachments_of_known_and_unknown_kinds(webhook: Webhook, sam: Person) -> None:

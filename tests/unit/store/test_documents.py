@@ -9,13 +9,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dm_core.messages import Attachment, Content, Direction, Disposition, EventKind, Message, Status
-from dm_core.runs import Action, ActionState, Finish, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, Usage, UserTurn
+from dm_core.runs import (
+    Action,
+    ActionState,
+    Asked,
+    Finish,
+    ModelTurn,
+    Run,
+    ToolCall,
+    ToolResult,
+    ToolTurn,
+    Usage,
+    UserTurn,
+)
 from dm_core.store import documents as doc
 from dm_core.store import firestore_wire as wire
 from dm_core.store.plain import Document, clean_text, document, from_json, is_document_id, to_json
 from dm_core.store.port import ThreadChange, Version
 from dm_core.store.run_documents import archive_document, parse_run, run_document
 from dm_core.threads import Lease, Note, Profile, Thread, Unconfirmed
+from dm_core.usage import DAY_MS, DayRuns, Spent, day_of
 from dm_sandbox.examples import NOW, THREAD, full_message, full_run
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
@@ -79,12 +92,13 @@ MODEL_TURNS = st.builds(
     latency_ms=WHOLE,
 )
 TOOL_TURNS = st.builds(ToolTurn, tuples(st.builds(ToolResult, TEXT, MAYBE_TEXT, OBJECTS, MAYBE_TEXT)))
+COUNT = st.integers(0, 2**53)
+SPENT = st.builds(Spent, COUNT, COUNT, COUNT, COUNT, COUNT, usd=st.none() | st.floats(0, 1e9))
 RUNS = st.builds(
     Run,
     id=TEXT,
     task_name=TEXT,
     started_at=WHOLE,
-    attempt=WHOLE,
     message_ids=tuples(TEXT),
     prompt_hash=TEXT,
     handles=st.dictionaries(TEXT, TEXT, max_size=3),
@@ -92,12 +106,16 @@ RUNS = st.builds(
     actions=tuples(st.from_type(Action)).map(lambda actions: tuple(clean_action(action) for action in actions)),
     guards=tuples(TEXT),
     notes=tuples(TEXT),
-    absorbed=WHOLE,
-    nudged=st.booleans(),
-    look_ups=WHOLE,
+    asked=st.none() | st.builds(Asked, WHOLE, WHOLE),
+    shown=TEXT,
+    restarts=WHOLE,
+    repairs=WHOLE,
+    dropped_turns=WHOLE,
+    fresh_from=WHOLE,
     ending=MAYBE_TEXT,
     error=MAYBE_TEXT,
     model_calls=WHOLE,
+    spent=SPENT,
     timings=st.dictionaries(TEXT, WHOLE, max_size=3),
 )
 
@@ -155,6 +173,7 @@ def test_a_thread_comes_back_as_it_was() -> None:
         profile=Profile("Ann", "ann", NOW),
         notes=(Note("a", 1),),
         unconfirmed=(Unconfirmed("b", 2),),
+        spent=Spent(2, 10, 4, 3, 2, usd=None),
     )
 
     thread = doc.parse_thread(THREAD, through_firestore(doc.thread_fields(change)))
@@ -171,6 +190,7 @@ def test_a_thread_comes_back_as_it_was() -> None:
         profile=Profile("Ann", "ann", NOW),
         notes=(Note("a", 1),),
         unconfirmed=(Unconfirmed("b", 2),),
+        spent=Spent(2, 10, 4, 3, 2, usd=None),
         commit_token="token",
     )
 
@@ -184,7 +204,8 @@ def test_the_archive_keeps_the_answers_and_not_the_persons_words() -> None:
 
     assert "what the person wrote" not in to_json(archive)
     assert "c2lnbmF0dXJl" in to_json(archive)
-    assert archive["tokens"] == {"input": 10, "cached": 4, "output": 3, "thought": 2}
+    assert archive["tokens"] == {"input": 2_010, "cached": 4, "output": 503, "thought": 2}
+    assert archive["cost"] == {"modelCalls": 3, "usd": 0.0034}
     assert archive["expireAt"] == NOW + 9
     kept = parse_run(archive)
     assert kept.turns == (UserTurn(""), *full_run().turns[1:4], UserTurn(""))
@@ -194,6 +215,23 @@ def test_the_archive_keeps_the_answers_and_not_the_persons_words() -> None:
 @pytest.mark.parametrize("odd", [{}, {"unknown": 1}, {"run": 3, "lease": [], "notes": "x", "pendingCount": True}])
 def test_an_older_or_newer_thread_can_be_read(odd: Document) -> None:
     assert doc.parse_thread(THREAD, odd) == Thread(THREAD, "17840000000000001", "5550001")
+
+
+def test_a_live_run_of_an_older_revision_counts_what_its_turns_tell_and_no_price() -> None:
+    older = run_document(full_run())
+    del older["cost"], older["tokens"]
+
+    assert parse_run(older).spent == Spent(2, 10, 4, 3, 2, usd=None)
+    assert parse_run({}).spent == Spent()
+
+
+def test_the_runs_of_a_day_have_a_document_of_their_own_that_expires() -> None:
+    day = day_of(NOW)
+
+    assert doc.day_runs_id(day) == "total-2027-01-15"
+    assert doc.day_runs_id(day) == doc.day_runs_id(day_of(day + DAY_MS - 1)) != doc.day_runs_id(day + DAY_MS)
+    assert doc.day_runs_fields(day) == {"dayStart": day, "expireAt": day + 2 * DAY_MS}
+    assert doc.parse_day_runs({"runs": 7}, day) == DayRuns(day, 7)
 
 
 def test_words_of_a_newer_version_read_as_those_nobody_acts_on() -> None:
@@ -235,4 +273,4 @@ def test_an_expiry_beyond_the_calendar_is_the_last_day_of_it() -> None:
 
 
 def test_a_raw_item_is_cut() -> None:
-    assert doc.quarantine_document("x" * 300_000, "why", 1, 2)["raw"] == "x" * 200_000
+    assert doc.quarantine_document("x" * 300_000, "why", 1, 2, ())["raw"] == "x" * 200_000

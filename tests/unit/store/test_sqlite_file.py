@@ -22,6 +22,9 @@ SELECTIONS = (
     selections.of_person("1", 5),
     selections.of_account("1", 5),
     selections.open_deletions(5),
+    selections.outbox_of(THREAD, 5),
+    selections.quarantine_of("1", 5),
+    selections.runs_of_message(THREAD, "m", 5),
     selections.due_alerts("urgent", NOW, 5),
     selections.alerts_of(THREAD, 5),
     selections.digest_members("d", 5),
@@ -46,7 +49,8 @@ async def test_a_query_walks_its_index_and_reads_no_more_than_it_returns(
         plan = [str(row[3]) for row in connection.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
 
     assert plan[0].startswith(f"SEARCH documents USING INDEX {selection.query.name.lower()} ")
-    if selection.query is not Query.UNPROCESSED:  # two statuses are two walks, put in order afterwards
+    # Two statuses are two walks, put in order afterwards; the elements of an array are a walk of their own.
+    if selection.operator not in ("in", "contains"):
         assert len(plan) == 1
 
 

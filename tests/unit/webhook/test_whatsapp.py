@@ -233,8 +233,9 @@ async def test_start_up_says_that_instagrams_secret_signs_no_whatsapp_webhook(
 
     from dm_core.bootstrap.webhook import webhook_app
     from dm_core.settings import WebhookSettings
+    from dm_sandbox.inprocess import FUNCTIONS
 
-    webhook_app(WebhookSettings.load(ENVIRONMENT | {"WHATSAPP_APP_SECRET": "meta"}))
+    webhook_app(WebhookSettings.load(ENVIRONMENT | {"WHATSAPP_APP_SECRET": "meta"}), FUNCTIONS / "webhook")
     assert "whatsapp_secret_missing" not in capsys.readouterr().out
-    webhook_app(WebhookSettings.load(ENVIRONMENT))
+    webhook_app(WebhookSettings.load(ENVIRONMENT), FUNCTIONS / "webhook")
     assert "whatsapp_secret_missing" in capsys.readouterr().out

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dm_core.alerts import AskedAlert, Urgency
+from dm_core.usage import Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +157,8 @@ class Run:
     counts how often new DMs made the run start over, ``repairs`` how often a refused send went back to the model.
     ``alerts`` are stored by the commit that first stores them here. ``dropped_turns`` counts model turns that are no
     longer among ``turns``, so that no key is used twice; ``fresh_from`` is the first turn that knew of the newest DMs.
+    ``spent`` holds every model call of the run, also those whose turns were thrown away; ``model_calls`` only those
+    since it last started over, which is what the limit of turns is about.
 
     The first user turn lives only as long as the run: the archive keeps message ids instead, so that an unsent or
     erased message does not survive in it.
@@ -181,6 +184,7 @@ class Run:
     ending: str | None = None
     error: str | None = None
     model_calls: int = 0
+    spent: Spent = field(default_factory=Spent)
     timings: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property

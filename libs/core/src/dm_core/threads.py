@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from dm_core.alerts import AlertCount
 from dm_core.messages import WINDOW_MS, Message
 from dm_core.runs import Run
+from dm_core.usage import Spent
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +67,8 @@ class Thread:
     ``due_at``: by when somebody must look at this thread, or None. ``not_before``: nothing of it is tried earlier;
     ``wait_count`` waits have passed since it last came to an end. ``revision`` is counted up by everything that comes
     from outside, never by our own commits. ``pending_count`` is never below the number of unprocessed messages (an
-    unsend may leave it above): a read that finds fewer looks further.
+    unsend may leave it above): a read that finds fewer looks further. ``spent``: what its ended runs cost; that of the
+    live run is in ``run``.
     """
 
     id: str
@@ -86,6 +88,7 @@ class Thread:
     notes: tuple[Note, ...] = ()
     unconfirmed: tuple[Unconfirmed, ...] = ()
     alert_count: AlertCount = field(default_factory=AlertCount)
+    spent: Spent = field(default_factory=Spent)
     commit_token: str | None = None
 
     def taken_over(self, message: Message) -> bool:

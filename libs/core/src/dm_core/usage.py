@@ -72,8 +72,13 @@ class DayRuns:
     runs: int = 0
 
 
+def day_of(now: int) -> int:
+    """When the day (UTC) of this moment began, both in ms since 1970."""
+    return now - now % DAY_MS
+
+
 def spend_run(used: DayRuns, now: int, most: int) -> DayRuns | None:
     """The count after one more run, None when the day's runs are used up. ``most`` 0: there is no limit."""
-    day = now - now % DAY_MS
+    day = day_of(now)
     today = used if used.day_start == day else DayRuns(day)
     return None if 0 < most <= today.runs else replace(today, runs=today.runs + 1)

@@ -160,6 +160,7 @@ _HIDDEN = frozenset(("severity", "message", "time", "thread", "threads", "run_id
     "promptHash",
     "timings",
     "inputTokens",
+    "cachedTokens",
     "outputTokens",
 }
 

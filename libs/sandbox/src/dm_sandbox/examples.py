@@ -20,6 +20,7 @@ from dm_core.runs import (
 )
 from dm_core.store.port import MessageChange, Snapshot, ThreadChange, ThreadEvents
 from dm_core.threads import Lease
+from dm_core.usage import Spent
 
 NOW = 1_800_000_000_000
 """The moment examples are about, in ms since 1970."""
@@ -158,5 +159,6 @@ def full_run(run_id: str = "r1") -> Run:
         ending="answered",
         error="an error",
         model_calls=2,
+        spent=Spent(3, 2_010, 4, 503, 2, usd=0.0034),
         timings={"model": 1_234},
     )

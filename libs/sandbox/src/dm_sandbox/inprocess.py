@@ -50,6 +50,7 @@ STORE_CALLS = (
     "open",
     "commit",
     "history",
+    "day_runs",
     "create_alert",
     "due_alerts",
     "save_alert",

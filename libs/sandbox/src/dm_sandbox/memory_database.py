@@ -4,6 +4,7 @@ It keeps values instead of documents, so that a read costs no parsing; only what
 (lone surrogates, numbers above 64 bits) takes the way through one.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -39,6 +40,7 @@ from dm_core.store.port import (
 )
 from dm_core.store.run_documents import emptied_fields, parse_run, run_document
 from dm_core.threads import Allowance, Note, Thread, Unconfirmed
+from dm_core.usage import day_of
 from dm_sandbox.memory_alerts import MemoryAlerts
 
 
@@ -55,14 +57,15 @@ class MemoryDatabase:
     """What several stores share, as several instances share a database. Every method is one step that is applied whole.
 
     ``messages`` (in the order of arrival) and ``runs`` (archived) are by thread, which need not exist itself;
-    ``erased`` is when threads were erased, ``people`` who is named in a quarantined item. Whoever
-    checks on the database may read all of it; only these methods write.
+    ``erased`` is when threads were erased, ``people`` who is named in a quarantined item, ``day_runs`` counts by the
+    start of the day. Whoever checks on the database may read all of it; only these methods write.
     """
 
     threads: dict[str, StoredThread] = field(default_factory=dict[str, StoredThread])
     messages: dict[str, dict[str, Message]] = field(default_factory=dict[str, dict[str, Message]])
     runs: dict[str, dict[str, Run]] = field(default_factory=dict[str, dict[str, Run]])
     allowances: dict[str, Allowance] = field(default_factory=dict[str, Allowance])
+    day_runs: Counter[int] = field(default_factory=Counter[int])
     erased: dict[str, int] = field(default_factory=dict[str, int])
     deletions: dict[str, Deletion] = field(default_factory=dict[str, Deletion])
     people: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
@@ -130,6 +133,8 @@ class MemoryDatabase:
         parts = parse_thread_id(change.thread_id)
         if change.allowance is not UNSET and parts is not None:
             self.allowances[parts[1]] = change.allowance
+        if change.counts_run:
+            self.day_runs[day_of(change.now)] += 1
         for alert in change.alerts:
             self.outbox.create(alert)
         return Version(stored.version)
@@ -146,7 +151,7 @@ class MemoryDatabase:
             since = since_erased(events.messages, self.erased.get(events.thread_id))
             if self._is_erased(events.thread_id) or (events.messages and not since):
                 return Recorded()
-            if events.thread_id not in self.threads:
+            if events.thread_id not in self.threads or not events.lasting:
                 since = tuple(briefly(message, events.now) for message in since)
             events = replace(events, messages=since)
         known = self.messages.setdefault(events.thread_id, {})
@@ -326,7 +331,7 @@ def _merged(thread: Thread, events: ThreadEvents, pending: int) -> Thread:
         pending_count=thread.pending_count + pending,
         revision=thread.revision + 1,
         last_inbound_at=max(thread.last_inbound_at, events.last_inbound_at or 0),
-        due_at=thread.due_at if events.due_at is None else events.due_at,
+        due_at=thread.due_at if events.due_at is None else max(thread.due_at or events.due_at, events.due_at),
         paused_until=thread.paused_until if events.paused_until is None else events.paused_until,
     )
 
@@ -338,12 +343,15 @@ def _changed(thread: Thread, change: ThreadChange) -> Thread:
         lease=thread.lease if change.lease is UNSET else change.lease,
         run=thread.run if change.run is UNSET else change.run and _plain_run(change.run),
         due_at=thread.due_at if change.due_at is UNSET else change.due_at,
+        not_before=thread.not_before if change.not_before is UNSET else change.not_before,
+        wait_count=thread.wait_count if change.wait_count is UNSET else change.wait_count,
         paused_until=thread.paused_until if change.paused_until is UNSET else change.paused_until,
         pending_count=thread.pending_count if change.pending_count is UNSET else change.pending_count,
         profile=thread.profile if change.profile is UNSET else change.profile,
         notes=thread.notes if change.notes is UNSET else _plain_each(change.notes),
         unconfirmed=thread.unconfirmed if change.unconfirmed is UNSET else _plain_each(change.unconfirmed),
         alert_count=thread.alert_count if change.alert_count is UNSET else change.alert_count,
+        spent=thread.spent if change.spent is UNSET else change.spent,
         commit_token=change.token,
     )
 

@@ -29,6 +29,7 @@ from dm_core.store.port import (
     Version,
 )
 from dm_core.threads import Profile
+from dm_core.usage import DayRuns
 from dm_sandbox.memory_database import MemoryDatabase
 
 
@@ -64,6 +65,9 @@ class MemoryStore:
         if not isinstance(change.version.mark, int):
             return CONFLICT
         return await self._call(lambda: self.database.commit(change))
+
+    async def day_runs(self, day_start: int) -> DayRuns:
+        return await self._call(lambda: DayRuns(day_start, self.database.day_runs[day_start]), reads=1)
 
     async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
         found = await self._call(lambda: self.database.newest(thread_id, limit))

@@ -5,8 +5,11 @@ simulator learns of it too: the person is known, the 24-hour window opens, the c
 """
 
 from collections.abc import Mapping
+from typing import cast
 
 from dm_core.clock import Clock, system_clock
+from dm_sandbox import corpus
+from dm_sandbox.corpus import case, items
 from dm_sandbox.platforms.instagram import Instagram
 from dm_sandbox.platforms.meta import Item, Mids, WebhookSender, envelope
 
@@ -70,6 +73,14 @@ class Person:
         """Any attachment, known to us or not."""
         message: dict[str, object] = {"attachments": [{"type": kind, "payload": dict(payload)}]}
         return await self._writes(message | ({"text": text} if text else {}), text or "")
+
+    async def sends(self, name: str) -> object:
+        """Any kind of the corpus (``share/ig_post``), in its own envelope, from this person and of now; the body."""
+        body = self._own(case(name).body, {})
+        for item in items(body):
+            self._is_heard(item)
+        await self.sender.deliver(body)
+        return body
 
     async def sends_unsupported(self) -> str:
         """Something the API does not show."""
@@ -156,6 +167,34 @@ class Person:
         await self.sender.close()
 
     # --- inside -------------------------------------------------------------------------------------------------
+
+    def _own(self, value: object, mids: dict[str, str]) -> object:
+        """A body of the corpus as this person's own: people, times and mids are exchanged, the rest stays."""
+        if isinstance(value, list):
+            return [self._own(each, mids) for each in cast("list[object]", value)]
+        if not isinstance(value, dict):
+            return value
+        people = {corpus.ACCOUNT: self.account_id, corpus.PERSON: self.user_id}
+        own: dict[str, object] = {}
+        for key, part in cast("dict[str, object]", value).items():
+            if key == "id" and str(part) in people:
+                own[key] = people[str(part)]
+            elif key == "mid" and isinstance(part, str):
+                own[key] = mids.get(part) or mids.setdefault(part, self._next())
+            elif key == "timestamp":
+                own[key] = self.clock()
+            else:
+                own[key] = self._own(part, mids)
+        return own
+
+    def _is_heard(self, item: Item) -> None:
+        """The platform shows what this person sent, and its window opens."""
+        part = item.get("message") or item.get("postback")
+        if not self.platform or not isinstance(part, dict) or item.get("sender") != {"id": self.user_id}:
+            return
+        said = cast("dict[str, object]", part)
+        if not said.get("is_deleted"):
+            self.platform.hear(self.user_id, str(said.get("mid")), str(said.get("text") or said.get("title") or ""))
 
     async def _writes(self, message: Mapping[str, object], text: str) -> str:
         item = self._message(message, text)

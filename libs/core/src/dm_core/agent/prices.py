@@ -2,13 +2,52 @@
 
 The list follows https://ai.google.dev/gemini-api/docs/pricing, with future changes dated (Gemini 3.8 Flash doubles on
 1 January 2027); it is renewed by updating the package. Standard tier: a batch, flex or priority call has another
-price. The list is loaded with the first price (about 0.3 s of CPU, 5 MiB): call ``load`` where that disturbs nobody.
+price.
+
+The list is loaded with the first price (about 0.3 s of CPU, 5 MiB), by a thread beside the first model call of an
+instance: that takes seconds, and nobody waits for the price. Not with the module, because a cold start would wait.
+
+    first call   ──▶ model ················ answer ─▶ price (a lookup)
+                 └─▶ load ·····▶
 """
 
+import threading
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Protocol
 
 from dm_core.runs import ModelTurn, Usage
+from dm_core.telemetry import emit
 from dm_core.usage import Spent
+
+
+class Prices(Protocol):
+    """What model turns cost."""
+
+    def load_aside(self) -> None:
+        """Get ready while the model is thinking. Called before every model call; never blocks, never raises."""
+        ...
+
+    def spent(self, turn: ModelTurn, at: int) -> Spent:
+        """One model turn, asked for at this time (ms since 1970)."""
+        ...
+
+
+@dataclass(slots=True)
+class ListPrices:
+    """The list prices of a deployment's turns. ``model``: as configured, for answers that name none."""
+
+    model: str
+    _loading: threading.Thread | None = field(default=None, init=False)
+
+    def load_aside(self) -> None:
+        if self._loading is None:
+            self._loading = threading.Thread(target=load, name="prices", daemon=True)
+            self._loading.start()
+
+    def spent(self, turn: ModelTurn, at: int) -> Spent:
+        """Waits for the list where an answer was faster than that."""
+        return spent_on(turn, self.model, at)
 
 
 def spent_on(turn: ModelTurn, model: str, at: int) -> Spent:
@@ -33,7 +72,15 @@ def load() -> None:
 
 
 def _price(usage: Usage, models: tuple[str, ...], at: datetime) -> float | None:
-    """US dollars by the first of the models that the list knows; None if it knows none of them."""
+    """US dollars by the first of the models that the list knows; None if it knows none of them, or can't be used."""
+    try:
+        return _list_price(usage, models, at)
+    except Exception as error:  # an answer that is paid for is never lost to its price
+        emit("price_list_failed", "ERROR", error=type(error).__name__)
+        return None
+
+
+def _list_price(usage: Usage, models: tuple[str, ...], at: datetime) -> float | None:
     from genai_prices import Usage as Billed
     from genai_prices import calc_price
 

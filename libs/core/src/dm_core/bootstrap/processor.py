@@ -10,7 +10,8 @@ from dm_core.agent.agent import Agent
 from dm_core.agent.gemini import GeminiModel
 from dm_core.agent.guards import Guards
 from dm_core.agent.model import Model
-from dm_core.agent.profile import load_profile
+from dm_core.agent.prices import ListPrices
+from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
@@ -77,14 +78,31 @@ def open_ports(settings: ProcessorSettings, clock: Clock = system_clock) -> Port
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Files:
+    """What a deployment's folder holds: the business's profile and the system prompt."""
+
+    profile: BusinessProfile
+    system_md: str
+
+
+def load_files(folder: Path) -> Files:
+    """``folder`` holds ``prompts/`` and ``profile/``. Raises Misconfigured."""
+    return Files(load_profile(folder / "profile"), _read(folder / "prompts" / "system.md"))
+
+
 def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None = None) -> ProcessorApp:
-    """The app of a deployment; ``folder`` holds ``prompts/`` and ``profile/``. Raises Misconfigured."""
-    ports = ports or open_ports(settings)
+    """The app of a deployment; ``folder`` as in ``load_files``. Raises Misconfigured."""
+    return compose(settings, load_files(folder), ports or open_ports(settings))
+
+
+def compose(settings: ProcessorSettings, files: Files, ports: Ports) -> ProcessorApp:
+    """The processor's parts over any ports: in production, in the sandbox and in the simulation."""
     tokens = InstagramTokens(ports.instagram, ports.vault, settings.instagram)
     instagram = RenewedAccounts(ports.instagram, tokens)
     agent = Agent(
-        load_profile(folder / "profile"),
-        _read(folder / "prompts" / "system.md"),
+        files.profile,
+        files.system_md,
         Guards(secrets=settings.secrets, manager_number=",".join(settings.whatsapp.manager_numbers)),
         settings.limits,
         JoinedSchedule.of(ports.spond, settings.spond.groups if settings.spond else (), ports.store, ports.clock),
@@ -99,6 +117,7 @@ def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None
         queue=ports.queue,
         alerts=alerts,
         model=ports.model,
+        prices=ListPrices(settings.model.model),
         agent=agent,
         instagram=instagram,
         tokens=tokens,

@@ -168,6 +168,17 @@ class Spond(Protocol):
         ...
 
 
+class Tokens(Protocol):
+    """The kept tokens of the accounts."""
+
+    async def ensure(self) -> None:
+        """They are loaded and in use, once an instance; all that ask at once await one load.
+
+        Raises RetryLater when the vault can't be read, AccountStopped when what it holds is no token.
+        """
+        ...
+
+
 class TokenVault(Protocol):
     """Where refreshed Instagram tokens are kept: one text, as ``dm_core.tokens`` writes it."""
 

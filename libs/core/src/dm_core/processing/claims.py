@@ -17,7 +17,7 @@ from dm_core.processing import waits
 from dm_core.processing.brake import Key
 from dm_core.processing.closing import EXPIRED_NOTICE, FAILED_NOTICE, wake
 from dm_core.processing.decisions import Decision, Verdict, decide, spend
-from dm_core.processing.live import LiveThread, settle, with_alerts
+from dm_core.processing.live import LiveThread, settle, with_alerts, with_ended
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
 from dm_core.processing.recovery import tell_cause, told_wait
 from dm_core.processing.run import opened
@@ -27,6 +27,7 @@ from dm_core.runs import Run, upgraded
 from dm_core.store.port import UNSET, Conflict, MessageChange, Snapshot, ThreadChange
 from dm_core.telemetry import emit
 from dm_core.threads import Lease
+from dm_core.usage import day_of, spend_run
 
 MAX_CLAIMS = 3
 """How often a claim lost on the version is tried again."""
@@ -34,6 +35,12 @@ MAX_LOOKS = 8
 """How often a task looks at its thread in all: some DMs may have to be closed before the rest is claimed."""
 BRAKED_SECONDS = 120.0
 """A thread that waits without calling looks again after this at the latest."""
+
+DAY_TOTAL = "runs_per_day_total"
+DAY_TOTAL_NOTICE = (
+    "Today's {most} conversations with the model are used up (MAX_RUNS_PER_DAY_TOTAL). Until midnight UTC nobody is "
+    "answered: please look into the inbox, and raise the limit if these were real people."
+)
 
 
 class _Held(DmAgentError):
@@ -88,8 +95,23 @@ class Claims:
         """Close what needs no model, or take the lease; None if the condition was lost. Raises _Held."""
         if decision.verdict is Verdict.CLOSE:
             return await self._close(snapshot, decision.ending or Ending.HUMAN, decision.messages)
+        if decision.verdict is Verdict.START and await self._day_is_used_up():
+            return await self._close(snapshot, Ending.LIMITED, snapshot.unprocessed)
         await self._check_services(snapshot)
         return await self._take(snapshot, decision, run_id, task_name)
+
+    async def _day_is_used_up(self) -> bool:
+        """The whole deployment has had the runs it may have today; the manager is told once a day.
+
+        Looked at before the claim and counted with it, so claims under way at the same moment may go over it: by no
+        more than the queue dispatches at once. Without a limit nothing is read or counted.
+        """
+        most, now = self.runtime.limits.runs_per_day_total, self.runtime.clock()
+        if not most or spend_run(await self.runtime.store.day_runs(day_of(now)), now, most) is not None:
+            return False
+        if await self.runtime.alerts.cause_alert(Service.MODEL, "", DAY_TOTAL, text=DAY_TOTAL_NOTICE.format(most=most)):
+            emit("day_total_reached", "ERROR", runs=most)
+        return True
 
     async def _check_services(self, snapshot: Snapshot) -> None:
         """Nothing is claimed while a service that the run needs is known to be down, but for a last try."""
@@ -135,13 +157,13 @@ class Claims:
         change = replace(
             self._change(snapshot),
             messages=closed,
-            run=None if ended else UNSET,
-            archive=ended,
-            archive_expire_at=now + self.runtime.timing.retention_ms,
+            lease=None,  # if there is one, it has expired
             due_at=now if left else None,
             not_before=None,
             pending_count=left,
         )
+        if ended is not None:
+            change = with_ended(change, thread, ended, now + self.runtime.timing.retention_ms)
         change = with_alerts(self.runtime.alerts, change, thread, _closing_alerts(ending, messages))
         if isinstance(await settle(self.runtime.store, change), Conflict):
             return None
@@ -196,6 +218,7 @@ class Claims:
                 MessageChange(m.id, Status.PROCESSING, now, attempts=m.attempts + 1, run_id=run.id) for m in own
             ),
             allowance=allowance if allowance is not None else UNSET,
+            counts_run=not resumed and self.runtime.limits.runs_per_day_total > 0,
         )
         version = await settle(self.runtime.store, change)
         if isinstance(version, Conflict):

@@ -8,12 +8,12 @@ from dataclasses import dataclass, replace
 
 from dm_core.alerts import AskedAlert
 from dm_core.clock import Clock
-from dm_core.errors import QueueUnavailable
+from dm_core.errors import QueueUnavailable, StoreUnavailable, described
 from dm_core.messages import DAY_MS, Content, Direction, Disposition, EventKind, Message, Status, message_id
 from dm_core.processing import waits
 from dm_core.processing.freshness import Stale, stale
 from dm_core.processing.holding import Holding
-from dm_core.processing.live import LiveThread
+from dm_core.processing.live import LiveThread, Superseded, with_ended
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan, plan_not_before
@@ -26,6 +26,8 @@ from dm_core.threads import Note, Unconfirmed
 RETRY_DUE_MS = 60_000
 """A failed run is due again after this; Cloud Tasks normally comes sooner, the sweeper if it doesn't."""
 MAX_UNCONFIRMED = 5
+DROPPED = "dropped"
+"""The ending of a run that failed before anything went out: its DMs get another one, afresh."""
 
 EXPIRED_NOTICE = "I could not answer this person in time: their message waited too long. Please answer."
 FAILED_NOTICE = "I could not answer this person after {attempts} attempts ({error}). Please do."
@@ -106,10 +108,9 @@ class Finisher:
         full = len(live.own) + len(live.others) >= self.timing.max_claim
         left = max(waiting, live.thread.pending_count - len(live.own)) if full else waiting
         due = plan(live.thread.id, now, self.timing.debounce_min, self.timing.debounce_max).fire_at if left else None
-        return replace(
+        change = replace(
             live.change(),
             lease=None,
-            run=None,
             due_at=due,
             wait_count=0,
             pending_count=left,
@@ -117,9 +118,8 @@ class Finisher:
             unconfirmed=self._unconfirmed(run, now),
             messages=messages,
             upserts=tuple(self._reply(action) for action in run.actions if _is_sent(action)),
-            archive=run,
-            archive_expire_at=now + self.timing.retention_ms,
         )
+        return with_ended(change, live.thread, run, now + self.timing.retention_ms)
 
     def _ended(self, message: Message, ending: Ending, run: Run, now: int) -> MessageChange:
         """What becomes of one DM; those that this ending is not about go on by themselves."""
@@ -200,15 +200,30 @@ class Finisher:
         return replace(run, message_ids=ids, alerts=(*run.alerts, alert), shown="")
 
     async def give_back(self, error: str) -> ExecutionResult:
-        """The attempt failed: messages pending again, lease freed. What went out, or may have, stays unfinished."""
+        """The attempt failed: messages pending again, lease freed. What went out, or may have, stays unfinished.
+
+        A run that did nothing outside is dropped: archived, for what it cost. One that can't be archived (what is wrong
+        with it may be what it failed on) is dropped all the same: the error of the attempt is what counts.
+        """
         run = replace(self.live.run, error=error)
         due_at = self.clock() + RETRY_DUE_MS
-        await self._free(run if run.acted else None, due_at=due_at, give_back=False, error=error)
+        if run.acted:
+            await self._free(run, due_at=due_at, give_back=False, error=error)
+            return self._result(RunStatus.ERROR, error)
+        run = _dropped(run)
+        try:
+            await self._free(run, due_at=due_at, give_back=False, error=error)
+        except (Superseded, StoreUnavailable):
+            raise
+        except Exception as unfit:
+            emit("run_not_archived", "ERROR", thread_id=self.live.thread.id, run_id=run.id, error=described(unfit))
+            await self._free(_bare(run), due_at=due_at, give_back=False, error=error)
+        emit("run_dropped", "WARNING", thread_id=self.live.thread.id, run_id=run.id, **_figures(run))
         return self._result(RunStatus.ERROR, error)
 
     async def _free(
         self,
-        run: Run | None,
+        run: Run,
         *,
         due_at: int,
         give_back: bool,
@@ -216,6 +231,7 @@ class Finisher:
         not_before: int | None = None,
         expired: frozenset[str] = frozenset(),
     ) -> None:
+        """Free the lease; the run stays with the thread unless it was dropped."""
         self._leave()
 
         def make() -> ThreadChange:
@@ -231,7 +247,10 @@ class Finisher:
             waited = live.thread.wait_count + (not_before is not None)
             pending = max(0, live.thread.pending_count - len(expired))
             change = replace(live.change(), lease=None, run=run, messages=messages, pending_count=pending)
-            return replace(change, due_at=due_at, not_before=not_before, wait_count=waited)
+            change = replace(change, due_at=due_at, not_before=not_before, wait_count=waited)
+            if run.ending != DROPPED:
+                return change
+            return with_ended(change, live.thread, run, now + self.timing.retention_ms)
 
         await self.live.commit(make)
 
@@ -261,22 +280,36 @@ def _closed(message: Message, status: Status, disposition: Disposition | None, n
     return MessageChange(message.id, status, now, processed_at=now, error=None, disposition=disposition)
 
 
+def _dropped(run: Run) -> Run:
+    """As it is archived: nothing of it goes out any more."""
+    dropped = (replace(action, state=ActionState.DROPPED) if action.is_open else action for action in run.actions)
+    return replace(run, ending=DROPPED, actions=tuple(dropped))
+
+
+def _bare(run: Run) -> Run:
+    """No more of a run than which it was, why it ended and what it cost."""
+    bare = Run(run.id, run.task_name, run.started_at, run.message_ids, run.prompt_hash)
+    return replace(bare, ending=run.ending, error=run.error, model_calls=run.model_calls, spent=run.spent)
+
+
 def _is_sent(action: Action) -> bool:
     return action.kind is ActionKind.SEND and action.state is ActionState.DONE
 
 
 def _figures(run: Run) -> dict[str, object]:
-    """What a run cost, for logs and metrics."""
-    turns = run.model_turns
+    """What a run did and cost, for logs and metrics. ``usd`` is null where a price is not known."""
+    spent = run.spent
     return {
         "messages": len(run.message_ids),
-        "modelCalls": run.model_calls,
+        "modelCalls": spent.calls,
         "actions": [action.state.value for action in run.actions],
         "alerts": len(run.alerts),
         "restarts": run.restarts,
         "guards": list(run.guards),
-        "modelMs": sum(turn.latency_ms for turn in turns),
-        "inputTokens": sum(turn.usage.input_tokens or 0 for turn in turns),
-        "outputTokens": sum((turn.usage.output_tokens or 0) + (turn.usage.thought_tokens or 0) for turn in turns),
+        "modelMs": sum(turn.latency_ms for turn in run.model_turns),
+        "inputTokens": spent.input_tokens,
+        "cachedTokens": spent.cached_tokens,
+        "outputTokens": spent.output_tokens + spent.thought_tokens,
+        "usd": spent.usd,
         "promptHash": run.prompt_hash,
     }

@@ -67,6 +67,11 @@ def with_alerts(alerts: Alerts, change: ThreadChange, thread: Thread, asked: Seq
     return replace(change, alerts=created, alert_count=count)
 
 
+def with_ended(change: ThreadChange, thread: Thread, run: Run, expire_at: int) -> ThreadChange:
+    """The change that ends or drops a run too: it leaves the thread for the archive, and its cost stays."""
+    return replace(change, run=None, archive=run, archive_expire_at=expire_at, spent=thread.spent + run.spent)
+
+
 class LiveThread:
     """The thread under our lease. ``run`` is the newest state, which may be ahead of what is stored."""
 

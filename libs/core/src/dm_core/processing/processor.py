@@ -70,7 +70,7 @@ class Processor:
         rt = self.runtime
         delivery = Delivery(rt.store, rt.instagram, rt.clock, rt.limits)
         actor = Actor(live, delivery, rt.brake, rt.clock, rt.limits, deadline)
-        conductor = Conductor(live, actor, rt.agent, rt.model, rt.instagram, rt.clock, rt.limits)
+        conductor = Conductor(live, actor, rt.agent, rt.model, rt.prices, rt.instagram, rt.clock, rt.limits)
         finisher = Finisher(live, rt.queue, rt.clock, rt.timing, rt.limits, rt.holding)
         return conductor, finisher
 

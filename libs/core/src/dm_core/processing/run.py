@@ -16,6 +16,7 @@ from dataclasses import dataclass, field, replace
 from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.model import Model
 from dm_core.agent.plan import TurnPlan
+from dm_core.agent.prices import Prices
 from dm_core.agent.reading import Step, conclude, read_turn, replied
 from dm_core.agent.rebuild import done_so_far, said_and_done
 from dm_core.clients.port import InstagramAccounts
@@ -48,6 +49,7 @@ class Conductor:
     actor: Actor
     agent: Agent
     model: Model
+    prices: Prices
     instagram: InstagramAccounts
     clock: Clock
     limits: RunLimits
@@ -107,6 +109,7 @@ class Conductor:
         started = self.clock()
         remaining = (self.actor.check_time() - started) / 1000
         indicator = asyncio.create_task(self._indicate())
+        self.prices.load_aside()
         run = self.live.run
         try:
             async with asyncio.timeout(remaining):
@@ -117,13 +120,14 @@ class Conductor:
             if (turns := said_and_done(run)) is None:
                 raise
             emit("model_history_refused", "WARNING", thread_id=self.live.thread.id, run_id=run.id)
-            self.live.run = replace(self.live.run, turns=turns)
+            self.live.run = replace(run, turns=turns)
             return None
         finally:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
         self.actor.brake.succeeded((Service.MODEL, ""), self.live.thread.id)
-        self.live.run = replace(run, model_calls=run.model_calls + 1)
+        spent = run.spent + self.prices.spent(turn, started)  # it is billed, whatever becomes of it
+        self.live.run = replace(run, model_calls=run.model_calls + 1, spent=spent)
         return replace(turn, latency_ms=self.clock() - started)
 
     async def _indicate(self) -> None:
@@ -247,7 +251,7 @@ class Conductor:
     def notes(self, run: Run) -> tuple[Note, ...] | Unset:
         """The thread's notes with those this run adds; UNSET when there is nothing new."""
         known = {note.text for note in self.live.thread.notes}
-        fresh = tuple(Note(text, self.clock()) for text in dict.fromkeys(run.notes) if text not in known)
+        fresh = tuple(Note(text, self.clock(), run.id) for text in dict.fromkeys(run.notes) if text not in known)
         return (*self.live.thread.notes, *fresh)[-MAX_NOTES:] if fresh else UNSET
 
     def _human(self) -> Ending:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 
 from dm_core.agent.agent import Agent
 from dm_core.agent.model import Model
+from dm_core.agent.prices import Prices
 from dm_core.clients.port import InstagramAccounts, Tokens
 from dm_core.clock import Clock, Ids
 from dm_core.processing.alerts import Alerts
@@ -23,6 +24,7 @@ class Runtime:
     queue: WakeUpQueue
     alerts: Alerts
     model: Model
+    prices: Prices
     agent: Agent
     instagram: InstagramAccounts
     tokens: Tokens

@@ -6,6 +6,7 @@ Firestore adapter turns it into a timestamp, which is what a TTL policy needs; 0
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Final
 
 from dm_core.alerts import AlertCount
@@ -30,6 +31,7 @@ from dm_core.store.plain import (
 from dm_core.store.port import BRIEF_MS, UNSET, Deletion, MessageChange, NewText, ThreadChange, ThreadEvents
 from dm_core.store.run_documents import parse_run, run_document
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
+from dm_core.usage import DayRuns, parse_spent
 
 MAX_RAW_CHARS: Final = 200_000
 """Longest raw item kept in quarantine, in characters."""
@@ -148,6 +150,7 @@ def parse_thread(thread_id: str, doc: Mapping[str, object]) -> Thread:
         notes=tuple(Note(text(n, "text"), whole(n, "createdAt"), text(n, "runId")) for n in maps(doc, "notes")),
         unconfirmed=tuple(Unconfirmed(text(u, "text"), whole(u, "at")) for u in maps(doc, "unconfirmed")),
         alert_count=optional(doc, "alertCount", parse_count) or AlertCount(),
+        spent=parse_spent(as_map(doc.get("cost")), as_map(doc.get("tokens"))),
         commit_token=text_or_none(doc, "commitToken"),
     )
 
@@ -193,6 +196,8 @@ def thread_fields(change: ThreadChange) -> Document:
         fields["unconfirmed"] = [{"text": sent.text, "at": sent.at} for sent in change.unconfirmed]
     if change.alert_count is not UNSET:
         fields["alertCount"] = count_document(change.alert_count)
+    if change.spent is not UNSET:
+        fields |= {"cost": change.spent.cost, "tokens": change.spent.tokens}
     numbers = {
         "dueAt": change.due_at,
         "notBefore": change.not_before,
@@ -367,6 +372,20 @@ def allowance_document(allowance: Allowance, now: int) -> Document:
 
 def parse_allowance(doc: Mapping[str, object]) -> Allowance:
     return Allowance(whole(doc, "hourStart"), whole(doc, "hourRuns"), whole(doc, "dayStart"), whole(doc, "dayRuns"))
+
+
+def day_runs_id(day_start: int) -> str:
+    """The document in ``limits`` that counts the runs of the day (UTC) that begins then: ``total-2026-11-29``."""
+    return datetime.fromtimestamp(day_start / 1000, UTC).strftime("total-%Y-%m-%d")
+
+
+def day_runs_fields(day_start: int) -> Document:
+    """The plain fields of that document; ``runs`` is counted up by the database."""
+    return document(dayStart=day_start, expireAt=day_start + ALLOWANCE_MS)
+
+
+def parse_day_runs(doc: Mapping[str, object], day_start: int) -> DayRuns:
+    return DayRuns(day_start, whole(doc, "runs"))
 
 
 def deletion_document(deletion: Deletion) -> Document:

@@ -32,6 +32,7 @@ from dm_core.store.port import (
 )
 from dm_core.store.run_documents import archive_document
 from dm_core.threads import Thread
+from dm_core.usage import DayRuns, day_of
 
 
 class FirestoreStore(FirestoreRecords):
@@ -121,7 +122,7 @@ class FirestoreStore(FirestoreRecords):
         ]
 
     def _records(self, change: ThreadChange) -> list[Write]:
-        """The archived run and the person's allowance, where the change has them."""
+        """The archived run, the person's allowance and the day's count, where the change has them."""
         writes: list[Write] = []
         if change.archive is not None:
             archive = archive_document(change.archive, change.thread_id, change.now, change.archive_expire_at)
@@ -131,7 +132,16 @@ class FirestoreStore(FirestoreRecords):
         if change.allowance is not UNSET and parts is not None:
             allowance = doc.allowance_document(change.allowance, change.now)
             writes.append(wire.put(self._client.name("limits", parts[1]), allowance))
+        if change.counts_run:
+            day = day_of(change.now)
+            place = self._client.name("limits", doc.day_runs_id(day))
+            writes.append(wire.merge(place, doc.day_runs_fields(day), {"runs": ("increment", 1)}))
         return writes
+
+    async def day_runs(self, day_start: int) -> DayRuns:
+        """The counter's document; see the port."""
+        (found,) = await self._client.get(self._client.name("limits", doc.day_runs_id(day_start)))
+        return doc.parse_day_runs(found.doc or {}, day_start)
 
     async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
         """The newest messages; see the port."""

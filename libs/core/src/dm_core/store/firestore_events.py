@@ -88,7 +88,7 @@ class FirestoreEvents:
         """The commit for these messages. Pure duplicates leave the thread alone, so that they wake nobody; a pause is
         renewed all the same."""
         new = [message for message in messages if message.id not in there.statuses]
-        if not events.starts_thread and there.thread is None:
+        if not events.starts_thread and (there.thread is None or not events.lasting):
             new = [doc.briefly(message, events.now) for message in new]
         writes = [self._arrival(events.thread_id, message, there.parts.get(message.id)) for message in new]
         touch = events.touch_thread

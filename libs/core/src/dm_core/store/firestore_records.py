@@ -9,14 +9,17 @@ from dm_core.store import documents as doc
 from dm_core.store import firestore_wire as wire
 from dm_core.store import selections
 from dm_core.store.firestore_alerts import FirestoreAlerts
-from dm_core.store.firestore_client import Exists, Missing, Moved
-from dm_core.store.firestore_events import MAX_ROUNDS, WRITE_ATTEMPTS, FirestoreEvents
-from dm_core.store.firestore_wire import Found, Write
+from dm_core.store.firestore_client import Exists, Moved
+from dm_core.store.firestore_events import WRITE_ATTEMPTS, FirestoreEvents
+from dm_core.store.firestore_wire import Found, Instant, Write
 from dm_core.store.plain import document, is_document_id, text, to_json, whole
 from dm_core.store.port import PAGE_SIZE, Deletion, DocumentCollection
 
 ERASE_PAGE = 400
 """Documents deleted in one commit."""
+
+ERASE_ROUNDS = 20
+"""How often an erasure takes a thread in which something keeps coming."""
 
 
 class FirestoreRecords(FirestoreEvents, FirestoreAlerts):
@@ -62,8 +65,7 @@ class FirestoreRecords(FirestoreEvents, FirestoreAlerts):
             while left > threads:
                 page = await self._client.select(select(user_id, min(PAGE_SIZE, left - threads)))
                 for thread in page.found:
-                    await self._erase_thread(thread, code if counted else "")
-                threads += len(page.found)
+                    threads += await self._erase_thread(thread, code if counted else "")
                 if not page.found:
                     break
         if threads < left:
@@ -76,35 +78,51 @@ class FirestoreRecords(FirestoreEvents, FirestoreAlerts):
             await self._client.commit([wire.delete(self._client.name("limits", user_id))], WRITE_ATTEMPTS)
         await self._delete_selected(lambda: selections.quarantine_of(user_id, ERASE_PAGE))
 
-    async def _erase_thread(self, thread: Found, code: str) -> None:
+    async def _erase_thread(self, thread: Found, code: str) -> bool:
         """Take the lease, delete what is below, then leave a tombstone, if nothing came meanwhile; else once more.
 
         The thread's owner goes last: until then a crashed erasure can be found and continued. From the first commit on
         nothing is stored below but a DM: a run's commit, an echo, an unsend, an edit depend on the thread as it was.
+        False if another erasure was faster.
         """
-        thread_id, fields = thread.id, thread.doc or {}
-        place = self._thread(thread_id)
-        account_id, user_id = doc.parse_thread_id(thread_id) or ("", thread_id)
-        owner = text(fields, "accountId", account_id), text(fields, "userId", user_id)
+        owner = self._owner(thread)
         last = [wire.delete(self._client.name("limits", owner[1]))] if is_document_id(owner[1]) else []
         if code:
             last.append(wire.increment(self._client.name("deletions", code), "threads"))
-        for _ in range(MAX_ROUNDS):
-            taken = wire.replace(place, doc.erasing_document(*owner, self._clock()))
-            try:
-                (version,) = await self._client.commit([taken], WRITE_ATTEMPTS)
-            except Missing:
-                return
-            except Moved as error:
-                raise StoreUnavailable("Firestore refused to erase a thread") from error
-            await self._delete_all(thread_id, "messages")
-            await self._delete_all(thread_id, "runs")
-            await self._delete_selected(lambda: selections.alerts_of(thread_id, ERASE_PAGE))
-            await self._delete_selected(lambda: selections.outbox_of(thread_id, ERASE_PAGE))
-            tombstone = doc.tombstone_document(self._clock())
-            if await self._applied([wire.put(place, tombstone, unchanged_since=version), *last]):
-                return
+        place = self._thread(thread.id)
+        for _ in range(ERASE_ROUNDS):
+            if thread.doc is None or not (text(thread.doc, "userId") or text(thread.doc, "accountId")):
+                return False
+            version = await self._take(thread, owner)
+            if version is not None:
+                await self._delete_below(thread.id)
+                tombstone = doc.tombstone_document(self._clock())
+                if await self._applied([wire.put(place, tombstone, unchanged_since=version), *last]):
+                    return True
+            (thread,) = await self._client.get(place)
         raise StoreUnavailable("a thread could not be erased: it kept changing")
+
+    def _owner(self, thread: Found) -> tuple[str, str]:
+        """Account and person of a thread."""
+        account_id, user_id = doc.parse_thread_id(thread.id) or ("", thread.id)
+        fields = thread.doc or {}
+        return text(fields, "accountId", account_id), text(fields, "userId", user_id)
+
+    async def _take(self, thread: Found, owner: tuple[str, str]) -> Instant | None:
+        """The thread's version once the erasure holds it; None if it changed meanwhile."""
+        taken = doc.erasing_document(*owner, self._clock())
+        try:
+            write = wire.put(self._thread(thread.id), taken, unchanged_since=thread.update_time)
+            return (await self._client.commit([write]))[0]
+        except Moved:
+            return None
+
+    async def _delete_below(self, thread_id: str) -> None:
+        """Everything of a thread but itself."""
+        await self._delete_all(thread_id, "messages")
+        await self._delete_all(thread_id, "runs")
+        await self._delete_selected(lambda: selections.alerts_of(thread_id, ERASE_PAGE))
+        await self._delete_selected(lambda: selections.outbox_of(thread_id, ERASE_PAGE))
 
     async def _delete_all(self, thread_id: str, collection: str) -> None:
         while ids := await self._client.ids(collection, ERASE_PAGE, "conversations", thread_id):

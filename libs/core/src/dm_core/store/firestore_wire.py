@@ -146,11 +146,6 @@ def put(name: str, doc: Document, *, unchanged_since: Instant | None = None) -> 
     return Write(_Write(update=_document(name, doc), current_document=_condition(unchanged_since)))
 
 
-def replace(name: str, doc: Document) -> Write:
-    """A whole document instead of one that exists; the commit fails with Missing if it does not."""
-    return Write(_Write(update=_document(name, doc), current_document=_Precondition(exists=True)))
-
-
 def increment(name: str, field: str) -> Write:
     """Count a field of a document that exists up by one."""
     raw = _Write(

@@ -21,6 +21,7 @@ from dm_core.alerts import Alert, AlertCount, AlertStatus, ManagerContact
 from dm_core.messages import DAY_MS, Disposition, Message, Status
 from dm_core.runs import Run
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
+from dm_core.usage import DayRuns, Spent
 
 PAGE_SIZE: Final = 12
 """Newest messages read with a thread (by arrival), whatever their status. What is older the agent asks for by
@@ -131,7 +132,8 @@ class ThreadChange:
     ``token`` is written into the thread, so that "did my write happen?" can be answered after a lost answer: a
     later read shows the token exactly if the commit was applied and no other run has committed since.
     ``upserts`` are whole messages written whatever was there (our own replies, under the platform's id). ``alerts``
-    are created with it; one that exists already is left as it is, and stops nothing.
+    are created with it; one that exists already is left as it is, and stops nothing. ``counts_run`` counts one run
+    more on the day (UTC) of ``now``, whatever the count was: claims of many threads at once lose none.
     """
 
     thread_id: str
@@ -155,6 +157,8 @@ class ThreadChange:
     allowance: Allowance | Unset = UNSET
     alerts: tuple[Alert, ...] = ()
     alert_count: AlertCount | Unset = UNSET
+    spent: Spent | Unset = UNSET
+    counts_run: bool = False
 
 
 class Conflict(Enum):
@@ -223,6 +227,13 @@ class ThreadStore(Protocol):
 
     async def commit(self, change: ThreadChange) -> Version | Conflict:
         """Apply a change on its condition; the new version, or CONFLICT. Raises StoreUnavailable: then unknown."""
+        ...
+
+    async def day_runs(self, day_start: int) -> DayRuns:
+        """How many runs of the whole deployment were counted on the day that begins then (ms since 1970).
+
+        One read. Raises StoreUnavailable.
+        """
         ...
 
     async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:

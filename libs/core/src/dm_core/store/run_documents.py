@@ -39,6 +39,7 @@ from dm_core.store.plain import (
     whole_or_none,
     word,
 )
+from dm_core.usage import Spent, parse_spent
 
 
 def run_document(run: Run) -> Document:
@@ -64,6 +65,8 @@ def run_document(run: Run) -> Document:
         ending=run.ending,
         error=run.error,
         modelCalls=run.model_calls,
+        cost=run.spent.cost,
+        tokens=run.spent.tokens,
         timings=run.timings,
     )
 
@@ -86,13 +89,9 @@ def archive_document(run: Run, thread_id: str, now: int, expire_at: int) -> Docu
         for result in maps(turn, "results"):
             if result.get("name") == QUOTES_MESSAGES:
                 result["output"] = to_json({"omitted": "messages of the thread"})
-    facts = {
-        "tokens": _tokens(run),
-        "cost": {"modelCalls": run.model_calls, "usd": None},  # no price list here: unknown is not 0
-        "results": [_result(action) for action in run.actions],
-    }
-    shown = sorted(set(run.handles.values()))
-    return archived | document(conversationId=thread_id, mids=shown, **facts, endedAt=now, expireAt=expire_at or None)
+    results = [_result(action) for action in run.actions]
+    facts = {"mids": sorted(set(run.handles.values())), "results": results}
+    return archived | document(conversationId=thread_id, **facts, endedAt=now, expireAt=expire_at or None)
 
 
 def emptied_fields(doc: Mapping[str, object], now: int) -> Document:
@@ -121,17 +120,6 @@ def _result(action: Action) -> Mapping[str, object]:
     """What became of one action."""
     fields = {"action": action.key, "state": action.state.value, "platformId": action.platform_id}
     return fields | {"error": action.error}
-
-
-def _tokens(run: Run) -> Mapping[str, int]:
-    """Tokens of all model turns of a run."""
-    usages = [turn.usage for turn in run.model_turns]
-    return {
-        "input": sum(usage.input_tokens or 0 for usage in usages),
-        "cached": sum(usage.cached_tokens or 0 for usage in usages),
-        "output": sum(usage.output_tokens or 0 for usage in usages),
-        "thought": sum(usage.thought_tokens or 0 for usage in usages),
-    }
 
 
 def _turn_document(turn: Turn) -> Document:
@@ -192,6 +180,7 @@ def _alert_document(alert: AskedAlert) -> Document:
 
 def parse_run(doc: Mapping[str, object]) -> Run:
     """A run from its document, live or archived."""
+    turns = tuple(_parse_turn(turn) for turn in maps(doc, "turns"))
     return Run(
         id=text(doc, "id"),
         task_name=text(doc, "taskName"),
@@ -199,7 +188,7 @@ def parse_run(doc: Mapping[str, object]) -> Run:
         message_ids=texts(doc, "messageIds"),
         prompt_hash=text(doc, "promptHash"),
         handles={key: value for key, value in as_map(doc.get("handles")).items() if isinstance(value, str)},
-        turns=tuple(_parse_turn(turn) for turn in maps(doc, "turns")),
+        turns=turns,
         actions=tuple(_parse_action(action) for action in maps(doc, "actions")),
         alerts=tuple(_parse_alert(alert) for alert in maps(doc, "alerts")),
         guards=texts(doc, "guards"),
@@ -213,7 +202,23 @@ def parse_run(doc: Mapping[str, object]) -> Run:
         ending=text_or_none(doc, "ending"),
         error=text_or_none(doc, "error"),
         model_calls=whole(doc, "modelCalls"),
+        spent=_parse_spent(doc, turns),
         timings={key: value for key, value in as_map(doc.get("timings")).items() if isinstance(value, int)},
+    )
+
+
+def _parse_spent(doc: Mapping[str, object], turns: tuple[Turn, ...]) -> Spent:
+    """A live run of an older revision says nothing of it: its turns tell the tokens, and the price is unknown."""
+    if "cost" in doc:
+        return parse_spent(as_map(doc.get("cost")), as_map(doc.get("tokens")))
+    usages = [turn.usage for turn in turns if isinstance(turn, ModelTurn)]
+    return Spent(
+        len(usages),
+        sum(usage.input_tokens or 0 for usage in usages),
+        sum(usage.cached_tokens or 0 for usage in usages),
+        sum(usage.output_tokens or 0 for usage in usages),
+        sum(usage.thought_tokens or 0 for usage in usages),
+        usd=None if usages else 0.0,
     )
 
 

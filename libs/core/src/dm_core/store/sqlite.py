@@ -33,6 +33,7 @@ from dm_core.store.port import (
 from dm_core.store.run_documents import archive_document, emptied_fields
 from dm_core.store.sqlite_alerts import SqliteAlerts
 from dm_core.store.sqlite_file import Rollback, SqliteFile, Stored, Transaction
+from dm_core.usage import DayRuns, day_of
 
 ERASE_PAGE = 400
 """Documents beside the threads deleted between two looks."""
@@ -83,6 +84,10 @@ class SqliteStore(SqliteAlerts):
             return await self._file.write(lambda tx: _commit(tx, change))
         except Rollback:
             return CONFLICT
+
+    async def day_runs(self, day_start: int) -> DayRuns:
+        found = await self._get("limits", doc.day_runs_id(day_start))
+        return doc.parse_day_runs(found or {}, day_start)
 
     async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
         if limit < 1 or doc.parse_thread_id(thread_id) is None:
@@ -246,17 +251,26 @@ def _commit(tx: Transaction, change: ThreadChange) -> Version:
     parts = doc.parse_thread_id(change.thread_id)
     if change.allowance is not UNSET and parts is not None:
         tx.put("limits", parts[1], doc.allowance_document(change.allowance, change.now))
+    if change.counts_run:
+        _count_run(tx, day_of(change.now))
     for alert in change.alerts:
         sqlite_alerts.create(tx, alert)
     return Version(version)
 
 
+def _count_run(tx: Transaction, day_start: int) -> None:
+    key = doc.day_runs_id(day_start)
+    found = tx.get("limits", key)
+    runs = whole(found.doc if found else {}, "runs") + 1
+    tx.put("limits", key, doc.day_runs_fields(day_start) | {"runs": runs})
+
+
 def _record(tx: Transaction, events: ThreadEvents) -> Recorded:
     """Create what is missing; pure duplicates leave the thread alone, but for a pause."""
     thread = tx.get("conversations", events.thread_id)
-    if not events.starts_thread and thread is None:
+    if not events.starts_thread and (thread is None or not events.lasting):
         events = replace(events, messages=tuple(doc.briefly(m, events.now) for m in events.messages))
-    elif not events.starts_thread and thread is not None:
+    if not events.starts_thread and thread is not None:
         since = doc.since_erased(events.messages, doc.erased_at(thread.doc))
         if doc.is_erased(thread.doc) or (events.messages and not since):
             return Recorded()

@@ -33,6 +33,7 @@ SETTINGS: Mapping[str, str] = {
     "MAX_ATTEMPTS": "20",
     "MAX_RUNS_PER_HOUR": "10000",
     "MAX_RUNS_PER_DAY": "100000",
+    "MAX_ALERTS_PER_HOUR": "1000",
     "UNCERTAIN_SENDS": "hold",
 }
 """Hasty, so that a dead run is taken over in seconds; patient with attempts, because on a busy machine hasty ones fail.
@@ -77,7 +78,7 @@ class Heard:
         event = line.event or {}
         self.resumed += event.get("message") == "run_claimed" and event.get("resumed") is True
         self.superseded += event.get("message") == "run_superseded"
-        self.failed_attempts += event.get("message") == "run_failed"
+        self.failed_attempts += event.get("message") == "run_stopped"
 
 
 class Stalled(Exception):

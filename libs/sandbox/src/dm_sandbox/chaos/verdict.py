@@ -8,7 +8,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from dm_core.alerts import MODEL, alert_id
 from dm_core.messages import Disposition, Message, Status
+from dm_core.processing.closing import DROPPED
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_sandbox.chaos.clerk import numbers_in
 from dm_sandbox.chaos.ledger import Account
@@ -19,6 +21,10 @@ from dm_sandbox.platforms.whatsapp import Alert
 
 EXPECTED = (None, Disposition.UNCERTAIN, Disposition.NO_REPLY)
 """How a DM may end here: nobody took over, nobody unsent, no window closed, no limit is set."""
+
+
+MAX_ALERT_CALLS = 3
+"""Two texts and one template of an alert."""
 
 
 class Crime(StrEnum):
@@ -64,7 +70,7 @@ def judge(evidence: Evidence) -> list[Finding]:
 
 
 def _repeated(evidence: Evidence) -> Iterator[Finding]:
-    """Each text, each answer to a DM, each reaction and each alert at most once."""
+    """Each text, each answer to a DM and each reaction at most once; an alert, which may come twice, at most thrice."""
     answers = [number for message in evidence.sent for number in numbers_in(message.text)]
     effects: Mapping[str, Iterable[object]] = {
         "text sent": (message.text for message in evidence.sent),
@@ -74,7 +80,7 @@ def _repeated(evidence: Evidence) -> Iterator[Finding]:
     }
     for what, keys in effects.items():
         for key, count in Counter(keys).items():
-            if count > 1:
+            if count > (MAX_ALERT_CALLS if what == "alert" else 1):
                 yield Finding(Crime.DUPLICATE, f"{what} {key!r}: {count} times")
 
 
@@ -117,14 +123,8 @@ def _ended(evidence: Evidence, letter: Letter, message: Message, run: Run) -> It
             yield Finding(Crime.LOST, f"DM {letter.number} ended well and no model has seen it")
         if not any(letter.number in numbers_in(sent.text) for sent in evidence.sent):
             yield Finding(Crime.LOST, f"DM {letter.number} ended well and was not answered")
-    elif not any(_is_notice(action) for action in run.actions):
+    elif not any(alert.cause != MODEL for alert in run.alerts):
         yield Finding(Crime.LOST, f"DM {letter.number} is {run.ending} and the manager was not told")
-
-
-def _is_notice(action: Action) -> bool:
-    """The closing word to the manager. It went out, or may have: one in doubt can't be looked up, nor repeated."""
-    own = action.kind is ActionKind.NOTIFY and action.call_index < 0
-    return own and action.state in (ActionState.DONE, ActionState.UNCERTAIN)
 
 
 # --- a thread -----------------------------------------------------------------------------------------------------
@@ -136,7 +136,17 @@ def _thread(evidence: Evidence, name: str, account: Account) -> Iterator[Finding
     if account.thread is not None and account.thread.paused_until is not None:
         yield Finding(Crime.UNTRUE, f"thread {name} is paused for a human, and nobody but the agent wrote")
     sent = [message for message in evidence.sent if message.to_id == name.rpartition("_")[2]]
-    yield from _recorded(account.runs, sent, {alert.reference for alert in evidence.alerts})
+    yield from _recorded(account.runs, sent)
+    yield from _told(account.runs, evidence.alerts)
+
+
+def _told(runs: Sequence[Run], alerts: Sequence[Alert]) -> Iterator[Finding]:
+    """What the manager was to know is on the phone, by itself or in a digest."""
+    references = {alert.reference for alert in alerts}
+    for asked in (asked for run in runs for asked in run.alerts):
+        by_itself = alert_id(asked.key) in references
+        if not by_itself and not any(asked.text in alert.text for alert in alerts):
+            yield Finding(Crime.LOST, f"the alert {asked.key} never came")
 
 
 def _restless(account: Account) -> str:
@@ -146,9 +156,9 @@ def _restless(account: Account) -> str:
     return f"lease {thread.lease is not None}, run {thread.run is not None}, due {thread.due_at}"
 
 
-def _recorded(runs: Sequence[Run], sent: Sequence[SentMessage], alerts: set[str]) -> Iterator[Finding]:
-    """The archive tells the truth about what went out."""
-    actions = [action for run in runs for action in run.actions]
+def _recorded(runs: Sequence[Run], sent: Sequence[SentMessage]) -> Iterator[Finding]:
+    """The archive tells the truth about what went out. What a dropped run planned, the next one may have sent."""
+    actions = [action for run in runs if run.ending != DROPPED for action in run.actions]
     by_state = _texts(actions, lambda action: action.kind is ActionKind.SEND)
     mids = {message.mid: message.text for message in sent}
     for action in by_state[ActionState.DONE]:
@@ -162,9 +172,6 @@ def _recorded(runs: Sequence[Run], sent: Sequence[SentMessage], alerts: set[str]
     known = {action.text for state in (ActionState.DONE, ActionState.UNCERTAIN) for action in by_state[state]}
     for text in texts - known:
         yield Finding(Crime.UNTRUE, f"no run knows of {text!r}")
-    for action in _texts(actions, lambda action: action.kind is ActionKind.NOTIFY)[ActionState.DONE]:
-        if action.key not in alerts:
-            yield Finding(Crime.UNTRUE, f"{action.key} is done and no alert came")
 
 
 def _texts(actions: Iterable[Action], wanted: Callable[[Action], bool]) -> Mapping[ActionState, list[Action]]:

@@ -14,7 +14,9 @@ from random import Random
 from typing import Final, Self
 from urllib.parse import quote
 
+from dm_core.erasing.eraser import Eraser
 from dm_core.http import Answer, Request
+from dm_core.messages import DAY_MS
 from dm_core.store.port import ThreadEvents
 from dm_sandbox.fuzzing.engine import Broken
 from dm_sandbox.fuzzing.mutation import mutated, mutated_bytes, read, written
@@ -111,6 +113,10 @@ class SignedRequestTarget(WebhookTarget):
 
     async def _status_page(self, answer: Answer) -> None:
         code = str(json.loads(answer.body)["confirmation_code"])
+        page = await self.app.handle(Request("GET", f"/data-deletion/{code}"))
+        if page.status != 200 or "in progress" not in page.body:
+            raise Broken("a deletion has no page that says it goes on")
+        await Eraser(self.store, lambda: NOW, DAY_MS).go_on()
         page = await self.app.handle(Request("GET", f"/data-deletion/{code}"))
         if page.status != 200 or "completed" not in page.body:
             raise Broken("a deletion has no page that says it is done")

@@ -1,58 +1,13 @@
-"""Real shapes to begin with: webhook items (facts/meta.md sections 1.4-1.6), answers of the platforms and the model."""
+"""Real shapes to begin with: the corpus of webhook items, answers of the platforms and the model."""
 
 from typing import Final
 
-ACCOUNT: Final = "178414"
-PERSON: Final = "9001"
-NOW: Final = 1_790_000_010_000
+from dm_sandbox.corpus import ACCOUNT, NOW, PERSON, cases, items
 
+__all__ = ("ACCOUNT", "GRAPH_ERRORS", "ITEMS", "MODEL_ANSWERS", "NOW", "PERSON", "PLATFORM_ANSWERS")
 
-def _item(**parts: object) -> dict[str, object]:
-    return {"sender": {"id": PERSON}, "recipient": {"id": ACCOUNT}, "timestamp": NOW - 2_000, **parts}
-
-
-def _message(**parts: object) -> dict[str, object]:
-    return _item(message={"mid": "aWdA1", **parts})
-
-
-def _attached(kind: str, **payload: object) -> dict[str, object]:
-    return _message(attachments=[{"type": kind, "payload": payload}])
-
-
-ITEMS: Final[tuple[dict[str, object], ...]] = (
-    _message(text="When are nets?"),
-    _message(text="Tuesday", quick_reply={"payload": "DAY_TUE"}),
-    _attached("image", url="https://lookaside.fbsbx.com/x"),
-    _attached("ig_post", url="https://cdn.example/x", title="caption", ig_post_media_id="1813"),
-    _attached("ig_story", story_media_id="1803", story_media_url="https://cdn.example/s2"),
-    _message(attachments=[{"type": "ephemeral"}]),
-    _attached("template", generic={"elements": [{"title": "a card"}]}),
-    _message(text="this one?", reply_to={"mid": "aWdA0", "is_self_reply": True}),
-    _message(text="nice!", reply_to={"story": {"url": "https://cdn.example/st", "id": "1788"}}),
-    _message(text="hi", referral={"ref": "ad", "ads_context_data": {"ad_title": "Nets"}, "product": {"id": "7"}}),
-    _message(is_deleted=True),
-    _message(is_unsupported=True),
-    {
-        "sender": {"id": ACCOUNT},
-        "recipient": {"id": PERSON},
-        "timestamp": NOW - 1,
-        "message": {"mid": "e", "text": "a"},
-    },
-    {
-        "sender": {"id": ACCOUNT},
-        "recipient": {"id": PERSON},
-        "timestamp": NOW - 1,
-        "message": {"mid": "aWdB4", "text": "Nets Tue 18:00", "is_echo": True},
-    },
-    _item(message_edit={"mid": "aWdA1", "text": "When are the nets?", "num_edit": 1}),
-    {"timestamp": NOW - 1, "message_edit": {"mid": "aWdA1", "num_edit": 0}},
-    _item(reaction={"mid": "aWdB4", "action": "react", "reaction": "love", "emoji": "❤️"}),
-    _item(read={"mid": "aWdB4"}),
-    _item(postback={"mid": "aWdB6", "title": "Join the club", "payload": "JOIN", "referral": {"ref": "x"}}),
-    _item(referral={"ref": "poster1", "source": "IGME-SOURCE-LINK", "type": "OPEN_THREAD"}),
-    _item(pass_thread_control={"previous_owner_app_id": "111", "new_owner_app_id": "222", "metadata": "x"}),
-    _item(optin={"type": "notification_messages"}),
-)
+ITEMS: Final = tuple(item for case in cases() for item in items(case.body))
+"""Every item of the corpus."""
 
 
 def _answer(*parts: object, finish: str = "STOP") -> dict[str, object]:

@@ -68,6 +68,8 @@ SHAPES: Final[dict[bytes, tuple[bytes, bytes, bytes]]] = {
 
 _ENTRY: Final = b'{"id":"178414","time":1790000000500,"messaging":[%s]}'
 _ENVELOPE: Final = b'{"object":"instagram","entry":[%s]}'
+MAX_PARTS: Final = 400
+"""Most parts of a message: ten attachments of some thirty texts each, and its own."""
 MAX_PART_CHARS: Final = 2_048
 """Longest part of a message but its text: a link."""
 
@@ -189,10 +191,10 @@ class WebhookTarget:
         entries = [_ENTRY % item for item in items[:3]]
         self.seeds: Sequence[bytes] = (
             *(b"messaging\n" + item for item in items),
-            b"messaging\n" + items[0].replace(b"When", b"W" * 9_000),
-            b"messaging\n" + items[8].replace(b"1788", b"8" * 9_000).replace(b'"url"', b'"no"'),
+            *(b"messaging\n" + item.replace(b"When", b"W" * 9_000) for item in items if b"When are nets?" in item),
+            *(b"messaging\n" + item.replace(b"1788", b"8" * 9_000) for item in items if b"1788" in item),
             *(b"changes\n" + item for item in items),
-            *(b"%s\n%s\n%s" % (shape, items[0], items[13]) for shape in (b"standby", b"flat")),
+            *(b"%s\n%s\n%s" % (shape, items[0], items[-1]) for shape in (b"standby", b"flat")),
             *(b"entry\n" + entry for entry in entries),
             *(b"envelope\n" + _ENVELOPE % entry for entry in entries),
             *(b"raw\n" + _ENVELOPE % entry for entry in entries),
@@ -273,9 +275,12 @@ class WebhookTarget:
             for message in messages.values():
                 content = message.content
                 texts = [content.quick_reply, content.postback, content.referral, content.reply_to_mid, message.mid]
-                texts += [text for each in content.attachments for text in (each.type, each.url, each.title)]
+                texts += [
+                    text for each in content.attachments for text in (each.type, each.url, each.title, *each.words)
+                ]
+                texts += content.words
                 longest = max(len(text) for text in texts if text)
-                if longest > MAX_PART_CHARS or len(content.text or "") > MAX_TEXT_CHARS or len(texts) > 50:
+                if longest > MAX_PART_CHARS or len(content.text or "") > MAX_TEXT_CHARS or len(texts) > MAX_PARTS:
                     raise Broken("a message of unbounded size was stored")
                 texts.append(content.text)
                 for text in filter(None, texts):

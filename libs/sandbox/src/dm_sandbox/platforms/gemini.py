@@ -22,6 +22,7 @@ from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_objec
 Scripted = Body | Callable[[ModelRequest], Body]
 """One scripted answer: the exact body (see ``answers``), or what computes it."""
 
+_DATA = {"text", "functionCall", "functionResponse", "inlineData", "fileData", "executableCode", "codeExecutionResult"}
 STATUSES = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED"}
 
 
@@ -89,6 +90,10 @@ class Gemini(Platform):
                 return "Please use a valid role: user, model."
             if not as_list(content.get("parts")):
                 return f"GenerateContentRequest.contents[{position}].parts: contents.parts must not be empty."
+            for number, part in enumerate(parts_of(content)):
+                if not _DATA & part.keys():
+                    place = f"GenerateContentRequest.contents[{position}].parts[{number}].data"
+                    return f"* {place}: required oneof field 'data' must have one initialized field\n"
         return _unanswered(request) or self._unsigned(request)
 
     def _unsigned(self, request: ModelRequest) -> str | None:

@@ -92,7 +92,7 @@ class Acts:
         if not person.texts:
             return
         written = person.texts[max(0, len(person.texts) - 1 - act.target)]
-        item = self.unsend(person, written) if act.kind is ActKind.UNSEND else self._edit(person, written)
+        item = self.unsend(person, written) if act.kind is ActKind.UNSEND else self.edit(person, written)
         self._world.meta.post([item], f"{act.kind} {written.token}")
 
     def unsend(self, person: Person, written: Written) -> Item:
@@ -101,7 +101,8 @@ class Acts:
         written.unsent_at = self._world.clock()
         return {**self._from(person), "message": {"mid": written.mid, "is_deleted": True}}
 
-    def _edit(self, person: Person, written: Written) -> Item:
+    def edit(self, person: Person, written: Written) -> Item:
+        """The person writes a text anew; the item that tells of it."""
         self._world.journal.note(f"person {person.number}", f"edits {written.token}")
         text = f"{written.token} v2 edited"
         return {**self._from(person), "message_edit": {"mid": written.mid, "text": text, "num_edit": 1}}

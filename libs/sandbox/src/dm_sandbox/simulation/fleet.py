@@ -1,6 +1,7 @@
 """Instances of the two functions: the real apps over simulated ports, born when needed, gone when a fault says so."""
 
 import asyncio
+import json
 from collections.abc import Callable
 from contextvars import copy_context
 from dataclasses import dataclass, field, replace
@@ -9,43 +10,26 @@ from pathlib import Path
 from random import Random
 from typing import Final, Literal, Protocol
 
-from dm_core.agent.agent import Agent
-from dm_core.agent.guards import Guards
-from dm_core.agent.profile import BusinessProfile, load_profile
-from dm_core.bootstrap.webhook import compose
-from dm_core.clients.instagram_tokens import InstagramTokens
-from dm_core.clients.schedule import CachedSchedule
+from dm_core.bootstrap.processor import Files, Ports, load_files
+from dm_core.bootstrap.processor import compose as compose_processor
+from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clock import Clock
 from dm_core.http import Answer, Request
-from dm_core.messages import DAY_MS
-from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
-from dm_core.processing.closing import Timing
-from dm_core.processing.maintenance import Maintenance
-from dm_core.processing.processor import Processor
-from dm_core.processing.sweeper import Sweeper
+from dm_core.processing.app import TASK_NAME_HEADER
 from dm_core.queue.port import WakeUp
 from dm_core.settings import ProcessorSettings, RunLimits, WebhookSettings
 from dm_core.webhook.app import WebhookApp
 from dm_sandbox.environment import APP_SECRET, MANAGER_NUMBER, VERIFY_TOKEN
 from dm_sandbox.one_account import OneAccount
-from dm_sandbox.simulation.alert_ports import AlertQueuePort
+from dm_sandbox.simulation.alert_ports import AlertQueuePort, WhatsAppPort
 from dm_sandbox.simulation.cloud_tasks import task_body
 from dm_sandbox.simulation.journal import Journal
 from dm_sandbox.simulation.model import SECRET
 from dm_sandbox.simulation.monitor import Execution, begin_execution
 from dm_sandbox.simulation.network import InstanceDied, Network, Process
-from dm_sandbox.simulation.ports import (
-    InstagramPort,
-    ModelPort,
-    NoVault,
-    QueuePort,
-    Shared,
-    SpondPort,
-    StorePort,
-    WhatsAppPort,
-    Wire,
-)
+from dm_sandbox.simulation.ports import InstagramPort, ModelPort, QueuePort, SpondPort, StorePort, VaultPort
 from dm_sandbox.simulation.schedule import Schedule
+from dm_sandbox.simulation.wire import Shared, Wire
 
 FUNCTIONS: Final = Path(__file__).parents[5] / "functions"
 ACCOUNT: Final = "17840000000000001"
@@ -67,7 +51,11 @@ ENVIRONMENT: Final = {
     "WHATSAPP_ACCESS_TOKEN": SECRET,
     "WHATSAPP_PHONE_NUMBER_ID": "1",
     "MANAGER_WHATSAPP_NUMBER": MANAGER_NUMBER,
+    "WHATSAPP_TEMPLATE": "dm_alert:en",
     "GEMINI_API_KEY": SECRET,
+    "SPOND_USERNAME": "simulated@example.org",
+    "SPOND_PASSWORD": "simulated-4711",
+    "SPOND_GROUP_ID": "G1",
     "HUMAN_TAKEOVER_MINUTES": str(TAKEOVER_MINUTES),
 }
 
@@ -86,20 +74,14 @@ class Deployment:
 
     processor: ProcessorSettings
     webhook: WebhookSettings
-    profile: BusinessProfile
-    system_md: str
+    files: Files
 
 
 @cache
 def deployment() -> Deployment:
     """Read once a process."""
-    folder = FUNCTIONS / "processor"
-    return Deployment(
-        ProcessorSettings.load(ENVIRONMENT),
-        WebhookSettings.load(ENVIRONMENT),
-        load_profile(folder / "profile"),
-        (folder / "prompts" / "system.md").read_text(encoding="utf-8"),
-    )
+    files = load_files(FUNCTIONS / "processor")
+    return Deployment(ProcessorSettings.load(ENVIRONMENT), WebhookSettings.load(ENVIRONMENT), files)
 
 
 def limits_of(schedule: Schedule) -> RunLimits:
@@ -140,6 +122,11 @@ class Fleet:
         """Deliver one task; None when no answer came in time."""
         request = Request("POST", "/", headers={TASK_NAME_HEADER: wake_up.name}, body=task_body(wake_up))
         return await self.ask("processor", request, timeout, wake_up.thread_id)
+
+    async def tick(self, alert_id: str, timeout: float) -> Answer | None:
+        """Deliver one tick of the alerts' queue; None when no answer came in time."""
+        body = json.dumps({"alertId": alert_id}).encode()
+        return await self.ask("processor", Request("POST", "/alerts", body=body), timeout)
 
     async def ask(self, function: Function, request: Request, timeout: float, thread_id: str = "") -> Answer | None:
         """Send a request to some instance, and wait for its answer at most some seconds."""
@@ -191,22 +178,22 @@ class Fleet:
 
     def _webhook(self, wire: Wire, clock: Clock) -> App:
         settings = deployment().webhook
-        services = compose(settings, StorePort(wire), QueuePort(wire), AlertQueuePort(wire), clock)
+        services = compose_webhook(settings, StorePort(wire), QueuePort(wire), AlertQueuePort(wire), clock)
         return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
 
     def _processor(self, wire: Wire, clock: Clock) -> App:
-        """As ``bootstrap.processor`` composes it, without reading the files again."""
+        """As in production, over simulated ports and without reading the files again."""
         made = deployment()
-        settings = made.processor
-        store, queue, instagram = StorePort(wire), QueuePort(wire), OneAccount(InstagramPort(wire))
-        guards = Guards(secrets=settings.secrets, manager_number=",".join(settings.whatsapp.manager_numbers))
-        schedule = CachedSchedule(SpondPort(wire), store, "G1", clock)
-        agent = Agent(made.profile, made.system_md, guards, self.limits, schedule, store, instagram)
-        timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, DAY_MS)
-        whatsapp, alert_queue = WhatsAppPort(wire), AlertQueuePort(wire)
-        processor = Processor(
-            store, queue, ModelPort(wire), agent, instagram, whatsapp, clock, self.ids, self.limits, timing
+        ports = Ports(
+            store=StorePort(wire),
+            queue=QueuePort(wire),
+            alert_queue=AlertQueuePort(wire),
+            model=ModelPort(wire),
+            instagram=OneAccount(InstagramPort(wire), ACCOUNT),
+            whatsapp=WhatsAppPort(wire),
+            spond=SpondPort(wire),
+            vault=VaultPort(wire),
+            clock=clock,
+            ids=self.ids,
         )
-        tokens = InstagramTokens(instagram, NoVault(), settings.instagram)
-        maintenance = Maintenance(instagram, tokens, store, clock, settings.instagram)
-        return ProcessorApp(processor, Sweeper(store, queue, clock, timing), maintenance)
+        return compose_processor(replace(made.processor, limits=self.limits), made.files, ports)

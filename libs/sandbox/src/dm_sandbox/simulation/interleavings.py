@@ -1,4 +1,4 @@
-"""Every order of the calls of two deliveries of one thread, one DM that arrives, and one crash.
+"""Every order of the calls of two deliveries of one thread, one event that arrives, and one crash.
 
 Here no time passes between the calls and none has a latency: whenever everybody waits, one of the waiting calls is
 made, and which one is the only thing that is open. All ways to choose are tried, one simulation each, with at most a
@@ -34,6 +34,9 @@ READS: Final = (*UNNOTICED, "processor.store.open", "processor.store.history", "
 When = Literal["goes on", "dies before", "dies after"]
 
 
+Event = Literal["a DM", "an edit", "an unsend", "a human's reply"]
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
     """What is explored. ``tasks``: names of the two deliveries; ``switches``: at most so many; ``crashes``: 0 or 1."""
@@ -43,17 +46,21 @@ class Scenario:
     switches: int = 1
     crashes: int = 1
     manner: Manner = Manner.REPLY
-    unsends: bool = False
-    human: bool = False
+    event: Event = "a DM"
 
 
 SCENARIOS: Final = (
     Scenario("two tasks, a DM", switches=3, crashes=0),
     Scenario("two tasks, a DM, a crash"),
     Scenario("one task twice, a DM, a crash", tasks=("task-1", "task-1")),
-    Scenario("two tasks, a human's reply, a crash", human=True),
-    Scenario("two tasks, an unsend, a crash", unsends=True),
-    Scenario("two actions, two tasks, a DM, a crash", manner=Manner.REPLY_AND_NOTIFY),
+    Scenario("two tasks, a human's reply, a crash", event="a human's reply"),
+    Scenario("two tasks, an unsend, a crash", event="an unsend"),
+    Scenario("two tasks, an edit, a crash", event="an edit"),
+    Scenario("two actions, two tasks, a DM, a crash", manner=Manner.TWO_REPLIES),
+    Scenario("a reply and an alert, two tasks, a DM, a crash", manner=Manner.REPLY_AND_NOTIFY),
+    Scenario(
+        "a reply and an alert, two tasks, a human's reply", manner=Manner.REPLY_AND_NOTIFY, event="a human's reply"
+    ),
 )
 
 
@@ -221,14 +228,17 @@ async def _play(world: World, scenario: Scenario, network: SteppedNetwork) -> No
     world.fleet.begun = network.main.append
     for name in scenario.tasks:
         world.queue.deliver_now(WakeUp(person.thread_id, name, world.clock()))
-    if scenario.human:
-        item, acknowledged = acts.human(person)
-        world.meta.deliver_now([item], "human", acknowledged)
-    elif scenario.unsends:
-        world.meta.deliver_now([acts.unsend(person, first)], "unsend")
-    else:
-        second = acts.write(person, ActKind.SAY)
-        world.meta.deliver_now([acts.item(person, second)], second.token)
+    match scenario.event:
+        case "a DM":
+            second = acts.write(person, ActKind.SAY)
+            world.meta.deliver_now([acts.item(person, second)], second.token)
+        case "an edit":
+            world.meta.deliver_now([acts.edit(person, first)], "edit")
+        case "an unsend":
+            world.meta.deliver_now([acts.unsend(person, first)], "unsend")
+        case "a human's reply":
+            item, acknowledged = acts.human(person)
+            world.meta.deliver_now([item], "human", acknowledged)
     while len(network.main) < ACTORS:  # noqa: ASYNC110 - they begin within a turn or two of the loop
         await asyncio.sleep(0)
     world.fleet.begun, world.fleet.apart = None, False

@@ -1,19 +1,24 @@
-"""What must be true in the end, held against what the platforms themselves recorded."""
+"""What must be true of threads in the end, held against what the platforms themselves recorded."""
 
 from collections.abc import Callable
+from math import inf
 from typing import Final
 
+from dm_core.alerts import MODEL
 from dm_core.messages import Direction, Disposition, EventKind, Message, Status, message_id
 from dm_core.runs import Action, ActionKind, ActionState, Run
+from dm_sandbox.simulation.alert_invariants import judge_alerts
+from dm_sandbox.simulation.fleet import deployment
 from dm_sandbox.simulation.model import SECRET, TOKEN
-from dm_sandbox.simulation.monitor import SKEW_MS, Announced
+from dm_sandbox.simulation.monitor import SKEW_MS, Announced, Basis
 from dm_sandbox.simulation.people import Person, Written
 from dm_sandbox.simulation.schedule import FaultKind
+from dm_sandbox.simulation.schedule import FaultKind as D
 from dm_sandbox.simulation.world import World
 
 MAX_SENDS: Final = 3
-MAX_NOTICES: Final = 2
-"""Notifications of one run: the model's one, and one of our own."""
+MAX_ASKED: Final = 1
+"""Alerts that the model may ask for in one run."""
 _MAY_HAVE_HAPPENED: Final = (ActionState.DONE, ActionState.UNCERTAIN)
 
 
@@ -26,8 +31,9 @@ def judge(world: World) -> None:
             judgement.text(written)
         judgement.runs()
         judgement.history()
-    _effects(world)
+    _leaks(world)
     _answered_once(world)
+    judge_alerts(world)
     if world.is_calm:
         _calm(world)
 
@@ -41,7 +47,8 @@ class Judgement:
         self._states = world.journal.states
         self._stored = world.database.threads.get(person.thread_id)
         self._messages = world.database.messages.get(person.thread_id, {})
-        self._runs = world.database.runs.get(person.thread_id, {})
+        archives, kept = world.monitor.archives, world.database.runs.get(person.thread_id, {})
+        self._runs = {run_id: archives.get(run_id, run) for run_id, run in kept.items()}
         self._erased = world.monitor.erased_at.get(person.thread_id)
 
     def rest(self) -> None:
@@ -80,37 +87,65 @@ class Judgement:
             self._failed(written, stored)
         else:
             self._explained(written, stored)
-        allowed = self._world.schedule.max_attempts + self._world.monitor.postponed[written.id]
-        if (attempts := self._world.monitor.attempts[written.id]) > allowed and self._erased is None:
+        monitor, limit = self._world.monitor, self._world.schedule.max_attempts
+        allowed = limit + monitor.given_back[written.id]
+        if (attempts := monitor.attempts[written.id]) > allowed and self._erased is None:
             self._wrong("attempts", f"the model was asked about {written.token} in {attempts} attempts of {allowed}")
+        if stored.attempts > limit + 1:
+            self._wrong("attempts", f"{written.token} counts {stored.attempts} attempts of {limit}")
 
     def _failed(self, written: Written, stored: Message) -> None:
-        """Only after all attempts, or because the account was stopped; and the manager was told."""
-        run = self._run(written, stored)
-        if run is None:
-            return
-        stopped = (stored.error or "").startswith("AccountStopped")
-        if run.attempt < self._world.schedule.max_attempts and not stopped:
-            self._wrong("failed", f"{written.token} failed after {run.attempt} attempts: {stored.error}")
-        if not self._told(run):
-            self._wrong("told", f"{written.token} failed and the manager was never told")
+        """Only after as many attempts of its own, none of which an outage spoiled; and the manager was told."""
+        monitor, limit = self._world.monitor, self._world.schedule.max_attempts
+        used = monitor.claims[written.id] - monitor.given_back[written.id]
+        if used < limit:
+            self._wrong("failed", f"{written.token} failed after {used} attempts of its own: {stored.error}")
+        if (troubles := monitor.troubles[written.thread_id]) < limit:
+            self._wrong("failed", f"{written.token} failed although only {troubles} things went wrong there")
+        self._check_told(written)
+
+    def _check_told(self, written: Written) -> bool:
+        if written.id not in self._world.monitor.told and self._erased is None:
+            self._wrong("told", f"{written.token} ended badly and the manager was never told")
+        return True
 
     def _explained(self, written: Written, stored: Message) -> None:
         disposition = stored.disposition
         run = self._run(written, stored) if disposition in _BY_A_RUN else None
         explained: dict[Disposition | None, Callable[[], bool]] = {
             None: lambda: run is not None and self._was_answered(run, written),
-            Disposition.NO_REPLY: lambda: run is not None and _declined(run) and self._shown(run, written) is not None,
+            Disposition.NO_REPLY: lambda: run is not None and _declined(run) and self._was_shown(run, written),
             Disposition.HUMAN: lambda: bool(self._person.human_at) or self._erased is not None,
             Disposition.UNSENT: lambda: written.unsent_at is not None,
-            Disposition.EXPIRED: lambda: written.stale,
-            Disposition.UNCERTAIN: lambda: run is not None and _has(run, ActionState.UNCERTAIN) and self._told(run),
-            Disposition.HANDED_OVER: lambda: run is not None and self._told(run),
+            Disposition.EXPIRED: lambda: written.stale or self._found_closed(stored) or self._waited(written),
+            Disposition.UNCERTAIN: lambda: (
+                run is not None and _has(run, ActionState.UNCERTAIN) and self._check_told(written)
+            ),
+            Disposition.HANDED_OVER: lambda: run is not None and self._gave_up(run) and self._check_told(written),
+            Disposition.REFUSED: lambda: run is not None and _has(run, ActionState.REFUSED) and self._had(D.BLOCKED),
         }
         if not explained.get(disposition, lambda: False)():
             self._wrong("explained", f"{written.token} ended as {disposition or 'answered'}, and nothing explains it")
         if stored.unsent_at is not None and not stored.content.is_empty:
             self._wrong("kept", f"{written.token} was unsent and its words are still there")
+
+    def _found_closed(self, stored: Message) -> bool:
+        """The platform said that the person's window is closed; nobody need be told of that."""
+        run = self._runs.get(stored.run_id or "")
+        return run is not None and _has(run, ActionState.REFUSED) and self._had(D.WINDOW)
+
+    def _waited(self, written: Written) -> bool:
+        """An outage lasted as long as anybody waits, and the manager was told."""
+        return any(o.seconds >= LONGEST_WAIT for o in self._world.schedule.outages) and self._check_told(written)
+
+    def _gave_up(self, run: Run) -> bool:
+        """The model's own answers, or what the platform refused, were the reason; a call in vain is none."""
+        answers = len(self._world.monitor.answers[run.id])
+        odd = any(fault.kind is D.ODD for fault in self._world.schedule.faults)
+        return odd or run.repairs > 0 or answers >= deployment().processor.limits.max_model_turns
+
+    def _had(self, kind: FaultKind) -> bool:
+        return bool(self._world.journal.faults[kind])
 
     def _run(self, written: Written, stored: Message) -> Run | None:
         run = self._runs.get(stored.run_id or "")
@@ -119,24 +154,23 @@ class Judgement:
         return run
 
     def _was_answered(self, run: Run, written: Written) -> bool:
-        """Something went out after the model had seen this text, or it had seen it and wanted nothing more to go out.
+        """Something went out that rests on this text, or the model had seen it and wanted nothing more to go out.
 
         One that was unsent in time is not shown.
         """
-        since = self._shown(run, written)
-        if since is None:
-            return run.acted and written.unsent_at is not None
-        acted = any(action.went_out and action.turn >= since for action in run.actions)
-        return acted or (run.acted and _declined(run))
+        if written.unsent_at is not None and run.acted:
+            return True
+        bases = [self._rests_on(action.key) for action in run.actions if action.went_out]
+        covered = any(basis is not None and basis.covers(written.token) for basis in bases)
+        return covered or (_declined(run) and self._was_shown(run, written))
 
-    def _shown(self, run: Run, written: Written) -> int | None:
-        """The turn from which on the run's model had seen this text."""
-        return self._world.monitor.shown.get((run.id, written.id))
+    def _was_shown(self, run: Run, written: Written) -> bool:
+        """The run's last answer rests on this text."""
+        basis = self._rests_on(run.id)
+        return basis is not None and basis.covers(written.token)
 
-    def _told(self, run: Run) -> bool:
-        """The run's own notice to the manager was at least begun."""
-        notices = [action for action in run.actions if action.kind is ActionKind.NOTIFY and action.call_index < 0]
-        return any(action.started_at is not None or action.state is ActionState.REFUSED for action in notices)
+    def _rests_on(self, key: str) -> Basis | None:
+        return self._world.monitor.rests_on.get(key)
 
     # -- runs and history -----------------------------------------------------------------------------------
 
@@ -148,17 +182,33 @@ class Judgement:
                 self._states[f"action:{action.kind}:{action.state}"] += 1
                 self._recorded(action)
             sends = {(a.turn, a.call_index) for a in run.actions if _is(a, ActionKind.SEND)}
-            notices = [a for a in run.actions if _is(a, ActionKind.NOTIFY)]
-            if len(sends) > MAX_SENDS or len(notices) > MAX_NOTICES:
-                self._wrong("limits", f"run {run.id} sent {len(sends)} messages and {len(notices)} notifications")
+            asked = [alert for alert in run.alerts if alert.cause == MODEL]
+            if len(sends) > MAX_SENDS or len(asked) > MAX_ASKED:
+                self._wrong("limits", f"run {run.id} sent {len(sends)} messages and asked for {len(asked)} alerts")
+            if run.ending == "uncertain":
+                self._looked_up(run)
             begun = (run.started_at - self._world.epoch_ms) / 1000
             if self._erased is not None and begun < self._erased - SKEW_MS / 1000:
                 self._wrong("erased", f"run {run.id} of an erased thread is still there")
+
+    def _looked_up(self, run: Run) -> None:
+        """A reply is only given up as uncertain after two look-ups that worked, a minute apart."""
+        times = self._world.monitor.looked_at[self._person.user_id]
+        doubtful = (a for a in run.actions if a.kind is ActionKind.SEND and a.state is ActionState.UNCERTAIN)
+        for action in doubtful:
+            begun = ((action.started_at or 0) - self._world.epoch_ms - SKEW_MS) / 1000
+            after = [at for at in times if at >= begun]
+            if not after or after[-1] - after[0] < LOOKS_APART:
+                self._wrong("looked", f"{action.key} is uncertain, and was not looked for twice")
 
     def _recorded(self, action: Action) -> None:
         entry = self._entry(action)
         if action.state is ActionState.DONE and not entry.happened:
             self._wrong("done", f"{action.key} is done, and nobody saw it")
+        if action.state is ActionState.REFUSED and self._had(D.DENIED):
+            if (self._world.monitor.echoed_at.get(action.text) or inf) < entry.happened_at + AT_ONCE:
+                self._wrong("denied", f"{action.key} is refused, and its echo had said that it went out")
+            return
         if action.state in (ActionState.REFUSED, ActionState.DROPPED, ActionState.PLANNED):
             others = sum(
                 self._entry(other) is entry and other.state in _MAY_HAVE_HAPPENED
@@ -169,9 +219,8 @@ class Judgement:
                 self._wrong("denied", f"{action.key} is {action.state}, and it happened")
 
     def _entry(self, action: Action) -> Announced:
-        user_id = "" if action.kind is ActionKind.NOTIFY else self._person.user_id
-        marks = {ActionKind.SEND: action.text, ActionKind.REACT: f"{action.target} {action.text}"}
-        return self._world.monitor.announced.get((user_id, marks.get(action.kind, action.key)), _NEVER)
+        mark = f"{action.target} {action.text}" if action.kind is ActionKind.REACT else action.text
+        return self._world.monitor.announced.get((self._person.user_id, mark), _NEVER)
 
     def history(self) -> None:
         """Our words are stored as ours, a human's as a human's."""
@@ -181,7 +230,7 @@ class Judgement:
                 self._wrong("echo", f"{text!r} was taken for a human's")
             if message.direction is Direction.OUTBOUND and text in self._person.human_texts:
                 self._wrong("echo", f"a human's {text!r} was taken for ours")
-        if self._erased is not None or any(f.kind is FaultKind.LOST for f in self._world.schedule.faults):
+        if self._erased is not None or self._had(D.LOST) or self._had(D.DENIED):
             return
         for effect in self._world.platforms.effects:
             ours = effect.kind is ActionKind.SEND and effect.user_id == self._person.user_id
@@ -189,8 +238,20 @@ class Judgement:
                 self._wrong("history", f"{effect.text[:40]!r} went out and is not in the thread")
 
 
+LOOKS_APART: Final = 57.5
+"""Seconds between two look-ups, less the error of the clocks."""
+AT_ONCE: Final = 1.0
+"""An echo stored so many seconds after its text went out is there before anybody may have stopped looking for it."""
+LONGEST_WAIT: Final = 12 * 3_600.0
+"""Seconds a DM waits at most."""
 _NEVER: Final = Announced()
-_BY_A_RUN: Final = (None, Disposition.NO_REPLY, Disposition.UNCERTAIN, Disposition.HANDED_OVER)
+_BY_A_RUN: Final = (
+    None,
+    Disposition.NO_REPLY,
+    Disposition.UNCERTAIN,
+    Disposition.HANDED_OVER,
+    Disposition.REFUSED,
+)
 
 
 def _has(run: Run, state: ActionState) -> bool:
@@ -206,10 +267,11 @@ def _is(action: Action, kind: ActionKind) -> bool:
     return action.kind is kind and action.state in _MAY_HAVE_HAPPENED
 
 
-def _effects(world: World) -> None:
-    for effect in world.platforms.effects:
-        if SECRET in effect.text:
-            world.journal.wrong("leak", f"a secret went to {effect.user_id or 'the manager'}")
+def _leaks(world: World) -> None:
+    texts = [effect.text for effect in world.platforms.effects]
+    texts += [text for each in world.phone.texts.values() for text in each]
+    if any(SECRET in text for text in texts):
+        world.journal.wrong("leak", "a secret went out")
 
 
 def _answered_once(world: World) -> None:

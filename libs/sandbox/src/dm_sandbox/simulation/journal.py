@@ -31,7 +31,10 @@ class Violation:
 
 @dataclass(slots=True)
 class Journal:
-    """Written by all parts of one simulation. ``faults`` and ``states`` are counts by name."""
+    """Written by all parts of one simulation. ``faults`` and ``states`` are counts by name.
+
+    ``alarms``: when each alert (by the id's first digits, as in the log) first raised the alarm.
+    """
 
     now: Callable[[], float]
     traced: bool = False
@@ -39,6 +42,7 @@ class Journal:
     faults: Counter[str] = field(default_factory=Counter[str])
     states: Counter[str] = field(default_factory=Counter[str])
     violations: list[Violation] = field(default_factory=list[Violation])
+    alarms: dict[str, float] = field(default_factory=dict[str, float])
 
     def note(self, who: str, what: str) -> None:
         """A line of the timeline."""

@@ -23,8 +23,9 @@ class Livelock(Exception):
 class VirtualLoop(asyncio.BaseEventLoop):
     """Time starts at 0 s. ``on_idle`` is asked before the clock moves; it returns True if it found something to do."""
 
-    def __init__(self, on_idle: Callable[[], bool] | None = None) -> None:
+    def __init__(self, on_idle: Callable[[], bool] | None = None, most_steps: int = MAX_STEPS) -> None:
         super().__init__()
+        self._most_steps = most_steps
         self._now = 0.0
         self._steps = 0
         self._on_idle = on_idle
@@ -41,8 +42,8 @@ class VirtualLoop(asyncio.BaseEventLoop):
         Raises Stalled, Livelock.
         """
         self._steps += 1
-        if self._steps > MAX_STEPS:
-            raise Livelock(f"no end after {MAX_STEPS} turns of the loop")
+        if self._steps > self._most_steps:
+            raise Livelock(f"no end after {self._most_steps} turns of the loop")
         if timeout == 0 or (self._on_idle is not None and self._on_idle()):
             return []
         if timeout is None:

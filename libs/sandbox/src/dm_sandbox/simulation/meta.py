@@ -12,6 +12,7 @@ from dm_sandbox.environment import APP_SECRET
 from dm_sandbox.platforms.meta import Item, envelope, signature, wire_bytes
 from dm_sandbox.simulation.fleet import Fleet
 from dm_sandbox.simulation.journal import Journal
+from dm_sandbox.simulation.phone import PhoneStatus
 from dm_sandbox.simulation.platforms import Effect
 from dm_sandbox.simulation.schedule import Fault, FaultKind
 
@@ -34,7 +35,7 @@ def echo_item(account_id: str, user_id: str, mid: str, text: str, at: int) -> It
 
 @dataclass(slots=True)
 class Meta:
-    """Delivers webhooks. ``under_way`` counts those that are not acknowledged yet."""
+    """Delivers webhooks, Instagram's and WhatsApp's. ``statuses``: kinds that were acknowledged, by alert."""
 
     loop: asyncio.AbstractEventLoop
     rng: Random
@@ -43,6 +44,7 @@ class Meta:
     strike: Callable[[str], Fault | None]
     clock: Clock
     account_id: str
+    statuses: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
     _running: dict[asyncio.Task[None], None] = field(default_factory=dict[asyncio.Task[None], None])
 
     @property
@@ -61,6 +63,28 @@ class Meta:
     def deliver_now(self, items: Sequence[Item], label: str, acknowledged: Callable[[], None] = _nothing) -> None:
         """A delivery that arrives this very moment."""
         self._start(self._deliver(self._signed(items), label, acknowledged, 0.0))
+
+    def whatsapp(self, status: PhoneStatus) -> None:
+        """A status of an alert, whenever it comes; a fault may delay, repeat or lose it."""
+        at = (self.clock() + round(status.after * 1000)) // 1000
+        item: dict[str, object] = {
+            "id": status.wamid,
+            "status": status.kind,
+            "timestamp": str(at),
+            "biz_opaque_callback_data": status.reference,
+        }
+        if status.code:
+            item["errors"] = [{"code": status.code}]
+        value = {"metadata": {"phone_number_id": "1"}, "statuses": [item]}
+        change = {"field": "messages", "value": value}
+        body = wire_bytes({"object": "whatsapp_business_account", "entry": [{"changes": [change]}]})
+        headers = {"x-hub-signature-256": signature(body, APP_SECRET)}
+        request = Request("POST", "/whatsapp", headers=headers, body=body)
+
+        def acknowledged() -> None:
+            self.statuses.setdefault(status.reference, set()).add(status.kind)
+
+        self._send("whatsapp.status", request, f"{status.kind} {status.reference[:6]}", acknowledged, status.after)
 
     def callback(self, request: Request, label: str) -> None:
         """A compliance callback, repeated until it is answered with 200."""

@@ -6,7 +6,7 @@ platform's record tells which DMs were answered, by which call, and in which thr
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from random import Random
 from typing import Final
@@ -15,9 +15,12 @@ from dm_core.runs import Finish, ModelTurn, ToolCall, ToolTurn, Turn, Usage, Use
 from dm_sandbox.simulation.schedule import Manner
 
 TOKEN: Final = re.compile(r"\bq\d+-\d+\b")
+_WORDS: Final = re.compile(r"\b(q\d+-\d+) (v\d+)\b")
 _BLOCK: Final = re.compile(r"<new_messages>\n(.*?)\n</new_messages>", re.DOTALL)
+_OMITTED: Final = re.compile(r'"omitted_older_messages": \d')
 _HANDLE: Final = re.compile(r'"handle": "(m\d+)"')
 _SEND: Final = "send_instagram_message"
+NOTIFY: Final = "send_manager_notification"
 _DATA: Final = ("is_new_thread", "get_thread_messages", "get_notes", "get_net_session_dates")
 _EMOJI: Final = "👍😂😮😢😡🎉🏏🙏🔥💯👏🤝😀😃😄😁😆😅🤣😊😇🙂🙃😉😌😍🥰😘😗😙😚😋😛😝😜🤪🤨🧐🤓😎"
 _GOOD: Final = (
@@ -39,25 +42,44 @@ SECRET: Final = "sandbox-secret-4711"  # noqa: S105 - configured as one, so that
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """What a request showed: tokens of the DMs to answer, and handles of them."""
+    """What a request showed: tokens of the DMs to answer with the version of their words, and handles of them.
 
-    tokens: tuple[str, ...]
+    ``omits``: there were too many of them, and the oldest are only counted.
+    """
+
+    words: Mapping[str, str]
     handles: tuple[str, ...]
+    omits: bool = False
+
+    @property
+    def tokens(self) -> tuple[str, ...]:
+        return tuple(self.words)
 
     @classmethod
     def of(cls, turns: Sequence[Turn]) -> "Asked":
         blocks = [block for turn in turns if isinstance(turn, UserTurn) for block in _BLOCK.findall(turn.text)]
-        tokens = dict.fromkeys(token for block in blocks for token in TOKEN.findall(block))
-        return cls(tuple(tokens), tuple(handle for block in blocks for handle in _HANDLE.findall(block)))
+        words = {token: version for block in blocks for token, version in _WORDS.findall(block)}
+        omits = any(_OMITTED.search(block) for block in blocks)
+        return cls(words, tuple(handle for block in blocks for handle in _HANDLE.findall(block)), omits)
+
+
+_NUMBER: Final = re.compile(r'\{"answer": (\d+)')
+
+
+def answer_number(turn: ModelTurn) -> int:
+    """Which answer of its brain this is; 0 for an odd one without content."""
+    found = _NUMBER.match(turn.content)
+    return int(found[1]) if found else 0
 
 
 @dataclass(slots=True)
 class Brain:
-    """Answers every thread of a simulation. ``texts`` counts what it wrote; with ``always`` it has one good manner."""
+    """Answers every thread of a simulation. ``texts`` and ``answers`` count what it wrote; with ``always`` it has one good manner."""
 
     rng: Random
     always: Manner | None = None
     texts: int = 0
+    answers: int = 0
     _endless: dict[str, int] = field(default_factory=dict[str, int])
 
     def answer(self, thread_id: str, turns: Sequence[Turn], manner: Manner | None) -> ModelTurn:
@@ -89,7 +111,8 @@ class Brain:
             case Manner.REPLY_AND_REACT:
                 return self._calls(self._react(handle), reply)
             case Manner.REPLY_AND_NOTIFY:
-                return self._calls(reply, ToolCall("send_manager_notification", {"text": self._text(asked)}, "n"))
+                arguments = {"text": self._text(asked), "urgency": self.rng.choice(("normal", "normal", "urgent"))}
+                return self._calls(reply, ToolCall(NOTIFY, arguments, "n"))
             case Manner.TWO_REPLIES:
                 return self._calls(reply, self._reply(asked))
             case Manner.LONG_REPLY:
@@ -103,7 +126,7 @@ class Brain:
             case Manner.NO_REPLY:
                 return self._calls(ToolCall("no_reply", {"reason": "nothing to add"}))
             case Manner.PLAIN_TEXT:
-                return ModelTurn(content="{}", text=self._text(asked), usage=Usage(9, 0, 9, 0))
+                return ModelTurn(content=self._content({}), text=self._text(asked), usage=Usage(9, 0, 9, 0))
             case Manner.UNKNOWN_TOOL:
                 return self._calls(ToolCall("fly_to_the_moon", {}), reply)
             case Manner.BAD_ARGUMENTS:
@@ -141,12 +164,17 @@ class Brain:
         emoji = _EMOJI[self.texts % len(_EMOJI)]
         return ToolCall("react_to_instagram_message", {"message_id": handle, "reaction": emoji}, f"c{self.texts}")
 
+    def _content(self, fields: Mapping[str, object]) -> str:
+        """Each answer has a number of its own, first of all."""
+        self.answers += 1
+        return json.dumps({"answer": self.answers, **fields})
+
     def _look(self) -> ToolCall:
         name = self.rng.choice(_DATA)
         return ToolCall(name, {"limit": 50} if name == "get_thread_messages" else {})
 
     def _calls(self, *calls: ToolCall, padding: int = 0) -> ModelTurn:
-        content = json.dumps({"calls": len(calls), "signature": "c2lnbmF0dXJl" * (padding // 12)})
+        content = self._content({"calls": len(calls), "signature": "c2lnbmF0dXJl" * (padding // 12)})
         return ModelTurn(content=content, calls=calls, usage=Usage(100, 0, 10, 5), model_version="simulated")
 
 

@@ -5,22 +5,29 @@
     commit applied ──▶ the thread still makes sense · what it announces may be announced
     about to act   ──▶ announced before · by the run that holds the lease
     effect         ──▶ once per announced action · in the thread it is about
+
+For alerts see ``outbox``, which this watches too.
 """
 
-from collections import Counter
-from collections.abc import Sequence
+from collections import Counter, defaultdict
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from dm_core.messages import Message, Status
-from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Phase, Run, Turn
+from dm_core.alerts import Alert, AlertStatus
+from dm_core.errors import AccountStopped, PlatformError, RetryLater, Service
+from dm_core.messages import Direction, Message, Status
+from dm_core.queue.port import WakeUp
+from dm_core.runs import Action, ActionKind, ModelTurn, Run, Turn
 from dm_core.store.plain import to_json
 from dm_core.store.port import UNSET, Conflict, Recorded, ThreadChange, ThreadEvents, Version
 from dm_core.store.run_documents import run_document
 from dm_core.threads import Lease, Thread
 from dm_sandbox.memory_database import MemoryDatabase
 from dm_sandbox.simulation.journal import Journal
-from dm_sandbox.simulation.model import TOKEN, Asked
+from dm_sandbox.simulation.model import TOKEN, Asked, answer_number
+from dm_sandbox.simulation.outbox import Outbox
 from dm_sandbox.simulation.people import Ledger
 from dm_sandbox.simulation.platforms import Effect
 
@@ -28,16 +35,31 @@ MAX_DOCUMENT_BYTES = 1_048_576
 """Firestore's limit of one document."""
 SKEW_MS = 2_500
 """Clocks of instances differ by up to 2 s from each other; a decision by one of them may be that far off."""
+MAX_RESTARTS = 3
+"""How often new DMs may make a run start over; later ones are left to its follow-up."""
+LONGEST_TOLD_MS = 3_600_000
+"""The longest wait that a service can ask for."""
+DELAY_MS = 60_000
+"""How long after a service's answer the commit may come that stores the wait for it (look-ups, a slow store)."""
+MAX_AGE_MS = 120_000
+"""How old an answer of the model may be when the first of it goes out."""
 
 
 @dataclass(slots=True, eq=False)
 class Execution:
-    """One delivery of one task: who runs it, and the lease it took."""
+    """One delivery of one task: who runs it, and the lease it took.
+
+    ``begun``: turns of which it started an action; ``asks``: alerts that the model asked it for and no commit has
+    stored yet; ``failure``: what its last call of the model or send failed with.
+    """
 
     process: str
     thread_id: str
     lease: Lease | None = None
     has_asked: bool = False
+    begun: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    asks: list[str] = field(default_factory=list[str])
+    failure: PlatformError | None = None
 
 
 _EXECUTION: ContextVar[Execution] = ContextVar("execution")
@@ -52,6 +74,17 @@ def begin_execution(execution: Execution) -> None:
     _EXECUTION.set(execution)
 
 
+@contextmanager
+def noting_failure(execution: Execution) -> Generator[None]:
+    """Keep what a call failed with; one that succeeds forgets it."""
+    execution.failure = None
+    try:
+        yield
+    except PlatformError as error:
+        execution.failure = error
+        raise
+
+
 @dataclass(slots=True)
 class Announced:
     """Keys under which an effect was announced in the store, by which runs, and when last (s from the start)."""
@@ -60,28 +93,57 @@ class Announced:
     runs: set[str] = field(default_factory=set[str])
     at: float = 0.0
     happened: int = 0
+    happened_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Basis:
+    """What an answer of the model rests on: the DMs it was shown, by token, in which words; when it arrived (ms)."""
+
+    words: Mapping[str, str]
+    at: int
+    omits: bool = False
+
+    def covers(self, token: str) -> bool:
+        """It rests on this DM, or on so many that the oldest were only counted."""
+        return self.omits or token in self.words
 
 
 @dataclass(slots=True)
 class Monitor:
     """Watches one simulation.
 
-    ``announced`` is by person (empty for the manager) and mark. ``attempts`` counts, for each DM, the deliveries that
-    asked the model about it; ``postponed`` those that ended because a platform asked for a wait. ``shown``: from which
-    turn on a run's model has seen a DM. ``marks``: what each action key happened as.
+    ``announced`` is by person and mark. ``attempts`` counts, for each DM, the deliveries that asked the model about it;
+    ``given_back`` those whose attempt was given back; ``claims`` how often it was claimed. ``answers``: numbers of the model's
+    answers by run, ``bases`` are by that number, ``rests_on`` by action key (and by run id for a silence). ``marks``: what each action key
+    happened as. ``troubles`` counts, by thread, what went wrong in its executions and was no outage. ``told``: DMs that
+    were ended badly by a commit that had an alert for the manager. ``archives``: runs
+    as they were archived, before an unsend took words out of them. ``echoed_at``: when a message of the account's was
+    stored; ``looked_at``: when the platform's list of a person's messages could be read (s from the start). ``wakes``
+    says whether a task will wake a thread at that time (ms) or later.
     """
 
     database: MemoryDatabase
     ledger: Ledger
     journal: Journal
     epoch_ms: int
+    outbox: Outbox
     announced: dict[tuple[str, str], Announced] = field(default_factory=dict[tuple[str, str], Announced])
-    postponed: Counter[str] = field(default_factory=Counter[str])
+    given_back: Counter[str] = field(default_factory=Counter[str])
     attempts: Counter[str] = field(default_factory=Counter[str])
+    claims: Counter[str] = field(default_factory=Counter[str])
     model_calls: Counter[str] = field(default_factory=Counter[str])
-    shown: dict[tuple[str, str], int] = field(default_factory=dict[tuple[str, str], int])
+    answers: dict[str, list[int]] = field(default_factory=lambda: defaultdict[str, list[int]](list))
+    bases: dict[int, Basis] = field(default_factory=dict[int, Basis])
+    rests_on: dict[str, Basis] = field(default_factory=dict[str, Basis])
     marks: dict[str, str] = field(default_factory=dict[str, str])
+    troubles: Counter[str] = field(default_factory=Counter[str])
+    told: set[str] = field(default_factory=set[str])
     erased_at: dict[str, float] = field(default_factory=dict[str, float])
+    archives: dict[str, Run] = field(default_factory=dict[str, Run])
+    echoed_at: dict[str, float] = field(default_factory=dict[str, float])
+    looked_at: dict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list))
+    wakes: Callable[[str, int], bool] = lambda *_: True
     largest: int = 0
 
     @property
@@ -94,26 +156,50 @@ class Monitor:
         """Apply a conditional commit and look at what it did."""
         stored = self.database.threads.get(change.thread_id)
         before = stored.thread if stored else None
+        messages = dict(self.database.messages.get(change.thread_id, {}))
         outcome = self.database.commit(change)
         if isinstance(outcome, Conflict) or before is None:
             self.journal.states["commit:conflict"] += 1
             self.journal.note("store", f"commit of {execution.process} ✗ conflict")
             return outcome
         self.journal.note("store", f"commit of {execution.process} ✓ {_described(change)}")
+        self.outbox.created(change.alerts)
         if isinstance(change.lease, Lease):
             self._claimed(execution, before, change)
         if isinstance(change.run, Run):
-            self._checkpointed(before, change.run)
-        for message in change.messages:
-            if message.status is Status.PENDING and message.attempts is not UNSET:
-                self.postponed[message.id] += 1
+            self._checkpointed(execution, before, change.run)
+        if change.archive is not None:
+            self.archives[change.archive.id] = change.archive
+            self._finished(before, change.archive, messages)
+        self._check_asks(execution, change)
+        if isinstance(change.not_before, int):
+            self._check_wait(execution, change.thread_id, change.not_before)
+        self._count(change, messages)
         self.look_at(change.thread_id)
         return outcome
 
     def record(self, events: ThreadEvents) -> Recorded:
         recorded = self.database.record(events)
+        for message in events.messages:
+            if message.direction is Direction.OUTBOUND:
+                self.echoed_at.setdefault(message.content.text or "", self.journal.now())
         self.look_at(events.thread_id)
         return recorded
+
+    def created(self, alerts: Sequence[Alert], create: Callable[[], bool]) -> bool:
+        """An alert outside a thread's commit."""
+        fresh = create()
+        self.outbox.created(alerts)
+        return fresh
+
+    def told_status(self, status: AlertStatus) -> bool:
+        """A status of WhatsApp's, written into its alert if there is one."""
+        known = self.database.outbox.record(status)
+        self.outbox.look_at(self.database.outbox.alerts.get(status.alert_id))
+        return known
+
+    def saved(self, alerts: Sequence[Alert]) -> None:
+        self.outbox.saved(alerts, self.now_ms)
 
     def erase(self, user_id: str, limit: int | None, code: str) -> int:
         for thread_id, stored in self.database.threads.items():
@@ -126,6 +212,15 @@ class Monitor:
         self.journal.wrong("quarantine", f"an ordinary item was not understood: {reason}")
         self.database.quarantined[item_id] = ("", reason)
 
+    def schedules(self, execution: Execution, wake_up: WakeUp) -> None:
+        """The sweep (which serves no thread of its own) lets threads that wait alone."""
+        stored = self.database.threads.get(wake_up.thread_id)
+        if execution.thread_id or not execution.process.startswith("p") or stored is None:
+            return
+        waits_until = stored.thread.not_before
+        if waits_until is not None and waits_until > self.now_ms + SKEW_MS:
+            self.journal.wrong("early", f"the sweep wakes {wake_up.thread_id}, which waits")
+
     def look_at(self, thread_id: str) -> None:
         """What must be true of a thread whenever somebody looks."""
         stored = self.database.threads.get(thread_id)
@@ -137,6 +232,8 @@ class Monitor:
             return
         if thread.due_at is None:
             self.journal.wrong("due", f"{len(open_)} DMs are open and nobody will look at {thread_id}")
+        elif thread.not_before is not None and thread.due_at < thread.not_before:
+            self.journal.wrong("due", f"{thread_id} is due before its wait is over")
         if thread.pending_count < len(open_):
             self.journal.wrong("count", f"{len(open_)} DMs are open, pending_count is {thread.pending_count}")
 
@@ -149,45 +246,123 @@ class Monitor:
             self.journal.wrong(
                 "lease", f"{execution.process} took a lease that {lease.run_id} holds for {late:.1f} s more"
             )
+        if before.not_before is not None and before.not_before > self.now_ms + SKEW_MS:
+            early = (before.not_before - self.now_ms) / 1000
+            self.journal.wrong("early", f"{execution.process} claims {before.id}, which waits for {early:.1f} s more")
+        if before.run is not None and before.run.acted and change.allowance is not UNSET:
+            self.journal.wrong("allowance", f"{before.id} pays twice for one run")
 
-    def _checkpointed(self, before: Thread, run: Run) -> None:
+    def _count(self, change: ThreadChange, before: Mapping[str, Message]) -> None:
+        """Attempts taken and given back; who was told when a DM ends badly."""
+        run = change.run if isinstance(change.run, Run) else change.archive
+        if run is not None:
+            self.outbox.noted(run)
+        has_alert = bool(change.alerts or (run and run.alerts))
+        for message in change.messages:
+            attempts = message.attempts
+            known = before.get(message.id)
+            if attempts is not UNSET and known is not None:
+                self.claims[message.id] += attempts > known.attempts
+                self.given_back[message.id] += attempts < known.attempts
+            if has_alert and message.status not in (Status.PENDING, Status.PROCESSING):
+                self.told.add(message.id)
+
+    def _check_asks(self, execution: Execution, change: ThreadChange) -> None:
+        """What the model asked to be told is stored by the next commit, whatever becomes of the turn."""
+        if not execution.asks or not (isinstance(change.run, Run) or change.archive is not None):
+            return
+        known = [alert for alert in self.outbox.alerts.values() if alert.thread_id == execution.thread_id]
+        for ask in execution.asks:
+            if not any(alert.text == ask for alert in known):
+                self.journal.wrong("asked", f"{ask!r} was asked for, and a commit has not stored it")
+        execution.asks.clear()
+
+    def _check_wait(self, execution: Execution, thread_id: str, not_before: int) -> None:
+        """A wait has a wake-up of its own, is as long as the service asked, and the manager knows a cause to mend."""
+        if not self.wakes(thread_id, not_before - SKEW_MS):
+            self.journal.wrong("wake_up", f"{thread_id} waits, and nothing will wake it then")
+        failure = execution.failure
+        if isinstance(failure, RetryLater) and failure.wait_seconds is not None:
+            least = min(failure.wait_seconds * 1000, LONGEST_TOLD_MS) - SKEW_MS - DELAY_MS
+            if not_before - self.now_ms < least:
+                self.journal.wrong("told_wait", f"{thread_id} waits for less than the {failure.service} asked")
+        if isinstance(failure, AccountStopped) and failure.service is not Service.VAULT:
+            cause = f"{failure.service}/{failure.code}"
+            if not any(alert.cause == cause for alert in self.outbox.alerts.values()):
+                self.journal.wrong("cause", f"{thread_id} waits for somebody to mend {cause}, and nobody was told")
+
+    def _checkpointed(self, execution: Execution, before: Thread, run: Run) -> None:
         self._measure(run)
         known = {action.key: action for action in before.run.actions} if before.run is not None else {}
         for action in run.actions:
             previous = known.get(action.key)
             fresh = previous is None or previous.started_at is None or previous.text != action.text
             if action.in_doubt and fresh:
-                self._announce(before, run, action)
+                self._announce(execution, before, run, action)
 
-    def _announce(self, thread: Thread, run: Run, action: Action) -> None:
+    def _announce(self, execution: Execution, thread: Thread, run: Run, action: Action) -> None:
         """An action is about to go out: whatever the store knew before this commit counts."""
         self.journal.states[f"announced:{action.kind}"] += 1
         entry = self.announced.setdefault(_place(thread, action), Announced())
         entry.keys.add(action.key)
         entry.runs.add(run.id)
         entry.at = self.journal.now()
-        if action.kind is ActionKind.NOTIFY or run.phase is Phase.CLOSING:
-            return
+        basis = self._basis(run)
+        if basis is not None:
+            self.rests_on[action.key] = basis
         if thread.paused_until is not None and thread.paused_until > self.now_ms + SKEW_MS:
             self.journal.wrong("takeover", f"{action.key} was begun although a human had taken {thread.id} over")
-        if not any(other.went_out for other in run.actions if other.key != action.key):
-            self._check_unsent(thread.id, action)
+        turn = run.id, action.turn
+        if turn in execution.begun:
+            return
+        execution.begun.add(turn)
+        self._check_basis(thread, run, action.key, basis, action.started_at or 0)
+        messages = self.database.messages.get(thread.id, {})
+        self._check_taken_over(thread, action.key, [messages[id_] for id_ in run.message_ids if id_ in messages])
 
-    def _check_unsent(self, thread_id: str, action: Action) -> None:
-        messages = self.database.messages.get(thread_id, {})
-        for message in self._answered(thread_id, action):
-            stored = messages.get(message)
-            if stored is not None and stored.unsent_at is not None:
-                self.journal.wrong(
-                    "unsent", f"{action.key} answers {self._named(stored)}, which had been unsent before"
-                )
+    def _finished(self, before: Thread, archive: Run, messages: Mapping[str, Message]) -> None:
+        """A silence must rest on what is there, as an answer must."""
+        basis = self._basis(archive)
+        if basis is not None:
+            self.rests_on[archive.id] = basis
+        if archive.ending == "no_reply":
+            self._check_basis(before, archive, f"the silence of {archive.id}", basis, None)
 
-    def _answered(self, thread_id: str, action: Action) -> list[str]:
-        """Document ids of the DMs an action is about."""
-        if action.kind is ActionKind.REACT:
-            return [w.id for w in self.ledger.person_of(thread_id).texts if w.mid == action.target]
-        found = (self.ledger.by_token.get(token) for token in TOKEN.findall(action.text))
-        return [written.id for written in found if written is not None]
+    def _basis(self, run: Run) -> Basis | None:
+        return self.bases.get(answer_number(run.model_turns[-1])) if run.model_turns else None
+
+    def _check_basis(self, thread: Thread, run: Run, what: str, basis: Basis | None, started_at: int | None) -> None:
+        """Nothing came since the model was asked, and its answer is young."""
+        if basis is None:
+            self.journal.wrong("basis", f"{what} rests on no answer of the model")
+            return
+        if started_at is not None and started_at - basis.at > MAX_AGE_MS + SKEW_MS:
+            self.journal.wrong("old", f"{what} goes out {(started_at - basis.at) // 1000} s after it was decided")
+        for message in self.database.messages.get(thread.id, {}).values():
+            written = self.ledger.by_id.get(message.id)
+            if written is None or message.direction is not Direction.INBOUND:
+                continue
+            shown = basis.words.get(written.token)
+            left_out = run.restarts >= MAX_RESTARTS and message.id not in run.message_ids
+            own = message.is_unprocessed or message.id in run.message_ids
+            if message.unsent_at is not None:
+                if shown is not None:
+                    self.journal.wrong("unsent", f"{what} answers {written.token}, which had been unsent before")
+            elif shown is None and basis.omits:
+                continue
+            elif own and shown != _version(message) and not left_out and self._was_open(message):
+                self.journal.wrong("ignored", f"{what} rests on {shown} of {written.token}, not {_version(message)}")
+
+    def _was_open(self, message: Message) -> bool:
+        """It was to be answered when the commit was made (a finish has ended its own by now)."""
+        return message.is_unprocessed or message.processed_at is None or message.processed_at >= self.now_ms - 60_000
+
+    def _check_taken_over(self, thread: Thread, what: str, messages: Sequence[Message]) -> None:
+        if thread.paused_until is None:
+            return
+        for message in messages:
+            if message.created_at < thread.paused_until and message.unsent_at is None:
+                self.journal.wrong("takeover", f"{what} answers {self._named(message)}, which a human answers")
 
     def _measure(self, run: Run) -> None:
         """Only runs that may be large: measuring costs more than all the rest."""
@@ -200,20 +375,39 @@ class Monitor:
 
     # -- the model and effects ------------------------------------------------------------------------------
 
-    def asked(self, execution: Execution, turns: Sequence[Turn]) -> None:
-        """The model is asked: whose texts it sees."""
+    def asked(self, execution: Execution, turns: Sequence[Turn]) -> Asked:
+        """The model is asked: whose texts it sees, in which words."""
         run_id = execution.lease.run_id if execution.lease else ""
         self.model_calls[run_id] += 1
         first, execution.has_asked = not execution.has_asked, True
-        turn = sum(isinstance(turn, ModelTurn) for turn in turns)
-        for token in Asked.of(turns).tokens:
+        asked = Asked.of(turns)
+        for token in asked.words:
             written = self.ledger.by_token.get(token)
             if written is None or written.thread_id != execution.thread_id:
                 self.journal.wrong("foreign", f"the model was shown {token} in {execution.thread_id}")
             else:
-                place = run_id, written.id
-                self.shown[place] = min(turn, self.shown.get(place, turn))  # a run that starts over counts anew
                 self.attempts[written.id] += first
+        return asked
+
+    def answered(self, execution: Execution, turn: ModelTurn, asked: Asked) -> None:
+        """The model's answer has arrived at the run that asked."""
+        self.answers[execution.lease.run_id if execution.lease else ""].append(answer_number(turn))
+        self.bases[answer_number(turn)] = Basis(asked.words, self.now_ms, asked.omits)
+        execution.asks += self.outbox.asked(turn, execution.lease.run_id if execution.lease else "")
+
+    def troubled(self, execution: Execution, *, outage: bool) -> None:
+        """Something goes wrong in an execution."""
+        self.troubles[execution.thread_id] += not outage
+
+    def calls_manager(self, execution: Execution, reference: str) -> None:
+        """WhatsApp is called."""
+        if execution.thread_id:
+            self.journal.wrong("waits", f"a run of {execution.thread_id} waits for WhatsApp")
+        self.outbox.calls(execution, reference)
+
+    def looks(self, user_id: str) -> None:
+        """The platform's list of this person's messages was read."""
+        self.looked_at[user_id].append(self.journal.now())
 
     def about_to(self, execution: Execution, kind: ActionKind, user_id: str, mark: str) -> None:
         """A run calls a platform: it must have said so before, and the thread must be its own."""
@@ -233,12 +427,13 @@ class Monitor:
         self.journal.note("world", f"{effect.kind} {effect.mark[:70]!r} ◀")
         entry = self.announced.setdefault((effect.user_id, effect.mark), Announced())
         entry.happened += 1
+        entry.happened_at = self.journal.now()
         if entry.happened > max(1, len(entry.keys)):
             self.journal.wrong("twice", f"{effect.kind} {effect.mark[:60]!r} happened {entry.happened} times")
         self._check_key(effect, entry)
         if effect.kind is ActionKind.REACT and not self._is_of(effect.user_id, effect.mid):
             self.journal.wrong("person", f"{effect.user_id} saw a reaction to a message that is not theirs")
-        for token in TOKEN.findall(effect.text) if effect.user_id else ():
+        for token in TOKEN.findall(effect.text):
             written = self.ledger.by_token.get(token)
             if written is None or written.user_id != effect.user_id:
                 self.journal.wrong("person", f"a text about {token} went to {effect.user_id}")
@@ -260,15 +455,16 @@ class Monitor:
         return written.token if written else message.id[:8]
 
 
+def _version(message: Message) -> str:
+    """Which words of a text are stored: its second word (``q0-3 v2 edited``)."""
+    words = (message.content.text or message.content.postback or "").split()
+    return words[1] if len(words) > 1 else ""
+
+
 def _place(thread: Thread, action: Action) -> tuple[str, str]:
     """Under which name the platform's record will show this action."""
-    match action.kind:
-        case ActionKind.SEND:
-            return thread.user_id, action.text
-        case ActionKind.REACT:
-            return thread.user_id, f"{action.target} {action.text}"
-        case ActionKind.NOTIFY:
-            return "", action.key
+    mark = f"{action.target} {action.text}" if action.kind is ActionKind.REACT else action.text
+    return thread.user_id, mark
 
 
 def _described(change: ThreadChange) -> str:
@@ -278,14 +474,17 @@ def _described(change: ThreadChange) -> str:
         words.append(f"claim {change.lease.run_id}")
     if isinstance(change.run, Run):
         actions = " ".join(f"{a.key.rpartition('/')[2]}:{_state(a)}" for a in change.run.actions)
-        words.append(f"turns={len(change.run.turns)} {change.run.phase}" + (f" [{actions}]" if actions else ""))
+        words.append(f"turns={len(change.run.turns)}" + (f" [{actions}]" if actions else ""))
     if change.lease is None:
         words.append("free")
+    if change.not_before not in (None, UNSET):
+        words.append("wait")
     if change.archive is not None:
         words.append(f"finish {change.archive.ending}")
+    words += [f"alert {alert.id[:6]}" for alert in change.alerts]
     words += [f"{message.id[:6]}→{message.status}" for message in change.messages]
     return " ".join(words)
 
 
 def _state(action: Action) -> str:
-    return "started" if action.in_doubt and action.state is ActionState.PLANNED else str(action.state)
+    return "started" if action.in_doubt else str(action.state)

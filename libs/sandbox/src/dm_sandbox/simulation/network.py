@@ -13,13 +13,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from random import Random
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
+from dm_core.errors import Service
 from dm_sandbox.simulation.journal import Journal
-from dm_sandbox.simulation.schedule import Fault, FaultKind
+from dm_sandbox.simulation.schedule import Fault, FaultKind, Outage
 
 Trouble = Callable[[FaultKind, float], Exception]
 """The error a client raises for a kind of fault (and its seconds)."""
+
+
+_APPLIED: Final = (FaultKind.LOST, FaultKind.HANG_APPLIED, FaultKind.DENIED)
+"""Kinds that take effect although the client gets an error."""
 
 
 class InstanceDied(BaseException):
@@ -71,15 +76,40 @@ class Network(Protocol):
         ...
 
 
-class FaultyNetwork:
-    """Random latencies, and the faults of a schedule."""
+_SITES_OF: Final = {
+    Service.MODEL: "processor.model.",
+    Service.INSTAGRAM: "instagram.",
+    Service.VAULT: "vault.",
+    Service.WHATSAPP: "whatsapp.send",
+}
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, rng: Random, journal: Journal, faults: Iterable[Fault]) -> None:
+
+class FaultyNetwork:
+    """Random latencies, and the faults and outages of a schedule.
+
+    ``caller``: the number of the thread that a call is made for, None for a call of no thread. ``vain``: when an
+    outage denied a call (s from the start) and whose it was, by its service. ``struck`` is told of each fault as it strikes.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        rng: Random,
+        journal: Journal,
+        faults: Iterable[Fault],
+        outages: Iterable[Outage] = (),
+        caller: Callable[[], int | None] = lambda: None,
+        struck: Callable[[bool], None] = lambda _: None,
+    ) -> None:
         self._loop = loop
         self._rng = rng
         self._journal = journal
         self._faults = {(fault.site, fault.call): fault for fault in faults}
+        self._outages = tuple(outages)
+        self._caller = caller
+        self._struck_by = struck
         self._calls: Counter[str] = Counter()
+        self.vain: dict[Service, list[tuple[float, str]]] = {}
         self.under_way = 0
 
     def quieten(self) -> None:
@@ -98,10 +128,26 @@ class FaultyNetwork:
     async def call[T](self, process: Process, site: str, line: Line, effect: Callable[[Fault | None], T]) -> T:
         await self._awake(process)
         fault = self.strike(site)
+        if fault is not None:
+            self._struck_by(False)
+        elif self._outages:
+            fault = self._outage(process, site)
         self._journal.note(process.name, f"{site} →")
         if fault is None:
             return await self._carried(process, line, lambda: effect(None))
         return await self._struck(process, line, effect, fault)
+
+    def _outage(self, process: Process, site: str) -> Fault | None:
+        """What an outage makes of this call, if one is on."""
+        now = self._loop.time()
+        for outage in self._outages:
+            on = outage.at <= now < outage.end and site.startswith(_SITES_OF[outage.service])
+            if on and outage.thread in (None, self._caller()):
+                self.vain.setdefault(outage.service, []).append((now, process.name))
+                self._journal.faults[f"outage:{outage.service}:{outage.kind}"] += 1
+                self._struck_by(outage.thread is None)
+                return Fault(site, 0, outage.kind, outage.wait)
+        return None
 
     async def _awake(self, process: Process) -> None:
         """Nothing of a process that died runs on, nothing of one that sleeps before it wakes."""
@@ -120,6 +166,7 @@ class FaultyNetwork:
     def _sent[T](self, line: Line, effect: Callable[[], T], delay: float) -> asyncio.Future[T]:
         """A request on its way: it takes effect after ``delay``; the future is its answer's arrival."""
         answer: asyncio.Future[T] = self._loop.create_future()
+        answer.add_done_callback(_seen)
         self.under_way += 1
 
         def arrive() -> None:
@@ -159,7 +206,7 @@ class FaultyNetwork:
                 self._freeze(process, seconds)
                 await self._awake(process)
                 return result
-            case FaultKind.SLOW | FaultKind.LAG | FaultKind.ODD:
+            case FaultKind.SLOW | FaultKind.LAG | FaultKind.ODD | FaultKind.LATE_WINDOW | FaultKind.LATE_REFUSAL:
                 pass
             case _:
                 await self._denied(process, line, effect, fault)
@@ -169,12 +216,12 @@ class FaultyNetwork:
     async def _denied[T](self, process: Process, line: Line, effect: Callable[[Fault | None], T], fault: Fault) -> None:
         """The client gets an error, whatever became of the request. Always raises."""
         kind = fault.kind
-        applied = {FaultKind.LOST: self._latency(line), FaultKind.HANG_APPLIED: self._latency(line)}
+        applied = {kind: self._latency(line) for kind in _APPLIED}
         delay = fault.seconds if kind is FaultKind.LATE else applied.get(kind)
         if delay is not None:
             self._sent(line, lambda: effect(fault), delay)
         hangs = kind in (FaultKind.HANG, FaultKind.HANG_APPLIED)
-        after = delay if kind is FaultKind.LOST and delay is not None else 0.0
+        after = delay if kind in (FaultKind.LOST, FaultKind.DENIED) and delay is not None else 0.0
         await asyncio.sleep(line.timeout if hangs else after + self._latency(line))
         await self._awake(process)
         raise line.trouble(kind, fault.seconds)
@@ -187,6 +234,12 @@ class FaultyNetwork:
     def _freeze(self, process: Process, seconds: float) -> None:
         self._journal.note(process.name, f"sleeps for {seconds:g} s")
         process.frozen_until = max(process.frozen_until, self._loop.time() + seconds)
+
+
+def _seen(answer: asyncio.Future[Any]) -> None:
+    """Nobody may be left to look at an error."""
+    if not answer.cancelled():
+        answer.exception()
 
 
 def _succeed[T](answer: asyncio.Future[T], result: T) -> None:

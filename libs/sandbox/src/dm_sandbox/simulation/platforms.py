@@ -1,4 +1,4 @@
-"""Instagram and WhatsApp as they are from the inside: what they accepted, in the order of their own clock.
+"""Instagram as it is from the inside: what it accepted, in the order of its own clock (for WhatsApp see ``phone``).
 
 This record is the truth that invariants are checked against: what a person sees, whatever we believe.
 """
@@ -15,9 +15,9 @@ from dm_sandbox.platforms.meta import Mids
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """Something the outside saw. ``user_id`` is the person, empty for the manager; ``at`` in ms since 1970.
+    """Something the person ``user_id`` saw; ``at`` in ms since 1970.
 
-    ``mark`` is what tells one effect from another: a text, a reaction's message and emoji, a notification's reference.
+    ``mark`` is what tells one effect from another: a text, or a reaction's message and emoji.
     """
 
     at: int
@@ -64,9 +64,6 @@ class Platforms:
 
     def react(self, user_id: str, mid: str, reaction: str) -> None:
         self._happen(ActionKind.REACT, user_id, reaction, f"{mid} {reaction}", mid)
-
-    def notify(self, text: str, reference: str) -> str:
-        return self._happen(ActionKind.NOTIFY, "", text, reference, f"wamid.{len(self.effects)}").mid
 
     def recent(self, user_id: str, limit: int, lag: float) -> tuple[PlatformMessage, ...]:
         """The newest messages as they were ``lag`` seconds ago, newest first; times in whole seconds."""

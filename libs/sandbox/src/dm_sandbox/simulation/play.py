@@ -12,8 +12,11 @@ from dm_sandbox.simulation.acts import Acts
 from dm_sandbox.simulation.invariants import judge
 from dm_sandbox.simulation.journal import Entry, Journal, Violation
 from dm_sandbox.simulation.loop import Livelock, Stalled, VirtualLoop, run_virtual
-from dm_sandbox.simulation.schedule import Schedule
+from dm_sandbox.simulation.schedule import FaultKind, Schedule
 from dm_sandbox.simulation.world import BOUND, World
+
+LONGEST_TOLD: Final = 3_600.0
+"""The longest wait that a platform can ask for, in s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,8 +61,10 @@ async def _run(world: World) -> None:
     for act in schedule.acts:
         world.loop.call_at(act.at, acts.play, act)
     quiet = world.loop.call_at(schedule.quiet_at, world.network.quieten)
-    last = schedule.acts[-1].at + 1 if schedule.acts else 0.0
-    await world.settle(last, schedule.quiet_at + BOUND)
+    last = max((act.at + 1 for act in schedule.acts), default=0.0)
+    waits = [fault.seconds for fault in schedule.faults if fault.kind is FaultKind.THROTTLE]
+    told = max([*waits, *(outage.wait for outage in schedule.outages)], default=0.0)
+    await world.settle(last, schedule.quiet_at + BOUND + min(told, LONGEST_TOLD))
     quiet.cancel()
     judge(world)
 
@@ -73,22 +78,29 @@ class _Log:
     def write(self, line: str) -> int:
         name = line[line.find('"message": "') + 12 :].partition('"')[0]
         self._journal.states[f"log:{name}"] += 1
+        if name == "alert_undelivered":
+            alert = str(cast("dict[str, object]", json.loads(line)).get("alert", ""))
+            self._journal.alarms.setdefault(alert, self._journal.now())
+            self._journal.note("alarm", f"for {alert}")
         if name in _FAILURES:
             error = str(cast("dict[str, object]", json.loads(line)).get("error", ""))
-            if not error.startswith(_EXPECTED):
+            slept = any(self._journal.faults[kind] for kind in (FaultKind.FREEZE_BEFORE, FaultKind.FREEZE_AFTER))
+            if not error.startswith(_EXPECTED) and not (slept and error == "TimeoutError"):
                 self._journal.wrong("surprise", f"{name}: {error}")
         return len(line)
 
     def flush(self) -> None: ...
 
 
-_FAILURES: Final = ("request_failed", "run_failed", "task_failed", "job_failed")
+_FAILURES: Final = ("request_failed", "run_stopped", "task_failed", "tick_failed", "job_failed")
 _EXPECTED: Final = (
     "StoreUnavailable",
     "QueueUnavailable",
     "ModelUnavailable",
     "RetryLater",
     "AccountStopped",
+    "ModelRefused",
+    "LookAgain",
     "Uncertain",
     "OutOfTime",
     "TooManyConflicts",

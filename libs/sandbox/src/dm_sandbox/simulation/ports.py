@@ -6,22 +6,12 @@ Sites are named as in ``schedule.SITES``: ``<function>.store.commit``, ``instagr
 import asyncio
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from random import Random
-from typing import Final, Literal, cast
+from typing import Literal, Self, cast
 
 from dm_core.agent.model import ToolDeclaration
-from dm_core.clients.port import AccessToken, PlatformMessage, Session, WhatsAppHealth
-from dm_core.errors import (
-    AccountStopped,
-    ModelUnavailable,
-    QueueUnavailable,
-    Refused,
-    RetryLater,
-    StoreUnavailable,
-    Uncertain,
-)
+from dm_core.clients.port import AccessToken, PlatformMessage, Session
 from dm_core.messages import Message
 from dm_core.queue.port import WakeUp
 from dm_core.runs import ActionKind, ModelTurn, Turn
@@ -41,92 +31,12 @@ from dm_core.store.port import (
     Version,
 )
 from dm_core.threads import Profile
+from dm_core.usage import DayRuns
 from dm_sandbox.memory_database import MemoryDatabase
 from dm_sandbox.simulation.alert_ports import AlertStorePort
-from dm_sandbox.simulation.cloud_tasks import SimulatedQueue
-from dm_sandbox.simulation.model import Brain
-from dm_sandbox.simulation.monitor import Monitor, current_execution
-from dm_sandbox.simulation.network import Line, Network, Process
-from dm_sandbox.simulation.platforms import Platforms
+from dm_sandbox.simulation.monitor import current_execution, noting_failure
 from dm_sandbox.simulation.schedule import Fault, FaultKind
-
-
-def _acting(kind: FaultKind, seconds: float) -> Exception:
-    """Errors of a call that does something: only a clear no is certain."""
-    match kind:
-        case FaultKind.THROTTLE:
-            return RetryLater("simulated", wait_seconds=seconds, code=80002)
-        case FaultKind.REFUSE:
-            return Refused("simulated", code=551)
-        case FaultKind.STOP:
-            return AccountStopped("simulated", code=190)
-        case _:
-            return Uncertain("simulated", code=2)
-
-
-def _reading(kind: FaultKind, seconds: float) -> Exception:
-    """Errors of a call that only reads: nothing can have happened."""
-    if kind is FaultKind.STOP:
-        return AccountStopped("simulated", code=190)
-    return RetryLater("simulated", wait_seconds=seconds or 30.0, code=2)
-
-
-READ: Final = Line(0.004, 0.03, 30.0, lambda kind, _: StoreUnavailable(f"simulated: {kind}"))
-WRITE: Final = Line(0.005, 0.04, 10.0, lambda kind, _: StoreUnavailable(f"simulated: {kind}"))
-QUEUE: Final = Line(0.01, 0.05, 10.0, lambda kind, _: QueueUnavailable(f"simulated: {kind}"))
-MODEL: Final = Line(0.2, 2.0, 200.0, lambda kind, _: ModelUnavailable(f"simulated: {kind}"))
-ACT: Final = Line(0.05, 0.4, 30.0, _acting)
-LOOK: Final = Line(0.05, 0.4, 30.0, _reading)
-"""Latencies each way and the real clients' own timeouts, in s."""
-
-TORN_READS: Final = 0.3
-"""How many of the reads of a thread see its messages later than its version, as Firestore's may."""
-
-
-@dataclass(slots=True)
-class Shared:
-    """What lies behind the network."""
-
-    database: MemoryDatabase
-    queue: SimulatedQueue
-    platforms: Platforms
-    brain: Brain
-    monitor: Monitor
-    rng: Random
-    torn_reads: float = TORN_READS
-    ticks: dict[tuple[str, int], None] = field(default_factory=dict[tuple[str, int], None])
-
-
-@dataclass(frozen=True, slots=True)
-class Wire:
-    """One instance's end of the network. ``function`` is ``processor`` or ``webhook``."""
-
-    network: Network
-    process: Process
-    function: str
-    shared: Shared
-
-    async def call[T](self, site: str, line: Line, effect: Callable[[Fault | None], T]) -> T:
-        return await self.network.call(self.process, site, line, effect)
-
-    async def store[T](self, site: str, line: Line, effect: Callable[[], T]) -> T:
-        return await self.network.call(self.process, f"{self.function}.store.{site}", line, lambda _: effect())
-
-    async def read_store[T](self, site: str, effect: Callable[[], T]) -> T:
-        return await self.store(site, READ, effect)
-
-    async def write_store[T](self, site: str, effect: Callable[[], T]) -> T:
-        return await self.store(site, WRITE, effect)
-
-    async def create_tick(self, alert_id: str, not_before: int) -> bool:
-        """False if there is one for this alert and time."""
-
-        def create(_: Fault | None) -> bool:
-            fresh = (alert_id, not_before) not in self.shared.ticks
-            self.shared.ticks[alert_id, not_before] = None
-            return fresh
-
-        return await self.call(f"{self.function}.alert_queue.schedule", QUEUE, create)
+from dm_sandbox.simulation.wire import ACT, LOOK, MODEL, QUEUE, READ, SPOND, VAULT, WRITE, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +71,12 @@ class StorePort(AlertStorePort):
 
     async def overdue(self, before: int, limit: int) -> tuple[str, ...]:
         return await self.wire.store("documents", READ, lambda: self._database.overdue(before, limit))
+
+    async def day_runs(self, day_start: int) -> DayRuns:
+        def read() -> DayRuns:
+            return DayRuns(day_start, self._database.day_runs[day_start])
+
+        return await self.wire.store("documents", READ, read)
 
     async def record(self, events: ThreadEvents) -> Recorded:
         return await self.wire.store("record", WRITE, lambda: self.wire.shared.monitor.record(events))
@@ -239,6 +155,7 @@ class QueuePort:
     wire: Wire
 
     async def schedule(self, wake_up: WakeUp) -> bool:
+        self.wire.shared.monitor.schedules(current_execution(), wake_up)
         site = f"{self.wire.function}.queue.schedule"
         return await self.wire.call(site, QUEUE, lambda _: self.wire.shared.queue.create(wake_up))
 
@@ -251,12 +168,15 @@ class ModelPort:
 
     async def generate(self, turns: Sequence[Turn], tools: Sequence[ToolDeclaration], system: str) -> ModelTurn:  # noqa: ARG002
         execution, shared, asked = current_execution(), self.wire.shared, tuple(turns)
-        shared.monitor.asked(execution, asked)
+        seen = shared.monitor.asked(execution, asked)
 
         def answer(fault: Fault | None) -> ModelTurn:
             return shared.brain.answer(execution.thread_id, asked, fault.manner if fault else None)
 
-        return await self.wire.call("processor.model.generate", MODEL, answer)
+        with noting_failure(execution):
+            turn = await self.wire.call("processor.model.generate", MODEL, answer)
+        shared.monitor.answered(execution, turn, seen)
+        return turn
 
     async def close(self) -> None: ...
 
@@ -268,8 +188,10 @@ class InstagramPort:
     wire: Wire
 
     async def send_text(self, user_id: str, text: str) -> str:
-        self.wire.shared.monitor.about_to(current_execution(), ActionKind.SEND, user_id, text)
-        return await self.wire.call("instagram.send", ACT, lambda _: self.wire.shared.platforms.send(user_id, text))
+        execution, platforms = current_execution(), self.wire.shared.platforms
+        self.wire.shared.monitor.about_to(execution, ActionKind.SEND, user_id, text)
+        with noting_failure(execution):
+            return await self.wire.call("instagram.send", ACT, lambda _: platforms.send(user_id, text))
 
     async def react(self, user_id: str, mid: str, reaction: str) -> None:
         self.wire.shared.monitor.about_to(current_execution(), ActionKind.REACT, user_id, f"{mid} {reaction}")
@@ -284,10 +206,12 @@ class InstagramPort:
             lag = fault.seconds if fault is not None and fault.kind is FaultKind.LAG else 0.0
             return self.wire.shared.platforms.recent(user_id, limit, lag)
 
-        return await self.wire.call("instagram.recent", LOOK, look)
+        found = await self.wire.call("instagram.recent", LOOK, look)
+        self.wire.shared.monitor.looks(user_id)
+        return found
 
     async def profile(self, user_id: str, now: int) -> Profile | None:
-        return Profile("A person", user_id, now)
+        return await self.wire.call("instagram.profile", LOOK, lambda _: Profile("A person", user_id, now))
 
     async def refresh_token(self, now: int) -> AccessToken:
         return AccessToken("token", now)
@@ -299,50 +223,29 @@ class InstagramPort:
 
 
 @dataclass(frozen=True, slots=True)
-class WhatsAppPort:
+class SpondPort:
+    """One group with one session, tomorrow."""
+
     wire: Wire
 
-    @property
-    def template_room(self) -> int | None:
-        return 824
+    def calendar(self, group: str) -> Self:  # noqa: ARG002 (the port's argument)
+        return self
 
-    async def send_text(self, text: str, reference: str) -> str:
-        platforms = self.wire.shared.platforms
-        return await self.wire.call("whatsapp.send_text", ACT, lambda _: platforms.notify(text, reference))
-
-    async def send_template(self, text: str, reference: str) -> str:
-        platforms = self.wire.shared.platforms
-        return await self.wire.call("whatsapp.send_template", ACT, lambda _: platforms.notify(text, reference))
-
-    async def health(self) -> WhatsAppHealth:
-        return WhatsAppHealth("AVAILABLE")
-
-    async def notify(self, text: str, reference: str) -> str:
-        self.wire.shared.monitor.about_to(current_execution(), ActionKind.NOTIFY, "", reference)
-        platforms = self.wire.shared.platforms
-        return await self.wire.call("whatsapp.notify", ACT, lambda _: platforms.notify(text, reference))
+    async def sessions(self, start: datetime, end: datetime) -> tuple[Session, ...]:  # noqa: ARG002
+        tomorrow = start + timedelta(days=2, hours=18)
+        session = Session("s1", "Nets", tomorrow.astimezone(UTC), None, False, None, 3, 12)
+        return await self.wire.call("spond.sessions", SPOND, lambda _: (session,))
 
     async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
-class SpondPort:
-    """One session, tomorrow."""
+class VaultPort:
+    """No token was ever refreshed."""
 
     wire: Wire
 
-    async def sessions(self, start: datetime, end: datetime) -> tuple[Session, ...]:  # noqa: ARG002
-        tomorrow = start + timedelta(days=2, hours=18)
-        session = Session("s1", "Nets", tomorrow.astimezone(UTC), None, False, None, 3, 12)
-        return await self.wire.call("spond.sessions", LOOK, lambda _: (session,))
-
-    async def close(self) -> None: ...
-
-
-class NoVault:
-    """No token was ever refreshed."""
-
     async def load(self) -> str | None:
-        return None
+        return await self.wire.call("vault.load", VAULT, lambda _: None)
 
     async def save(self, text: str) -> None: ...

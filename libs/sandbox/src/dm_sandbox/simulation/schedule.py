@@ -10,6 +10,8 @@ from enum import StrEnum
 from random import Random
 from typing import Final, Literal
 
+from dm_core.errors import Service
+
 
 class ActKind(StrEnum):
     """What people do."""
@@ -39,9 +41,16 @@ class FaultKind(StrEnum):
     HANG = "hang"  # no effect, no answer until the client's timeout
     HANG_APPLIED = "hang_applied"  # effect, no answer until the client's timeout
     SLOW = "slow"  # all is well, `seconds` later
+    DOWN = "down"  # nothing answers: the connection was refused
     THROTTLE = "throttle"  # rejected before processing: come again in `seconds`
-    REFUSE = "refuse"  # no, for good
-    STOP = "stop"  # no, to the whole account
+    REFUSE = "refuse"  # no, to this very request
+    DENIED = "denied"  # effect, and yet a no to the request
+    BLOCKED = "blocked"  # no: this person can't be written to
+    WINDOW = "window"  # no: the 24 hours are over
+    STOP = "stop"  # no, to the whole account: its token is dead
+    FORBIDDEN = "forbidden"  # no, to the whole account: a permission is missing
+    LATE_WINDOW = "late_window"  # accepted, and told later that the window was closed
+    LATE_REFUSAL = "late_refusal"  # accepted, and told later that it can't be delivered
     LAG = "lag"  # the look-up shows the state of `seconds` ago
     TWICE = "twice"  # delivered again after `seconds`
     DELAY = "delay"  # delivered `seconds` late
@@ -110,8 +119,35 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
+class Outage:
+    """A service fails every call for some time, in one manner. Times in seconds from the start.
+
+    ``wait``: what a throttle asks for. ``thread``: only this thread's calls fail, while others succeed.
+    """
+
+    service: Service
+    at: float
+    seconds: float
+    kind: FaultKind
+    wait: float = 0.0
+    thread: int | None = None
+
+    @property
+    def end(self) -> float:
+        return self.at + self.seconds
+
+    def __str__(self) -> str:
+        whom = "" if self.thread is None else f" for t{self.thread}"
+        asks = f" (asks for {self.wait:g}s)" if self.wait else ""
+        return f"{self.service} {self.kind}{whom} from {self.at:.0f}s to {self.end:.0f}s{asks}"
+
+
+@dataclass(frozen=True, slots=True)
 class Schedule:
-    """All that decides one simulation. Nothing new goes wrong after ``quiet_at`` (seconds from the start)."""
+    """All that decides one simulation. Nothing new goes wrong after ``quiet_at`` (seconds from the start).
+
+    ``manner``: the one the model has throughout; ``window``: whether the manager can be written to freely.
+    """
 
     seed: int
     threads: int
@@ -120,32 +156,51 @@ class Schedule:
     quiet_at: float
     uncertain_sends: Literal["hold", "resend"] = "hold"
     max_attempts: int = 5
+    outages: tuple[Outage, ...] = ()
+    manner: Manner | None = None
+    window: bool = True
 
 
 D, F = FaultKind, Fault
 _DEATHS: Final = (D.DIE_BEFORE, D.DIE_DURING, D.DIE_AFTER)
 _FREEZES: Final = (D.FREEZE_BEFORE, D.FREEZE_AFTER)
 _LOSSES: Final = (D.FAIL, D.LOST, D.LATE, D.HANG, D.HANG_APPLIED)
+_NOES: Final = (D.REFUSE, D.BLOCKED, D.WINDOW, D.STOP, D.FORBIDDEN)
+_LATE_NOES: Final = (D.LATE_WINDOW, D.LATE_REFUSAL)
 
 SITES: Final[Mapping[str, tuple[float, float, tuple[FaultKind, ...]]]] = {
     "processor.store.open": (1.5, 2.0, (*_DEATHS, *_FREEZES, D.FAIL, D.HANG, D.SLOW)),
     "processor.store.commit": (5.0, 3.0, (*_DEATHS, *_FREEZES, *_LOSSES, D.LOST, D.LATE, D.SLOW)),
     "processor.store.history": (0.5, 0.3, (*_DEATHS, D.FAIL, D.HANG)),
     "processor.store.documents": (0.2, 0.2, (D.DIE_BEFORE, D.FAIL, D.HANG)),
+    "processor.store.alerts": (1.5, 0.7, (*_DEATHS, *_FREEZES, *_LOSSES, D.SLOW)),
     "processor.queue.schedule": (0.8, 0.3, (*_DEATHS, D.FAIL, D.LOST, D.HANG, D.HANG_APPLIED)),
-    "processor.model.generate": (5.0, 1.3, (*_DEATHS, *_FREEZES, D.FAIL, D.HANG, D.SLOW, *(D.ODD,) * 9)),
+    "processor.alert_queue.schedule": (0.8, 0.4, (*_DEATHS, D.FAIL, D.FAIL, D.LOST, D.HANG, D.HANG_APPLIED)),
+    "processor.model.generate": (
+        5.0,
+        1.3,
+        (*_DEATHS, *_FREEZES, D.FAIL, D.DOWN, D.HANG, D.SLOW, D.THROTTLE, D.STOP, D.REFUSE, *(D.ODD,) * 9),
+    ),
+    "vault.load": (0.6, 1.0, (*_DEATHS, D.FAIL, D.HANG, D.SLOW, D.STOP)),
     "instagram.send": (
         5.0,
         1.0,
-        (*_DEATHS, *_FREEZES, *_LOSSES, D.LOST, D.SLOW, D.THROTTLE, D.THROTTLE, D.REFUSE, D.STOP),
+        (*_DEATHS, *_FREEZES, *_LOSSES, D.LOST, D.SLOW, D.DOWN, D.THROTTLE, D.THROTTLE, *_NOES, D.DENIED),
     ),
     "instagram.react": (0.8, 0.2, (*_DEATHS, D.FREEZE_AFTER, *_LOSSES, D.THROTTLE, D.REFUSE)),
-    "instagram.recent": (1.5, 0.3, (*_DEATHS, D.FAIL, D.HANG, D.LAG, D.LAG, D.THROTTLE)),
+    "instagram.recent": (1.5, 0.3, (*_DEATHS, D.FAIL, D.HANG, D.LAG, D.LAG, D.THROTTLE, D.STOP)),
     "instagram.indicate": (0.2, 1.0, (D.FAIL, D.HANG, D.DIE_BEFORE)),
-    "whatsapp.notify": (1.2, 0.2, (*_DEATHS, *_FREEZES, *_LOSSES, D.THROTTLE, D.REFUSE, D.STOP)),
+    "whatsapp.send": (
+        2.0,
+        0.3,
+        (*_DEATHS, *_FREEZES, *_LOSSES, D.DOWN, D.THROTTLE, D.REFUSE, D.STOP, D.WINDOW, *_LATE_NOES, *_LATE_NOES),
+    ),
+    "whatsapp.status": (1.5, 0.6, (D.TWICE, D.TWICE, D.DELAY, D.DELAY, D.LOST)),
+    "ticks.deliver": (1.0, 0.3, (D.TWICE, D.DELAY, D.LOST)),
     "webhook.store.record": (2.5, 2.0, (*_DEATHS, D.FREEZE_BEFORE, *_LOSSES, D.SLOW)),
     "webhook.store.echo_view": (0.5, 1.0, (D.DIE_BEFORE, D.DIE_AFTER, D.FAIL, D.HANG, D.SLOW)),
     "webhook.store.change": (0.5, 0.3, (*_DEATHS, *_LOSSES)),
+    "webhook.store.alerts": (0.4, 0.4, (*_DEATHS, *_LOSSES)),
     "webhook.queue.schedule": (2.0, 2.0, (*_DEATHS, D.FAIL, D.LOST, D.HANG, D.HANG_APPLIED, D.SLOW)),
     "queue.deliver": (2.5, 1.5, (D.TWICE, D.TWICE, D.DELAY, D.LOST)),
     "meta.deliver": (1.5, 3.0, (D.TWICE, D.DELAY)),
@@ -174,6 +229,9 @@ def make_schedule(seed: int) -> Schedule:
     acts = sorted((act for thread in range(threads) for act in _acts(rng, thread)), key=lambda act: act.at)
     resend = rng.random() < 0.08
     faults = _faults(rng, len(acts))
+    outages = _outages(rng, threads, acts[-1].at) if faults else ()
+    if outages:
+        acts = sorted((*acts, *_during(rng, outages, threads)), key=lambda act: act.at)
     if resend:
         faults = [fault for fault in faults if (fault.site, fault.kind) not in _UNFIT_FOR_RESEND]
     return Schedule(
@@ -181,10 +239,50 @@ def make_schedule(seed: int) -> Schedule:
         threads=threads,
         acts=tuple(acts),
         faults=tuple(dict.fromkeys(sorted(faults, key=lambda fault: (fault.site, fault.call, fault.kind)))),
-        quiet_at=acts[-1].at + rng.choice((60.0, 60.0, 400.0, 900.0)),
+        quiet_at=max(acts[-1].at, *(outage.end for outage in outages), 0.0) + rng.choice((60.0, 60.0, 400.0, 900.0)),
         uncertain_sends="resend" if resend else "hold",
         max_attempts=rng.choice((5, 5, 5, 3, 2)),
+        outages=outages,
+        manner=Manner.REPLY_AND_NOTIFY if rng.random() < 0.06 else None,
+        window=rng.random() < 0.7,
     )
+
+
+_MANNERS_OF_OUTAGE: Final[Mapping[Service, tuple[FaultKind, ...]]] = {
+    Service.MODEL: (D.DOWN, D.FAIL, D.THROTTLE, D.HANG, D.STOP),
+    Service.INSTAGRAM: (D.DOWN, D.FAIL, D.THROTTLE, D.HANG, D.STOP, D.FORBIDDEN),
+    Service.VAULT: (D.FAIL, D.HANG, D.STOP),
+    Service.WHATSAPP: (D.DOWN, D.FAIL, D.THROTTLE, D.HANG, D.STOP, D.REFUSE, D.WINDOW, *_LATE_NOES),
+}
+LENGTHS: Final = (60.0, 60.0, 60.0, 60.0, 600.0, 600.0, 10_800.0)
+"""Seconds that an outage lasts, as often as they are drawn."""
+
+
+def _outages(rng: Random, threads: int, end: float) -> tuple[Outage, ...]:
+    """None in most schedules; now and then two at once, or one that only one thread has."""
+    if rng.random() >= 0.2:
+        return ()
+    return tuple(_outage(rng, threads, end) for _ in range(rng.choice((1, 1, 1, 2))))
+
+
+def _outage(rng: Random, threads: int, end: float) -> Outage:
+    service = rng.choice((Service.MODEL, Service.MODEL, Service.INSTAGRAM, Service.VAULT, Service.WHATSAPP))
+    kind, seconds = rng.choice(_MANNERS_OF_OUTAGE[service]), rng.choice(LENGTHS)
+    wait = rng.choice((5.0, 60.0, 600.0, 7_200.0)) if kind is D.THROTTLE else 0.0
+    alone = service is Service.MODEL and kind is D.FAIL and threads > 1 and rng.random() < 0.7
+    at = 0.0 if service is Service.VAULT else round(rng.uniform(0, max(1.0, end)), 3)
+    return Outage(service, at, seconds, kind, wait, rng.randrange(threads) if alone else None)
+
+
+def _during(rng: Random, outages: tuple[Outage, ...], threads: int) -> list[Act]:
+    """People who write, edit or answer while a service is down."""
+    acts: list[Act] = []
+    for outage in outages:
+        for _ in range(rng.choice((0, 1, 2, 4))):
+            kind = rng.choice((ActKind.SAY, ActKind.SAY, ActKind.SAY, ActKind.EDIT, ActKind.UNSEND, ActKind.HUMAN))
+            at = outage.at + rng.uniform(0, outage.seconds)
+            acts.append(Act(at, rng.randrange(threads), kind))
+    return acts
 
 
 def _acts(rng: Random, thread: int) -> list[Act]:
@@ -246,7 +344,7 @@ def _seconds(rng: Random, kind: FaultKind) -> float:
             # The middle one is longer than a wake-up's delay may be, and shorter than Meta waits for its 200.
             seconds = rng.choice((rng.uniform(1, 6), rng.uniform(6, 9.8), rng.uniform(5, 40)))
         case D.THROTTLE:
-            seconds = rng.choice((30.0, 300.0, 400.0))
+            seconds = rng.choice((1.0, 30.0, 300.0, 400.0, 5_000.0))
         case D.LAG:
             seconds = rng.uniform(1, 60)
         case D.TWICE | D.DELAY:
@@ -264,12 +362,11 @@ def _stubborn(rng: Random) -> list[Fault]:
             ("processor.model.generate", D.FAIL),
             ("processor.model.generate", D.ODD),
             ("instagram.send", rng.choice((D.THROTTLE, D.FAIL, D.STOP, D.DIE_DURING, D.DIE_BEFORE))),
-            ("whatsapp.notify", rng.choice((D.FAIL, D.STOP, D.DIE_BEFORE))),
+            ("whatsapp.send", rng.choice((D.FAIL, D.STOP, D.DIE_BEFORE, D.DIE_DURING, D.LATE_WINDOW))),
             ("processor.store.commit", rng.choice((D.FAIL, D.LOST))),
         )
     )
     manner = rng.choice(ODD_MANNERS) if kind is D.ODD else None
     first = rng.randint(1, 3)
     again = [Fault(site, n, kind, 30.0 if kind is D.THROTTLE else 0.0, manner) for n in range(first, first + 12)]
-    before = [Fault("processor.model.generate", n, D.FAIL) for n in range(1, 14)] if site == "whatsapp.notify" else []
-    return [*again, *before]
+    return again

@@ -1,6 +1,6 @@
 """From a failing schedule to a small one that still fails: acts and faults are left out as long as it does.
 
-A part of a schedule has a name: ``a3`` is its fourth act, ``f0`` its first fault. What is left is named by them, so
+A part of a schedule has a name: ``a3`` is its fourth act, ``f0`` its first fault, ``o0`` its first outage. What is left is named by them, so
 that ``--seed X --only a0,f2`` replays it.
 """
 
@@ -32,7 +32,8 @@ class Shrunk:
 def part_names(schedule: Schedule) -> tuple[str, ...]:
     """All parts, faults first: it pays to try them first."""
     faults = (f"f{number}" for number in range(len(schedule.faults)))
-    return (*faults, *(f"a{number}" for number in range(len(schedule.acts))))
+    outages = (f"o{number}" for number in range(len(schedule.outages)))
+    return (*faults, *outages, *(f"a{number}" for number in range(len(schedule.acts))))
 
 
 def only(schedule: Schedule, parts: Sequence[str]) -> Schedule:
@@ -46,6 +47,7 @@ def only(schedule: Schedule, parts: Sequence[str]) -> Schedule:
         schedule,
         acts=tuple(act for number, act in enumerate(schedule.acts) if f"a{number}" in kept),
         faults=tuple(fault for number, fault in enumerate(schedule.faults) if f"f{number}" in kept),
+        outages=tuple(outage for number, outage in enumerate(schedule.outages) if f"o{number}" in kept),
     )
 
 
@@ -74,6 +76,6 @@ def _order(part: str) -> tuple[str, int]:
 
 
 def _range(known: Sequence[str]) -> str:
-    acts, faults = sum(part[0] == "a" for part in known), sum(part[0] == "f" for part in known)
-    words = [f"{letter}0..{letter}{count - 1}" for letter, count in (("a", acts), ("f", faults)) if count]
+    counts = [(letter, sum(part[0] == letter for part in known)) for letter in "afo"]
+    words = [f"{letter}0..{letter}{count - 1}" for letter, count in counts if count]
     return " and ".join(words) or "none"

@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from dm_core.http import Answer, Request
 from dm_core.messages import DAY_MS
+from dm_core.processing.sweeper import GRACE_MS
 from dm_core.queue.port import WakeUp
 from dm_core.settings import RunLimits
 from dm_sandbox.memory_database import MemoryDatabase
@@ -18,17 +19,22 @@ from dm_sandbox.simulation.journal import EPOCH_MS, Journal
 from dm_sandbox.simulation.loop import VirtualLoop
 from dm_sandbox.simulation.meta import Meta
 from dm_sandbox.simulation.model import Brain
-from dm_sandbox.simulation.monitor import Monitor
+from dm_sandbox.simulation.monitor import SKEW_MS, Monitor, current_execution
 from dm_sandbox.simulation.network import FaultyNetwork, Network
+from dm_sandbox.simulation.outbox import Outbox
 from dm_sandbox.simulation.people import Ledger, Person
+from dm_sandbox.simulation.phone import Phone, PhoneStatus
 from dm_sandbox.simulation.platforms import Effect, Platforms
-from dm_sandbox.simulation.ports import Shared
 from dm_sandbox.simulation.schedule import Schedule
+from dm_sandbox.simulation.ticks import TickQueue
+from dm_sandbox.simulation.wire import Shared
 
 BOUND: Final = 1_200.0
-"""Seconds after the last fault within which everything must have ended: a lease (330), the sweeper's grace and minute
-(120), a debounce (15), a queue's longest backoff (300) and a wait that a platform asked for (400), side by side or in a
-row as far as one causes the next."""
+"""Seconds after the last fault within which every thread must have come to rest: a lease (330), the sweeper's grace and
+minute (120), a debounce (15), a queue's longest backoff (300), a wait of our own (240) and the second look for a send in
+doubt (60), side by side or in a row as far as one causes the next. What a platform asks for comes on top."""
+ALERT_BOUND: Final = 3_600.0 + 900.0
+"""Seconds after that within which every alert must have: a person's hour, the alarm's time, a claim, two sweeps."""
 SWEEP_SECONDS: Final = 60.0
 
 NetworkOf = Callable[[Journal], Network]
@@ -48,20 +54,27 @@ class World:
     ) -> None:
         rng = Random(f"world {schedule.seed}")
         self.schedule, self.loop, self.rng = schedule, loop, rng
-        self.is_calm = not schedule.faults
+        self.is_calm = not schedule.faults and not schedule.outages
         self.epoch_ms = EPOCH_MS + rng.randrange(DAY_MS)
         self.journal = Journal(loop.time, traced)
         self.ledger = Ledger([Person(number, ACCOUNT, f"90{number}") for number in range(schedule.threads)])
         self.database = MemoryDatabase()
-        self.monitor = Monitor(self.database, self.ledger, self.journal, self.epoch_ms)
-        faulty = FaultyNetwork(loop, rng, self.journal, schedule.faults)
+        self.outbox = Outbox(self.journal)
+        self.monitor = Monitor(self.database, self.ledger, self.journal, self.epoch_ms, self.outbox)
+        faulty = FaultyNetwork(loop, rng, self.journal, schedule.faults, schedule.outages, self._caller, self._troubled)
+        self.vain = faulty.vain
         self.network: Network = faulty if network is None else network(self.journal)
         self.mids = Mids(rng.randrange(10**9))
         self.platforms = Platforms(ACCOUNT, self.clock, self.mids, self.monitor, self._echo)
-        brain = Brain(Random(rng.random()))
+        brain = Brain(Random(rng.random()), schedule.manner)
         self.queue = SimulatedQueue(loop, rng, self.journal, self._deliver, self.network.strike)
         self.queue.epoch_ms = self.epoch_ms
-        self.shared = Shared(self.database, self.queue, self.platforms, brain, self.monitor, rng)
+        self.monitor.wakes = lambda thread_id, at: any(t.wake_up.fire_at >= at for t in self.queue.waiting(thread_id))
+        self.ticks = TickQueue(loop, self.journal, self._tick, self.network.strike, self.epoch_ms)
+        self.phone = Phone(self.clock, rng, self._status, schedule.window)
+        self.shared = Shared(
+            self.database, self.queue, self.ticks, self.platforms, self.phone, brain, self.monitor, rng
+        )
         numbers = iter(range(10**9))
         ids: Callable[[], str] = lambda: f"r{next(numbers)}"  # noqa: E731
         limits = limits or limits_of(schedule)
@@ -73,26 +86,56 @@ class World:
         return self.epoch_ms + round(self.loop.time() * 1000)
 
     async def settle(self, start: float, end: float) -> None:
-        """Sweep each minute, until everything rests (looked at from ``start`` on) or the bound has passed."""
+        """Sweep each minute, until everything rests (looked at from ``start`` on) or the bound has passed.
+
+        Threads first, by ``end``; the alerts they caused may take their own time after that.
+        """
         sweeps = asyncio.create_task(self._sweep())
         await asyncio.sleep(start)
         while self.loop.time() < end and not self.is_at_rest():  # noqa: ASYNC110 - rest is no event of anything
             await asyncio.sleep(10)
+        if not self.is_at_rest():
+            self.journal.wrong("rest", f"threads are not at rest at {self.loop.time():.0f} s: {self._restless()}")
+        while self.loop.time() < end + ALERT_BOUND and not self._alerts_rest():  # noqa: ASYNC110
+            await asyncio.sleep(10)
         sweeps.cancel()
 
     def is_at_rest(self) -> bool:
-        """Nothing is under way, and nobody has to look at any thread any more."""
-        idle = self.meta.is_idle and self.queue.is_idle and self.fleet.is_idle and not self.network.under_way
-        return idle and all(stored.thread.due_at is None for stored in self.database.threads.values())
+        """Nothing of a thread is under way, and nobody has to look at any thread any more."""
+        return self.meta.is_idle and self.queue.is_idle and not self._due()
+
+    def _due(self) -> list[str]:
+        return [id_ for id_, stored in self.database.threads.items() if stored.thread.due_at is not None]
+
+    def _restless(self) -> str:
+        idle = {"meta": self.meta.is_idle, "queue": self.queue.is_idle}
+        return ", ".join([*(name for name, is_idle in idle.items() if not is_idle), *self._due()])
+
+    def _alerts_rest(self) -> bool:
+        """Nothing is under way at all, and nobody has to look at any alert any more."""
+        idle = self.ticks.is_idle and self.meta.is_idle and self.fleet.is_idle and not self.network.under_way
+        return idle and all(stored.alert.due_at is None for stored in self.database.outbox.alerts.values())
 
     async def _sweep(self) -> None:
-        """The scheduler, each minute, whether or not the last sweep has ended."""
+        """The scheduler, each minute, whether or not the last sweep has ended.
+
+        A sweep that could find nothing is left out: it would only take time.
+        """
         running = dict[asyncio.Task[Answer | None], None]()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
+            if not self._could_find_something():
+                continue
             work = self.loop.create_task(self.fleet.ask("processor", Request("POST", "/sweep"), 300))
             running[work] = None
             work.add_done_callback(self._swept)
+
+    def _could_find_something(self) -> bool:
+        database, late = self.database, self.clock() - GRACE_MS + SKEW_MS
+        threads = (stored.thread.due_at for stored in database.threads.values())
+        alerts = (stored.alert.due_at for stored in database.outbox.alerts.values())
+        overdue = any(at is not None and at < late for at in (*threads, *alerts))
+        return overdue or any(deletion.completed_at is None for deletion in database.deletions.values())
 
     def _swept(self, work: asyncio.Task[Answer | None]) -> None:
         answer = None if work.cancelled() else work.result()
@@ -108,6 +151,23 @@ class World:
         self.journal.states[f"task:{word}"] += 1
         self.journal.note("queue", f"{wake_up.name[-12:]} → {answer.status if answer else '-'} {word}")
         return answer
+
+    async def _tick(self, alert_id: str, timeout: float) -> Answer | None:
+        answer = await self.fleet.tick(alert_id, timeout)
+        word = _word(answer)
+        self.journal.states[f"tick:{word}"] += 1
+        self.journal.note("ticks", f"{alert_id[:12]} → {answer.status if answer else '-'} {word}")
+        return answer
+
+    def _status(self, status: PhoneStatus) -> None:
+        self.meta.whatsapp(status)
+
+    def _caller(self) -> int | None:
+        thread_id = current_execution().thread_id
+        return self.ledger.person_of(thread_id).number if thread_id else None
+
+    def _troubled(self, is_outage: bool) -> None:
+        self.monitor.troubled(current_execution(), outage=is_outage)
 
     def _echo(self, effect: Effect) -> None:
         self.meta.echo(effect)

@@ -85,9 +85,7 @@ def _gaps(view: ScheduleView, found: int, end: datetime, zone: ZoneInfo) -> list
     """Why there may be more sessions than those told."""
     gaps: list[str] = []
     if found > MAX_SESSIONS:
-        gaps.append(
-            f"{found - MAX_SESSIONS} later sessions are left out"
-        )
+        gaps.append(f"{found - MAX_SESSIONS} later sessions are left out")
     if view.covered_until is not None and view.covered_until < end.timestamp() * 1_000:
         gaps.append(f"nothing is known from {from_ms(view.covered_until, zone).strftime(_DAY)} on")
     if view.missing:

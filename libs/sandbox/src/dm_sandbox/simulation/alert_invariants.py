@@ -1,0 +1,70 @@
+"""What must be true of alerts in the end, held against the manager's phone and the alarms that were raised."""
+
+from typing import Final
+
+from dm_core.alerts import Alert, AlertState
+from dm_core.store.port import StoredAlert
+from dm_sandbox.simulation.fleet import deployment
+from dm_sandbox.simulation.outbox import MAX_CALLS
+from dm_sandbox.simulation.world import World
+
+URGENT: Final = 0.3
+"""An urgent alert raises the alarm after this share of an ordinary one's time."""
+HOUR_MS: Final = 3_600_000
+ALLOWANCE_MS: Final = 420_000
+"""How much later than promised an alarm may be: a claim (60 s), the sweep's grace and minute (120 s), a queue's backoff
+and six seconds for each alert before it."""
+
+
+def judge_alerts(world: World) -> None:
+    """Each alert reached the phone or raised the alarm in time, by at most three calls; each status is kept."""
+    stored = world.database.outbox.alerts
+    for alert in world.outbox.alerts.values():
+        world.journal.states[f"alert_state:{alert.state}"] += 1
+        if alert.thread_id not in world.monitor.erased_at:
+            _judge(world, alert, stored.get(alert.id))
+    for reference, calls in world.phone.processed.items():
+        if calls > MAX_CALLS:
+            world.journal.wrong("calls", f"WhatsApp processed {calls} calls for the alert {reference[:12]}")
+    for reference, kinds in world.meta.statuses.items():
+        found = stored.get(reference)
+        if found is not None and "delivered" in kinds and found.alert.delivered_at is None:
+            world.journal.wrong("status", f"the alert {reference[:12]} was delivered, and that is not kept")
+
+
+def _judge(world: World, alert: Alert, stored: StoredAlert | None) -> None:
+    wrong, name = world.journal.wrong, f"{alert.cause} alert {alert.text[:40]!r}"
+    if stored is None:
+        wrong("outbox", f"the {name} is gone")
+        return
+    now = stored.alert
+    if now.due_at is not None:
+        wrong("rest", f"the {name} is still due, {now.state}, at {world.loop.time():.0f} s")
+    if alert.cause == "digest":
+        return
+    reached, alarmed = _reached_at(world, now), _alarmed_at(world, now)
+    if reached is None and alarmed is None:
+        wrong("told", f"the {name} neither reached the phone nor raised the alarm ({now.state})")
+        return
+    begins = now.created_at if now.is_urgent else min(now.first_due_at, now.created_at + HOUR_MS)
+    alarm = deployment().processor.alerts.alarm_ms
+    late = min(at for at in (reached, alarmed) if at is not None) - begins
+    if late > alarm * (URGENT if now.is_urgent else 1) + ALLOWANCE_MS:
+        wrong("late", f"the {name} reached the phone, or raised the alarm, after {late // 1000} s")
+
+
+def _reached_at(world: World, alert: Alert) -> int | None:
+    """When its words were on the phone, by themselves or in a digest; ms since 1970."""
+    times = [
+        world.phone.reached_at[reference]
+        for reference, texts in world.phone.texts.items()
+        if any(alert.text in text for text in texts)
+    ]
+    return min(times, default=None)
+
+
+def _alarmed_at(world: World, alert: Alert) -> int | None:
+    """When it, or the digest that it travels in, raised the alarm."""
+    ids = [alert.id, *([alert.digest_id] if alert.state is AlertState.DIGESTED and alert.digest_id else [])]
+    times = [world.journal.alarms[id_[:12]] for id_ in ids if id_[:12] in world.journal.alarms]
+    return world.epoch_ms + round(min(times) * 1000) if times else None

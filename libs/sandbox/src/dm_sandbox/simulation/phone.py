@@ -1,0 +1,73 @@
+"""The manager's phone and WhatsApp in front of it: what was accepted, what arrived, and the statuses that tell of it."""
+
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from random import Random
+from typing import Final, Literal
+
+from dm_core.clock import Clock
+from dm_core.errors import Service, Unreachable
+from dm_sandbox.simulation.schedule import FaultKind
+
+OUTSIDE_WINDOW: Final = 131047
+UNDELIVERABLE: Final = 131026
+
+StatusKind = Literal["sent", "delivered", "read", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class PhoneStatus:
+    """What WhatsApp will tell of one message, ``after`` so many seconds."""
+
+    reference: str
+    kind: StatusKind
+    wamid: str
+    after: float
+    code: int = 0
+
+
+@dataclass(slots=True)
+class Phone:
+    """``window``: the manager can be written to freely. ``told``: delivers statuses to the webhook.
+
+    ``texts`` are those on the phone, by reference; ``processed`` counts the calls that WhatsApp took (and may have
+    failed to deliver later).
+    """
+
+    clock: Clock
+    rng: Random
+    told: Callable[[PhoneStatus], None]
+    window: bool
+    reached_at: dict[str, int] = field(default_factory=dict[str, int])
+    texts: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    processed: Counter[str] = field(default_factory=Counter[str])
+    _messages: int = 0
+
+    def take(self, text: str, reference: str, kind: FaultKind | None, *, template: bool) -> str:
+        """One call; the message's id. Raises Unreachable outside the window, at once or (half of the time) later."""
+        self._messages += 1
+        wamid = f"wamid.{self._messages}"
+        late = (
+            {FaultKind.LATE_WINDOW: OUTSIDE_WINDOW, FaultKind.LATE_REFUSAL: UNDELIVERABLE}.get(kind) if kind else None
+        )
+        if not template and not self.window and late is None:
+            if self.rng.random() < 0.5:
+                raise Unreachable("simulated", window=True, service=Service.WHATSAPP, code=OUTSIDE_WINDOW)
+            late = OUTSIDE_WINDOW
+        self.processed[reference] += 1
+        if late == OUTSIDE_WINDOW and template:
+            late = None
+        if late is not None:
+            self._tell(reference, wamid, "failed", self.rng.uniform(0.5, 5), late)
+            return wamid
+        self.texts.setdefault(reference, []).append(text)
+        self.reached_at.setdefault(reference, self.clock())
+        self._tell(reference, wamid, "sent", self.rng.uniform(0.1, 3))
+        self._tell(reference, wamid, "delivered", self.rng.uniform(0.1, 4))
+        if self.rng.random() < 0.4:
+            self._tell(reference, wamid, "read", self.rng.uniform(0.1, 200))
+        return wamid
+
+    def _tell(self, reference: str, wamid: str, kind: StatusKind, after: float, code: int = 0) -> None:
+        self.told(PhoneStatus(reference, kind, wamid, after, code))
