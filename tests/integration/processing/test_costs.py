@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator
 import pytest
 from tests.integration.processing.schedule import stored
 
-from dm_core.agent.prices import ListPrices
+from dm_core.agent.prices import spent_on
 from dm_core.errors import ModelUnavailable, StoreUnavailable
 from dm_core.messages import Disposition, Status
 from dm_core.processing.closing import DROPPED
@@ -49,11 +49,9 @@ async def system(request: pytest.FixtureRequest) -> AsyncIterator[InProcess]:
 
 def calls(number: int, clock: MovableClock) -> Spent:
     """So many calls of ``USAGE``."""
-    prices, spent = ListPrices("gemini-3.8-flash"), Spent()
-    for _ in range(number):
-        spent += prices.spent(ModelTurn("", usage=USAGE), clock())
-    assert spent.usd
-    return spent
+    one = spent_on(ModelTurn("", usage=USAGE), "gemini-3.8-flash", clock())
+    assert one.usd
+    return sum([one] * number, Spent())
 
 
 def runs(system: InProcess, person: Person) -> list[Run]:

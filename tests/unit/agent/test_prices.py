@@ -54,12 +54,12 @@ def test_a_call_without_any_token_costs_nothing() -> None:
     assert spent_on(turn(Usage(), "gemini-99"), "gemini-98", IN_2026) == Spent(calls=1)
 
 
-def test_a_price_list_that_fails_costs_nobody_an_answer(
+async def test_a_price_list_that_fails_costs_nobody_an_answer(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setitem(sys.modules, "genai_prices", None)  # as where it can't be imported
 
-    spent = ListPrices("gemini-3.8-flash").spent(turn(Usage(input_tokens=5)), IN_2026)
+    spent = await ListPrices("gemini-3.8-flash").spent(turn(Usage(input_tokens=5)), IN_2026)
 
     assert spent == Spent(1, 5, usd=None)
     assert "price_list_failed" in capsys.readouterr().out

@@ -126,9 +126,10 @@ class Conductor:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
         self.actor.brake.succeeded((Service.MODEL, ""), self.live.thread.id)
-        spent = run.spent + self.prices.spent(turn, started)  # it is billed, whatever becomes of it
+        turn = replace(turn, latency_ms=self.clock() - started)
+        spent = run.spent + await self.prices.spent(turn, started)  # it is billed, whatever becomes of it
         self.live.run = replace(run, model_calls=run.model_calls + 1, spent=spent)
-        return replace(turn, latency_ms=self.clock() - started)
+        return turn
 
     async def _indicate(self) -> None:
         """Best effort, beside the model call, never in front of a reply."""
