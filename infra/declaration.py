@@ -138,4 +138,5 @@ def _observability_args(config: Configuration, apis: ProjectApis) -> Observabili
         alert_email=config.alert_email,
         budget=config.budget,
         silence_hours=config.silence_hours,
+        daily_usd=config.model_daily_usd,
     )
