@@ -89,7 +89,7 @@ def brake_never_on(patch: Patch) -> None:
 
 def wait_keeps_the_attempt(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def free(self: Finisher, run: Any, *, give_back: bool, **rest: Any) -> None:  # noqa: ARG001
+        async def free(self: Finisher, run: Any, *, give_back: bool, **rest: Any) -> None:
             await original(self, run, give_back=False, **rest)
 
         return free

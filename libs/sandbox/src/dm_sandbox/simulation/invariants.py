@@ -13,7 +13,7 @@ from dm_sandbox.simulation.model import SECRET, TOKEN
 from dm_sandbox.simulation.monitor import SKEW_MS, Announced, Basis
 from dm_sandbox.simulation.people import Person, Written
 from dm_sandbox.simulation.schedule import FaultKind
-from dm_sandbox.simulation.schedule import FaultKind as D  # noqa: N814 - as in the table of sites
+from dm_sandbox.simulation.schedule import FaultKind as D
 from dm_sandbox.simulation.world import World
 
 MAX_SENDS: Final = 3
@@ -118,9 +118,9 @@ class Judgement:
             Disposition.HUMAN: lambda: bool(self._person.human_at) or self._erased is not None,
             Disposition.UNSENT: lambda: written.unsent_at is not None,
             Disposition.EXPIRED: lambda: written.stale or self._found_closed(stored) or self._waited(written),
-            Disposition.UNCERTAIN: lambda: run is not None
-            and _has(run, ActionState.UNCERTAIN)
-            and self._check_told(written),
+            Disposition.UNCERTAIN: lambda: (
+                run is not None and _has(run, ActionState.UNCERTAIN) and self._check_told(written)
+            ),
             Disposition.HANDED_OVER: lambda: run is not None and self._gave_up(run) and self._check_told(written),
             Disposition.REFUSED: lambda: run is not None and _has(run, ActionState.REFUSED) and self._had(D.BLOCKED),
         }

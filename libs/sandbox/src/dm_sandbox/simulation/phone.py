@@ -1,4 +1,4 @@
-"""The manager's phone and WhatsApp in front of it: what was accepted, what arrived, and the statuses that tell of it."""
+"""The manager's phone and WhatsApp in front of it: what was accepted, what arrived, the statuses that tell of it."""
 
 from collections import Counter
 from collections.abc import Callable
@@ -48,7 +48,9 @@ class Phone:
         """One call; the message's id. Raises Unreachable outside the window, at once or (half of the time) later."""
         self._messages += 1
         wamid = f"wamid.{self._messages}"
-        late = {FaultKind.LATE_WINDOW: OUTSIDE_WINDOW, FaultKind.LATE_REFUSAL: UNDELIVERABLE}.get(kind) if kind else None
+        late = (
+            {FaultKind.LATE_WINDOW: OUTSIDE_WINDOW, FaultKind.LATE_REFUSAL: UNDELIVERABLE}.get(kind) if kind else None
+        )
         if not template and not self.window and late is None:
             if self.rng.random() < 0.5:
                 raise Unreachable("simulated", window=True, service=Service.WHATSAPP, code=OUTSIDE_WINDOW)

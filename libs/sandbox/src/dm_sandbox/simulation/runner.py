@@ -91,7 +91,9 @@ def story(outcome: Outcome, parts: Iterable[str] = ()) -> str:
     """A traced simulation as text: what was planned, how it went, what was wrong."""
     schedule = outcome.schedule
     names = ",".join(parts)
-    planned = [f"  {act}" for act in schedule.acts] + [f"  ↯ {trouble}" for trouble in (*schedule.faults, *schedule.outages)]
+    planned = [f"  {act}" for act in schedule.acts] + [
+        f"  ↯ {trouble}" for trouble in (*schedule.faults, *schedule.outages)
+    ]
     limits = (
         f"{schedule.threads} threads, uncertain sends: {schedule.uncertain_sends}, attempts: {schedule.max_attempts}"
     )

@@ -31,8 +31,8 @@ from dm_sandbox.simulation.wire import Shared
 
 BOUND: Final = 1_200.0
 """Seconds after the last fault within which every thread must have come to rest: a lease (330), the sweeper's grace and
-minute (120), a debounce (15), a queue's longest backoff (300), a wait of our own (240) and the second look for a send in
-doubt (60), side by side or in a row as far as one causes the next. What a platform asks for comes on top."""
+minute (120), a debounce (15), a queue's longest backoff (300), a wait of our own (240) and the second look for a send
+in doubt (60), side by side or in a row as far as one causes the next. What a platform asks for comes on top."""
 ALERT_BOUND: Final = 3_600.0 + 900.0
 """Seconds after that within which every alert must have: a person's hour, the alarm's time, a claim, two sweeps."""
 SWEEP_SECONDS: Final = 60.0
@@ -61,9 +61,7 @@ class World:
         self.database = MemoryDatabase()
         self.outbox = Outbox(self.journal)
         self.monitor = Monitor(self.database, self.ledger, self.journal, self.epoch_ms, self.outbox)
-        faulty = FaultyNetwork(
-            loop, rng, self.journal, schedule.faults, schedule.outages, self._caller, self._troubled
-        )
+        faulty = FaultyNetwork(loop, rng, self.journal, schedule.faults, schedule.outages, self._caller, self._troubled)
         self.vain = faulty.vain
         self.network: Network = faulty if network is None else network(self.journal)
         self.mids = Mids(rng.randrange(10**9))
@@ -168,7 +166,7 @@ class World:
         thread_id = current_execution().thread_id
         return self.ledger.person_of(thread_id).number if thread_id else None
 
-    def _troubled(self, is_outage: bool) -> None:  # noqa: FBT001 - a port's one argument
+    def _troubled(self, is_outage: bool) -> None:
         self.monitor.troubled(current_execution(), outage=is_outage)
 
     def _echo(self, effect: Effect) -> None:
