@@ -100,8 +100,8 @@ def resumed_run_forgets_its_turns(patch: Patch) -> None:
 
 def failed_run_dropped_although_it_acted(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def free(self: Finisher, run: Run | None, **rest: Any) -> None:
-            await original(self, None, **rest)
+        async def free(self: Finisher, run: Run, **rest: Any) -> None:
+            await original(self, replace(run, ending="dropped"), **rest)
 
         return free
 

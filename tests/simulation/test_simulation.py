@@ -21,11 +21,14 @@ def test_every_invariant_holds_in_random_schedules(first: int) -> None:
 def test_schedules_reach_what_they_are_meant_to_reach() -> None:
     report = run_chunk(0, 3 * CHUNK)
 
-    assert len(report.faults) >= 30
+    assert len(report.faults) >= 45
+    assert sum(name.startswith("outage:") for name in report.faults) >= 8
     wanted = {"task:busy", "task:conflict", "task:error", "task:failed", "task:retry_later", "sweep:overdue"}
     wanted |= {"run:answered", "run:human", "run:uncertain", "run:no_reply", "dm:unsent", "dm:expired", "dm:human"}
     wanted |= {"log:send_looked_up", "log:run_superseded", "log:person_erased", "commit:conflict"}
-    assert wanted <= set(report.states)
+    wanted |= {"dm:refused", "alert:model", "alert:uncertain", "alert:digest", "alert:cause", "tick:delivered"}
+    wanted |= {"log:alert_undelivered", "log:run_reopened", "log:brake_applied", "alert_state:digested"}
+    assert wanted <= set(report.states), wanted - set(report.states)
 
 
 def _advice(report: Report) -> str:

@@ -98,7 +98,9 @@ def next_step(alert: Alert, contact: ManagerContact, now: int, rules: AlertRules
             alarm = _alarm(alert, now, rules)
             if alert.not_before is None or now >= alert.not_before:
                 return Step(kind, alert, alarm)
-            return Step(Kind.REST, replace(alert, due_at=alert.not_before, claim_until=None), alarm)
+            told = alarm is not None or alert.alarmed_at is not None
+            due_at = alert.not_before if told else min(alert.not_before, alarm_at(alert, rules))
+            return Step(Kind.REST, replace(alert, due_at=due_at, claim_until=None), alarm)
     return Step(Kind.REST, _rested(alert, now, rules), _alarm(alert, now, rules))
 
 

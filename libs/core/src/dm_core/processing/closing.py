@@ -126,7 +126,8 @@ class Finisher:
         if message.unsent_at is not None:
             return _closed(message, Status.PROCESSED, Disposition.UNSENT, now)
         not_human = ending is Ending.HUMAN and not self.live.thread.taken_over(message)
-        not_worn_out = ending is Ending.FAILED and message.attempts < self.limits.max_attempts
+        closed_before = self.live.run.ending is not None  # by an older revision: it ends as that decided
+        not_worn_out = ending is Ending.FAILED and message.attempts < self.limits.max_attempts and not closed_before
         if not_human or not_worn_out:
             return MessageChange(message.id, Status.PENDING, now)
         error = run.error if ending is Ending.FAILED else None

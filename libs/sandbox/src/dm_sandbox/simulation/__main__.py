@@ -1,4 +1,4 @@
-"""``python -m dm_sandbox.simulation``: many seeds, or one with its timeline."""
+"""``python -m dm_sandbox.simulation``: many seeds, one with its timeline, interleavings, or outages."""
 
 import argparse
 import os
@@ -7,6 +7,7 @@ import time
 from typing import NoReturn
 
 from dm_sandbox.simulation.interleavings import explore_all
+from dm_sandbox.simulation.outages import ORDEALS, endure
 from dm_sandbox.simulation.play import simulate
 from dm_sandbox.simulation.runner import Report, run_seeds, shrunk_failure, story
 from dm_sandbox.simulation.schedule import make_schedule
@@ -15,7 +16,7 @@ from dm_sandbox.simulation.shrink import UnknownPart, only
 SHOWN = 3
 """Failing seeds that are shrunk and shown."""
 MAX_SEED = 10**12
-WHAT = ("schedules", "interleavings")
+WHAT = ("schedules", "interleavings", "outages")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,6 +40,8 @@ def main(arguments: list[str]) -> int:
         parser.error(f"{(unknown or [given.what])[0]!r} is not known; there are: {', '.join(WHAT)}, and see --help")
     if given.what == "interleavings":
         return _interleavings(given.switches)
+    if given.what == "outages":
+        return _outages()
     if given.seed is not None:
         try:
             return _one(int(given.seed), str(given.only))
@@ -80,6 +83,18 @@ def _interleavings(switches: int | None) -> int:
         print(result, flush=True)
         runs, failed = runs + result.runs, failed or bool(result.failures)
     print(f"{runs} interleavings, {'some failed' if failed else 'every invariant held'}")
+    return 1 if failed else 0
+
+
+def _outages() -> int:
+    """How threads fare while a service is down, and after."""
+    failed = False
+    for ordeal in ORDEALS:
+        fared = endure(ordeal)
+        print(fared, flush=True)
+        for violation in fared.violations[:SHOWN]:
+            print(f"  ✗ {violation}", flush=True)
+        failed = failed or bool(fared.violations)
     return 1 if failed else 0
 
 

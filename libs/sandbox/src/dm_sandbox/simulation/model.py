@@ -74,7 +74,10 @@ def answer_number(turn: ModelTurn) -> int:
 
 @dataclass(slots=True)
 class Brain:
-    """Answers every thread of a simulation. ``texts`` and ``answers`` count what it wrote; with ``always`` it has one good manner."""
+    """Answers every thread of a simulation; with ``always`` in one good manner.
+
+    ``texts`` and ``answers`` count what it wrote.
+    """
 
     rng: Random
     always: Manner | None = None

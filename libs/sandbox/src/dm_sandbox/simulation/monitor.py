@@ -114,10 +114,10 @@ class Monitor:
     """Watches one simulation.
 
     ``announced`` is by person and mark. ``attempts`` counts, for each DM, the deliveries that asked the model about it;
-    ``given_back`` those whose attempt was given back; ``claims`` how often it was claimed. ``answers``: numbers of the model's
-    answers by run, ``bases`` are by that number, ``rests_on`` by action key (and by run id for a silence). ``marks``: what each action key
-    happened as. ``troubles`` counts, by thread, what went wrong in its executions and was no outage. ``told``: DMs that
-    were ended badly by a commit that had an alert for the manager. ``archives``: runs
+    ``given_back`` those whose attempt was given back; ``claims`` how often it was claimed. ``answers``: numbers of the
+    model's answers by run; ``bases`` are by that number, ``rests_on`` by action key (and by run id for a silence).
+    ``marks``: what each action key happened as. ``troubles`` counts, by thread, what went wrong in its executions and
+    was no outage. ``told``: DMs that were ended badly by a commit that had an alert for the manager. ``archives``: runs
     as they were archived, before an unsend took words out of them. ``echoed_at``: when a message of the account's was
     stored; ``looked_at``: when the platform's list of a person's messages could be read (s from the start). ``wakes``
     says whether a task will wake a thread at that time (ms) or later.
@@ -143,7 +143,7 @@ class Monitor:
     archives: dict[str, Run] = field(default_factory=dict[str, Run])
     echoed_at: dict[str, float] = field(default_factory=dict[str, float])
     looked_at: dict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list))
-    wakes: Callable[[str, int], bool] = lambda *_: True
+    wakes: Callable[[str, int], bool] = lambda _, __: True
     largest: int = 0
 
     @property
@@ -166,11 +166,14 @@ class Monitor:
         self.outbox.created(change.alerts)
         if isinstance(change.lease, Lease):
             self._claimed(execution, before, change)
+        elif execution.lease is not None and before.lease != execution.lease:
+            holder = before.lease.run_id if before.lease else "nobody"
+            self.journal.wrong("lease", f"{execution.process} writes into {before.id}, whose lease {holder} holds")
         if isinstance(change.run, Run):
             self._checkpointed(execution, before, change.run)
         if change.archive is not None:
             self.archives[change.archive.id] = change.archive
-            self._finished(before, change.archive, messages)
+            self._finished(before, change.archive)
         self._check_asks(execution, change)
         if isinstance(change.not_before, int):
             self._check_wait(execution, change.thread_id, change.not_before)
@@ -320,7 +323,7 @@ class Monitor:
         messages = self.database.messages.get(thread.id, {})
         self._check_taken_over(thread, action.key, [messages[id_] for id_ in run.message_ids if id_ in messages])
 
-    def _finished(self, before: Thread, archive: Run, messages: Mapping[str, Message]) -> None:
+    def _finished(self, before: Thread, archive: Run) -> None:
         """A silence must rest on what is there, as an answer must."""
         basis = self._basis(archive)
         if basis is not None:
@@ -403,7 +406,7 @@ class Monitor:
         """WhatsApp is called."""
         if execution.thread_id:
             self.journal.wrong("waits", f"a run of {execution.thread_id} waits for WhatsApp")
-        self.outbox.calls(execution, reference)
+        self.outbox.calls(reference)
 
     def looks(self, user_id: str) -> None:
         """The platform's list of this person's messages was read."""

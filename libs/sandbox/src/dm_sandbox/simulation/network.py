@@ -87,8 +87,8 @@ _SITES_OF: Final = {
 class FaultyNetwork:
     """Random latencies, and the faults and outages of a schedule.
 
-    ``caller``: the number of the thread that a call is made for, None for a call of no thread. ``vain``: when an
-    outage denied a call (s from the start) and whose it was, by its service. ``struck`` is told of each fault as it strikes.
+    ``caller``: the number of the thread that a call is made for, None for a call of no thread. ``vain``: when an outage
+    denied a call (s from the start) and whose it was, by its service. ``struck`` is told of each fault as it strikes.
     """
 
     def __init__(

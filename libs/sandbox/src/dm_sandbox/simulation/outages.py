@@ -1,4 +1,4 @@
-"""One outage of a service, threads that write just before and in it, and how they fared: ``dm_sandbox.simulation outages``.
+"""One outage of a service, threads that write just before and in it, and how they fared.
 
 Virtual time, the real queue's backoff, two instances. The same invariants hold as after a random schedule.
 """
@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dm_core.errors import Service
+from dm_core.messages import Message
 from dm_core.runs import ActionKind
 from dm_sandbox.simulation.acts import Acts
 from dm_sandbox.simulation.invariants import judge
@@ -44,8 +45,10 @@ class Ordeal:
 
 @dataclass(frozen=True, slots=True)
 class Fared:
-    """How it went. ``last``: seconds from the service's return to the last first answer; ``vain``: calls that the
-    outage denied; ``rate``: the most of them a second that one instance made, over any ten seconds."""
+    """How it went. ``last``: seconds from the service's return to the last first answer; ``vain``: calls that the outage
+    denied; ``rate``: the most of them a second that one instance made, over any ten seconds. ``endings`` counts the DMs
+    by disposition, ``alerts`` the alerts by cause.
+    """
 
     ordeal: Ordeal
     dms: int
@@ -56,6 +59,8 @@ class Fared:
     vain: int
     rate: float
     wake_ups: int
+    endings: Counter[str]
+    alerts: Counter[str]
     violations: tuple[Violation, ...]
 
     def __str__(self) -> str:
@@ -132,8 +137,14 @@ def _fared(world: World, outage: Outage, ordeal: Ordeal, violations: tuple[Viola
         vain=len(vain),
         rate=_rate(vain),
         wake_ups=sum(len(task.delivered_at) for task in world.queue.tasks.values()),
+        endings=Counter(str(_stored(world, each).disposition or "answered") for each in written),
+        alerts=Counter(alert.cause for alert in world.outbox.alerts.values()),
         violations=violations,
     )
+
+
+def _stored(world: World, written: Written) -> Message:
+    return world.database.messages[written.thread_id][written.id]
 
 
 def _answers(world: World) -> dict[str, list[int]]:

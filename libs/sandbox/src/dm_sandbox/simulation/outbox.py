@@ -74,7 +74,7 @@ class Outbox:
         if before.state in _OVER and before.failed_at is None:
             self.journal.wrong("claim", f"{alert.text[:40]!r} was claimed again after it had been {before.state}")
 
-    def calls(self, execution: object, reference: str) -> None:
+    def calls(self, reference: str) -> None:
         """WhatsApp is called: the alert must be claimed."""
         stored = self.alerts.get(reference)
         if stored is None or stored.state is not AlertState.SENDING:

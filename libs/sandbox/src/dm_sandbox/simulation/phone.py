@@ -1,4 +1,4 @@
-"""The manager's phone and WhatsApp in front of it: what was accepted, what arrived, and the statuses that tell of it."""
+"""The manager's phone and WhatsApp in front of it: what was accepted, what arrived, the statuses that tell of it."""
 
 from collections import Counter
 from collections.abc import Callable

@@ -56,6 +56,10 @@ class Platforms:
         self._list(user_id, PlatformMessage(mid, self.account_id, text, self.clock()))
         return mid
 
+    def sent_before(self, user_id: str, mid: str, text: str) -> None:
+        """The account sent this before the simulation began to look."""
+        self._list(user_id, PlatformMessage(mid, self.account_id, text, self.clock()))
+
     def send(self, user_id: str, text: str) -> str:
         mid = self.mids.next(self.account_id, user_id)
         self._list(user_id, PlatformMessage(mid, self.account_id, text, self.clock()))

@@ -368,5 +368,4 @@ def _stubborn(rng: Random) -> list[Fault]:
     )
     manner = rng.choice(ODD_MANNERS) if kind is D.ODD else None
     first = rng.randint(1, 3)
-    again = [Fault(site, n, kind, 30.0 if kind is D.THROTTLE else 0.0, manner) for n in range(first, first + 12)]
-    return again
+    return [Fault(site, n, kind, 30.0 if kind is D.THROTTLE else 0.0, manner) for n in range(first, first + 12)]

@@ -1,7 +1,7 @@
 """From a failing schedule to a small one that still fails: acts and faults are left out as long as it does.
 
-A part of a schedule has a name: ``a3`` is its fourth act, ``f0`` its first fault, ``o0`` its first outage. What is left is named by them, so
-that ``--seed X --only a0,f2`` replays it.
+A part of a schedule has a name: ``a3`` is its fourth act, ``f0`` its first fault, ``o0`` its first outage. What is left
+is named by them, so that ``--seed X --only a0,f2`` replays it.
 """
 
 from collections.abc import Callable, Sequence

@@ -31,8 +31,8 @@ from dm_sandbox.simulation.wire import Shared
 
 BOUND: Final = 1_200.0
 """Seconds after the last fault within which every thread must have come to rest: a lease (330), the sweeper's grace and
-minute (120), a debounce (15), a queue's longest backoff (300), a wait of our own (240) and the second look for a send in
-doubt (60), side by side or in a row as far as one causes the next. What a platform asks for comes on top."""
+minute (120), a debounce (15), a queue's longest backoff (300), a wait of our own (240) and the second look for a send
+in doubt (60), side by side or in a row as far as one causes the next. What a platform asks for comes on top."""
 ALERT_BOUND: Final = 3_600.0 + 900.0
 """Seconds after that within which every alert must have: a person's hour, the alarm's time, a claim, two sweeps."""
 SWEEP_SECONDS: Final = 60.0
