@@ -246,13 +246,8 @@ def _cost(series: Series, daily_usd: int) -> Alert:
         f"The model's calls cost more than ${daily_usd} in a day",
         "WARNING",
         (f"{series.model_cost('1d')} > {daily_usd}", 0),
-<<<<<<< HEAD
-        "Summed over the runs (`usd` of `run_finished`, by list prices of that day); the bill may be lower, and runs of "
-        "a model without a known price are not in it. The limit is `dm-agent:modelDailyUsd`.\n\n"
-=======
         "Summed over the runs (`usd` of `run_finished`, from that day's list prices); the bill may be lower, and runs "
         "of a model without a known price are not in it. The limit is `dm-agent:modelDailyUsd`.\n\n"
->>>>>>> infra
         "1. More DMs than usual? Then it is the price of success, or somebody is playing: see *Runs by ending*.\n"
         "2. More tokens a DM? Compare `promptHash` in `run_finished` lines: a larger prompt or knowledge file costs.\n"
         "3. Limits for one person: `MAX_RUNS_PER_HOUR`, `MAX_RUNS_PER_DAY`; for one run: `MAX_MODEL_TURNS`.",
