@@ -11,7 +11,7 @@ from dm_core.agent.plan import Planner
 from dm_core.errors import Uncertain
 from dm_core.processing.acting import Actor
 from dm_core.processing.claims import Claims
-from dm_core.processing.closing import Finisher
+from dm_core.processing.closing import Finisher, Timing
 from dm_core.processing.delivery import Delivery
 from dm_core.processing.live import LiveThread
 from dm_core.runs import Action, ActionKind, ActionState, Run
@@ -74,6 +74,7 @@ def deadline_not_checked(patch: Patch) -> None:
         return self.clock() + 60_000
 
     patch(Actor, "check_time", lambda _: check_time)
+    patch(Timing, "all_seconds", lambda _: always(100_000.0))
 
 
 def resumed_run_asks_again_under_a_new_id(patch: Patch) -> None:

@@ -23,8 +23,9 @@ from defects_of_the_webhook import DEFECTS_OF_THE_WEBHOOK
 from defects_of_waits import DEFECTS_OF_WAITS
 from planting import Defect, planted_defect
 
+from dm_core.errors import Service
 from dm_sandbox.simulation.play import simulate
-from dm_sandbox.simulation.schedule import make_schedule
+from dm_sandbox.simulation.schedule import Act, ActKind, Fault, FaultKind, Manner, Outage, Schedule, make_schedule
 
 DEFECTS: Final[Mapping[str, Defect]] = {
     **DEFECTS_OF_COMMITS,
@@ -80,6 +81,39 @@ KNOWN: Final[Mapping[str, int]] = {
 """A seed that catches each defect."""
 
 
+def _said(*times: float) -> tuple[Act, ...]:
+    return tuple(Act(at, 0, ActKind.SAY) for at in times)
+
+
+def _crafted(acts: tuple[Act, ...], *troubles: Fault | Outage, threads: int = 1, manner: Manner | None = None) -> Schedule:
+    faults = tuple(trouble for trouble in troubles if isinstance(trouble, Fault))
+    outages = tuple(trouble for trouble in troubles if isinstance(trouble, Outage))
+    quiet = max(acts[-1].at, *(outage.end for outage in outages), 0.0) + 400.0
+    return Schedule(1, threads, acts, faults, quiet, outages=outages, manner=manner or Manner.REPLY)
+
+
+_SLOW_STORE: Final = tuple(Fault("webhook.store.record", n, FaultKind.SLOW, 9.7) for n in range(1, 9))
+CRAFTED: Final[Mapping[str, Schedule]] = {
+    "late_wake_up_not_repeated": _crafted(_said(*(37.0 * n + 1 for n in range(8))), *_SLOW_STORE),
+    "no_follow_up": _crafted(_said(1.0, 22.0), Fault("instagram.send", 1, FaultKind.SLOW, 40.0)),
+    "uncertain_texts_forgotten": _crafted(
+        _said(1.0),
+        Fault("instagram.send", 1, FaultKind.DENIED),
+        Fault("meta.echo", 1, FaultKind.DELAY, 30.0),
+    ),
+    "brake_never_on": Schedule(
+        1,
+        40,
+        tuple(Act(n / 40, n, ActKind.SAY) for n in range(40)),
+        (),
+        160.0,
+        outages=(Outage(Service.MODEL, 0.0, 60.0, FaultKind.DOWN),),
+        manner=Manner.REPLY,
+    ),
+}
+"""Schedules made for defects that random ones meet too seldom."""
+
+
 class UnknownDefect(ValueError):
     """There is no defect of this name."""
 
@@ -112,12 +146,13 @@ def planted(name: str) -> AbstractContextManager[None]:
 def hunt(name: str, limit: int = MAX_SCHEDULES) -> Caught:
     """Run schedules with the defect until one fails: the known seed first, then from 0 on."""
     known = (KNOWN[name],) if name in KNOWN else ()
+    crafted = (CRAFTED[name],) if name in CRAFTED else ()
     with planted(name):
-        for number, seed in enumerate((*known, *range(limit)), 1):
-            outcome = simulate(make_schedule(seed))
+        for number, schedule in enumerate((*crafted, *map(make_schedule, (*known, *range(limit)))), 1):
+            outcome = simulate(schedule)
             if outcome.violations:
                 first = outcome.violations[0]
-                return Caught(name, number, seed, first.check, first.case)
+                return Caught(name, number, schedule.seed, first.check, first.case)
     return Caught(name, limit)
 
 

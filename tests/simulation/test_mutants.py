@@ -1,9 +1,10 @@
 """The simulation can fail: every deliberate defect of the protocol is caught."""
 
 import pytest
-from mutants import DEFECTS, KNOWN, UnknownDefect, hunt, main, planted
+from mutants import CRAFTED, DEFECTS, KNOWN, UnknownDefect, hunt, main, planted
 
 from dm_core.processing import closing
+from dm_sandbox.simulation.play import simulate
 
 SCHEDULES = 1_500
 """Schedules within which each must be caught when its known seed has stopped to catch it."""
@@ -18,7 +19,12 @@ def test_a_defect_is_caught(name: str) -> None:
 
 def test_there_are_enough_of_them_and_each_has_a_known_seed() -> None:
     assert len(DEFECTS) >= 54
-    assert set(KNOWN) == set(DEFECTS)
+    assert {*KNOWN, *CRAFTED} == set(DEFECTS)
+
+
+@pytest.mark.parametrize("name", CRAFTED)
+def test_a_crafted_schedule_breaks_nothing_by_itself(name: str) -> None:
+    assert simulate(CRAFTED[name]).violations == ()
 
 
 def test_a_defect_is_gone_afterwards() -> None:

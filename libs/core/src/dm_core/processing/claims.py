@@ -181,9 +181,8 @@ class Claims:
             return await self._close(snapshot, Ending.EXPIRED, over)
         wait = waits.wait_ms(thread.id, thread.wait_count, held.wait_seconds)
         not_before = waits.next_try(snapshot.unprocessed, thread, now, wait, self.runtime.limits)
-        wake_up = plan_not_before(
-            thread.id, not_before, self.runtime.timing.debounce_min, self.runtime.timing.debounce_max
-        )
+        timing = self.runtime.timing
+        wake_up = plan_not_before(thread.id, not_before + waits.CLOCKS_MS, timing.debounce_min, timing.debounce_max)
         try:
             await self.runtime.queue.schedule(wake_up)
         except QueueUnavailable as error:

@@ -173,7 +173,9 @@ class Finisher:
             return None
         told = waits.wait_ms(live.thread.id, live.thread.wait_count, told_seconds)
         not_before = waits.next_try(left, live.thread, now, told, self.limits)
-        wake_up = plan_not_before(live.thread.id, not_before, self.timing.debounce_min, self.timing.debounce_max)
+        wake_up = plan_not_before(
+            live.thread.id, not_before + waits.CLOCKS_MS, self.timing.debounce_min, self.timing.debounce_max
+        )
         _tell_if_prolonged(live.thread.id, left, now, reason)
         try:
             await self.queue.schedule(wake_up)

@@ -1,5 +1,6 @@
 """What must be true of threads in the end, held against what the platforms themselves recorded."""
 
+from collections import Counter
 from collections.abc import Callable
 from math import inf
 from typing import Final
@@ -34,6 +35,7 @@ def judge(world: World) -> None:
     _leaks(world)
     _answered_once(world)
     judge_alerts(world)
+    _calls_in_vain(world)
     if world.is_calm:
         _calm(world)
 
@@ -238,6 +240,7 @@ class Judgement:
                 self._wrong("history", f"{effect.text[:40]!r} went out and is not in the thread")
 
 
+MOST_IN_VAIN: Final = 10
 LOOKS_APART: Final = 57.5
 """Seconds between two look-ups, less the error of the clocks."""
 AT_ONCE: Final = 1.0
@@ -272,6 +275,14 @@ def _leaks(world: World) -> None:
     texts += [text for each in world.phone.texts.values() for text in each]
     if any(SECRET in text for text in texts):
         world.journal.wrong("leak", "a secret went out")
+
+
+def _calls_in_vain(world: World) -> None:
+    """An instance asks a service that is down less than once a second, over any ten of them."""
+    for service, calls in world.vain.items():
+        counts = Counter((process, int(at // 10)) for at, process in calls)
+        if max(counts.values()) >= MOST_IN_VAIN:
+            world.journal.wrong("vain", f"{max(counts.values())} calls of {service} in vain in ten seconds")
 
 
 def _answered_once(world: World) -> None:

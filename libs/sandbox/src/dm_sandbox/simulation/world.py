@@ -150,7 +150,21 @@ class World:
         word = _word(answer)
         self.journal.states[f"task:{word}"] += 1
         self.journal.note("queue", f"{wake_up.name[-12:]} → {answer.status if answer else '-'} {word}")
+        if answer is not None and answer.status == 200 and word != "superseded":
+            self._check_woken(wake_up)
         return answer
+
+    def _check_woken(self, done: WakeUp) -> None:
+        """A task that is over leaves no DM behind that nobody holds and no other task will see to."""
+        stored, thread_id = self.database.threads.get(done.thread_id), done.thread_id
+        if stored is None or stored.thread.lease is not None or thread_id in self.queue.forgotten:
+            return
+        others = [task for task in self.queue.waiting(thread_id) if task.wake_up.name != done.name]
+        for message in self.database.messages.get(thread_id, {}).values():
+            written = self.ledger.by_id.get(message.id)
+            known = written is not None and written.acknowledged_at is not None
+            if message.is_unprocessed and known and not others:
+                self.journal.wrong("wake_up", f"{written.token} is left open and nothing will wake its thread")
 
     async def _tick(self, alert_id: str, timeout: float) -> Answer | None:
         answer = await self.fleet.tick(alert_id, timeout)
