@@ -85,7 +85,9 @@ def _said(*times: float) -> tuple[Act, ...]:
     return tuple(Act(at, 0, ActKind.SAY) for at in times)
 
 
-def _crafted(acts: tuple[Act, ...], *troubles: Fault | Outage, threads: int = 1, manner: Manner | None = None) -> Schedule:
+def _crafted(
+    acts: tuple[Act, ...], *troubles: Fault | Outage, threads: int = 1, manner: Manner | None = None
+) -> Schedule:
     faults = tuple(trouble for trouble in troubles if isinstance(trouble, Fault))
     outages = tuple(trouble for trouble in troubles if isinstance(trouble, Outage))
     quiet = max(acts[-1].at, *(outage.end for outage in outages), 0.0) + 400.0
