@@ -90,13 +90,17 @@ def _crafted(
 ) -> Schedule:
     faults = tuple(trouble for trouble in troubles if isinstance(trouble, Fault))
     outages = tuple(trouble for trouble in troubles if isinstance(trouble, Outage))
-    quiet = max(acts[-1].at, *(outage.end for outage in outages), 0.0) + 400.0
+    quiet = max(acts[-1].at, *(outage.end for outage in outages), 0.0) + 4_000.0
     return Schedule(1, threads, acts, faults, quiet, outages=outages, manner=manner or Manner.REPLY)
 
 
 _SLOW_STORE: Final = tuple(Fault("webhook.store.record", n, FaultKind.SLOW, 9.7) for n in range(1, 9))
 CRAFTED: Final[Mapping[str, Schedule]] = {
     "late_wake_up_not_repeated": _crafted(_said(*(37.0 * n + 1 for n in range(8))), *_SLOW_STORE),
+    "failed_without_telling_the_manager": _crafted(
+        _said(1.0), *(Fault("processor.model.generate", n, FaultKind.DIE_BEFORE) for n in range(1, 13))
+    ),
+    "deadline_not_checked": _crafted(_said(1.0), Fault("processor.store.commit", 2, FaultKind.FREEZE_AFTER, 400.0)),
     "no_follow_up": _crafted(_said(1.0, 22.0), Fault("instagram.send", 1, FaultKind.SLOW, 40.0)),
     "uncertain_texts_forgotten": _crafted(
         _said(1.0),

@@ -153,7 +153,9 @@ class Claims:
         )
         left = max(0, thread.pending_count - len(closed))
         whole = len(messages) == len(snapshot.unprocessed)
-        ended = replace(thread.run, ending=ending.value) if thread.run is not None and whole else None
+        # What is left starts afresh: the run's turns show the DMs that end here.
+        over = thread.run is not None and (whole or not thread.run.acted)
+        ended = replace(thread.run, ending=ending.value) if thread.run is not None and over else None
         change = replace(
             self._change(snapshot),
             messages=closed,
