@@ -155,7 +155,7 @@ DEFECTS: dict[str, tuple[Defect, str, int, str]] = {
     "a prefix of a signature is accepted": (_prefix_of_a_signature, "webhook", 200, "not signed was taken"),
     "a poison item raises": (_poison_that_raises, "webhook", 500, "answered 500"),
     "a poison item ends its batch": (_poison_that_ends_the_batch, "webhook_parse", 500, "lost or changed"),
-    "nothing is cut to size": (_raw_items_kept_whole, "webhook", 100, "unbounded size"),
+    "nothing is cut to size": (_raw_items_kept_whole, "webhook", 400, "unbounded size"),
     "thread names are taken loosely": (_thread_names_taken_loosely, "processor", 100, "thread"),
     "sends are not counted": (_no_limit_of_sends, "model", 30, "sends of one run"),
     "a call written out is sent": (_written_calls_sent, "model", 40, "call written out was sent"),

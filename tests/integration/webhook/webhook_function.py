@@ -28,6 +28,7 @@ ENVIRONMENT = {
     "INSTAGRAM_PAGE_ID": "178414",
     "INSTAGRAM_VERIFY_TOKEN": "verify-me",
     "INSTAGRAM_APP_SECRET": f"older-secret,{SECRET}",
+    "WHATSAPP_APP_SECRET": "another-secret",
     "GOOGLE_CLOUD_PROJECT": "test-project",
     "CLOUD_TASKS_LOCATION": "europe-north1",
     "TASKS_INVOKER_EMAIL": "invoker@test.example",

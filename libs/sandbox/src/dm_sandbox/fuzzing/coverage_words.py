@@ -13,7 +13,7 @@ PARTS: Final[Mapping[str, str]] = {
     "processor": "processing/*.py",
     "model": "agent/**/*.py",
     "platform": "clients/*.py",
-    "settings": "settings.py",
+    "settings": "settings/*.py",
 }
 """Target: the files of the core that its inputs are for."""
 
