@@ -107,3 +107,20 @@ def test_the_allowance_is_spent_by_hour_and_day_and_comes_back_with_time() -> No
     assert later is not None
     assert later.hour_runs == 1
     assert later.day_runs == LIMITS.runs_per_hour + 1
+
+
+@pytest.mark.parametrize(
+    ("action", "ending"),
+    [
+        (SENT, Ending.ANSWERED),
+        (replace(SENT, state=ActionState.PLANNED, started_at=NOW), Ending.UNCERTAIN),
+        (replace(SENT, kind=ActionKind.REACT), Ending.FAILED),
+    ],
+)
+def test_even_finding_out_what_went_out_is_tried_three_times_only(action: Action, ending: Ending) -> None:
+    run = replace(ACTED, message_ids=("w",), actions=(action,))
+    worn_out = [replace(WORN_OUT, attempts=LIMITS.max_attempts + n) for n in (2, 3)]
+
+    verdicts = [decide(seen(replace(THREAD, run=run), each), "task", NOW, LIMITS) for each in worn_out]
+
+    assert verdicts == [Decision(Verdict.RESUME), Decision(Verdict.CLOSE, ending, (worn_out[1],))]

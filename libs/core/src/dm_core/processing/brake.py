@@ -40,6 +40,7 @@ class _State:
     probes: int = 0
     next_probe_at: int = 0
     prober: str | None = None
+    last_prober: str | None = None
     probing_until: int = 0
     refused: set[str] = field(default_factory=set[str])
 
@@ -63,7 +64,8 @@ class Brake:
             if not self._may_probe(state, thread_id, now):
                 return key
         for _, state in held:
-            state.prober, state.probing_until = thread_id, now + PROBE_LASTS_MS
+            state.prober = state.last_prober = thread_id
+            state.probing_until = now + PROBE_LASTS_MS
             state.refused.clear()
         return None
 
@@ -104,7 +106,10 @@ class Brake:
     def _may_probe(state: _State, thread_id: str, now: int) -> bool:
         """Not beside another probe, not too soon, and not twice in a row while others stand in the queue."""
         waiting = state.prober is not None and state.prober != thread_id and now < state.probing_until
-        if waiting or now < state.next_probe_at:
+        others = thread_id == state.last_prober and bool(state.refused - {thread_id})
+        if others:
+            state.refused.clear()
+        if waiting or others or now < state.next_probe_at:
             state.refused.add(thread_id)
             return False
         return True

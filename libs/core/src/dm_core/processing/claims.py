@@ -15,7 +15,14 @@ from dm_core.errors import DmAgentError, PlatformError, QueueUnavailable, Servic
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing import waits
 from dm_core.processing.brake import Key
-from dm_core.processing.closing import EXPIRED_NOTICE, FAILED_NOTICE, tell_if_prolonged, wake
+from dm_core.processing.closing import (
+    CUT_SHORT,
+    EXPIRED_NOTICE,
+    FAILED_NOTICE,
+    tell_if_prolonged,
+    unconfirmed,
+    wake,
+)
 from dm_core.processing.decisions import Decision, Verdict, decide, spend
 from dm_core.processing.live import LiveThread, settle, with_alerts, with_ended
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
@@ -147,15 +154,9 @@ class Claims:
     async def _close(self, snapshot: Snapshot, ending: Ending, messages: tuple[Message, ...]) -> ExecutionResult | None:
         """End messages without a model call; None if the condition was lost. The rest is looked at anew."""
         thread, now = snapshot.thread, self.runtime.clock()
-        closed = tuple(
-            MessageChange(m.id, ending.message_status, now, processed_at=now, disposition=_disposition(m, ending))
-            for m in messages
-        )
+        closed = tuple(_closed(message, ending, now) for message in messages)
         left = max(0, thread.pending_count - len(closed))
-        whole = len(messages) == len(snapshot.unprocessed)
-        # What is left starts afresh: the run's turns show the DMs that end here.
-        over = thread.run is not None and (whole or not thread.run.acted)
-        ended = replace(thread.run, ending=ending.value) if thread.run is not None and over else None
+        ended = _ended_run(thread.run, snapshot.unprocessed, messages, ending)
         change = replace(
             self._change(snapshot),
             messages=closed,
@@ -166,6 +167,7 @@ class Claims:
         )
         if ended is not None:
             change = with_ended(change, thread, ended, now + self.runtime.timing.retention_ms)
+            change = replace(change, unconfirmed=unconfirmed(thread, ended, now))
         change = with_alerts(self.runtime.alerts, change, thread, _closing_alerts(ending, messages))
         if isinstance(await settle(self.runtime.store, change), Conflict):
             return None
@@ -268,8 +270,21 @@ def _claimed(message: Message) -> Message:
     return replace(message, status=Status.PROCESSING, attempts=message.attempts + 1)
 
 
-def _disposition(message: Message, ending: Ending) -> Disposition | None:
-    return Disposition.UNSENT if message.unsent_at is not None else ending.disposition
+def _ended_run(
+    run: Run | None, unprocessed: tuple[Message, ...], closed: tuple[Message, ...], ending: Ending
+) -> Run | None:
+    """The thread's run, if it is over with these: what is left then starts afresh, as its turns show what ended here.
+    One of which something went out goes on while any of its DMs is left."""
+    if run is None:
+        return None
+    left = [m for m in unprocessed if m.id in run.message_ids and m not in closed]
+    return None if run.acted and left else replace(run, ending=ending.value)
+
+
+def _closed(message: Message, ending: Ending, now: int) -> MessageChange:
+    disposition = Disposition.UNSENT if message.unsent_at is not None else ending.disposition
+    change = MessageChange(message.id, ending.message_status, now, processed_at=now, disposition=disposition)
+    return replace(change, error=message.error or CUT_SHORT) if ending is Ending.FAILED else change
 
 
 def _closing_alerts(ending: Ending, messages: tuple[Message, ...]) -> tuple[AskedAlert, ...]:
@@ -278,6 +293,6 @@ def _closing_alerts(ending: Ending, messages: tuple[Message, ...]) -> tuple[Aske
     if ending is Ending.EXPIRED:
         return (AskedAlert(f"{newest.id}/expired", EXPIRED_NOTICE, "expired"),)
     if ending is Ending.FAILED:
-        notice = FAILED_NOTICE.format(attempts=newest.attempts, error=newest.error or "every attempt was cut short")
+        notice = FAILED_NOTICE.format(attempts=newest.attempts, error=newest.error or CUT_SHORT)
         return (AskedAlert(f"{newest.id}/failed", notice, "failed"),)
     return ()

@@ -22,7 +22,7 @@ from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.settings import RunLimits
 from dm_core.store.port import MAX_CLAIM, MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
-from dm_core.threads import Note, Unconfirmed
+from dm_core.threads import Note, Thread, Unconfirmed
 
 RETRY_DUE_MS = 60_000
 """A failed run is due again after this; Cloud Tasks normally comes sooner, the sweeper if it doesn't."""
@@ -31,6 +31,7 @@ DROPPED = "dropped"
 """The ending of a run that failed before anything went out: its DMs get another one, afresh."""
 
 EXPIRED_NOTICE = "I could not answer this person in time: their message waited too long. Please answer."
+CUT_SHORT = "every attempt was cut short"
 FAILED_NOTICE = "I could not answer this person after {attempts} attempts ({error}). Please do."
 
 
@@ -116,7 +117,7 @@ class Finisher:
             wait_count=0,
             pending_count=left,
             notes=notes,
-            unconfirmed=self._unconfirmed(run, now),
+            unconfirmed=unconfirmed(live.thread, run, now),
             messages=messages,
             upserts=tuple(self._reply(action) for action in run.actions if _is_sent(action)),
         )
@@ -151,14 +152,6 @@ class Finisher:
             run_id=self.live.run.id,
             expire_at=at + self.timing.retention_ms,
         )
-
-    def _unconfirmed(self, run: Run, now: int) -> tuple[Unconfirmed, ...]:
-        """Texts whose echo may still come: uncertain ones, and refused ones, which were seen to be delivered."""
-        kept = tuple(entry for entry in self.live.thread.unconfirmed if now - entry.at < DAY_MS)
-        doubtful = (ActionState.UNCERTAIN, ActionState.REFUSED)
-        sends = (a for a in run.actions if a.kind is ActionKind.SEND and a.state in doubtful)
-        fresh = {action.text for action in sends} - {entry.text for entry in kept}
-        return (*kept, *(Unconfirmed(text, now) for text in sorted(fresh)))[-MAX_UNCONFIRMED:]
 
     async def wait(self, reason: str, told_seconds: float | None, *, own_fault: bool = False) -> ExecutionResult | None:
         """A service cannot be used: keep the run, free the lease, come back when the wait is over.
@@ -272,6 +265,15 @@ class Finisher:
 async def wake(queue: WakeUpQueue, timing: Timing, thread_id: str, now: int) -> None:
     """Schedule the thread's next wake-up. Raises QueueUnavailable: the task is then retried, nothing is lost."""
     await queue.schedule(plan(thread_id, now, timing.debounce_min, timing.debounce_max))
+
+
+def unconfirmed(thread: Thread, run: Run, now: int) -> tuple[Unconfirmed, ...]:
+    """Texts whose echo may still come: uncertain ones, and refused ones, which were seen to be delivered."""
+    kept = tuple(entry for entry in thread.unconfirmed if now - entry.at < DAY_MS)
+    doubtful = (ActionState.UNCERTAIN, ActionState.REFUSED)
+    sends = (a for a in run.actions if a.kind is ActionKind.SEND and (a.state in doubtful or a.in_doubt))
+    fresh = {action.text for action in sends} - {entry.text for entry in kept}
+    return (*kept, *(Unconfirmed(text, now) for text in sorted(fresh)))[-MAX_UNCONFIRMED:]
 
 
 def tell_if_prolonged(thread_id: str, messages: Sequence[Message], now: int, reason: str) -> None:

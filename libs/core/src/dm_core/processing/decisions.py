@@ -15,11 +15,14 @@ from enum import Enum
 
 from dm_core.messages import DAY_MS, Message
 from dm_core.processing.outcome import Ending
+from dm_core.runs import Run
 from dm_core.settings import RunLimits
 from dm_core.store.port import Snapshot
 from dm_core.threads import Allowance
 
 HOUR_MS = 3_600_000
+MAX_FINDING_OUT = 3
+"""Attempts beyond the allowed ones that only look whether a reply went out."""
 
 
 class Verdict(Enum):
@@ -53,7 +56,7 @@ def decide(snapshot: Snapshot | None, task_name: str, now: int, limits: RunLimit
     if thread.not_before is not None and now < thread.not_before:
         return Decision(Verdict.WAIT)
     if thread.run is not None and (thread.run.acted or thread.run.ending is not None):
-        return Decision(Verdict.RESUME)
+        return _resumed(snapshot, thread.run, limits)
     if (closed := _closed(snapshot, now, limits)) is not None:
         return closed
     if thread.run is not None:
@@ -63,6 +66,16 @@ def decide(snapshot: Snapshot | None, task_name: str, now: int, limits: RunLimit
     if spend(snapshot.allowance, now, limits) is None:
         return Decision(Verdict.CLOSE, Ending.LIMITED, snapshot.unprocessed)
     return Decision(Verdict.START)
+
+
+def _resumed(snapshot: Snapshot, run: Run, limits: RunLimits) -> Decision:
+    """What acted is resumed, if only to find out whether a reply went out; not for ever, should even that kill."""
+    own = tuple(message for message in snapshot.unprocessed if message.id in run.message_ids)
+    if own and all(message.attempts >= limits.max_attempts + MAX_FINDING_OUT for message in own):
+        doubtful = any(action.in_doubt for action in run.actions)
+        ending = Ending.ANSWERED if run.replied else Ending.UNCERTAIN if doubtful else Ending.FAILED
+        return Decision(Verdict.CLOSE, ending, own)
+    return Decision(Verdict.RESUME)
 
 
 def _closed(snapshot: Snapshot, now: int, limits: RunLimits) -> Decision | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from dm_core.errors import DmAgentError, Owner, PlatformError, Service, described
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import Brake, Key
-from dm_core.processing.closing import EXPIRED_NOTICE, FAILED_NOTICE, Finisher
+from dm_core.processing.closing import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE, Finisher
 from dm_core.processing.outcome import Ending, ExecutionResult
 from dm_core.processing.run import Conductor
 from dm_core.store.port import UNSET
@@ -90,7 +90,7 @@ def tell_failed(conductor: Conductor) -> None:
     """The manager is told of the DMs that could not be answered."""
     live = conductor.live
     attempts = max((message.attempts for message in live.own), default=0)
-    error = live.run.error or "every attempt was cut short"
+    error = live.run.error or CUT_SHORT
     conductor.actor.tell("failed", FAILED_NOTICE.format(attempts=attempts, error=error), urgency="normal")
 
 
