@@ -41,6 +41,12 @@ MAX_SCHEDULES: Final = 8_000
 """Schedules after which a defect counts as survived."""
 
 KNOWN: Final[Mapping[str, int]] = {
+    "uncertain_treated_as_failed": 12,
+    "uncertain_treated_as_done": 6,
+    "timed_out_send_tried_again": 12,
+    "started_marker_not_stored": 9,
+    "checkpoint_after_the_act": 0,
+    "failed_run_dropped_although_it_acted": 4,
     "finish_without_its_condition": 19,
     "claim_that_ignores_a_lease": 6,
     "lease_shorter_than_the_run": 220,
@@ -108,14 +114,16 @@ def _crafted(
 
 _SLOW_STORE: Final = tuple(Fault("webhook.store.record", n, FaultKind.SLOW, 9.7) for n in range(1, 9))
 _MANY_ALERTS: Final = _crafted(_said(*(30.0 * n + 1 for n in range(14))), manner=Manner.REPLY_AND_NOTIFY)
+_SLEEPER: Final = _crafted(
+    _said(1.0, 335.0, 345.0, 355.0, 365.0), Fault("processor.store.commit", 2, FaultKind.FREEZE_AFTER, 400.0)
+)
 CRAFTED: Final[Mapping[str, Schedule]] = {
     "late_wake_up_not_repeated": _crafted(_said(*(37.0 * n + 1 for n in range(8))), *_SLOW_STORE),
     "failed_without_telling_the_manager": _crafted(
         _said(1.0), *(Fault("processor.model.generate", n, FaultKind.DIE_BEFORE) for n in range(1, 13))
     ),
-    "deadline_not_checked": _crafted(
-        _said(1.0, 335.0, 345.0, 355.0, 365.0), Fault("processor.store.commit", 2, FaultKind.FREEZE_AFTER, 400.0)
-    ),
+    "deadline_not_checked": _SLEEPER,
+    "run_goes_on_without_its_lease": _SLEEPER,
     "digest_loses_one": _MANY_ALERTS,
     "limit_drops_what_is_above_it": _MANY_ALERTS,
     "alert_sent_without_end": _crafted(
