@@ -85,6 +85,7 @@ class Configuration:
     alert_email: str | None
     budget: Budget | None
     silence_hours: int
+    model_daily_usd: int
     time_zone: str
     settle_seconds: int
 
@@ -151,6 +152,7 @@ class Configuration:
             alert_email=_email(reader),
             budget=_budget(reader),
             silence_hours=reader.whole("silenceHours", 24, 1, 168),
+            model_daily_usd=reader.whole("modelDailyUsd", 20, 1, 100_000),
             time_zone=reader.text("timeZone", "Etc/UTC", r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*", "a tz name", "Europe/London"),
             settle_seconds=reader.whole("settleSeconds", 60, 0, 600),
         )

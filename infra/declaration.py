@@ -35,14 +35,15 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
     if config.secrets_only:
         _refuse_to_take_down(config)
         return {"next": f"make secrets STACK={config.stack}"}
-    settling = Settling("rights", config.settle_seconds)
+    rights = Settling("rights", config.settle_seconds, "rights that were just granted")
+    calls = Settling("calls", config.settle_seconds, "the right to call the processor")
     store = EventStore("event-store", EventStoreArgs(project, config.database, apis))
     wake_ups = WorkQueue("work-queue", "queue", _wake_ups_args(config, apis))
     alerts = WorkQueue("alerts-queue", "alerts-queue", _alerts_args(config, apis))
     callers = Callers("callers", CallersArgs(project, config.prefix, apis))
-    made = FunctionsArgs(config, bundles, apis, settling, store, wake_ups, alerts, callers, secrets)
+    made = FunctionsArgs(config, bundles, apis, rights, calls, store, wake_ups, alerts, callers, secrets)
     functions = Functions("functions", made)
-    Schedules("schedules", _schedules_args(config, apis, settling, functions, callers))
+    Schedules("schedules", _schedules_args(config, apis, calls, functions, callers))
     observability = Observability("observability", _observability_args(config, apis))
     return {
         "webhookUrl": functions.webhook.url,
@@ -109,14 +110,14 @@ def _alerts_args(config: Configuration, apis: ProjectApis) -> WorkQueueArgs:
 
 
 def _schedules_args(
-    config: Configuration, apis: ProjectApis, settling: Settling, functions: Functions, callers: Callers
+    config: Configuration, apis: ProjectApis, calls: Settling, functions: Functions, callers: Callers
 ) -> SchedulesArgs:
     return SchedulesArgs(
         project=config.project,
         region=config.region,
         prefix=config.prefix,
         apis=apis,
-        settling=settling,
+        settling=calls,
         invokers=functions.processor.invokers,
         processor_url=functions.processor.url,
         invoker_email=callers.scheduler.email,
@@ -137,4 +138,5 @@ def _observability_args(config: Configuration, apis: ProjectApis) -> Observabili
         alert_email=config.alert_email,
         budget=config.budget,
         silence_hours=config.silence_hours,
+        daily_usd=config.model_daily_usd,
     )

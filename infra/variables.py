@@ -61,7 +61,7 @@ class Tuning:
         kind = "a whole number" if self.whole else "a number"
         shape = r"[0-9]{1,12}" if self.whole else r"[0-9]{1,12}(\.[0-9]{1,6})?"
         fits = re.fullmatch(shape, value) is not None and low <= float(value) <= high
-        return None if fits else f"must be {kind} from {low:g} to {high:g}"
+        return None if fits else f"must be {kind} from {low:.12g} to {high:.12g}"
 
 
 def _whole(low: int, high: int) -> Tuning:
@@ -86,7 +86,7 @@ TUNINGS: Final[Mapping[str, Tuning]] = {
     "MAX_NOTIFICATIONS_PER_RUN": _whole(0, 10),
     "MAX_RUNS_PER_HOUR": _whole(1, 10_000),
     "MAX_RUNS_PER_DAY": _whole(1, 100_000),
-    "MAX_RUNS_PER_DAY_TOTAL": _whole(0, 1_000_000),
+    "MAX_RUNS_PER_DAY_TOTAL": _whole(0, 10_000_000),
     "MAX_WAIT_HOURS": Tuning(("processor",), (0.01, 24)),
     "PLAN_MAX_AGE_SECONDS": Tuning(("processor",), (1, 86_400)),
     "MAX_ALERTS_PER_HOUR": _whole(1, 1_000),

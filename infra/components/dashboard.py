@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from typing import Literal
 
-from components.observability_alerts import ACK_MS, QUEUE_DEPTH, ModelPrices
+from components.observability_alerts import ACK_MS, QUEUE_DEPTH
 from components.observability_metrics import Names, Series
 
 COLUMNS = 48
@@ -65,10 +65,10 @@ class Score:
         return {"title": self.title, "scorecard": {"timeSeriesQuery": query}}
 
 
-def dashboard_json(names: Names, prices: ModelPrices) -> str:
+def dashboard_json(names: Names, daily_usd: int) -> str:
     """The dashboard of one deployment."""
     series = Series(names)
-    rows = (_day(series, prices), _people(series), _model(series, prices), _machinery(series))
+    rows = (_day(series), _people(series), _model(series, daily_usd), _machinery(series))
     tiles: list[Json] = []
     y = 0
     for row in rows:
@@ -87,18 +87,17 @@ def _tile(x: int, y: int, width: int, height: int, widget: Json) -> Json:
     return {**{key: value for key, value in place.items() if value}, "width": width, "height": height, "widget": widget}
 
 
-def _day(series: Series, prices: ModelPrices) -> tuple[Score | Chart, ...]:
+def _day(series: Series) -> tuple[Score | Chart, ...]:
     def ended(matcher: str) -> str:
         return f"{series.amount('dms_ended', '1d', f',ending{matcher}')} or vector(0)"
 
-    cost = series.model_cost("1d", prices.input, prices.output)
     return (
         Score("DMs in, 24 h", f"{series.amount('dms_received', '1d')} or vector(0)"),
         Score("Answered, 24 h", ended('="answered"')),
         Score("Left to a person, 24 h", ended('=~"human|handed_over"')),
         Score("Failed or uncertain, 24 h", ended('=~"failed|uncertain"')),
         Score("Overdue threads now", f"{series.amount('threads_overdue', '2m')} or vector(0)"),
-        Score("Model, estimated, 24 h", f"{cost} or vector(0)", "USD"),
+        Score("Model, estimated, 24 h", f"{series.model_cost('1d')} or vector(0)", "USD"),
     )
 
 
@@ -125,7 +124,7 @@ def _people(series: Series) -> tuple[Score | Chart, ...]:
     )
 
 
-def _model(series: Series, prices: ModelPrices) -> tuple[Score | Chart, ...]:
+def _model(series: Series, daily_usd: int) -> tuple[Score | Chart, ...]:
     every = "${__interval}"
     return (
         Chart(
@@ -135,9 +134,9 @@ def _model(series: Series, prices: ModelPrices) -> tuple[Score | Chart, ...]:
         ),
         Chart(
             "Model, estimated cost of a day",
-            (Line("US dollars", series.model_cost("1d", prices.input, prices.output)),),
+            (Line("US dollars", series.model_cost("1d")),),
             "USD",
-            threshold=prices.daily_alert,
+            threshold=daily_usd,
         ),
         Chart(
             "What went wrong",

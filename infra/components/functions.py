@@ -27,12 +27,13 @@ APIS: Final = ("cloudfunctions", "cloudbuild", "run", "aiplatform")
 
 @dataclass(frozen=True, slots=True)
 class FunctionsArgs:
-    """``settling``: what waits for rights to spread before a function, or a schedule, is made."""
+    """``settling``: what waits for the functions' rights to spread; ``calls``: for the rights to call them."""
 
     config: Configuration
     sources: Mapping[str, Bundle]
     apis: ProjectApis
     settling: Settling
+    calls: Settling
     store: EventStore
     wake_ups: WorkQueue
     alerts: WorkQueue
@@ -110,6 +111,7 @@ class Functions(pulumi.ComponentResource):
                 invokers=invokers,
                 labels=config.labels,
                 settling=args.settling,
+                calls=args.calls,
                 after=[*args.store.queryable, *(args.apis.enabled[api] for api in APIS if api in args.apis.enabled)],
             ),
             self._inside,

@@ -29,7 +29,8 @@ class PinnedSecret:
 @dataclass(frozen=True, slots=True)
 class HttpFunctionArgs:
     """``invokers``: members that may call it, by a name for each. ``after``: what a deployment of it needs besides the
-    build's and its own identity's rights."""
+    build's and its own identity's rights. ``settling`` waits for those rights to spread, ``calls`` is told of
+    invokers."""
 
     project: str
     project_number: pulumi.Input[str]
@@ -44,6 +45,7 @@ class HttpFunctionArgs:
     invokers: Mapping[str, pulumi.Input[str]]
     labels: Mapping[str, str]
     settling: Settling
+    calls: Settling
     after: Sequence[pulumi.Resource]
 
 
@@ -165,7 +167,7 @@ class HttpFunction(pulumi.ComponentResource):
             role="roles/run.invoker",
             member=member,
             opts=pulumi.ResourceOptions.merge(
-                below(self, hooks=self._args.settling.spreading),
+                below(self, hooks=self._args.calls.spreading),
                 pulumi.ResourceOptions(replace_with=[self.function]),
             ),
         )

@@ -38,6 +38,7 @@ EXPIRING: Final = (
     "automatic",
     "outbox",
     "audit",
+    "deletions",
 )
 """Collections whose documents carry ``expireAt``. It is no query's field, and an index over a time that only grows
 would make every write hit the same place: so it is exempt as well."""

@@ -1,13 +1,13 @@
 """What tells a person how the deployment is: metrics, a dashboard, alerts, who hears of them, a budget."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pulumi
 from pulumi_gcp import billing, logging, monitoring, organizations
 
 from components.dashboard import dashboard_json
-from components.observability_alerts import Alert, ModelPrices, alerts
+from components.observability_alerts import Alert, alerts
 from components.observability_metrics import METRICS, LogMetric, Names
 from components.project_apis import ProjectApis
 from configuration import Budget
@@ -32,7 +32,7 @@ class ObservabilityArgs:
     alert_email: str | None
     budget: Budget | None
     silence_hours: int
-    prices: ModelPrices = field(default_factory=ModelPrices)
+    daily_usd: int
 
 
 class Observability(pulumi.ComponentResource):
@@ -54,11 +54,11 @@ class Observability(pulumi.ComponentResource):
         self.dashboard = monitoring.Dashboard(
             "dashboard",
             project=args.project,
-            dashboard_json=dashboard_json(names, args.prices),
+            dashboard_json=dashboard_json(names, args.daily_usd),
             opts=self._after_metrics,
         )
         self.channels = [self._channel(args.alert_email)] if args.alert_email else []
-        self.alerts = [self._alert(alert, names) for alert in alerts(names, args.prices, args.silence_hours)]
+        self.alerts = [self._alert(alert, names) for alert in alerts(names, args.daily_usd, args.silence_hours)]
         self.budget = self._budget(args.budget) if args.budget else None
         self.dashboard_url: pulumi.Output[str] = self.dashboard.id.apply(
             lambda id_: (

@@ -30,18 +30,6 @@ QUEUE_DEPTH = 500
 
 
 @dataclass(frozen=True, slots=True)
-class ModelPrices:
-    """US dollars for a million tokens, and how many of them a day's model calls may cost before somebody is told.
-
-    The default is gemini-3.8-flash's list price (November 2026); cached input is cheaper, so the estimate is high.
-    """
-
-    input: float = 0.75
-    output: float = 3.75
-    daily_alert: float = 20.0
-
-
-@dataclass(frozen=True, slots=True)
 class Alert:
     """One policy. ``when``: the events any of which calls, or a query and for how many seconds it must hold.
     ``quiet``: seconds after a call on events in which the next ones are silent."""
@@ -54,10 +42,10 @@ class Alert:
     quiet: int = 3_600
 
 
-def alerts(names: Names, prices: ModelPrices, silence_hours: int) -> tuple[Alert, ...]:
-    """Every policy of one deployment."""
+def alerts(names: Names, daily_usd: int, silence_hours: int) -> tuple[Alert, ...]:
+    """Every policy of one deployment. ``daily_usd``: what the model may cost in a day before somebody is told."""
     series = Series(names)
-    return (*_threads(), *_told(), *_account(series, silence_hours), *_load(series), _cost(series, prices))
+    return (*_threads(), *_told(), *_account(series, silence_hours), *_load(series), _cost(series, daily_usd))
 
 
 def _threads() -> tuple[Alert, ...]:
@@ -252,14 +240,14 @@ def _load(series: Series) -> tuple[Alert, ...]:
     )
 
 
-def _cost(series: Series, prices: ModelPrices) -> Alert:
-    cost = series.model_cost("1d", prices.input, prices.output)
+def _cost(series: Series, daily_usd: int) -> Alert:
     return Alert(
         "model-cost",
-        f"The model's calls cost more than ${prices.daily_alert:g} in a day",
+        f"The model's calls cost more than ${daily_usd} in a day",
         "WARNING",
-        (f"{cost} > {prices.daily_alert:g}", 0),
-        "Estimated from tokens and list prices; the bill may be lower.\n\n"
+        (f"{series.model_cost('1d')} > {daily_usd}", 0),
+        "Summed over the runs (`usd` of `run_finished`, from that day's list prices); the bill may be lower, and runs "
+        "of a model without a known price are not in it. The limit is `dm-agent:modelDailyUsd`.\n\n"
         "1. More DMs than usual? Then it is the price of success, or somebody is playing: see *Runs by ending*.\n"
         "2. More tokens a DM? Compare `promptHash` in `run_finished` lines: a larger prompt or knowledge file costs.\n"
         "3. Limits for one person: `MAX_RUNS_PER_HOUR`, `MAX_RUNS_PER_DAY`; for one run: `MAX_MODEL_TURNS`.",

@@ -116,6 +116,7 @@ METRICS = (
     LogMetric("model_ms", "Time the model took in a run", FINISHED, value="modelMs", unit="ms"),
     LogMetric("input_tokens", "Tokens the model read", FINISHED, value="inputTokens"),
     LogMetric("output_tokens", "Tokens the model wrote, thoughts included", FINISHED, value="outputTokens"),
+    LogMetric("model_usd", "US dollars that the model cost in a run", FINISHED, value="usd", unit="USD"),
     LogMetric("threads_overdue", "Overdue threads that each sweep found", SWEPT, value="overdue"),
     LogMetric("alerts_undelivered", "Alerts that did not reach the manager", ALERT_UNDELIVERED),
     LogMetric("waits_prolonged", "Threads that wait for a service or the account for long", WAIT_PROLONGED),
@@ -169,10 +170,9 @@ class Series:
         selector = f'{{monitored_resource="cloud_tasks_queue",queue_id="{self.names.queue}"}}'
         return f"sum(cloudtasks_googleapis_com:queue_depth{selector})"
 
-    def model_cost(self, over: str, input_price: float, output_price: float) -> str:
-        """US dollars, from prices for a million tokens."""
-        read, written = self.amount("input_tokens", over), self.amount("output_tokens", over)
-        return f"({read} * {input_price:g} + {written} * {output_price:g}) / 1000000"
+    def model_cost(self, over: str) -> str:
+        """US dollars, as the runs themselves counted them."""
+        return self.amount("model_usd", over)
 
     def _run(self, service: Service, more: str = "") -> str:
         return f'{{monitored_resource="cloud_run_revision",service_name="{self.names.service(service)}"{more}}}'

@@ -47,7 +47,7 @@ class ProjectApis(pulumi.ComponentResource):
     def __init__(self, name: str, args: ProjectApisArgs, opts: pulumi.ResourceOptions | None = None) -> None:
         super().__init__("dmagent:gcp:ProjectApis", name, None, opts)
         wanted = (*BASE, *(("aiplatform",) if args.vertex else ()), *(("billingbudgets",) if args.budget else ()))
-        self._settling = Settling("services", args.settle_seconds)
+        self._settling = Settling("services", args.settle_seconds, "services that were just enabled")
         self.enabled: Mapping[str, projects.Service] = {
             api: projects.Service(
                 api,

@@ -23,9 +23,11 @@ class Settling:
     nothing waits. It is no resource: nothing of it is in the state.
     """
 
-    def __init__(self, name: str, seconds: float) -> None:
-        self._seconds = seconds
+    def __init__(self, name: str, seconds: float, what: str) -> None:
+        """``what`` is waited for, as the person who waits is told."""
+        self._seconds, self._what = seconds, what
         self._last: float | None = None
+        self._told = False
         made = [ResourceHook(f"{name}-made", self._note)] if seconds else []
         wait = [ResourceHook(f"{name}-settled", self._wait)] if seconds else []
         self.spreading = ResourceHookBinding(after_create=list(made))
@@ -34,10 +36,12 @@ class Settling:
     def _note(self, _: ResourceHookArgs) -> None:
         self._last = time.monotonic()
 
-    async def _wait(self, args: ResourceHookArgs) -> None:
+    async def _wait(self, _: ResourceHookArgs) -> None:
         """Anew if something more was made meanwhile."""
         while self._last is not None and (left := self._last + self._seconds - time.monotonic()) > 0:
-            pulumi.log.debug(f"{args.name} waits {left:.0f} s for rights and services to spread")
+            if not self._told:
+                self._told = True
+                pulumi.log.info(f"waiting {left:.0f} seconds for {self._what} to spread through Google Cloud")
             await asyncio.sleep(left)
 
 

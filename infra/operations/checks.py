@@ -188,6 +188,19 @@ def _members_listed(context: Context) -> bool:
     return bool(enforced) and "allUsers" not in json.dumps(enforced)
 
 
+def budget(context: Context) -> Finding:
+    """The budgets' API answers a person's login with 403 unless a project is named that the calls are counted for."""
+    if context.configuration is None or context.configuration.budget is None or context.values is None:
+        return Finding("budget", "not wanted by this stack")
+    given = context.values.provider
+    if given.get("userProjectOverride") == "true" and given.get("billingProject"):
+        return Finding("budget", "its calls are counted for a project")
+    stack, project = context.stack, context.project
+    commands = (f"gcp:userProjectOverride true --stack {stack}", f"gcp:billingProject {project} --stack {stack}")
+    run = " && ".join(f"pulumi config set {command}" for command in commands)
+    return Finding("budget", "a budget can't be made by a person's login as it is", f"cd infra && {run}")
+
+
 def database(context: Context) -> Finding:
     """One of this name that no `up` of this stack made stands in its way: a create would be answered with 409."""
     name = context.configuration.database.name if context.configuration else ""
@@ -198,7 +211,7 @@ def database(context: Context) -> Finding:
     known = ask(["pulumi", "stack", "--show-urns", "--stack", context.stack, "--non-interactive"])
     if "firestore/database:Database" in known.out:
         return Finding("database", f"{name}, of this stack")
-    run = f"pulumi config set dm-agent:databaseName ANOTHER --stack {context.stack}  (docs/deploy.md, 'Import')"
+    run = f"pulumi config set dm-agent:databaseName ANOTHER --stack {context.stack}"
     return Finding("database", f"{name} exists already and is not this stack's", run)
 
 

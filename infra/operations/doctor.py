@@ -18,6 +18,7 @@ PROJECT: tuple[Check, ...] = (
     checks.public_members,
     checks.region,
     checks.database,
+    checks.budget,
 )
 
 

@@ -10,16 +10,22 @@ from configuration import Configuration
 from operations.running import INFRA, Refused, ask
 
 NAMESPACE: Final = "dm-agent:"
+PROVIDER: Final = "gcp:"
 NAME: Final = re.compile(r"([A-Za-z0-9_.-]+/){0,2}[A-Za-z0-9_.-]{1,100}")
 
 
 @dataclass(frozen=True, slots=True)
 class StackValues:
-    """The stack's plain configuration: the program's own keys without their namespace, and the project's id."""
+    """The stack's plain configuration: the program's own keys and the provider's, without their namespaces."""
 
     stack: str
-    project: str
     values: Mapping[str, str]
+    provider: Mapping[str, str]
+
+    @property
+    def project(self) -> str:
+        """The Google Cloud project's id."""
+        return self.provider.get("project", "")
 
     def configuration(self, *, before_secrets: bool = False) -> Configuration:
         """Typed. ``before_secrets``: not yet pinned versions are no problem. Raises ConfigurationError."""
@@ -40,8 +46,11 @@ def read_values(stack: str) -> StackValues:
         raise Refused(f"{why}. Run: make doctor STACK={stack}")
     entries = json_object(answer.out)
     plain = {key: _value(entry) for key, entry in entries.items()}
-    values = {key.removeprefix(NAMESPACE): value for key, value in plain.items() if key.startswith(NAMESPACE)}
-    return StackValues(stack, plain.get("gcp:project", ""), values)
+    return StackValues(stack, _inside(plain, NAMESPACE), _inside(plain, PROVIDER))
+
+
+def _inside(plain: Mapping[str, str], namespace: str) -> dict[str, str]:
+    return {key.removeprefix(namespace): value for key, value in plain.items() if key.startswith(namespace)}
 
 
 def _value(entry: object) -> str:

@@ -10,7 +10,7 @@ from dm_core.store.port import CONFLICT, UNKNOWN_VERSION, MessageChange, ThreadC
 from dm_core.store.sqlite import SqliteStore
 from dm_core.threads import Allowance, Note, Profile, Unconfirmed
 from dm_core.usage import DAY_MS, DayRuns, Spent, day_of
-from dm_sandbox.examples import EXPIRES, NOW, THREAD, claim, dm, events, full_run
+from dm_sandbox.examples import EXPIRES, LEASE_MS, NOW, THREAD, claim, dm, events, full_run
 
 type AnyStore = FirestoreStore | SqliteStore
 
@@ -81,7 +81,7 @@ async def test_a_dm_that_arrives_during_a_run_makes_its_next_commit_conflict(sto
     after = await store.open(THREAD)
     assert after is not None
     assert after.thread.lease is not None
-    assert after.thread.due_at == NOW + 10_000
+    assert after.thread.due_at == NOW + LEASE_MS, "a DM never brings the time forward"
     assert [message.status for message in after.unprocessed] == [Status.PROCESSING, Status.PENDING]
 
 

@@ -79,8 +79,9 @@ def claim_without_its_condition(patch: Patch) -> None:
     def make(original: Any) -> Any:
         async def save_alert(self: AlertStorePort, alert: Alert, version: Version) -> Any:
             known = await self.get_alert(alert.id)
-            claims = known is not None and alert.state is AlertState.SENDING
-            return await original(self, alert, known.version if claims else version)
+            if known is not None and alert.state is AlertState.SENDING:
+                version = known.version
+            return await original(self, alert, version)
 
         return save_alert
 
@@ -91,8 +92,9 @@ def outcome_saved_over_a_status(patch: Patch) -> None:
     def make(original: Any) -> Any:
         async def save_alert(self: AlertStorePort, alert: Alert, version: Version) -> Any:
             known = await self.get_alert(alert.id)
-            ends = known is not None and alert.state in (AlertState.SENT, AlertState.DELIVERED)
-            return await original(self, alert, known.version if ends else version)
+            if known is not None and alert.state in (AlertState.SENT, AlertState.DELIVERED):
+                version = known.version
+            return await original(self, alert, version)
 
         return save_alert
 

@@ -26,10 +26,20 @@ def _packages(bundle: Bundle) -> set[str]:
     return {line.partition("==")[0] for line in _requirements(bundle) if "==" in line}
 
 
-def test_the_webhook_carries_its_entry_the_core_and_its_requirements(bundles: Mapping[str, Bundle]) -> None:
+def test_the_webhook_carries_its_entry_the_core_its_requirements_and_the_accounts_own_messages(
+    bundles: Mapping[str, Bundle],
+) -> None:
     names = list(contents(bundles["webhook"].path))
 
-    assert names == ["main.py", "requirements.txt", "vendor/dm_core-0.1.0-py3-none-any.whl"]
+    own = ["main.py", "profile/automatic_messages.toml", "requirements.txt"]
+    assert names == [*own, "vendor/dm_core-0.1.0-py3-none-any.whl"]
+
+
+def test_both_carry_the_deployers_list_of_automatic_messages(bundles: Mapping[str, Bundle]) -> None:
+    name = "profile/automatic_messages.toml"
+    listed = (REPOSITORY / "functions/processor" / name).read_bytes()
+
+    assert [contents(bundles[function].path)[name] for function in ("webhook", "processor")] == [listed] * 2
 
 
 def test_the_processor_also_carries_its_profile_and_prompts(bundles: Mapping[str, Bundle]) -> None:

@@ -19,8 +19,8 @@ class Session:
     done: dict[str, Done] = field(default_factory=dict[str, Done])
 
 
-def session(cli: Path, folder: Path) -> Session:
-    """A dev stack from nothing; a tree with new dates; a changed core; a bad configuration; then a protected stack."""
+def dev_session(cli: Path, folder: Path) -> Session:
+    """A stack from nothing; a tree with new dates; a changed core; a bad configuration."""
     shell, kept = Shell.open(cli, folder), Session()
     shell.configure("dev", DEV)
     kept.done["init"] = shell.pulumi("stack", "init", "dev")
@@ -34,8 +34,14 @@ def session(cli: Path, folder: Path) -> Session:
     kept.done["changed"] = shell.pulumi("preview")
     shell.configure("dev", {**DEV, "region": "mars", "colour": "red"})
     kept.done["bad"] = shell.pulumi("preview")
+    return kept
+
+
+def prod_session(cli: Path, folder: Path) -> Session:
+    """A protected stack, under the policies; then another name for its database."""
+    shell, kept = Shell.open(cli, folder), Session()
     shell.configure("prod", PROD)
-    shell.pulumi("stack", "init", "prod")
+    kept.done["init prod"] = shell.pulumi("stack", "init", "prod")
     kept.done["prod"] = shell.pulumi("up", "--yes", "--skip-preview", "--stack", "prod", "--policy-pack", "policy")
     shell.configure("prod", {**PROD, "databaseName": "another-name"})
     kept.done["renamed"] = shell.pulumi("up", "--yes", "--skip-preview", "--stack", "prod")
@@ -44,10 +50,15 @@ def session(cli: Path, folder: Path) -> Session:
 
 @pytest.fixture(scope="module")
 def typed(cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
-    return once(tmp_path_factory, "plain", lambda folder: session(cli, folder))
+    return once(tmp_path_factory, "plain-dev", lambda folder: dev_session(cli, folder))
 
 
-@pytest.mark.parametrize("command", ["init", "preview", "up", "touched", "changed", "prod"])
+@pytest.fixture(scope="module")
+def protected(cli: Path, tmp_path_factory: pytest.TempPathFactory) -> Session:
+    return once(tmp_path_factory, "plain-prod", lambda folder: prod_session(cli, folder))
+
+
+@pytest.mark.parametrize("command", ["init", "preview", "up", "touched", "changed"])
 def test_it_succeeds(typed: Session, command: str):
     assert typed.done[command].refused is None, typed.done[command].refused
 
@@ -73,12 +84,13 @@ def test_a_changed_core_changes_the_functions_that_carry_it_and_nothing_else(typ
     }
 
 
-def test_the_policy_pack_was_asked(typed: Session):
-    assert "dm-agent@v" in typed.done["prod"].printed
+def test_a_production_stack_passes_the_policies_inside_the_cli(protected: Session):
+    assert protected.done["prod"].refused is None, protected.done["prod"].refused
+    assert "dm-agent@v" in protected.done["prod"].printed
 
 
-def test_a_protected_database_is_not_renamed(typed: Session):
-    refused = typed.done["renamed"].refused
+def test_a_protected_database_is_not_renamed(protected: Session):
+    refused = protected.done["renamed"].refused
 
     assert refused is not None and "protect" in refused
 

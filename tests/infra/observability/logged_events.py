@@ -35,17 +35,26 @@ def _fields(call: ast.Call, made_by: Mapping[str, set[str]]) -> Iterator[str]:
         if keyword.arg is not None:
             yield "thread" if keyword.arg == "thread_id" else keyword.arg
             continue
-        for node in ast.walk(keyword.value):  # **something(): the keys of the dict it makes
-            if isinstance(node, ast.Call):
-                yield from made_by.get(_name(node.func), ())
+        for node in ast.walk(keyword.value):  # **something() or **something: the keys of the dict that is meant
+            if isinstance(node, ast.Call | ast.Name):
+                yield from made_by.get(_name(node.func if isinstance(node, ast.Call) else node), ())
 
 
 def _keys_by_function(trees: list[ast.Module]) -> dict[str, set[str]]:
     found: dict[str, set[str]] = defaultdict(set)
-    for function in (node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef)):
+    for function in (
+        node for tree in trees for node in ast.walk(tree) if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+    ):
         for made in (node for node in ast.walk(function) if isinstance(node, ast.Dict)):
-            found[function.name] |= {str(key.value) for key in made.keys if isinstance(key, ast.Constant)}
+            found[function.name] |= _keys(made)
+        for given in (node for node in ast.walk(function) if isinstance(node, ast.Assign)):
+            if isinstance(given.value, ast.Dict) and isinstance(given.targets[0], ast.Name):
+                found[given.targets[0].id] |= _keys(given.value)
     return found
+
+
+def _keys(made: ast.Dict) -> set[str]:
+    return {str(key.value) for key in made.keys if isinstance(key, ast.Constant)}
 
 
 def _name(function: ast.expr) -> str:

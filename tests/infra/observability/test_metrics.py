@@ -3,18 +3,15 @@
 import json
 import re
 from collections.abc import Iterator
-from decimal import Decimal
 
 import pytest
-from genai_prices import Usage, calc_price
 from logged_events import logged_events, texts_of
-from recording import Registered, prod_graph
+from recording import Registered, prod_graph, registered
+from stacks import prod
 
-from components.observability_alerts import ModelPrices
 from components.observability_metrics import METRICS, LogMetric
 from dm_core.processing.outcome import Ending, RunStatus
 from dm_core.runs import ActionState
-from dm_core.settings import ProcessorSettings
 
 
 def _filters() -> Iterator[tuple[str, str]]:
@@ -110,9 +107,10 @@ def test_brackets_of_every_query_close() -> None:
             assert query.count(opening) == query.count(closing) > 0 or opening == "["
 
 
-def test_the_default_prices_are_those_of_the_default_model() -> None:
-    model = ProcessorSettings.load(prod_graph().environment("processor")).model.model
-    price = calc_price(Usage(input_tokens=1_000_000, output_tokens=1_000_000), model, provider_id="google")
+def test_the_cost_alarm_sums_what_the_runs_logged_and_its_limit_is_configuration() -> None:
+    policy = registered(prod(modelDailyUsd="7")).one("gcp:monitoring/alertPolicy:AlertPolicy", "model-cost")
 
-    assert Decimal(str(ModelPrices().input)) == price.input_price
-    assert Decimal(str(ModelPrices().output)) == price.output_price
+    query = json.dumps(_condition(policy))
+    assert "user_dm_model_usd_sum" in query
+    assert "> 7" in query
+    assert not re.search(r"_tokens|\* ?0\.", query)

@@ -14,7 +14,7 @@ def test_a_machine_with_everything_is_ready(machine: Machine) -> None:
     run = machine.run("doctor", "--stack", "dev")
 
     assert run.code == 0, run.output
-    assert run.output.count("OK ") == 15
+    assert run.output.count("OK ") == 16
     assert "PROBLEM" not in run.output
     assert "project: club-dms-test, number 123456789012\n" in run.output
     assert run.output.endswith("ready: make preview STACK=dev\n")
@@ -127,6 +127,19 @@ def test_a_tool_that_hangs_is_stopped_with_all_its_children() -> None:
     assert answer.code == TIMED_OUT
     assert "gave no answer within 0.2 seconds" in answer.reason
     assert time.monotonic() - started < 20
+
+
+def test_a_budget_needs_a_project_that_its_calls_are_counted_for(machine: Machine) -> None:
+    wanted = {**GOOD, "dm-agent:budgetMonthly": "50", "dm-agent:billingAccount": "012345-6789AB-CDEF01"}
+    machine.configured(wanted)
+    without = machine.run("doctor", "--stack", "dev")
+    machine.configured({**wanted, "gcp:userProjectOverride": "true", "gcp:billingProject": "club-dms-test"})
+    complete = machine.run("doctor", "--stack", "dev")
+
+    assert without.code == 1
+    assert "pulumi config set gcp:userProjectOverride true --stack dev" in without.output
+    assert "pulumi config set gcp:billingProject club-dms-test --stack dev" in without.output
+    assert complete.code == 0, complete.output
 
 
 def test_nothing_of_the_stack_or_project_is_changed(machine: Machine) -> None:

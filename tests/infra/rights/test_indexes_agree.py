@@ -10,9 +10,9 @@ from dm_core.messages import Content, Direction, EventKind, Message, Status
 from dm_core.runs import Run
 from dm_core.store import documents
 from dm_core.store.alert_documents import alert_document
-from dm_core.store.port import Deletion, Query, ThreadEvents
+from dm_core.store.port import UNKNOWN_VERSION, Deletion, Query, ThreadChange, ThreadEvents
 from dm_core.store.run_documents import archive_document
-from dm_core.threads import Allowance
+from dm_core.threads import Allowance, Profile
 
 AWAITED = {"automatic", "outbox", "audit"}
 """Collections that no code writes yet. A name leaves this list with the code that does."""
@@ -68,13 +68,20 @@ def alert() -> Alert:
     return Alert("a", "1_2", "normal", "model", "hello", created_at=1, first_due_at=1, due_at=1, expire_at=2)
 
 
+def commit() -> ThreadChange:
+    """One that writes every field of a thread that a run writes and that is large."""
+    profile = Profile("Mia", "mia", 1)
+    return ThreadChange("1_2", UNKNOWN_VERSION, "t", 1, run=None, notes=(), unconfirmed=(), profile=profile)
+
+
 def stored() -> dict[str, set[str]]:
     """The fields of each collection's documents, as the code writes them."""
     events = ThreadEvents(thread_id="1_2", account_id="1", user_id="2", now=1, messages=(message(),))
     run = Run(id="r", task_name="t", started_at=1, message_ids=("m",), prompt_hash="p")
     deletion = Deletion(code="c", user_id="2", requested_at=1)
+    erased = set(documents.erasing_document("1", "2", 1)) | set(documents.tombstone_document(1))
     return {
-        "conversations": set(documents.merged_fields(events)) | set(documents.tombstone_document(1)),
+        "conversations": set(documents.merged_fields(events)) | set(documents.thread_fields(commit())) | erased,
         "messages": set(documents.message_document(message())),
         "runs": set(archive_document(run, "1_2", 1, 2)),
         "quarantine": set(documents.quarantine_document("raw", "reason", 1, 2, ("9",))),

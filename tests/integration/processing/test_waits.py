@@ -294,3 +294,33 @@ async def _thread(system: InProcess, thread_id: str) -> Thread:
     snapshot = await system.store.open(thread_id)
     assert snapshot is not None
     return snapshot.thread
+
+
+@pytest.mark.parametrize("service", ["model", "vault"])
+async def test_a_wait_of_a_quarter_of_an_hour_rings_on_another_channel(
+    system: InProcess, tmp_path: Path, capsys: pytest.CaptureFixture[str], service: str
+) -> None:
+    if service == "vault":
+        (tmp_path / "token").mkdir()
+        system.env["INSTAGRAM_TOKEN_FILE"] = str(tmp_path / "token")
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("error", "*", times=ALWAYS, status=503)
+    await system.person().says("hi")
+    await queue.pass_time(600)
+    early = capsys.readouterr().out
+
+    await queue.pass_time(900)
+
+    assert '"wait_prolonged"' not in early
+    assert '"severity": "ERROR", "message": "wait_prolonged"' in capsys.readouterr().out
+
+
+async def test_a_brake_that_stays_on_rings_too(system: InProcess, capsys: pytest.CaptureFixture[str]) -> None:
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("error", "*", times=ALWAYS, status=503)
+    for number in range(3):
+        await system.person(f"900{number}").says("hi")
+
+    await queue.pass_time(1_800)
+
+    assert '"severity": "ERROR", "message": "brake_prolonged"' in capsys.readouterr().out

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from dm_core.agent.prices import spent_on
+from dm_core.agent.prices import ListPrices, spent_on
 from dm_core.runs import Finish, ModelTurn, Usage
 from dm_core.usage import Spent
 
@@ -52,6 +52,28 @@ def test_an_unknown_price_is_none_and_never_zero() -> None:
 
 def test_a_call_without_any_token_costs_nothing() -> None:
     assert spent_on(turn(Usage(), "gemini-99"), "gemini-98", IN_2026) == Spent(calls=1)
+
+
+async def test_a_price_list_that_fails_costs_nobody_an_answer(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "genai_prices", None)  # as where it can't be imported
+
+    spent = await ListPrices("gemini-3.8-flash").spent(turn(Usage(input_tokens=5)), IN_2026)
+
+    assert spent == Spent(1, 5, usd=None)
+    assert "price_list_failed" in capsys.readouterr().out
+
+
+def test_the_list_is_loaded_aside_once_and_blocks_nobody() -> None:
+    code = (
+        "import sys, threading, time; from dm_core.agent.prices import ListPrices; prices = ListPrices('x');"
+        "began = time.perf_counter(); prices.load_aside(); prices.load_aside(); took = time.perf_counter() - began;"
+        "loading = [each for each in threading.enumerate() if each.name == 'prices']; assert len(loading) == 1;"
+        "loading[0].join(); sys.exit(not (took < 0.1 and 'genai_prices' in sys.modules))"
+    )
+
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0  # noqa: S603
 
 
 def test_the_list_is_loaded_with_the_first_price_and_never_with_the_agent() -> None:

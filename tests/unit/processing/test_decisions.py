@@ -7,7 +7,7 @@ import pytest
 from dm_core.messages import Content, Direction, Message, Status
 from dm_core.processing.decisions import HOUR_MS, Decision, Verdict, decide, spend
 from dm_core.processing.outcome import Ending
-from dm_core.runs import Run
+from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.settings import RunLimits
 from dm_core.store.port import Snapshot, Version
 from dm_core.threads import Allowance, Lease, Thread
@@ -31,6 +31,9 @@ PENDING = Message(
 )
 THREAD = Thread("178_9", "178", "9", last_inbound_at=NOW - 1000, pending_count=1)
 RUN = Run("r", "task", NOW - 5000, ("m",), "hash")
+SENT = Action("r/0/0", ActionKind.SEND, "Hi", 0, 0, state=ActionState.DONE, platform_id="mid.out")
+ACTED = replace(RUN, actions=(SENT,))
+WORN_OUT = replace(PENDING, id="w", attempts=LIMITS.max_attempts)
 
 
 def seen(thread: Thread, *messages: Message, allowance: Allowance | None = None) -> Snapshot:
@@ -48,7 +51,12 @@ def seen(thread: Thread, *messages: Message, allowance: Allowance | None = None)
         (seen(replace(THREAD, lease=Lease("r", "task", NOW)), PENDING), Verdict.START),
         (seen(replace(THREAD, lease=Lease("r", "other", NOW - 1), run=RUN), PENDING), Verdict.RESUME),
         (seen(replace(THREAD, run=RUN)), Verdict.RESUME),
-        (seen(replace(THREAD, run=RUN, paused_until=NOW + 1), PENDING), Verdict.RESUME),
+        (seen(replace(THREAD, run=RUN, paused_until=NOW + 1), PENDING), Verdict.CLOSE),
+        (seen(replace(THREAD, run=ACTED, paused_until=NOW + 1), PENDING), Verdict.RESUME),
+        (seen(replace(THREAD, not_before=NOW + 1), PENDING), Verdict.WAIT),
+        (seen(replace(THREAD, not_before=NOW), PENDING), Verdict.START),
+        (seen(replace(THREAD, not_before=NOW + 1, run=ACTED), PENDING), Verdict.WAIT),
+        (seen(replace(THREAD, run=ACTED), WORN_OUT), Verdict.RESUME),
     ],
 )
 def test_who_may_run(snapshot: Snapshot | None, verdict: Verdict) -> None:
@@ -59,6 +67,7 @@ def test_who_may_run(snapshot: Snapshot | None, verdict: Verdict) -> None:
     ("thread", "allowance", "ending"),
     [
         (replace(THREAD, paused_until=NOW + 1), Allowance(), Ending.HUMAN),
+        (replace(THREAD, paused_until=NOW - 500), Allowance(), Ending.HUMAN),
         (replace(THREAD, last_inbound_at=NOW - 86_400_000), Allowance(), Ending.EXPIRED),
         (THREAD, Allowance(hour_start=NOW - NOW % HOUR_MS, hour_runs=LIMITS.runs_per_hour), Ending.LIMITED),
     ],
@@ -66,7 +75,17 @@ def test_who_may_run(snapshot: Snapshot | None, verdict: Verdict) -> None:
 def test_what_ends_without_the_model(thread: Thread, allowance: Allowance, ending: Ending) -> None:
     decision = decide(seen(thread, PENDING, allowance=allowance), "task", NOW, LIMITS)
 
-    assert decision == Decision(Verdict.CLOSE, ending)
+    assert decision == Decision(Verdict.CLOSE, ending, (PENDING,))
+
+
+def test_a_dm_that_arrived_after_a_takeover_was_over_is_answered() -> None:
+    assert decide(seen(replace(THREAD, paused_until=NOW - 900), PENDING), "task", NOW, LIMITS).verdict is Verdict.START
+
+
+def test_only_the_dm_whose_attempts_are_used_up_fails() -> None:
+    decision = decide(seen(THREAD, WORN_OUT, PENDING), "task", NOW, LIMITS)
+
+    assert decision == Decision(Verdict.CLOSE, Ending.FAILED, (WORN_OUT,))
 
 
 def test_a_call_by_hand_without_a_task_name_is_never_taken_for_the_holder() -> None:

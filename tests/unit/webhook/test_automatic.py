@@ -157,12 +157,9 @@ async def test_neither_words_nor_people_stay_with_what_was_learnt(stage: Stage) 
 
 async def test_a_mention_in_the_clubs_story_is_no_takeover(stage: Stage) -> None:
     await stage.deliver(dm("m"))
-    await stage.deliver(
-        {
-            **echo("e"),
-            "message": {"mid": "e", "is_echo": True, "attachments": [{"type": "story_mention", "payload": {}}]},
-        }
-    )
+    attachment: dict[str, object] = {"type": "story_mention", "payload": {}}
+    message: dict[str, object] = {"mid": "e", "is_echo": True, "attachments": [attachment]}
+    await stage.deliver({**echo("e"), "message": message})
 
     snapshot = await stage.snapshot()
     assert snapshot.thread.paused_until is None

@@ -15,14 +15,17 @@ MAX_THREADS: Final = 50
 MAX_OPEN: Final = 1_000
 """Most open deletions looked at."""
 
-DELETION_SECONDS: Final = 10.0
-"""Longest time for one deletion in one go; it is gone on with by the next."""
+PAGE: Final = 5
+"""Threads erased by one call of the store."""
+
+PAGE_SECONDS: Final = 10.0
+"""Longest time for one call; what it did stays done, and the next sweep goes on."""
 
 TOTAL_SECONDS: Final = 30.0
-"""After this long no further deletion is begun."""
+"""After this long no further call is made."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Progress:
     """What one go did: threads erased, deletions completed, and deletions that could not be gone on with."""
 
@@ -38,7 +41,7 @@ class Eraser:
     store: ComplianceStore
     clock: Clock
     retention_ms: int
-    deletion_seconds: float = DELETION_SECONDS
+    page_seconds: float = PAGE_SECONDS
 
     async def go_on(self, max_threads: int = MAX_THREADS) -> Progress:
         """Erase at most so many threads. One deletion that fails keeps no other from its turn.
@@ -48,28 +51,28 @@ class Eraser:
         progress = Progress()
         ends_at = asyncio.get_running_loop().time() + TOTAL_SECONDS
         for deletion in in_turn(await self.store.open_deletions(MAX_OPEN), self.clock()):
-            if progress.threads >= max_threads or asyncio.get_running_loop().time() >= ends_at:
-                break
-            progress = await self._try(deletion, max_threads, progress)
+            try:
+                await self._erase(deletion, progress, max_threads, ends_at)
+            except Exception as error:  # whatever it is, the others have their turn, and this one again in a minute
+                progress.stuck += 1
+                emit("deletion_stuck", "ERROR", code=deletion.code, error=type(error).__name__)
         return progress
 
-    async def _try(self, deletion: Deletion, max_threads: int, before: Progress) -> Progress:
-        try:
-            async with asyncio.timeout(self.deletion_seconds):
-                erased, completed = await self._erase(deletion, max_threads - before.threads)
-        except Exception as error:  # whatever it is, the others have their turn, and this one again in a minute
-            emit("deletion_stuck", "ERROR", code=deletion.code, error=type(error).__name__)
-            return replace(before, stuck=before.stuck + 1)
-        return replace(before, threads=before.threads + erased, completed=before.completed + completed)
+    async def _erase(self, deletion: Deletion, progress: Progress, max_threads: int, ends_at: float) -> None:
+        """Page by page, until nothing is left of it or its go is over. The store counts, so a crash loses no count."""
+        while progress.threads < max_threads and asyncio.get_running_loop().time() < ends_at:
+            page = min(PAGE, max_threads - progress.threads)
+            async with asyncio.timeout(self.page_seconds):
+                erased = await self.store.erase_person(deletion.user_id, page, deletion.code)
+            progress.threads += erased
+            if erased < page:
+                await self._complete(deletion)
+                progress.completed += 1
+                return
 
-    async def _erase(self, deletion: Deletion, limit: int) -> tuple[int, bool]:
-        """Threads erased, and whether that was all. The store counts them, so a crash loses none of the count."""
-        erased = await self.store.erase_person(deletion.user_id, limit, deletion.code)
-        if erased >= limit:
-            return erased, False
+    async def _complete(self, deletion: Deletion) -> None:
         current = await self.store.get_deletion(deletion.code) or deletion
         now = self.clock()
         done = replace(current, completed_at=now, expire_at=now + self.retention_ms)
         await self.store.put_deletion(done)
         emit("person_erased", user=hashed(deletion.user_id), code=deletion.code, threads=done.threads)
-        return erased, True

@@ -15,7 +15,7 @@ from dm_core.errors import DmAgentError, PlatformError, QueueUnavailable, Servic
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing import waits
 from dm_core.processing.brake import Key
-from dm_core.processing.closing import EXPIRED_NOTICE, FAILED_NOTICE, wake
+from dm_core.processing.closing import EXPIRED_NOTICE, FAILED_NOTICE, tell_if_prolonged, wake
 from dm_core.processing.decisions import Decision, Verdict, decide, spend
 from dm_core.processing.live import LiveThread, settle, with_alerts, with_ended
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
@@ -181,6 +181,7 @@ class Claims:
         thread, now = snapshot.thread, self.runtime.clock()
         if held.tried and (over := waits.over(snapshot.unprocessed, thread, now, self.runtime.limits)):
             return await self._close(snapshot, Ending.EXPIRED, over)
+        tell_if_prolonged(thread.id, snapshot.unprocessed, now, str(held))
         wait = waits.wait_ms(thread.id, thread.wait_count, held.wait_seconds)
         not_before = waits.next_try(snapshot.unprocessed, thread, now, wait, self.runtime.limits)
         timing = self.runtime.timing

@@ -4,6 +4,7 @@ Each is a conditional commit that frees the lease. One that loses its condition 
 it is made anew on the new version; if not, nothing is written.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dm_core.alerts import AskedAlert
@@ -169,14 +170,14 @@ class Finisher:
         live, now = self.live, self.clock()
         over = waits.over(live.own, live.thread, now, self.limits)
         left = tuple(message for message in live.own if message not in over)
-        if not left:
+        if over and not left:
             return None
         told = waits.wait_ms(live.thread.id, live.thread.wait_count, told_seconds)
         not_before = waits.next_try(left, live.thread, now, told, self.limits)
         wake_up = plan_not_before(
             live.thread.id, not_before + waits.CLOCKS_MS, self.timing.debounce_min, self.timing.debounce_max
         )
-        _tell_if_prolonged(live.thread.id, left, now, reason)
+        tell_if_prolonged(live.thread.id, left, now, reason)
         try:
             await self.queue.schedule(wake_up)
         except QueueUnavailable:
@@ -213,13 +214,14 @@ class Finisher:
         if run.acted:
             await self._free(run, due_at=due_at, give_back=False, error=error)
             return self._result(RunStatus.ERROR, error)
+        run = _dropped(run)
         try:
-            await self._free(_dropped(run), due_at=due_at, give_back=False, error=error)
+            await self._free(run, due_at=due_at, give_back=False, error=error)
         except (Superseded, StoreUnavailable):
             raise
         except Exception as unfit:
             emit("run_not_archived", "ERROR", thread_id=self.live.thread.id, run_id=run.id, error=described(unfit))
-            await self._free(_bare(_dropped(run)), due_at=due_at, give_back=False, error=error)
+            await self._free(_bare(run), due_at=due_at, give_back=False, error=error)
         emit("run_dropped", "WARNING", thread_id=self.live.thread.id, run_id=run.id, **_figures(run))
         return self._result(RunStatus.ERROR, error)
 
@@ -272,8 +274,9 @@ async def wake(queue: WakeUpQueue, timing: Timing, thread_id: str, now: int) -> 
     await queue.schedule(plan(thread_id, now, timing.debounce_min, timing.debounce_max))
 
 
-def _tell_if_prolonged(thread_id: str, messages: tuple[Message, ...], now: int, reason: str) -> None:
-    waited = now - min(message.created_at for message in messages)
+def tell_if_prolonged(thread_id: str, messages: Sequence[Message], now: int, reason: str) -> None:
+    """Ring on another channel when DMs wait for long."""
+    waited = now - min((message.created_at for message in messages), default=now)
     if waited >= waits.PROLONGED_MS:
         emit("wait_prolonged", "ERROR", thread_id=thread_id, minutes=waited // 60_000, reason=reason)
 

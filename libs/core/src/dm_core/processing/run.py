@@ -120,15 +120,16 @@ class Conductor:
             if (turns := said_and_done(run)) is None:
                 raise
             emit("model_history_refused", "WARNING", thread_id=self.live.thread.id, run_id=run.id)
-            self.live.run = replace(self.live.run, turns=turns)
+            self.live.run = replace(run, turns=turns)
             return None
         finally:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
         self.actor.brake.succeeded((Service.MODEL, ""), self.live.thread.id)
-        spent = run.spent + self.prices.spent(turn, started)  # it is billed, whatever becomes of it
+        turn = replace(turn, latency_ms=self.clock() - started)
+        spent = run.spent + await self.prices.spent(turn, started)  # it is billed, whatever becomes of it
         self.live.run = replace(run, model_calls=run.model_calls + 1, spent=spent)
-        return replace(turn, latency_ms=self.clock() - started)
+        return turn
 
     async def _indicate(self) -> None:
         """Best effort, beside the model call, never in front of a reply."""
@@ -251,7 +252,7 @@ class Conductor:
     def notes(self, run: Run) -> tuple[Note, ...] | Unset:
         """The thread's notes with those this run adds; UNSET when there is nothing new."""
         known = {note.text for note in self.live.thread.notes}
-        fresh = tuple(Note(text, self.clock()) for text in dict.fromkeys(run.notes) if text not in known)
+        fresh = tuple(Note(text, self.clock(), run.id) for text in dict.fromkeys(run.notes) if text not in known)
         return (*self.live.thread.notes, *fresh)[-MAX_NOTES:] if fresh else UNSET
 
     def _human(self) -> Ending:

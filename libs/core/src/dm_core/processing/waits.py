@@ -18,7 +18,7 @@ LONGEST_MS = 240_000
 LONGEST_TOLD_MS = 3_600_000
 """Longest wait that a service can ask for before we try again."""
 CLOCKS_MS = 2_000
-"""How much later than ``not_before`` its wake-up fires at least: by a clock that is behind, the wait is not over yet."""
+"""How much later than ``not_before`` its wake-up fires at least: by a clock behind, the wait is not over yet."""
 WINDOW_MARGIN_MS = 600_000
 PROLONGED_MS = 900_000
 """A DM that waits longer than this is an alarm."""

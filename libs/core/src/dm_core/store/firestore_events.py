@@ -27,8 +27,9 @@ from dm_core.store.port import (
 MAX_CREATES = 450
 """Messages created in one commit; a request's usual one or two are far below."""
 
-MAX_ROUNDS = 5
-"""How often a write is prepared anew because something else was faster."""
+MAX_ROUNDS = 12
+"""How often a write is prepared anew because something else was faster. Somebody wins each round, so as many writers as
+this may meet at one thread."""
 
 WRITE_ATTEMPTS = 3
 

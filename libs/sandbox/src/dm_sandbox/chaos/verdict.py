@@ -10,6 +10,7 @@ from enum import StrEnum
 
 from dm_core.alerts import MODEL, alert_id
 from dm_core.messages import Disposition, Message, Status
+from dm_core.processing.closing import DROPPED
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_sandbox.chaos.clerk import numbers_in
 from dm_sandbox.chaos.ledger import Account
@@ -156,8 +157,8 @@ def _restless(account: Account) -> str:
 
 
 def _recorded(runs: Sequence[Run], sent: Sequence[SentMessage]) -> Iterator[Finding]:
-    """The archive tells the truth about what went out."""
-    actions = [action for run in runs for action in run.actions]
+    """The archive tells the truth about what went out. What a dropped run planned, the next one may have sent."""
+    actions = [action for run in runs if run.ending != DROPPED for action in run.actions]
     by_state = _texts(actions, lambda action: action.kind is ActionKind.SEND)
     mids = {message.mid: message.text for message in sent}
     for action in by_state[ActionState.DONE]:

@@ -8,7 +8,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, cast
+from typing import Literal, Self, cast
 
 from dm_core.agent.model import ToolDeclaration
 from dm_core.clients.port import AccessToken, PlatformMessage, Session
@@ -228,7 +228,7 @@ class SpondPort:
 
     wire: Wire
 
-    def calendar(self, group: str) -> "SpondPort":  # noqa: ARG002
+    def calendar(self, group: str) -> Self:  # noqa: ARG002 (the port's argument)
         return self
 
     async def sessions(self, start: datetime, end: datetime) -> tuple[Session, ...]:  # noqa: ARG002
