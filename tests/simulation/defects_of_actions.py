@@ -74,7 +74,15 @@ def deadline_not_checked(patch: Patch) -> None:
         return self.clock() + 60_000
 
     patch(Actor, "check_time", lambda _: check_time)
+
+    def make(original: Any) -> Any:
+        async def perform(self: Actor, action: Action) -> Any:
+            return await original(self, replace(action, started_at=self.clock()))
+
+        return perform
+
     patch(Timing, "all_seconds", lambda _: always(100_000.0))
+    patch(Actor, "_perform", make)
 
 
 def resumed_run_asks_again_under_a_new_id(patch: Patch) -> None:

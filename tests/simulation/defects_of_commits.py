@@ -13,7 +13,7 @@ from planting import Defect, Patch, always
 
 from dm_core.errors import StoreUnavailable
 from dm_core.processing import claims, live
-from dm_core.processing.closing import Finisher
+from dm_core.processing.closing import Finisher, Timing
 from dm_core.processing.holding import Holding
 from dm_core.processing.live import LiveThread
 from dm_core.store.port import (
@@ -129,6 +129,7 @@ def run_goes_on_without_its_lease(patch: Patch) -> None:
         self._take(snapshot)
 
     patch(LiveThread, "_refresh", lambda _: refresh)
+    patch(Timing, "all_seconds", lambda _: always(100_000.0))  # else it never lives that long
 
 
 DEFECTS_OF_COMMITS: Final[Mapping[str, Defect]] = {

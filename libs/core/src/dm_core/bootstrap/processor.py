@@ -10,7 +10,7 @@ from dm_core.agent.agent import Agent
 from dm_core.agent.gemini import GeminiModel
 from dm_core.agent.guards import Guards
 from dm_core.agent.model import Model
-from dm_core.agent.prices import ListPrices
+from dm_core.agent.prices import ListPrices, Prices
 from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clients.accounts import InstagramClients
@@ -96,8 +96,11 @@ def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None
     return compose(settings, load_files(folder), ports or open_ports(settings))
 
 
-def compose(settings: ProcessorSettings, files: Files, ports: Ports) -> ProcessorApp:
-    """The processor's parts over any ports: in production, in the sandbox and in the simulation."""
+def compose(settings: ProcessorSettings, files: Files, ports: Ports, prices: Prices | None = None) -> ProcessorApp:
+    """The processor's parts over any ports: in production, in the sandbox and in the simulation.
+
+    ``prices``: instead of the list that a thread of its own loads.
+    """
     tokens = InstagramTokens(ports.instagram, ports.vault, settings.instagram)
     instagram = RenewedAccounts(ports.instagram, tokens)
     agent = Agent(
@@ -117,7 +120,7 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports) -> Processo
         queue=ports.queue,
         alerts=alerts,
         model=ports.model,
-        prices=ListPrices(settings.model.model),
+        prices=prices or ListPrices(settings.model.model),
         agent=agent,
         instagram=instagram,
         tokens=tokens,

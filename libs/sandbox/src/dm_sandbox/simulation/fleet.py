@@ -10,6 +10,7 @@ from pathlib import Path
 from random import Random
 from typing import Final, Literal, Protocol
 
+from dm_core.agent.prices import spent_on
 from dm_core.bootstrap.processor import Files, Ports, load_files
 from dm_core.bootstrap.processor import compose as compose_processor
 from dm_core.bootstrap.webhook import compose as compose_webhook
@@ -17,7 +18,9 @@ from dm_core.clock import Clock
 from dm_core.http import Answer, Request
 from dm_core.processing.app import TASK_NAME_HEADER
 from dm_core.queue.port import WakeUp
+from dm_core.runs import ModelTurn
 from dm_core.settings import ProcessorSettings, RunLimits, WebhookSettings
+from dm_core.usage import Spent
 from dm_core.webhook.app import WebhookApp
 from dm_sandbox.environment import APP_SECRET, MANAGER_NUMBER, VERIFY_TOKEN
 from dm_sandbox.one_account import OneAccount
@@ -88,6 +91,15 @@ def limits_of(schedule: Schedule) -> RunLimits:
     """A deployment's limits, with what a schedule varies."""
     limits = deployment().processor.limits
     return replace(limits, uncertain_sends=schedule.uncertain_sends, max_attempts=schedule.max_attempts)
+
+
+class LoadedPrices:
+    """The list prices without a thread: in virtual time nothing may depend on how long one takes."""
+
+    def load_aside(self) -> None: ...
+
+    async def spent(self, turn: ModelTurn, at: int) -> Spent:
+        return spent_on(turn, deployment().processor.model.model, at)
 
 
 @dataclass(slots=True)
@@ -196,4 +208,4 @@ class Fleet:
             clock=clock,
             ids=self.ids,
         )
-        return compose_processor(replace(made.processor, limits=self.limits), made.files, ports)
+        return compose_processor(replace(made.processor, limits=self.limits), made.files, ports, LoadedPrices())

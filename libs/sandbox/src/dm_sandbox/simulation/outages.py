@@ -45,9 +45,10 @@ class Ordeal:
 
 @dataclass(frozen=True, slots=True)
 class Fared:
-    """How it went. ``last``: seconds from the service's return to the last first answer; ``vain``: calls that the
-    outage denied; ``rate``: the most of them a second that one instance made, over any ten seconds. ``endings`` counts
-    the DMs by disposition, ``alerts`` the alerts by cause.
+    """How it went. ``last``: seconds from the service's return to the last first answer.
+
+    ``vain``: calls that the outage denied; ``rate``: the most of them a second that one instance made, over any ten
+    seconds. ``endings`` counts the DMs by disposition, ``alerts`` the alerts by cause.
     """
 
     ordeal: Ordeal

@@ -246,6 +246,10 @@ class VaultPort:
     wire: Wire
 
     async def load(self) -> str | None:
-        return await self.wire.call("vault.load", VAULT, lambda _: None)
+        try:
+            return await self.wire.call("vault.load", VAULT, lambda _: None)
+        except Exception:
+            current_execution().failure = None  # from here on it is the vault's, whatever made us look there
+            raise
 
     async def save(self, text: str) -> None: ...
