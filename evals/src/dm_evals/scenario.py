@@ -75,7 +75,7 @@ class World(Part):
     notes: tuple[str, ...] = ()
     faults: tuple[PlatformFault, ...] = ()
     settings: dict[str, str] = Field(default_factory=dict)
-    """Variables of design.md section 10 for both functions."""
+    """Variables of both functions (docs/deploy.md)."""
 
 
 # -- what happens -------------------------------------------------------------------------------------------
@@ -170,11 +170,16 @@ class Calls(Part):
 class State(Part):
     """The end state of the world, counted on the platforms' side and read from the store.
 
+    ``alerts``: what was stored for the manager; ``notices``: what of it reached the phone (several may come as one).
+    ``alert`` and ``notice``: a text that is among them. ``alarmed``: an alert did not arrive, and the alarm rang.
     ``messages``: how many of the person's DMs ended with each status or disposition. ``paused``: a human took over.
     """
 
     replies: int | None = None
     reactions: int | None = None
+    alerts: int | None = None
+    alert: tuple[Matcher, ...] = ()
+    alarmed: bool | None = None
     notices: int | None = None
     urgent: bool | None = None
     notice: tuple[Matcher, ...] = ()
