@@ -74,6 +74,8 @@ class World(Part):
     history: tuple[Past, ...] = ()
     notes: tuple[str, ...] = ()
     faults: tuple[PlatformFault, ...] = ()
+    automatic: tuple[Words, ...] = ()
+    """The account's own automatic messages, as the deployer lists them."""
     settings: dict[str, str] = Field(default_factory=dict)
     """Variables of both functions (docs/deploy.md)."""
 
@@ -95,6 +97,7 @@ class EventKind(StrEnum):
     UNSEND = "unsend"
     EDIT = "edit"
     HUMAN = "human"
+    AUTOMATIC = "automatic"
 
 
 class Event(Part):
@@ -102,7 +105,8 @@ class Event(Part):
 
     ``at``: after ``now``. ``during``: while the model makes its n-th turn (1 is the first), in place of a time.
     ``id`` names a message so that a later ``unsend``, ``edit`` or an inline reply (``to``) can point to it.
-    ``human`` is the club answering in the app; ``say`` with ``repeat`` has Meta deliver the same DM again.
+    ``human`` is the club answering in the app, ``automatic`` the account doing so by itself; ``say`` with ``repeat``
+    has Meta deliver the same DM again.
     """
 
     kind: EventKind = EventKind.SAY

@@ -25,8 +25,10 @@ from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.http import Request
 from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
 from dm_core.queue.port import WakeUp
+from dm_core.same_text import normal_form
 from dm_core.settings import ProcessorSettings, WebhookSettings
 from dm_core.webhook.app import WebhookApp
+from dm_core.webhook.automatic import AutomaticTexts
 from dm_evals.clock import ScenarioClock
 from dm_evals.gateway import Gateway, OnTurn
 from dm_evals.platforms import StageInstagram, StageSpond, StageWhatsApp
@@ -171,7 +173,7 @@ class Stage:
             await self._open.enter_async_context(platform)
         env = self._environment()
         settings, sender = WebhookSettings.load(env), self.house.sender
-        services = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock)
+        services = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock, self._automatic())
         app = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
         server = LocalServer(asgi(app.handle))
         await server.start()
@@ -205,6 +207,9 @@ class Stage:
     async def flush_echoes(self) -> None:
         """Deliver the echoes of what went out so far."""
         await self.instagram.flush()
+
+    def _automatic(self) -> AutomaticTexts:
+        return AutomaticTexts(frozenset(map(normal_form, self.scenario.world.automatic)))
 
     def _environment(self) -> dict[str, str]:
         platforms = Platforms(self.instagram, self.whatsapp, self.spond)

@@ -31,6 +31,7 @@ MAX_TASKS: Final = 60
 """Tasks and sweeps of one trial; a usual one needs one to three, and one more for each alert."""
 RETRIES: Final = QueueConfig(min_backoff=10.0, max_backoff=300.0)
 SWEEP_EVERY_MS: Final = 60_000
+BY_THE_CLUB: Final = (EventKind.HUMAN, EventKind.AUTOMATIC)
 MAX_DELIVERIES: Final = 20
 """How often the queue delivers one task; then the sweep has to find the thread."""
 
@@ -152,7 +153,7 @@ class Player:
         """One event, at the webhook as Meta would send it."""
         self.stage.clock.tick()
         answered = len(self.stage.person.sender.deliveries)
-        self._bubble("human" if event.kind is EventKind.HUMAN else "person", shown(event))
+        self._bubble("human" if event.kind in BY_THE_CLUB else "person", shown(event))
         try:
             await self._happenings.happen(event)
         except NotWrittenYet as error:
