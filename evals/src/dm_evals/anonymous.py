@@ -76,6 +76,16 @@ class Anonymous:
                 elif re.search(rf"\b{re.escape(name.split()[0])}\b", self.public) is None:
                     self.knows(name, None)
 
+    def surnames(self, texts: Iterable[str]) -> None:
+        """Learn what follows a known name, with a capital, in these texts: ``Sam Joneson wants a call``."""
+        for text in texts:
+            for pattern, other in tuple(self._people):
+                for found in re.finditer(rf"(?:{pattern.pattern}) ([A-Z][\w’'\-]{{2,}})", text):
+                    word = re.sub(r"[’']s$", "", found.group(1))
+                    if re.search(rf"\b{re.escape(word)}\b", self.public) is None:
+                        self._add(f"{found.group()[: found.start(1) - found.start() - 1]} {word}", other)
+                        self._add(word, other)
+
     def text(self, text: str) -> str:
         """The text with everybody replaced."""
         text = _EMAIL.sub(self._email, text)

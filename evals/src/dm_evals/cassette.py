@@ -6,16 +6,18 @@
     beyond the last turn ─▶ missing: an error that ends the trial
     turns nobody asked for ─▶ ``unused``
 
-The error is a 400: the client does not try again. Once a trial ended, every further request gets the same error.
+The error is one of the account (``FAILED_PRECONDITION``): the run does not ask again, tells nothing anew and counts no
+attempt. It waits, and the player ends the trial there. Once a trial ended, every further request gets the same error.
+A ``{{canary}}`` in a recorded answer is the prompt's canary of now.
 """
 
 import re
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Self
 
-from dm_evals.digests import Prompt, TakenRequest, explain, take_request
+from dm_evals.digests import Prompt, TakenRequest, explain, own_prompt, take_request, with_canary
 from dm_evals.observation import ModelCall, Observation, Stale
 from dm_evals.recordings import RecordedTurn, Recording
 from dm_evals.scenario import Scenario
@@ -58,7 +60,8 @@ class ModelServer(Platform):
         self.missing: list[int] = []
         self.ended: str | None = None
         """Why no further turn is answered; None while turns are."""
-        self._prompt = prompt
+        self.prompt = prompt or own_prompt()
+        """What the system text of the requests should be made of."""
 
     @property
     def unused(self) -> tuple[int, ...]:
@@ -73,11 +76,11 @@ class ModelServer(Platform):
             return refusal(f"{call.path} is not found", 404)
         if self.ended is None:
             model = call.path.rpartition("/")[2].partition(":")[0]
-            asked = Asked(len(self.calls) + 1, take_request(model, call.fields, self._prompt), call)
+            asked = Asked(len(self.calls) + 1, take_request(model, call.fields, self.prompt), call)
             self.asked.append(asked)
             reply = await self.answer(asked)
             if reply is not None:
-                return reply
+                return replace(reply, body=with_canary(reply.body, self.prompt))
         return refusal(self.ended or "no answer")
 
     @abstractmethod

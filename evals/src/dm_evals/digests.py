@@ -14,6 +14,7 @@ folder was used), the whole text is the ``system`` digest: then the prompt is an
 
 import difflib
 import hashlib
+import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -31,6 +32,8 @@ PROCESSOR: Final = Path(__file__).parents[3] / "functions" / "processor"
 """The folder of the real prompt and the real profile."""
 PARTS: Final = ("model", "config", "system", "tools", "profile", "contents")
 """Names of the parts, as ``refresh --parts`` takes them."""
+CANARY: Final = "{{canary}}"
+"""Stands for the prompt's canary in what is recorded: it changes with every word of the prompt."""
 _LENGTH: Final = 16
 _TEXT_PART: Final = re.compile(r"contents\[(\d+)\]")
 _WHERE: Final[Mapping[str, str]] = {
@@ -56,6 +59,11 @@ class Prompt:
     @property
     def text(self) -> str:
         return system_prompt(self.template, self.profile).text
+
+    @property
+    def canary(self) -> str:
+        """The marker in the finished text that must never leave."""
+        return system_prompt(self.template, self.profile).canary
 
     @property
     def hash(self) -> str:
@@ -124,6 +132,7 @@ def take_request(model: str, body: Mapping[str, object], prompt: Prompt | None =
     system = _text(canonical(parts.pop("systeminstruction", None)))
     tools = canonical(parts.pop("tools", None))
     made_of = prompt or own_prompt()
+    contents = cast("list[Mapping[str, object]]", without_canary(contents, made_of))
     known = system == made_of.text
     digests = Digests(
         model=model,
@@ -134,6 +143,21 @@ def take_request(model: str, body: Mapping[str, object], prompt: Prompt | None =
         contents=tuple(digest(content) for content in contents),
     )
     return TakenRequest(digests, tuple(readable(content) for content in contents))
+
+
+def without_canary(value: object, prompt: Prompt) -> object:
+    """JSON as it is recorded, the same whatever the prompt."""
+    return _replaced(value, prompt.canary, CANARY)
+
+
+def with_canary(value: object, prompt: Prompt) -> object:
+    """JSON as the model would have said it under this prompt."""
+    return _replaced(value, CANARY, prompt.canary)
+
+
+def _replaced(value: object, old: str, new: str) -> object:
+    text = json.dumps(value)
+    return json.loads(text.replace(old, new)) if old in text else value
 
 
 def _text(system: object) -> str:

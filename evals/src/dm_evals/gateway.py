@@ -3,13 +3,16 @@
     google-genai ──▶ gateway: fault? ─▶ turn n is being asked: events of ``during: n`` ─▶ model server ─▶ answer
 
 The model server is a recording's, the sandbox's, or the real Gemini; the gateway passes bodies on as they are. A fault
-of the scenario never reaches the model server: the turn that is asked again is the same turn.
+of the scenario never reaches the model server: the turn that is asked again is the same turn. A real model's overload
+never reaches the run either: it is waited out here, in real time, or the trial ends.
 """
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
+from typing import Final
 
 import httpx
 
@@ -20,6 +23,13 @@ from dm_sandbox.platforms.server import Call, Reply, as_object
 OnTurn = Callable[[int], Awaitable[None]]
 """Called with the number of a turn (from 1, over the whole trial) while it is being asked, before it is answered."""
 
+LIVE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between the tries of one turn against a real model. With a told wait they stay below ``PATIENCE``."""
+PATIENCE: Final = 30.0
+"""Longest told wait that is waited for, in seconds: the client gives a turn 60."""
+_OVERLOADED: Final = frozenset((408, 429, 500, 502, 503, 504))
+_TOLD_WAIT: Final = re.compile(r'"retryDelay":\s*"(\d{1,6}(?:\.\d{1,9})?)s"')
+"""``google.rpc.RetryInfo`` (https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto)."""
 _PASSED_ON = ("x-goog-api-key", "x-goog-api-client", "authorization", "x-server-timeout")
 
 
@@ -42,10 +52,12 @@ async def nothing(_: int) -> None:
 class Gateway(Gemini):
     """One serves many trials, one after the other: ``begin`` starts the next.
 
+    ``pauses``: seconds of real time before each further try of a turn that the model server was too busy for.
     ``failure`` is why the model server gave no answer to the turn that was asked last; None when it did.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pauses: tuple[float, ...] = ()) -> None:
+        self._pauses = pauses
         self.scenario_clock = ScenarioClock(0)
         super().__init__(clock=self.scenario_clock)
         self.turns: list[Turn] = []
@@ -70,7 +82,7 @@ class Gateway(Gemini):
         except Exception as error:  # a defect of the scenario or of ours, told by the player after the task
             return self._failed(number, f"{error or type(error).__name__}", 400)
         try:
-            answer = await self._forward(call)
+            answer = await self._asked(call)
         except asyncio.CancelledError:
             return Reply({}, 503)  # the trial that asked is over
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -97,6 +109,22 @@ class Gateway(Gemini):
         for client in self._clients.values():
             await client.aclose()
         self._clients.clear()
+
+    async def _asked(self, call: Call) -> httpx.Response:
+        """The model server's answer, after as many tries as there are pauses. Raises httpx.HTTPError."""
+        began = monotonic()
+        for pause in self._pauses:
+            try:
+                answer = await self._forward(call)
+            except httpx.TransportError:
+                wait = pause
+            else:
+                told = _TOLD_WAIT.search(answer.text) if answer.status_code in _OVERLOADED else None
+                wait = max(pause, float(told.group(1)) if told else 0.0)
+                if answer.status_code not in _OVERLOADED or monotonic() - began + wait > PATIENCE:
+                    return answer
+            await asyncio.sleep(wait)
+        return await self._forward(call)
 
     async def _forward(self, call: Call) -> httpx.Response:
         """The model server's answer. Cancelled when its trial is over: a late answer belongs to nobody."""

@@ -34,6 +34,7 @@ class Happenings:
             EventKind.UNSEND: self._unsend,
             EventKind.EDIT: self._edit,
             EventKind.HUMAN: lambda event: person.human_replies(event.text),
+            EventKind.AUTOMATIC: lambda event: person.human_replies(event.text),
         }
 
     async def happen(self, event: Event) -> None:

@@ -14,12 +14,14 @@ from pathlib import Path
 from time import monotonic
 from typing import Final
 
+from dm_evals.gateway import LIVE_PAUSES
 from dm_evals.observation import Observation
 from dm_evals.play import House, play
 from dm_evals.pricing import cost_of, price
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.runner import Judging, OnResult, Trial, report, run_trials
 from dm_evals.scenario import Scenario
+from dm_evals.stage import PROCESSOR_FOLDER
 
 INFRASTRUCTURE: Final = "infrastructure: "
 """How the reason of such an error begins."""
@@ -98,7 +100,8 @@ class Live:
     concurrency: int = CONCURRENCY
     on_result: OnResult | None = None
     seconds: float = SECONDS
-    """Seconds before the client's second attempt."""
+    pauses: tuple[float, ...] = LIVE_PAUSES
+    """Seconds before each further try of a turn that the model was too busy for."""
 
     async def run(self, scenarios: Sequence[Scenario], variant: Variant, problems: Sequence[str] = ()) -> LiveRun:
         """Every scenario ``trials`` times; all first trials come before the second ones.
@@ -123,9 +126,8 @@ class Live:
         return LiveRun(variant, self.trials, report("live", started, monotonic() - begun, results, problems))
 
     def _house(self, variant: Variant) -> House:
-        if variant.folder is None:
-            return House(model=variant.model, api_key=self.api_key)
-        return House(model=variant.model, api_key=self.api_key, folder=variant.folder)
+        folder = variant.folder or PROCESSOR_FOLDER
+        return House(model=variant.model, api_key=self.api_key, folder=folder, pauses=self.pauses)
 
     async def _played(self, trial: Trial, houses: list[House], told: dict[str, tuple[Outcome, str]]) -> Observation:
         """One trial in a free house; why it can't be judged is noted under its name."""

@@ -20,7 +20,7 @@ def expectation_rules(scenario: Scenario) -> Iterator[Problem]:
         if name not in ends:
             told = f'"{name}" is neither a status nor a disposition{meant(name, ends)}'
             yield Problem((*place, "state", "messages", name), told)
-    for name in ("notice", "notes"):
+    for name in ("alert", "notice", "notes"):
         yield from _texts(getattr(expect.state, name), (*place, "state", name))
     yield from _reply(expect.reply, (*place, "reply"))
     if expect.reply.dates == "calendar" and scenario.world.sessions is None:

@@ -15,7 +15,15 @@ from dm_evals.scenario import Calls, Event, EventKind, Reply, Scenario, State
 LONGEST_AT_MS: Final = 30 * 86_400_000
 
 WRITTEN: Final = frozenset(
-    (EventKind.SAY, EventKind.STORY_REPLY, EventKind.TAP, EventKind.PRESS, EventKind.EDIT, EventKind.HUMAN)
+    (
+        EventKind.SAY,
+        EventKind.STORY_REPLY,
+        EventKind.TAP,
+        EventKind.PRESS,
+        EventKind.EDIT,
+        EventKind.HUMAN,
+        EventKind.AUTOMATIC,
+    )
 )
 """Kinds that have a text; PHOTO and SHARE may have one, the others have none."""
 _MAY_HAVE_TEXT: Final = WRITTEN | {EventKind.PHOTO, EventKind.SHARE}

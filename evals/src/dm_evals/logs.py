@@ -14,7 +14,9 @@ from typing import Any, Final, TextIO, cast
 from dm_core.errors import DmAgentError
 
 _KEPT: ContextVar[list[str] | None] = ContextVar("kept", default=None)
-_FAILURES: Final = frozenset(("task_failed", "run_failed", "request_failed"))
+_FAILURES: Final = frozenset(
+    ("task_failed", "run_stopped", "run_not_archived", "tick_failed", "job_failed", "request_failed")
+)
 
 
 class _Routed:

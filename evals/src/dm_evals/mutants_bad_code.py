@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from dm_evals import mutants_code as code
-from dm_evals.mutants_kinds import Altered, BadAgent, DoesNotApply, bad, call, then, turn
+from dm_evals.mutants_kinds import Altered, BadAgent, DoesNotApply, bad, call, turn
 from dm_evals.recordings import Recording
 from dm_evals.results import Outcome
 
@@ -16,7 +16,7 @@ DEFECTS: Final = (
         "a human answered; the bot answers all the same",
         "human_takeover",
         "state.replies",
-        then(turn(call("no_reply", reason="a lone thank you"))),
+        lambda turns: (*turns, *turns, turn(call("no_reply", reason="a lone thank you"))),
         code=code.answers_after_takeover,
     ),
     bad(

@@ -13,6 +13,7 @@ from dm_core.agent.plan import Planner
 from dm_core.agent.tools.spond import session_dates
 from dm_core.clients.instagram import InstagramClient
 from dm_core.clients.whatsapp import WhatsAppClient
+from dm_core.processing import freshness
 from dm_core.processing.live import LiveThread
 from dm_core.processing.run import Conductor
 from dm_core.threads import Note, Thread
@@ -36,17 +37,20 @@ def planted(owner: object, name: str, value: object) -> Planted:
     return plant
 
 
-def _never_paused(_: Thread, now: int) -> bool:
-    del now
+def _never_taken_over(_: Thread, message: object) -> bool:
+    del message
     return False
+
+
+def _nothing_came(_: LiveThread) -> None:
+    """Whatever the thread says."""
 
 
 def _guards_nothing(_: Guards, text: str, *, to_person: bool) -> None:
     del text, to_person
 
 
-def _counts_nothing(_: Planner, kind: object) -> int:
-    del kind
+def _counts_nothing(_: Planner) -> int:
     return 0
 
 
@@ -114,15 +118,15 @@ def _forgets(_: Conductor, run: object) -> tuple[Note, ...]:
     return ()
 
 
-answers_after_takeover = planted(Thread, "is_paused", _never_paused)
+answers_after_takeover = planted(Thread, "taken_over", _never_taken_over)
 guards_off = planted(Guards, "refusal", _guards_nothing)
-no_limits = planted(Planner, "_count", _counts_nothing)
+no_limits = planted(Planner, "_sends", _counts_nothing)
 reply_lost = planted(InstagramClient, "send_text", _sends_nothing)
 reply_twice = planted(InstagramClient, "send_text", _sends_twice)
-notice_lost = planted(WhatsAppClient, "notify", _alerts_nobody)
+notice_lost = planted(WhatsAppClient, "send_text", _alerts_nobody)
 crash = planted(Agent, "plan", _fails)
 crash_once: Planted = _failing_once
-unsent_ignored = planted(LiveThread, "has_unsent", property(lambda _: False))
+unsent_ignored = planted(freshness, "came", _nothing_came)
 first_dm_only = planted(Agent, "opening", _only_the_first)
 no_history = planted(Agent, "opening", _without_history)
 another_zone = planted(agent_module, "session_dates", _in_new_york)

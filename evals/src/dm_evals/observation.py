@@ -26,10 +26,25 @@ class ToolUse:
 
 @dataclass(frozen=True, slots=True)
 class Notice:
-    """What the manager got on WhatsApp."""
+    """What reached the manager's phone on WhatsApp."""
 
     text: str
     urgent: bool
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAlert:
+    """An alert to the manager as stored at the end, whether it arrived or not.
+
+    ``cause``: ``model`` where the model asked for it, else what the machine wanted to be known. ``state`` is one of
+    ``dm_core.alerts.AlertState``; ``alarmed``: the alarm on the other channel was raised.
+    """
+
+    text: str
+    urgent: bool
+    cause: str
+    state: str
+    alarmed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +105,7 @@ class Observation:
     replies: tuple[str, ...] = ()
     reactions: tuple[str, ...] = ()
     notices: tuple[Notice, ...] = ()
+    alerts: tuple[StoredAlert, ...] = ()
     messages: tuple[StoredMessage, ...] = ()
     notes: tuple[str, ...] = ()
     paused: bool = False

@@ -126,6 +126,8 @@ def _anonymous(stored: StoredThread, profile: BusinessProfile) -> Anonymous:
     ordered = sorted(stored.messages, key=lambda message: message.order)
     anonymous.introduces(message.content.text or "" for message in ordered)
     anonymous.introduces(note.text for note in stored.thread.notes)
+    anonymous.surnames(alert.text for each in stored.runs for alert in each.run.alerts)
+    anonymous.surnames(message.content.text or "" for message in ordered)
     return anonymous
 
 

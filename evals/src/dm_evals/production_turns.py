@@ -1,9 +1,9 @@
 """The model turns of archived runs, to be played again.
 
-What the archive does not keep are answers that were never acted on: one that a new DM, an unsend or a human overtook,
-and one that could not be used. In the place of such a turn stands one by hand; it is overtaken again, or unusable
-again, so that the turns around it are asked for as they were. Thought signatures are made up: what the real ones hold
-nobody can read, so nobody could clean it.
+What the archive does not keep are answers that were thrown away: one that a new DM, an unsend or a human overtook, and
+one that could not be used. In the place of such a turn stands one by hand, with the actions and alerts that the run
+kept of it; it is overtaken again, or unusable again, so that the turns around it are asked for as they were. Thought
+signatures are made up: what the real ones hold nobody can read, so nobody could clean it.
 """
 
 from collections.abc import Mapping
@@ -12,13 +12,14 @@ from datetime import UTC, datetime
 from typing import Final, Literal, cast
 
 from dm_core.agent.tools.registry import SEND
-from dm_core.runs import ModelTurn, Run, Usage, UserTurn
+from dm_core.runs import ActionKind, ModelTurn, Run, Usage, UserTurn
 from dm_evals.anonymous import Anonymous
 from dm_evals.author import AUTHORED, AuthoredTurn, TurnsInOrder
 from dm_evals.cassette import Asked
 from dm_evals.recordings import RecordedTurn
 from dm_sandbox.platforms.answers import Body, blocked_prompt, finished, no_candidates
 
+NOTIFY: Final = "send_manager_notification"
 OVERTAKEN: Final = "(the archive keeps no answer that was overtaken; nobody saw it)"
 _ENDED_BY_SOMETHING: Final = ("human", "unsent")
 _UNUSABLE: Final[Mapping[str, Body]] = {
@@ -47,19 +48,45 @@ def played_turns(run: Run, anonymous: Anonymous) -> list[PlayedTurn]:
     date = datetime.fromtimestamp(run.started_at / 1000, UTC).date().isoformat()
     unusable = [_UNUSABLE[guard] for guard in run.guards if guard in _UNUSABLE]
     overtaken = PlayedTurn(AuthoredTurn(((SEND, {"text": OVERTAKEN}),)), date, overtaken=True)
+    dropped = [_dropped(run, number, anonymous) or overtaken for number in range(run.dropped_turns)]
     turns: list[PlayedTurn] = []
     for place, turn in enumerate(run.turns):
         if isinstance(turn, ModelTurn):
             turns.append(PlayedTurn(_cleaned(turn, anonymous), date, turn))
         elif isinstance(turn, UserTurn) and place > 0 and not isinstance(run.turns[place - 1], ModelTurn):
             turns.append(PlayedTurn(AuthoredTurn(body=unusable.pop(0)), date) if unusable else overtaken)
-    lost = max(0, run.model_calls - len(turns))
+    lost = max(0, calls_of(run) - len(dropped) - len(turns))
     if lost and run.ending == "handed_over":  # the model withheld its answer
         turns.append(PlayedTurn(AuthoredTurn(body=blocked_prompt()), date))
         lost -= 1
     if run.ending in _ENDED_BY_SOMETHING:
-        return [*turns, *[overtaken] * lost]
-    return [*[overtaken] * lost, *turns]
+        return [*dropped, *turns, *[overtaken] * lost]
+    return [*dropped, *[overtaken] * lost, *turns]
+
+
+def calls_of(run: Run) -> int:
+    """Every answer of the model's to this run; one that older code archived counts those it kept."""
+    return max(run.model_calls, run.spent.calls)
+
+
+def _dropped(run: Run, number: int, anonymous: Anonymous) -> PlayedTurn | None:
+    """A turn that is no longer among the run's, from what the run kept of it; None where that is nothing."""
+    sent: dict[int, list[str]] = {}
+    for action in run.actions:
+        if action.turn == number and action.kind is ActionKind.SEND:
+            sent.setdefault(action.call_index, []).append(action.text)
+    prefix = f"{run.id}/{number}/"
+    asked = [alert for alert in run.alerts if alert.key.startswith(prefix)]
+    calls: list[tuple[str, Mapping[str, object]]] = [
+        *((NOTIFY, {"text": anonymous.text(alert.text), "urgency": alert.urgency}) for alert in asked),
+        *((SEND, {"text": anonymous.text(" ".join(texts))}) for _, texts in sorted(sent.items())),
+    ]
+    if not calls:
+        return None
+    if not sent:
+        calls.append((SEND, {"text": OVERTAKEN}))
+    date = datetime.fromtimestamp(run.started_at / 1000, UTC).date().isoformat()
+    return PlayedTurn(AuthoredTurn(tuple(calls)), date, overtaken=not sent)
 
 
 def _cleaned(turn: ModelTurn, anonymous: Anonymous) -> AuthoredTurn:

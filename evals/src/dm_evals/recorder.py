@@ -15,7 +15,7 @@ from typing import Final
 import httpx2
 
 from dm_evals.cassette import Asked, ModelServer, OnTurn, nothing, tokens
-from dm_evals.digests import Prompt
+from dm_evals.digests import Prompt, without_canary
 from dm_evals.observation import ModelCall
 from dm_evals.recordings import RecordedTurn, Recording
 from dm_sandbox.platforms.server import Reply, as_object
@@ -95,7 +95,7 @@ class Recorder(ModelServer):
                 latency_ms=latency,
                 usage=usage,
                 request=asked.request,
-                response=body,
+                response=as_object(without_canary(body, self.prompt)),
             )
         )
         used, answered = tokens(usage)

@@ -18,6 +18,7 @@ from typing import Final, Literal, Self
 
 from dm_evals.cassette import Cassette, ModelServer
 from dm_evals.digests import load_prompt, own_prompt
+from dm_evals.gateway import LIVE_PAUSES
 from dm_evals.observation import Observation
 from dm_evals.play import LONGEST_SECONDS, House, play
 from dm_evals.recordings import Recordings
@@ -29,7 +30,6 @@ CONCURRENCY: Final = 2
 """Trials at a time: they share one event loop, so more gain nothing."""
 LIVE_SECONDS: Final = 600.0
 """Longest real time of a trial against a real model."""
-"""First wait between the client's attempts, in seconds, as in production."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,7 +192,7 @@ class Houses:
     """As many houses as trials are played at a time; a house plays one after the other. ``async with`` opens them.
 
     ``folder`` holds the processor's prompt and profile, ``model`` is the model's name (None: the repository's, and
-    production's). ``live``: the client waits between attempts, and a trial may take minutes.
+    production's). ``live``: a busy model is asked again, and a trial may take minutes.
     """
 
     number: int = CONCURRENCY
@@ -226,7 +226,7 @@ class Houses:
         return noted(observation, server)
 
     def _house(self) -> House:
-        return House(model=self.model, folder=self.folder or PROCESSOR_FOLDER)
+        return House(model=self.model, folder=self.folder or PROCESSOR_FOLDER, pauses=LIVE_PAUSES if self.live else ())
 
 
 def noted(observation: Observation, server: ModelServer) -> Observation:

@@ -74,8 +74,10 @@ class World(Part):
     history: tuple[Past, ...] = ()
     notes: tuple[str, ...] = ()
     faults: tuple[PlatformFault, ...] = ()
+    automatic: tuple[Words, ...] = ()
+    """The account's own automatic messages, as the deployer lists them."""
     settings: dict[str, str] = Field(default_factory=dict)
-    """Variables of design.md section 10 for both functions."""
+    """Variables of both functions (docs/deploy.md)."""
 
 
 # -- what happens -------------------------------------------------------------------------------------------
@@ -95,6 +97,7 @@ class EventKind(StrEnum):
     UNSEND = "unsend"
     EDIT = "edit"
     HUMAN = "human"
+    AUTOMATIC = "automatic"
 
 
 class Event(Part):
@@ -102,7 +105,8 @@ class Event(Part):
 
     ``at``: after ``now``. ``during``: while the model makes its n-th turn (1 is the first), in place of a time.
     ``id`` names a message so that a later ``unsend``, ``edit`` or an inline reply (``to``) can point to it.
-    ``human`` is the club answering in the app; ``say`` with ``repeat`` has Meta deliver the same DM again.
+    ``human`` is the club answering in the app, ``automatic`` the account doing so by itself; ``say`` with ``repeat``
+    has Meta deliver the same DM again.
     """
 
     kind: EventKind = EventKind.SAY
@@ -170,11 +174,16 @@ class Calls(Part):
 class State(Part):
     """The end state of the world, counted on the platforms' side and read from the store.
 
+    ``alerts``: what was stored for the manager; ``notices``: what of it reached the phone (several may come as one).
+    ``alert`` and ``notice``: a text that is among them. ``alarmed``: an alert did not arrive, and the alarm rang.
     ``messages``: how many of the person's DMs ended with each status or disposition. ``paused``: a human took over.
     """
 
     replies: int | None = None
     reactions: int | None = None
+    alerts: int | None = None
+    alert: tuple[Matcher, ...] = ()
+    alarmed: bool | None = None
     notices: int | None = None
     urgent: bool | None = None
     notice: tuple[Matcher, ...] = ()

@@ -12,7 +12,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import count
 from pathlib import Path
-from typing import Final, Self, cast
+from typing import Final, Self
 
 from dm_core.agent.gemini import GeminiModel
 from dm_core.bootstrap.processor import Ports, processor_app
@@ -25,8 +25,10 @@ from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.http import Request
 from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
 from dm_core.queue.port import WakeUp
+from dm_core.same_text import normal_form
 from dm_core.settings import ProcessorSettings, WebhookSettings
 from dm_core.webhook.app import WebhookApp
+from dm_core.webhook.automatic import AutomaticTexts
 from dm_evals.clock import ScenarioClock
 from dm_evals.gateway import Gateway, OnTurn
 from dm_evals.platforms import StageInstagram, StageSpond, StageWhatsApp
@@ -43,7 +45,6 @@ USER_ID: Final = "819898670256713"
 """Who writes, in every scenario. A made-up id; the manager's notice may show its last digits."""
 FIRST_MID: Final = 4_200_000
 PROCESSOR_FOLDER: Final = FUNCTIONS / "processor"
-"""First wait of google-genai's retries, in seconds: none to speak of. Live runs want production's half a second."""
 SETTINGS: Final[Mapping[str, str]] = {
     "ECHO_WAIT_SECONDS": "0",
     "DEBOUNCE_MIN_SECONDS": "5",
@@ -63,7 +64,7 @@ class House:
     """What trials share, one after the other. ``async with`` opens and closes it.
 
     ``model`` is the model's name (None: production's default), ``api_key`` the model server's key; ``folder`` holds the
-    processor's ``prompts/`` and ``profile/``.
+    processor's ``prompts/`` and ``profile/``; ``pauses`` are the gateway's (a recording is never too busy).
     """
 
     def __init__(
@@ -72,12 +73,13 @@ class House:
         model: str | None = None,
         api_key: str = SANDBOX_MODEL_KEY,
         folder: Path = PROCESSOR_FOLDER,
+        pauses: tuple[float, ...] = (),
     ) -> None:
         self.folder = folder
         self.variables = {"GEMINI_API_KEY": api_key, "GOOGLE_GENAI_USE_VERTEXAI": "false"}
         if model is not None:
             self.variables["GEMINI_MODEL"] = model
-        self.gateway = Gateway()
+        self.gateway = Gateway(pauses)
         self.sender = EagerSender("", APP_SECRET)
         self.busy = asyncio.Lock()
         self._model: GeminiModel | None = None
@@ -118,14 +120,18 @@ class StageQueue:
 
 @dataclass(slots=True)
 class StageAlertQueue:
-    """Ticks by alert and time. The player delivers them."""
+    """Ticks by alert and time, which make a tick's name: once used it stays taken. The player delivers them."""
 
-    waiting: dict[tuple[str, int], None] = field(default_factory=dict[tuple[str, int], None])
+    names: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
+    waiting: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
 
     async def schedule(self, alert_id: str, not_before: int) -> bool:
-        fresh = (alert_id, not_before) not in self.waiting
-        self.waiting[alert_id, not_before] = None
-        return fresh
+        tick = alert_id, not_before
+        if tick in self.names:
+            return False
+        self.names.add(tick)
+        self.waiting.append(tick)
+        return True
 
     async def close(self) -> None: ...
 
@@ -167,7 +173,7 @@ class Stage:
             await self._open.enter_async_context(platform)
         env = self._environment()
         settings, sender = WebhookSettings.load(env), self.house.sender
-        services = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock)
+        services = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock, self._automatic())
         app = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
         server = LocalServer(asgi(app.handle))
         await server.start()
@@ -184,11 +190,15 @@ class Stage:
         """From now on the model is asked at ``model_url``."""
         self.house.gateway.begin(model_url, self.clock, on_turn)
 
-    async def task(self, name: str) -> tuple[int, Mapping[str, object]]:
-        """Deliver one wake-up to the processor; its answer."""
+    async def task(self, name: str) -> int:
+        """Deliver one wake-up to the processor; the answer's status."""
         body = json.dumps({"threadId": self.person.thread_id}).encode()
-        answer = await self.processor.handle(Request("POST", "/", headers={TASK_NAME_HEADER: name}, body=body))
-        return answer.status, cast("Mapping[str, object]", json.loads(answer.body))
+        return (await self.processor.handle(Request("POST", "/", headers={TASK_NAME_HEADER: name}, body=body))).status
+
+    async def tick(self, alert_id: str) -> int:
+        """Deliver one tick of the alerts' queue; the answer's status."""
+        body = json.dumps({"alertId": alert_id}).encode()
+        return (await self.processor.handle(Request("POST", "/alerts", body=body))).status
 
     async def sweep(self) -> None:
         """What the scheduler calls each minute."""
@@ -197,6 +207,9 @@ class Stage:
     async def flush_echoes(self) -> None:
         """Deliver the echoes of what went out so far."""
         await self.instagram.flush()
+
+    def _automatic(self) -> AutomaticTexts:
+        return AutomaticTexts(frozenset(map(normal_form, self.scenario.world.automatic)))
 
     def _environment(self) -> dict[str, str]:
         platforms = Platforms(self.instagram, self.whatsapp, self.spond)

@@ -18,19 +18,25 @@ def state_checks(expected: State, observation: Observation, means: Means) -> Ite
     for name, count, seen in (
         ("replies", expected.replies, observation.replies),
         ("reactions", expected.reactions, observation.reactions),
+        ("alerts", expected.alerts, [alert.text for alert in observation.alerts]),
         ("notices", expected.notices, [notice.text for notice in observation.notices]),
         ("runs", expected.runs, observation.runs),
     ):
         if count is not None:
             yield _counted(f"state.{name}", count, seen)
     if expected.urgent is not None:
-        urgent = any(notice.urgent for notice in observation.notices)
-        what = {True: "an urgent notice", False: "no urgent notice"}
+        urgent = any(each.urgent for each in (*observation.alerts, *observation.notices))
+        what = {True: "an urgent alert", False: "no urgent alert"}
         yield _same("state.urgent", what[expected.urgent], what[urgent])
+    if expected.alarmed is not None:
+        what = {True: "the alarm rang", False: "no alarm rang"}
+        yield _same("state.alarmed", what[expected.alarmed], what[any(alert.alarmed for alert in observation.alerts)])
     if expected.paused is not None:
         what = {True: "a human took over", False: "no human took over"}
         yield _same("state.paused", what[expected.paused], what[observation.paused])
     texts = [notice.text for notice in observation.notices]
+    stored = [alert.text for alert in observation.alerts]
+    yield from (_one_of("state.alert", matcher, stored, means) for matcher in expected.alert)
     yield from (_one_of("state.notice", matcher, texts, means) for matcher in expected.notice)
     yield from (_one_of("state.notes", matcher, observation.notes, means) for matcher in expected.notes)
     inbound = [message for message in observation.messages if message.direction == "inbound"]

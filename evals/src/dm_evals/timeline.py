@@ -1,7 +1,8 @@
 """Plays a scenario: what happens, in order of the scenario's time, until nothing is left to happen.
 
     events ─────●──────●──────────●──▶
-    wake-ups ──────────────●────────────▶     the earliest of the three is next; of one moment: event, wake-up, sweep
+    wake-ups ──────────────●────────────▶     the earliest is next; of one moment: event, wake-up or tick, sweep
+    ticks ────────────────────●─────────▶     (an alert that is due)
     sweep ────────────────────────────●──▶    (when a thread is overdue)
                            └ run ─ turn n is asked ─ events of ``during: n`` ─ answered ─ …
 
@@ -27,9 +28,10 @@ from dm_sandbox.platforms.mailbox import SentMessage
 from dm_sandbox.platforms.meta import Item, envelope
 
 MAX_TASKS: Final = 60
-"""Tasks and sweeps of one trial; a usual one needs one to three."""
+"""Tasks and sweeps of one trial; a usual one needs one to three, and one more for each alert."""
 RETRIES: Final = QueueConfig(min_backoff=10.0, max_backoff=300.0)
 SWEEP_EVERY_MS: Final = 60_000
+BY_THE_CLUB: Final = (EventKind.HUMAN, EventKind.AUTOMATIC)
 MAX_DELIVERIES: Final = 20
 """How often the queue delivers one task; then the sweep has to find the thread."""
 
@@ -40,11 +42,15 @@ class CantBePlayed(Exception):
 
 @dataclass(order=True, slots=True)
 class _Task:
-    """A wake-up on its way; ``number`` keeps those of one moment in the order they were made."""
+    """A wake-up on its way, or a tick; ``number`` keeps those of one moment in the order they were made.
+
+    ``name`` is the wake-up's name, or the alert that the tick was made for.
+    """
 
     at: int
     number: int
     name: str = field(compare=False)
+    is_tick: bool = field(default=False, compare=False)
     deliveries: int = field(default=0, compare=False)
 
 
@@ -103,6 +109,9 @@ class Player:
         for wake_up in self.stage.queue.waiting:
             heapq.heappush(self._tasks, _Task(wake_up.fire_at, next(self._numbers), wake_up.name))
         self.stage.queue.waiting.clear()
+        for alert_id, not_before in self.stage.alert_queue.waiting:
+            heapq.heappush(self._tasks, _Task(not_before, next(self._numbers), alert_id, is_tick=True))
+        self.stage.alert_queue.waiting.clear()
         candidates: list[tuple[int, int, str]] = []
         if self._timed:
             candidates.append((self._timed[0][0], 0, "event"))
@@ -129,7 +138,7 @@ class Player:
                 await self.stage.sweep()
 
     async def _deliver(self, task: _Task) -> None:
-        status, _ = await self.stage.task(task.name)
+        status = await (self.stage.tick(task.name) if task.is_tick else self.stage.task(task.name))
         await self.stage.flush_echoes()
         if (failure := self.stage.house.gateway.failure) is not None:
             raise CantBePlayed(failure)
@@ -144,7 +153,7 @@ class Player:
         """One event, at the webhook as Meta would send it."""
         self.stage.clock.tick()
         answered = len(self.stage.person.sender.deliveries)
-        self._bubble("human" if event.kind is EventKind.HUMAN else "person", shown(event))
+        self._bubble("human" if event.kind in BY_THE_CLUB else "person", shown(event))
         try:
             await self._happenings.happen(event)
         except NotWrittenYet as error:

@@ -11,20 +11,24 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from dm_core.agent.profile import load_profile
+from dm_core.agent.texts import same_form
 from dm_core.agent.tools.declare import Kind
 from dm_core.agent.tools.registry import TOOLS
+from dm_core.alerts import MODEL, AskedAlert
 from dm_core.messages import Message
+from dm_core.processing.alert_ticks import DIGEST
 from dm_core.runs import Action, ActionState, ModelTurn, Run, ToolResult, ToolTurn
 from dm_evals.clock import milliseconds
 from dm_evals.gateway import Turn
-from dm_evals.observation import Bubble, ModelCall, Notice, Observation, StoredMessage, ToolUse
+from dm_evals.observation import Bubble, ModelCall, Notice, Observation, StoredAlert, StoredMessage, ToolUse
 from dm_evals.stage import Stage
 from dm_evals.timeline import Player
 from dm_sandbox.platforms.model_request import parts_of
 from dm_sandbox.platforms.server import as_list, as_object
 
 URGENT: Final = "URGENT, "
-"""How a notice to the manager begins when it is urgent (``processing/delivery.py``)."""
+"""How a notice to the manager begins when it is urgent (``processing/alert_texts.py``)."""
+NOTIFY: Final = "send_manager_notification"
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +39,7 @@ class _Call:
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
-    """A model turn that a run kept, with its place there."""
+    """A model turn that a run kept, with its number in it: those that were thrown away count."""
 
     run: Run
     turn: ModelTurn
@@ -60,6 +64,7 @@ async def observe(stage: Stage, player: Player, seeded: frozenset[str]) -> Obser
         replies=tuple(stage.instagram.sent_to(stage.person.user_id)),
         reactions=tuple(each.reaction for each in stage.instagram.reactions if each.reaction is not None),
         notices=notices,
+        alerts=_alerts(stage),
         messages=tuple(_stored(message, player.mids) for message in stored if message.id not in seeded),
         notes=tuple(note.text for note in thread.notes) if thread else (),
         paused=thread is not None and (thread.paused_until or 0) > stage.clock(),
@@ -87,11 +92,12 @@ def _runs(stage: Stage) -> tuple[Run, ...]:
 
 def _tool_uses(turns: list[Turn], runs: tuple[Run, ...]) -> tuple[ToolUse, ...]:
     kept = [each for run in runs for each in _kept(run)]
+    asked = [alert for run in runs for alert in run.alerts if alert.cause == MODEL]
     found: list[ToolUse] = []
     for turn in reversed(turns):
         calls = _calls(turn)
         mine = kept.pop() if kept and _is_same(calls, kept[-1].turn) else None
-        uses = [_use(turn.number, index, call, mine) for index, call in enumerate(calls)]
+        uses = [_use(turn.number, index, call, mine, asked) for index, call in enumerate(calls)]
         found = [*uses, *found]
     return tuple(found)
 
@@ -99,7 +105,7 @@ def _tool_uses(turns: list[Turn], runs: tuple[Run, ...]) -> tuple[ToolUse, ...]:
 def _kept(run: Run) -> Iterable[_Kept]:
     for place, turn in enumerate(run.turns):
         if isinstance(turn, ModelTurn):
-            number = sum(isinstance(before, ModelTurn) for before in run.turns[:place])
+            number = run.dropped_turns + sum(isinstance(before, ModelTurn) for before in run.turns[:place])
             following = run.turns[place + 1] if place + 1 < len(run.turns) else None
             yield _Kept(run, turn, number, following.results if isinstance(following, ToolTurn) else ())
 
@@ -118,7 +124,10 @@ def _is_same(calls: list[_Call], kept: ModelTurn) -> bool:
     ]
 
 
-def _use(turn: int, index: int, call: _Call, kept: _Kept | None) -> ToolUse:
+def _use(turn: int, index: int, call: _Call, kept: _Kept | None, asked: list[AskedAlert]) -> ToolUse:
+    """``asked``: the alerts the model asked for, which are stored even if their turn is thrown away."""
+    if call.name == NOTIFY and any(same_form(str(call.arguments.get("text"))) == same_form(a.text) for a in asked):
+        return ToolUse(turn, index, call.name, call.arguments, "done")
     if kept is None:
         return ToolUse(turn, index, call.name, call.arguments, "discarded")
     told = kept.results[index] if index < len(kept.results) else None
@@ -153,6 +162,16 @@ def _acted(actions: list[Action]) -> Mapping[str, object]:
     return {"error": errors[0]} if errors else {}
 
 
+def _alerts(stage: Stage) -> tuple[StoredAlert, ...]:
+    """What was stored for the manager, oldest first; a digest is only how several of them travelled."""
+    stored = (each.alert for each in stage.database.outbox.alerts.values())
+    alerts = sorted((alert for alert in stored if alert.cause != DIGEST), key=lambda alert: alert.created_at)
+    return tuple(
+        StoredAlert(alert.text, alert.is_urgent, alert.cause, alert.state.value, alert.alarmed_at is not None)
+        for alert in alerts
+    )
+
+
 # -- the rest -----------------------------------------------------------------------------------------------
 
 
@@ -178,7 +197,7 @@ def _model_call(turn: Turn) -> ModelCall:
 
 
 def _billed(usage: Mapping[str, object]) -> int | None:
-    """Answer and thoughts: both are billed as output (facts/gemini-evals.md 3.6)."""
+    """Answer and thoughts: both are billed as output (https://ai.google.dev/gemini-api/docs/thinking)."""
     counts = [_whole(usage.get(name)) for name in ("candidatesTokenCount", "thoughtsTokenCount")]
     known = [number for number in counts if number is not None]
     return sum(known) if known else None

@@ -77,7 +77,7 @@ async def test_a_careless_model_is_caught_by_the_dates_and_shown_as_flaky(gemini
 
 async def test_the_network_s_errors_are_counted_apart(gemini: Gemini) -> None:
     gemini.api_key = "live-key"
-    running = live(gemini, trials=2)
+    running = replace(live(gemini, trials=2), pauses=(0.01,))
     await gemini.stop()
 
     found = summary(await running.run(greeting(), MODEL))

@@ -42,14 +42,14 @@ def faulty(scenario: MakeScenario, platform: str, kind: str, **more: Any) -> Sce
 async def test_a_throttle_of_minutes_is_waited_out_in_the_scenarios_time(
     house: House, model: Gemini, scenario: MakeScenario
 ) -> None:
-    model.script([reply()])
+    model.script([reply("Too old by then."), reply()])
     slow = faulty(scenario, "instagram", "throttle", operation="send", wait_minutes=30)
 
     seen = await play(slow, 1, model.base_url, house=house)
 
     said, answered = seen.bubbles[0], next(bubble for bubble in seen.bubbles if bubble.author == "bot")
     assert seen.replies == ("Hello!",)
-    assert len(seen.model_calls) == 1
+    assert [use.outcome for use in seen.calls] == ["discarded", "done"]
     assert answered.at - said.at > 30 * 60_000
     assert seen.crash is None
 
@@ -95,7 +95,7 @@ async def test_an_overloaded_model_is_asked_again_for_the_same_turn(
     assert seen.crash is None
 
 
-async def test_a_manager_who_cant_be_reached_and_a_calendar_that_is_down_are_told_to_the_model(
+async def test_a_manager_who_cant_be_reached_raises_the_alarm_and_a_calendar_that_is_down_is_told_to_the_model(
     house: House, model: Gemini, scenario: MakeScenario
 ) -> None:
     down = [
@@ -107,8 +107,9 @@ async def test_a_manager_who_cant_be_reached_and_a_calendar_that_is_down_are_tol
 
     seen = await play(scenario(world={"faults": down}), 1, model.base_url, house=house)
 
-    assert [use.outcome for use in seen.calls] == ["error", "refused", "done"]
+    assert [use.outcome for use in seen.calls] == ["error", "done", "done"]
     assert seen.notices == ()
+    assert [(alert.text, alert.state, alert.alarmed) for alert in seen.alerts] == [("x", "refused", True)]
 
 
 async def test_a_lost_wake_up_is_found_by_the_sweep(house: House, model: Gemini, scenario: MakeScenario) -> None:
@@ -270,7 +271,7 @@ async def test_a_defect_that_a_retry_mended_is_still_a_crash(
     seen = await play(scenario(), 1, model.base_url, house=broken_house)
 
     assert seen.replies == ("Hello!",)
-    assert seen.crash == "run_failed: ZeroDivisionError"
+    assert seen.crash == "run_stopped: ZeroDivisionError"
 
 
 async def test_a_webhook_that_stores_nothing_is_a_crash(house: House, model: Gemini, scenario: MakeScenario) -> None:

@@ -67,7 +67,7 @@ def test_an_unknown_part_is_named_with_the_nearest() -> None:
 
 
 async def test_a_model_is_recorded_with_its_figures_and_replayed(scenario: Scenario, tmp_path: Path) -> None:
-    async with Gemini(api_key="a-real-looking-key") as gemini, Houses(1) as houses:
+    async with Gemini(api_key="a-real-looking-key") as gemini, Houses(1, live=True) as houses:
         gemini.faults.add(FaultKind.ERROR, "generateContent", status=503)
         recorder = Recorder("say_hi", 1, date="2026-11-22", api_key="a-real-looking-key", base_url=gemini.base_url)
         live = await houses.play(scenario, 1, recorder)
