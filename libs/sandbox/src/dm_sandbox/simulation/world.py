@@ -162,8 +162,9 @@ class World:
         others = [task for task in self.queue.waiting(thread_id) if task.wake_up.name != done.name]
         for message in self.database.messages.get(thread_id, {}).values():
             written = self.ledger.by_id.get(message.id)
-            known = written is not None and written.acknowledged_at is not None
-            if message.is_unprocessed and known and not others:
+            if written is None or written.acknowledged_at is None:
+                continue
+            if message.is_unprocessed and not others:
                 self.journal.wrong("wake_up", f"{written.token} is left open and nothing will wake its thread")
 
     async def _tick(self, alert_id: str, timeout: float) -> Answer | None:
