@@ -230,7 +230,10 @@ class AlertTicks:
     async def _called(
         self, claimed: StoredAlert, kind: Kind, words: str, contact: ManagerContact
     ) -> StoredAlert | None:
-        """One call and its outcome, stored; None if the alert was erased meanwhile."""
+        """One call and its outcome, stored; None if the alert was erased meanwhile, or if we slept past the claim:
+        then another tick may be calling."""
+        if self.clock() >= (claimed.alert.claim_until or 0):
+            return None
         outcome = await self._call(claimed.alert, kind, words)
         if isinstance(outcome, Exception) and steps.is_outside_window(outcome):
             with suppress(Unavailable):

@@ -186,6 +186,13 @@ class Finisher:
             error=None,
             expired=frozenset(expired),
         )
+        if self.clock() < wake_up.fire_at:
+            return self._result(RunStatus.RETRY_LATER, reason)
+        # A slow store: the wake-up may have come while the lease was still ours, and was told busy.
+        try:
+            await wake(self.queue, self.timing, live.thread.id, self.clock())
+        except QueueUnavailable:
+            return self._result(RunStatus.ERROR, f"{reason}; no wake-up could be made")
         return self._result(RunStatus.RETRY_LATER, reason)
 
     def _without(self, run: Run, expired: tuple[str, ...]) -> Run:
