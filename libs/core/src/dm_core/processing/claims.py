@@ -75,13 +75,13 @@ class Claims:
             snapshot = await self.runtime.store.open(thread_id)
             decision = decide(snapshot, task_name, self.runtime.clock(), self.runtime.limits)
             if snapshot is None or decision.verdict in _LEFT:
-                return await self._leave(snapshot, decision, closed)
-            if self.runtime.clock() >= deadline:
+                outcome = None
+                if (left := await self._leave(snapshot, decision, closed)) is not None:
+                    return left
+            elif self.runtime.clock() >= deadline:
                 return ExecutionResult(RunStatus.CONFLICT, thread_id)
-            try:
-                outcome = await self._claim_once(snapshot, decision, run_id, task_name)
-            except _Held as held:
-                outcome = await self._wait_unclaimed(snapshot, held)
+            else:
+                outcome = await self._claim_or_wait(snapshot, decision, run_id, task_name)
             if isinstance(outcome, LiveThread):
                 return outcome
             if outcome is None and (lost := lost + 1) >= MAX_CLAIMS:
@@ -95,6 +95,15 @@ class Claims:
         held = snapshot is not None and snapshot.thread.lease is not None and snapshot.thread.lease.is_live(now)
         # Whatever moved the version may not have scheduled anything, so without a holder the queue must come again.
         return ExecutionResult(RunStatus.BUSY if held else RunStatus.CONFLICT, thread_id)
+
+    async def _claim_or_wait(
+        self, snapshot: Snapshot, decision: Decision, run_id: str, task_name: str
+    ) -> LiveThread | ExecutionResult | None:
+        """Claim, close or wait; None if the condition was lost."""
+        try:
+            return await self._claim_once(snapshot, decision, run_id, task_name)
+        except _Held as held:
+            return await self._wait_unclaimed(snapshot, held)
 
     async def _claim_once(
         self, snapshot: Snapshot, decision: Decision, run_id: str, task_name: str
@@ -135,8 +144,10 @@ class Claims:
             wait = waits.wait_ms(thread.id, thread.wait_count, None) / 1000
             raise _Held(f"{key[0]} is not called for now", min(wait, BRAKED_SECONDS), tried=False)
 
-    async def _leave(self, snapshot: Snapshot | None, decision: Decision, closed: ExecutionResult) -> ExecutionResult:
-        """There is nothing to claim (any more)."""
+    async def _leave(
+        self, snapshot: Snapshot | None, decision: Decision, closed: ExecutionResult
+    ) -> ExecutionResult | None:
+        """There is nothing to claim (any more); None if a thread at rest is still due: the condition was lost."""
         thread_id = closed.thread_id
         match decision.verdict:
             case Verdict.BUSY:
@@ -146,10 +157,11 @@ class Claims:
             case Verdict.WAIT:
                 return ExecutionResult(RunStatus.RETRY_LATER, thread_id)
             case _:
-                if snapshot is not None and snapshot.thread.due_at is not None:
-                    # An unsend took the last pending DM; without this the sweeper would come for ever.
-                    await settle(self.runtime.store, replace(self._change(snapshot), due_at=None, pending_count=0))
-                return closed
+                if snapshot is None or snapshot.thread.due_at is None:
+                    return closed
+                # An unsend took the last pending DM; without this the sweeper would come for ever.
+                change = replace(self._change(snapshot), due_at=None, pending_count=0)
+                return None if isinstance(await settle(self.runtime.store, change), Conflict) else closed
 
     async def _close(self, snapshot: Snapshot, ending: Ending, messages: tuple[Message, ...]) -> ExecutionResult | None:
         """End messages without a model call; None if the condition was lost. The rest is looked at anew."""
