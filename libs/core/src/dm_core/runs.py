@@ -194,8 +194,9 @@ class Run:
 
     @property
     def replied(self) -> bool:
-        """A reply surely went out."""
-        return any(action.kind is ActionKind.SEND and action.state is ActionState.DONE for action in self.actions)
+        """A reply to the newest of its DMs surely went out; an earlier one answers none that the run took in later."""
+        sends = (a for a in self.actions if a.kind is ActionKind.SEND and a.state is ActionState.DONE)
+        return any(action.turn >= self.fresh_from for action in sends)
 
     @property
     def model_turns(self) -> tuple[ModelTurn, ...]:
