@@ -82,7 +82,8 @@ def replies_not_stored_by_the_finish(patch: Patch) -> None:
 
 
 def uncertain_texts_forgotten(patch: Patch) -> None:
-    patch(Finisher, "_unconfirmed", lambda _: always(()))
+    patch(closing, "unconfirmed", lambda _: always(()))
+    patch(claims, "unconfirmed", lambda _: always(()))
 
 
 DEFECTS_OF_ENDINGS: Final[Mapping[str, Defect]] = {

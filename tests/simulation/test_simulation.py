@@ -2,10 +2,14 @@
 
 import pytest
 
+from dm_sandbox.simulation.play import simulate
 from dm_sandbox.simulation.runner import Report, run_chunk
+from dm_sandbox.simulation.schedule import make_schedule
 
 SCHEDULES = 10_000
 CHUNK = 250
+FOUND = (104_533, 104_699, 104_939, 107_508, 108_904)
+"""Seeds beyond the ten thousand that found a defect once: of the product, or of what the simulation took for one."""
 
 
 @pytest.mark.timeout(600)  # a bound for a machine that is busy with something else; it takes 10 s
@@ -15,6 +19,11 @@ def test_every_invariant_holds_in_random_schedules(first: int) -> None:
 
     assert report.failures == {}, _advice(report)
     assert report.seeds == CHUNK
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_a_schedule_found_once_stays_mended(seed: int) -> None:
+    assert simulate(make_schedule(seed)).violations == ()
 
 
 @pytest.mark.timeout(600)  # a bound for a machine that is busy with something else; it takes 20 s

@@ -153,7 +153,7 @@ class Fleet:
         if self.begun is not None:
             self.begun(execution)
         work = self.loop.create_task(member.app.handle(request), context=context)
-        process.tasks[work] = None
+        process.tasks[work] = thread_id
         work.add_done_callback(lambda done: self._ended(process, done))
         done, _ = await asyncio.wait((work,), timeout=timeout)
         if not done or work.cancelled() or work.exception() is not None:

@@ -399,9 +399,9 @@ class Monitor:
         self.bases[answer_number(turn)] = Basis(asked.words, self.now_ms, asked.omits)
         execution.asks += self.outbox.asked(turn, execution.lease.run_id if execution.lease else "")
 
-    def troubled(self, execution: Execution, *, outage: bool) -> None:
-        """Something goes wrong in an execution."""
-        self.troubles[execution.thread_id] += not outage
+    def troubled(self, thread_id: str, *, outage: bool = False) -> None:
+        """Something goes wrong in a task of this thread."""
+        self.troubles[thread_id] += not outage
 
     def calls_manager(self, execution: Execution, reference: str) -> None:
         """WhatsApp is called."""

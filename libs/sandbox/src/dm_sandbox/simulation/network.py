@@ -33,13 +33,16 @@ class InstanceDied(BaseException):
 
 @dataclass(slots=True, eq=False)
 class Process:
-    """One instance of a function: its clock's error, whether it lives, until when it sleeps, what it is doing."""
+    """One instance of a function: its clock's error, whether it lives, until when it sleeps, what it is doing.
+
+    ``tasks``: each with the thread that it is about, or empty.
+    """
 
     name: str
     skew_ms: int = 0
     alive: bool = True
     frozen_until: float = 0.0
-    tasks: dict[asyncio.Task[Any], None] = field(default_factory=dict[asyncio.Task[Any], None])
+    tasks: dict[asyncio.Task[Any], str] = field(default_factory=dict[asyncio.Task[Any], str])
 
     def die(self) -> None:
         """Everything it was doing ends where it is."""
@@ -88,7 +91,8 @@ class FaultyNetwork:
     """Random latencies, and the faults and outages of a schedule.
 
     ``caller``: the number of the thread that a call is made for, None for a call of no thread. ``vain``: when an outage
-    denied a call (s from the start) and whose it was, by its service. ``struck`` is told of each fault as it strikes.
+    denied a call (s from the start) and whose it was, by its service. ``struck`` is told of each fault as it strikes;
+    ``dragged`` of each thread that has a task in an instance which dies or falls asleep.
     """
 
     def __init__(
@@ -100,6 +104,7 @@ class FaultyNetwork:
         outages: Iterable[Outage] = (),
         caller: Callable[[], int | None] = lambda: None,
         struck: Callable[[bool], None] = lambda _: None,
+        dragged: Callable[[str], None] = lambda _: None,
     ) -> None:
         self._loop = loop
         self._rng = rng
@@ -108,6 +113,7 @@ class FaultyNetwork:
         self._outages = tuple(outages)
         self._caller = caller
         self._struck_by = struck
+        self._dragged = dragged
         self._calls: Counter[str] = Counter()
         self.vain: dict[Service, list[tuple[float, str]]] = {}
         self.under_way = 0
@@ -228,12 +234,19 @@ class FaultyNetwork:
 
     def _kill(self, process: Process) -> None:
         self._journal.note(process.name, "† dies")
+        self._drag(process)
         process.die()
         raise InstanceDied(process.name)
 
     def _freeze(self, process: Process, seconds: float) -> None:
         self._journal.note(process.name, f"sleeps for {seconds:g} s")
+        self._drag(process)
         process.frozen_until = max(process.frozen_until, self._loop.time() + seconds)
+
+    def _drag(self, process: Process) -> None:
+        """What strikes an instance strikes everything that it does."""
+        for thread_id in dict.fromkeys(process.tasks.values()):
+            self._dragged(thread_id)
 
 
 def _seen(answer: asyncio.Future[Any]) -> None:

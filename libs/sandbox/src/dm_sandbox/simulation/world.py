@@ -61,7 +61,8 @@ class World:
         self.database = MemoryDatabase()
         self.outbox = Outbox(self.journal)
         self.monitor = Monitor(self.database, self.ledger, self.journal, self.epoch_ms, self.outbox)
-        faulty = FaultyNetwork(loop, rng, self.journal, schedule.faults, schedule.outages, self._caller, self._troubled)
+        told = self._caller, self._troubled, self._dragged
+        faulty = FaultyNetwork(loop, rng, self.journal, schedule.faults, schedule.outages, *told)
         self.vain = faulty.vain
         self.network: Network = faulty if network is None else network(self.journal)
         self.mids = Mids(rng.randrange(10**9))
@@ -182,7 +183,11 @@ class World:
         return self.ledger.person_of(thread_id).number if thread_id else None
 
     def _troubled(self, is_outage: bool) -> None:
-        self.monitor.troubled(current_execution(), outage=is_outage)
+        self.monitor.troubled(current_execution().thread_id, outage=is_outage)
+
+    def _dragged(self, thread_id: str) -> None:
+        if thread_id != current_execution().thread_id:
+            self.monitor.troubled(thread_id)
 
     def _echo(self, effect: Effect) -> None:
         self.meta.echo(effect)
