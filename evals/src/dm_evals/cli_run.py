@@ -37,7 +37,7 @@ def run_command(args: argparse.Namespace) -> int:
             run(
                 chosen.scenarios,
                 chosen.recordings,
-                partial(judge_trial, judge=judge),
+                partial(judge_trial, judge=judge, exact=True),
                 allow_stale=args.allow_stale,
                 problems=chosen.problems,
                 on_result=progress,
