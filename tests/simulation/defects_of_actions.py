@@ -11,9 +11,10 @@ from dm_core.agent.plan import Planner
 from dm_core.errors import Uncertain
 from dm_core.processing.acting import Actor
 from dm_core.processing.claims import Claims
-from dm_core.processing.closing import Finisher, Timing
+from dm_core.processing.closing import Finisher
 from dm_core.processing.delivery import Delivery
 from dm_core.processing.live import LiveThread
+from dm_core.processing.timing import Timing
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.store.port import ThreadChange
 

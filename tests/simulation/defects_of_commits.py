@@ -13,9 +13,10 @@ from planting import Defect, Patch, always
 
 from dm_core.errors import StoreUnavailable
 from dm_core.processing import claims, live
-from dm_core.processing.closing import Finisher, Timing
+from dm_core.processing.closing import Finisher
 from dm_core.processing.holding import Holding
 from dm_core.processing.live import LiveThread
+from dm_core.processing.timing import Timing
 from dm_core.store.port import (
     CONFLICT,
     UNKNOWN_VERSION,

@@ -5,7 +5,7 @@ trial i with trial i. It is never taken from a run in which something could not 
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -67,6 +67,15 @@ class Baseline(BaseModel):
 
     def of(self, mode: Mode) -> Mapping[str, Entry]:
         return self.replay if mode == "replay" else self.live
+
+    def about(self, names: Collection[str], tags: Collection[str] = ()) -> "Baseline":
+        """Without the scenarios that are neither among the names nor have one of the tags."""
+
+        def part(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+            kept = ((n, e) for n, e in entries.items() if n in names or not set(tags).isdisjoint(e.tags))
+            return dict(kept)
+
+        return Baseline(replay=part(self.replay), live=part(self.live))
 
     def updated(self, report: Report) -> "Baseline":
         """With the run in place of its mode's part. Raises NotABaseline."""

@@ -1,4 +1,4 @@
-"""A ``generateContent`` request in one form, whatever the client's version writes (facts/gemini-evals.md section 4.2).
+"""A ``generateContent`` request in one form, whatever the client's version writes.
 
 google-genai mixes spellings (``thinkingConfig: {"thinking_level": …}``, ``parameters_json_schema``) and changes them.
 So structural keys are compared in lower case without underscores; what people and tools put in (``args``, ``response``,

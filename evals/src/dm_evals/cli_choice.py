@@ -13,7 +13,7 @@ from dm_evals.scenario import Scenario
 
 @dataclass(frozen=True, slots=True)
 class Chosen:
-    """The chosen scenarios. ``problems``: lines about scenario files that can't be used."""
+    """The chosen scenarios. ``problems``: lines about scenario files that can't be used, and may be among them."""
 
     scenarios: tuple[Scenario, ...]
     recordings: Recordings
@@ -41,7 +41,8 @@ def choose(args: argparse.Namespace, names: Sequence[str], tags: Sequence[str] =
     everything = not names and not tags
     only = None if everything else {scenario.name for scenario in chosen}
     recordings = load_recordings(args.recordings, named | written, only)
-    return Chosen(chosen, recordings, loaded.problems, everything)
+    problems = () if names else loaded.problems  # a broken file is none of those that were named
+    return Chosen(chosen, recordings, problems, everything)
 
 
 def _wanted(scenario: Scenario, names: Iterable[str], tags: Iterable[str]) -> bool:

@@ -37,20 +37,32 @@ def run_command(args: argparse.Namespace) -> int:
             run(
                 chosen.scenarios,
                 chosen.recordings,
-                partial(judge_trial, judge=judge),
+                partial(judge_trial, judge=judge, exact=True),
                 allow_stale=args.allow_stale,
                 problems=chosen.problems,
                 on_result=progress,
             )
         )
-    only = None if chosen.everything else _tags_of(report, tags)
-    return finish(args, report, only)
+    if chosen.everything:
+        return finish(args, report)
+    return finish(args, report, _tags_of(report, tags), {scenario.name for scenario in chosen.scenarios})
 
 
-def finish(args: argparse.Namespace, report: Report, only: Collection[str] | None = None) -> int:
-    """Write the reports that were asked for, show, decide. ``only``: the tags a run was restricted to."""
+def finish(
+    args: argparse.Namespace,
+    report: Report,
+    only: Collection[str] | None = None,
+    names: Collection[str] | None = None,
+) -> int:
+    """Write the reports that were asked for, show, decide.
+
+    ``only``: the tags a run was restricted to, ``names``: the scenarios. Of the others nothing is said; those that have
+    a tag that was asked for, and are gone, are missed.
+    """
     try:
         baseline = Baseline.load(args.baseline)
+        if baseline is not None and names is not None:
+            baseline = baseline.about(names, () if args.scenario else only or ())
         decision = None if args.no_gate else Gate.load(args.gate).decide(report, baseline, only)
     except (BrokenBaseline, BrokenGate) as error:
         raise Usage(str(error)) from None

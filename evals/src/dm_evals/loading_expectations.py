@@ -28,6 +28,9 @@ def expectation_rules(scenario: Scenario) -> Iterator[Problem]:
     for number, item in enumerate(expect.rubric):
         if not item.strip():
             yield Problem((*place, "rubric", number), "a rubric item must say something")
+    for word, count in expect.changed.items():
+        if count < 1:
+            yield Problem((*place, "changed", word), "say how often, or leave it out")
     yield from _counts(expect.limits, (*place, "limits"))
 
 

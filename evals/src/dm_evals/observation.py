@@ -22,6 +22,21 @@ class ToolUse:
     arguments: Mapping[str, object]
     outcome: str
     result: Mapping[str, object] = field(default_factory=dict[str, object])
+    targets: tuple[str, ...] = ()
+    """The platform's ids of the messages that the handle of a reaction may mean."""
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """Something that left the system, as the platform took it.
+
+    ``to``: ``person``, ``manager``, or the id of somebody else; ``target``: the message that a reaction is on.
+    """
+
+    kind: Literal["send", "react", "alert"]
+    text: str
+    to: str
+    target: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +119,10 @@ class Observation:
     calls: tuple[ToolUse, ...] = ()
     replies: tuple[str, ...] = ()
     reactions: tuple[str, ...] = ()
+    effects: tuple[Effect, ...] = ()
+    """All that left, to the person in order of time, then to the manager."""
+    plain_texts: tuple[str, ...] = ()
+    """Answers of the model's without a call, stripped."""
     notices: tuple[Notice, ...] = ()
     alerts: tuple[StoredAlert, ...] = ()
     messages: tuple[StoredMessage, ...] = ()

@@ -15,6 +15,7 @@ The first line that fits decides. Whatever the outcome, all checks are kept and 
 from collections.abc import Iterator
 
 from dm_evals.checks import call_checks, guarded, limit_checks
+from dm_evals.effects import effect_checks
 from dm_evals.judge import Judge, means_of, transcript
 from dm_evals.observation import Observation
 from dm_evals.reply_checks import reply_checks
@@ -23,14 +24,20 @@ from dm_evals.scenario import Scenario
 from dm_evals.state_checks import state_checks
 
 
-def judge_trial(scenario: Scenario, observation: Observation, judge: Judge | None = None) -> TrialResult:
-    """The verdict on one trial. Never raises: what can't be judged is an ``unknown`` check with its name."""
+def judge_trial(
+    scenario: Scenario, observation: Observation, judge: Judge | None = None, *, exact: bool = False
+) -> TrialResult:
+    """The verdict on one trial. Never raises: what can't be judged is an ``unknown`` check with its name.
+
+    ``exact``: what left the system is held against what the turns asked for, too (a replay of its own recording).
+    """
     expect, means = scenario.expect, means_of(judge)
     checks = (
         *guarded("calls", lambda: call_checks(expect.calls, observation, means)),
         *guarded("state", lambda: state_checks(expect.state, observation, means)),
         *guarded("reply", lambda: reply_checks(expect.reply, scenario, observation, means)),
         *guarded("rubric", lambda: _rubric(scenario, observation, judge)),
+        *(guarded("effects", lambda: effect_checks(scenario, observation)) if exact else ()),
         *guarded("limits", lambda: limit_checks(expect.limits, observation.model_calls)),
     )
     played = tuple(_recording_checks(observation))

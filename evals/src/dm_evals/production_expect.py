@@ -9,6 +9,7 @@ from dm_core.alerts import MODEL, AskedAlert
 from dm_core.messages import Direction, Message
 from dm_core.runs import ActionKind, ActionState, Run
 from dm_evals.anonymous import Anonymous
+from dm_evals.effects import changes
 from dm_evals.language import language_of
 from dm_evals.observation import Observation
 from dm_evals.outcome import judge_trial
@@ -71,9 +72,11 @@ def _reply(text: str) -> dict[str, object]:
 
 
 def as_played(scenario: Scenario, observation: Observation) -> tuple[Scenario, list[str]]:
-    """Without a check of dates that the answer of then does not hold, and a line for each other that does not."""
+    """With what production changed, and without a check of dates that the answer of then does not hold; a line for each
+    other that does not."""
+    expect = scenario.expect.model_copy(update={"changed": changes(observation)})
+    scenario = scenario.model_copy(update={"expect": expect})
     result = judge_trial(scenario, observation)
-    expect = scenario.expect
     if any(check.name == "reply.dates" for check in result.broken):
         reply = expect.reply.model_copy(update={"dates": "any"})
         scenario = scenario.model_copy(update={"expect": expect.model_copy(update={"reply": reply})})

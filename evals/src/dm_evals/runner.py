@@ -1,6 +1,6 @@
 """Runs trials and loses none: what was planned is what is reported, whatever breaks on the way.
 
-pydantic-evals carries the runs. What it does with trouble is not ours (facts/gemini-evals.md section 2.1): a case that
+pydantic-evals carries the runs. What it does with trouble is not ours (https://ai.pydantic.dev/evals/): a case that
 raises leaves its averages, an evaluator that raises is no failed assertion, repeated cases are renamed and not told
 their number. So each trial is a case of its own with its number in it, and afterwards the plan is gone through: a trial
 without a result is ``errored``, with the reason pydantic-evals kept.

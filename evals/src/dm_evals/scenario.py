@@ -14,6 +14,8 @@ Duration = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?[smhd]$")]
 """``90s``, ``5m``, ``2h``, ``3d``."""
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,60}$")]
 Words = Annotated[str, StringConstraints(min_length=1)]
+Change = Literal["overtaken", "refused", "dropped", "uncertain", "split", "plain_text", "undelivered", "added"]
+"""What production may do to what the model asked for (``dm_evals.effects``)."""
 Platform = Literal["instagram", "whatsapp", "spond", "gemini"]
 
 
@@ -217,12 +219,17 @@ class Limits(Part):
 
 
 class Expectations(Part):
-    """At least one of ``calls``, ``state``, ``reply`` and ``rubric`` must say something."""
+    """At least one of ``calls``, ``state``, ``reply`` and ``rubric`` must say something.
+
+    ``changed``: how often production is meant to change what the recorded turns ask for; whatever else leaves the
+    system is what they asked for, to the letter.
+    """
 
     calls: Calls = Calls()
     state: State = State()
     reply: Reply = Reply()
     rubric: tuple[str, ...] = ()
+    changed: dict[Change, int] = Field(default_factory=dict)
     limits: Limits = Limits()
 
 

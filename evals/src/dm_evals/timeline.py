@@ -10,7 +10,7 @@ A task that is answered with other than 200 comes again after the queue's back-o
 """
 
 import heapq
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from itertools import count
@@ -28,7 +28,9 @@ from dm_sandbox.platforms.mailbox import SentMessage
 from dm_sandbox.platforms.meta import Item, envelope
 
 MAX_TASKS: Final = 60
-"""Tasks and sweeps of one trial; a usual one needs one to three, and one more for each alert."""
+"""Wake-ups and sweeps of one trial; a usual one needs one to three."""
+MAX_TICKS: Final = 600
+"""Ticks of one trial; a usual alert needs one. One that WhatsApp throttles is tried every five minutes for a day."""
 RETRIES: Final = QueueConfig(min_backoff=10.0, max_backoff=300.0)
 SWEEP_EVERY_MS: Final = 60_000
 BY_THE_CLUB: Final = (EventKind.HUMAN, EventKind.AUTOMATIC)
@@ -77,13 +79,14 @@ class Player:
     async def play(self) -> None:
         """To the end. Raises CantBePlayed."""
         self.stage.instagram.on_echo = self._echo
-        steps = 0
+        made: Counter[str] = Counter()
         while (step := await self._next()) is not None:
             await self._step(*step)
-            if step[0] != "event":
-                steps += 1
-                if steps > MAX_TASKS:
-                    raise CantBePlayed(f"no end after {MAX_TASKS} tasks: the thread is woken again and again")
+            made["task" if step[0] == "sweep" else step[0]] += 1
+            if made["task"] > MAX_TASKS:
+                raise CantBePlayed(f"no end after {MAX_TASKS} tasks: the thread is woken again and again")
+            if made["tick"] > MAX_TICKS:
+                raise CantBePlayed(f"no end after {MAX_TICKS} ticks: an alert is looked at again and again")
         left = sorted(self._during)
         if left:
             asked = len(self.stage.house.gateway.turns)
@@ -105,7 +108,7 @@ class Player:
     # -- what is next ---------------------------------------------------------------------------------------
 
     async def _next(self) -> tuple[str, int] | None:
-        """Event, task or sweep, and when; None when nothing is left."""
+        """Event, task, tick or sweep, and when; None when nothing is left."""
         for wake_up in self.stage.queue.waiting:
             heapq.heappush(self._tasks, _Task(wake_up.fire_at, next(self._numbers), wake_up.name))
         self.stage.queue.waiting.clear()
@@ -116,7 +119,7 @@ class Player:
         if self._timed:
             candidates.append((self._timed[0][0], 0, "event"))
         if self._tasks:
-            candidates.append((self._tasks[0].at, 1, "task"))
+            candidates.append((self._tasks[0].at, 1, "tick" if self._tasks[0].is_tick else "task"))
         snapshot = await self.stage.store.open(self.stage.person.thread_id)
         if snapshot is not None and snapshot.thread.due_at is not None:
             candidates.append((max(snapshot.thread.due_at + GRACE_MS + 1, self._no_sweep_before), 2, "sweep"))
@@ -131,7 +134,7 @@ class Player:
             case "event":
                 _, number, event = self._timed.pop(0)
                 await self._happen(number, event)
-            case "task":
+            case "task" | "tick":
                 await self._deliver(heapq.heappop(self._tasks))
             case _:
                 self._no_sweep_before = self.stage.clock() + SWEEP_EVERY_MS

@@ -5,8 +5,8 @@ Which turns those are is found from the end: what a run keeps is always the last
 """
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -15,20 +15,22 @@ from dm_core.agent.texts import same_form
 from dm_core.agent.tools.declare import Kind
 from dm_core.agent.tools.registry import TOOLS
 from dm_core.alerts import MODEL, AskedAlert
-from dm_core.messages import Message
+from dm_core.messages import Direction, Message
 from dm_core.processing.alert_ticks import DIGEST
 from dm_core.runs import Action, ActionState, ModelTurn, Run, ToolResult, ToolTurn
 from dm_evals.clock import milliseconds
 from dm_evals.gateway import Turn
-from dm_evals.observation import Bubble, ModelCall, Notice, Observation, StoredAlert, StoredMessage, ToolUse
+from dm_evals.observation import Bubble, Effect, ModelCall, Notice, Observation, StoredAlert, StoredMessage, ToolUse
 from dm_evals.stage import Stage
 from dm_evals.timeline import Player
+from dm_sandbox.environment import MANAGER_NUMBER
 from dm_sandbox.platforms.model_request import parts_of
 from dm_sandbox.platforms.server import as_list, as_object
 
 URGENT: Final = "URGENT, "
 """How a notice to the manager begins when it is urgent (``processing/alert_texts.py``)."""
 NOTIFY: Final = "send_manager_notification"
+REACT: Final = "react_to_instagram_message"
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +57,7 @@ async def observe(stage: Stage, player: Player, seeded: frozenset[str]) -> Obser
     thread = snapshot.thread if snapshot is not None else None
     stored = await stage.store.history(thread_id, 10_000)
     runs = _runs(stage)
-    calls = _tool_uses(turns, runs)
+    calls = tuple(_with_targets(stage, stored, turns, use) for use in _tool_uses(turns, runs))
     notices = tuple(Notice(alert.text, alert.text.startswith(URGENT)) for alert in stage.whatsapp.alerts)
     return Observation(
         scenario=stage.scenario.name,
@@ -63,6 +65,8 @@ async def observe(stage: Stage, player: Player, seeded: frozenset[str]) -> Obser
         calls=calls,
         replies=tuple(stage.instagram.sent_to(stage.person.user_id)),
         reactions=tuple(each.reaction for each in stage.instagram.reactions if each.reaction is not None),
+        effects=_effects(stage),
+        plain_texts=tuple(text for turn in turns if (text := _plain_text(turn))),
         notices=notices,
         alerts=_alerts(stage),
         messages=tuple(_stored(message, player.mids) for message in stored if message.id not in seeded),
@@ -170,6 +174,59 @@ def _alerts(stage: Stage) -> tuple[StoredAlert, ...]:
         StoredAlert(alert.text, alert.is_urgent, alert.cause, alert.state.value, alert.alarmed_at is not None)
         for alert in alerts
     )
+
+
+# -- what left ----------------------------------------------------------------------------------------------
+
+
+def _effects(stage: Stage) -> tuple[Effect, ...]:
+    """As the platforms took it, whoever it was for."""
+    whose = {stage.person.user_id: "person"}
+    sent = [(m.at, Effect("send", m.text, whose.get(m.to_id, m.to_id))) for m in stage.instagram.sent]
+    reacted = [
+        (each.at, Effect("react", each.reaction or "taken back", whose.get(each.user_id, each.user_id), each.mid))
+        for each in stage.instagram.reactions
+    ]
+    manager = "".join(filter(str.isdigit, MANAGER_NUMBER))
+    told = [Effect("alert", a.text, "manager" if a.to == manager else a.to) for a in stage.whatsapp.alerts]
+    return (*(effect for _, effect in sorted((*sent, *reacted), key=lambda each: each[0])), *told)
+
+
+def _plain_text(turn: Turn) -> str:
+    """What the model wrote beside no call."""
+    candidates = as_list(turn.answer.get("candidates"))
+    content = as_object(as_object(candidates[0] if candidates else None).get("content"))
+    texts = [
+        part["text"] for part in parts_of(content) if isinstance(part.get("text"), str) and not part.get("thought")
+    ]
+    return "" if _calls(turn) else "".join(map(str, texts)).strip()
+
+
+def _with_targets(stage: Stage, stored: Sequence[Message], turns: list[Turn], use: ToolUse) -> ToolUse:
+    """A reaction with the messages its handle may mean: those with the words that the model was shown beside it."""
+    if use.name != REACT:
+        return use
+    request = next(turn.request for turn in turns if turn.number == use.turn)
+    shown = _shown(request).get(str(use.arguments.get("message_id", "")).strip())
+    if shown is None:
+        return use
+    mails = {m.mid: m.text for m in stage.instagram.messages if m.from_id == stage.person.user_id}
+    texts = mails | {m.mid: m.content.text or "" for m in stored if m.direction is Direction.INBOUND}
+    words = shown.get("text")
+    fits = tuple(mid for mid, text in texts.items() if words is None or text == words)
+    return replace(use, targets=fits or tuple(texts))
+
+
+def _shown(request: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
+    """The messages of a request by their handles, read from its words."""
+    found: dict[str, Mapping[str, object]] = {}
+    for content in as_list(request.get("contents")):
+        for part in parts_of(as_object(content)):
+            for line in str(part.get("text", "")).splitlines():
+                if line.startswith('{"handle"'):
+                    fields = as_object(json.loads(line))
+                    found[str(fields.get("handle"))] = fields
+    return found
 
 
 # -- the rest -----------------------------------------------------------------------------------------------

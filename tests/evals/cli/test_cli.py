@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from dm_core.clients.instagram import InstagramClient
 from dm_evals.cli import main
 from dm_evals.runner_offline import NetworkUsed, offline
 
@@ -86,6 +87,35 @@ def test_a_broken_scenario_file_is_never_passed_over(evals: Run, tmp_path: Path)
 
     assert evals("run") == 2
     assert evals("run", "--no-gate") == 2
+
+
+def test_one_named_scenario_is_judged_alone(evals: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    evals("author", "say_hi", stdin=GOOD)
+    other = SCENARIO.replace("say_hi", "say_bye").replace("are there nets", "is it over")
+    (tmp_path / "scenarios" / "say_bye.yaml").write_text(other)
+    evals("author", "say_bye", stdin="- calls: [{no_reply: {reason: none}}]\n")
+    known = '{"n": 1, "passes": 1, "tags": []}'
+    (tmp_path / "b.json").write_text(f'{{"replay": {{"say_hi": {known}, "say_bye": {known}, "gone_now": {known}}}}}')
+    (tmp_path / "scenarios" / "rubbish.yaml").write_text("name: rubbish\n")
+    capsys.readouterr()
+
+    assert evals("run", "--scenario", "say_hi") == 0
+    out = capsys.readouterr()
+    assert [name for name in ("say_bye", "gone_now", "rubbish") if name in out.out + out.err] == []
+    assert evals("run", "--scenario", "say_bye") == 1
+    assert evals("run") == 1
+
+
+def test_a_text_that_left_otherwise_than_recorded_fails_the_run(evals: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    evals("author", "say_hi", stdin=GOOD)
+    send = InstagramClient.send_text
+
+    async def cut(client: InstagramClient, user_id: str, text: str) -> str:
+        return await send(client, user_id, text[:-4])
+
+    assert evals("run") == 0
+    monkeypatch.setattr(InstagramClient, "send_text", cut)
+    assert evals("run") == 1
 
 
 @pytest.mark.parametrize(

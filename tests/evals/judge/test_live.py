@@ -135,3 +135,16 @@ def test_what_counts_as_infrastructure() -> None:
     }
 
     assert list(told.values()) == [True, True, True, False, False]
+
+
+async def test_a_model_that_is_busy_for_a_moment_is_asked_again_and_counts_once(gemini: Gemini) -> None:
+    gemini.faults.add("error", "generateContent", 2, status=503)
+    running = replace(live(gemini, trials=1), pauses=(0.01, 0.01))
+
+    found = await running.run(greeting(), MODEL)
+
+    assert [result.reason for result in found.report.results] == [""]
+    assert [call.turn for call in found.report.results[0].observation.model_calls] == [1, 2]
+    assert (await replace(running, pauses=()).run(greeting(), MODEL)).report.results[0].outcome is Outcome.PASS
+    gemini.faults.add("error", "generateContent", 2, status=503)
+    assert (await replace(running, pauses=()).run(greeting(), MODEL)).report.results[0].outcome is Outcome.ERRORED

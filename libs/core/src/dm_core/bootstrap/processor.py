@@ -29,11 +29,11 @@ from dm_core.processing.alert_ticks import AlertTicks
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.app import ProcessorApp
 from dm_core.processing.brake import Brake
-from dm_core.processing.closing import Timing
 from dm_core.processing.maintenance import Maintenance
 from dm_core.processing.processor import Processor
 from dm_core.processing.runtime import Runtime
 from dm_core.processing.sweeper import Sweeper
+from dm_core.processing.timing import Timing
 from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import ProcessorSettings
 from dm_core.store.port import Store

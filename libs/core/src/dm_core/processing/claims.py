@@ -15,20 +15,15 @@ from dm_core.errors import DmAgentError, PlatformError, QueueUnavailable, Servic
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing import waits
 from dm_core.processing.brake import Key
-from dm_core.processing.closing import (
-    CUT_SHORT,
-    EXPIRED_NOTICE,
-    FAILED_NOTICE,
-    tell_if_prolonged,
-    unconfirmed,
-    wake,
-)
+from dm_core.processing.closing import unconfirmed
 from dm_core.processing.decisions import Decision, Verdict, decide, spend
 from dm_core.processing.live import LiveThread, settle, with_alerts, with_ended
+from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE, tell_if_prolonged
+from dm_core.processing.openings import opened
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
 from dm_core.processing.recovery import tell_cause, told_wait
-from dm_core.processing.run import opened
 from dm_core.processing.runtime import Runtime
+from dm_core.processing.timing import wake
 from dm_core.queue.wakeup import plan_not_before
 from dm_core.runs import Run, upgraded
 from dm_core.store.port import UNSET, Conflict, MessageChange, Snapshot, ThreadChange

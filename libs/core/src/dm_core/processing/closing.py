@@ -4,7 +4,6 @@ Each is a conditional commit that frees the lease. One that loses its condition 
 it is made anew on the new version; if not, nothing is written.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dm_core.alerts import AskedAlert
@@ -15,12 +14,14 @@ from dm_core.processing import waits
 from dm_core.processing.freshness import Stale, stale
 from dm_core.processing.holding import Holding
 from dm_core.processing.live import LiveThread, Superseded, with_ended
-from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
+from dm_core.processing.notices import EXPIRED_NOTICE, tell_if_prolonged
+from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus, figures
+from dm_core.processing.timing import Timing, wake
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan, plan_not_before
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.settings import RunLimits
-from dm_core.store.port import MAX_CLAIM, MessageChange, ThreadChange, Unset
+from dm_core.store.port import MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
 from dm_core.threads import Note, Thread, Unconfirmed
 
@@ -29,29 +30,6 @@ RETRY_DUE_MS = 60_000
 MAX_UNCONFIRMED = 5
 DROPPED = "dropped"
 """The ending of a run that failed before anything went out: its DMs get another one, afresh."""
-
-EXPIRED_NOTICE = "I could not answer this person in time: their message waited too long. Please answer."
-CUT_SHORT = "every attempt was cut short"
-FAILED_NOTICE = "I could not answer this person after {attempts} attempts ({error}). Please do."
-
-
-@dataclass(frozen=True, slots=True)
-class Timing:
-    """Delays and margins. Seconds where named so, else ms."""
-
-    debounce_min: float
-    debounce_max: float
-    retention_ms: int
-    max_claim: int = MAX_CLAIM
-
-    def run_ms(self, limits: RunLimits) -> int:
-        """How long a run may begin things, from the request's start: the timeout less time to end properly."""
-        timeout = limits.function_timeout
-        return round((timeout - min(20.0, timeout * 0.2)) * 1000)
-
-    def all_seconds(self, limits: RunLimits) -> float:
-        """How long a task may do anything at all: it stops itself before the platform does."""
-        return limits.function_timeout - min(2.0, limits.function_timeout * 0.02)
 
 
 @dataclass(slots=True)
@@ -83,7 +61,7 @@ class Finisher:
             return why
         run, thread_id = self.live.run, self.live.thread.id
         follow_up = written[-1].due_at is not None
-        emit("run_finished", thread_id=thread_id, run_id=run.id, ending=ending, **_figures(run))
+        emit("run_finished", thread_id=thread_id, run_id=run.id, ending=ending, **figures(run))
         status = RunStatus.FAILED if ending is Ending.FAILED else RunStatus.PROCESSED
         if follow_up:
             try:
@@ -222,7 +200,7 @@ class Finisher:
         except Exception as unfit:
             emit("run_not_archived", "ERROR", thread_id=self.live.thread.id, run_id=run.id, error=described(unfit))
             await self._free(_bare(run), due_at=due_at, give_back=False, error=error)
-        emit("run_dropped", "WARNING", thread_id=self.live.thread.id, run_id=run.id, **_figures(run))
+        emit("run_dropped", "WARNING", thread_id=self.live.thread.id, run_id=run.id, **figures(run))
         return self._result(RunStatus.ERROR, error)
 
     async def _free(
@@ -269,11 +247,6 @@ class Finisher:
         )
 
 
-async def wake(queue: WakeUpQueue, timing: Timing, thread_id: str, now: int) -> None:
-    """Schedule the thread's next wake-up. Raises QueueUnavailable: the task is then retried, nothing is lost."""
-    await queue.schedule(plan(thread_id, now, timing.debounce_min, timing.debounce_max))
-
-
 def unconfirmed(thread: Thread, run: Run, now: int) -> tuple[Unconfirmed, ...]:
     """Texts whose echo may still come: uncertain ones, and refused ones, which were seen to be delivered."""
     kept = tuple(entry for entry in thread.unconfirmed if now - entry.at < DAY_MS)
@@ -281,13 +254,6 @@ def unconfirmed(thread: Thread, run: Run, now: int) -> tuple[Unconfirmed, ...]:
     sends = (a for a in run.actions if a.kind is ActionKind.SEND and (a.state in doubtful or a.in_doubt))
     fresh = {action.text for action in sends} - {entry.text for entry in kept}
     return (*kept, *(Unconfirmed(text, now) for text in sorted(fresh)))[-MAX_UNCONFIRMED:]
-
-
-def tell_if_prolonged(thread_id: str, messages: Sequence[Message], now: int, reason: str) -> None:
-    """Ring on another channel when DMs wait for long."""
-    waited = now - min((message.created_at for message in messages), default=now)
-    if waited >= waits.PROLONGED_MS:
-        emit("wait_prolonged", "ERROR", thread_id=thread_id, minutes=waited // 60_000, reason=reason)
 
 
 def _closed(message: Message, status: Status, disposition: Disposition | None, now: int) -> MessageChange:
@@ -308,22 +274,3 @@ def _bare(run: Run) -> Run:
 
 def _is_sent(action: Action) -> bool:
     return action.kind is ActionKind.SEND and action.state is ActionState.DONE
-
-
-def _figures(run: Run) -> dict[str, object]:
-    """What a run did and cost, for logs and metrics. ``usd`` is null where a price is not known."""
-    spent = run.spent
-    return {
-        "messages": len(run.message_ids),
-        "modelCalls": spent.calls,
-        "actions": [action.state.value for action in run.actions],
-        "alerts": len(run.alerts),
-        "restarts": run.restarts,
-        "guards": list(run.guards),
-        "modelMs": sum(turn.latency_ms for turn in run.model_turns),
-        "inputTokens": spent.input_tokens,
-        "cachedTokens": spent.cached_tokens,
-        "outputTokens": spent.output_tokens + spent.thought_tokens,
-        "usd": spent.usd,
-        "promptHash": run.prompt_hash,
-    }

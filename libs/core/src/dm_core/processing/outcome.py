@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from dm_core.messages import Disposition, Status
+from dm_core.runs import Run
 
 
 class RunStatus(StrEnum):
@@ -78,3 +79,22 @@ class ExecutionResult:
             "durationMs": self.duration_ms,
             "error": self.error,
         }
+
+
+def figures(run: Run) -> dict[str, object]:
+    """What a run did and cost, for logs and metrics. ``usd`` is null where a price is not known."""
+    spent = run.spent
+    return {
+        "messages": len(run.message_ids),
+        "modelCalls": spent.calls,
+        "actions": [action.state.value for action in run.actions],
+        "alerts": len(run.alerts),
+        "restarts": run.restarts,
+        "guards": list(run.guards),
+        "modelMs": sum(turn.latency_ms for turn in run.model_turns),
+        "inputTokens": spent.input_tokens,
+        "cachedTokens": spent.cached_tokens,
+        "outputTokens": spent.output_tokens + spent.thought_tokens,
+        "usd": spent.usd,
+        "promptHash": run.prompt_hash,
+    }

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from dm_core.errors import QueueUnavailable, described
 from dm_core.processing.acting import Actor
 from dm_core.processing.claims import Claims
-from dm_core.processing.closing import Finisher, wake
+from dm_core.processing.closing import Finisher
 from dm_core.processing.delivery import Delivery
 from dm_core.processing.freshness import Stale
 from dm_core.processing.live import LiveThread, Superseded
@@ -17,6 +17,7 @@ from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
 from dm_core.processing.recovery import Recovery, tell_failed
 from dm_core.processing.run import Conductor
 from dm_core.processing.runtime import Runtime
+from dm_core.processing.timing import wake
 from dm_core.telemetry import emit
 
 

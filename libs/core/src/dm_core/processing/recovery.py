@@ -10,7 +10,8 @@ from dataclasses import dataclass, replace
 from dm_core.errors import DmAgentError, Owner, PlatformError, Service, described
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import Brake, Key
-from dm_core.processing.closing import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE, Finisher
+from dm_core.processing.closing import Finisher
+from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE
 from dm_core.processing.outcome import Ending, ExecutionResult
 from dm_core.processing.run import Conductor
 from dm_core.store.port import UNSET

@@ -18,14 +18,15 @@ from dm_core.agent.model import Model
 from dm_core.agent.plan import TurnPlan
 from dm_core.agent.prices import Prices
 from dm_core.agent.reading import Step, conclude, read_turn, replied
-from dm_core.agent.rebuild import done_so_far, said_and_done
+from dm_core.agent.rebuild import said_and_done
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, ModelRefused, ModelUnavailable, Service
 from dm_core.messages import Message, Status
 from dm_core.processing.acting import Actor
-from dm_core.processing.freshness import Stale, came, shown, taken_over
+from dm_core.processing.freshness import Stale, came, taken_over
 from dm_core.processing.live import LiveThread
+from dm_core.processing.openings import rebuilt
 from dm_core.processing.outcome import Ending
 from dm_core.runs import Action, Asked, ModelTurn, Run, ToolResult, UserTurn
 from dm_core.settings import RunLimits
@@ -191,7 +192,8 @@ class Conductor:
         messages = (*standing, *live.others)
         if not messages:
             return Ending.ANSWERED if run.replied else Ending.UNSENT
-        run = rebuilt(self.agent, replace(run, message_ids=_ids((*live.own, *live.others))), self._seen(messages), why)
+        ids = tuple(message.id for message in (*live.own, *live.others))
+        run = rebuilt(self.agent, replace(run, message_ids=ids), self._situation(run, messages), why)
         claimed = tuple(
             MessageChange(m.id, Status.PROCESSING, self.clock(), attempts=m.attempts + 1, run_id=run.id)
             for m in live.others
@@ -267,38 +269,6 @@ class Conductor:
         self.actor.tell(cause, notice)
         return Ending.HANDED_OVER
 
-    def _situation(self, run: Run) -> Situation:
-        return Situation(self.live.thread, run, self.clock(), self.live.recent, self.live.own)
-
-    def _seen(self, messages: tuple[Message, ...]) -> Situation:
-        return Situation(self.live.thread, self.live.run, self.clock(), self.live.recent, messages)
-
-
-def _ids(messages: tuple[Message, ...]) -> tuple[str, ...]:
-    return tuple(message.id for message in messages)
-
-
-def opened(agent: Agent, run: Run, situation: Situation) -> Run:
-    """A run whose turns show the situation, and nothing else yet."""
-    opening = agent.opening(replace(situation, run=run))
-    return replace(
-        run,
-        turns=(UserTurn(opening.text),),
-        handles=opening.handles,
-        asked=Asked(situation.thread.revision),
-        shown=shown(situation.messages),
-    )
-
-
-def rebuilt(agent: Agent, run: Run, situation: Situation, why: Stale) -> Run:
-    """A run that goes on with this situation.
-
-    Nothing of it went out: as if it were new, with its model turns from 0. Else it is told what was done.
-    """
-    number = run.next_turn
-    if not run.acted:
-        fresh = replace(run, actions=(), notes=(), model_calls=0, repairs=0, dropped_turns=number, fresh_from=number)
-        return opened(agent, replace(fresh, turns=()), situation)
-    fresh_from = run.fresh_from if why is Stale.OLD else number
-    again = opened(agent, replace(run, dropped_turns=number, fresh_from=fresh_from, turns=()), situation)
-    return replace(again, turns=(*again.turns, done_so_far(run)))
+    def _situation(self, run: Run, messages: tuple[Message, ...] | None = None) -> Situation:
+        own = self.live.own if messages is None else messages
+        return Situation(self.live.thread, run, self.clock(), self.live.recent, own)

@@ -9,8 +9,8 @@ from dm_core.clients.port import InstagramAccounts, Tokens
 from dm_core.clock import Clock, Ids
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import Brake
-from dm_core.processing.closing import Timing
 from dm_core.processing.holding import Holding
+from dm_core.processing.timing import Timing
 from dm_core.queue.port import WakeUpQueue
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore

@@ -7,7 +7,7 @@ from dm_core.clock import Clock
 from dm_core.erasing.eraser import Eraser
 from dm_core.errors import QueueUnavailable
 from dm_core.processing.alerts import Alerts
-from dm_core.processing.closing import Timing
+from dm_core.processing.timing import Timing
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan
 from dm_core.store.port import Store

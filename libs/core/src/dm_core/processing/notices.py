@@ -1,0 +1,18 @@
+"""What the manager, or another channel, is told of DMs that could not be answered."""
+
+from collections.abc import Sequence
+
+from dm_core.messages import Message
+from dm_core.processing import waits
+from dm_core.telemetry import emit
+
+EXPIRED_NOTICE = "I could not answer this person in time: their message waited too long. Please answer."
+CUT_SHORT = "every attempt was cut short"
+FAILED_NOTICE = "I could not answer this person after {attempts} attempts ({error}). Please do."
+
+
+def tell_if_prolonged(thread_id: str, messages: Sequence[Message], now: int, reason: str) -> None:
+    """Ring on another channel when DMs wait for long."""
+    waited = now - min((message.created_at for message in messages), default=now)
+    if waited >= waits.PROLONGED_MS:
+        emit("wait_prolonged", "ERROR", thread_id=thread_id, minutes=waited // 60_000, reason=reason)

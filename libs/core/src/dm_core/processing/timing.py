@@ -1,0 +1,32 @@
+"""Delays and margins of the processor, and a thread's next ordinary wake-up."""
+
+from dataclasses import dataclass
+
+from dm_core.queue.port import WakeUpQueue
+from dm_core.queue.wakeup import plan
+from dm_core.settings import RunLimits
+from dm_core.store.port import MAX_CLAIM
+
+
+@dataclass(frozen=True, slots=True)
+class Timing:
+    """Delays and margins. Seconds where named so, else ms."""
+
+    debounce_min: float
+    debounce_max: float
+    retention_ms: int
+    max_claim: int = MAX_CLAIM
+
+    def run_ms(self, limits: RunLimits) -> int:
+        """How long a run may begin things, from the request's start: the timeout less time to end properly."""
+        timeout = limits.function_timeout
+        return round((timeout - min(20.0, timeout * 0.2)) * 1000)
+
+    def all_seconds(self, limits: RunLimits) -> float:
+        """How long a task may do anything at all: it stops itself before the platform does."""
+        return limits.function_timeout - min(2.0, limits.function_timeout * 0.02)
+
+
+async def wake(queue: WakeUpQueue, timing: Timing, thread_id: str, now: int) -> None:
+    """Schedule the thread's next wake-up. Raises QueueUnavailable: the task is then retried, nothing is lost."""
+    await queue.schedule(plan(thread_id, now, timing.debounce_min, timing.debounce_max))

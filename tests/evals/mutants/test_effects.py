@@ -1,0 +1,60 @@
+"""Code that changes what leaves the system fails a replay, without an expectation that anybody wrote for it."""
+
+from pathlib import Path
+
+from dm_evals.cassette import Cassette
+from dm_evals.effects import changes
+from dm_evals.loading import load
+from dm_evals.mutants_effects import DEFECTS
+from dm_evals.outcome import judge_trial
+from dm_evals.recordings import load_recordings
+from dm_evals.results import Outcome
+from dm_evals.runner import Houses
+from dm_evals.scenario import Expectations, State
+
+EVALS = Path(__file__).parents[3] / "evals"
+NOTHING = Expectations(state=State(paused=False))
+"""Expects next to nothing: what fails by it, fails by the recording alone."""
+
+
+async def test_each_planted_defect_is_caught_by_what_left_alone() -> None:
+    scenarios = {scenario.name: scenario for scenario in load([EVALS / "scenarios"]).scenarios}
+    used = {defect.on for defect in DEFECTS}
+    recordings = load_recordings(EVALS / "recordings", scenarios, used)
+    right: dict[str, Outcome] = {}
+    caught: dict[str, bool] = {}
+
+    async with Houses(1) as houses:
+        for name in used:
+            bare = scenarios[name].expect
+            bare = NOTHING.model_copy(update={"changed": bare.changed})
+            scenarios[name] = scenarios[name].model_copy(update={"expect": bare})
+            played = await houses.play(scenarios[name], 1, Cassette(recordings.find(name, 1)))
+            right[name] = judge_trial(scenarios[name], played, exact=True).outcome
+        for defect in DEFECTS:
+            with defect.plant():
+                played = await houses.play(scenarios[defect.on], 1, Cassette(recordings.find(defect.on, 1)))
+            result = judge_trial(scenarios[defect.on], played, exact=True)
+            caught[defect.about] = any(check.name.startswith("effects.") for check in result.broken)
+
+    assert [name for name, outcome in right.items() if outcome is not Outcome.PASS] == []
+    assert [about for about, found in caught.items() if not found] == []
+    assert len(caught) >= 25
+
+
+async def test_what_production_changed_is_what_the_scenario_counts() -> None:
+    names = ("long_reply_is_split", "burst_before_the_answer", "model_writes_plain_text", "fault_whatsapp_down")
+    scenarios = {scenario.name: scenario for scenario in load([EVALS / "scenarios"]).scenarios}
+    recordings = load_recordings(EVALS / "recordings", scenarios, names)
+
+    async with Houses(1) as houses:
+        found = {
+            name: changes(await houses.play(scenarios[name], 1, Cassette(recordings.find(name, 1)))) for name in names
+        }
+
+    assert found == {
+        "long_reply_is_split": {"split": 1},
+        "burst_before_the_answer": {"overtaken": 1},
+        "model_writes_plain_text": {"plain_text": 1},
+        "fault_whatsapp_down": {"undelivered": 1},
+    }
