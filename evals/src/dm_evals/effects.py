@@ -63,8 +63,8 @@ def effect_checks(scenario: Scenario, observation: Observation) -> Iterator[Chec
     yield _told(
         "effects.notes", _lines("note", [*scenario.world.notes, *asked.notes]), _lines("note", observation.notes)
     )
-    expected = {word: count for word, count in scenario.expect.changed.items() if count}
-    seen = {word: count for word, count in asked.changed.items() if count}
+    expected: dict[str, int] = {word: count for word, count in scenario.expect.changed.items() if count}
+    seen: dict[str, int] = {word: count for word, count in asked.changed.items() if count}
     yield _told("effects.changed", _counts(expected), _counts(seen))
 
 
@@ -187,7 +187,7 @@ def _alert_lines(alerts: Sequence[tuple[bool, str]]) -> list[str]:
     return sorted(f"{'urgent' if urgent else 'normal'} alert: {text}" for urgent, text in alerts)
 
 
-def _counts(counts: Mapping[Change, int]) -> list[str]:
+def _counts(counts: Mapping[str, int]) -> list[str]:
     return [f"{word}: {counts[word]}" for word in sorted(counts)]
 
 

@@ -1,7 +1,7 @@
 """Gemini as the judge, over google-genai: structured output, three votes, no answer where there is none.
 
-A response that can't be parsed leaves ``parsed`` None without an error (facts/gemini-evals.md section 3.6), as does a
-blocked one: that is a vote ``none``, never a no. Synchronous: call it off the event loop.
+A response that can't be parsed leaves ``parsed`` None without an error, as does a blocked one: that is a vote ``none``,
+never a no. Synchronous: call it off the event loop.
 """
 
 from types import TracebackType

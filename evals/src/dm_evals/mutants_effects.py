@@ -85,7 +85,11 @@ async def _react_elsewhere(client: InstagramClient, user_id: str, mid: str, reac
 
 def _splits(change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Planted:
     """The parts of a text become these."""
-    return planted(plan_module, "split_text", lambda text: change(split_text(text)))
+
+    def split(text: str) -> tuple[str, ...]:
+        return change(split_text(text))
+
+    return planted(plan_module, "split_text", split)
 
 
 def _tells(change: Callable[[str], str]) -> Planted:

@@ -229,7 +229,7 @@ class Expectations(Part):
     state: State = State()
     reply: Reply = Reply()
     rubric: tuple[str, ...] = ()
-    changed: dict[Change, int] = Field(default_factory=dict)
+    changed: dict[Change, int] = Field(default_factory=dict[Change, int])
     limits: Limits = Limits()
 
 

@@ -70,7 +70,9 @@ async def test_an_alert_of_an_answer_that_was_thrown_away_is_told_all_the_same(
     assert (seen.replies, len(seen.notices)) == (("Both, then.",), 1)
 
 
-async def test_alerts_that_whatsapp_throttles_for_long_all_arrive_once(house: House, model: Gemini, scenario: MakeScenario) -> None:
+async def test_alerts_that_whatsapp_throttles_for_long_all_arrive_once(
+    house: House, model: Gemini, scenario: MakeScenario
+) -> None:
     silent = call("no_reply", reason="x")
     model.script([turn(call("send_manager_notification", text=f"Number {n}."), silent) for n in range(4)])
     events = [{"text": f"{n}", "at": f"{n * 5}m"} for n in range(4)]
