@@ -1,14 +1,11 @@
 """Runs trials and loses none: what was planned is what is reported, whatever breaks on the way.
 
-pydantic-evals carries the runs. What it does with trouble is not ours (https://ai.pydantic.dev/evals/): a case that
-raises leaves its averages, an evaluator that raises is no failed assertion, repeated cases are renamed and not told
-their number. So each trial is a case of its own with its number in it, and afterwards the plan is gone through: a trial
-without a result is ``errored``, with the reason pydantic-evals kept.
+A trial that raises is ``errored`` with the reason, one that can't be played at all as well; neither stops the others.
 """
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -126,39 +123,29 @@ async def run_trials(
     by_position: bool = False,
 ) -> tuple[TrialResult, ...]:
     """Play and judge each; one result for each, in their order. Never raises for what a trial or its judging does."""
-    from pydantic_evals import Case, Dataset  # half a second, which other commands need not wait for
-    from pydantic_evals.evaluators import Evaluator, EvaluatorContext
+    places = asyncio.Semaphore(concurrency)
 
-    done: dict[str, TrialResult] = {}
-
-    def finished(trial: Trial, result: TrialResult) -> None:
-        done[trial.name] = result
+    async def one(trial: Trial) -> TrialResult:
+        async with places:
+            result = await _tried(trial, playing, judging, by_position)
         if on_result is not None:
             on_result(result)
+        return result
 
-    @dataclass
-    class Judged(Evaluator[Trial, Observation, None]):
-        async def evaluate(self, ctx: EvaluatorContext[Trial, Observation, None]) -> bool:
-            result = await _judged(judging, ctx.inputs, ctx.output, by_position)
-            finished(ctx.inputs, result)
-            return result.outcome is Outcome.PASS
+    return tuple(await asyncio.gather(*map(one, trials)))
 
-    playable = [trial for trial in trials if not trial.problem]
-    reasons: Mapping[str, str] = {}
-    if playable:
-        cases = [Case[Trial, Observation, None](name=trial.name, inputs=trial) for trial in playable]
-        dataset = Dataset[Trial, Observation, None](name="evals", cases=cases, evaluators=[Judged()])
-        outcome = await dataset.evaluate(playing, max_concurrency=concurrency, progress=False)
-        reasons = {failure.name: f"could not be played: {failure.error_message}" for failure in outcome.failures} | {
-            case.name: f"could not be judged: {case.evaluator_failures[0].error_message}"
-            for case in outcome.cases
-            if case.evaluator_failures
-        }
-    for trial in trials:
-        reason = trial.problem or reasons.get(trial.name, "it was planned, and no result came back")
-        if trial.name not in done or trial.name in reasons:
-            finished(trial, errored(trial, reason))
-    return tuple(done[trial.name] for trial in trials)
+
+async def _tried(trial: Trial, playing: Playing, judging: Judging, by_position: bool) -> TrialResult:
+    """Played and judged, or errored with the reason."""
+    if trial.problem:
+        return errored(trial, trial.problem)
+    what = "played"
+    try:
+        observation = await playing(trial)
+        what = "judged"
+        return await _judged(judging, trial, observation, by_position)
+    except Exception as error:  # whatever a stage, a hook or a judge does: the others go on
+        return errored(trial, f"could not be {what}: {type(error).__name__}: {error}")
 
 
 def errored(trial: Trial, reason: str) -> TrialResult:

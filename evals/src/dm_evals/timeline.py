@@ -23,7 +23,6 @@ from dm_evals.happenings import Happenings, NotWrittenYet, shown
 from dm_evals.observation import Author, Bubble
 from dm_evals.scenario import Event, EventKind
 from dm_evals.stage import Stage
-from dm_sandbox.cloud_tasks.records import QueueConfig
 from dm_sandbox.platforms.mailbox import SentMessage
 from dm_sandbox.platforms.meta import Item, envelope
 
@@ -31,7 +30,9 @@ MAX_TASKS: Final = 60
 """Wake-ups and sweeps of one trial; a usual one needs one to three."""
 MAX_TICKS: Final = 600
 """Ticks of one trial; a usual alert needs one. One that WhatsApp throttles is tried every five minutes for a day."""
-RETRIES: Final = QueueConfig(min_backoff=10.0, max_backoff=300.0)
+BACKOFF_MS: Final = 10_000
+LONGEST_BACKOFF_MS: Final = 300_000
+"""The queue's waits before a task comes again: doubled with each failure, up to the longest."""
 SWEEP_EVERY_MS: Final = 60_000
 BY_THE_CLUB: Final = (EventKind.HUMAN, EventKind.AUTOMATIC)
 MAX_DELIVERIES: Final = 20
@@ -147,7 +148,8 @@ class Player:
             raise CantBePlayed(failure)
         task.deliveries += 1
         if status != 200 and task.deliveries < MAX_DELIVERIES:
-            task.at = self.stage.clock() + round(RETRIES.backoff(task.deliveries) * 1000)
+            wait = min(BACKOFF_MS * 2 ** (task.deliveries - 1), LONGEST_BACKOFF_MS)
+            task.at = self.stage.clock() + wait
             heapq.heappush(self._tasks, task)
 
     # -- what happens ---------------------------------------------------------------------------------------

@@ -192,7 +192,7 @@ async def test_every_kind_of_message_is_stored(
     seen = await play(scenario({"kind": kind.value, "text": "words"}), 1, model.base_url, house=house)
 
     assert seen.crash is None
-    direction = "human" if kind is EventKind.HUMAN else "inbound"
+    direction = "human" if kind in (EventKind.HUMAN, EventKind.AUTOMATIC) else "inbound"
     assert [message.direction for message in seen.messages] == [direction]
 
 
