@@ -1,6 +1,9 @@
 """Something happens in the middle of a run: a DM, a takeover, an unsend, an erasure, another task."""
 
+import contextlib
+import sqlite3
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
 import pytest
 
@@ -358,3 +361,19 @@ async def test_after_something_went_out_the_model_is_asked_again_knowing_of_it_a
     assert (result["messages"], result["followUp"]) == (2, False)
     assert system.instagram.sent_to(ana.user_id) == ["One moment.", "2 answered"]
     assert "One moment." in str(system.gemini.requests[-1].contents)
+
+
+async def test_a_dm_unsent_after_something_went_out_leaves_no_words_in_the_archive(
+    system: InProcess, tmp_path: Path
+) -> None:
+    ana = system.person()
+    mid = await ana.says("my secret")
+    repeated = call("send_instagram_message", text="You said my secret.")
+    system.gemini.script([turn(repeated, call("is_new_thread"))])
+
+    await run(system, ana, FINISH, lambda: ana.unsends(mid))
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "threads.sqlite3")) as connection:
+        archived = connection.execute("SELECT doc FROM documents WHERE collection = 'runs'").fetchall()
+    assert len(archived) == 1
+    assert "secret" not in str(archived)

@@ -157,6 +157,7 @@ class Run:
     counts how often new DMs made the run start over, ``repairs`` how often a refused send went back to the model.
     ``alerts`` are stored by the commit that first stores them here. ``dropped_turns`` counts model turns that are no
     longer among ``turns``, so that no key is used twice; ``fresh_from`` is the first turn that knew of the newest DMs.
+    ``withdrawn``: a message that the model was shown was unsent, so the archive keeps no words of it.
     ``spent`` holds every model call of the run, also those whose turns were thrown away; ``model_calls`` only those
     since it last started over, which is what the limit of turns is about.
 
@@ -181,6 +182,7 @@ class Run:
     repairs: int = 0
     dropped_turns: int = 0
     fresh_from: int = 0
+    withdrawn: bool = False
     ending: str | None = None
     error: str | None = None
     model_calls: int = 0

@@ -82,7 +82,8 @@ class Finisher:
 
     def _finished(self, ending: Ending, notes: tuple[Note, ...] | Unset) -> ThreadChange:
         live, now = self.live, self.clock()
-        run = replace(live.run, ending=ending.value, timings={"startedAt": live.run.started_at, "endedAt": now})
+        times = {"startedAt": live.run.started_at, "endedAt": now}
+        run = replace(live.run, ending=ending.value, timings=times, withdrawn=live.shows_unsent)
         messages = tuple(self._ended(message, ending, run, now) for message in live.own)
         waiting = len(live.others) + sum(message.status is Status.PENDING for message in messages)
         full = len(live.own) + len(live.others) >= self.timing.max_claim

@@ -103,6 +103,11 @@ class LiveThread:
         self.others: tuple[Message, ...] = ()
         self._take(snapshot)
 
+    @property
+    def shows_unsent(self) -> bool:
+        """The model was shown a DM that was taken back since."""
+        return any(message.unsent_at is not None and message.mid in self.run.handles.values() for message in self.own)
+
     def change(self) -> ThreadChange:
         """An empty change on the version last seen; fill it with ``dataclasses.replace``."""
         return ThreadChange(self.thread.id, self.version, self._ids(), self._clock())

@@ -91,7 +91,8 @@ def archive_document(run: Run, thread_id: str, now: int, expire_at: int) -> Docu
                 result["output"] = to_json({"omitted": "messages of the thread"})
     results = [_result(action) for action in run.actions]
     facts = {"mids": sorted(set(run.handles.values())), "results": results}
-    return archived | document(conversationId=thread_id, **facts, endedAt=now, expireAt=expire_at or None)
+    archived |= document(conversationId=thread_id, **facts, endedAt=now, expireAt=expire_at or None)
+    return archived | emptied_fields(archived, now) if run.withdrawn else archived
 
 
 def emptied_fields(doc: Mapping[str, object], now: int) -> Document:
