@@ -5,6 +5,7 @@ from typing import Final
 from dm_core.alerts import Alert, AlertState
 from dm_core.store.port import StoredAlert
 from dm_sandbox.simulation.fleet import deployment
+from dm_sandbox.simulation.monitor import SKEW_MS
 from dm_sandbox.simulation.outbox import MAX_CALLS
 from dm_sandbox.simulation.world import World
 
@@ -43,6 +44,9 @@ def _judge(world: World, alert: Alert, stored: StoredAlert | None) -> None:
     if alert.cause == "digest":
         return
     reached, alarmed = _reached_at(world, now), _alarmed_at(world, now)
+    if reached is None and alarmed is None and _believed(world, now):
+        world.journal.states["alert_state:believed"] += 1
+        return
     if reached is None and alarmed is None:
         wrong("told", f"the {name} neither reached the phone nor raised the alarm ({now.state})")
         return
@@ -51,6 +55,12 @@ def _judge(world: World, alert: Alert, stored: StoredAlert | None) -> None:
     late = min(at for at in (reached, alarmed) if at is not None) - begins
     if late > alarm * (URGENT if now.is_urgent else 1) + ALLOWANCE_MS:
         wrong("late", f"the {name} reached the phone, or raised the alarm, after {late // 1000} s")
+
+
+def _believed(world: World, alert: Alert) -> bool:
+    """WhatsApp took it before any status had ever come: where none is subscribed to, its 200 has to do."""
+    first = world.epoch_ms + min(world.meta.first_status_at, 10**9) * 1000
+    return alert.state is AlertState.DELIVERED and not alert.arrived and (alert.called_at or 0) < first + SKEW_MS
 
 
 def _reached_at(world: World, alert: Alert) -> int | None:

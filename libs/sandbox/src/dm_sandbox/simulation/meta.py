@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, field
+from math import inf
 from random import Random
 from typing import Final
 
@@ -35,7 +36,11 @@ def echo_item(account_id: str, user_id: str, mid: str, text: str, at: int) -> It
 
 @dataclass(slots=True)
 class Meta:
-    """Delivers webhooks, Instagram's and WhatsApp's. ``statuses``: kinds that were acknowledged, by alert."""
+    """Delivers webhooks, Instagram's and WhatsApp's.
+
+    ``statuses``: kinds that were acknowledged, by alert; ``first_status_at``: when the first of all was (s from the
+    start).
+    """
 
     loop: asyncio.AbstractEventLoop
     rng: Random
@@ -45,6 +50,7 @@ class Meta:
     clock: Clock
     account_id: str
     statuses: dict[str, set[str]] = field(default_factory=dict[str, set[str]])
+    first_status_at: float = inf
     _running: dict[asyncio.Task[None], None] = field(default_factory=dict[asyncio.Task[None], None])
 
     @property
@@ -83,6 +89,7 @@ class Meta:
 
         def acknowledged() -> None:
             self.statuses.setdefault(status.reference, set()).add(status.kind)
+            self.first_status_at = min(self.first_status_at, self.loop.time())
 
         self._send("whatsapp.status", request, f"{status.kind} {status.reference[:6]}", acknowledged, status.after)
 
