@@ -282,3 +282,15 @@ async def test_a_profile_that_can_not_be_had_does_not_keep_the_alert_back(system
     await system.task(ana.thread_id)
 
     assert [ana.user_id[-4:] in alert for alert in await system.told()] == [True]
+
+
+async def test_a_model_that_keeps_asking_does_not_keep_calling_a_platform_that_refuses(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("what did I write last year?")
+    system.instagram.faults.add("error", "conversations", times=50, code=10, status=403)
+    ask = turn(*(call("get_thread_messages", limit=30) for _ in range(3)))
+    system.gemini.script([ask, ask, ask, turn(call("send_instagram_message", text="I can't see that far back."))])
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["ending"], system.instagram.count("conversations")) == ("answered", 1)

@@ -114,9 +114,9 @@ class Agent:
             case GetNetSessionDates():
                 return await session_dates(self._schedule, arguments, situation.now, self._zone)
             case GetThreadMessages(limit=limit):
-                return await self._reader.messages(thread, own, run.handles, limit)
+                return await self._reader.messages(thread, own, run.handles, limit, situation.now)
             case IsNewThread():
-                return await self._reader.is_new(thread, own, situation.recent)
+                return await self._reader.is_new(thread, own, situation.recent, situation.now)
             case _:
                 return notes_result(thread.notes, run.notes, self._zone)
 

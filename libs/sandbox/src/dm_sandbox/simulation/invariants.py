@@ -13,7 +13,7 @@ from dm_sandbox.simulation.fleet import deployment
 from dm_sandbox.simulation.model import SECRET, TOKEN
 from dm_sandbox.simulation.monitor import SKEW_MS, Announced, Basis
 from dm_sandbox.simulation.people import Person, Written
-from dm_sandbox.simulation.schedule import FaultKind, Manner
+from dm_sandbox.simulation.schedule import FaultKind
 from dm_sandbox.simulation.schedule import FaultKind as D
 from dm_sandbox.simulation.world import World
 
@@ -241,8 +241,6 @@ class Judgement:
 
 
 MOST_IN_VAIN: Final = 10
-DATA_CALLS: Final = 3
-"""Calls that one turn's questions for data take."""
 LOOKS_APART: Final = 57.5
 """Seconds between two look-ups, less the error of the clocks."""
 AT_ONCE: Final = 1.0
@@ -280,15 +278,10 @@ def _leaks(world: World) -> None:
 
 
 def _calls_in_vain(world: World) -> None:
-    """An instance asks a service that is down less than once a second, over any ten of them.
-
-    A model that asks for data without end is answered each time: its turns bound that, so that many calls come on top.
-    """
-    endless = any(fault.manner is Manner.ENDLESS_DATA for fault in world.schedule.faults)
-    most = MOST_IN_VAIN + endless * DATA_CALLS * deployment().processor.limits.max_model_turns
+    """An instance asks a service that is down less than once a second, over any ten of them."""
     for service, calls in world.vain.items():
         counts = Counter((process, int(at // 10)) for at, process in calls)
-        if max(counts.values()) >= most:
+        if max(counts.values()) >= MOST_IN_VAIN:
             world.journal.wrong("vain", f"{max(counts.values())} calls of {service} in vain in ten seconds")
 
 

@@ -1,7 +1,7 @@
 """Tools bound to the thread on Instagram. None takes a recipient: a run can only act on the thread it is in."""
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,7 +11,7 @@ from dm_core.agent.render import message_fields
 from dm_core.agent.texts import graphemes
 from dm_core.agent.tools.declare import text_argument, whole_argument
 from dm_core.clients.port import InstagramAccounts, PlatformMessage
-from dm_core.errors import PlatformError
+from dm_core.errors import Owner, PlatformError, RetryLater
 from dm_core.messages import Content, Direction, Message, Status
 from dm_core.store.port import ThreadStore
 from dm_core.threads import Thread
@@ -21,6 +21,8 @@ MAX_RESULT_CHARS: Final = 12_000
 MAX_REACTION_CODE_POINTS: Final = 8
 _MAX_PLATFORM_PAGE: Final = 20
 _CLOCK_SLACK_MS: Final = 60_000
+PAUSE_MS: Final = 10_000
+"""After it could not be read, the Conversations API is left alone for so long, whatever the model asks."""
 
 _REACTION_WORDS: Final[Mapping[str, str]] = {
     "love": "love",
@@ -84,9 +86,11 @@ class ThreadReader:
     store: ThreadStore
     instagram: InstagramAccounts
     zone: ZoneInfo
+    paused: dict[str, int] = field(default_factory=dict[str, int])
+    """Until when an account's conversations are left alone, in ms since 1970."""
 
     async def messages(
-        self, thread: Thread, own: Collection[str], handles: Mapping[str, str], limit: int
+        self, thread: Thread, own: Collection[str], handles: Mapping[str, str], limit: int, now: int
     ) -> dict[str, object]:
         """The newest ``limit`` messages, oldest first. DMs that wait for a later run are left out.
 
@@ -97,7 +101,7 @@ class ThreadReader:
         notice = None
         if len(stored) < limit:
             try:
-                older = await self._older(thread, stored)
+                older = await self._older(thread, stored, now)
                 shown = [*older, *shown][-limit:]
             except PlatformError:
                 notice = "older messages could not be read just now"
@@ -110,7 +114,9 @@ class ThreadReader:
             result["notice"] = notice
         return result
 
-    async def is_new(self, thread: Thread, own: Collection[str], recent: Collection[Message]) -> dict[str, object]:
+    async def is_new(
+        self, thread: Thread, own: Collection[str], recent: Collection[Message], now: int
+    ) -> dict[str, object]:
         """Whether nothing passed between account and person before the run's own DMs. Raises StoreUnavailable."""
         if known_before(thread, own, recent):
             return {"is_new_thread": False}
@@ -119,19 +125,26 @@ class ThreadReader:
             return {"is_new_thread": False}
         mids = {message.mid for message in recent}
         try:
-            seen = await self._listed(thread)
+            seen = await self._listed(thread, now)
         except PlatformError:
             return {"is_new_thread": True, "notice": "by our own records; Instagram's could not be read just now"}
         earlier = any(m.mid not in mids and m.created_at < first - first % 1000 for m in seen)
         return {"is_new_thread": not earlier}
 
-    async def _listed(self, thread: Thread) -> tuple[PlatformMessage, ...]:
+    async def _listed(self, thread: Thread, now: int) -> tuple[PlatformMessage, ...]:
         """What the platform shows of the conversation, newest first. Raises PlatformError."""
-        return await self.instagram.of(thread.account_id).recent_messages(thread.user_id, _MAX_PLATFORM_PAGE)
+        if now < self.paused.get(thread.account_id, 0):
+            raise RetryLater("Instagram could not be read a moment ago")
+        try:
+            return await self.instagram.of(thread.account_id).recent_messages(thread.user_id, _MAX_PLATFORM_PAGE)
+        except PlatformError as error:
+            if error.owner in (Owner.OUTAGE, Owner.ACCOUNT):
+                self.paused[thread.account_id] = now + PAUSE_MS
+            raise
 
-    async def _older(self, thread: Thread, stored: Collection[Message]) -> list[Message]:
+    async def _older(self, thread: Thread, stored: Collection[Message], now: int) -> list[Message]:
         """What the platform still has from before our oldest message."""
-        seen = await self._listed(thread)
+        seen = await self._listed(thread, now)
         mids = {message.mid for message in stored}
         oldest = min((message.sent_at for message in stored), default=None)
         older = [m for m in seen if m.mid not in mids and (oldest is None or m.created_at < oldest)]
