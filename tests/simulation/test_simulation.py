@@ -41,7 +41,7 @@ def test_schedules_reach_what_they_are_meant_to_reach() -> None:
     wanted = {"task:busy", "task:conflict", "task:error", "task:failed", "task:retry_later", "sweep:overdue"}
     wanted |= {"run:answered", "run:human", "run:uncertain", "run:no_reply", "dm:unsent", "dm:expired", "dm:human"}
     wanted |= {"log:send_looked_up", "log:run_superseded", "log:person_erased", "commit:conflict"}
-    wanted |= {"dm:refused", "alert:model", "alert:uncertain", "alert:digest", "alert:cause", "tick:delivered"}
+    wanted |= {"dm:refused", "alert:model", "alert:uncertain", "log:digest_made", "alert:cause", "tick:delivered"}
     wanted |= {"log:alert_undelivered", "log:run_reopened", "log:brake_applied", "alert_state:digested"}
     assert wanted <= set(report.states), wanted - set(report.states)
 
