@@ -115,10 +115,6 @@ class WhatsApp(Protocol):
         """The template with the text in its variable, on one line and cut; the message's id."""
         ...
 
-    async def notify(self, text: str, reference: str) -> str:
-        """Free text, else the template when outside the 24 h window; the message's id."""
-        ...
-
     async def health(self) -> WhatsAppHealth:
         """Whether number, token and template live, without sending anything. Raises PlatformError."""
         ...

@@ -53,15 +53,6 @@ class WhatsAppClient:
             raise Refused(f"{_PLATFORM}: WHATSAPP_TEMPLATE is not set", code=OUTSIDE_WINDOW_WHATSAPP)
         return await self._send({"type": "template", "template": _template(self._template, text)}, reference)
 
-    async def notify(self, text: str, reference: str) -> str:
-        """Free text, else the template when outside the 24 h window; the message's id."""
-        try:
-            return await self.send_text(text, reference)
-        except PlatformError as error:
-            if error.code != OUTSIDE_WINDOW_WHATSAPP:
-                raise
-            return await self.send_template(text, reference)
-
     async def health(self) -> WhatsAppHealth:
         """Whether number and token can send, and whether the template is approved. Raises PlatformError."""
         reply = await self._get(self._number, fields="health_status")

@@ -127,7 +127,7 @@ class PlatformTarget:
             "profile": lambda: instagram.profile(PERSON, now),
             "refresh": lambda: instagram.refresh_token(now),
             "subscribed": instagram.subscribed_fields,
-            "notify": lambda: ports.whatsapp.notify("hello", "r/0/0"),
+            "notify": lambda: ports.whatsapp.send_text("hello", "r/0/0"),
             "login": lambda: spond.calendar("8B1F6D0A").sessions(first, last),
             "sponds": lambda: spond.calendar("8B1F6D0A").sessions(first, last),
         }

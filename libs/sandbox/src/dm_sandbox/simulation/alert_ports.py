@@ -111,9 +111,6 @@ class WhatsAppPort:
     async def send_template(self, text: str, reference: str) -> str:
         return await self._send(text, reference, template=True)
 
-    async def notify(self, text: str, reference: str) -> str:  # noqa: ARG002
-        raise AssertionError("an alert is sent as a text or as the template, one call each")
-
     async def _send(self, text: str, reference: str, *, template: bool) -> str:
         shared = self.wire.shared
         shared.monitor.calls_manager(current_execution(), reference)
