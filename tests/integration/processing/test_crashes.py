@@ -117,7 +117,7 @@ async def test_a_death_in_a_run_of_several_actions_repeats_none(
     )
 
     def decide(request: ModelRequest) -> dict[str, object]:
-        done = "done_so_far" in str(request.contents)
+        done = "function_call" in str(request.contents) or "functionCall" in str(request.contents)
         return dict(turn(call("no_reply", reason="done")) if done else turn(*actions))
 
     system.gemini.script([decide] * 20)

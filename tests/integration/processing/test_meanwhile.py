@@ -360,7 +360,11 @@ async def test_after_something_went_out_the_model_is_asked_again_knowing_of_it_a
 
     assert (result["messages"], result["followUp"]) == (2, False)
     assert system.instagram.sent_to(ana.user_id) == ["One moment.", "2 answered"]
-    assert "One moment." in str(system.gemini.requests[-1].contents)
+    before, after = (request.contents for request in system.gemini.requests)
+    assert after[: len(before)] == before  # the conversation it had goes on
+    assert "One moment." in str(after)
+    assert str(after).count("dm-1") == 1
+    assert "dm-2" in str(after[-1])
 
 
 async def test_a_dm_unsent_after_something_went_out_leaves_no_words_in_the_archive(

@@ -66,6 +66,26 @@ def test_a_dm_that_waits_for_another_run_is_not_shown(make_agent: MakeAgent) -> 
     assert "mid-2" not in opening.handles.values()
 
 
+def test_dms_that_arrive_during_the_run_go_on_with_the_handles(make_agent: MakeAgent) -> None:
+    shown = replace(situation([dm(1), dm(2)]).run, handles={"m1": "mid-1", "m2": "mid-2"})
+
+    more = make_agent().more(replace(situation([dm(1), dm(2)]), run=shown), (dm(4, "and"), dm(3, "wait")))
+
+    assert [(line["handle"], line["text"]) for line in lines(more.text, "new_messages")] == [
+        ("m3", "wait"),
+        ("m4", "and"),
+    ]
+    assert more.handles == {"m1": "mid-1", "m2": "mid-2", "m3": "mid-3", "m4": "mid-4"}
+    assert lines(more.text, "context")[0]["now"] == "Tuesday 24 November 2026, 18:05"
+
+
+def test_a_run_that_goes_on_without_new_dms_is_told_the_time_only(make_agent: MakeAgent) -> None:
+    more = make_agent().more(situation([dm(1)]), ())
+
+    assert "new_messages" not in more.text
+    assert "too old" in more.text
+
+
 @pytest.mark.parametrize(
     ("content", "shown"),
     [

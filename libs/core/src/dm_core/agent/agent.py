@@ -12,7 +12,7 @@ from typing import Final
 from dm_core.agent.guards import Guards
 from dm_core.agent.plan import Situation, TurnPlan, plan_turn
 from dm_core.agent.profile import BusinessProfile
-from dm_core.agent.prompt import Opening, opening_text, system_prompt
+from dm_core.agent.prompt import Opening, more_text, opening_text, system_prompt
 from dm_core.agent.results import answers
 from dm_core.agent.tools.declare import Arguments, BadArguments, Kind
 from dm_core.agent.tools.instagram import GetThreadMessages, IsNewThread, ThreadReader, known_before
@@ -21,7 +21,7 @@ from dm_core.agent.tools.registry import DECLARATIONS, TOOLS
 from dm_core.agent.tools.spond import UNAVAILABLE, GetNetSessionDates, Schedule, session_dates
 from dm_core.clients.port import InstagramAccounts
 from dm_core.errors import PlatformError, Unavailable
-from dm_core.messages import Status
+from dm_core.messages import Message, Status
 from dm_core.runs import Action, ModelTurn, ToolCall, ToolResult, ToolTurn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore
@@ -81,6 +81,11 @@ class Agent:
             first_contact=not known_before(situation.thread, ids, situation.recent),
             notes=len(situation.thread.notes),
         )
+
+    def more(self, situation: Situation, new: Sequence[Message]) -> Opening:
+        """What a run that goes on is shown: the time, and DMs that came since, with handles that go on from its own."""
+        ordered = sorted(new, key=lambda message: message.order)
+        return more_text(ordered, situation.run.handles, now=situation.now, zone=self._zone)
 
     def plan(self, situation: Situation, turn: ModelTurn) -> TurnPlan:
         """What becomes of each call, or of a plain text (as its one call). ``situation.run`` is as before ``turn``;

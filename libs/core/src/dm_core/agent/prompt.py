@@ -29,6 +29,14 @@ _PLACE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 _NEW: Final = "new_messages"
 _ASK: Final = "Decide now what to do about the new messages and call the tools for it. Answer them together."
+_ASK_MORE: Final = (
+    "These messages arrived while you were working. What was sent stays sent, the rest of what you wanted was not."
+    " Decide again, for all messages that are still unanswered, and call the tools for it."
+)
+_ASK_AGAIN: Final = (
+    "What was sent stays sent, the rest of what you wanted was not: in the meantime it has become too old. Decide again"
+    " what is left to do, and call the tools for it."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,13 +117,24 @@ def opening_text(
     return Opening("\n\n".join(block for block in blocks if block), handles)
 
 
+def more_text(new: Sequence[Message], handles: Mapping[str, str], *, now: int, zone: ZoneInfo) -> Opening:
+    """A run goes on: the time, and the DMs that came since, with handles that go on where ``handles`` end."""
+    shown_new = _newest(new, _NEW_SHARE, zone)
+    merged = _numbered(shown_new, handles)
+    blocks = (
+        _block("context", [data_line(_clock(now, zone))]),
+        _block(_NEW, _lines(merged, zone)(shown_new), len(new) - len(shown_new)),
+        _ASK_MORE if new else _ASK_AGAIN,
+    )
+    return Opening("\n\n".join(block for block in blocks if block), merged)
+
+
+def _clock(now: int, zone: ZoneInfo) -> dict[str, object]:
+    return {"now": from_ms(now, zone).strftime("%A %-d %B %Y, %H:%M"), "time_zone": zone.key}
+
+
 def _context(thread: Thread, now: int, zone: ZoneInfo, *, first_contact: bool, notes: int) -> dict[str, object]:
-    context: dict[str, object] = {
-        "now": from_ms(now, zone).strftime("%A %-d %B %Y, %H:%M"),
-        "time_zone": zone.key,
-        "first_contact": first_contact,
-        "saved_notes": notes,
-    }
+    context = {**_clock(now, zone), "first_contact": first_contact, "saved_notes": notes}
     names = (("name", thread.profile.name), ("username", thread.profile.username)) if thread.profile else ()
     person = {key: shown(value, 80) for key, value in names if value}
     return {**context, "person": person} if person else context

@@ -21,6 +21,9 @@ def answers(
 
 
 def _not_sent(plan: TurnPlan, actions: Sequence[Action]) -> UserTurn:
+    out = sum(action.went_out for action in actions)
+    if out:
+        return UserTurn(f"Only the first {out} of {len(actions)} parts of your answer were sent: do not repeat them.")
     errors = (*(result.error for result in plan.answered.values()), *(action.error for action in actions))
     reason = next((error for error in errors if error), "it was refused")
     return UserTurn(f"Your answer was not sent: {reason} Answer again by calling a tool.")

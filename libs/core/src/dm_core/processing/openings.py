@@ -1,11 +1,13 @@
 """What a run shows the model when it begins, and when it goes on with all that is there now. Pure."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.rebuild import done_so_far
 from dm_core.processing.freshness import Stale, shown
-from dm_core.runs import Asked, Run, UserTurn
+from dm_core.processing.live import LiveThread
+from dm_core.runs import Asked, Run, Turn, UserTurn
 
 
 def opened(agent: Agent, run: Run, situation: Situation) -> Run:
@@ -20,15 +22,27 @@ def opened(agent: Agent, run: Run, situation: Situation) -> Run:
     )
 
 
-def rebuilt(agent: Agent, run: Run, situation: Situation, why: Stale) -> Run:
-    """A run that goes on with this situation.
+def reopened(agent: Agent, run: Run, live: LiveThread, situation: Situation, why: Stale, untold: Sequence[Turn]) -> Run:
+    """A run that goes on with this situation, whose DMs are now all its own.
 
-    Nothing of it went out: as if it were new, with its model turns from 0. Else it is told what was done.
+    Nothing of it went out: as if it were new, with its model turns from 0. Else the model is asked again with what was
+    done: in the conversation it had, as far as what that shows still holds (``untold`` completes its newest turn), and
+    else, as an edited or unsent DM must not be shown again, in a new one that tells of it.
     """
-    number = run.next_turn
+    number, holds = run.next_turn, why is not Stale.CHANGED and shown(live.own) == run.shown
+    run = replace(run, message_ids=tuple(message.id for message in (*live.own, *live.others)))
     if not run.acted:
         fresh = replace(run, actions=(), notes=(), model_calls=0, repairs=0, dropped_turns=number, fresh_from=number)
         return opened(agent, replace(fresh, turns=()), situation)
-    fresh_from = run.fresh_from if why is Stale.OLD else number
-    again = opened(agent, replace(run, dropped_turns=number, fresh_from=fresh_from, turns=()), situation)
-    return replace(again, turns=(*again.turns, done_so_far(run)))
+    run = replace(run, fresh_from=run.fresh_from if why is Stale.OLD else number)
+    if not holds:
+        again = opened(agent, replace(run, dropped_turns=number, turns=()), situation)
+        return replace(again, turns=(*again.turns, done_so_far(run)))
+    more = agent.more(situation, live.others)
+    return replace(
+        run,
+        turns=(*run.turns, *untold, UserTurn(more.text)),
+        handles=more.handles,
+        asked=Asked(situation.thread.revision),
+        shown=shown(situation.messages),
+    )

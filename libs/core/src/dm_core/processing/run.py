@@ -26,9 +26,9 @@ from dm_core.messages import Message, Status
 from dm_core.processing.acting import Actor
 from dm_core.processing.freshness import Stale, came, taken_over
 from dm_core.processing.live import LiveThread
-from dm_core.processing.openings import rebuilt
+from dm_core.processing.openings import reopened
 from dm_core.processing.outcome import Ending
-from dm_core.runs import Action, Asked, ModelTurn, Run, ToolResult, UserTurn
+from dm_core.runs import Action, Asked, ModelTurn, Run, ToolResult, Turn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import UNSET, MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
@@ -181,10 +181,20 @@ class Conductor:
         self.live.resumed = False
         self.actor.drop_open(f"not sent: {why.value}")
         emit("run_reopened", thread_id=self.live.thread.id, run_id=run.id, why=why.name.lower(), acted=run.acted)
+        untold = self._untold()
         again = replace(self.live.run, restarts=run.restarts + counted)
-        return await self.live.commit(lambda: self._reopened(again, why))
+        return await self.live.commit(lambda: self._reopened(again, why, untold))
 
-    def _reopened(self, run: Run, why: Stale) -> ThreadChange | Ending:
+    def _untold(self) -> tuple[Turn, ...]:
+        """What became of the newest turn's calls, if the model was not told: nothing is read for it any more."""
+        turn = self.live.run.turns[-1]
+        if not isinstance(turn, ModelTurn):
+            return ()
+        number = self.live.run.next_turn - 1
+        actions = tuple(action for action in self.live.run.actions if action.turn == number)
+        return (self.agent.results(turn, self._planned(turn, number)[1], {}, actions),)
+
+    def _reopened(self, run: Run, why: Stale, untold: tuple[Turn, ...]) -> ThreadChange | Ending:
         live = self.live
         if taken_over(live):
             return self._human()
@@ -192,8 +202,7 @@ class Conductor:
         messages = (*standing, *live.others)
         if not messages:
             return Ending.ANSWERED if run.replied else Ending.UNSENT
-        ids = tuple(message.id for message in (*live.own, *live.others))
-        run = rebuilt(self.agent, replace(run, message_ids=ids), self._situation(run, messages), why)
+        run = reopened(self.agent, run, live, self._situation(run, messages), why, untold)
         claimed = tuple(
             MessageChange(m.id, Status.PROCESSING, self.clock(), attempts=m.attempts + 1, run_id=run.id)
             for m in live.others

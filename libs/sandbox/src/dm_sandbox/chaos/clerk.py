@@ -10,7 +10,7 @@ from random import Random
 
 from dm_sandbox.platforms.answers import call, text
 from dm_sandbox.platforms.brain import newest_dms
-from dm_sandbox.platforms.model_request import ModelRequest, Part, ShownDm, parts_of
+from dm_sandbox.platforms.model_request import ModelRequest, Part, ShownDm, json_objects, parts_of
 from dm_sandbox.platforms.server import as_object
 
 NUMBER = re.compile(r"\bDM (\d+)\b")
@@ -70,7 +70,16 @@ class Clerk:
 
 
 def _said(request: ModelRequest) -> set[int]:
-    """The numbers this run has answered already, as its own earlier calls show."""
-    calls = (as_object(part.get("functionCall")) for content in request.contents for part in parts_of(content))
-    texts = (str(as_object(each.get("args")).get("text", "")) for each in calls if each.get("name") == SEND)
+    """The numbers this run has answered already: its own calls that were not given up, and what it is told it did."""
+    parts = [part for content in request.contents for part in parts_of(content)]
+    responses = [as_object(part.get("functionResponse")) for part in parts]
+    given_up = {str(each.get("id")) for each in responses if "error" in as_object(each.get("response"))}
+    calls = [as_object(part.get("functionCall")) for part in parts]
+    texts = [
+        str(as_object(each.get("args")).get("text", ""))
+        for each in calls
+        if each.get("name") == SEND and str(each.get("id")) not in given_up
+    ]
+    told = [line for words in request.user_texts for line in json_objects(words) if line.get("action") == "send"]
+    texts += [str(line.get("text", "")) for line in told if not str(line.get("became")).startswith("not sent")]
     return {number for words in texts for number in numbers_in(words)}

@@ -58,9 +58,11 @@ def _judge(world: World, alert: Alert, stored: StoredAlert | None) -> None:
 
 
 def _believed(world: World, alert: Alert) -> bool:
-    """WhatsApp took it before any status had ever come: where none is subscribed to, its 200 has to do."""
+    """WhatsApp took it before any status had ever come, and no failure came since: where no statuses are subscribed
+    to, its 200 has to do."""
     first = world.epoch_ms + min(world.meta.first_status_at, 10**9) * 1000
-    return alert.state is AlertState.DELIVERED and not alert.arrived and (alert.called_at or 0) < first + SKEW_MS
+    silent = alert.state is AlertState.DELIVERED and not alert.arrived and alert.failed_at is None
+    return silent and (alert.called_at or 0) < first + SKEW_MS
 
 
 def _reached_at(world: World, alert: Alert) -> int | None:

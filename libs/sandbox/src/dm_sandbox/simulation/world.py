@@ -89,7 +89,8 @@ class World:
     async def settle(self, start: float, end: float) -> None:
         """Sweep each minute, until everything rests (looked at from ``start`` on) or the bound has passed.
 
-        Threads first, by ``end``; the alerts they caused may take their own time after that.
+        Threads first, by ``end``; the alerts they caused may take their own time after that, and so may a webhook
+        instance that slept: it may store a DM when all else rests.
         """
         sweeps = asyncio.create_task(self._sweep())
         await asyncio.sleep(start)
@@ -97,7 +98,7 @@ class World:
             await asyncio.sleep(10)
         if not self.is_at_rest():
             self.journal.wrong("rest", f"threads are not at rest at {self.loop.time():.0f} s: {self._restless()}")
-        while self.loop.time() < end + ALERT_BOUND and not self._alerts_rest():  # noqa: ASYNC110
+        while self.loop.time() < end + ALERT_BOUND and not (self._alerts_rest() and self.is_at_rest()):  # noqa: ASYNC110
             await asyncio.sleep(10)
         sweeps.cancel()
 
