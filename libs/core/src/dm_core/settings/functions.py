@@ -3,6 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dm_core.settings.conversation import (
+    HandoverSettings,
+    MediaSettings,
+    read_disclosure_days,
+    read_handover,
+    read_media,
+)
 from dm_core.settings.platforms import (
     InstagramSettings,
     ModelSettings,
@@ -72,6 +79,9 @@ class ProcessorSettings:
     whatsapp: WhatsAppSettings
     spond: SpondSettings | None
     limits: RunLimits
+    handover: HandoverSettings
+    disclosure_days: int
+    media: MediaSettings
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -89,6 +99,8 @@ class ProcessorSettings:
         instagram, whatsapp = read_instagram(reader), read_whatsapp(reader, graph_version(reader))
         spond, limits = read_spond(reader), read_limits(reader)
         alerts = read_alerts(reader, queue, store)
+        handover, disclosure, media = read_handover(reader), read_disclosure_days(reader), read_media(reader)
         return reader.done(
-            "the processor", lambda: cls(store, queue, alerts, model, instagram, whatsapp, spond, limits)
+            "the processor",
+            lambda: cls(store, queue, alerts, model, instagram, whatsapp, spond, limits, handover, disclosure, media),
         )
