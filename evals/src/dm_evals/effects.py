@@ -15,6 +15,7 @@ Nobody writes an expectation for it. Where production is meant to change somethi
 | uncertain | a send of which nobody can tell whether it went out |
 | split | a text above the platform's limit went out in parts that are the whole |
 | plain_text | words beside no call, sent as the reply |
+| disclosure | the profile's line about who writes, put under a reply that did not say it |
 | undelivered | a stored alert that did not reach the phone |
 | added | an alert that no model asked for |
 """
@@ -114,23 +115,37 @@ def _to_person(asked: _Asked, observation: Observation) -> tuple[list[str], list
             expected.append(_line_of(use, left[0]))
         effect = left.pop(0)
         if use is not None and use.name == SEND and effect.kind == "send":
-            effect = _joined(effect, _words(use.arguments.get("text")), left, asked)
+            effect = _joined(effect, _words(use.arguments.get("text")), left, asked, observation.disclosures)
         seen.append(_line(effect))
     expected += [_line_of(use, None) for use in asked.to_person]
     return expected, seen
 
 
-def _joined(first: Effect, whole: str, left: list[Effect], asked: _Asked) -> Effect:
-    """The parts of a text that is too long for one, as one effect; each must fit, and be there in its place."""
-    if len(whole.encode()) <= LIMIT_BYTES:
+def _joined(first: Effect, whole: str, left: list[Effect], asked: _Asked, disclosures: Sequence[str]) -> Effect:
+    """The parts of a text that is too long for one, as one effect; each must fit, and be there in its place.
+
+    A disclosure that was put under it is counted and taken off, so that the rest is held against what was asked.
+    """
+    for line in disclosures:
+        if _words(first.text) == f"{whole}\n{line}":
+            asked.changed["disclosure"] += 1
+            return Effect("send", whole, first.to)
+    if len(whole.encode()) <= LIMIT_BYTES and not (left and left[0].text in disclosures):
         return first
     parts = [first.text]
-    while left and left[0].kind == "send" and left[0].to == first.to and _bare("".join(parts)) != _bare(whole):
+    wanted = {_bare(whole), *(_bare(whole + line) for line in disclosures)}
+    while left and left[0].kind == "send" and left[0].to == first.to:
+        told = left[0].text in disclosures
+        if _bare("".join(parts)) in wanted and not told:
+            break
         parts.append(left.pop(0).text)
-    if all(len(part.encode()) <= LIMIT_BYTES for part in parts) and _bare("".join(parts)) == _bare(whole):
-        asked.changed["split"] += 1
-        return Effect("send", whole, first.to)
-    return Effect("send", " ¦ ".join(parts), first.to)
+    joined = _bare("".join(parts))
+    if any(len(part.encode()) > LIMIT_BYTES for part in parts) or joined not in wanted:
+        return Effect("send", " ¦ ".join(parts), first.to)
+    disclosed = joined != _bare(whole)
+    asked.changed["disclosure"] += disclosed
+    asked.changed["split"] += len(whole.encode()) > LIMIT_BYTES
+    return Effect("send", whole, first.to)
 
 
 def _to_manager(asked: _Asked, observation: Observation) -> Iterator[Check]:

@@ -123,6 +123,8 @@ class Observation:
     """All that left, to the person in order of time, then to the manager."""
     plain_texts: tuple[str, ...] = ()
     """Answers of the model's without a call, stripped."""
+    disclosures: tuple[str, ...] = ()
+    """The profile's lines about who writes."""
     notices: tuple[Notice, ...] = ()
     alerts: tuple[StoredAlert, ...] = ()
     messages: tuple[StoredMessage, ...] = ()

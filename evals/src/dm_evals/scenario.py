@@ -14,7 +14,9 @@ Duration = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?[smhd]$")]
 """``90s``, ``5m``, ``2h``, ``3d``."""
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,60}$")]
 Words = Annotated[str, StringConstraints(min_length=1)]
-Change = Literal["overtaken", "refused", "dropped", "uncertain", "split", "plain_text", "undelivered", "added"]
+Change = Literal[
+    "overtaken", "refused", "dropped", "uncertain", "split", "plain_text", "disclosure", "undelivered", "added"
+]
 """What production may do to what the model asked for (``dm_evals.effects``)."""
 Platform = Literal["instagram", "whatsapp", "spond", "gemini"]
 

@@ -52,7 +52,8 @@ class _Kept:
 async def observe(stage: Stage, player: Player, seeded: frozenset[str]) -> Observation:
     """Everything but ``crash`` and ``seconds``. Messages of before the scenario are not in ``messages``."""
     thread_id, turns = stage.person.thread_id, stage.house.gateway.turns
-    zone = load_profile(stage.house.folder / "profile").time_zone
+    profile = load_profile(stage.house.folder / "profile")
+    zone = profile.time_zone
     snapshot = await stage.store.open(thread_id)
     thread = snapshot.thread if snapshot is not None else None
     stored = await stage.store.history(thread_id, 10_000)
@@ -67,6 +68,7 @@ async def observe(stage: Stage, player: Player, seeded: frozenset[str]) -> Obser
         reactions=tuple(each.reaction for each in stage.instagram.reactions if each.reaction is not None),
         effects=_effects(stage),
         plain_texts=tuple(text for turn in turns if (text := _plain_text(turn))),
+        disclosures=tuple(line for _, line in profile.disclosure.lines),
         notices=notices,
         alerts=_alerts(stage),
         messages=tuple(_stored(message, player.mids) for message in stored if message.id not in seeded),

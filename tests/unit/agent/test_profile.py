@@ -44,13 +44,22 @@ def test_the_examples_own_words_pass_its_guards(club: BusinessProfile) -> None:
         ('"Europe/London"', '"../London"', "time_zone is no"),
         ('name = "Hollybank Cricket Club"', "", "name must be a text"),
         ('name = "Hollybank Cricket Club"', "name = 3", "name must be a text"),
-        ("languages", "langauges", "langauges is unknown (known: contact, languages, links, name, time_zone)"),
+        ("languages", "langauges", "langauges is unknown (known: contact, disclosure, handover,"),
         ("allow = [", "alow = [", "links.alow is unknown"),
         ('["English"]', '"English"', "languages must be a list of texts"),
         ("phones = []", "phones = [4]", "contact.phones must be a list of texts"),
         ("[links]", "[[links]]", "links must be a table"),
         ('"https://spond.com/client"', '"not a link"', "links.allow holds 'not a link', which is no web address"),
         ("[contact]", "[contact", "is not valid TOML"),
+        ("[contact]", "[disclosure]\nen = 3\n[contact]", "disclosure.en must be a text of one line"),
+        ("[contact]", '[stopped]\nen = "a\\nb"\n[contact]', "stopped.en must be a text of one line"),
+        (
+            "[contact]",
+            '[disclosure]\nen = "evil.example"\n[contact]',
+            "evil.example is not listed under links.allow",
+        ),
+        ("[links]", 'handover = "maybe"\n[links]', 'handover must be "continue" or "hold"'),
+        ("[links]", 'stop_words = "stop"\n[links]', "stop_words must be a list of texts"),
     ],
 )
 def test_a_mistake_in_the_settings_is_one_line_that_names_file_and_key(

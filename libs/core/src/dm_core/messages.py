@@ -49,6 +49,8 @@ class Disposition(StrEnum):
     UNCERTAIN = "uncertain"  # a reply's fate could not be settled
     HANDED_OVER = "handed_over"  # the agent could not answer, the manager was told
     REFUSED = "refused"  # the platform refused the reply for good
+    OFF = "off"  # the agent is switched off
+    STOPPED = "stopped"  # the person used a stop word
     AUTOMATIC = "automatic"  # sent by the account by itself: a welcome, away or FAQ message
 
 

@@ -159,7 +159,8 @@ class Run:
     longer among ``turns``, so that no key is used twice; ``fresh_from`` is the first turn that knew of the newest DMs.
     ``withdrawn``: a message that the model was shown was unsent, so the archive keeps no words of it.
     ``spent`` holds every model call of the run, also those whose turns were thrown away; ``model_calls`` only those
-    since it last started over, which is what the limit of turns is about.
+    since it last started over, which is what the limit of turns is about. ``script``: the ending of a run that asks no
+    model, because what it says and how it ends was decided by rules.
 
     The first user turn lives only as long as the run: the archive keeps message ids instead, so that an unsent or
     erased message does not survive in it.
@@ -188,6 +189,7 @@ class Run:
     model_calls: int = 0
     spent: Spent = field(default_factory=Spent)
     timings: Mapping[str, int] = field(default_factory=dict[str, int])
+    script: str | None = None
 
     @property
     def acted(self) -> bool:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from dm_core.alerts import AlertCount
 from dm_core.messages import WINDOW_MS, Message
 from dm_core.runs import Run
+from dm_core.steering import UNSTEERED, Steering
 from dm_core.usage import Spent
 
 
@@ -68,7 +69,7 @@ class Thread:
     ``wait_count`` waits have passed since it last came to an end. ``revision`` is counted up by everything that comes
     from outside, never by our own commits. ``pending_count`` is never below the number of unprocessed messages (an
     unsend may leave it above): a read that finds fewer looks further. ``spent``: what its ended runs cost; that of the
-    live run is in ``run``.
+    live run is in ``run``. ``human_at``: when a human last answered in the app, as far as that took the thread over.
     """
 
     id: str
@@ -90,9 +91,13 @@ class Thread:
     alert_count: AlertCount = field(default_factory=AlertCount)
     spent: Spent = field(default_factory=Spent)
     commit_token: str | None = None
+    steering: Steering = UNSTEERED
+    human_at: int | None = None
 
     def taken_over(self, message: Message) -> bool:
         """A human answers this DM: it arrived before the end of a takeover, whenever somebody looks."""
+        if self.steering.pause is not None:
+            return True
         return self.paused_until is not None and message.created_at < self.paused_until
 
     def window_open(self, now: int) -> bool:

@@ -210,6 +210,7 @@ class InProcess:
     clock: MovableClock = field(default_factory=MovableClock)
     queue: RecordingQueue = field(default_factory=RecordingQueue)
     alert_queue: RecordingAlertQueue = field(default_factory=RecordingAlertQueue)
+    folder: Path = FUNCTIONS / "processor"
     instagram: Instagram = field(init=False)
     whatsapp: WhatsApp = field(init=False)
     spond: Spond = field(init=False)
@@ -280,7 +281,7 @@ class InProcess:
         settings = ProcessorSettings.load(self.env)
         real = open_ports(settings, self.clock)
         self._opened.append(real)
-        return processor_app(settings, FUNCTIONS / "processor", self._pierced(real, points or CrashPoints()))
+        return processor_app(settings, self.folder, self._pierced(real, points or CrashPoints()))
 
     def _pierced(self, real: Ports, points: CrashPoints) -> Ports:
         def pierce(port: object, label: str, *methods: str) -> Pierced:

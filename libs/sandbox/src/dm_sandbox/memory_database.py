@@ -333,6 +333,7 @@ def _merged(thread: Thread, events: ThreadEvents, pending: int) -> Thread:
         last_inbound_at=max(thread.last_inbound_at, events.last_inbound_at or 0),
         due_at=thread.due_at if events.due_at is None else max(thread.due_at or events.due_at, events.due_at),
         paused_until=thread.paused_until if events.paused_until is None else events.paused_until,
+        human_at=thread.human_at if events.paused_until is None else events.now,
     )
 
 
@@ -352,6 +353,7 @@ def _changed(thread: Thread, change: ThreadChange) -> Thread:
         unconfirmed=thread.unconfirmed if change.unconfirmed is UNSET else _plain_each(change.unconfirmed),
         alert_count=thread.alert_count if change.alert_count is UNSET else change.alert_count,
         spent=thread.spent if change.spent is UNSET else change.spent,
+        steering=thread.steering if change.steering is UNSET else change.steering,
         commit_token=change.token,
     )
 

@@ -14,6 +14,7 @@ from dm_core.agent.plan import Situation, TurnPlan, plan_turn
 from dm_core.agent.profile import BusinessProfile
 from dm_core.agent.prompt import Opening, more_text, opening_text, system_prompt
 from dm_core.agent.results import answers
+from dm_core.agent.rules import NO_RULES, Rules
 from dm_core.agent.tools.declare import Arguments, BadArguments, Kind
 from dm_core.agent.tools.instagram import GetThreadMessages, IsNewThread, ThreadReader, known_before
 from dm_core.agent.tools.notes import notes_result
@@ -49,11 +50,13 @@ class Agent:
         instagram: InstagramAccounts,
         *,
         read_seconds: float = READ_SECONDS,
+        rules: Rules = NO_RULES,
     ) -> None:
         prompt = system_prompt(system_md, profile)
         self.system = prompt.text
         self.prompt_hash = prompt.hash
         self._zone = profile.time_zone
+        self.rules = rules
         self._guards = replace(guards, canary=prompt.canary, allowed=profile.allowed)
         if self._guards.public:
             emit("guarded_value_is_public", "WARNING", values=len(self._guards.public), see="profile.toml")
@@ -90,7 +93,7 @@ class Agent:
     def plan(self, situation: Situation, turn: ModelTurn) -> TurnPlan:
         """What becomes of each call, or of a plain text (as its one call). ``situation.run`` is as before ``turn``;
         limits count its earlier actions and alerts."""
-        return plan_turn(situation, turn, self._guards, self._limits)
+        return plan_turn(situation, turn, self._guards, self._limits, self.rules.disclosure)
 
     async def read(self, situation: Situation, call: ToolCall) -> ToolResult:
         """Answer a data call. Never raises PlatformError or Unavailable: the model is told, and can do without."""

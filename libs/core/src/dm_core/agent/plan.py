@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from dm_core.agent.disclosure import NO_DISCLOSURE, Disclosure
 from dm_core.agent.guards import MAX_CALLS_A_TURN, MAX_PARTS, Guards, Refusal
 from dm_core.agent.texts import TEXT_LIMIT_BYTES, cut, same_form, size, split_text
 from dm_core.agent.tools.declare import Arguments, BadArguments, Kind
@@ -81,6 +82,7 @@ class Planner:
     situation: Situation
     guards: Guards
     limits: RunLimits
+    disclosure: Disclosure = NO_DISCLOSURE
     _alerts: list[AskedAlert] = field(default_factory=list[AskedAlert])
     _repeats: list[int] = field(default_factory=list[int])
     _actions: list[Action] = field(default_factory=list[Action])
@@ -157,10 +159,21 @@ class Planner:
             return None
         refusal = self._send_refusal(text, parts)
         if refusal is None:
+            if self._owes_disclosure(text):
+                parts = self.disclosure.under(parts, text)
+                fresh = self._not_sent_yet(parts)
             for number, part in fresh:
                 suffix = f".{number}" if len(parts) > 1 else ""
                 self._act(index, ActionKind.SEND, part, suffix=suffix)
         return refusal
+
+    def _owes_disclosure(self, text: str) -> bool:
+        """The person must be told who writes, and neither this text does nor one of the run. By the time the run
+        began, so that a resumed one plans the same."""
+        run, steering = self.situation.run, self.situation.thread.steering
+        if not self.disclosure.is_due(steering, run.started_at) or self.disclosure.is_said(text):
+            return False
+        return not any(self.disclosure.is_said(action.text) for action in self._out())
 
     def _send_refusal(self, text: str, parts: tuple[str, ...]) -> Refusal | None:
         if self._sends() >= self.limits.max_sends:
@@ -182,13 +195,18 @@ class Planner:
 
     def _not_sent_yet(self, parts: tuple[str, ...]) -> list[tuple[int, str]]:
         """The parts, with their number, that neither went out in this run nor are about to."""
-        seen = {same_form(action.text) for action in self._out()}
+        seen = self._forms_out()
         fresh: list[tuple[int, str]] = []
         for number, part in enumerate(parts):
             if (form := same_form(part)) not in seen:
                 seen.add(form)
                 fresh.append((number, part))
         return fresh
+
+    def _forms_out(self) -> set[str]:
+        """What went out, also as the model wrote it: without the line that was put under it."""
+        texts = (text for action in self._out() for text in (action.text, self.disclosure.without(action.text)))
+        return {same_form(text) for text in texts}
 
     def _out(self) -> list[Action]:
         """Every send of the run that went out, may have, or is planned."""
@@ -201,7 +219,7 @@ class Planner:
         doubtful = any(
             action.state is ActionState.UNCERTAIN or action.in_doubt
             for action in self._out()
-            if same_form(action.text) in forms
+            if not forms.isdisjoint({same_form(action.text), same_form(self.disclosure.without(action.text))})
         )
         return UNCERTAIN if doubtful else ALREADY_SENT
 
@@ -270,10 +288,12 @@ class Planner:
             self._ends.clear()
 
 
-def plan_turn(situation: Situation, turn: ModelTurn, guards: Guards, limits: RunLimits) -> TurnPlan:
+def plan_turn(
+    situation: Situation, turn: ModelTurn, guards: Guards, limits: RunLimits, disclosure: Disclosure = NO_DISCLOSURE
+) -> TurnPlan:
     """Every call of a model turn, each settled exactly once; a plain-text answer as if it had been its one call."""
     calls = turn.calls or (ToolCall(SEND, {"text": turn.text}),)
-    return Planner(situation, guards, limits).plan(calls)
+    return Planner(situation, guards, limits, disclosure).plan(calls)
 
 
 def grouped(plan: TurnPlan, actions: Mapping[str, Action]) -> Callable[[int], tuple[Action, ...]]:

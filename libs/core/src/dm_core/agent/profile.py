@@ -2,7 +2,7 @@
 
 A folder of plain files that a club secretary can edit:
 
-    profile.toml   name, time zone, languages, allowed links, public contacts
+    profile.toml   name, time zone, languages, allowed links, public contacts, what is said in the bot's own name
     persona.md     how it speaks
     knowledge.md   what it knows (any further ``*.md`` but README.md is knowledge too, in the order of names)
 
@@ -13,9 +13,11 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, cast
+from typing import Final, Literal, cast
 from zoneinfo import ZoneInfo
 
+from dm_core.agent.disclosure import NO_LINES, Lines
+from dm_core.agent.languages import language_key
 from dm_core.agent.links import AllowList, found_links
 from dm_core.errors import Misconfigured
 
@@ -27,13 +29,26 @@ MAX_PERSONA_CHARS: Final = 8_000
 MAX_KNOWLEDGE_CHARS: Final = 60_000
 """Longest persona and knowledge, in characters: they are paid for with every model call."""
 
-_KEYS: Final = {"": {"name", "time_zone", "languages", "links", "contact"}}
+LINE_TABLES: Final = frozenset({"disclosure", "stopped", "held"})
+"""Tables of a line a language, which the bot says whatever the model says."""
+MAX_LINE_CHARS: Final = 300
+
+_KEYS: Final = {
+    "": {"name", "time_zone", "languages", "links", "contact", "stop_words", "start_words", "handover", *LINE_TABLES}
+}
 _TABLES: Final = {"links": {"allow"}, "contact": {"emails", "phones", "names"}}
+
+
+HandoverPolicy = Literal["continue", "hold"]
+"""What the bot does in a thread that was handed over: answers other things, or is silent until a human answered."""
 
 
 @dataclass(frozen=True, slots=True)
 class BusinessProfile:
-    """A loaded profile. ``files`` are the names and contents it was made from, for the prompt's hash."""
+    """A loaded profile. ``files`` are the names and contents it was made from, for the prompt's hash.
+
+    ``stopped`` is said once to a person who used a stop word, ``held`` once while a handover holds the bot back.
+    """
 
     name: str
     time_zone: ZoneInfo
@@ -45,6 +60,12 @@ class BusinessProfile:
     knowledge: str
     names: tuple[str, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
+    disclosure: Lines = NO_LINES
+    stop_words: tuple[str, ...] = ()
+    start_words: tuple[str, ...] = ()
+    stopped: Lines = NO_LINES
+    handover: HandoverPolicy = "continue"
+    held: Lines = NO_LINES
 
     @property
     def allowed(self) -> AllowList:
@@ -68,6 +89,12 @@ def load_profile(folder: Path) -> BusinessProfile:
         persona=files[PERSONA_FILE].strip(),
         knowledge="\n\n".join(files[name].strip() for name in _knowledge_files(files)),
         files=tuple(sorted(files.items())),
+        disclosure=settings.lines("disclosure"),
+        stop_words=settings.texts("", "stop_words"),
+        start_words=settings.texts("", "start_words"),
+        stopped=settings.lines("stopped"),
+        handover=settings.handover(),
+        held=settings.lines("held"),
     )
     _check_texts(folder, files, profile)
     return profile
@@ -142,6 +169,25 @@ class _Settings:
                 raise self._problem("links.allow", f"holds {link!r}, which is no web address")
         return links
 
+    def handover(self) -> HandoverPolicy:
+        match self._values.get("handover", "continue"):
+            case "continue":
+                return "continue"
+            case "hold":
+                return "hold"
+            case _:
+                raise self._problem("handover", 'must be "continue" or "hold"')
+
+    def lines(self, table: str) -> Lines:
+        """A line a language, the first for every other; none where the table is absent."""
+        found: list[tuple[str, str]] = []
+        for language, line in self._table(table).items():
+            if not isinstance(line, str) or not line.strip() or "\n" in line or len(line) > MAX_LINE_CHARS:
+                what = f"must be a text of one line, at most {MAX_LINE_CHARS} characters"
+                raise self._problem(f"{table}.{language}", what)
+            found.append((language_key(language), line.strip()))
+        return Lines(tuple(found))
+
     def _table(self, key: str) -> Mapping[str, object]:
         value = self._values.get(key, {})
         if not isinstance(value, dict):
@@ -155,6 +201,11 @@ class _Settings:
 
     def _problem(self, key: str, what: str) -> Misconfigured:
         return Misconfigured(f"{self._place}: {key} {what}")
+
+
+def _own_lines(profile: BusinessProfile) -> list[str]:
+    """What is said to people out of the settings."""
+    return [line for lines in (profile.disclosure, profile.stopped, profile.held) for _, line in lines.lines]
 
 
 def _key_of(link: str) -> str:
@@ -175,7 +226,8 @@ def _check_texts(folder: Path, files: Mapping[str, str], profile: BusinessProfil
             raise Misconfigured(f"{place} is empty")
         if len(text) > limit:
             raise Misconfigured(f"{place} is longer than {limit} characters")
-        for link in found_links(text) if name != SETTINGS_FILE else ():
+        said = "\n".join(_own_lines(profile)) if name == SETTINGS_FILE else text
+        for link in found_links(said):
             if not profile.allowed.allows(link):
                 keys = _key_of(link)
                 raise Misconfigured(f"{place}: {link} is not listed under {keys} in {folder.name}/{SETTINGS_FILE}")

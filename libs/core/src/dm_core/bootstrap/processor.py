@@ -12,6 +12,7 @@ from dm_core.agent.guards import Guards
 from dm_core.agent.model import Model
 from dm_core.agent.prices import ListPrices, Prices
 from dm_core.agent.profile import BusinessProfile, load_profile
+from dm_core.agent.rules import Rules
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
@@ -103,6 +104,7 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports, prices: Pri
     """
     tokens = InstagramTokens(ports.instagram, ports.vault, settings.instagram)
     instagram = RenewedAccounts(ports.instagram, tokens)
+    rules = Rules.of(files.profile, settings.disclosure_days, settings.handover)
     agent = Agent(
         files.profile,
         files.system_md,
@@ -111,6 +113,7 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports, prices: Pri
         JoinedSchedule.of(ports.spond, settings.spond.groups if settings.spond else (), ports.store, ports.clock),
         ports.store,
         instagram,
+        rules=rules,
     )
     tokens.protect = agent.protect
     timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, settings.store.retention_days * DAY_MS)
@@ -129,6 +132,7 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports, prices: Pri
         limits=settings.limits,
         timing=timing,
         brake=Brake(ports.clock),
+        rules=rules,
     )
     eraser = Eraser(ports.store, ports.clock, timing.retention_ms)
     sweeper = Sweeper(ports.store, ports.queue, ports.clock, timing, alerts, eraser)

@@ -66,7 +66,8 @@ class Actor:
         """The commit that starts this action of ``run``, or why it must not be started. (``LiveThread.commit``)"""
         if taken_over(self.live):
             return Ending.HUMAN
-        if self.under_way != turn and (why := stale(self.live, self.clock(), self.limits)) is not None:
+        decided_now = self.under_way == turn or run.script is not None
+        if not decided_now and (why := stale(self.live, self.clock(), self.limits)) is not None:
             return why
         action = next(action for action in run.actions if action.key == key)
         return replace(self.live.change(), run=run.with_action(replace(action, started_at=self.clock())))

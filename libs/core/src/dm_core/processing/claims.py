@@ -17,15 +17,17 @@ from dm_core.processing import waits
 from dm_core.processing.brake import Key
 from dm_core.processing.closing import unconfirmed
 from dm_core.processing.decisions import Decision, Verdict, decide, spend
+from dm_core.processing.freshness import shown
 from dm_core.processing.live import LiveThread, settle, with_alerts, with_ended
 from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE, tell_if_prolonged
 from dm_core.processing.openings import opened
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
 from dm_core.processing.recovery import tell_cause, told_wait
 from dm_core.processing.runtime import Runtime
+from dm_core.processing.steering import Steered, scripted, steering_after
 from dm_core.processing.timing import wake
 from dm_core.queue.wakeup import plan_not_before
-from dm_core.runs import Run, upgraded
+from dm_core.runs import Asked, Run, upgraded
 from dm_core.store.port import UNSET, Conflict, MessageChange, Snapshot, ThreadChange
 from dm_core.telemetry import emit
 from dm_core.threads import Lease
@@ -68,7 +70,8 @@ class Claims:
         run_id, lost, closed = self.runtime.ids(), 0, ExecutionResult(RunStatus.NOTHING_TO_DO, thread_id)
         for _ in range(MAX_LOOKS):
             snapshot = await self.runtime.store.open(thread_id)
-            decision = decide(snapshot, task_name, self.runtime.clock(), self.runtime.limits)
+            now, rt = self.runtime.clock(), self.runtime
+            decision = decide(snapshot, task_name, now, rt.limits, rt.rules)
             if snapshot is None or decision.verdict in _LEFT:
                 outcome = None
                 if (left := await self._leave(snapshot, decision, closed)) is not None:
@@ -108,7 +111,7 @@ class Claims:
             return await self._close(snapshot, decision.ending or Ending.HUMAN, decision.messages)
         if decision.verdict is Verdict.START and await self._day_is_used_up():
             return await self._close(snapshot, Ending.LIMITED, snapshot.unprocessed)
-        await self._check_services(snapshot)
+        await self._check_services(snapshot, asks_model=decision.verdict is not Verdict.SAY)
         return await self._take(snapshot, decision, run_id, task_name)
 
     async def _day_is_used_up(self) -> bool:
@@ -124,7 +127,7 @@ class Claims:
             emit("day_total_reached", "ERROR", runs=most)
         return True
 
-    async def _check_services(self, snapshot: Snapshot) -> None:
+    async def _check_services(self, snapshot: Snapshot, *, asks_model: bool) -> None:
         """Nothing is claimed while a service that the run needs is known to be down, but for a last try."""
         thread, now = snapshot.thread, self.runtime.clock()
         try:
@@ -134,7 +137,7 @@ class Claims:
             raise _Held(described(error), told_wait(error), tried=True) from error
         if waits.over(snapshot.unprocessed, thread, now, self.runtime.limits):
             return
-        key = self.runtime.brake.wait_for(_services(thread.account_id), thread.id)
+        key = self.runtime.brake.wait_for(_services(thread.account_id, asks_model=asks_model), thread.id)
         if key is not None:
             wait = waits.wait_ms(thread.id, thread.wait_count, None) / 1000
             raise _Held(f"{key[0]} is not called for now", min(wait, BRAKED_SECONDS), tried=False)
@@ -172,6 +175,10 @@ class Claims:
             not_before=None,
             pending_count=left,
         )
+        rules, gone = self.runtime.rules, {each.id for each in closed}
+        after = steering_after(rules, thread, ended, [m for m in messages if m.id in gone])
+        if after != thread.steering:
+            change = replace(change, steering=after)
         if ended is not None:
             change = with_ended(change, thread, ended, now + self.runtime.timing.retention_ms)
             change = replace(change, unconfirmed=unconfirmed(thread, ended, now))
@@ -214,7 +221,12 @@ class Claims:
         """The claim itself: lease, run and messages in one conditional commit; None if the condition was lost."""
         now, thread = self.runtime.clock(), snapshot.thread
         resumed = decision.verdict is Verdict.RESUME
-        run = self._resumed(thread.run, task_name) if thread.run else self._started(snapshot, run_id, task_name, now)
+        if decision.steered is not None:
+            run = self._scripted(snapshot, decision.steered, run_id, task_name, now)
+        else:
+            run = (
+                self._resumed(thread.run, task_name) if thread.run else self._started(snapshot, run_id, task_name, now)
+            )
         lease = Lease(run.id, task_name, now + round(self.runtime.limits.lease_seconds * 1000))
         allowance = None if resumed else spend(snapshot.allowance, now, self.runtime.limits)
         mine = frozenset(run.message_ids)
@@ -229,8 +241,11 @@ class Claims:
                 MessageChange(m.id, Status.PROCESSING, now, attempts=m.attempts + 1, run_id=run.id) for m in own
             ),
             allowance=allowance if allowance is not None else UNSET,
-            counts_run=not resumed and self.runtime.limits.runs_per_day_total > 0,
+            counts_run=decision.verdict is Verdict.START and self.runtime.limits.runs_per_day_total > 0,
         )
+        if decision.steered is not None and thread.run is not None:  # nothing of it went out, and nothing will
+            given_up = replace(thread.run, ending=decision.steered.ending.value)
+            change = replace(with_ended(change, thread, given_up, now + self.runtime.timing.retention_ms), run=run)
         version = await settle(self.runtime.store, change)
         if isinstance(version, Conflict):
             return None
@@ -258,6 +273,12 @@ class Claims:
         run = Run(run_id, task_name, now, ids, self.runtime.agent.prompt_hash)
         return opened(self.runtime.agent, run, Situation(snapshot.thread, run, now, snapshot.recent, messages))
 
+    def _scripted(self, snapshot: Snapshot, steered: Steered, run_id: str, task_name: str, now: int) -> Run:
+        ids = tuple(message.id for message in steered.messages)
+        run = Run(run_id, task_name, now, ids, self.runtime.agent.prompt_hash)
+        run = replace(run, asked=Asked(snapshot.thread.revision, now), shown=shown(steered.messages))
+        return scripted(run, steered, snapshot.thread, snapshot.recent, self.runtime.rules)
+
     @staticmethod
     def _resumed(run: Run, task_name: str) -> Run:
         return replace(upgraded(run), task_name=task_name)
@@ -269,8 +290,9 @@ class Claims:
 _LEFT = frozenset({Verdict.NOTHING, Verdict.BUSY, Verdict.AGAIN, Verdict.WAIT})
 
 
-def _services(account_id: str) -> tuple[Key, ...]:
-    return ((Service.MODEL, ""), (Service.INSTAGRAM, account_id))
+def _services(account_id: str, *, asks_model: bool) -> tuple[Key, ...]:
+    instagram: Key = (Service.INSTAGRAM, account_id)
+    return ((Service.MODEL, ""), instagram) if asks_model else (instagram,)
 
 
 def _claimed(message: Message) -> Message:

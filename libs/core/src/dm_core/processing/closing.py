@@ -6,6 +6,7 @@ it is made anew on the new version; if not, nothing is written.
 
 from dataclasses import dataclass, replace
 
+from dm_core.agent.rules import Rules
 from dm_core.alerts import AskedAlert
 from dm_core.clock import Clock
 from dm_core.errors import QueueUnavailable, StoreUnavailable, described
@@ -16,12 +17,14 @@ from dm_core.processing.holding import Holding
 from dm_core.processing.live import LiveThread, Superseded, with_ended
 from dm_core.processing.notices import EXPIRED_NOTICE, tell_if_prolonged
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus, figures
+from dm_core.processing.steering import steering_after
 from dm_core.processing.timing import Timing, wake
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan, plan_not_before
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.settings import RunLimits
-from dm_core.store.port import MessageChange, ThreadChange, Unset
+from dm_core.steering import Steering
+from dm_core.store.port import UNSET, MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
 from dm_core.threads import Note, Thread, Unconfirmed
 
@@ -42,6 +45,7 @@ class Finisher:
     timing: Timing
     limits: RunLimits
     holding: Holding
+    rules: Rules
 
     async def finish(self, ending: Ending, notes: tuple[Note, ...] | Unset) -> ExecutionResult | Stale:
         """Messages processed, replies stored, run archived, lease freed: one commit; then the follow-up.
@@ -96,11 +100,19 @@ class Finisher:
             wait_count=0,
             pending_count=left,
             notes=notes,
+            steering=self._steering(run, messages),
             unconfirmed=unconfirmed(live.thread, run, now),
             messages=messages,
             upserts=tuple(self._reply(action) for action in run.actions if _is_sent(action)),
         )
         return with_ended(change, live.thread, run, now + self.timing.retention_ms)
+
+    def _steering(self, run: Run, changes: tuple[MessageChange, ...]) -> Steering | Unset:
+        """What the ending makes of the thread's steering; UNSET where it stays."""
+        ended = {change.id for change in changes if change.status is not Status.PENDING}
+        thread = self.live.thread
+        after = steering_after(self.rules, thread, run, [m for m in self.live.own if m.id in ended])
+        return UNSET if after == thread.steering else after
 
     def _ended(self, message: Message, ending: Ending, run: Run, now: int) -> MessageChange:
         """What becomes of one DM; those that this ending is not about go on by themselves."""

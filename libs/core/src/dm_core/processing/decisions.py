@@ -3,7 +3,7 @@
                lease live?
       yes ┌────────┴────────┐ no
 same task?│                 │ wait not over → come back later
-yes 409 ──┴── no busy       ├── DMs that a human answers / too many attempts / window closed / allowance used up
+yes 409 ──┴── no busy       ├── DMs that a human answers / worn out / window closed / switched off / stop word
                             │       → end those without the model, then look again
                             ├── unfinished run → resume it
                             ├── nothing pending → nothing to do
@@ -13,10 +13,13 @@ yes 409 ──┴── no busy       ├── DMs that a human answers / too m
 from dataclasses import dataclass, replace
 from enum import Enum
 
+from dm_core.agent.rules import NO_RULES, Rules
 from dm_core.messages import DAY_MS, Message
 from dm_core.processing.outcome import Ending
+from dm_core.processing.steering import Steered, steered
 from dm_core.runs import Run
 from dm_core.settings import RunLimits
+from dm_core.steering import ALL_ON, Switches
 from dm_core.store.port import Snapshot
 from dm_core.threads import Allowance
 
@@ -35,6 +38,7 @@ class Verdict(Enum):
     RESUME = "an unfinished run"
     CLOSE = "pending messages that end without a model call"
     START = "pending messages"
+    SAY = "pending messages that end with one line of the bot's own"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,9 +48,17 @@ class Decision:
     verdict: Verdict
     ending: Ending | None = None
     messages: tuple[Message, ...] = ()
+    steered: Steered | None = None
 
 
-def decide(snapshot: Snapshot | None, task_name: str, now: int, limits: RunLimits) -> Decision:
+def decide(
+    snapshot: Snapshot | None,
+    task_name: str,
+    now: int,
+    limits: RunLimits,
+    rules: Rules = NO_RULES,
+    switches: Switches = ALL_ON,
+) -> Decision:
     """Decide from one snapshot; ``now`` in ms since 1970. ``task_name`` is empty for a call by hand."""
     if snapshot is None:
         return Decision(Verdict.NOTHING)
@@ -57,7 +69,8 @@ def decide(snapshot: Snapshot | None, task_name: str, now: int, limits: RunLimit
         return Decision(Verdict.WAIT)
     if thread.run is not None and (thread.run.acted or thread.run.ending is not None):
         return _resumed(snapshot, thread.run, limits)
-    if (closed := _closed(snapshot, now, limits)) is not None:
+    closed = _closed(snapshot, now, limits, switches) or _steered(snapshot, rules, switches)
+    if closed is not None:
         return closed
     if thread.run is not None:
         return Decision(Verdict.RESUME)
@@ -66,6 +79,19 @@ def decide(snapshot: Snapshot | None, task_name: str, now: int, limits: RunLimit
     if spend(snapshot.allowance, now, limits) is None:
         return Decision(Verdict.CLOSE, Ending.LIMITED, snapshot.unprocessed)
     return Decision(Verdict.START)
+
+
+def _steered(snapshot: Snapshot, rules: Rules, switches: Switches) -> Decision | None:
+    """What people decided of the thread; a run that says so already goes on."""
+    thread = snapshot.thread
+    if thread.run is not None and thread.run.script is not None:
+        return None
+    found = steered(thread, snapshot.unprocessed, rules, switches)
+    if found is None:
+        return None
+    if found.line is None:
+        return Decision(Verdict.CLOSE, found.ending, found.messages)
+    return Decision(Verdict.SAY, found.ending, found.messages, found)
 
 
 def _resumed(snapshot: Snapshot, run: Run, limits: RunLimits) -> Decision:
@@ -78,10 +104,12 @@ def _resumed(snapshot: Snapshot, run: Run, limits: RunLimits) -> Decision:
     return Decision(Verdict.RESUME)
 
 
-def _closed(snapshot: Snapshot, now: int, limits: RunLimits) -> Decision | None:
+def _closed(snapshot: Snapshot, now: int, limits: RunLimits, switches: Switches) -> Decision | None:
     """Messages that need no model any more; a run of which nothing went out does not change that."""
     messages, thread = snapshot.unprocessed, snapshot.thread
-    if answered_by_human := tuple(message for message in messages if thread.taken_over(message)):
+    if answered_by_human := tuple(
+        m for m in messages if thread.taken_over(m) or switches.leaves_to_humans(m.created_at)
+    ):
         return Decision(Verdict.CLOSE, Ending.HUMAN, answered_by_human)
     if worn_out := tuple(message for message in messages if message.attempts >= limits.max_attempts):
         return Decision(Verdict.CLOSE, Ending.FAILED, worn_out)

@@ -38,6 +38,8 @@ class Ending(StrEnum):
     HANDED_OVER = "handed_over"
     FAILED = "failed"
     LIMITED = "limited"
+    OFF = "off"
+    STOPPED = "stopped"
 
     @property
     def message_status(self) -> Status:

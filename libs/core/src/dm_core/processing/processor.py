@@ -72,7 +72,7 @@ class Processor:
         delivery = Delivery(rt.store, rt.instagram, rt.clock, rt.limits)
         actor = Actor(live, delivery, rt.brake, rt.clock, rt.limits, deadline)
         conductor = Conductor(live, actor, rt.agent, rt.model, rt.prices, rt.instagram, rt.clock, rt.limits)
-        finisher = Finisher(live, rt.queue, rt.clock, rt.timing, rt.limits, rt.holding)
+        finisher = Finisher(live, rt.queue, rt.clock, rt.timing, rt.limits, rt.holding, rt.rules)
         return conductor, finisher
 
     async def _conduct(self, conductor: Conductor, finisher: Finisher) -> ExecutionResult:

@@ -28,6 +28,7 @@ from dm_core.processing.freshness import Stale, came, taken_over
 from dm_core.processing.live import LiveThread
 from dm_core.processing.openings import reopened
 from dm_core.processing.outcome import Ending
+from dm_core.processing.steering import steered
 from dm_core.runs import Action, Asked, ModelTurn, Run, ToolResult, Turn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import UNSET, MessageChange, ThreadChange, Unset
@@ -64,6 +65,8 @@ class Conductor:
         while True:
             last = self.live.run.turns[-1]
             outcome = await (self._conclude(last) if isinstance(last, ModelTurn) else self._ask())
+            if isinstance(outcome, Stale) and self.live.run.script is not None:
+                outcome = None  # what it says was not decided by a model: it is as true as before
             if isinstance(outcome, Stale):
                 outcome = await self.reopen(outcome)
             if outcome is not None:
@@ -202,6 +205,8 @@ class Conductor:
         messages = (*standing, *live.others)
         if not messages:
             return Ending.ANSWERED if run.replied else Ending.UNSENT
+        if (found := steered(live.thread, messages, self.agent.rules)) is not None:
+            return Ending.ANSWERED if run.replied else found.ending  # what came is left to the follow-up
         run = reopened(self.agent, run, live, self._situation(run, messages), why, untold)
         claimed = tuple(
             MessageChange(m.id, Status.PROCESSING, self.clock(), attempts=m.attempts + 1, run_id=run.id)
@@ -218,6 +223,8 @@ class Conductor:
         if (outcome := await self.actor.act()) is not None:
             return self._human() if outcome is Ending.HUMAN else outcome
         run = self.live.run
+        if run.script is not None:
+            return Ending(run.script)
         number = run.next_turn - 1
         actions = tuple(action for action in run.actions if action.turn == number)
         before, plan = self._planned(turn, number)

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from dm_core.agent.agent import Agent
 from dm_core.agent.model import Model
 from dm_core.agent.prices import Prices
+from dm_core.agent.rules import Rules
 from dm_core.clients.port import InstagramAccounts, Tokens
 from dm_core.clock import Clock, Ids
 from dm_core.processing.alerts import Alerts
@@ -33,4 +34,5 @@ class Runtime:
     limits: RunLimits
     timing: Timing
     brake: Brake
+    rules: Rules = field(default_factory=Rules)
     holding: Holding = field(default_factory=Holding)

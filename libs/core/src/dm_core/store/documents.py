@@ -30,6 +30,7 @@ from dm_core.store.plain import (
 )
 from dm_core.store.port import BRIEF_MS, UNSET, Deletion, MessageChange, NewText, ThreadChange, ThreadEvents
 from dm_core.store.run_documents import parse_run, run_document
+from dm_core.store.steering_documents import parse_steering, steering_document
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
 from dm_core.usage import DayRuns, parse_spent
 
@@ -152,6 +153,8 @@ def parse_thread(thread_id: str, doc: Mapping[str, object]) -> Thread:
         alert_count=optional(doc, "alertCount", parse_count) or AlertCount(),
         spent=parse_spent(as_map(doc.get("cost")), as_map(doc.get("tokens"))),
         commit_token=text_or_none(doc, "commitToken"),
+        steering=parse_steering(doc.get("steering")),
+        human_at=whole_or_none(doc, "humanAt"),
     )
 
 
@@ -167,6 +170,7 @@ def merged_fields(events: ThreadEvents) -> Document:
     """The plain fields a webhook merges into its thread; counters and maxima are the adapters' own."""
     fields: dict[str, object | None] = {
         "pausedUntil": events.paused_until,
+        "humanAt": None if events.paused_until is None else events.now,
         "expireAt": latest_end(events) if events.lasting else None,
     }
     named = {key: value for key, value in fields.items() if value is not None}
@@ -198,6 +202,8 @@ def thread_fields(change: ThreadChange) -> Document:
         fields["alertCount"] = count_document(change.alert_count)
     if change.spent is not UNSET:
         fields |= {"cost": change.spent.cost, "tokens": change.spent.tokens}
+    if change.steering is not UNSET:
+        fields["steering"] = steering_document(change.steering)
     numbers = {
         "dueAt": change.due_at,
         "notBefore": change.not_before,

@@ -20,6 +20,7 @@ from typing import Final, Literal, Protocol
 from dm_core.alerts import Alert, AlertCount, AlertStatus, ManagerContact
 from dm_core.messages import DAY_MS, Disposition, Message, Status
 from dm_core.runs import Run
+from dm_core.steering import Steering
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
 from dm_core.usage import DayRuns, Spent
 
@@ -159,6 +160,7 @@ class ThreadChange:
     alert_count: AlertCount | Unset = UNSET
     spent: Spent | Unset = UNSET
     counts_run: bool = False
+    steering: Steering | Unset = UNSET
 
 
 class Conflict(Enum):

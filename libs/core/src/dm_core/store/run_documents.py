@@ -68,6 +68,7 @@ def run_document(run: Run) -> Document:
         cost=run.spent.cost,
         tokens=run.spent.tokens,
         timings=run.timings,
+        script=run.script,
     )
 
 
@@ -205,6 +206,7 @@ def parse_run(doc: Mapping[str, object]) -> Run:
         model_calls=whole(doc, "modelCalls"),
         spent=_parse_spent(doc, turns),
         timings={key: value for key, value in as_map(doc.get("timings")).items() if isinstance(value, int)},
+        script=text_or_none(doc, "script"),
     )
 
 

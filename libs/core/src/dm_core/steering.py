@@ -1,0 +1,74 @@
+"""What people decided about a thread, and what it remembers of how it may be answered. Times in ms since 1970.
+
+None of it is decided by the model: the person's stop word, the manager's pause, mode and release, and what the agent
+owes the person (the disclosure) or the manager (a handover).
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """Who decides what is sent."""
+
+    AUTO = "auto"  # the agent
+    DRAFT = "draft"  # the manager, of each reply the agent proposes
+    OFF = "off"  # nobody is answered, no model is asked
+
+
+@dataclass(frozen=True, slots=True)
+class Pause:
+    """A takeover without an end, by whom (``admin`` or ``whatsapp``) and since when."""
+
+    by: str
+    since: int
+
+
+@dataclass(frozen=True, slots=True)
+class Handover:
+    """A human must go on in this thread, since then. ``key`` names it over retries.
+
+    ``told_at``: when the person was told, once, that the agent is silent until then (profiles that say ``hold``).
+    """
+
+    key: str
+    since: int
+    told_at: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Steering:
+    """``mode`` None: the deployment's. ``stopped_at``: the person's stop word came then, and no start word since.
+    ``disclosed_at``: when a reply last said that an automated assistant writes."""
+
+    mode: Mode | None = None
+    pause: Pause | None = None
+    handover: Handover | None = None
+    stopped_at: int | None = None
+    disclosed_at: int | None = None
+
+
+UNSTEERED = Steering()
+
+
+@dataclass(frozen=True, slots=True)
+class Switches:
+    """What holds in the whole deployment. ``resumed_at``: when it was last resumed (ms since 1970); what came before
+    that was left to humans."""
+
+    mode: Mode = Mode.AUTO
+    pause: Pause | None = None
+    resumed_at: int | None = None
+
+    def leaves_to_humans(self, created_at: int) -> bool:
+        """A DM that arrived then is not answered by the agent: everything is paused, or was."""
+        return self.pause is not None or (self.resumed_at is not None and created_at < self.resumed_at)
+
+    def mode_of(self, steering: Steering) -> Mode:
+        """The mode of a thread. Switched off is off for everybody; else the thread's own mode counts."""
+        if self.mode is Mode.OFF:
+            return Mode.OFF
+        return steering.mode or self.mode
+
+
+ALL_ON = Switches()
