@@ -25,6 +25,9 @@ MAX_ALERT_CHARS: Final = 3_500
 MODEL: Final = "model"
 """The cause of an alert that the model asked for."""
 
+HANDOVER_REMINDER: Final = "handover_reminder"
+"""The cause of an alert that is stored with a handover, and sent only if nobody has answered by then."""
+
 JOINT_CAUSES: Final = frozenset({"expired", "failed"})
 """What an outage causes in many threads within a minute."""
 JOINT_DELAY_MS: Final = 60_000
@@ -42,6 +45,7 @@ class AlertState(StrEnum):
     DIGESTED = "digested"  # part of a digest, which has the further story
     REFUSED = "refused"  # WhatsApp refused it for good
     GIVEN_UP = "given_up"  # tried for as long as it makes sense
+    WITHDRAWN = "withdrawn"  # a reminder of what was done by then
     DISSOLVED = "dissolved"  # a digest that could not be sent whole; its members go on by themselves
 
 
@@ -101,7 +105,7 @@ class Alert:
     @property
     def held_back(self) -> bool:
         """It waited for the end of its person's hour."""
-        return self.first_due_at - self.created_at > JOINT_DELAY_MS
+        return self.cause != HANDOVER_REMINDER and self.first_due_at - self.created_at > JOINT_DELAY_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +128,8 @@ class AlertLimits:
 class AskedAlert:
     """What a run, or its end, wants the manager to know. ``key`` is stable over retries (``runId/turn/index``).
 
-    ``hand_over``: a human must go on with the conversation.
+    ``hand_over``: a human must go on with the conversation. ``delay_ms``: it is due so much later, whatever the limit
+    of its person's hour, in which it does not count.
     """
 
     key: str
@@ -132,6 +137,7 @@ class AskedAlert:
     cause: str = MODEL
     urgency: Urgency = "normal"
     hand_over: bool = False
+    delay_ms: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,7 +180,9 @@ def new_alerts(
     alerts: list[Alert] = []
     for each in asked:
         due_at = now + (JOINT_DELAY_MS if each.cause in JOINT_CAUSES else 0)
-        if each.urgency == "urgent":
+        if each.delay_ms:
+            due_at = now + each.delay_ms
+        elif each.urgency == "urgent":
             due_at = now
         else:
             count = _counted(count, now)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from dm_core.alerts import AlertCount
 from dm_core.messages import WINDOW_MS, Message
 from dm_core.runs import Run
-from dm_core.steering import UNSTEERED, Steering
+from dm_core.steering import UNSTEERED, Handover, Steering
 from dm_core.usage import Spent
 
 
@@ -99,6 +99,17 @@ class Thread:
         if self.steering.pause is not None:
             return True
         return self.paused_until is not None and message.created_at < self.paused_until
+
+    def handed_over(self, now: int, release_ms: int) -> Handover | None:
+        """The handover that still holds: no human has answered since, nobody released it, its time is not over."""
+        handover = self.steering.handover
+        if handover is None or now - handover.since >= release_ms or self.human_at_least(handover.since):
+            return None
+        return handover
+
+    def human_at_least(self, since: int) -> bool:
+        """A human has answered in the app since then."""
+        return self.human_at is not None and self.human_at >= since
 
     def window_open(self, now: int) -> bool:
         """The platform still lets us write to this person."""

@@ -28,7 +28,7 @@ from dm_core.store.port import (
     ThreadEvents,
     Version,
 )
-from dm_core.threads import Profile
+from dm_core.threads import Profile, Thread
 from dm_core.usage import DayRuns
 from dm_sandbox.memory_database import MemoryDatabase
 
@@ -163,6 +163,10 @@ class MemoryStore:
 
     async def note_manager_contact(self, contact: ManagerContact) -> None:
         await self._call(lambda: self.database.outbox.note(contact))
+
+    async def get_thread(self, thread_id: str) -> Thread | None:
+        stored = await self._call(lambda: self.database.threads.get(thread_id), reads=1)
+        return None if stored is None else stored.thread
 
     async def thread_profile(self, thread_id: str) -> Profile | None:
         stored = await self._call(lambda: self.database.threads.get(thread_id), reads=1)

@@ -55,7 +55,7 @@ class Agent:
         prompt = system_prompt(system_md, profile)
         self.system = prompt.text
         self.prompt_hash = prompt.hash
-        self._zone = profile.time_zone
+        self._zone, self._hours = profile.time_zone, profile.hours
         self.rules = rules
         self._guards = replace(guards, canary=prompt.canary, allowed=profile.allowed)
         if self._guards.public:
@@ -83,6 +83,8 @@ class Agent:
             history=sorted(before, key=lambda message: message.order),
             first_contact=not known_before(situation.thread, ids, situation.recent),
             notes=len(situation.thread.notes),
+            release_ms=self.rules.handover.release_ms,
+            hours=self._hours,
         )
 
     def more(self, situation: Situation, new: Sequence[Message]) -> Opening:

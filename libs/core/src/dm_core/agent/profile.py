@@ -4,6 +4,7 @@ A folder of plain files that a club secretary can edit:
 
     profile.toml   name, time zone, languages, allowed links, public contacts, what is said in the bot's own name
     persona.md     how it speaks
+    hours.toml     when a human can be expected (``agent/hours.py``); may be left out
     knowledge.md   what it knows (any further ``*.md`` but README.md is knowledge too, in the order of names)
 
 Everything in it is the deployer's own and trusted, unlike anything a person writes in a DM.
@@ -17,6 +18,8 @@ from typing import Final, Literal, cast
 from zoneinfo import ZoneInfo
 
 from dm_core.agent.disclosure import NO_LINES, Lines
+from dm_core.agent.hours import FILE as HOURS_FILE
+from dm_core.agent.hours import Hours, parse_hours
 from dm_core.agent.languages import language_key
 from dm_core.agent.links import AllowList, found_links
 from dm_core.errors import Misconfigured
@@ -66,6 +69,7 @@ class BusinessProfile:
     stopped: Lines = NO_LINES
     handover: HandoverPolicy = "continue"
     held: Lines = NO_LINES
+    hours: Hours | None = None
 
     @property
     def allowed(self) -> AllowList:
@@ -77,6 +81,8 @@ def load_profile(folder: Path) -> BusinessProfile:
     names = sorted(path.name for path in folder.glob("*.md") if path.name.lower() != "readme.md")
     files = {name: _read(folder / name) for name in (SETTINGS_FILE, PERSONA_FILE, KNOWLEDGE_FILE)}
     files |= {name: _read(folder / name) for name in names}
+    if (folder / HOURS_FILE).exists():
+        files[HOURS_FILE] = _read(folder / HOURS_FILE)
     settings = _Settings(_place(folder / SETTINGS_FILE), files[SETTINGS_FILE])
     profile = BusinessProfile(
         name=settings.text("name"),
@@ -95,13 +101,14 @@ def load_profile(folder: Path) -> BusinessProfile:
         stopped=settings.lines("stopped"),
         handover=settings.handover(),
         held=settings.lines("held"),
+        hours=parse_hours(_place(folder / HOURS_FILE), files[HOURS_FILE]) if HOURS_FILE in files else None,
     )
     _check_texts(folder, files, profile)
     return profile
 
 
 def _knowledge_files(files: Mapping[str, str]) -> list[str]:
-    others = sorted(set(files) - {SETTINGS_FILE, PERSONA_FILE, KNOWLEDGE_FILE})
+    others = sorted(set(files) - {SETTINGS_FILE, PERSONA_FILE, KNOWLEDGE_FILE, HOURS_FILE})
     return [KNOWLEDGE_FILE, *others]
 
 
@@ -205,7 +212,9 @@ class _Settings:
 
 def _own_lines(profile: BusinessProfile) -> list[str]:
     """What is said to people out of the settings."""
-    return [line for lines in (profile.disclosure, profile.stopped, profile.held) for _, line in lines.lines]
+    closed = profile.hours.closed if profile.hours else NO_LINES
+    said = (profile.disclosure, profile.stopped, profile.held, closed)
+    return [line for lines in said for _, line in lines.lines]
 
 
 def _key_of(link: str) -> str:

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from dm_core.agent.hours import Hours, local, told
 from dm_core.agent.profile import BusinessProfile
 from dm_core.agent.render import data_line, from_ms, message_fields
 from dm_core.errors import Misconfigured
@@ -29,6 +30,14 @@ _PLACE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 
 _NEW: Final = "new_messages"
 _ASK: Final = "Decide now what to do about the new messages and call the tools for it. Answer them together."
+_HOURS: Final = (
+    "The context says when a human of the business can be expected. When you pass something on, promise no answer before"
+    " that time, and none by a certain time after it."
+)
+_HANDED_OVER: Final = (
+    "This conversation was passed on to a human of the business, and nobody has answered yet. Answer other things as"
+    " usual. On what was passed on say only that somebody will answer here; don't pass the same on again."
+)
 _ASK_MORE: Final = (
     "These messages arrived while you were working. What was sent stays sent, the rest of what you wanted was not."
     " Decide again, for all messages that are still unanswered, and call the tools for it."
@@ -99,9 +108,14 @@ def opening_text(
     history: Sequence[Message],
     first_contact: bool,
     notes: int,
+    release_ms: int = 0,
+    hours: Hours | None = None,
 ) -> Opening:
     """The first user turn. Handles count up from m1 over the messages that are shown, in order of time."""
-    context = _block("context", [data_line(_context(thread, now, zone, first_contact=first_contact, notes=notes))])
+    fields = _context(thread, now, zone, first_contact=first_contact, notes=notes)
+    handover = _handover(thread, now, zone, release_ms)
+    humans = {"humans": told(hours, local(now, zone))} if hours else {}
+    context = _block("context", [data_line({**fields, **handover, **humans})])
     budget = OPENING_LIMIT - _OVERHEAD - len(context)
     shown_new = _newest(new, min(_NEW_SHARE, budget), zone)
     used = sum(len(data_line(message_fields(m, _HANDLE_ROOM, zone))) + _LINE_ROOM for m in shown_new)
@@ -112,6 +126,8 @@ def opening_text(
         context,
         _block("history", lines(shown_old), len(history) - len(shown_old)),
         _block(_NEW, lines(shown_new), len(new) - len(shown_new)),
+        _HOURS if hours else "",
+        _HANDED_OVER if thread.handed_over(now, release_ms) else "",
         _ASK,
     )
     return Opening("\n\n".join(block for block in blocks if block), handles)
@@ -138,6 +154,15 @@ def _context(thread: Thread, now: int, zone: ZoneInfo, *, first_contact: bool, n
     names = (("name", thread.profile.name), ("username", thread.profile.username)) if thread.profile else ()
     person = {key: shown(value, 80) for key, value in names if value}
     return {**context, "person": person} if person else context
+
+
+def _handover(thread: Thread, now: int, zone: ZoneInfo, release_ms: int) -> dict[str, object]:
+    """Since when the thread is with a human, and whether one has answered; nothing once that is over."""
+    handover = thread.steering.handover
+    if handover is None or now - handover.since >= release_ms:
+        return {}
+    since, answered = from_ms(handover.since, zone), thread.human_at_least(handover.since)
+    return {"passed_on": {"since": since.strftime("%A %-d %B %Y, %H:%M"), "a_human_has_answered": answered}}
 
 
 def _block(name: str, lines: Sequence[str], omitted: int = 0) -> str:

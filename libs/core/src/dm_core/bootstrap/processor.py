@@ -152,6 +152,7 @@ def alert_ticks(settings: ProcessorSettings, ports: Ports) -> AlertTicks:
         ports.clock,
         ports.ids,
         settings.alerts,
+        settings.handover,
     )
 
 

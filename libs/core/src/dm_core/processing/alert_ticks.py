@@ -14,15 +14,16 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dm_core.alerts import Alert, AlertState, ManagerContact, alert_id
+from dm_core.alerts import HANDOVER_REMINDER, Alert, AlertState, ManagerContact, alert_id
 from dm_core.clients.port import InstagramAccounts, WhatsApp
 from dm_core.clock import Clock, Ids
 from dm_core.errors import PlatformError, Service, Unavailable, Uncertain, described
 from dm_core.processing import alert_steps as steps
 from dm_core.processing import alert_texts as texts
 from dm_core.processing.alert_steps import AlertRules, Kind, Step
+from dm_core.processing.steering import reminder_key
 from dm_core.queue.port import AlertQueue
-from dm_core.settings import AlertSettings
+from dm_core.settings import AlertSettings, HandoverSettings
 from dm_core.settings.whatsapp import utf16_length
 from dm_core.store.port import AlertStore, Conflict, StoredAlert, Version
 from dm_core.telemetry import emit
@@ -61,6 +62,7 @@ class AlertTicks:
     clock: Clock
     ids: Ids
     settings: AlertSettings
+    handover: HandoverSettings
 
     @property
     def _rules(self) -> AlertRules:
@@ -107,7 +109,22 @@ class AlertTicks:
         """What is due and nobody holds."""
         now = self.clock()
         found = await self.store.due_alerts(now + EARLY_MS, PAGE)
-        return [s for s in found if s.alert.id not in handled and not steps.is_held(s.alert, now)]
+        free = [s for s in found if s.alert.id not in handled and not steps.is_held(s.alert, now)]
+        return [stored for stored in free if not await self._withdrawn(stored, handled)]
+
+    async def _withdrawn(self, stored: StoredAlert, handled: set[str]) -> bool:
+        """A reminder of a handover that somebody saw to, or whose time is over, ends unsent."""
+        alert = stored.alert
+        if alert.cause != HANDOVER_REMINDER or alert.calls:
+            return False
+        thread = await self.store.get_thread(alert.thread_id)
+        handover = thread.handed_over(self.clock(), self.handover.release_ms) if thread else None
+        if handover is not None and alert.id == alert_id(reminder_key(handover.key)):
+            return False
+        over = replace(alert, state=AlertState.WITHDRAWN, due_at=None, claim_until=None)
+        handled.add(alert.id)
+        await self.store.save_alert(over, stored.version)
+        return True
 
     async def _looked_at(
         self, due: Sequence[StoredAlert], contact: ManagerContact, handled: set[str]

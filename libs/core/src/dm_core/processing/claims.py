@@ -24,7 +24,7 @@ from dm_core.processing.openings import opened
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
 from dm_core.processing.recovery import tell_cause, told_wait
 from dm_core.processing.runtime import Runtime
-from dm_core.processing.steering import Steered, scripted, steering_after
+from dm_core.processing.steering import Steered, reminder_of, scripted, steering_after
 from dm_core.processing.timing import wake
 from dm_core.queue.wakeup import plan_not_before
 from dm_core.runs import Asked, Run, upgraded
@@ -176,13 +176,15 @@ class Claims:
             pending_count=left,
         )
         rules, gone = self.runtime.rules, {each.id for each in closed}
-        after = steering_after(rules, thread, ended, [m for m in messages if m.id in gone])
+        handover = f"{messages[-1].id}/failed" if ending is Ending.FAILED else None
+        after = steering_after(rules, thread, ended, [m for m in messages if m.id in gone], now, handover)
         if after != thread.steering:
             change = replace(change, steering=after)
         if ended is not None:
             change = with_ended(change, thread, ended, now + self.runtime.timing.retention_ms)
             change = replace(change, unconfirmed=unconfirmed(thread, ended, now))
-        change = with_alerts(self.runtime.alerts, change, thread, _closing_alerts(ending, messages))
+        asked = (*_closing_alerts(ending, messages), *reminder_of(rules, thread.steering, after, None))
+        change = with_alerts(self.runtime.alerts, change, thread, asked)
         if isinstance(await settle(self.runtime.store, change), Conflict):
             return None
         emit("messages_closed", thread_id=thread.id, ending=ending, messages=len(closed))

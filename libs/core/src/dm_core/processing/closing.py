@@ -17,7 +17,7 @@ from dm_core.processing.holding import Holding
 from dm_core.processing.live import LiveThread, Superseded, with_ended
 from dm_core.processing.notices import EXPIRED_NOTICE, tell_if_prolonged
 from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus, figures
-from dm_core.processing.steering import steering_after
+from dm_core.processing.steering import handed_over_by, reminder_of, steering_after
 from dm_core.processing.timing import Timing, wake
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan, plan_not_before
@@ -89,6 +89,8 @@ class Finisher:
         times = {"startedAt": live.run.started_at, "endedAt": now}
         run = replace(live.run, ending=ending.value, timings=times, withdrawn=live.shows_unsent)
         messages = tuple(self._ended(message, ending, run, now) for message in live.own)
+        steering = self._steering(run, ending, messages)
+        run = replace(run, alerts=(*run.alerts, *reminder_of(self.rules, live.thread.steering, steering, run)))
         waiting = len(live.others) + sum(message.status is Status.PENDING for message in messages)
         full = len(live.own) + len(live.others) >= self.timing.max_claim
         left = max(waiting, live.thread.pending_count - len(live.own)) if full else waiting
@@ -100,19 +102,19 @@ class Finisher:
             wait_count=0,
             pending_count=left,
             notes=notes,
-            steering=self._steering(run, messages),
+            steering=UNSET if steering == live.thread.steering else steering,
             unconfirmed=unconfirmed(live.thread, run, now),
             messages=messages,
             upserts=tuple(self._reply(action) for action in run.actions if _is_sent(action)),
         )
         return with_ended(change, live.thread, run, now + self.timing.retention_ms)
 
-    def _steering(self, run: Run, changes: tuple[MessageChange, ...]) -> Steering | Unset:
-        """What the ending makes of the thread's steering; UNSET where it stays."""
+    def _steering(self, run: Run, ending: Ending, changes: tuple[MessageChange, ...]) -> Steering:
+        """What the ending makes of the thread's steering."""
         ended = {change.id for change in changes if change.status is not Status.PENDING}
-        thread = self.live.thread
-        after = steering_after(self.rules, thread, run, [m for m in self.live.own if m.id in ended])
-        return UNSET if after == thread.steering else after
+        own = [message for message in self.live.own if message.id in ended]
+        handover = handed_over_by(run, ending, f"{run.id}/given_up")
+        return steering_after(self.rules, self.live.thread, run, own, self.clock(), handover)
 
     def _ended(self, message: Message, ending: Ending, run: Run, now: int) -> MessageChange:
         """What becomes of one DM; those that this ending is not about go on by themselves."""

@@ -69,7 +69,7 @@ def decide(
         return Decision(Verdict.WAIT)
     if thread.run is not None and (thread.run.acted or thread.run.ending is not None):
         return _resumed(snapshot, thread.run, limits)
-    closed = _closed(snapshot, now, limits, switches) or _steered(snapshot, rules, switches)
+    closed = _closed(snapshot, now, limits, switches) or _steered(snapshot, rules, now, switches)
     if closed is not None:
         return closed
     if thread.run is not None:
@@ -81,12 +81,12 @@ def decide(
     return Decision(Verdict.START)
 
 
-def _steered(snapshot: Snapshot, rules: Rules, switches: Switches) -> Decision | None:
+def _steered(snapshot: Snapshot, rules: Rules, now: int, switches: Switches) -> Decision | None:
     """What people decided of the thread; a run that says so already goes on."""
     thread = snapshot.thread
     if thread.run is not None and thread.run.script is not None:
         return None
-    found = steered(thread, snapshot.unprocessed, rules, switches)
+    found = steered(thread, snapshot.unprocessed, rules, now, switches)
     if found is None:
         return None
     if found.line is None:

@@ -205,7 +205,7 @@ class Conductor:
         messages = (*standing, *live.others)
         if not messages:
             return Ending.ANSWERED if run.replied else Ending.UNSENT
-        if (found := steered(live.thread, messages, self.agent.rules)) is not None:
+        if (found := steered(live.thread, messages, self.agent.rules, self.clock())) is not None:
             return Ending.ANSWERED if run.replied else found.ending  # what came is left to the follow-up
         run = reopened(self.agent, run, live, self._situation(run, messages), why, untold)
         claimed = tuple(

@@ -9,13 +9,13 @@ from dm_core.errors import StoreUnavailable
 from dm_core.store import alert_documents as doc
 from dm_core.store import firestore_wire as wire
 from dm_core.store import selections
-from dm_core.store.documents import parse_thread
+from dm_core.store.documents import is_erased, parse_thread
 from dm_core.store.firestore_client import Exists, FirestoreClient, Missing, Moved, Page
 from dm_core.store.firestore_events import WRITE_ATTEMPTS
 from dm_core.store.firestore_wire import Found, Transform, Write
 from dm_core.store.plain import document, is_document_id
 from dm_core.store.port import CONFLICT, MAX_CLAIM, Conflict, StoredAlert, Version
-from dm_core.threads import Profile
+from dm_core.threads import Profile, Thread
 
 
 class FirestoreAlerts:
@@ -112,6 +112,12 @@ class FirestoreAlerts:
             await self._client.commit([write], WRITE_ATTEMPTS)
         except Moved as error:
             raise StoreUnavailable("Firestore refused the manager's times") from error
+
+    async def get_thread(self, thread_id: str) -> Thread | None:
+        if not is_document_id(thread_id):
+            return None
+        (found,) = await self._client.get(self._client.name("conversations", thread_id))
+        return None if found.doc is None or is_erased(found.doc) else parse_thread(thread_id, found.doc)
 
     async def thread_profile(self, thread_id: str) -> Profile | None:
         if not is_document_id(thread_id):

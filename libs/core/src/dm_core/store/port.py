@@ -413,6 +413,10 @@ class AlertStore(Protocol):
         """Merge these times; None leaves a field, and none ever goes back."""
         ...
 
+    async def get_thread(self, thread_id: str) -> Thread | None:
+        """The thread's own document alone; one read. None if there is none, or if it was erased."""
+        ...
+
     async def thread_profile(self, thread_id: str) -> Profile | None:
         """The profile kept in a thread; one document read."""
         ...

@@ -6,11 +6,11 @@ from dm_core.alerts import Alert, AlertStatus, ManagerContact
 from dm_core.clock import Clock
 from dm_core.store import alert_documents as doc
 from dm_core.store import selections
-from dm_core.store.documents import parse_thread
+from dm_core.store.documents import is_erased, parse_thread
 from dm_core.store.plain import clean_text
 from dm_core.store.port import CONFLICT, MAX_CLAIM, Conflict, StoredAlert, Version
 from dm_core.store.sqlite_file import Rollback, SqliteFile, Stored, Transaction
-from dm_core.threads import Profile
+from dm_core.threads import Profile, Thread
 
 ALERTS = "alerts"
 
@@ -90,6 +90,10 @@ class SqliteAlerts:
             tx.put(*doc.MANAGER, {**old, **later, "updatedAt": self._clock()})
 
         await self._file.write(write)
+
+    async def get_thread(self, thread_id: str) -> Thread | None:
+        found = await self._file.read(lambda tx: tx.get("conversations", clean_text(thread_id)))
+        return None if found is None or is_erased(found.doc) else parse_thread(thread_id, found.doc)
 
     async def thread_profile(self, thread_id: str) -> Profile | None:
         found = await self._file.read(lambda tx: tx.get("conversations", clean_text(thread_id)))

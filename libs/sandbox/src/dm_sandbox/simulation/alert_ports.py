@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from dm_core.alerts import Alert, AlertStatus, ManagerContact
 from dm_core.clients.port import WhatsAppHealth
 from dm_core.store.port import Conflict, StoredAlert, Version
-from dm_core.threads import Profile
+from dm_core.threads import Profile, Thread
 from dm_sandbox.memory_alerts import MemoryAlerts
 from dm_sandbox.simulation.monitor import current_execution
 from dm_sandbox.simulation.schedule import Fault
@@ -73,6 +73,13 @@ class AlertStorePort:
 
     async def note_manager_contact(self, contact: ManagerContact) -> None:
         await self._write_alerts(lambda: self._alerts.note(contact))
+
+    async def get_thread(self, thread_id: str) -> Thread | None:
+        def read() -> Thread | None:
+            stored = self.wire.shared.database.threads.get(thread_id)
+            return None if stored is None else stored.thread
+
+        return await self._read_alerts(read)
 
     async def thread_profile(self, thread_id: str) -> Profile | None:
         def read() -> Profile | None:
