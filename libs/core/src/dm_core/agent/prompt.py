@@ -31,8 +31,8 @@ _PLACE: Final = re.compile(r"\{\{\s*(\w+)\s*\}\}")
 _NEW: Final = "new_messages"
 _ASK: Final = "Decide now what to do about the new messages and call the tools for it. Answer them together."
 _HOURS: Final = (
-    "The context says when a human of the business can be expected. When you pass something on, promise no answer before"
-    " that time, and none by a certain time after it."
+    "The context says when a human of the business can be expected. When you pass something on, promise no answer"
+    " before that time, and none by a certain time after it."
 )
 _HANDED_OVER: Final = (
     "This conversation was passed on to a human of the business, and nobody has answered yet. Answer other things as"
