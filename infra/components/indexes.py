@@ -50,7 +50,6 @@ UNINDEXED: Final = (
     ("conversations", "profile"),
     ("messages", "message"),
     ("alerts", "text"),
-    ("alerts", "wamids"),
     ("alerts", "handledWamids"),
     ("runs", "turns"),
     ("runs", "actions"),

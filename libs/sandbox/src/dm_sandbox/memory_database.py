@@ -42,6 +42,7 @@ from dm_core.store.run_documents import emptied_fields, parse_run, run_document
 from dm_core.threads import Allowance, Note, Thread, Unconfirmed
 from dm_core.usage import day_of
 from dm_sandbox.memory_alerts import MemoryAlerts
+from dm_sandbox.memory_outbox import MemoryOutbox
 
 
 @dataclass(slots=True)
@@ -73,6 +74,7 @@ class MemoryDatabase:
     documents: dict[tuple[str, str], str] = field(default_factory=dict[tuple[str, str], str])
     early_edits: dict[tuple[str, str], NewText] = field(default_factory=dict[tuple[str, str], NewText])
     outbox: MemoryAlerts = field(default_factory=MemoryAlerts)
+    sent: MemoryOutbox = field(default_factory=MemoryOutbox)
     last_version: int = 0
 
     def _next(self) -> int:
@@ -137,6 +139,8 @@ class MemoryDatabase:
             self.day_runs[day_of(change.now)] += 1
         for alert in change.alerts:
             self.outbox.create(alert)
+        for line in change.audit:
+            self.sent.audit[line.id] = line
         return Version(stored.version)
 
     def overdue(self, before: int, limit: int) -> tuple[str, ...]:
@@ -278,6 +282,7 @@ class MemoryDatabase:
             for place in [place for place in self.early_edits if place[0] == thread_id]:
                 del self.early_edits[place]
             self.outbox.erase(thread_id)
+            self.sent.erase(thread_id)
             self.erased[thread_id] = now
         if code in self.deletions:
             deletion = self.deletions[code]

@@ -11,6 +11,7 @@ from typing import cast
 from dm_core.alerts import Alert, AlertStatus, ManagerContact
 from dm_core.clock import Clock, system_clock
 from dm_core.messages import Message
+from dm_core.outbox import AuditLine, OutboxItem
 from dm_core.store.cost import Cost
 from dm_core.store.plain import clean_text, to_json
 from dm_core.store.port import (
@@ -24,6 +25,7 @@ from dm_core.store.port import (
     Revision,
     Snapshot,
     StoredAlert,
+    StoredOutbox,
     ThreadChange,
     ThreadEvents,
     Version,
@@ -171,6 +173,37 @@ class MemoryStore:
     async def thread_profile(self, thread_id: str) -> Profile | None:
         stored = await self._call(lambda: self.database.threads.get(thread_id), reads=1)
         return None if stored is None else stored.thread.profile
+
+    # -- what humans send and change
+
+    async def create_outbox(self, item: OutboxItem) -> bool:
+        return await self._call(lambda: self.database.sent.create(item))
+
+    async def get_outbox(self, item_id: str) -> StoredOutbox | None:
+        return await self._call(lambda: self.database.sent.items.get(clean_text(item_id)), reads=1)
+
+    async def save_outbox(self, item: OutboxItem, version: Version) -> Version | Conflict:
+        return await self._call(lambda: self.database.sent.save(item, version))
+
+    async def add_audit(self, line: AuditLine) -> None:
+        def write() -> None:
+            self.database.sent.audit[line.id] = line
+
+        await self._call(write)
+
+    async def alert_of_message(self, wamid: str) -> Alert | None:
+        alerts = self.database.outbox.alerts
+        return await self._call(
+            lambda: next((s.alert for s in alerts.values() if wamid in s.alert.wamids), None), reads=1
+        )
+
+    async def newest_threads(self, limit: int, before: int | None = None) -> tuple[Thread, ...]:
+        def read() -> tuple[Thread, ...]:
+            found = [stored.thread for stored in self.database.threads.values() if stored.thread.last_inbound_at]
+            found = [thread for thread in found if before is None or thread.last_inbound_at < before]
+            return tuple(sorted(found, key=lambda thread: -thread.last_inbound_at)[:limit])
+
+        return await self._call(read, reads=1)
 
     # -- documents beside the threads
 

@@ -119,6 +119,7 @@ class FirestoreStore(FirestoreRecords):
             *(wire.put(self._message(thread_id, m.id), doc.message_document(m)) for m in change.upserts),
             *self._records(change),
             *self._alert_creates(change.alerts),
+            *(self._audit(line) for line in change.audit),
         ]
 
     def _records(self, change: ThreadChange) -> list[Write]:

@@ -11,6 +11,7 @@ from dm_core.store import selections
 from dm_core.store.firestore_alerts import FirestoreAlerts
 from dm_core.store.firestore_client import Exists, Moved
 from dm_core.store.firestore_events import WRITE_ATTEMPTS, FirestoreEvents
+from dm_core.store.firestore_outbox import FirestoreOutbox
 from dm_core.store.firestore_wire import Found, Instant, Write
 from dm_core.store.plain import document, is_document_id, text, to_json, whole
 from dm_core.store.port import PAGE_SIZE, Deletion, DocumentCollection
@@ -22,7 +23,7 @@ ERASE_ROUNDS = 20
 """How often an erasure takes a thread in which something keeps coming."""
 
 
-class FirestoreRecords(FirestoreEvents, FirestoreAlerts):
+class FirestoreRecords(FirestoreEvents, FirestoreAlerts, FirestoreOutbox):
     """The compliance and document stores' methods; see the port."""
 
     _clock: Clock

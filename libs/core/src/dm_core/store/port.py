@@ -19,6 +19,7 @@ from typing import Final, Literal, Protocol
 
 from dm_core.alerts import Alert, AlertCount, AlertStatus, ManagerContact
 from dm_core.messages import DAY_MS, Disposition, Message, Status
+from dm_core.outbox import AuditLine, OutboxItem
 from dm_core.runs import Run
 from dm_core.steering import Steering
 from dm_core.threads import Allowance, Lease, Note, Profile, Thread, Unconfirmed
@@ -161,6 +162,7 @@ class ThreadChange:
     spent: Spent | Unset = UNSET
     counts_run: bool = False
     steering: Steering | Unset = UNSET
+    audit: tuple[AuditLine, ...] = ()
 
 
 class Conflict(Enum):
@@ -422,7 +424,44 @@ class AlertStore(Protocol):
         ...
 
 
-class Store(ThreadStore, EventStore, ComplianceStore, DocumentStore, AlertStore, Protocol):
+@dataclass(frozen=True, slots=True)
+class StoredOutbox:
+    """An item as read, and the version of its document."""
+
+    item: OutboxItem
+    version: Version
+
+
+class OutboxStore(Protocol):
+    """What humans send and change. Every method raises StoreUnavailable when the answer is not sure.
+
+    A change of a thread is a ``ThreadChange`` with ``audit``: the line is written by the same conditional commit.
+    """
+
+    async def create_outbox(self, item: OutboxItem) -> bool:
+        """Store what a human wrote; False if it is there already, which is success too."""
+        ...
+
+    async def get_outbox(self, item_id: str) -> StoredOutbox | None: ...
+
+    async def save_outbox(self, item: OutboxItem, version: Version) -> Version | Conflict:
+        """Write an item that is still at ``version``; CONFLICT also when it is gone (its person was erased)."""
+        ...
+
+    async def add_audit(self, line: AuditLine) -> None:
+        """A line about what concerns no thread alone; the same id twice is one line."""
+        ...
+
+    async def alert_of_message(self, wamid: str) -> Alert | None:
+        """The alert, or digest, that went out as this WhatsApp message."""
+        ...
+
+    async def newest_threads(self, limit: int, before: int | None = None) -> tuple[Thread, ...]:
+        """Threads by their newest DM, the latest first; only those whose newest came ``before`` (ms since 1970)."""
+        ...
+
+
+class Store(ThreadStore, EventStore, ComplianceStore, DocumentStore, AlertStore, OutboxStore, Protocol):
     """All of it; what an adapter implements."""
 
     async def close(self) -> None:
@@ -446,6 +485,7 @@ class Query(Enum):
     OPEN_DELETIONS = ("deletions", (("completedAt", "asc"),))
     DUE_ALERTS = ("alerts", (("urgency", "asc"), ("dueAt", "asc")))
     ALERTS_OF_THREAD = ("alerts", (("threadId", "asc"),))
+    ALERT_OF_MESSAGE = ("alerts", (("wamids", "asc"),))
     DIGEST_MEMBERS = ("alerts", (("digestId", "asc"),))
     OUTBOX_OF_THREAD = ("outbox", (("threadId", "asc"),))
     QUARANTINE_OF_PERSON = ("quarantine", (("userIds", "asc"),))

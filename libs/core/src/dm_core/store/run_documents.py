@@ -52,7 +52,7 @@ def run_document(run: Run) -> Document:
         promptHash=run.prompt_hash,
         handles=run.handles,
         turns=[_turn_document(turn) for turn in run.turns],
-        actions=[_action_document(action) for action in run.actions],
+        actions=[action_document(action) for action in run.actions],
         alerts=[_alert_document(alert) for alert in run.alerts],
         guards=run.guards,
         notes=run.notes,
@@ -158,7 +158,7 @@ def _usage_document(usage: Usage) -> Document:
     )
 
 
-def _action_document(action: Action) -> Document:
+def action_document(action: Action) -> Document:
     return document(
         key=action.key,
         kind=action.kind,
@@ -191,7 +191,7 @@ def parse_run(doc: Mapping[str, object]) -> Run:
         prompt_hash=text(doc, "promptHash"),
         handles={key: value for key, value in as_map(doc.get("handles")).items() if isinstance(value, str)},
         turns=turns,
-        actions=tuple(_parse_action(action) for action in maps(doc, "actions")),
+        actions=tuple(parse_action(action) for action in maps(doc, "actions")),
         alerts=tuple(_parse_alert(alert) for alert in maps(doc, "alerts")),
         guards=texts(doc, "guards"),
         notes=texts(doc, "notes"),
@@ -266,7 +266,7 @@ def _parse_result(doc: Mapping[str, object]) -> ToolResult:
     )
 
 
-def _parse_action(doc: Mapping[str, object]) -> Action:
+def parse_action(doc: Mapping[str, object]) -> Action:
     """An unknown state reads as uncertain, never as surely unsent; an unknown kind is never performed."""
     return Action(
         key=text(doc, "key"),

@@ -67,6 +67,16 @@ def last_inbound() -> Selection:
     return Selection(Query.LAST_INBOUND, 1)
 
 
+def newest_threads(limit: int, before: int | None) -> Selection:
+    """Threads by their newest DM, the latest first."""
+    return Selection(Query.LAST_INBOUND, limit, operator=None if before is None else "<", operand=before)
+
+
+def alert_of_message(wamid: str) -> Selection:
+    """The alert that went out as this WhatsApp message."""
+    return Selection(Query.ALERT_OF_MESSAGE, 1, operator="contains", operand=wamid)
+
+
 def of_person(user_id: str, limit: int) -> Selection:
     return Selection(Query.BY_PERSON, limit, operator="==", operand=user_id)
 

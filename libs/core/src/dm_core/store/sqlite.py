@@ -33,6 +33,7 @@ from dm_core.store.port import (
 from dm_core.store.run_documents import archive_document, emptied_fields
 from dm_core.store.sqlite_alerts import SqliteAlerts
 from dm_core.store.sqlite_file import Rollback, SqliteFile, Stored, Transaction
+from dm_core.store.sqlite_outbox import SqliteOutbox, put_audit
 from dm_core.usage import DayRuns, day_of
 
 ERASE_PAGE = 400
@@ -42,7 +43,7 @@ ALL_RUNS = 10_000
 """More archived runs than were ever shown one message."""
 
 
-class SqliteStore(SqliteAlerts):
+class SqliteStore(SqliteAlerts, SqliteOutbox):
     """The store port on one file, safe for several processes. Opens it on the first call; every method raises
     StoreUnavailable.
 
@@ -255,6 +256,8 @@ def _commit(tx: Transaction, change: ThreadChange) -> Version:
         _count_run(tx, day_of(change.now))
     for alert in change.alerts:
         sqlite_alerts.create(tx, alert)
+    for line in change.audit:
+        put_audit(tx, line)
     return Version(version)
 
 

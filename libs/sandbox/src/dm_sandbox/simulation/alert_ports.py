@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from dm_core.alerts import Alert, AlertStatus, ManagerContact
 from dm_core.clients.port import WhatsAppHealth
-from dm_core.store.port import Conflict, StoredAlert, Version
+from dm_core.outbox import AuditLine, OutboxItem
+from dm_core.store.port import Conflict, StoredAlert, StoredOutbox, Version
 from dm_core.threads import Profile, Thread
 from dm_sandbox.memory_alerts import MemoryAlerts
+from dm_sandbox.memory_outbox import MemoryOutbox
 from dm_sandbox.simulation.monitor import current_execution
 from dm_sandbox.simulation.schedule import Fault
 from dm_sandbox.simulation.wire import MANAGER, QUEUE, READ, WRITE, Wire
@@ -24,6 +26,10 @@ class AlertStorePort:
     @property
     def _alerts(self) -> MemoryAlerts:
         return self.wire.shared.database.outbox
+
+    @property
+    def _sent(self) -> MemoryOutbox:
+        return self.wire.shared.database.sent
 
     async def _read_alerts[T](self, work: Callable[[], T]) -> T:
         return await self.wire.store("alerts", READ, work)
@@ -78,6 +84,32 @@ class AlertStorePort:
         def read() -> Thread | None:
             stored = self.wire.shared.database.threads.get(thread_id)
             return None if stored is None else stored.thread
+
+        return await self._read_alerts(read)
+
+    async def create_outbox(self, item: OutboxItem) -> bool:
+        return await self._write_alerts(lambda: self._sent.create(item))
+
+    async def get_outbox(self, item_id: str) -> StoredOutbox | None:
+        return await self._read_alerts(lambda: self._sent.items.get(item_id))
+
+    async def save_outbox(self, item: OutboxItem, version: Version) -> Version | Conflict:
+        return await self._write_alerts(lambda: self._sent.save(item, version))
+
+    async def add_audit(self, line: AuditLine) -> None:
+        await self._write_alerts(lambda: self._sent.audit.update({line.id: line}))
+
+    async def alert_of_message(self, wamid: str) -> Alert | None:
+        alerts = self._alerts.alerts
+        return await self._read_alerts(
+            lambda: next((s.alert for s in alerts.values() if wamid in s.alert.wamids), None)
+        )
+
+    async def newest_threads(self, limit: int, before: int | None = None) -> tuple[Thread, ...]:
+        def read() -> tuple[Thread, ...]:
+            threads = [stored.thread for stored in self.wire.shared.database.threads.values()]
+            found = [t for t in threads if t.last_inbound_at and (before is None or t.last_inbound_at < before)]
+            return tuple(sorted(found, key=lambda thread: -thread.last_inbound_at)[:limit])
 
         return await self._read_alerts(read)
 

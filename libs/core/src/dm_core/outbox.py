@@ -1,0 +1,71 @@
+"""What a human sends through the system, and what humans changed, as values. Times in ms since 1970.
+
+    RECEIVED ─ read ─┬─▶ PLANNED ─ each part: started ─ POST ─ done | in doubt ─ look-ups ─▶ DONE | UNCERTAIN
+                     ├─▶ DONE       a command, done
+                     └─▶ REFUSED    nothing was sent or changed; ``answer`` says why
+
+An item is worked on by whoever holds ``claim_until``; its parts are actions like those of a run, so that nothing goes
+out twice.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from enum import StrEnum
+
+from dm_core.runs import Action
+
+
+class OutboxState(StrEnum):
+    """How far an item is."""
+
+    RECEIVED = "received"  # stored as it came; nobody has read it
+    PLANNED = "planned"  # its words go to a person
+    DONE = "done"
+    REFUSED = "refused"
+    UNCERTAIN = "uncertain"  # looked up and not found: it may have gone out
+
+
+@dataclass(frozen=True, slots=True)
+class OutboxItem:
+    """One thing that a human wrote. ``sender``: the number's digits, or who typed it at the command line.
+
+    ``quoted`` is the WhatsApp message it answers, ``button`` the id of a button that was tapped. ``thread_id`` is empty
+    until it is known whom it concerns. ``told_at``: when the sender was given the ``answer``.
+    """
+
+    id: str
+    sender: str
+    text: str
+    created_at: int
+    expire_at: int
+    quoted: str = ""
+    button: str = ""
+    origin: str = "whatsapp"
+    thread_id: str = ""
+    state: OutboxState = OutboxState.RECEIVED
+    actions: tuple[Action, ...] = ()
+    claim_until: int | None = None
+    answer: str = ""
+    told_at: int | None = None
+
+    @property
+    def is_over(self) -> bool:
+        return self.state in (OutboxState.DONE, OutboxState.REFUSED, OutboxState.UNCERTAIN)
+
+
+@dataclass(frozen=True, slots=True)
+class AuditLine:
+    """A change that a human made: who, what, why, in which thread (empty: everywhere)."""
+
+    id: str
+    at: int
+    who: str
+    what: str
+    expire_at: int
+    why: str = ""
+    thread_id: str = ""
+
+
+def outbox_id(origin: str, key: str) -> str:
+    """The document id of what came under this key: 64 hex digits."""
+    return hashlib.sha256(f"outbox/{origin}/{key}".encode("utf-8", "replace")).hexdigest()
