@@ -72,7 +72,7 @@ TUNINGS: Final[Mapping[str, Tuning]] = {
     "RETENTION_DAYS": Tuning(FUNCTIONS, (1, 3_650), whole=True),
     "DEBOUNCE_MIN_SECONDS": Tuning(FUNCTIONS, (0, 3_600)),
     "DEBOUNCE_MAX_SECONDS": Tuning(FUNCTIONS, (0, 3_600)),
-    "HUMAN_TAKEOVER_MINUTES": Tuning(("webhook",), (0, 10_080)),
+    "HUMAN_TAKEOVER_MINUTES": Tuning(("webhook", "processor"), (0, 10_080)),
     "GEMINI_MODEL": Tuning(("processor",), pattern=r"[A-Za-z0-9._/-]{1,200}", meant="a model name"),
     "MODEL_TIMEOUT_SECONDS": Tuning(("processor",), (1, 600)),
     "GEMINI_THINKING": Tuning(("processor",), pattern="low|medium|high", meant="low, medium or high"),

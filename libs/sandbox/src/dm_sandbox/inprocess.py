@@ -47,6 +47,11 @@ from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
 
 STORE_CALLS = (
+    "get_outbox",
+    "save_outbox",
+    "record",
+    "add_audit",
+    "alert_of_message",
     "open",
     "commit",
     "history",
@@ -294,7 +299,7 @@ class InProcess:
             alert_queue=cast("AlertQueue", pierce(self.alert_queue, "alert_queue", "schedule")),
             model=cast("Model", pierce(real.model, "model", "generate")),
             instagram=_PiercedAccounts(real.instagram, pierce),
-            whatsapp=cast("WhatsAppPort", pierce(real.whatsapp, "whatsapp", "send_text", "send_template")),
+            whatsapp=cast("WhatsAppPort", pierce(real.whatsapp, "whatsapp", "send_text", "send_template", "answer")),
         )
 
     async def task(
@@ -304,6 +309,23 @@ class InProcess:
         body = json.dumps({"threadId": thread_id}).encode()
         headers = {TASK_NAME_HEADER: name} if name else {}
         answer = await (app or self.instance()).handle(Request("POST", "/", headers=headers, body=body))
+        return answer.status, _body(answer)
+
+    async def outbox(self, app: ProcessorApp | None = None, most: int = 20) -> list[dict[str, object]]:
+        """Deliver what humans wrote, each task at its time, until there is no more; the answers."""
+        app, answers = app or self.instance(), list[dict[str, object]]()
+        while due := [wake_up for wake_up in self.queue.wake_ups.values() if wake_up.outbox_id]:
+            wake_up = min(due, key=lambda each: each.fire_at)
+            del self.queue.wake_ups[wake_up.name]
+            self.clock.forward(max(0, wake_up.fire_at - self.clock()) / 1000)
+            answers.append((await self.send_outbox(wake_up.outbox_id, app))[1])
+            assert len(answers) <= most, "the outbox never ends"  # noqa: S101
+        return answers
+
+    async def send_outbox(self, outbox_id: str, app: ProcessorApp | None = None) -> tuple[int, dict[str, object]]:
+        """Deliver one task of the outbox; the answer's status and body."""
+        body = json.dumps({"outboxId": outbox_id}).encode()
+        answer = await (app or self.instance()).handle(Request("POST", "/outbox", body=body))
         return answer.status, _body(answer)
 
     async def told(self, app: ProcessorApp | None = None) -> list[str]:

@@ -25,15 +25,20 @@ from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.clock import Clock, Ids, random_ids, system_clock
 from dm_core.erasing.eraser import Eraser
 from dm_core.errors import Misconfigured
-from dm_core.messages import DAY_MS
+from dm_core.messages import DAY_MS, Direction
 from dm_core.processing.alert_ticks import AlertTicks
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.app import ProcessorApp
 from dm_core.processing.brake import Brake
+from dm_core.processing.delivery import Delivery
 from dm_core.processing.maintenance import Maintenance
+from dm_core.processing.outbox.commands import Commands
+from dm_core.processing.outbox.outbox import Outbox
+from dm_core.processing.outbox.steps import Steps
 from dm_core.processing.processor import Processor
 from dm_core.processing.runtime import Runtime
 from dm_core.processing.sweeper import Sweeper
+from dm_core.processing.switches import SwitchReader
 from dm_core.processing.timing import Timing
 from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import ProcessorSettings
@@ -118,6 +123,7 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports, prices: Pri
     tokens.protect = agent.protect
     timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, settings.store.retention_days * DAY_MS)
     alerts = Alerts(ports.store, ports.alert_queue, ports.clock, settings.alerts.limits)
+    switches = SwitchReader(ports.store, ports.clock)
     runtime = Runtime(
         store=ports.store,
         queue=ports.queue,
@@ -132,6 +138,7 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports, prices: Pri
         limits=settings.limits,
         timing=timing,
         brake=Brake(ports.clock),
+        switches=switches,
         rules=rules,
     )
     eraser = Eraser(ports.store, ports.clock, timing.retention_ms)
@@ -139,7 +146,29 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports, prices: Pri
     maintenance = Maintenance(
         instagram, tokens, ports.store, ports.clock, settings.instagram, ports.whatsapp, ports.store
     )
-    return ProcessorApp(Processor(runtime), sweeper, maintenance, alert_ticks(settings, ports))
+    return ProcessorApp(
+        Processor(runtime), sweeper, maintenance, alert_ticks(settings, ports), outbox(settings, files, ports, runtime)
+    )
+
+
+def outbox(settings: ProcessorSettings, files: Files, ports: Ports, runtime: Runtime) -> Outbox:
+    """What reads and sends what humans write."""
+    said_by = frozenset({Direction.OUTBOUND, Direction.HUMAN})
+    retention_ms = runtime.timing.retention_ms
+    return Outbox(
+        store=ports.store,
+        queue=ports.queue,
+        delivery=Delivery(ports.store, runtime.instagram, ports.clock, settings.limits, said_by),
+        whatsapp=ports.whatsapp,
+        steps=Steps(ports.store, runtime.switches, runtime.rules, ports.clock, ports.ids, retention_ms),
+        commands=Commands.of(files.profile.languages),
+        clock=ports.clock,
+        ids=ports.ids,
+        takeover_ms=round(settings.takeover_minutes * 60_000),
+        retention_ms=retention_ms,
+        run_ms=runtime.timing.run_ms(settings.limits),
+        claim_ms=round(settings.limits.lease_seconds * 1000),
+    )
 
 
 def alert_ticks(settings: ProcessorSettings, ports: Ports) -> AlertTicks:

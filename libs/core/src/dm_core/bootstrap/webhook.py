@@ -17,6 +17,7 @@ from dm_core.telemetry import emit
 from dm_core.webhook.app import Services, WebhookApp
 from dm_core.webhook.automatic import NOTHING_LISTED, AutomaticTexts, load_automatic_texts
 from dm_core.webhook.learnt import LearntAlerts
+from dm_core.webhook.manager import ManagerMessages
 from dm_core.webhook.receiver import Receiver
 from dm_core.webhook.whatsapp import WhatsAppReceiver
 from dm_core.webhook.work import ReceiverPolicy
@@ -57,6 +58,7 @@ def compose(
         automatic=texts,
     )
     learnt = LearntAlerts(store, alert_queue, clock, settings.store.retention_days)
-    whatsapp = WhatsAppReceiver(store, alert_queue, clock, settings.whatsapp)
+    messages = ManagerMessages(store, queue, clock, settings.store.retention_days)
+    whatsapp = WhatsAppReceiver(store, alert_queue, clock, settings.whatsapp, messages)
     deletions = DeletionRequests(store, clock, settings.store.retention_days * DAY_MS)
     return Services(Receiver(store, queue, clock, policy, learnt), store, deletions, whatsapp)

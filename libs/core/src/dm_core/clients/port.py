@@ -115,6 +115,10 @@ class WhatsApp(Protocol):
         """The template with the text in its variable, on one line and cut; the message's id."""
         ...
 
+    async def answer(self, number: str, text: str, reference: str) -> str:
+        """Free text to whoever just wrote from this number (digits); the message's id."""
+        ...
+
     async def health(self) -> WhatsAppHealth:
         """Whether number, token and template live, without sending anything. Raises PlatformError."""
         ...

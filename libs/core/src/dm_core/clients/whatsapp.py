@@ -53,6 +53,10 @@ class WhatsAppClient:
             raise Refused(f"{_PLATFORM}: WHATSAPP_TEMPLATE is not set", code=OUTSIDE_WINDOW_WHATSAPP)
         return await self._send({"type": "template", "template": _template(self._template, text)}, reference)
 
+    async def answer(self, number: str, text: str, reference: str) -> str:
+        """Free text to one of the managers; the message's id."""
+        return await self._send({"type": "text", "text": {"body": cut(text, MAX_TEXT_CHARS)}}, reference, number)
+
     async def health(self) -> WhatsAppHealth:
         """Whether number and token can send, and whether the template is approved. Raises PlatformError."""
         reply = await self._get(self._number, fields="health_status")
@@ -88,11 +92,11 @@ class WhatsAppClient:
         call = Call(Service.WHATSAPP, "GET", f"{self._root}/{path}", idempotent=True, token=self._token, query=query)
         return await self._http.request(call, _judge_read)
 
-    async def _send(self, content: dict[str, object], reference: str) -> str:
+    async def _send(self, content: dict[str, object], reference: str, to: str | None = None) -> str:
         body = {
             "messaging_product": "whatsapp",
             "recipient_type": "individual",
-            "to": self._to,
+            "to": to or self._to,
             **content,
             "biz_opaque_callback_data": reference[:MAX_REFERENCE_CHARS],
         }

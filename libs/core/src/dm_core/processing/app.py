@@ -9,6 +9,7 @@ from dm_core.errors import DmAgentError, described
 from dm_core.http import Answer, Request
 from dm_core.processing.alert_ticks import ALERT_ID, AlertTicks
 from dm_core.processing.maintenance import Maintenance
+from dm_core.processing.outbox.outbox import Outbox
 from dm_core.processing.outcome import ExecutionResult, RunStatus
 from dm_core.processing.processor import Processor
 from dm_core.processing.sweeper import Sweeper
@@ -26,6 +27,7 @@ class ProcessorApp:
     sweeper: Sweeper
     maintenance: Maintenance
     ticks: AlertTicks
+    outbox: Outbox
 
     async def handle(self, request: Request) -> Answer:
         if request.path == "/health":
@@ -35,12 +37,14 @@ class ProcessorApp:
             "/maintenance/refresh-token": self.maintenance.refresh_token,
             "/maintenance/check": self.maintenance.check,
         }
-        if request.path not in ("/", "/alerts", *jobs):
+        if request.path not in ("/", "/alerts", "/outbox", *jobs):
             return Answer(404, "no such path")
         if request.method != "POST":
             return Answer(405, "use POST")
         if request.path == "/alerts":
             return await self._tick(request)
+        if request.path == "/outbox":
+            return await self._outbox(request)
         job = jobs.get(request.path)
         return await (_run_job(request.path, job) if job else self._task(request))
 
@@ -65,6 +69,19 @@ class ProcessorApp:
             return Answer.json(500, {"status": "error", "alertId": alert_id, "error": described(error)})
         emit("tick_answered", alert=alert_id[:12], status=status)
         return Answer.json(200, {"status": status, "alertId": alert_id})
+
+    async def _outbox(self, request: Request) -> Answer:
+        item_id = _id(request.body, "outboxId", ALERT_ID)
+        if item_id is None:
+            emit("outbox_ignored", "ERROR", bytes=len(request.body))
+            return Answer.json(200, {"status": "ignored", "outboxId": ""})
+        try:
+            status = await self.outbox.handle(item_id)
+        except Exception as error:  # a task must be answered: with 500 the queue comes again
+            emit("outbox_failed", "ERROR", item=item_id[:12], error=described(error))
+            return Answer.json(500, {"status": "error", "outboxId": item_id, "error": described(error)})
+        emit("outbox_answered", item=item_id[:12], status=status)
+        return Answer.json(409 if status == "conflict" else 200, {"status": status, "outboxId": item_id})
 
 
 async def _run_job(path: str, job: Callable[[], Awaitable[dict[str, object]]]) -> Answer:

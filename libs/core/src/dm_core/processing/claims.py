@@ -28,6 +28,7 @@ from dm_core.processing.steering import Steered, reminder_of, scripted, steering
 from dm_core.processing.timing import wake
 from dm_core.queue.wakeup import plan_not_before
 from dm_core.runs import Asked, Run, upgraded
+from dm_core.steering import ALL_ON
 from dm_core.store.port import UNSET, Conflict, MessageChange, Snapshot, ThreadChange
 from dm_core.telemetry import emit
 from dm_core.threads import Lease
@@ -70,8 +71,7 @@ class Claims:
         run_id, lost, closed = self.runtime.ids(), 0, ExecutionResult(RunStatus.NOTHING_TO_DO, thread_id)
         for _ in range(MAX_LOOKS):
             snapshot = await self.runtime.store.open(thread_id)
-            now, rt = self.runtime.clock(), self.runtime
-            decision = decide(snapshot, task_name, now, rt.limits, rt.rules)
+            decision = await self._decide(snapshot, task_name)
             if snapshot is None or decision.verdict in _LEFT:
                 outcome = None
                 if (left := await self._leave(snapshot, decision, closed)) is not None:
@@ -93,6 +93,11 @@ class Claims:
         held = snapshot is not None and snapshot.thread.lease is not None and snapshot.thread.lease.is_live(now)
         # Whatever moved the version may not have scheduled anything, so without a holder the queue must come again.
         return ExecutionResult(RunStatus.BUSY if held else RunStatus.CONFLICT, thread_id)
+
+    async def _decide(self, snapshot: Snapshot | None, task_name: str) -> Decision:
+        rt = self.runtime
+        switches = ALL_ON if snapshot is None else await rt.switches.current()
+        return decide(snapshot, task_name, rt.clock(), rt.limits, rt.rules, switches)
 
     async def _claim_or_wait(
         self, snapshot: Snapshot, decision: Decision, run_id: str, task_name: str

@@ -10,17 +10,18 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
+from typing import Protocol
 
 from dm_core.clients.port import Instagram, InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, Owner, PlatformError, StoreUnavailable, Uncertain, Unreachable, described
 from dm_core.messages import Direction, Message
-from dm_core.processing.live import LiveThread
-from dm_core.runs import Action, ActionKind, ActionState
+from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.same_text import normal_form
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore
 from dm_core.telemetry import emit
+from dm_core.threads import Thread
 
 SKEW_MS = 5_000
 """How much earlier than the recorded start a platform may date our message: its whole seconds and clock skew."""
@@ -39,6 +40,13 @@ class LookAgain(DmAgentError):
         self.wait_seconds = wait_seconds
 
 
+class Conversation(Protocol):
+    """Where something is sent, and whose actions are told apart: a thread under its lease, or a human's message."""
+
+    thread: Thread
+    run: Run
+
+
 class _Fate(Enum):
     FOUND = "it went out"
     ABSENT = "looked, and it is not there"
@@ -47,14 +55,18 @@ class _Fate(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """Performs actions of one thread. Knows the store only to look up echoes."""
+    """Performs actions of one thread. Knows the store only to look up echoes.
+
+    ``said_by``: as whose words an echo of ours may have been stored; a human's, where a human wrote them.
+    """
 
     store: ThreadStore
     instagram: InstagramAccounts
     clock: Clock
     limits: RunLimits
+    said_by: frozenset[Direction] = frozenset({Direction.OUTBOUND})
 
-    async def perform(self, live: LiveThread, action: Action, deadline: int) -> Action:
+    async def perform(self, live: Conversation, action: Action, deadline: int) -> Action:
         """Do one started action; done, refused, or still in doubt with the reason.
 
         Never later than ``deadline`` (ms since 1970). A send that did not go out raises whose fault that is:
@@ -75,7 +87,7 @@ class Delivery:
             return self.ended(action, ActionState.REFUSED, described(error))
         return replace(self.ended(action, ActionState.DONE, None), platform_id=platform_id)
 
-    async def settle(self, live: LiveThread, action: Action, deadline: int, *, wait: bool) -> Action:
+    async def settle(self, live: Conversation, action: Action, deadline: int, *, wait: bool) -> Action:
         """Find out about an action in doubt: done, uncertain for good, or planned again (to be sent once more).
 
         A reaction can't be looked up and is never repeated. With ``wait`` an echo gets its time first. Raises LookAgain
@@ -98,14 +110,14 @@ class Delivery:
             return self.ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
         return replace(action, started_at=None, looked_at=None)
 
-    async def echoed(self, live: LiveThread, action: Action) -> str | None:
+    async def echoed(self, live: Conversation, action: Action) -> str | None:
         """The id of an echo of this text, if one came since the action started: it went out, whatever we were told.
 
         Raises StoreUnavailable.
         """
-        return _echoed(await self.store.history(live.thread.id, HISTORY), live, action)
+        return _echoed(await self.store.history(live.thread.id, HISTORY), live, action, self.said_by)
 
-    async def settle_refused(self, live: LiveThread, action: Action, error: PlatformError) -> Action:
+    async def settle_refused(self, live: Conversation, action: Action, error: PlatformError) -> Action:
         """A refused send, once more looked at: platforms were seen to deliver what they had refused."""
         await asyncio.sleep(self.limits.echo_wait)
         if (mid := await self.echoed(live, action)) is not None:
@@ -116,7 +128,7 @@ class Delivery:
         """The action in its last state, now."""
         return replace(action, state=state, ended_at=self.clock(), error=error)
 
-    async def _call(self, live: LiveThread, action: Action) -> str | None:
+    async def _call(self, live: Conversation, action: Action) -> str | None:
         account: Instagram = self.instagram.of(live.thread.account_id)
         if action.kind is ActionKind.SEND:
             return await account.send_text(live.thread.user_id, action.text)
@@ -124,7 +136,7 @@ class Delivery:
         return None
 
     async def _look_up(
-        self, live: LiveThread, action: Action, deadline: int, *, wait: bool
+        self, live: Conversation, action: Action, deadline: int, *, wait: bool
     ) -> tuple[_Fate, str | None]:
         """Several looks a short while apart, because an echo may still be on its way."""
         looked = False
@@ -145,10 +157,10 @@ class Delivery:
             emit("look_up_failed", "WARNING", thread_id=live.thread.id, reason="the run's time is over")
         return (_Fate.ABSENT if looked else _Fate.UNKNOWN), None
 
-    async def _find(self, live: LiveThread, action: Action) -> str | None:
+    async def _find(self, live: Conversation, action: Action) -> str | None:
         """In our own store, else in the platform's list; never a message that another action or run sent."""
         history = await self.store.history(live.thread.id, HISTORY)
-        if (mid := _echoed(history, live, action)) is not None:
+        if (mid := _echoed(history, live, action, self.said_by)) is not None:
             return mid
         taken = _taken(live) | {m.mid for m in history if m.run_id not in (None, live.run.id)}
         listed = await self.instagram.of(live.thread.account_id).recent_messages(live.thread.user_id, 20)
@@ -159,18 +171,20 @@ class Delivery:
         return None
 
 
-def _echoed(history: Sequence[Message], live: LiveThread, action: Action) -> str | None:
+def _echoed(
+    history: Sequence[Message], live: Conversation, action: Action, said_by: frozenset[Direction]
+) -> str | None:
     """An echo webhook that was stored since the action started."""
     taken = _taken(live)
     for message in history:
-        ours = message.direction is Direction.OUTBOUND and message.run_id in (None, live.run.id)
+        ours = message.direction in said_by and message.run_id in (None, live.run.id)
         fresh = message.mid not in taken and message.created_at >= _since(action)
         if ours and fresh and _same(message.content.text or "", action):
             return message.mid
     return None
 
 
-def _taken(live: LiveThread) -> set[str]:
+def _taken(live: Conversation) -> set[str]:
     """Ids that belong to other actions of the run."""
     return {action.platform_id for action in live.run.actions if action.platform_id}
 

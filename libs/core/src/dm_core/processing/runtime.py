@@ -11,6 +11,7 @@ from dm_core.clock import Clock, Ids
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import Brake
 from dm_core.processing.holding import Holding
+from dm_core.processing.switches import SwitchReader
 from dm_core.processing.timing import Timing
 from dm_core.queue.port import WakeUpQueue
 from dm_core.settings import RunLimits
@@ -34,5 +35,6 @@ class Runtime:
     limits: RunLimits
     timing: Timing
     brake: Brake
+    switches: SwitchReader
     rules: Rules = field(default_factory=Rules)
     holding: Holding = field(default_factory=Holding)

@@ -6,11 +6,15 @@ from typing import Protocol
 
 @dataclass(frozen=True, slots=True)
 class WakeUp:
-    """A task for a thread. ``name`` and ``fire_at`` (ms since 1970) come from the same number (see ``wakeup``)."""
+    """A task for a thread. ``name`` and ``fire_at`` (ms since 1970) come from the same number (see ``wakeup``).
+
+    With ``outbox_id`` it is not for a thread, but for what a human sends: it goes to ``/outbox``.
+    """
 
     thread_id: str
     name: str
     fire_at: int
+    outbox_id: str = ""
 
 
 class WakeUpQueue(Protocol):

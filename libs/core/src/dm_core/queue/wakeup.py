@@ -51,6 +51,11 @@ def plan_not_before(thread_id: str, not_before: int, debounce_min: float, deboun
     return buckets.wake_up(buckets.index_at(not_before - buckets.delay - 1))
 
 
+def plan_outbox(outbox_id: str, at: int) -> WakeUp:
+    """The task that reads or sends what a human wrote, at ``at`` (ms since 1970)."""
+    return WakeUp("", f"o-{outbox_id[:NAME_DIGITS]}-{at}", at, outbox_id)
+
+
 @dataclass(frozen=True, slots=True)
 class _Buckets:
     """One thread's buckets. ``width``, ``phase`` and ``delay`` in ms."""

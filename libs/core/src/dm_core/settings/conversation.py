@@ -31,6 +31,11 @@ def read_handover(reader: Reader) -> HandoverSettings:
     return HandoverSettings(round(reminder * 60_000), round(release * 3_600_000))
 
 
+def read_takeover(reader: Reader) -> float:
+    """Minutes for which the bot leaves a thread to a human who wrote in it."""
+    return reader.number("HUMAN_TAKEOVER_MINUTES", 60, 0, 10_080)
+
+
 def read_disclosure_days(reader: Reader) -> int:
     """Days after which a person is told again that software answers; 0: never."""
     return reader.whole("DISCLOSURE_DAYS", 30, 0, 3_650)

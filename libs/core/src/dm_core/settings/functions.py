@@ -9,6 +9,7 @@ from dm_core.settings.conversation import (
     read_disclosure_days,
     read_handover,
     read_media,
+    read_takeover,
 )
 from dm_core.settings.platforms import (
     InstagramSettings,
@@ -58,7 +59,7 @@ class WebhookSettings:
         if reader.optional("INSTAGRAM_APP_SECRET") and not app_secrets:
             reader.problem("INSTAGRAM_APP_SECRET", "holds no secret between its commas")
         account_ids = frozenset(reader.texts("INSTAGRAM_ACCOUNT_IDS", ""))
-        takeover = reader.number("HUMAN_TAKEOVER_MINUTES", 60, 0, 10_080)
+        takeover = read_takeover(reader)
         alert_queue = read_alert_queue(reader, queue)
         whatsapp = read_whatsapp_webhook(reader, verify_token, app_secrets)
         return reader.done(
@@ -82,6 +83,7 @@ class ProcessorSettings:
     handover: HandoverSettings
     disclosure_days: int
     media: MediaSettings
+    takeover_minutes: float
 
     @property
     def secrets(self) -> tuple[str, ...]:
@@ -100,7 +102,10 @@ class ProcessorSettings:
         spond, limits = read_spond(reader), read_limits(reader)
         alerts = read_alerts(reader, queue, store)
         handover, disclosure, media = read_handover(reader), read_disclosure_days(reader), read_media(reader)
+        takeover = read_takeover(reader)
         return reader.done(
             "the processor",
-            lambda: cls(store, queue, alerts, model, instagram, whatsapp, spond, limits, handover, disclosure, media),
+            lambda: cls(
+                store, queue, alerts, model, instagram, whatsapp, spond, limits, handover, disclosure, media, takeover
+            ),
         )

@@ -116,7 +116,7 @@ def read_queue(reader: Reader) -> QueueSettings:
 def read_alert_queue(reader: Reader, queue: QueueSettings) -> QueueSettings:
     """The second queue: the same place and identity, its own name, target and deadline."""
     name = reader.text("ALERTS_QUEUE", "dm-alerts", r"[A-Za-z0-9-]{1,100}", "must be a queue name")
-    target = reader.url("PROCESS_ALERT_URL", _below(queue.target_url, "alerts"))
+    target = reader.url("PROCESS_ALERT_URL", below(queue.target_url, "alerts"))
     return replace(queue, queue=name, target_url=target, dispatch_deadline=TICK_DEADLINE_SECONDS)
 
 
@@ -127,7 +127,7 @@ def read_alerts(reader: Reader, queue: QueueSettings, store: StoreSettings) -> A
     return AlertSettings(read_alert_queue(reader, queue), limits, round(minutes * 60_000))
 
 
-def _below(url: str, path: str) -> str:
+def below(url: str, path: str) -> str:
     """An address with a path added; a query of it stays behind the path."""
     base, question_mark, query = url.partition("?")
     return f"{base.rstrip('/')}/{path}{question_mark}{query}" if base else ""

@@ -17,12 +17,14 @@ from dm_core.alerts import AlertStatus, ManagerContact
 from dm_core.clock import Clock
 from dm_core.errors import QueueUnavailable
 from dm_core.http import Answer
+from dm_core.outbox import OutboxItem
 from dm_core.queue.port import AlertQueue
 from dm_core.settings import WhatsAppWebhookSettings
 from dm_core.settings.whatsapp import digits
 from dm_core.store.port import AlertStore
 from dm_core.telemetry import emit
 from dm_core.webhook.fields import JsonObject, as_list, as_object, identifier, number, text, time_ms
+from dm_core.webhook.manager import ManagerMessages
 from dm_core.webhook.payload import NotJson, load
 from dm_core.webhook.signature import matching_secret
 
@@ -51,17 +53,26 @@ class _Received:
 
     statuses: list[AlertStatus] = field(default_factory=list[AlertStatus])
     heard_at: int | None = None
+    written: list[OutboxItem] = field(default_factory=list[OutboxItem])
     counts: Counter[str] = field(default_factory=Counter[str])
 
 
 class WhatsAppReceiver:
     """Takes WhatsApp's deliveries; safe to call concurrently."""
 
-    def __init__(self, store: AlertStore, queue: AlertQueue, clock: Clock, settings: WhatsAppWebhookSettings) -> None:
+    def __init__(
+        self,
+        store: AlertStore,
+        queue: AlertQueue,
+        clock: Clock,
+        settings: WhatsAppWebhookSettings,
+        messages: ManagerMessages,
+    ) -> None:
         self._store = store
         self._queue = queue
         self._clock = clock
         self._settings = settings
+        self._messages = messages
         self._noted_at = 0
 
     @property
@@ -81,6 +92,7 @@ class WhatsAppReceiver:
             return Answer(400, "not JSON")
         known = await self._store_statuses(received)
         await self._note(received, known)
+        await self._messages.take(received.written)
         emit("whatsapp_received", secret=secret, counts=dict(received.counts))
         for status in known:
             if status.kind == "failed":
@@ -151,12 +163,14 @@ class WhatsAppReceiver:
         received.statuses.append(AlertStatus(alert_id, kind, at, text(item.get("id"), _MAX_ID_CHARS) or "", code))
 
     def _add_message(self, item: JsonObject, received: _Received, now: int) -> None:
-        """Only when it came matters here; what a stranger writes is not kept."""
+        """What a manager writes is kept to be read by the processor; what a stranger writes is not."""
         sender = digits(text(item.get("from"), 40) or "")
         if not any(_same(sender, number) for number in self._settings.manager_numbers):
             received.counts["message_of_stranger"] += 1
             return
         received.counts["message_of_manager"] += 1
+        if item.get("type") != "reaction" and (written := self._messages.item(item, sender)) is not None:
+            received.written.append(written)
         # Alerts go to the first number alone, so only what comes from there opens the window.
         if _same(sender, self._settings.manager_numbers[0]):
             received.heard_at = max(received.heard_at or 0, time_ms(item.get("timestamp"), now))

@@ -89,14 +89,17 @@ class WhatsApp(Platform):
         """This person wrote to the business: their window opens."""
         self.last_inbound_at[_digits(number)] = self.clock()
 
-    async def says(self, number: str, text: str) -> Delivery | None:
-        """This person writes to the business; the webhook, where there is one, is told."""
+    async def says(self, number: str, text: str, quotes: str = "") -> Delivery | None:
+        """This person writes to the business, quoting a message by its id or not; the webhook, if any, is told."""
         self.hear(number)
         if self.statuses.webhook is None:
             return None
         sender = _digits(number)
         message = {"from": sender, "id": self._wamid(sender), "timestamp": str(self.clock() // 1000), "type": "text"}
-        payload = self.statuses.payload(messages=[{**message, "text": {"body": text}}], contacts=[{"wa_id": sender}])
+        quoted = {"context": {"from": self.phone_number_id, "id": quotes}} if quotes else {}
+        payload = self.statuses.payload(
+            messages=[{**message, **quoted, "text": {"body": text}}], contacts=[{"wa_id": sender}]
+        )
         return await self.statuses.webhook.deliver(payload)
 
     async def stop(self) -> None:

@@ -1,0 +1,154 @@
+"""``POST /outbox``: what a human wrote is read by rules, done or sent, and answered with one line.
+
+RECEIVED ─ quotes an alert of a conversation ─┬─ a command ─▶ that conversation is steered
+         │                                    └─ words ─────▶ takeover, then to the person
+         ├ quotes a digest, a cause, the unknown ───────────▶ nothing; why
+         └ quotes nothing ─ a command ─▶ everything is steered;  else ─▶ help
+"""
+
+from dataclasses import dataclass, replace
+from typing import Final
+
+from dm_core.agent.guards import MAX_PARTS
+from dm_core.agent.texts import clean, split_text
+from dm_core.clients.port import WhatsApp
+from dm_core.clock import Clock, Ids
+from dm_core.errors import AccountStopped, RetryLater
+from dm_core.outbox import OutboxState
+from dm_core.processing.delivery import Delivery, LookAgain
+from dm_core.processing.outbox.commands import Command, Commands
+from dm_core.processing.outbox.sending import CLOSED, GONE, HeldItem, ItemLost, Sending, sent_messages
+from dm_core.processing.outbox.steps import Steps
+from dm_core.queue.port import WakeUpQueue
+from dm_core.queue.wakeup import plan_outbox
+from dm_core.runs import Action, ActionKind
+from dm_core.store.port import Store, ThreadEvents
+from dm_core.telemetry import emit
+from dm_core.threads import Thread
+
+UNKNOWN_QUOTE: Final = "Nothing was sent: I don't know the message you quoted (it may be too old)."
+JOINT_QUOTE: Final = "Nothing was sent: that message is about several conversations. Quote the alert of one."
+CAUSE_QUOTE: Final = "Nothing was sent: that alert is about no conversation."
+TOO_LONG: Final = "Nothing was sent: this is too long for Instagram."
+NO_WORDS: Final = "Nothing was sent: only words can be passed on."
+DIGEST: Final = "digest"
+RETRY_MS: Final = 60_000
+
+
+@dataclass(frozen=True, slots=True)
+class Outbox:
+    """Answers the tasks that name an item. Times in ms; ``run_ms``: how long a task may begin things."""
+
+    store: Store
+    queue: WakeUpQueue
+    delivery: Delivery
+    whatsapp: WhatsApp
+    steps: Steps
+    commands: Commands
+    clock: Clock
+    ids: Ids
+    takeover_ms: int
+    retention_ms: int
+    run_ms: int
+    claim_ms: int
+
+    async def handle(self, item_id: str) -> str:
+        """One word for what was done. Raises StoreUnavailable, QueueUnavailable, PlatformError: try again."""
+        stored = await self.store.get_outbox(item_id)
+        if stored is None:
+            return "ignored"
+        now, item = self.clock(), stored.item
+        if item.is_over and (item.told_at is not None or not item.answer):
+            return "nothing_to_do"
+        if item.claim_until is not None and now < item.claim_until:
+            return "conflict"
+        held = HeldItem.of(self.store, stored)
+        try:
+            await held.save(replace(item, claim_until=now + self.claim_ms))
+            return await self._work(held, now + self.run_ms)
+        except ItemLost:
+            return "conflict"
+
+    async def _work(self, held: HeldItem, deadline: int) -> str:
+        try:
+            if held.item.state is OutboxState.RECEIVED:
+                await self._read(held)
+            if held.item.state is OutboxState.PLANNED:
+                await self._send(held, deadline)
+        except (LookAgain, RetryLater, AccountStopped) as error:
+            return await self._later(held, getattr(error, "wait_seconds", None))
+        await self._answer(held)
+        return held.item.state.value
+
+    async def _later(self, held: HeldItem, wait_seconds: float | None) -> str:
+        """Let go of it, and come back: until Instagram takes nothing more."""
+        await held.save(replace(held.item, claim_until=None))
+        wait = RETRY_MS if wait_seconds is None else max(1_000, round(wait_seconds * 1000))
+        await self.queue.schedule(plan_outbox(held.item.id, self.clock() + wait + 1_000))
+        return "retry_later"
+
+    # -- reading
+
+    async def _read(self, held: HeldItem) -> None:
+        item = held.item
+        command = self.commands.find(item.text)
+        if not item.quoted:
+            answer = await self.steps.everywhere(command or Command.HELP, item)
+            await held.end(OutboxState.DONE, answer)
+            return
+        alert = await self.store.alert_of_message(item.quoted)
+        if alert is None or not alert.thread_id:
+            why = UNKNOWN_QUOTE if alert is None else JOINT_QUOTE if alert.cause == DIGEST else CAUSE_QUOTE
+            await held.end(OutboxState.REFUSED, why)
+        elif command is Command.LIST or command is Command.HELP:
+            await held.end(OutboxState.DONE, await self.steps.everywhere(command, item))
+        elif command is not None:
+            await held.save(replace(item, thread_id=alert.thread_id))
+            await held.end(OutboxState.DONE, await self.steps.in_thread(command, held.item))
+        else:
+            await self._plan(held, alert.thread_id)
+
+    async def _plan(self, held: HeldItem, thread_id: str) -> None:
+        """The words as parts that fit, to be sent; nothing has gone out yet."""
+        item = replace(held.item, thread_id=thread_id)
+        parts = split_text(clean(item.text))
+        if not parts or len(parts) > MAX_PARTS:
+            await held.end(OutboxState.REFUSED, TOO_LONG if parts else NO_WORDS)
+            return
+        actions = tuple(
+            Action(f"outbox-{item.id[:20]}/0/0.{number}", ActionKind.SEND, part, 0, 0)
+            for number, part in enumerate(parts)
+        )
+        await held.save(replace(item, state=OutboxState.PLANNED, actions=actions))
+
+    # -- sending
+
+    async def _send(self, held: HeldItem, deadline: int) -> None:
+        thread = await self.store.get_thread(held.item.thread_id)
+        begun = any(action.went_out for action in held.item.actions)
+        if thread is None:
+            await held.end(OutboxState.REFUSED, GONE)
+            return
+        if not begun and not thread.window_open(self.clock()):
+            await held.end(OutboxState.REFUSED, CLOSED)
+            return
+        await self.store.record(self._takeover(thread))
+        await Sending(held, self.delivery, deadline).send(thread)
+        messages = tuple(sent_messages(held.item, thread.id, self.clock() + self.retention_ms, self.clock()))
+        if messages:
+            events = ThreadEvents(thread.id, thread.account_id, thread.user_id, self.clock(), messages)
+            await self.store.record(replace(events, touch_thread=False))
+        await self.steps.audit(held.item, "reply")
+        emit("human_reply_sent", thread_id=thread.id, origin=held.item.origin, state=held.item.state)
+
+    def _takeover(self, thread: Thread) -> ThreadEvents:
+        now = self.clock()
+        events = ThreadEvents(thread.id, thread.account_id, thread.user_id, now)
+        return replace(events, paused_until=now + self.takeover_ms)
+
+    async def _answer(self, held: HeldItem) -> None:
+        """Tell the sender, at least once, what became of it. Raises PlatformError: the task comes again for this."""
+        item = held.item
+        if item.origin == "whatsapp" and item.answer and item.told_at is None:
+            await self.whatsapp.answer(item.sender, item.answer, item.id)
+        await held.save(replace(item, told_at=self.clock(), claim_until=None))

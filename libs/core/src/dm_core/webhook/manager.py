@@ -1,0 +1,58 @@
+"""What a manager writes on WhatsApp: stored as it came, and a task that reads it (docs/architecture.md).
+
+    {"from", "id", "timestamp", "type", "text": {"body"}, "context": {"id": the quoted message},
+     "interactive": {"button_reply": {"id", "title"}}, "button": {"text", "payload"}}
+
+https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/payload-examples
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from dm_core.clock import Clock
+from dm_core.messages import DAY_MS
+from dm_core.outbox import OutboxItem, outbox_id
+from dm_core.queue.port import WakeUpQueue
+from dm_core.queue.wakeup import plan_outbox
+from dm_core.store.port import OutboxStore
+from dm_core.webhook.fields import JsonObject, as_object, text
+
+MAX_TEXT_CHARS: Final = 4_096
+_MAX_ID_CHARS: Final = 512
+
+
+@dataclass(frozen=True, slots=True)
+class ManagerMessages:
+    """Stores what managers write, each message once however often it is delivered."""
+
+    store: OutboxStore
+    queue: WakeUpQueue
+    clock: Clock
+    retention_days: int
+
+    def item(self, message: JsonObject, sender: str) -> OutboxItem | None:
+        """A message as an item; None for one without an id."""
+        message_id = text(message.get("id"), _MAX_ID_CHARS)
+        if not message_id:
+            return None
+        now = self.clock()
+        interactive = as_object(message.get("interactive")) or {}
+        tapped = as_object(interactive.get("button_reply")) or {}
+        button = as_object(message.get("button")) or {}
+        words = (as_object(message.get("text")) or {}).get("body") or tapped.get("title") or button.get("text")
+        return OutboxItem(
+            id=outbox_id("whatsapp", message_id),
+            sender=sender,
+            text=text(words, MAX_TEXT_CHARS) or "",
+            created_at=now,
+            expire_at=now + self.retention_days * DAY_MS,
+            quoted=text((as_object(message.get("context")) or {}).get("id"), _MAX_ID_CHARS) or "",
+            button=text(tapped.get("id") or button.get("payload"), _MAX_ID_CHARS) or "",
+        )
+
+    async def take(self, items: Sequence[OutboxItem]) -> None:
+        """Store them, and have them read. Raises StoreUnavailable, QueueUnavailable: Meta then delivers again."""
+        for item in items:
+            await self.store.create_outbox(item)
+            await self.queue.schedule(plan_outbox(item.id, self.clock()))

@@ -1,0 +1,221 @@
+"""The manager answers and steers from WhatsApp: by rules, never by a model, and nothing goes out twice."""
+
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from tests.integration.processing.profiles import folder_with, replies, running
+
+from dm_core.messages import Direction, Disposition
+from dm_core.processing.outbox.outbox import CAUSE_QUOTE, UNKNOWN_QUOTE
+from dm_core.processing.outbox.sending import CLOSED, SENT
+from dm_core.steering import Mode
+from dm_core.store.port import Snapshot
+from dm_sandbox.environment import MANAGER_NUMBER
+from dm_sandbox.inprocess import CrashPoints, InProcess, InstanceDied
+from dm_sandbox.platforms.answers import call, turn
+
+SECOND = "447700900777"
+
+
+@pytest.fixture
+async def system(tmp_path: Path) -> AsyncIterator[InProcess]:
+    numbers = f"{MANAGER_NUMBER},{SECOND}"
+    folder = folder_with(tmp_path)
+    async with running(tmp_path, folder, MANAGER_WHATSAPP_NUMBER=numbers) as system:
+        system.tell_statuses()
+        yield system
+
+
+async def alerted(system: InProcess) -> str:
+    """Somebody asks for a human, and the manager's phone shows it; the WhatsApp message's id."""
+    ana = system.person()
+    alert = call("send_manager_notification", text="Wants a refund.", urgency="urgent", hand_over=True)
+    system.gemini.script([turn(alert, call("send_instagram_message", text="I passed that on."))])
+    await ana.says("I want my money back")
+    await system.task(ana.thread_id)
+    await system.ticks()
+    return system.whatsapp.alerts[-1].id
+
+
+async def told(system: InProcess) -> str:
+    """Deliver what the manager wrote; the last line they got."""
+    await system.outbox()
+    return system.whatsapp.alerts[-1].text
+
+
+async def snapshot(system: InProcess) -> Snapshot:
+    found = await system.store.open(system.person().thread_id)
+    assert found is not None
+    return found
+
+
+async def test_words_that_quote_an_alert_go_to_that_person_and_take_the_thread_over(system: InProcess) -> None:
+    wamid = await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here. The refund is on its way.", wamid)
+
+    assert await told(system) == SENT
+    assert system.instagram.sent_to("9001")[-1] == "Hi Ana, Tom here. The refund is on its way."
+    seen = await snapshot(system)
+    assert seen.recent[-1].direction is Direction.HUMAN
+    assert seen.thread.paused_until is not None
+    assert seen.thread.handed_over(system.clock(), 86_400_000) is None
+    await system.person().says("Thanks!")
+    await system.task(system.person().thread_id, "task-2")
+    assert (await snapshot(system)).recent[-1].disposition is Disposition.HUMAN
+    assert system.gemini.count() == 1
+
+
+async def test_a_second_number_may_answer_and_gets_the_line(system: InProcess) -> None:
+    wamid = await alerted(system)
+    await system.whatsapp.says(SECOND, "Hello Ana, this is Kim.", wamid)
+    await system.outbox()
+
+    assert (system.whatsapp.alerts[-1].to, system.whatsapp.alerts[-1].text) == (SECOND, SENT)
+    assert system.instagram.sent_to("9001")[-1] == "Hello Ana, this is Kim."
+
+
+async def test_a_strangers_words_change_nothing(system: InProcess) -> None:
+    wamid = await alerted(system)
+    await system.whatsapp.says("15550001111", "off", wamid)
+
+    assert await system.outbox() == []
+    assert len(system.instagram.sent_to("9001")) == 1
+
+
+async def test_delivered_twice_it_is_sent_once(system: InProcess) -> None:
+    wamid = await alerted(system)
+    delivery = await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana.", wamid)
+    assert delivery is not None
+    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    await system.send_outbox(item)
+    await system.send_outbox(item)
+
+    assert system.instagram.sent_to("9001").count("Hi Ana.") == 1
+
+
+async def test_outside_the_window_the_manager_is_told_and_nothing_is_sent(system: InProcess) -> None:
+    wamid = await alerted(system)
+    system.clock.forward(25 * 3600)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana.", wamid)
+
+    assert await told(system) == CLOSED
+    assert len(system.instagram.sent_to("9001")) == 1
+
+
+async def test_a_quote_of_what_is_unknown_or_about_nobody_says_why(system: InProcess) -> None:
+    await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi.", "wamid.unknown")
+    assert await told(system) == UNKNOWN_QUOTE
+
+    cause = (await system.store.newest_threads(1))[0]
+    assert cause.id == system.person().thread_id
+    alert = await system.store.alert_of_message(system.whatsapp.alerts[0].id)
+    assert alert is not None
+    found = await system.store.get_alert(alert.id)
+    assert found is not None
+
+    await system.store.save_alert(replace(found.alert, thread_id="", cause="model/401"), found.version)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi.", alert.wamids[0])
+    assert await told(system) == CAUSE_QUOTE
+    assert len(system.instagram.sent_to("9001")) == 1
+
+
+async def test_unquoted_words_that_are_no_command_get_help(system: InProcess) -> None:
+    await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "please tell her it is fine")
+
+    assert "Quote an alert" in await told(system)
+    assert len(system.instagram.sent_to("9001")) == 1
+
+
+async def test_pause_holds_until_resume_and_what_came_in_between_stays_the_humans(system: InProcess) -> None:
+    wamid = await alerted(system)
+    ana = system.person()
+    await system.whatsapp.says(MANAGER_NUMBER, "Pause", wamid)
+    await system.outbox()
+    system.clock.forward(5 * 3600)
+    await ana.says("first")
+    await system.task(ana.thread_id, "task-2")
+    await ana.says("second")
+    await system.whatsapp.says(MANAGER_NUMBER, "resume", wamid)
+    await system.outbox()
+    system.clock.forward(1)
+    await system.task(ana.thread_id, "task-3")
+    system.gemini.script(replies("Hello again."))
+    await ana.says("third")
+    await system.task(ana.thread_id, "task-4")
+
+    ends = {m.content.text: m.disposition for m in (await snapshot(system)).recent}
+    assert (ends["first"], ends["second"], ends["third"]) == (Disposition.HUMAN, Disposition.HUMAN, None)
+
+
+async def test_done_releases_a_handover(system: InProcess) -> None:
+    wamid = await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "done", wamid)
+    await system.outbox()
+
+    assert (await snapshot(system)).thread.steering.handover is None
+
+
+async def test_off_for_all_ends_dms_without_a_model_until_on(system: InProcess) -> None:
+    ana = system.person()
+    system.whatsapp.hear(MANAGER_NUMBER)
+    await system.whatsapp.says(MANAGER_NUMBER, "off")
+    await system.outbox()
+    await ana.says("anybody?")
+    _, result = await system.task(ana.thread_id)
+    off = (await snapshot(system)).recent[-1].disposition
+    await system.whatsapp.says(MANAGER_NUMBER, "on")
+    await system.outbox()
+    system.gemini.script(replies("Here I am."))
+    await ana.says("and now?")
+    await system.task(ana.thread_id, "task-2")
+
+    assert (result["ending"], off) == ("off", Disposition.OFF)
+    assert system.instagram.sent_to(ana.user_id) == ["Here I am."]
+    assert system.gemini.count() == 1
+
+
+async def test_off_and_on_for_one_conversation(system: InProcess) -> None:
+    wamid = await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "OFF", wamid)
+    await system.outbox()
+    assert (await snapshot(system)).thread.steering.mode is Mode.OFF
+    await system.whatsapp.says(MANAGER_NUMBER, "on", wamid)
+    await system.outbox()
+    assert (await snapshot(system)).thread.steering.mode is Mode.AUTO
+
+
+async def test_the_list_names_what_waits_for_a_human(system: InProcess) -> None:
+    await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "list")
+
+    assert "handed over" in await told(system)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", range(1, 14))
+async def test_a_crash_at_any_call_sends_the_words_at_most_once_and_loses_none(
+    system: InProcess, at: int, when: str
+) -> None:
+    system.echo_sends()
+    wamid = await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
+    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    points = CrashPoints(at=at, when="before" if when == "before" else "after")
+    try:
+        await system.send_outbox(item, system.instance(points))
+    except InstanceDied:
+        for _ in range(3):
+            system.clock.forward(400)
+            await system.send_outbox(item)
+
+    sent = system.instagram.sent_to("9001").count("Hi Ana, Tom here.")
+    line = system.whatsapp.alerts[-1].text
+    assert sent == 1 or (sent == 0 and "can't tell" in line)
+    stored = await system.store.get_outbox(item)
+    assert stored is not None
+    assert stored.item.is_over
+    assert stored.item.told_at is not None
