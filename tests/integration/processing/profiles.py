@@ -1,13 +1,13 @@
 """A deployment's folder with something added to the example's profile."""
 
 import shutil
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 
 from dm_core.store.sqlite import SqliteStore
 from dm_sandbox.inprocess import FUNCTIONS, InProcess, MovableClock
-from dm_sandbox.platforms.answers import call, turn
+from dm_sandbox.platforms.answers import Body, call, turn
 
 
 def folder_with(tmp_path: Path, keys: str = "", tables: str = "", files: dict[str, str] | None = None) -> Path:
@@ -23,7 +23,7 @@ def folder_with(tmp_path: Path, keys: str = "", tables: str = "", files: dict[st
 
 
 @asynccontextmanager
-async def running(tmp_path: Path, folder: Path, **extra: str) -> AsyncIterator[InProcess]:
+async def running(tmp_path: Path, folder: Path, **extra: str) -> AsyncGenerator[InProcess]:
     """The system over this folder, with further environment variables."""
     clock = MovableClock()
     store = SqliteStore(str(tmp_path / "threads.sqlite3"), clock)
@@ -32,6 +32,6 @@ async def running(tmp_path: Path, folder: Path, **extra: str) -> AsyncIterator[I
     await store.close()
 
 
-def replies(*texts: str) -> list[dict[str, object]]:
+def replies(*texts: str) -> list[Body]:
     """Model turns that each send one message."""
     return [turn(call("send_instagram_message", text=text)) for text in texts]

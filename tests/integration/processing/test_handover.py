@@ -9,13 +9,13 @@ from tests.integration.processing.profiles import folder_with, replies, running
 from dm_core.messages import Disposition
 from dm_core.threads import Thread
 from dm_sandbox.inprocess import InProcess
-from dm_sandbox.platforms.answers import blocked_prompt, call, turn
+from dm_sandbox.platforms.answers import Body, blocked_prompt, call, turn
 
 HELD = "A colleague answers you here. I wait until then."
 MINUTE = 60
 
 
-def passed_on(text: str = "Wants a refund.", reply: str = "I passed that on.") -> dict[str, object]:
+def passed_on(text: str = "Wants a refund.", reply: str = "I passed that on.") -> Body:
     alert = call("send_manager_notification", text=text, urgency="normal", hand_over=True)
     return turn(alert, call("send_instagram_message", text=reply))
 
@@ -44,7 +44,7 @@ def openings(system: InProcess) -> list[str]:
     return [str(request.contents[0]) for request in system.gemini.requests]
 
 
-async def hand_over(system: InProcess, *turns: dict[str, object]) -> str:
+async def hand_over(system: InProcess, *turns: Body) -> str:
     ana = system.person()
     system.gemini.script([passed_on(), *turns])
     await ana.says("I want my money back")

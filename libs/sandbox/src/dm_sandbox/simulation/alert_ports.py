@@ -147,7 +147,7 @@ class WhatsAppPort:
     async def send_text(self, text: str, reference: str) -> str:
         return await self._send(text, reference, template=False)
 
-    async def answer(self, number: str, text: str, reference: str) -> str:
+    async def answer(self, number: str, text: str, reference: str) -> str:  # noqa: ARG002 - one phone is simulated
         return await self.send_text(text, reference)
 
     async def send_template(self, text: str, reference: str) -> str:
