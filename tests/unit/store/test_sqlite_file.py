@@ -28,6 +28,7 @@ SELECTIONS = (
     selections.due_alerts("urgent", NOW, 5),
     selections.alerts_of(THREAD, 5),
     selections.digest_members("d", 5),
+    selections.alert_of_message("wamid"),
 )
 
 

@@ -26,7 +26,7 @@ from dm_core.store.port import (
     ThreadStore,
     Version,
 )
-from dm_core.threads import Lease, Thread
+from dm_core.threads import Lease, Profile, Thread
 
 MAX_CONFLICTS = 10
 """Lost conditions in a row before the thread is left for later."""
@@ -101,7 +101,13 @@ class LiveThread:
         self.recent: tuple[Message, ...] = snapshot.recent
         self.own: tuple[Message, ...] = ()
         self.others: tuple[Message, ...] = ()
+        self._met: Profile | None = None
         self._take(snapshot)
+
+    def met(self, profile: Profile | None) -> None:
+        """Who the person is, as was just read: the next commit stores it."""
+        if profile is not None:
+            self._met = profile
 
     @property
     def shows_unsent(self) -> bool:
@@ -140,6 +146,8 @@ class LiveThread:
         self.others = tuple(message for message in self.others if message.id not in changed)
         if isinstance(change.run, Run):
             self.run = change.run
+        if change.profile is not UNSET:
+            self.thread, self._met = replace(self.thread, profile=change.profile), None
         if change.notes is not UNSET:
             self.thread = replace(self.thread, notes=change.notes)
         if change.alert_count is not UNSET:
@@ -151,6 +159,8 @@ class LiveThread:
     def _with_alerts(self, change: ThreadChange) -> ThreadChange:
         run = change.run if isinstance(change.run, Run) else change.archive
         asked = () if run is None else tuple(a for a in run.alerts if a.key not in self._stored_alerts)
+        if self._met is not None:
+            change = replace(change, profile=self._met)
         return with_alerts(self._alerts, change, self.thread, asked)
 
     async def _refresh(self) -> None:

@@ -26,6 +26,7 @@ from dm_core.messages import Message, Status
 from dm_core.processing.acting import Actor
 from dm_core.processing.freshness import Stale, came, taken_over
 from dm_core.processing.live import LiveThread
+from dm_core.processing.names import Names, known
 from dm_core.processing.openings import reopened
 from dm_core.processing.outcome import Ending
 from dm_core.processing.steering import steered
@@ -113,6 +114,7 @@ class Conductor:
         started = self.clock()
         remaining = (self.actor.check_time() - started) / 1000
         indicator = asyncio.create_task(self._indicate())
+        reading = Names(self.instagram, self.clock).begin(self.live.thread)
         self.prices.load_aside()
         run = self.live.run
         try:
@@ -129,6 +131,7 @@ class Conductor:
         finally:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
+            self.live.met(await known(reading))
         self.actor.brake.succeeded((Service.MODEL, ""), self.live.thread.id)
         turn = replace(turn, latency_ms=self.clock() - started)
         spent = run.spent + await self.prices.spent(turn, started)  # it is billed, whatever becomes of it

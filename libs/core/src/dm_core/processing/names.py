@@ -1,0 +1,49 @@
+"""Who a person is: read once, beside the first model call of a new thread, and stored with the next commit.
+
+Best effort: a reply waits at most ``PATIENCE`` for it. What the platform refuses for good is not asked again.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from typing import Final
+
+from dm_core.clients.port import InstagramAccounts
+from dm_core.clock import Clock
+from dm_core.errors import AccountStopped, DmAgentError, RetryLater
+from dm_core.threads import Profile, Thread
+
+PATIENCE: Final = 0.5
+"""Seconds that are waited for the name once the model has answered."""
+
+
+@dataclass(frozen=True, slots=True)
+class Names:
+    """Reads the names of people."""
+
+    instagram: InstagramAccounts
+    clock: Clock
+
+    def begin(self, thread: Thread) -> "asyncio.Task[Profile | None] | None":
+        """Start reading, if nothing is known of this person."""
+        return None if thread.profile is not None else asyncio.create_task(self._read(thread))
+
+    async def _read(self, thread: Thread) -> Profile | None:
+        """None where it is worth asking another time; an empty profile where it is not."""
+        unknown = Profile(None, None, self.clock())
+        try:
+            return await self.instagram.of(thread.account_id).profile(thread.user_id, self.clock()) or unknown
+        except (RetryLater, AccountStopped):
+            return None
+        except DmAgentError:
+            return unknown
+
+
+async def known(reading: "asyncio.Task[Profile | None] | None") -> Profile | None:
+    """What was read, if it is there in time."""
+    if reading is None:
+        return None
+    await asyncio.wait((reading,), timeout=PATIENCE)
+    if not reading.done():
+        reading.cancel()
+        return None
+    return None if reading.cancelled() or reading.exception() is not None else reading.result()
