@@ -12,11 +12,11 @@ from dm_core.queue import wakeup
 from dm_core.queue.port import WakeUp
 from dm_core.queue.wakeup import NAME_DIGITS
 from dm_core.store.port import EchoView
-from dm_core.webhook import batches, storing, takeover
+from dm_core.webhook import batches, ingest, takeover
 from dm_core.webhook.automatic import AutomaticTexts
 from dm_core.webhook.echoes import Author
 from dm_core.webhook.events import Echo
-from dm_core.webhook.storing import Storing
+from dm_core.webhook.ingest import Storing
 from dm_core.webhook.work import RequestWork
 
 
@@ -67,7 +67,7 @@ def duplicates_wake_nobody(patch: Patch) -> None:
 
         return run_
 
-    patch(storing, "both", make)
+    patch(ingest, "both", make)
     patch(Storing, "_inbound", inbound)
 
 

@@ -15,8 +15,8 @@ from enum import Enum
 
 from dm_core.agent.rules import NO_RULES, Rules
 from dm_core.messages import DAY_MS, Message
-from dm_core.processing.outcome import Ending
 from dm_core.processing.steering import Steered, steered
+from dm_core.processing.task_result import Ending
 from dm_core.runs import Run
 from dm_core.settings import RunLimits
 from dm_core.steering import ALL_ON, Switches

@@ -10,7 +10,7 @@ from dm_core.clients.port import InstagramAccounts, Tokens
 from dm_core.clock import Clock, Ids
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import Brake
-from dm_core.processing.holding import Holding
+from dm_core.processing.local_leases import LocalLeases
 from dm_core.processing.switches import SwitchReader
 from dm_core.processing.timing import Timing
 from dm_core.queue.port import WakeUpQueue
@@ -20,7 +20,7 @@ from dm_core.store.port import ThreadStore
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The parts of the processor. ``brake`` and ``holding`` are all that an instance keeps between tasks."""
+    """The parts of the processor. ``brake`` and ``local_leases`` are all that an instance keeps between tasks."""
 
     store: ThreadStore
     queue: WakeUpQueue
@@ -37,4 +37,4 @@ class Runtime:
     brake: Brake
     switches: SwitchReader
     rules: Rules = field(default_factory=Rules)
-    holding: Holding = field(default_factory=Holding)
+    local_leases: LocalLeases = field(default_factory=LocalLeases)

@@ -14,7 +14,7 @@ from dm_core.agent.rules import Rules
 from dm_core.agent.tools.registry import SEND
 from dm_core.alerts import HANDOVER_REMINDER, AskedAlert
 from dm_core.messages import Message
-from dm_core.processing.outcome import Ending
+from dm_core.processing.task_result import Ending
 from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, UserTurn
 from dm_core.steering import ALL_ON, Handover, Mode, Steering, Switches
 from dm_core.threads import Thread

@@ -72,53 +72,53 @@ class Sending:
         """To the item's end. Raises LookAgain, RetryLater, AccountStopped, ItemLost, StoreUnavailable."""
         item = self.held.item
         run = Run(f"outbox-{item.id[:20]}", "", item.created_at, (), "", actions=item.actions)
-        live = _Conversation(thread, run)
+        leased = _Conversation(thread, run)
         for key in [action.key for action in item.actions if action.is_open]:
-            action = next(action for action in live.run.actions if action.key == key)
-            if not await self._bring_to_end(live, action):
+            action = next(action for action in leased.run.actions if action.key == key)
+            if not await self._bring_to_end(leased, action):
                 return
         await self.held.end(OutboxState.DONE, SENT)
 
-    async def _bring_to_end(self, live: _Conversation, action: Action) -> bool:
+    async def _bring_to_end(self, leased: _Conversation, action: Action) -> bool:
         """One part; False when it ended the item."""
         if action.in_doubt:
-            action = await self._settled(live, action, wait=False)
+            action = await self._settled(leased, action, wait=False)
         if action.is_open:
-            action = await self._performed(live, action)
+            action = await self._performed(leased, action)
         if action.state is ActionState.UNCERTAIN:
             await self.held.end(OutboxState.UNCERTAIN, UNCERTAIN)
         if action.state is ActionState.REFUSED:
             await self.held.end(OutboxState.REFUSED, action.error or REFUSED)
         return action.state is ActionState.DONE
 
-    async def _performed(self, live: _Conversation, action: Action) -> Action:
-        action = await self._keep(live, replace(action, started_at=self.delivery.clock()))
+    async def _performed(self, leased: _Conversation, action: Action) -> Action:
+        action = await self._keep(leased, replace(action, started_at=self.delivery.clock()))
         if self.delivery.clock() >= self.deadline:
-            await self._keep(live, replace(action, started_at=None))
+            await self._keep(leased, replace(action, started_at=None))
             raise RetryLater("no time left to send")
         try:
-            action = await self.delivery.perform(live, action, self.deadline)
+            action = await self.delivery.perform(leased, action, self.deadline)
         except (RetryLater, AccountStopped):
-            await self._keep(live, replace(action, started_at=None))  # certain not to have gone out
+            await self._keep(leased, replace(action, started_at=None))  # certain not to have gone out
             raise
         except (Unreachable, Refused) as error:
-            action = await self.delivery.settle_refused(live, action, error)
+            action = await self.delivery.settle_refused(leased, action, error)
             words = CLOSED if isinstance(error, Unreachable) and error.window else REFUSED
-            return await self._keep(live, replace(action, error=words) if not action.went_out else action)
-        await self._keep(live, action)
-        return await self._settled(live, action, wait=True) if action.in_doubt else action
+            return await self._keep(leased, replace(action, error=words) if not action.went_out else action)
+        await self._keep(leased, action)
+        return await self._settled(leased, action, wait=True) if action.in_doubt else action
 
-    async def _settled(self, live: _Conversation, action: Action, *, wait: bool) -> Action:
+    async def _settled(self, leased: _Conversation, action: Action, *, wait: bool) -> Action:
         try:
-            action = await self.delivery.settle(live, action, self.deadline, wait=wait)
+            action = await self.delivery.settle(leased, action, self.deadline, wait=wait)
         except DmAgentError:
-            await self.held.save(replace(self.held.item, actions=live.run.actions))  # when it was first looked up
+            await self.held.save(replace(self.held.item, actions=leased.run.actions))  # when it was first looked up
             raise
-        return await self._keep(live, action)
+        return await self._keep(leased, action)
 
-    async def _keep(self, live: _Conversation, action: Action) -> Action:
-        live.run = live.run.with_action(action)
-        await self.held.save(replace(self.held.item, actions=live.run.actions))
+    async def _keep(self, leased: _Conversation, action: Action) -> Action:
+        leased.run = leased.run.with_action(action)
+        await self.held.save(replace(self.held.item, actions=leased.run.actions))
         return action
 
 

@@ -9,7 +9,7 @@ from dm_core.clock import Clock, Ids
 from dm_core.outbox import AuditLine, OutboxItem
 from dm_core.plain_text import shown
 from dm_core.processing.alert_texts import who
-from dm_core.processing.live import TooManyConflicts, settle
+from dm_core.processing.leased_thread import TooManyConflicts, settle
 from dm_core.processing.outbox.commands import HELP, Command
 from dm_core.processing.switches import SwitchReader
 from dm_core.steering import Mode, Pause, Steering, Switches

@@ -13,11 +13,11 @@ from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from weakref import WeakValueDictionary
 
-from dm_core.processing.outcome import ExecutionResult, RunStatus
+from dm_core.processing.task_result import ExecutionResult, RunStatus
 from dm_core.threads import Lease
 
 
-class Holding:
+class LocalLeases:
     """Leases this process holds, by thread."""
 
     def __init__(self) -> None:
