@@ -1,28 +1,20 @@
-"""The scripted brain behind the Gemini simulator: a patient club secretary with no imagination.
+"""The scripted model behind the Gemini simulator: a patient club secretary with no imagination.
 
 It reads what the prompt shows, never more: the newest DMs, the knowledge in the system instruction, the tools'
-results. It understands few wishes, and says so for the others; what it does with them is what a good model would do.
+results. Which tool is called when is written in the tools' own files (``Example``); the rest here. It understands few
+wishes, and says so for the others; what it does with them is what a good model would do.
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
+from dm_core.agent.tools.declare import Example, Kind
+from dm_core.agent.tools.registry import SEND, TOOLS
 from dm_sandbox.platforms.answers import call
 from dm_sandbox.platforms.model_request import ModelRequest, Part, ShownDm, json_objects
 from dm_sandbox.platforms.server import as_list, as_object
 
-SESSIONS = re.compile(
-    r"\b(nets?|sessions?|practi[cs]es?|training|trening(en)?|nett|tren(er|e)|entrenamientos?)\b|\bwhen\b.*\b(play|train)\b",
-    re.IGNORECASE,
-)
-HUMAN = re.compile(
-    r"\b(human|real person|(speak|talk|chat)(ing)? (to|with) (a|an|the|someone|somebody)|call me|ring me|manager|owner|"
-    r"complain\w*|complaint|refund|lawyer|injur\w*|hurt|ambulance|accident|concuss\w*|"
-    r"menneske|snakke med|klage|skadet|persona real|mensch)\b",
-    re.IGNORECASE,
-)
-URGENT = re.compile(r"\b(injur\w*|hurt|ambulance|accident|concuss\w*|urgent\w*|skadet)\b", re.IGNORECASE)
-THANKS = re.compile(r"thanks?|you|so|much|lot|cheers|ta|great|perfect|ok|okay|takk|danke|gracias", re.IGNORECASE)
+NOTIFY, NO_REPLY = "send_manager_notification", "no_reply"
 NEW = re.compile(r"<new_messages>(.*?)</new_messages>", re.DOTALL)
 GREETING = re.compile(r"\b(hi|hiya|hello|hey|good (morning|evening|afternoon)|hei|hallo|hola)\b", re.IGNORECASE)
 
@@ -38,8 +30,7 @@ TOPICS: Mapping[str, tuple[str, str]] = {
 GREETINGS = {"hei": "Hei!", "hallo": "Hallo!", "hola": "¡Hola!"}
 OFFER = "I'm the club's automated assistant and I don't know that one. Shall I ask the manager for you?"
 WELCOME = "I'm the club's automated assistant. Ask me about nets, prices, kit or how to find us."
-PASSED_ON = "I've passed this on to our manager, who will get back to you here."
-MAX_REPLY_BYTES = 900
+MAX_REPLY_BYTES, MAX_ARGUMENT_CHARS = 900, 600
 
 
 def answer_as_the_club(request: ModelRequest) -> list[Part]:
@@ -47,14 +38,52 @@ def answer_as_the_club(request: ModelRequest) -> list[Part]:
     dms = newest_dms(request.user_texts)
     words = " ".join(dm.text for dm in dms)
     done = request.results(request.current_turn)
-    if "send_instagram_message" in done or "send_manager_notification" in done:
-        return [call("no_reply", reason="everything that could be done has been done")]
+    if SEND in done or NOTIFY in done:
+        return [call(NO_REPLY, reason="everything that could be done has been done")]
     known = request.results(request.contents)
-    if SESSIONS.search(words) and not URGENT.search(words) and "get_net_session_dates" not in known:
-        return [call("get_net_session_dates", days_ahead=14)]
-    if all(THANKS.fullmatch(word) for word in re.findall(r"\w+", words)):
-        return _acknowledgement(dms)
-    return _answer(dms, words, _sessions(known), _from_knowledge(words, request.system))
+    fitting = _fitting(words, request.tools)
+    look_ups = [name for name in fitting if TOOLS[name].kind is Kind.DATA and name not in known]
+    if look_ups and not _is_urgent(fitting):
+        return [_called(name, fitting[name], dms) for name in look_ups]
+    alone = [name for name, example in fitting.items() if example.alone]
+    if alone:
+        return _alone(alone[0], fitting[alone[0]], dms)
+    acts = {name: example for name, example in fitting.items() if TOOLS[name].kind is not Kind.DATA}
+    return _answer(dms, words, acts, known, request.system)
+
+
+def _fitting(words: str, declared: Collection[str]) -> dict[str, Example]:
+    """The tools of the request that the words ask for, each with its first example that they fit."""
+    found: dict[str, Example] = {}
+    for name in (name for name in TOOLS if name in declared):
+        fits = (example for example in TOOLS[name].examples if re.search(example.when, words, re.IGNORECASE))
+        example = next(fits, None)
+        if example is not None:
+            found[name] = example
+    return found
+
+
+def _is_urgent(fitting: Mapping[str, Example]) -> bool:
+    return NOTIFY in fitting and fitting[NOTIFY].arguments.get("urgency") == "urgent"
+
+
+def _called(name: str, example: Example, dms: Sequence[ShownDm]) -> Part:
+    """The call of an example, with what it says about the newest DM filled in."""
+    newest = dms[-1] if dms else ShownDm("", "")
+    filled = {
+        key: value.replace("{words}", newest.text).replace("{handle}", newest.handle)[:MAX_ARGUMENT_CHARS]
+        if isinstance(value, str)
+        else value
+        for key, value in example.arguments.items()
+    }
+    return call(name, **filled)
+
+
+def _alone(name: str, example: Example, dms: Sequence[ShownDm]) -> list[Part]:
+    """Thanks, or nothing but an emoji: a heart rather than words, where there is a message to put it on."""
+    if "{handle}" in example.arguments.values() and not (dms and dms[-1].handle):
+        return [call(NO_REPLY, reason="thanks need no answer")]
+    return [_called(name, example, dms)]
 
 
 def newest_dms(user_texts: Sequence[str]) -> list[ShownDm]:
@@ -69,26 +98,21 @@ def newest_dms(user_texts: Sequence[str]) -> list[ShownDm]:
     return found
 
 
-def _answer(dms: Sequence[ShownDm], words: str, *answers: str) -> list[Part]:
-    """One message for all of it, and an alert where a human is wanted."""
+def _answer(
+    dms: Sequence[ShownDm],
+    words: str,
+    acts: Mapping[str, Example],
+    known: Mapping[str, Mapping[str, object]],
+    system: str,
+) -> list[Part]:
+    """One message for all of it, beside the calls that the words ask for."""
     greeting = _greeting(words)
-    wants_human = HUMAN.search(words) is not None
-    said = [answer for answer in (answers[:1] if wants_human else answers) if answer]
-    calls: list[Part] = []
-    if wants_human:
-        calls.append(_alert(dms, words))
-        said.append(PASSED_ON)
+    said = [*_results(known), *(() if NOTIFY in acts else (_from_knowledge(words, system),))]
+    said = [answer for answer in (*said, *(example.says({}) for example in acts.values())) if answer]
     if not said:
         said.append(WELCOME if greeting and "?" not in words else OFFER)
     text = " ".join((greeting, *said) if greeting else said)
-    return [*calls, call("send_instagram_message", text=_cut(text))]
-
-
-def _acknowledgement(dms: Sequence[ShownDm]) -> list[Part]:
-    """Thanks, or nothing but an emoji: a heart rather than words."""
-    if dms and dms[-1].handle:
-        return [call("react_to_instagram_message", message_id=dms[-1].handle, reaction="love")]
-    return [call("no_reply", reason="thanks need no answer")]
+    return [*(_called(name, example, dms) for name, example in acts.items()), call(SEND, text=_cut(text))]
 
 
 def _greeting(words: str) -> str:
@@ -96,33 +120,14 @@ def _greeting(words: str) -> str:
     return GREETINGS.get(found.group(1).lower(), "Hi!") if found else ""
 
 
-def _alert(dms: Sequence[ShownDm], words: str) -> Part:
-    asked = dms[-1].text if dms else words
-    urgency = "urgent" if URGENT.search(words) else "normal"
-    return call("send_manager_notification", text=f"Somebody asks for a human: {asked}"[:600], urgency=urgency)
-
-
-def _sessions(results: Mapping[str, Mapping[str, object]]) -> str:
-    """The dates as the tool gave them; nothing is made up when it gave none."""
-    answer = results.get("get_net_session_dates")
-    if answer is None:
-        return ""
-    output = as_object(answer.get("output", answer))
-    sessions = next((found for found in map(as_list, output.values()) if found), None) or []
-    lines = [line for line in (_session(as_object(session)) for session in sessions[:6]) if line]
-    if lines:
-        return "Coming up: " + "; ".join(lines) + "."
-    if "sessions" in output:
-        return "There is nothing in the calendar for the next two weeks."
-    return "I can't see the schedule right now, sorry. Please check Spond, or ask me again in a while."
-
-
-def _session(session: Mapping[str, object]) -> str:
-    """One session in words."""
-    when = " ".join(str(session[name]) for name in ("day", "starts") if session.get(name))
-    status = str(session.get("status", ""))
-    state = f" ({status})" if status in ("cancelled", "full") else ""
-    return f"{session.get('title', 'Nets')}, {when}{state}" if when else ""
+def _results(known: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """What the tools answered, as their own files say it."""
+    said: list[str] = []
+    for name, answer in known.items():
+        examples = TOOLS[name].examples if name in TOOLS else ()
+        if examples and TOOLS[name].kind is Kind.DATA:
+            said.append(examples[0].says(as_object(answer.get("output", answer))))
+    return said
 
 
 def _from_knowledge(words: str, system: str) -> str:
