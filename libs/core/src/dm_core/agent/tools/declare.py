@@ -20,7 +20,7 @@ from dm_core.agent.plan import PlannedCall
 from dm_core.agent.sources import LookUp
 from dm_core.agent.tools.arguments import Arguments, parse, schema_of
 
-UNAVAILABLE: Final = "unavailable just now. Go on without it, and don't guess what it would have said."
+GO_ON_WITHOUT: Final = "unavailable just now. Go on without it, and don't guess what it would have said."
 
 
 class Kind(Enum):
@@ -95,7 +95,7 @@ class DataTool[A: Arguments](Tool):
     arguments: type[A]
     read: Callable[[A, LookUp], Awaitable[Mapping[str, object] | None]]
     kind: Kind = field(init=False, default=Kind.DATA)
-    unavailable: str = UNAVAILABLE
+    unavailable: str = GO_ON_WITHOUT
 
     def settle(self, call: PlannedCall) -> Refusal | None:
         parse(self.arguments, self.name, call.call.arguments)
