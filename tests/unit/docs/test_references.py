@@ -1,0 +1,136 @@
+"""What the code and the pages cite exists: pages, headings, files, names; and nothing outside the repository is cited."""
+
+import re
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import pytest
+
+from tests.unit.docs import repository
+from tests.unit.docs.repository import CORE, ROOT, anchors, code_spans, files, name, pages, slug, text
+
+CITED = re.compile(r"(?<![\w./-])docs/[\w./-]*\w(?:#[\w-]+)?")
+LINKED = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)\s]+)\)")
+ELSEWHERE = re.compile(
+    r"\b(?:design|style)\.md|\bfacts/\w|\(style:|facts of this project|\b(?:design|contract|facts),? sections? \d", re.I
+)
+CODE = ("libs/", "functions/", "infra/", "evals/src/", "benchmarks/", ".github/", "Makefile", "pyproject.toml")
+SUFFIXES = ".py .md .toml .yml .yaml .json .jsonl .j2 .js .css .html .txt .go".split()
+
+
+def read() -> Iterator[tuple[Path, str]]:
+    """The files people wrote: recordings and lock files hold the words of others."""
+    written = (path for path in files() if path.suffix in SUFFIXES or path.name in ("Makefile", "run"))
+    here = Path(__file__).parent
+    recorded = ("evals/recordings/", "evals/judge", "uv.lock")
+    return ((path, text(path)) for path in written if path.parent != here and not name(path).startswith(recorded))
+
+
+def missing(page: Path, anchor: str) -> str:
+    """What is wrong with a reference, in a few words; empty if nothing is."""
+    if not page.exists():
+        return "no such file"
+    return f"no heading #{anchor}" if anchor and anchor not in anchors(page) else ""
+
+
+def test_every_page_and_heading_that_is_cited_exists() -> None:
+    broken: list[str] = []
+    for path, words in read():
+        for citation in CITED.findall(words):
+            page, _, anchor = citation.partition("#")
+            if wrong := missing(ROOT / page, anchor):
+                broken.append(f"{name(path)}: {citation}: {wrong}")
+
+    assert not broken, "\n".join(broken)
+
+
+def test_every_link_between_the_pages_leads_somewhere() -> None:
+    broken: list[str] = []
+    for path in (path for path in files() if path.suffix == ".md"):
+        for target in LINKED.findall("\n".join(repository.prose(path))):
+            file, _, anchor = target.partition("#")
+            if wrong := missing((path.parent / file).resolve() if file else path, anchor):
+                broken.append(f"{name(path)}: {target}: {wrong}")
+
+    assert not broken, "\n".join(broken)
+
+
+def test_the_code_cites_a_heading_and_not_a_whole_page() -> None:
+    vague = [
+        f"{name(path)}: {citation}"
+        for path, words in read()
+        if name(path).startswith(CODE) and path.suffix != ".md"
+        for citation in CITED.findall(words)
+        if citation.endswith(".md") and "adr/" not in citation
+    ]
+
+    assert not vague, "say which heading:\n" + "\n".join(vague)
+
+
+def test_nothing_outside_the_repository_is_cited_as_if_it_were_inside() -> None:
+    found = [f"{name(path)}: {match[0]}" for path, words in read() for match in ELSEWHERE.finditer(words)]
+
+    assert not found, "\n".join(found)
+
+
+def spelled_out(path: str) -> Iterator[str]:
+    """``a/{b,c}.py`` as ``a/b.py`` and ``a/c.py``."""
+    parts = re.split(r"\{([^}]*)\}", path)
+    choices = (part.split(",") if index % 2 else [part] for index, part in enumerate(parts))
+    return ("".join(chosen) for chosen in product(*choices))
+
+
+def is_a_path(span: str) -> bool:
+    """A file or a folder of this repository, rather than an address, a setting, a collection or a command."""
+    if not re.fullmatch(r"[\w.*{},/-]+", span) or span.startswith(("/", ".state/", "-")):
+        return False
+    tops = {path.relative_to(ROOT).parts[0] for path in files()} | {path.name for path in CORE.iterdir()}
+    return span.endswith((".py", ".md", ".toml", ".css")) or ("/" in span and span.split("/")[0] in tops)
+
+
+def exists(path: str) -> bool:
+    """From the root, from ``dm_core``, or (a bare file name) anywhere."""
+    if any(any(base.glob(path.rstrip("/"))) for base in (ROOT, CORE)):
+        return True
+    return any(file.match(path) for file in files())
+
+
+@pytest.mark.parametrize("page", pages(), ids=name)
+def test_a_page_names_only_files_that_exist(page: Path) -> None:
+    if page.name == "CHANGELOG.md":  # it tells what was, too
+        return
+    gone = [span for span in code_spans(page) if is_a_path(span) for path in spelled_out(span) if not exists(path)]
+
+    assert not gone
+
+
+def test_the_architecture_page_names_only_what_the_code_has() -> None:
+    code = "\n".join(text(path) for path in files() if path.suffix in (".py", ".toml") and "docs" not in path.parts)
+    words = set(re.findall(r"\w+", code))
+    named = [span for span in code_spans(ROOT / "docs" / "architecture.md") if re.fullmatch(r"[\w.]+(\(\))?", span)]
+
+    gone = [span for span in named if not is_a_path(span) and not words.issuperset(re.findall(r"\w+", span))]
+
+    assert not gone
+
+
+@pytest.mark.parametrize(
+    ("heading", "anchor"),
+    [
+        ("P3 Everything ends, and an outage is not an end", "p3-everything-ends-and-an-outage-is-not-an-end"),
+        ("10. Day to day", "10-day-to-day"),
+        ("What `make dev` starts", "what-make-dev-starts"),
+        ("A [link](x.md) & *more*", "a-link--more"),
+        ("Über `snake_case` __here__", "über-snake_case-here"),
+    ],
+)
+def test_a_heading_becomes_the_fragment_that_github_makes_of_it(heading: str, anchor: str) -> None:
+    assert slug(heading) == anchor
+
+
+def test_a_repeated_heading_is_numbered(tmp_path: Path) -> None:
+    page = tmp_path / "page.md"
+    page.write_text("# Codes\n\n## Codes\n\n```\n# not a heading\n```\n## Codes\n", "utf-8")
+
+    assert anchors(page) == {"codes", "codes-1", "codes-2"}
