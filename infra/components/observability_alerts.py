@@ -98,8 +98,8 @@ def _told() -> tuple[Alert, ...]:
             "person may be in danger.\n\n"
             "1. Read it now: `alert` in the log entry is how its document's id in the collection `alerts` starts; "
             "`text` is what should have been said. Act on it, and tell the manager by telephone.\n"
-            "2. `reason` and `code` say why. Token dead: rotate it (docs/deploy.md). Outside the 24 hours and no "
-            "template: set `WHATSAPP_TEMPLATE`. Number blocked or unregistered: see WhatsApp Manager.\n"
+            "2. `reason` and `code` say why. Token dead: rotate it (docs/deploy.md#rotation). Outside the 24 hours and "
+            "no template: set `WHATSAPP_TEMPLATE`. Number blocked or unregistered: see WhatsApp Manager.\n"
             "3. What is still waiting goes out by itself once WhatsApp takes it again.",
             quiet=600,
         ),
@@ -156,7 +156,8 @@ def _account(series: Series, silence_hours: int) -> tuple[Alert, ...]:
             "`problems` in the log entry says which; what could not be read once may be readable in the next hour's "
             "check. Meta unsubscribes an account whose webhook fails for long.\n\n"
             "1. Mend the webhook first if it fails (5xx).\n"
-            "2. Subscribe the account again (docs/deploy.md), then run the scheduler's job `check` by hand.",
+            "2. Subscribe the account again (docs/deploy.md#7-meta-webhook-live-subscription), then run the "
+            "scheduler's job `check` by hand.",
             quiet=14_400,
         ),
         Alert(
@@ -168,7 +169,7 @@ def _account(series: Series, silence_hours: int) -> tuple[Alert, ...]:
             "dead, and so are all replies.\n\n"
             "1. Run the scheduler's job `refresh-token` by hand and read its `job_failed` line.\n"
             "2. If Meta refuses, make a new token in the app's dashboard, add it with `make secrets` and deploy the "
-            "version it prints (docs/deploy.md, rotation).",
+            "version it prints (docs/deploy.md#rotation).",
             quiet=86_400,
         ),
         Alert(
@@ -217,7 +218,7 @@ def _load(series: Series) -> tuple[Alert, ...]:
             (f"{series.server_errors('webhook', '5m')} > 3", 0),
             "Meta redelivers what failed, but unsubscribes an account whose webhook fails for long.\n\n"
             "1. `webhook_not_stored` and `request_failed` in the log name the cause: database, queue or rights.\n"
-            "2. After a deployment: roll back (docs/deploy.md).",
+            "2. After a deployment: roll back (docs/deploy.md#rollback).",
         ),
         Alert(
             "processor-errors",
@@ -226,7 +227,7 @@ def _load(series: Series) -> tuple[Alert, ...]:
             (f"{series.server_errors('processor', '15m')} > 10", 0),
             "Each is tried again, so nothing is lost yet; after 5 attempts a DM counts as failed.\n\n"
             "1. `run_stopped`, `task_failed` and `job_failed` in the log name the cause.\n"
-            "2. After a deployment: roll back (docs/deploy.md).",
+            "2. After a deployment: roll back (docs/deploy.md#rollback).",
         ),
         Alert(
             "ack-latency",

@@ -172,7 +172,7 @@ def public_members(context: Context) -> Finding:
         run = f"gcloud resource-manager org-policies describe {constraint} --project={context.project} --effective"
         return Finding(name, _failed(answer, "the organisation's policy can't be read"), run)
     if _restricted(json_object(answer.out)) or _members_listed(context):
-        run = f"pulumi config set dm-agent:public false --stack {context.stack}  (docs/deploy.md, 'No public members')"
+        run = f"pulumi config set dm-agent:public false --stack {context.stack}  (docs/deploy.md#no-public-members)"
         return Finding(name, "the organisation allows members of its own domains only", run)
     return Finding(name, "allowed")
 

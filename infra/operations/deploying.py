@@ -63,7 +63,7 @@ def down(stack: str, *, yes: bool) -> int:
 
 def _protected(stack: str) -> str:
     if short_name(stack).startswith("prod"):
-        return f"the data of stack {stack} is protected, as that of every production stack: docs/deploy.md, 'Teardown'"
+        return f"the data of stack {stack} is protected, as that of every production stack: docs/deploy.md#teardown"
     unprotect = f"cd infra && pulumi config set dm-agent:protectData false --stack {stack}"
     return f"the data of stack {stack} is protected. To delete it too: {unprotect}; make up STACK={stack}; then this"
 

@@ -97,7 +97,7 @@ def _add(target: Target, variable: str, value: str) -> int | None:
     if answer.code == TIMED_OUT or answer.good:
         print(f"{variable}: not sure that it was added. Run: {look}")
     elif "NOT_FOUND" in answer.error:
-        print(f"{variable}: {container} does not exist yet. Run: make up STACK={target.stack} (docs/deploy.md, step 6)")
+        print(f"{variable}: {container} does not exist yet. Run make up STACK={target.stack} (docs/deploy.md#6-deploy)")
     else:
         print(f"{variable}: not added ({answer.reason.replace(value, '…')})")
     return None

@@ -3,11 +3,12 @@
 import re
 import subprocess
 from collections.abc import Iterator
+from fnmatch import fnmatchcase
 from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[3]
-CORE = ROOT / "libs" / "core" / "src" / "dm_core"
+CORE = "libs/core/src/dm_core"
 _FENCE = re.compile(r"^\s*(```|~~~)")
 _HEADING = re.compile(r"^#{1,6}\s+(.+?)\s*#*\s*$")
 
@@ -78,6 +79,35 @@ def slug(heading: str) -> str:
     shown = re.sub(r"\[([^\]]*)\]\([^)]*\)", r"\1", heading)
     shown = re.sub(r"(?<!\w)[*_]+|[*_]+(?!\w)", "", shown)
     return re.sub(r"[^\w\- ]", "", shown.lower()).replace(" ", "-")
+
+
+@cache
+def _places() -> frozenset[str]:
+    """Every file and folder, by its path from the root, from ``dm_core``, and by its last names alone."""
+    found: set[str] = set()
+    for path in files():
+        parts = path.relative_to(ROOT).parts
+        whole = ["/".join(parts[:length]) for length in range(1, len(parts) + 1)]
+        found.update(whole, ("/".join(parts[start:]) for start in range(1, len(parts))))
+        found.update(place.removeprefix(f"{CORE}/") for place in whole)
+    return frozenset(found)
+
+
+@cache
+def exists(path: str) -> bool:
+    """Whether a path that a page names leads to a file or a folder; ``*`` stands for any part of a name."""
+    wanted = path.rstrip("/")
+    return wanted in _places() or ("*" in wanted and any(fnmatchcase(place, wanted) for place in _places()))
+
+
+@cache
+def tops() -> frozenset[str]:
+    """The first names that a path may begin with: folders and files of the root and of ``dm_core``."""
+    return frozenset(place for place in _places() if "/" not in place and ((ROOT / place).exists() or _in_core(place)))
+
+
+def _in_core(place: str) -> bool:
+    return (ROOT / CORE / place).exists()
 
 
 def code_spans(page: Path) -> Iterator[str]:

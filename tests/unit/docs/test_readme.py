@@ -6,19 +6,18 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-
 from tests.unit.docs.repository import ROOT, files, name, pages, text
 
 README = ROOT / "README.md"
 MAKEFILE = text(ROOT / "Makefile")
-TARGETS = frozenset(re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.M))
-LISTED = frozenset(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.M))
+TARGETS = frozenset(re.findall(r"^([a-z][a-z-]*):(?!=)", MAKEFILE, re.MULTILINE))
+LISTED = frozenset(re.findall(r"^([a-z-]+):.*## ", MAKEFILE, re.MULTILINE))
 """Those that ``make help`` prints: it looks for the same pattern."""
 
 
 def section(title: str) -> str:
     """The README's text under one heading of the second level."""
-    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text(README), re.M | re.S)
+    found = re.search(rf"^## {re.escape(title)}\n(.*?)(?=^## |\Z)", text(README), re.MULTILINE | re.DOTALL)
     assert found, f"the README has no section {title!r}"
     return found[1]
 
@@ -26,7 +25,7 @@ def section(title: str) -> str:
 def commands(page: Path) -> Iterator[tuple[str, str]]:
     """Each ``make …`` of a page: its target, and what follows on the line."""
     spans = re.findall(r"`(make [^`]*)`", text(page))
-    lines = re.findall(r"^\s*(make [a-z].*)$", text(page), re.M)
+    lines = re.findall(r"^\s*(make [a-z].*)$", text(page), re.MULTILINE)
     parts = (part for command in spans + lines for part in re.split(r"[;,]|&&|#", command))
     found = (re.match(r"(?:\w+=\S+ )*make ([a-z][a-z-]*)(.*)", part.strip()) for part in parts)
     return ((match[1], match[2]) for match in found if match)

@@ -1,4 +1,4 @@
-"""The variables of design.md section 10 for both functions of a sandbox. Every value is made up, none is a secret."""
+"""The variables of both functions in a sandbox (docs/architecture.md#how-to-add-a-setting). Every value is made up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

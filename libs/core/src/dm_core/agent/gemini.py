@@ -1,9 +1,8 @@
 """The model port over google-genai 3: one request a turn, no loop of the SDK's, nothing taken from the environment.
 
-What the SDK would otherwise decide by itself is set here (facts/gemini-evals.md section 3): backend and key (ambient
-variables switch them), transport (an installed aiohttp switches it), API version (v1 knows fewer models), timeout and
-retries (none: calls in vain are for the run to count), function calling and continuation (it would follow both on its
-own), replay mode.
+What the SDK would otherwise decide by itself is set here (docs/platforms/gemini.md#what-the-sdk-decides-by-itself):
+backend and key, transport, API version, timeout and retries (none: calls in vain are for the run to count), function
+calling and continuation, replay mode.
 
 Answers are read from their JSON (``gemini_turns``): the SDK refuses a whole answer for one odd part of it.
 """

@@ -47,7 +47,7 @@ class QueueSettings:
 
     @property
     def audience(self) -> str:
-        """The OIDC audience: scheme and host of the target, without a path (facts/gcp.md section 5.4)."""
+        """The OIDC audience: the target without its path (docs/platforms/google-cloud.md#cloud-tasks)."""
         parts = urlsplit(self.target_url)
         return f"{parts.scheme}://{parts.netloc}"
 

@@ -37,7 +37,7 @@ _REACTION_WORDS: Final[Mapping[str, str]] = {
     "sad": "😢",
     "angry": "😡",
 }
-"""Facts/meta.md section 3.2: every flavour takes ``love``, some take any emoji, none takes other words."""
+"""Every flavour takes ``love``, some take any emoji, none takes other words (docs/platforms/instagram.md#sending)."""
 _EMOJI = regex.compile(r"\p{Extended_Pictographic}|\p{Regional_Indicator}|\u20e3")
 
 
