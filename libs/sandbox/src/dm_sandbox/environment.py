@@ -1,4 +1,4 @@
-"""The variables of both functions in a sandbox (docs/architecture.md#how-to-add-a-setting). Every value is made up."""
+"""The variables of both functions in a sandbox (docs/architecture.md#a-setting). Every value is made up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

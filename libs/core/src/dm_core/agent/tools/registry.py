@@ -1,4 +1,4 @@
-"""Every tool the model has, under its exact name (docs/architecture.md#how-to-add-a-tool)."""
+"""Every tool the model has, under its exact name (docs/architecture.md#a-tool)."""
 
 from collections.abc import Mapping
 from typing import Final
