@@ -16,7 +16,7 @@ class ConfigurationError(Exception):
     def __init__(self, stack: str, problems: Iterable[str]) -> None:
         self.problems = tuple(dict.fromkeys(problems))
         lines = "".join(f"\n  - {problem}" for problem in self.problems)
-        super().__init__(f"stack {stack} can't be deployed, {len(self.problems)} to mend:{lines}")
+        super().__init__(f"stack {stack} can't be deployed, {len(self.problems)} to fix:{lines}")
 
 
 class Reader:

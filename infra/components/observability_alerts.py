@@ -123,7 +123,7 @@ def _told() -> tuple[Alert, ...]:
             BRAKE_PROLONGED,
             "Its calls are held back but for one probe at a time, so every DM of this account waits.\n\n"
             "1. `service` in the log entry names it; `run_stopped` and `account_stopped` lines say with which error.\n"
-            "2. Ours to mend (token, key, permission, quota): do so; the next probe releases the brake.\n"
+            "2. Ours to fix (token, key, permission, quota): do so; the next probe releases the brake.\n"
             "3. Theirs: see https://status.cloud.google.com and https://metastatus.com, and answer what is urgent from "
             "the Instagram app.",
         ),

@@ -45,7 +45,7 @@ def up(stack: str, *, yes: bool, policies: bool) -> int:
     ready(stack)
     code = _pulumi("up", stack, *(PACK if policies else ()), *(("--yes",) if yes else ()))
     if code:
-        print("it stopped half-way: mend what is named above and run the same command again, it goes on from there.")
+        print("it stopped half-way. Fix what is named above and run the same command again; it goes on from there.")
         print(f"if it says that an operation is under way and none is: cd infra && pulumi cancel --stack {stack}")
     return code
 
@@ -57,7 +57,7 @@ def down(stack: str, *, yes: bool) -> int:
         raise Refused(_protected(stack))
     code = _pulumi("destroy", stack, *(("--yes",) if yes else ()))
     if code:
-        print("it stopped half-way: mend what is named above and run the same command again.")
+        print("it stopped half-way. Fix what is named above and run the same command again.")
     return code
 
 

@@ -119,7 +119,7 @@ def test_a_version_written_as_a_number_is_the_same_as_its_text() -> None:
 def test_a_pin_of_an_unknown_secret_is_refused() -> None:
     pins = json.dumps({**PINS, "GEMINI_API_KEY": "1", "INSTAGRAM_TOKEN": "1"})
 
-    assert "INSTAGRAM_TOKEN is no secret of the functions" in only(secretVersions=pins)
+    assert "INSTAGRAM_TOKEN is not a secret of the functions" in only(secretVersions=pins)
 
 
 def test_a_pin_that_is_not_needed_is_left_out() -> None:
