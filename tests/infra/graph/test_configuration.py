@@ -100,7 +100,7 @@ def test_a_misspelt_key_is_refused_and_the_right_one_named() -> None:
 def test_a_secret_in_the_configuration_is_refused_and_not_shown() -> None:
     problem = only(instagramAppSecret="hunter2")
 
-    assert "is no key of this program" in problem and "hunter2" not in problem
+    assert "is not a key of this program" in problem and "hunter2" not in problem
 
 
 @pytest.mark.parametrize("version", ["latest", "0", "-1", "1.5", "v3", ""])

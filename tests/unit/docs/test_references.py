@@ -12,12 +12,14 @@ from tests.unit.docs.repository import ROOT, anchors, code_spans, exists, files,
 CITED = re.compile(r"(?<![\w./-])docs/[\w./-]*\w(?:#[\w-]+)?")
 LINKED = re.compile(r"\[[^\]]*\]\((?!https?:|mailto:)([^)\s]+)\)")
 ELSEWHERE = re.compile(
-    r"(?<![\w-])(?:design|style)\.md|\bfacts/\w|\(style:|facts of this project"
+    r"(?<![\w-])(?:design|style)\.md|\bfacts[/]\w|\(style[:]|facts of this project"
     r"|\b(?:design|contract|facts),? sections? \d",
     re.IGNORECASE,
 )
-EXAMPLES = ("price_trial_session",)
-"""Files that a page tells its reader to make."""
+TOPS = ("tests", "libs", "infra", "evals", "functions", "benchmarks")
+NAMED = re.compile(rf"(?<![\w./{{}}$-])(?:{'|'.join(TOPS)})/[\w./-]+\.(?:py|md|toml|ya?ml|jsonl?)\b")
+EXAMPLES = ("price_trial_session", "evals/scenarios/kit.yaml", "tests/test_it.py", "benchmarks/results.json")
+"""Files that a page tells its reader to make, that a test makes up, or that a command writes."""
 CODE = ("libs/", "functions/", "infra/", "evals/src/", "benchmarks/", ".github/", "Makefile", "pyproject.toml")
 SUFFIXES = [".py", ".md", ".toml", ".yml", ".yaml", ".json", ".jsonl", ".j2", ".js", ".css", ".html", ".txt", ".go"]
 
@@ -69,6 +71,22 @@ def test_the_code_cites_a_heading_and_not_a_whole_page() -> None:
     ]
 
     assert not vague, "say which heading:\n" + "\n".join(vague)
+
+
+def test_every_file_that_is_named_by_its_path_exists() -> None:
+    named = {path: set(NAMED.findall(words)) - set(EXAMPLES) for path, words in read() if path.suffix != ".md"}
+
+    assert [f"{name(path)}: {file}" for path, files in named.items() for file in files if not exists(file)] == []
+
+
+@pytest.mark.parametrize("shape", ["({}.md section 9)", "see {}.md", "({}: errors.py)", "the {}, section 4", "{}/x.md"])
+def test_a_citation_of_a_page_outside_the_repository_is_seen(shape: str) -> None:
+    assert any(ELSEWHERE.search(shape.format(page)) for page in ("design", "style", "facts"))
+
+
+@pytest.mark.parametrize("words", ["0004-secrets.md", "list-style: 1", "evals.md#live-runs", "facts: dict"])
+def test_a_citation_of_a_page_inside_is_not_taken_for_one(words: str) -> None:
+    assert not ELSEWHERE.search(words)
 
 
 def test_nothing_outside_the_repository_is_cited_as_if_it_were_inside() -> None:

@@ -25,7 +25,7 @@ class LearntAlerts:
     retention_days: int
 
     async def __call__(self, key: str, account_id: str, text: str) -> None:
-        """Raises StoreUnavailable; a second alert of the same text is none."""
+        """Raises StoreUnavailable; a second alert of the same text is not stored."""
         quoted = text if len(text) <= _MAX_QUOTED_CHARS else text[: _MAX_QUOTED_CHARS - 1] + "…"
         words = (
             f"Instagram (account {account_id}) answers people by itself with:\n\n{quoted}\n\n"
