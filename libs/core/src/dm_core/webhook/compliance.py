@@ -24,7 +24,8 @@ _MAX_FORM_FIELDS: Final = 20
 _CODE: Final = re.compile(r"[0-9a-f]{32}")
 _NOTHING_FOUND: Final = (
     "Nothing is stored under the id that this request names. Instagram gives a person one id for authorising an app "
-    "and another for writing to an account: if you wrote to this account, ask it in a message to erase what you wrote.\n"
+    "and another for writing to an account. If you wrote to this account, send it a message that asks it to erase what "
+    "you wrote.\n"
 )
 """Of those who ask through Meta few are found: see https://github.com/chatwoot/chatwoot/issues/13201."""
 
