@@ -150,7 +150,7 @@ class Chat:
         except (IndexError, KeyError, ValueError):
             self.note(f"/fault {'|'.join(platforms)} error|throttle|delay|stall|drop_before|drop_after… [operation]")
             return
-        self.note(f"the next matching request to {platform.name} meets: {kind}")
+        self.note(f"the next matching request to {platform.name} gets this fault: {kind}")
 
     async def _events(self, rest: str) -> None:
         self.events_shown = rest != "off" if rest else not self.events_shown

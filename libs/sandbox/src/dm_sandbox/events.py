@@ -117,7 +117,7 @@ def _queue_words(event: QueueEvent, what: str) -> str:
     detail = event.detail
     if event.kind == "created":
         at = detail.get("fire_at")
-        ahead = f" for t+{(at - event.at) / 1000:.1f} s" if isinstance(at, int) else ""
+        ahead = f" for t+{max(0, at - event.at) / 1000:.1f} s" if isinstance(at, int) else ""
         return f"{what} scheduled{ahead}"
     words = {
         "deduplicated": f"{what} joined the one already scheduled",
@@ -142,7 +142,7 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "human_took_over": "a human took over",
     "send_looked_up": "uncertain reply looked up",
     "tick_answered": "tick answered",
-    "alert_tried": "alert sent or tried",
+    "alert_tried": "alert attempted",
     "digest_made": "alerts joined in a digest",
     "alert_undelivered": "ALARM: an alert did not reach the manager",
     "whatsapp_received": "WhatsApp's statuses stored",

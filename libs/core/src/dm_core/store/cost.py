@@ -1,4 +1,4 @@
-"""What a store's work costs, counted where it happens: budgets are tests (design.md section 12)."""
+"""What a store's work costs, counted where it happens, so that budgets can be tests (docs/promises.md#budgets)."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,4 @@
-"""Values as documents and back, in the one shape both adapters store (design.md section 11).
+"""Values as documents and back, in the one shape both adapters store (docs/architecture.md#what-is-stored).
 
 Keys are camelCase, times are ms since 1970, statuses are the enums' words. ``expireAt`` is ms here as well; the
 Firestore adapter turns it into a timestamp, which is what a TTL policy needs; 0 means never and is stored as None.

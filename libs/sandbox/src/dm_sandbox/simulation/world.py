@@ -94,7 +94,7 @@ class World:
         """
         sweeps = asyncio.create_task(self._sweep())
         await asyncio.sleep(start)
-        while self.loop.time() < end and not self.is_at_rest():  # noqa: ASYNC110 - rest is no event of anything
+        while self.loop.time() < end and not self.is_at_rest():  # noqa: ASYNC110 - nothing signals that it rests
             await asyncio.sleep(10)
         if not self.is_at_rest():
             self.journal.wrong("rest", f"threads are not at rest at {self.loop.time():.0f} s: {self._restless()}")
