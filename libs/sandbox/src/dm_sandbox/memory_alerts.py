@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from dm_core.alerts import Alert, AlertStatus, ManagerContact
 from dm_core.store.alert_documents import alert_document, contact_fields, parse_alert, parse_contact
-from dm_core.store.plain import clean_text
+from dm_core.store.document_values import clean_text
 from dm_core.store.port import CONFLICT, Conflict, StoredAlert, Version
 
 

@@ -10,16 +10,8 @@ from dataclasses import dataclass, field, replace
 
 from dm_core.messages import Content, Disposition, Message, Status
 from dm_core.runs import ModelTurn, Run, ToolTurn, Turn, UserTurn
-from dm_core.store.documents import (
-    briefly,
-    message_document,
-    parse_message,
-    parse_thread_id,
-    since_erased,
-    texts_on_their_way,
-)
-from dm_core.store.documents import platform_ids as recorded_ids
-from dm_core.store.plain import MAX_INT, clean_text, from_json, to_json
+from dm_core.store.document_values import MAX_INT, clean_text, from_json, to_json
+from dm_core.store.message_documents import briefly, message_document, parse_message, since_erased
 from dm_core.store.port import (
     CONFLICT,
     MAX_CLAIM,
@@ -39,6 +31,8 @@ from dm_core.store.port import (
     sorted_messages,
 )
 from dm_core.store.run_documents import emptied_fields, parse_run, run_document
+from dm_core.store.thread_documents import parse_thread_id, texts_on_their_way
+from dm_core.store.thread_documents import platform_ids as recorded_ids
 from dm_core.threads import Allowance, Note, Thread, Unconfirmed
 from dm_core.usage import day_of
 from dm_sandbox.memory_alerts import MemoryAlerts

@@ -11,8 +11,7 @@ from typing import cast
 from dm_core.alerts import Alert, AlertStatus, ManagerContact
 from dm_core.clock import Clock, system_clock
 from dm_core.messages import Message
-from dm_core.store.cost import Cost
-from dm_core.store.plain import clean_text, to_json
+from dm_core.store.document_values import clean_text, to_json
 from dm_core.store.port import (
     CONFLICT,
     Conflict,
@@ -28,6 +27,7 @@ from dm_core.store.port import (
     ThreadEvents,
     Version,
 )
+from dm_core.store.usage import StoreUsage
 from dm_core.threads import Profile
 from dm_core.usage import DayRuns
 from dm_sandbox.memory_database import MemoryDatabase
@@ -36,18 +36,18 @@ from dm_sandbox.memory_database import MemoryDatabase
 class MemoryStore:
     """The store port on a database in memory. Every call lets others go first, as a remote one would.
 
-    ``cost`` counts documents read and calls.
+    ``usage`` counts documents read and calls.
     """
 
     def __init__(self, database: MemoryDatabase | None = None, clock: Clock = system_clock) -> None:
-        self.cost = Cost()
+        self.usage = StoreUsage()
         self.database = database or MemoryDatabase()
         self._clock = clock
 
     async def _call[T](self, work: Callable[[], T], reads: int = 0) -> T:
         await asyncio.sleep(0)
-        self.cost.calls += 1
-        self.cost.reads += reads
+        self.usage.calls += 1
+        self.usage.reads += reads
         return work()
 
     # -- what a run needs
@@ -58,7 +58,7 @@ class MemoryStore:
             return None if head is None else self.database.snapshot(head)
 
         snapshot = await self._call(read, reads=2)
-        self.cost.reads += len(snapshot.recent) if snapshot else 0
+        self.usage.reads += len(snapshot.recent) if snapshot else 0
         return snapshot
 
     async def commit(self, change: ThreadChange) -> Version | Conflict:
@@ -71,7 +71,7 @@ class MemoryStore:
 
     async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
         found = await self._call(lambda: self.database.newest(thread_id, limit))
-        self.cost.reads += max(1, len(found))
+        self.usage.reads += max(1, len(found))
         return found
 
     async def overdue(self, before: int, limit: int) -> tuple[str, ...]:

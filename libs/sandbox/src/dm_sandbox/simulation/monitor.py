@@ -20,7 +20,7 @@ from dm_core.errors import AccountStopped, PlatformError, RetryLater, Service
 from dm_core.messages import Direction, Message, Status
 from dm_core.queue.port import WakeUp
 from dm_core.runs import Action, ActionKind, ModelTurn, Run, Turn
-from dm_core.store.plain import to_json
+from dm_core.store.document_values import to_json
 from dm_core.store.port import UNSET, Conflict, Recorded, ThreadChange, ThreadEvents, Version
 from dm_core.store.run_documents import run_document
 from dm_core.threads import Lease, Thread

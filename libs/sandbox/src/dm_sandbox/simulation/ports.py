@@ -15,7 +15,7 @@ from dm_core.clients.port import AccessToken, PlatformMessage, Session
 from dm_core.messages import Message
 from dm_core.queue.port import WakeUp
 from dm_core.runs import ActionKind, ModelTurn, Turn
-from dm_core.store.plain import clean_text, to_json
+from dm_core.store.document_values import clean_text, to_json
 from dm_core.store.port import (
     CONFLICT,
     Conflict,

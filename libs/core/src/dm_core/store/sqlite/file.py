@@ -18,10 +18,9 @@ from typing import Final, cast
 
 from dm_core.clock import Clock
 from dm_core.errors import StoreUnavailable
-from dm_core.store.cost import Cost
-from dm_core.store.plain import Document, as_map
-from dm_core.store.port import Query
-from dm_core.store.selections import Selection
+from dm_core.store.document_values import Document, as_map
+from dm_core.store.queries import Query, Selection
+from dm_core.store.usage import StoreUsage
 
 BUSY_SECONDS: Final = 5.0
 PURGE_LIMIT: Final = 1_000
@@ -105,12 +104,12 @@ class Stored:
 class Transaction:
     """What can be done with documents inside one transaction. ``parent`` is a thread's id, or empty."""
 
-    def __init__(self, connection: sqlite3.Connection, cost: Cost) -> None:
+    def __init__(self, connection: sqlite3.Connection, usage: StoreUsage) -> None:
         self._connection = connection
-        self._cost = cost
+        self._usage = usage
 
     def get(self, collection: str, key: str, parent: str = "") -> Stored | None:
-        self._cost.reads += 1
+        self._usage.reads += 1
         row = self._connection.execute(
             "SELECT id, version, doc FROM documents WHERE collection = ? AND parent = ? AND id = ?",
             (collection, parent, key),
@@ -119,7 +118,7 @@ class Transaction:
 
     def select(self, selection: Selection) -> list[Stored]:
         rows = self._connection.execute(*select_statement(selection)).fetchall()
-        self._cost.reads += max(1, len(rows))
+        self._usage.reads += max(1, len(rows))
         return [_stored(row) for row in rows]
 
     def put(self, collection: str, key: str, doc: Document, parent: str = "") -> int:
@@ -161,10 +160,10 @@ def _stored(row: tuple[str, int, str]) -> Stored:
 class SqliteFile:
     """Runs transactions on the file. Raises StoreUnavailable for everything SQLite cannot do."""
 
-    def __init__(self, path: str, clock: Clock, cost: Cost) -> None:
+    def __init__(self, path: str, clock: Clock, usage: StoreUsage) -> None:
         self._path = path
         self._clock = clock
-        self._cost = cost
+        self._usage = usage
         self._executor: ThreadPoolExecutor | None = None
         self._connection: sqlite3.Connection | None = None
 
@@ -194,11 +193,11 @@ class SqliteFile:
     # -- below: only ever on the worker thread
 
     def _transact[T](self, begin: str, work: Callable[[Transaction], T]) -> T:
-        self._cost.calls += 1
+        self._usage.calls += 1
         connection = self._connected()
         try:
             connection.execute(begin)
-            result = work(Transaction(connection, self._cost))
+            result = work(Transaction(connection, self._usage))
             connection.execute("COMMIT")
         except BaseException as error:
             with suppress(sqlite3.Error):
@@ -213,7 +212,7 @@ class SqliteFile:
             connection = sqlite3.connect(self._path, timeout=BUSY_SECONDS, isolation_level=None)
             try:
                 _prepare(connection)
-                Transaction(connection, self._cost).purge(self._clock())
+                Transaction(connection, self._usage).purge(self._clock())
             except BaseException:
                 connection.close()
                 raise

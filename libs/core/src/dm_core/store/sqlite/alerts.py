@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from dm_core.alerts import Alert, AlertStatus, ManagerContact
 from dm_core.clock import Clock
 from dm_core.store import alert_documents as doc
-from dm_core.store import selections
-from dm_core.store.documents import parse_thread
-from dm_core.store.plain import clean_text
+from dm_core.store import queries
+from dm_core.store.document_values import clean_text
 from dm_core.store.port import CONFLICT, MAX_CLAIM, Conflict, StoredAlert, Version
-from dm_core.store.sqlite_file import Rollback, SqliteFile, Stored, Transaction
+from dm_core.store.sqlite.file import Rollback, SqliteFile, Stored, Transaction
+from dm_core.store.thread_documents import parse_thread
 from dm_core.threads import Profile
 
 ALERTS = "alerts"
@@ -30,7 +30,7 @@ class SqliteAlerts:
 
     async def due_alerts(self, before: int, limit: int) -> tuple[StoredAlert, ...]:
         def read(tx: Transaction) -> tuple[StoredAlert, ...]:
-            kinds = (selections.due_alerts(urgency, before, limit) for urgency in ("urgent", "normal"))
+            kinds = (queries.due_alerts(urgency, before, limit) for urgency in ("urgent", "normal"))
             return tuple(_stored(found) for selection in kinds for found in tx.select(selection))
 
         return await self._file.read(read)
@@ -64,7 +64,7 @@ class SqliteAlerts:
             return CONFLICT
 
     async def digest_members(self, digest_id: str) -> tuple[StoredAlert, ...]:
-        selection = selections.digest_members(digest_id, MAX_CLAIM)
+        selection = queries.digest_members(digest_id, MAX_CLAIM)
         found = await self._file.read(lambda tx: tx.select(selection))
         return tuple(sorted(map(_stored, found), key=lambda stored: stored.alert.created_at))
 
@@ -106,7 +106,7 @@ def create(tx: Transaction, alert: Alert) -> bool:
 
 def delete_of_thread(tx: Transaction, thread_id: str) -> None:
     """Delete every alert of a thread."""
-    while found := tx.select(selections.alerts_of(thread_id, MAX_CLAIM)):
+    while found := tx.select(queries.alerts_of(thread_id, MAX_CLAIM)):
         for stored in found:
             tx.delete(ALERTS, stored.id)
 

@@ -9,10 +9,21 @@ from dataclasses import replace
 
 from dm_core.clock import Clock, system_clock
 from dm_core.messages import Message, Status
-from dm_core.store import documents as doc
-from dm_core.store import selections, sqlite_alerts
-from dm_core.store.cost import Cost
-from dm_core.store.plain import Document, clean_text, document, from_json, text, to_json, whole, word
+from dm_core.store import queries
+from dm_core.store.document_values import Document, clean_text, document, from_json, text, to_json, whole, word
+from dm_core.store.message_documents import (
+    briefly,
+    early_edit_document,
+    edit_fields,
+    is_message,
+    is_standby_copy,
+    message_document,
+    message_fields,
+    parse_message,
+    since_erased,
+    taken_over,
+    unsent_fields,
+)
 from dm_core.store.port import (
     CONFLICT,
     PAGE_SIZE,
@@ -30,9 +41,34 @@ from dm_core.store.port import (
     Version,
     sorted_messages,
 )
+from dm_core.store.record_documents import (
+    allowance_document,
+    day_runs_fields,
+    day_runs_id,
+    deletion_document,
+    parse_allowance,
+    parse_day_runs,
+    parse_deletion,
+    quarantine_document,
+)
 from dm_core.store.run_documents import archive_document, emptied_fields
-from dm_core.store.sqlite_alerts import SqliteAlerts
-from dm_core.store.sqlite_file import Rollback, SqliteFile, Stored, Transaction
+from dm_core.store.sqlite import alerts as sqlite_alerts
+from dm_core.store.sqlite.alerts import SqliteAlerts
+from dm_core.store.sqlite.file import Rollback, SqliteFile, Stored, Transaction
+from dm_core.store.thread_documents import (
+    brief_thread,
+    erased_at,
+    is_erased,
+    kept_notes,
+    merged_fields,
+    parse_thread,
+    parse_thread_id,
+    platform_ids,
+    texts_on_their_way,
+    thread_fields,
+    tombstone_document,
+)
+from dm_core.store.usage import StoreUsage
 from dm_core.usage import DayRuns, day_of
 
 ERASE_PAGE = 400
@@ -46,33 +82,33 @@ class SqliteStore(SqliteAlerts):
     """The store port on one file, safe for several processes. Opens it on the first call; every method raises
     StoreUnavailable.
 
-    ``cost`` counts documents read and transactions.
+    ``usage`` counts documents read and transactions.
     """
 
     def __init__(self, path: str, clock: Clock = system_clock) -> None:
-        self.cost = Cost()
+        self.usage = StoreUsage()
         self._clock = clock
-        self._file = SqliteFile(path, clock, self.cost)
+        self._file = SqliteFile(path, clock, self.usage)
 
     # -- what a run needs
 
     async def open(self, thread_id: str) -> Snapshot | None:
         """One transaction, so thread and messages are of one moment."""
-        parts = doc.parse_thread_id(thread_id)
+        parts = parse_thread_id(thread_id)
         if parts is None:
             return None
 
         def read(tx: Transaction) -> Snapshot | None:
             found = tx.get("conversations", thread_id)
-            if found is None or doc.is_erased(found.doc):
+            if found is None or is_erased(found.doc):
                 return None
             limits = tx.get("limits", parts[1])
-            thread = doc.parse_thread(thread_id, found.doc)
-            recent = _messages(tx.select(selections.newest(thread_id, PAGE_SIZE)))
+            thread = parse_thread(thread_id, found.doc)
+            recent = _messages(tx.select(queries.newest(thread_id, PAGE_SIZE)))
             unprocessed = tuple(message for message in recent if message.is_unprocessed)
             if len(unprocessed) < thread.pending_count and len(recent) == PAGE_SIZE:
-                unprocessed = _messages(tx.select(selections.unprocessed(thread_id)))
-            allowance = doc.parse_allowance(limits.doc if limits else {})
+                unprocessed = _messages(tx.select(queries.unprocessed(thread_id)))
+            allowance = parse_allowance(limits.doc if limits else {})
             return Snapshot(thread, Version(found.version), unprocessed, recent, allowance)
 
         return await self._file.read(read)
@@ -86,16 +122,16 @@ class SqliteStore(SqliteAlerts):
             return CONFLICT
 
     async def day_runs(self, day_start: int) -> DayRuns:
-        found = await self._get("limits", doc.day_runs_id(day_start))
-        return doc.parse_day_runs(found or {}, day_start)
+        found = await self._get("limits", day_runs_id(day_start))
+        return parse_day_runs(found or {}, day_start)
 
     async def history(self, thread_id: str, limit: int) -> tuple[Message, ...]:
-        if limit < 1 or doc.parse_thread_id(thread_id) is None:
+        if limit < 1 or parse_thread_id(thread_id) is None:
             return ()
-        return await self._file.read(lambda tx: _messages(tx.select(selections.newest(thread_id, limit))))
+        return await self._file.read(lambda tx: _messages(tx.select(queries.newest(thread_id, limit))))
 
     async def overdue(self, before: int, limit: int) -> tuple[str, ...]:
-        return await self._file.read(lambda tx: tuple(s.id for s in tx.select(selections.overdue(before, limit))))
+        return await self._file.read(lambda tx: tuple(s.id for s in tx.select(queries.overdue(before, limit))))
 
     # -- what the webhook needs
 
@@ -105,13 +141,13 @@ class SqliteStore(SqliteAlerts):
     async def echo_view(self, thread_id: str, message_id: str) -> EchoView:
         def read(tx: Transaction) -> EchoView:
             found = tx.get("conversations", thread_id)
-            thread = doc.parse_thread(thread_id, found.doc if found else {})
+            thread = parse_thread(thread_id, found.doc if found else {})
             message = tx.get("messages", message_id, thread_id)
             return EchoView(
-                known=doc.is_erased(found.doc if found else None)
-                or (message is not None and doc.is_message(message.doc) and not doc.is_standby_copy(message.doc)),
-                ours=doc.texts_on_their_way(thread.run, thread.unconfirmed),
-                mids=doc.platform_ids(thread.run),
+                known=is_erased(found.doc if found else None)
+                or (message is not None and is_message(message.doc) and not is_standby_copy(message.doc)),
+                ours=texts_on_their_way(thread.run, thread.unconfirmed),
+                mids=platform_ids(thread.run),
                 paused_until=thread.paused_until,
                 last_inbound_at=thread.last_inbound_at,
             )
@@ -138,7 +174,7 @@ class SqliteStore(SqliteAlerts):
     async def quarantine(
         self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()
     ) -> None:
-        await self._put("quarantine", item_id, doc.quarantine_document(raw, reason, now, expire_at, user_ids))
+        await self._put("quarantine", item_id, quarantine_document(raw, reason, now, expire_at, user_ids))
 
     async def revise_document(
         self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int
@@ -159,21 +195,21 @@ class SqliteStore(SqliteAlerts):
         def write(tx: Transaction) -> bool:
             fresh = tx.get("deletions", deletion.code) is None
             if fresh:
-                tx.put("deletions", deletion.code, doc.deletion_document(deletion))
+                tx.put("deletions", deletion.code, deletion_document(deletion))
             return fresh
 
         return await self._file.write(write)
 
     async def put_deletion(self, deletion: Deletion) -> None:
-        await self._put("deletions", deletion.code, doc.deletion_document(deletion))
+        await self._put("deletions", deletion.code, deletion_document(deletion))
 
     async def get_deletion(self, code: str) -> Deletion | None:
         found = await self._get("deletions", code)
-        return None if found is None else doc.parse_deletion(found)
+        return None if found is None else parse_deletion(found)
 
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
-        found = await self._file.read(lambda tx: tx.select(selections.open_deletions(limit)))
-        return tuple(doc.parse_deletion(stored.doc) for stored in found)
+        found = await self._file.read(lambda tx: tx.select(queries.open_deletions(limit)))
+        return tuple(parse_deletion(stored.doc) for stored in found)
 
     async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
         """Each thread whole, in a transaction of its own: a crash leaves nothing half erased."""
@@ -197,7 +233,7 @@ class SqliteStore(SqliteAlerts):
         await self._put(collection, key, document(json=to_json(value), updatedAt=self._clock()))
 
     async def last_inbound_at(self) -> int | None:
-        found = await self._file.read(lambda tx: tx.select(selections.last_inbound()))
+        found = await self._file.read(lambda tx: tx.select(queries.last_inbound()))
         return whole(found[0].doc, "lastInboundAt") if found else None
 
     async def purge(self) -> int:
@@ -217,11 +253,11 @@ class SqliteStore(SqliteAlerts):
 
 
 def _messages(page: list[Stored]) -> tuple[Message, ...]:
-    return sorted_messages([doc.parse_message(stored.doc) for stored in page])
+    return sorted_messages([parse_message(stored.doc) for stored in page])
 
 
 def _put_message(tx: Transaction, message: Message) -> None:
-    tx.put("messages", message.id, doc.message_document(message), message.thread_id)
+    tx.put("messages", message.id, message_document(message), message.thread_id)
 
 
 def _move(tx: Transaction, thread_id: str, now: int) -> None:
@@ -237,20 +273,20 @@ def _commit(tx: Transaction, change: ThreadChange) -> Version:
     found = tx.get("conversations", change.thread_id)
     if found is None or found.version != change.version.mark:
         raise Rollback
-    version = tx.put("conversations", change.thread_id, found.doc | doc.thread_fields(change))
+    version = tx.put("conversations", change.thread_id, found.doc | thread_fields(change))
     for message in change.messages:
         stored = tx.get("messages", message.id, change.thread_id)
         if stored is None:
             raise Rollback
-        tx.put("messages", message.id, stored.doc | doc.message_fields(message), change.thread_id)
+        tx.put("messages", message.id, stored.doc | message_fields(message), change.thread_id)
     for upsert in change.upserts:
         _put_message(tx, replace(upsert, thread_id=change.thread_id))
     if change.archive is not None:
         archive = archive_document(change.archive, change.thread_id, change.now, change.archive_expire_at)
         tx.put("runs", change.archive.id, archive, change.thread_id)
-    parts = doc.parse_thread_id(change.thread_id)
+    parts = parse_thread_id(change.thread_id)
     if change.allowance is not UNSET and parts is not None:
-        tx.put("limits", parts[1], doc.allowance_document(change.allowance, change.now))
+        tx.put("limits", parts[1], allowance_document(change.allowance, change.now))
     if change.counts_run:
         _count_run(tx, day_of(change.now))
     for alert in change.alerts:
@@ -259,20 +295,20 @@ def _commit(tx: Transaction, change: ThreadChange) -> Version:
 
 
 def _count_run(tx: Transaction, day_start: int) -> None:
-    key = doc.day_runs_id(day_start)
+    key = day_runs_id(day_start)
     found = tx.get("limits", key)
     runs = whole(found.doc if found else {}, "runs") + 1
-    tx.put("limits", key, doc.day_runs_fields(day_start) | {"runs": runs})
+    tx.put("limits", key, day_runs_fields(day_start) | {"runs": runs})
 
 
 def _record(tx: Transaction, events: ThreadEvents) -> Recorded:
     """Create what is missing; pure duplicates leave the thread alone, but for a pause."""
     thread = tx.get("conversations", events.thread_id)
     if not events.starts_thread and (thread is None or not events.lasting):
-        events = replace(events, messages=tuple(doc.briefly(m, events.now) for m in events.messages))
+        events = replace(events, messages=tuple(briefly(m, events.now) for m in events.messages))
     if not events.starts_thread and thread is not None:
-        since = doc.since_erased(events.messages, doc.erased_at(thread.doc))
-        if doc.is_erased(thread.doc) or (events.messages and not since):
+        since = since_erased(events.messages, erased_at(thread.doc))
+        if is_erased(thread.doc) or (events.messages and not since):
             return Recorded()
         events = replace(events, messages=since)
     created, existing = _sorted_out(tx, events)
@@ -286,7 +322,7 @@ def _record(tx: Transaction, events: ThreadEvents) -> Recorded:
         _merge_thread(tx, events, sum(message.status is Status.PENDING for message in created))
     elif created and thread is None:
         # Whose thread it is, so that an erasure finds messages stored alone.
-        tx.put("conversations", events.thread_id, doc.brief_thread(events))
+        tx.put("conversations", events.thread_id, brief_thread(events))
     return Recorded(tuple(message.id for message in created), existing)
 
 
@@ -296,7 +332,7 @@ def _sorted_out(tx: Transaction, events: ThreadEvents) -> tuple[list[Message], d
     existing: dict[str, Status] = {}
     for message in {message.id: message for message in reversed(events.messages)}.values():
         stored = tx.get("messages", message.id, events.thread_id)
-        arrived = message if stored is None else doc.taken_over(stored.doc, message)
+        arrived = message if stored is None else taken_over(stored.doc, message)
         if stored is None or arrived is not None:
             created.append(replace(arrived or message, thread_id=events.thread_id))
         else:
@@ -307,14 +343,14 @@ def _sorted_out(tx: Transaction, events: ThreadEvents) -> tuple[list[Message], d
 
 def _edit(tx: Transaction, events: ThreadEvents, message_id: str, new: NewText) -> bool:
     found, thread = tx.get("messages", message_id, events.thread_id), tx.get("conversations", events.thread_id)
-    known = found is not None and doc.is_message(found.doc)
-    if thread is not None and doc.is_erased(thread.doc):
+    known = found is not None and is_message(found.doc)
+    if thread is not None and is_erased(thread.doc):
         return known
     if found is None:
-        waiting = doc.early_edit_document(message_id, events.thread_id, new, events.now)
+        waiting = early_edit_document(message_id, events.thread_id, new, events.now)
         tx.put("messages", message_id, waiting, events.thread_id)
         _make_briefly(tx, events, thread)
-    elif (fields := doc.edit_fields(found.doc, new, events.now)) is not None:
+    elif (fields := edit_fields(found.doc, new, events.now)) is not None:
         tx.put("messages", message_id, found.doc | fields, events.thread_id)
     else:
         return known
@@ -324,16 +360,16 @@ def _edit(tx: Transaction, events: ThreadEvents, message_id: str, new: NewText) 
 
 def _unsend(tx: Transaction, events: ThreadEvents, message_id: str) -> bool:
     found, thread = tx.get("messages", message_id, events.thread_id), tx.get("conversations", events.thread_id)
-    known = found is not None and doc.is_message(found.doc)
-    if thread is not None and doc.is_erased(thread.doc):
+    known = found is not None and is_message(found.doc)
+    if thread is not None and is_erased(thread.doc):
         return known
     if found is not None and known:
-        tx.put("messages", message_id, found.doc | doc.unsent_fields(found.doc, events.now), events.thread_id)
+        tx.put("messages", message_id, found.doc | unsent_fields(found.doc, events.now), events.thread_id)
         _empty_runs(tx, events, text(found.doc, "mid"))
     elif events.messages:
         mark = replace(events.messages[0], id=message_id, thread_id=events.thread_id)
         lasting = thread is not None and whole(thread.doc, "lastInboundAt")
-        _put_message(tx, mark if lasting else doc.briefly(mark, events.now))
+        _put_message(tx, mark if lasting else briefly(mark, events.now))
         _make_briefly(tx, events, thread)
     _move(tx, events.thread_id, events.now)
     return known
@@ -342,15 +378,15 @@ def _unsend(tx: Transaction, events: ThreadEvents, message_id: str) -> bool:
 def _make_briefly(tx: Transaction, events: ThreadEvents, thread: Stored | None) -> None:
     """A thread for what came alone, if there is none."""
     if thread is None:
-        tx.put("conversations", events.thread_id, doc.brief_thread(events))
+        tx.put("conversations", events.thread_id, brief_thread(events))
 
 
 def _empty_runs(tx: Transaction, events: ThreadEvents, mid: str) -> None:
     """Take the words out of the archived runs that were shown a message, and the notes they saved."""
-    runs = tx.select(selections.runs_of_message(events.thread_id, mid, ALL_RUNS)) if mid else []
+    runs = tx.select(queries.runs_of_message(events.thread_id, mid, ALL_RUNS)) if mid else []
     thread = tx.get("conversations", events.thread_id)
     if thread is not None:
-        notes = doc.kept_notes(thread.doc, [run.doc for run in runs], mid)
+        notes = kept_notes(thread.doc, [run.doc for run in runs], mid)
         if notes is not None:
             tx.put("conversations", events.thread_id, thread.doc | {"notes": notes})
     for run in runs:
@@ -359,8 +395,8 @@ def _empty_runs(tx: Transaction, events: ThreadEvents, mid: str) -> None:
 
 def _merge_thread(tx: Transaction, events: ThreadEvents, pending: int) -> None:
     found = tx.get("conversations", events.thread_id)
-    old = found.doc if found else {} if events.starts_thread else doc.brief_thread(events)
-    merged = old | doc.merged_fields(events)
+    old = found.doc if found else {} if events.starts_thread else brief_thread(events)
+    merged = old | merged_fields(events)
     merged["createdAt"] = min(whole(old, "createdAt", events.now), events.now)
     merged["pendingCount"] = whole(old, "pendingCount") + pending
     merged["revision"] = whole(old, "revision") + 1
@@ -373,13 +409,13 @@ def _merge_thread(tx: Transaction, events: ThreadEvents, pending: int) -> None:
 
 def _erase_one(tx: Transaction, user_id: str, code: str, now: int) -> bool:
     """Erase one thread of a person or account, if there is one left."""
-    found = tx.select(selections.of_person(user_id, 1)) or tx.select(selections.of_account(user_id, 1))
+    found = tx.select(queries.of_person(user_id, 1)) or tx.select(queries.of_account(user_id, 1))
     for thread in found:
         tx.delete_below(thread.id)
         sqlite_alerts.delete_of_thread(tx, thread.id)
-        _delete_selected(tx, selections.outbox_of(thread.id, ERASE_PAGE))
-        tx.delete("limits", text(thread.doc, "userId", (doc.parse_thread_id(thread.id) or ("", thread.id))[1]))
-        tx.put("conversations", thread.id, doc.tombstone_document(now))
+        _delete_selected(tx, queries.outbox_of(thread.id, ERASE_PAGE))
+        tx.delete("limits", text(thread.doc, "userId", (parse_thread_id(thread.id) or ("", thread.id))[1]))
+        tx.put("conversations", thread.id, tombstone_document(now))
         record = tx.get("deletions", code) if code else None
         if record is not None:
             tx.put("deletions", code, record.doc | {"threads": whole(record.doc, "threads") + 1})
@@ -389,10 +425,10 @@ def _erase_one(tx: Transaction, user_id: str, code: str, now: int) -> bool:
 def _erase_beside(tx: Transaction, user_id: str) -> None:
     """What is kept of a person outside of threads."""
     tx.delete("limits", user_id)
-    _delete_selected(tx, selections.quarantine_of(user_id, ERASE_PAGE))
+    _delete_selected(tx, queries.quarantine_of(user_id, ERASE_PAGE))
 
 
-def _delete_selected(tx: Transaction, selection: selections.Selection) -> None:
+def _delete_selected(tx: Transaction, selection: queries.Selection) -> None:
     while found := tx.select(selection):
         for each in found:
             tx.delete(selection.collection, each.id)
