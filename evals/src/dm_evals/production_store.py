@@ -68,7 +68,7 @@ async def _from_sqlite(path: str, thread_id: str) -> StoredThread:
     store, file = SqliteStore(path), SqliteFile(path, system_clock, StoreUsage())
 
     async def documents(ids: Sequence[str]) -> list[Document | None]:
-        found = await file.read(lambda tx: [tx.get("runs", run_id, thread_id) for run_id in ids])
+        found = await file.read("runs", lambda tx: [tx.get("runs", run_id, thread_id) for run_id in ids])
         return [each.doc if each is not None else None for each in found]
 
     try:

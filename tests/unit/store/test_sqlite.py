@@ -11,7 +11,7 @@ from dm_core.store import queries
 from dm_core.store.firestore import FirestoreStore
 from dm_core.store.port import Store
 from dm_core.store.sqlite import SqliteStore
-from dm_core.store.sqlite.file import select_statement
+from dm_core.store.sqlite.statements import select_statement
 from dm_sandbox.examples import EXPIRES, NOW, THREAD, closed, dm, events
 
 SELECTIONS = (
