@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from dm_core.clock import Clock
@@ -23,6 +24,14 @@ class Entry:
     source: str
     words: str
     level: Level = "info"
+
+    def __str__(self) -> str:
+        return f"{clock_time(self.at)} {self.source:<9} {self.words}"
+
+
+def clock_time(at: int) -> str:
+    """A moment (ms since 1970) on this machine's clock."""
+    return datetime.fromtimestamp(at / 1000).astimezone().strftime("%H:%M:%S")
 
 
 Listener = Callable[[Entry], None]

@@ -7,37 +7,37 @@ from pathlib import Path
 
 import pytest
 
-from dm_core.store import selections
+from dm_core.store import queries
 from dm_core.store.firestore import FirestoreStore
-from dm_core.store.port import Query, Store
+from dm_core.store.port import Store
 from dm_core.store.sqlite import SqliteStore
-from dm_core.store.sqlite_file import select_statement
+from dm_core.store.sqlite.statements import select_statement
 from dm_sandbox.examples import EXPIRES, NOW, THREAD, closed, dm, events
 
 SELECTIONS = (
-    selections.newest(THREAD, 40),
-    selections.unprocessed(THREAD),
-    selections.overdue(NOW, 5),
-    selections.last_inbound(),
-    selections.of_person("1", 5),
-    selections.of_account("1", 5),
-    selections.open_deletions(5),
-    selections.outbox_of(THREAD, 5),
-    selections.quarantine_of("1", 5),
-    selections.runs_of_message(THREAD, "m", 5),
-    selections.due_alerts("urgent", NOW, 5),
-    selections.alerts_of(THREAD, 5),
-    selections.digest_members("d", 5),
+    queries.newest(THREAD, 40),
+    queries.unprocessed(THREAD),
+    queries.overdue(NOW, 5),
+    queries.last_inbound(),
+    queries.of_person("1", 5),
+    queries.of_account("1", 5),
+    queries.open_deletions(5),
+    queries.outbox_of(THREAD, 5),
+    queries.quarantine_of("1", 5),
+    queries.runs_of_message(THREAD, "m", 5),
+    queries.due_alerts("urgent", NOW, 5),
+    queries.alerts_of(THREAD, 5),
+    queries.digest_members("d", 5),
 )
 
 
 def test_every_query_of_the_port_is_used_and_no_other() -> None:
-    assert {selection.query for selection in SELECTIONS} == set(Query)
+    assert {selection.query for selection in SELECTIONS} == set(queries.Query)
 
 
 @pytest.mark.parametrize("selection", SELECTIONS, ids=lambda selection: selection.query.name)
 async def test_a_query_walks_its_index_and_reads_no_more_than_it_returns(
-    tmp_path: Path, selection: selections.Selection
+    tmp_path: Path, selection: queries.Selection
 ) -> None:
     path = tmp_path / "store.sqlite3"
     store = SqliteStore(str(path), lambda: NOW)

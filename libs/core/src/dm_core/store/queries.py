@@ -6,13 +6,36 @@ indexes of the SQLite file cannot drift apart.
 """
 
 from dataclasses import dataclass
+from enum import Enum
 from typing import Literal
 
 from dm_core.messages import Status
-from dm_core.store.port import MAX_CLAIM, Query
+from dm_core.store.port import MAX_CLAIM
 
 Operator = Literal["<", "==", "in", "contains"]
 Order = tuple[tuple[str, str], ...]
+
+
+class Query(Enum):
+    """Every query that needs an index, named once; ``infra`` declares what this lists.
+
+    Each value: collection group, then the fields with their direction. Single-field ones are automatic in
+    Firestore but listed, so that an exemption can't break them unseen.
+    """
+
+    RECENT = ("messages", (("createdAt", "desc"),))
+    UNPROCESSED = ("messages", (("status", "asc"), ("createdAt", "asc")))
+    OVERDUE = ("conversations", (("dueAt", "asc"),))
+    LAST_INBOUND = ("conversations", (("lastInboundAt", "desc"),))
+    BY_PERSON = ("conversations", (("userId", "asc"),))
+    BY_ACCOUNT = ("conversations", (("accountId", "asc"),))
+    OPEN_DELETIONS = ("deletions", (("completedAt", "asc"),))
+    DUE_ALERTS = ("alerts", (("urgency", "asc"), ("dueAt", "asc")))
+    ALERTS_OF_THREAD = ("alerts", (("threadId", "asc"),))
+    DIGEST_MEMBERS = ("alerts", (("digestId", "asc"),))
+    OUTBOX_OF_THREAD = ("outbox", (("threadId", "asc"),))
+    QUARANTINE_OF_PERSON = ("quarantine", (("userIds", "asc"),))
+    RUNS_OF_MESSAGE = ("runs", (("mids", "asc"),))
 
 
 @dataclass(frozen=True, slots=True)

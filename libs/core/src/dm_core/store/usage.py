@@ -1,10 +1,10 @@
-"""What a store's work costs, counted where it happens, so that budgets can be tests (docs/promises.md#budgets)."""
+"""What a store is asked for, counted where it happens: budgets are tests (``tests/integration/budgets``)."""
 
 from dataclasses import dataclass
 
 
 @dataclass(slots=True)
-class Cost:
+class StoreUsage:
     """Since the store was made: documents read, and remote calls (for SQLite: transactions), attempts included."""
 
     reads: int = 0
