@@ -32,7 +32,7 @@ def same_form(text: str) -> str:
     return " ".join(normal_form(text).split())
 
 
-def clean(text: str) -> str:
+def without_controls(text: str) -> str:
     """Without control characters (but newlines and tabs), bidi overrides, zero-width characters and lone surrogates."""
     return readable(_NEWLINES.sub("\n", text))
 
