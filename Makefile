@@ -16,7 +16,7 @@ export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
 	evals evals-record evals-refresh evals-live evals-mutants scenario-from \
-	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift deploy format lock clean
+	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift deploy costs format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -120,6 +120,9 @@ secrets: $(SYNCED) ## add secret values out of band, prompted or from a file [ST
 
 doctor: $(SYNCED) ## what a deployment needs from this machine, checked [STACK=dev]
 	$(needs_stack)@$(INFRA) -m operations doctor --stack $(STACK)
+
+costs: $(SYNCED) ## count tokens, look up prices, and write the cost table of docs/deploy.md [MODEL=... only prints]
+	@$(INFRA) -m costs $(if $(MODEL),--model $(MODEL))
 
 pulumi-cli: $(SYNCED) ## the Pulumi CLI: the one on PATH, or built from its Go module into .tools
 	@$(PY) infra/tools/pulumi_cli.py
