@@ -10,8 +10,8 @@ from google.genai import types
 from dm_core.agent import gemini_turns, results
 from dm_core.agent.plan import Planner, TurnPlan
 from dm_core.agent.results import tool_turn
-from dm_core.clients import graph, http, instagram
-from dm_core.clients.answers import Reply
+from dm_core.clients import graph_errors, http, instagram
+from dm_core.clients.http_response import Response
 from dm_core.errors import Owner
 from dm_core.processing import app as processor_routes
 from dm_core.runs import Action, ModelTurn, ToolResult, ToolTurn
@@ -119,13 +119,13 @@ def _any_success_believed(patch: pytest.MonkeyPatch) -> None:
 
 def _unknown_codes_read_as_refusals(patch: pytest.MonkeyPatch) -> None:
     """Meta answers some messages that it delivers with a 4xx and a code that no page lists."""
-    real = graph._by_status  # pyright: ignore[reportPrivateUsage]
+    real = graph_errors._by_status  # pyright: ignore[reportPrivateUsage]
 
-    def sure(reply: Reply, error: object, code: int | None) -> tuple[Owner | None, str]:
+    def sure(reply: Response, error: object, code: int | None) -> tuple[Owner | None, str]:
         owner, text = real(reply, error, code)
         return (Owner.REQUEST if owner is Owner.UNKNOWN and 400 <= reply.status < 500 else owner), text
 
-    patch.setattr(graph, "_by_status", sure)
+    patch.setattr(graph_errors, "_by_status", sure)
 
 
 def _sends_repeated_when_in_doubt(patch: pytest.MonkeyPatch) -> None:

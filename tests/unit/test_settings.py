@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dm_core.errors import Misconfigured
+from dm_core.instagram_tokens import format_tokens, parse_tokens
 from dm_core.settings import ProcessorSettings, Template, WebhookSettings
-from dm_core.tokens import format_tokens, parse_tokens
 
 WEBHOOK = {
     "INSTAGRAM_PAGE_ID": "178414",

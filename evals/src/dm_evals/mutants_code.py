@@ -14,8 +14,8 @@ from dm_core.agent.tools.spond import session_dates
 from dm_core.clients.instagram import InstagramClient
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.processing import freshness
-from dm_core.processing.live import LiveThread
-from dm_core.processing.run import Conductor
+from dm_core.processing.leased_thread import LeasedThread
+from dm_core.processing.run_loop import RunLoop
 from dm_core.threads import Note, Thread
 from dm_evals.scenario import Scenario
 
@@ -42,7 +42,7 @@ def _never_taken_over(_: Thread, message: object) -> bool:
     return False
 
 
-def _nothing_came(_: LiveThread) -> None:
+def _nothing_came(_: LeasedThread) -> None:
     """Whatever the thread says."""
 
 
@@ -113,7 +113,7 @@ def _in_new_york(*arguments: object) -> Awaitable[Mapping[str, object]]:
     return tell(*arguments[:-1], ZoneInfo("America/New_York"))
 
 
-def _forgets(_: Conductor, run: object) -> tuple[Note, ...]:
+def _forgets(_: RunLoop, run: object) -> tuple[Note, ...]:
     del run
     return ()
 
@@ -130,7 +130,7 @@ unsent_ignored = planted(freshness, "came", _nothing_came)
 first_dm_only = planted(Agent, "opening", _only_the_first)
 no_history = planted(Agent, "opening", _without_history)
 another_zone = planted(agent_module, "session_dates", _in_new_york)
-notes_lost = planted(Conductor, "notes", _forgets)
+notes_lost = planted(RunLoop, "notes", _forgets)
 
 
 def asks_the_judge(scenario: Scenario) -> Scenario:

@@ -20,7 +20,7 @@ from google.genai.client import DebugConfig
 from dm_core.agent.gemini_errors import model_error
 from dm_core.agent.gemini_turns import contents, model_turn
 from dm_core.agent.model import ToolDeclaration
-from dm_core.clients.pools import IDLE_SECONDS, POOL_SIZE, Pools
+from dm_core.clients.connection_pools import IDLE_SECONDS, POOL_SIZE, Pools
 from dm_core.clock import system_clock
 from dm_core.errors import DmAgentError
 from dm_core.runs import ModelTurn, Turn

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from dm_core.instagram_tokens import HINT, is_list, parse_tokens
 from dm_core.settings.reader import Reader
-from dm_core.tokens import HINT, is_list, parse_tokens
 
 Flavor = Literal["instagram", "page"]
 
@@ -33,7 +33,8 @@ class ModelSettings:
 class InstagramSettings:
     """How the account, or each of several, is reached.
 
-    ``node`` is what a send names as its sender; ``access_token`` one token, or a list by account (``dm_core.tokens``).
+    ``node`` is what a send names as its sender; ``access_token`` one token, or a list by account
+    (``dm_core.instagram_tokens``).
     """
 
     flavor: Flavor

@@ -22,7 +22,7 @@ def numbers_in(words: str) -> list[int]:
     return [int(number) for number in NUMBER.findall(words)]
 
 
-class Clerk:
+class FakeModel:
     """A brain for the Gemini simulator. ``shown`` are the numbers it has seen as new.
 
     With ``steady`` it only ever answers with one message; else it also asks for data first, reacts, notifies, splits
