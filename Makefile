@@ -127,7 +127,7 @@ secrets: $(SYNCED) ## add secret values out of band, prompted or from a file [ST
 doctor: $(SYNCED) ## what a deployment needs from this machine, checked [STACK=dev]
 	$(needs_stack)@$(INFRA) -m operations doctor --stack $(STACK)
 
-costs: $(SYNCED) ## count tokens, look up prices, and write the cost table of docs/deploy.md [MODEL=... only prints]
+costs: $(SYNCED) ## count tokens, look up prices, and write the cost table of docs/deploy.md#9-what-a-month-costs [MODEL=... only prints]
 	@$(INFRA) -m costs $(if $(MODEL),--model $(MODEL))
 
 pulumi-cli: $(SYNCED) ## the Pulumi CLI: the one on PATH, or built from its Go module into .tools

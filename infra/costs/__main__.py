@@ -1,4 +1,4 @@
-"""``make costs``: count, and write the table into docs/deploy.md. ``--print`` writes nothing."""
+"""``make costs``: count, and write the table into docs/deploy.md#9-what-a-month-costs. ``--print`` writes nothing."""
 
 import argparse
 import sys

@@ -25,7 +25,7 @@ def public_members(context: Context) -> Finding:
         run = f"gcloud resource-manager org-policies describe {DOMAINS} --project={context.project} --effective"
         return Finding(name, failed(answer, "the organisation's policy can't be read"), run)
     if _listed(answer)[0] or _members_listed(context):
-        run = f"pulumi config set dm-agent:public false --stack {context.stack}  (docs/deploy.md, 'No public members')"
+        run = f"pulumi config set dm-agent:public false --stack {context.stack}  (docs/deploy.md#no-public-members)"
         return Finding(name, "the organisation allows members of its own domains only", run)
     return Finding(name, "allowed")
 

@@ -43,7 +43,7 @@ PROJECT: Final[Mapping[str, str]] = {
     "storage.buckets.create": "roles/storage.admin",
     "storage.objects.create": "roles/storage.admin",
 }
-"""Permission → the role of docs/deploy.md, 'CI', that holds it
+"""Permission → the role of docs/deploy.md#11-ci, that holds it
 (https://cloud.google.com/iam/docs/roles-permissions)."""
 BUDGET: Final[Mapping[str, str]] = {"billing.budgets.create": "roles/billing.costsManager"}
 STATE: Final[Mapping[str, str]] = {
