@@ -36,8 +36,11 @@ $(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/sandbox/py
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
 	@touch $@
 
-dev: $(SYNCED) ## the whole system on this machine: chat in the terminal, page on http://127.0.0.1:8080
+dev: $(SYNCED) ## the whole system on this machine: events in the terminal, page on http://127.0.0.1:8080 [PORT=8080 STORE=firestore]
 	@$(PY) -m dm_sandbox.dev
+
+chat: $(SYNCED) ## the page's conversation as plain lines, beside a running 'make dev' [PORT=8080]
+	@$(PY) -m dm_sandbox.line_chat
 
 demo: $(SYNCED) ## one scripted conversation, printed; exits 0 only if every expected effect was seen
 	@$(PY) -m dm_sandbox.demo

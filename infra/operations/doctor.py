@@ -86,5 +86,5 @@ def main(stack: str) -> int:
         if finding.run is not None:
             bad += 1
             print(f"    run: {finding.run}", flush=True)
-    print(f"{bad} to mend; run `make doctor STACK={stack}` again" if bad else f"ready: make preview STACK={stack}")
+    print(f"{bad} to fix; then run `make doctor STACK={stack}` again" if bad else f"ready: make preview STACK={stack}")
     return 1 if bad else 0

@@ -2,7 +2,7 @@
 
     model      the name in the address, as it is (readable, and as short as a digest)
     config     everything of the body that is none of the other parts
-    system     the template ``prompts/system.md``, without what the profile puts into its places
+    system     the template ``prompts/system.md`` with the tools' words, without what the profile puts into its places
     profile    the deployer's files (``functions/processor/profile``)
     tools      the declarations
     contents   one digest for each content, in order
@@ -24,7 +24,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from dm_core.agent.profile import BusinessProfile, load_profile
-from dm_core.agent.prompt import prompt_hash, system_prompt
+from dm_core.agent.prompt import prompt_hash, system_prompt, with_tool_words
 from dm_evals.canonical import canonical, canonical_json, plain_key, readable
 from dm_sandbox.platforms.server import as_list, as_object
 
@@ -37,7 +37,7 @@ CANARY: Final = "{{canary}}"
 _LENGTH: Final = 16
 _TEXT_PART: Final = re.compile(r"contents\[(\d+)\]")
 _WHERE: Final[Mapping[str, str]] = {
-    "system": "functions/processor/prompts/system.md, or the code that fills it",
+    "system": "functions/processor/prompts/system.md, the tools' words (dm_core/agent/tools), or what fills them in",
     "profile": "functions/processor/profile/",
     "tools": "the declarations in dm_core/agent/tools/",
     "config": "the request's settings in dm_core/agent/gemini.py",
@@ -137,7 +137,7 @@ def take_request(model: str, body: Mapping[str, object], prompt: Prompt | None =
     digests = Digests(
         model=model,
         config=digest(canonical(parts)),
-        system=digest(made_of.template if known else system),
+        system=digest(with_tool_words(made_of.template) if known else system),
         tools=digest(tools),
         profile=made_of.profile_digest,
         contents=tuple(digest(content) for content in contents),

@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from dm_core.agent import agent as agent_module
 from dm_core.agent.agent import Agent, Opening, Situation
 from dm_core.agent.guards import Guards
-from dm_core.agent.plan import Planner
-from dm_core.agent.tools.spond import session_dates
+from dm_core.agent.plan import PlannedTurn
+from dm_core.agent.tools import get_net_session_dates
 from dm_core.clients.instagram import InstagramClient
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.processing import freshness
@@ -50,7 +49,7 @@ def _guards_nothing(_: Guards, text: str, *, to_person: bool) -> None:
     del text, to_person
 
 
-def _counts_nothing(_: Planner) -> int:
+def _counts_nothing(_: PlannedTurn) -> int:
     return 0
 
 
@@ -105,7 +104,7 @@ def _without_history(agent: Agent, situation: Situation) -> Opening:
     return _opening(agent, replace(situation, recent=tuple(each for each in situation.recent if each.id in own)))
 
 
-_session_dates = session_dates
+_session_dates = get_net_session_dates.session_dates
 
 
 def _in_new_york(*arguments: object) -> Awaitable[Mapping[str, object]]:
@@ -120,7 +119,7 @@ def _forgets(_: RunLoop, run: object) -> tuple[Note, ...]:
 
 answers_after_takeover = planted(Thread, "taken_over", _never_taken_over)
 guards_off = planted(Guards, "refusal", _guards_nothing)
-no_limits = planted(Planner, "_sends", _counts_nothing)
+no_limits = planted(PlannedTurn, "sends_used", _counts_nothing)
 reply_lost = planted(InstagramClient, "send_text", _sends_nothing)
 reply_twice = planted(InstagramClient, "send_text", _sends_twice)
 notice_lost = planted(WhatsAppClient, "send_text", _alerts_nobody)
@@ -129,7 +128,7 @@ crash_once: Planted = _failing_once
 unsent_ignored = planted(freshness, "came", _nothing_came)
 first_dm_only = planted(Agent, "opening", _only_the_first)
 no_history = planted(Agent, "opening", _without_history)
-another_zone = planted(agent_module, "session_dates", _in_new_york)
+another_zone = planted(get_net_session_dates, "session_dates", _in_new_york)
 notes_lost = planted(RunLoop, "notes", _forgets)
 
 

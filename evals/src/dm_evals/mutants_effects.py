@@ -7,11 +7,11 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dm_core.agent import plan as plan_module
 from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.guards import Guards, Refusal
 from dm_core.agent.plan import TurnPlan
 from dm_core.agent.texts import split_text
+from dm_core.agent.tools import send_instagram_message
 from dm_core.alerts import Alert
 from dm_core.clients.instagram import InstagramClient
 from dm_core.clients.whatsapp import WhatsAppClient
@@ -89,7 +89,7 @@ def _splits(change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Planted:
     def split(text: str) -> tuple[str, ...]:
         return change(split_text(text))
 
-    return planted(plan_module, "split_text", split)
+    return planted(send_instagram_message, "split_text", split)
 
 
 def _tells(change: Callable[[str], str]) -> Planted:

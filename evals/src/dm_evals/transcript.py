@@ -88,7 +88,7 @@ def _runs(stage: Stage) -> tuple[Run, ...]:
     thread_id = stage.person.thread_id
     runs = sorted(stage.database.runs.get(thread_id, {}).values(), key=lambda run: (run.started_at, run.id))
     live = stage.database.threads.get(thread_id)
-    return (*runs, live.thread.run) if live is not None and live.thread.run is not None else tuple(runs)
+    return (*runs, live.run) if live is not None and live.run is not None else tuple(runs)
 
 
 # -- tool calls ---------------------------------------------------------------------------------------------
@@ -168,7 +168,7 @@ def _acted(actions: list[Action]) -> Mapping[str, object]:
 
 def _alerts(stage: Stage) -> tuple[StoredAlert, ...]:
     """What was stored for the manager, oldest first; a digest is only how several of them travelled."""
-    stored = (each.alert for each in stage.database.outbox.alerts.values())
+    stored = (each.alert for each in stage.database.alerts.values())
     alerts = sorted((alert for alert in stored if alert.cause != DIGEST), key=lambda alert: alert.created_at)
     return tuple(
         StoredAlert(alert.text, alert.is_urgent, alert.cause, alert.state.value, alert.alarmed_at is not None)

@@ -101,7 +101,7 @@ def test_each_problem_has_one_line_and_a_command(
     assert said in bad[1]
     assert mend in bad[2]
     assert run.output.count("PROBLEM") == 1
-    assert "1 to mend" in run.output
+    assert "1 to fix" in run.output
 
 
 @pytest.mark.parametrize("tool", ["pulumi", "gcloud"])
@@ -121,7 +121,7 @@ def test_every_malformed_key_is_named_at_once(machine: Machine) -> None:
     run = machine.run("doctor", "--stack", "dev")
 
     assert run.code == 1
-    assert "configuration: 2 to mend" in run.output
+    assert "configuration: 2 to fix" in run.output
     assert "pulumi config set dm-agent:region" in run.output
     assert "pulumi config set dm-agent:managerWhatsappNumber" in run.output
 
