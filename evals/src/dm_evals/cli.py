@@ -29,6 +29,7 @@ HELD, BROKEN, NOT_JUDGED = 0, 1, 2
 _OTHERS: Final = {
     "live": ("live_command", "play k trials against a real model, and compare"),
     "mutants": ("mutants", "evaluate the evals: bad agents and harmless variants"),
+    "held-out": ("held_out", "detection and false alarms of code alone, on strangers' agents"),
     "scenario-from": ("scenario_from", "make a scenario of a stored thread"),
 }
 
