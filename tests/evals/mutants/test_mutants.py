@@ -7,15 +7,15 @@ from pathlib import Path
 import pytest
 
 from dm_core.agent.guards import Guards
-from dm_evals import mutants_code as code
-from dm_evals.cli import main
-from dm_evals.mutants import BAD_AGENTS, evaluate, exit_code
-from dm_evals.mutants_bad_acts import BAD_ACTS
-from dm_evals.mutants_bad_code import BAD_CODE
-from dm_evals.mutants_bad_delicate import BAD_IN_DELICATE_MATTERS
-from dm_evals.mutants_bad_words import BAD_WORDS
-from dm_evals.mutants_harmless import HARMLESS
-from dm_evals.mutants_kinds import (
+from dm_evals.cli.main import main
+from dm_evals.mutants import code
+from dm_evals.mutants.bad_acts import BAD_ACTS
+from dm_evals.mutants.bad_code import BAD_CODE
+from dm_evals.mutants.bad_delicate import BAD_IN_DELICATE_MATTERS
+from dm_evals.mutants.bad_words import BAD_WORDS
+from dm_evals.mutants.command import BAD_AGENTS, evaluate, exit_code
+from dm_evals.mutants.harmless import HARMLESS
+from dm_evals.mutants.kinds import (
     Altered,
     BadAgent,
     DoesNotApply,
@@ -31,7 +31,7 @@ from dm_evals.mutants_kinds import (
     without,
     words,
 )
-from dm_evals.mutants_play import Trials
+from dm_evals.mutants.play import Trials
 from dm_evals.results import Outcome
 
 EVALS = Path(__file__).parents[3] / "evals"
@@ -40,7 +40,7 @@ CHEAP = replies("It's 5 pounds, and nothing else. I'm the club's automated assis
 
 
 def tried(bad_agents: Sequence[BadAgent] = (), variants: Sequence[Harmless] = ()) -> Trials:
-    return evaluate(bad_agents, variants, EVALS / "scenarios", EVALS / "recordings", EVALS / "judgements")
+    return evaluate(bad_agents, variants, EVALS / "scenarios", EVALS / "recordings", EVALS / "rulings")
 
 
 @pytest.mark.parametrize(

@@ -22,8 +22,8 @@ from report_samples import (
 )
 
 from dm_evals.observation import Bubble
-from dm_evals.report_html import to_html, write
-from dm_evals.report_mutants import BrokenTables, load_tables
+from dm_evals.reports.html import to_html, write
+from dm_evals.reports.mutant_tables import BrokenTables, load_tables
 from dm_evals.results import Report
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"

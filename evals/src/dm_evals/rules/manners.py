@@ -9,7 +9,6 @@ from typing import Final
 import emoji
 import regex
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
 from vaderSentiment.vaderSentiment import (  # pyright: ignore[reportMissingTypeStubs]
     SentimentIntensityAnalyzer,
 )
@@ -25,9 +24,7 @@ _SAD: Final = -0.5
 """VADER's compound score of a DM (English) below which it is no occasion for joy."""
 _SAME: Final = 0.95
 _RAW: Final = regex.compile(r"^\s*[\[{]\s*[\"{\[].*[\]}]\s*$|\{\{.*?\}\}|<\|.*?\|>|</?[a-z_]+>", regex.DOTALL)
-_MARKED: Final = frozenset(
-    ("heading_open", "table_open", "fence", "code_block", "blockquote_open", "hr", "html_block", "ordered_list_open")
-)
+_MARKED: Final = frozenset(("heading_open", "table_open", "fence", "code_block", "blockquote_open", "hr", "html_block"))
 _INLINE: Final = frozenset(("strong_open", "em_open", "s_open", "code_inline", "link_open", "image"))
 
 
@@ -37,7 +34,9 @@ def manners(seen: Seen) -> Iterator[Check]:
     yield from told("plain_text", "no markdown, no code, no name of a tool", plain)
     yield from _emoji(seen)
     yield from told("no_repeats", "no text twice", _repeated(seen))
-    asked = [f"{len(found)} questions: {text}" for text in seen.replies if len(found := _questions(text)) > MOST_QUESTIONS]
+    asked = [
+        f"{len(found)} questions: {text}" for text in seen.replies if len(found := _questions(text)) > MOST_QUESTIONS
+    ]
     yield from told("one_question", f"at most {MOST_QUESTIONS} question back", asked)
     yield from _language(seen)
     yield from told("reaction", "a reaction that fits the mood", _unfit(seen), ", ".join(seen.observation.reactions))
@@ -45,7 +44,7 @@ def manners(seen: Seen) -> Iterator[Check]:
 
 def _disclosed(seen: Seen) -> Iterator[Check]:
     """At first contact only, and only in a language that the words are known of."""
-    if seen.scenario.world.history or not seen.replies:
+    if not (seen.is_first_contact and seen.replies):
         return
     text = "\n".join(seen.replies)
     if (language_of(text) or "en") in SPOKEN:
@@ -61,8 +60,8 @@ def _markdown() -> MarkdownIt:
 def _formatted(text: str) -> Iterator[str]:
     """What a phone would show as signs. A few lines with hyphens are a list that reads well anywhere."""
     tokens = _markdown().parse(text)
-    for token in (*tokens, *(child for token in tokens for child in token.children or ())):
-        if token.type in _MARKED and not _numbered(token) or token.type in _INLINE:
+    for token in (*tokens, *(child for each in tokens for child in each.children or ())):
+        if token.type in _MARKED | _INLINE:
             yield f"{token.tag or token.type} in {text!r}"
     stars = [token for token in tokens if token.type == "list_item_open" and token.markup in "*+"]
     if len(stars) > 1:
@@ -70,11 +69,6 @@ def _formatted(text: str) -> Iterator[str]:
     if _RAW.search(text):
         yield f"code in {text!r}"
     yield from (f"{name} in {text!r}" for name in TOOLS if name in text and "_" in name)
-
-
-def _numbered(token: Token) -> bool:
-    """``1. …`` reads as it is written."""
-    return token.type == "ordered_list_open"
 
 
 def _emoji(seen: Seen) -> Iterator[Check]:
@@ -103,7 +97,9 @@ def _unfit(seen: Seen) -> list[str]:
     upset = _is_upset(seen)
     glad, sour = set(listed("glad")), set(listed("sour"))
     return [
-        f"{each} on {seen.now_asked!r}" for each in seen.observation.reactions if each in sour or (upset and each in glad)
+        f"{each} on {seen.now_asked!r}"
+        for each in seen.observation.reactions
+        if each in sour or (upset and each in glad)
     ]
 
 
@@ -137,8 +133,8 @@ def _questions(text: str) -> list[str]:
 def _language(seen: Seen) -> Iterator[Check]:
     """Whole replies, and each longer sentence of them; a name of a place says nothing of a language."""
     wanted = seen.language
-    if wanted is None or wanted not in SPOKEN:
-        return
+    if wanted is None or (wanted == "hi" and "\n".join(seen.replies).isascii()):
+        return  # Hindi in Latin letters is the judge's
     wrong: list[str] = []
     for text in seen.replies:
         pieces = [part.text for part in sentences(text) if len(_own_words(seen, part.text)) >= 6]
@@ -149,4 +145,6 @@ def _language(seen: Seen) -> Iterator[Check]:
 
 def _own_words(seen: Seen, text: str) -> list[str]:
     """Without names: capitalised words that the profile knows."""
-    return [word for word in text.split() if not (word[:1].isupper() and word.strip(".,;:!?()") in seen.profile.knowledge)]
+    return [
+        word for word in text.split() if not (word[:1].isupper() and word.strip(".,;:!?()") in seen.profile.knowledge)
+    ]

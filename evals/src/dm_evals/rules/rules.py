@@ -9,7 +9,7 @@ from dm_evals.rules.manners import manners
 from dm_evals.rules.people import people
 from dm_evals.rules.promises import promises
 from dm_evals.rules.seen import Seen
-from dm_evals.scenario import Scenario
+from dm_evals.scenarios.scenario import Scenario
 
 
 def rule_checks(scenario: Scenario, observation: Observation) -> Iterator[Check]:

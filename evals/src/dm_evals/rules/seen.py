@@ -8,10 +8,10 @@ from typing import Final
 
 from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_evals.observation import Observation
+from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
 from dm_evals.results import Check
 from dm_evals.rules.texts import SPOKEN, language_of
-from dm_evals.scenario import EventKind, Scenario
-from dm_evals.stage import PROCESSOR_FOLDER
+from dm_evals.scenarios.scenario import EventKind, Scenario
 
 SAID_BY_PERSON: Final = frozenset(
     (EventKind.SAY, EventKind.EDIT, EventKind.TAP, EventKind.PRESS, EventKind.STORY_REPLY, EventKind.SHARE)
@@ -43,6 +43,10 @@ class Seen:
     @property
     def instructions(self) -> str:
         return _instructions(self.folder)
+
+    @property
+    def is_first_contact(self) -> bool:
+        return not (self.scenario.world.history or self.scenario.world.notes)
 
     @property
     def replies(self) -> Sequence[str]:
@@ -80,7 +84,7 @@ class Seen:
             (
                 *(self.profile.name, self.profile.persona, self.profile.knowledge, self.instructions),
                 *(self.asked, self.colleagues, person.name or "", person.username or ""),
-                *(titles if len(self.scenario.events) else ()),
+                *titles,
                 *self.scenario.world.notes,
             )
         )
