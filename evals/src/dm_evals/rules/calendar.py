@@ -40,6 +40,16 @@ def calendar(seen: Seen) -> Iterator[Check]:
         yield from told(name, expected, wrong)
 
 
+def readings_of(text: str, seen: Seen) -> str:
+    """What a text says in the plainest way: figures, ``Tuesday 24 November``, ``18:00`` (both, where 6 may be either)."""
+    language, today = seen.language_of(text), _Reader(seen).today
+    plain = figures(text, language)
+    named = [f"{day.day:%A %-d %B}" for day in days(plain, today, language) if day.day is not None]
+    clock = [(at, each.loose) for each in hours(plain) for at in (each.begins, each.ends) if at is not None]
+    told = [f"{at:%H:%M}" for at, _ in clock] + [f"{(at.hour + 12) % 24:02}:{at:%M}" for at, loose in clock if loose]
+    return "\n".join((plain, *named, *told))
+
+
 @dataclass
 class _Reader:
     """Goes through one reply after the other; a day holds until the next one is named."""
