@@ -113,8 +113,10 @@ def _split(border: regex.Pattern[str], text: str) -> Iterator[Piece]:
 
 
 def claims(name: str, text: str) -> Iterator[str]:
-    """Clauses that say so: no denial, no condition, no question, nothing quoted."""
-    for clause in clauses(unquoted(text)):
-        asks = text[clause.start + len(clause.text) :][:1] == "?" or clause.text.rstrip().endswith("?")
-        if not (clause.denied or clause.conditional or asks) and says(name, clause.text):
-            yield clause.text.strip()
+    """Clauses that say so: no denial, no condition, no question, nothing quoted. And sentences: a verb may end them."""
+    plain = unquoted(text)
+    for piece in (*clauses(plain), *sentences(plain)):
+        after = plain[piece.start + len(piece.text) :][:1]
+        asks = after == "?" or piece.text.rstrip().endswith("?")
+        if not (piece.denied or piece.conditional or asks) and says(name, piece.text):
+            yield piece.text.strip()
