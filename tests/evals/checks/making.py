@@ -1,6 +1,6 @@
 """Scenarios and observations of a few words, for the scoring tests."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from dm_evals.checks.outcome import judge_trial
@@ -14,7 +14,12 @@ SEND, REACT, NOTIFY = "send_instagram_message", "react_to_instagram_message", "s
 DATES = "get_net_session_dates"
 
 
-def scenario(expect: Mapping[str, object], name: str = "nets_today", reviewed: bool = True) -> Scenario:
+def scenario(
+    expect: Mapping[str, object],
+    name: str = "nets_today",
+    reviewed: bool = True,
+    sessions: Sequence[Mapping[str, object]] = (),
+) -> Scenario:
     return Scenario.model_validate(
         {
             "name": name,
@@ -23,6 +28,7 @@ def scenario(expect: Mapping[str, object], name: str = "nets_today", reviewed: b
             "reviewed": reviewed,
             "now": datetime.fromisoformat(NOW),
             "events": [{"text": "When are nets?"}],
+            "world": {"sessions": sessions},
             "expect": expect,
         }
     )

@@ -9,15 +9,12 @@ contained in ``120 pounds``, nor ``5`` in ``5.50``.
 
 import json
 import re
-import unicodedata
 from collections.abc import Mapping, Sequence
-from typing import Final, Protocol
+from typing import Protocol
 
+from dm_evals.checks.named import folded, says
 from dm_evals.results import Verdict
 from dm_evals.scenarios.scenario import Call, Matcher
-
-_SIGNS: Final = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "…": "..."})
-_INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
 
 
 class Means(Protocol):
@@ -30,12 +27,6 @@ def no_judge(item: str, text: str) -> Verdict:
     """Without a judge nobody can say."""
     del item, text
     return "unknown"
-
-
-def folded(text: str) -> str:
-    """Text as it is compared."""
-    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_SIGNS)
-    return " ".join(plain.casefold().split())
 
 
 def contains(text: str, part: str) -> bool:
@@ -91,6 +82,8 @@ def _text_or_equal(matcher: Matcher, value: object) -> bool:
         return bool(parts) and all(contains(as_text(value), part) for part in parts)
     if matcher.any_of is not None:
         return any(contains(as_text(value), part) for part in matcher.any_of)
+    if matcher.said is not None:
+        return says(as_text(value), matcher.said)
     if matcher.regex is not None:
         return re.search(matcher.regex, as_text(value)) is not None
     if matcher.anything is not None:

@@ -14,6 +14,8 @@ MAX_SHOWN = 160
 
 def shown_matcher(matcher: Matcher) -> str:
     """As in the scenario: ``contains "Tuesday"``."""
+    if matcher.source:
+        return matcher.source
     (name,) = matcher.model_fields_set
     value: object = getattr(matcher, name)
     if name in ("absent", "anything"):

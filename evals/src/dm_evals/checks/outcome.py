@@ -12,36 +12,40 @@
 The first line that fits decides. Whatever the outcome, all checks are kept and shown.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from dm_evals.checks.calls import call_checks, guarded, limit_checks
 from dm_evals.checks.effects import effect_checks
+from dm_evals.checks.named import Named, Unknown
 from dm_evals.checks.reply import reply_checks
 from dm_evals.checks.state import state_checks
 from dm_evals.judge.judge import Judge, means_of, transcript
 from dm_evals.observation import Observation
+from dm_evals.replay.digests import own_prompt
 from dm_evals.results import Check, Outcome, TrialResult
 from dm_evals.rules.rules import rule_checks
 from dm_evals.scenarios.scenario import Scenario
 
 
 def judge_trial(
-    scenario: Scenario, observation: Observation, judge: Judge | None = None, *, exact: bool = False
+    scenario: Scenario,
+    observation: Observation,
+    judge: Judge | None = None,
+    *,
+    exact: bool = False,
+    facts: Mapping[str, str] | None = None,
 ) -> TrialResult:
     """The verdict on one trial. Never raises: what can't be judged is an ``unknown`` check with its name.
 
     ``exact``: what left the system is held against what the turns asked for, too (a replay of its own recording).
+    ``facts``: those of the profile the trial was played with (the repository's).
     """
-    expect, means = scenario.expect, means_of(judge)
-    checks = (
-        *guarded("calls", lambda: call_checks(expect.calls, observation, means)),
-        *guarded("state", lambda: state_checks(expect.state, observation, means)),
-        *guarded("reply", lambda: reply_checks(expect.reply, scenario, observation, means)),
-        *guarded("rules", lambda: rule_checks(scenario, observation)),
-        *guarded("rubric", lambda: _rubric(scenario, observation, judge)),
-        *(guarded("effects", lambda: effect_checks(scenario, observation)) if exact else ()),
-        *guarded("limits", lambda: limit_checks(expect.limits, observation.model_calls)),
-    )
+    known = own_prompt().profile.facts if facts is None else facts
+    try:
+        expect = Named.of(scenario, known, observation.time_zone).resolved(scenario.expect)
+        checks = _checks(scenario.model_copy(update={"expect": expect}), observation, judge, exact=exact)
+    except Unknown as error:
+        checks = (Check("facts", "unknown", "what the expectations name", str(error)),)
     played = tuple(_recording_checks(observation))
     outcome, reason = _outcome(checks, played, observation)
     return TrialResult(
@@ -53,6 +57,19 @@ def judge_trial(
         observation=observation,
         reason=reason,
         counts=scenario.reviewed,
+    )
+
+
+def _checks(scenario: Scenario, observation: Observation, judge: Judge | None, *, exact: bool) -> tuple[Check, ...]:
+    expect, means = scenario.expect, means_of(judge)
+    return (
+        *guarded("calls", lambda: call_checks(expect.calls, observation, means)),
+        *guarded("state", lambda: state_checks(expect.state, observation, means)),
+        *guarded("reply", lambda: reply_checks(expect.reply, scenario, observation, means)),
+        *guarded("rules", lambda: rule_checks(scenario, observation)),
+        *guarded("rubric", lambda: _rubric(scenario, observation, judge)),
+        *(guarded("effects", lambda: effect_checks(scenario, observation)) if exact else ()),
+        *guarded("limits", lambda: limit_checks(expect.limits, observation.model_calls)),
     )
 
 

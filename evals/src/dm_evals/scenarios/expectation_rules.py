@@ -6,6 +6,8 @@ from typing import Final, cast
 
 from dm_core.agent.tools.registry import TOOLS
 from dm_core.messages import Disposition, Status
+from dm_evals.checks.named import Named, Unknown
+from dm_evals.replay.digests import own_prompt
 from dm_evals.scenarios.problem import Problem, meant
 from dm_evals.scenarios.scenario import Call, Calls, Limits, Matcher, Reply, Scenario, State
 from dm_evals.scenarios.yaml_lines import Place
@@ -23,6 +25,7 @@ def expectation_rules(scenario: Scenario) -> Iterator[Problem]:
     for name in ("alert", "notice", "notes"):
         yield from _texts(getattr(expect.state, name), (*place, "state", name))
     yield from _reply(expect.reply, (*place, "reply"))
+    yield from _named(scenario, place)
     for number, item in enumerate(expect.rubric):
         if not item.strip():
             yield Problem((*place, "rubric", number), "a rubric item must say something")
@@ -30,6 +33,14 @@ def expectation_rules(scenario: Scenario) -> Iterator[Problem]:
         if count < 1:
             yield Problem((*place, "changed", word), "say how often, or leave it out")
     yield from _counts(expect.limits, (*place, "limits"))
+
+
+def _named(scenario: Scenario, place: Place) -> Iterator[Problem]:
+    try:
+        Named.of(scenario, own_prompt().profile.facts, "UTC").resolved(scenario.expect)
+    except Unknown as error:
+        if not str(error).startswith("the profile"):  # told at its own place
+            yield Problem(place, str(error))
 
 
 def _calls(calls: Calls, place: Place) -> Iterator[Problem]:
@@ -94,7 +105,7 @@ def _counts(part: State | Limits | Reply, place: Place) -> Iterator[Problem]:
 
 def _matcher(matcher: Matcher, place: Place) -> Iterator[Problem]:
     """One that always or never holds is a mistake."""
-    name = next(iter(matcher.model_fields_set))
+    name = next(iter(matcher.model_fields_set - {"field"}))
     value: object = getattr(matcher, name)
     if told := _RULES[name](value):
         yield Problem((*place, name), told)
@@ -120,6 +131,11 @@ def _range(value: object) -> str | None:
     return f"between {low:g} and {high:g} there is nothing" if low > high else None
 
 
+def _fact(value: object) -> str | None:
+    facts = own_prompt().profile.facts
+    return None if value in facts else f'the profile has no fact "{value}"{meant(str(value), facts)}'
+
+
 def _must_be_true(value: object) -> str | None:
     return None if value is True else "must be true, or left out"
 
@@ -133,4 +149,6 @@ _RULES: Final[Mapping[str, Callable[[object], str | None]]] = {
     "means": _words,
     "absent": _must_be_true,
     "anything": _must_be_true,
+    "fact": _fact,
+    "session": lambda _: None,
 }

@@ -9,6 +9,7 @@ from enum import StrEnum
 from typing import Annotated, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic.json_schema import SkipJsonSchema
 
 Duration = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?[smhd]$")]
 """``90s``, ``5m``, ``2h``, ``3d``."""
@@ -127,7 +128,9 @@ class Matcher(Part):
     """What one argument, or one text, must be: exactly one of these. A bare value in YAML means ``equals``.
 
     ``contains`` and ``any_of`` ignore case and white space; ``between`` is a closed range of numbers; ``means`` is a
-    rubric item for the judge; ``absent`` holds where the argument is not given.
+    rubric item for the judge; ``absent`` holds where the argument is not given. ``fact`` names a value of
+    ``profile/facts.toml``; ``session`` one of the calendar (``next``, or its place in the list from 1), of which
+    ``field`` is said: its start, in whatever way a time, a date or an amount is written.
     """
 
     equals: str | int | float | bool | None = None
@@ -138,6 +141,12 @@ class Matcher(Part):
     means: str | None = None
     absent: bool | None = None
     anything: bool | None = None
+    fact: str | None = None
+    session: Literal["next"] | Annotated[int, Field(ge=1)] | None = None
+    field: Literal["start", "end", "date", "title", "place"] | None = None
+    said: SkipJsonSchema[str | None] = None
+    source: SkipJsonSchema[str] = ""
+    """``fact`` and ``session`` as they are judged: a pattern, and the name and value it comes from."""
 
     @model_validator(mode="before")
     @classmethod
@@ -146,8 +155,10 @@ class Matcher(Part):
 
     @model_validator(mode="after")
     def _exactly_one(self) -> Self:
-        if len(self.model_fields_set) != 1:
-            raise ValueError("needs exactly one of equals, contains, any_of, regex, between, means, absent, anything")
+        if len(self.model_fields_set - {"field", "source"}) != 1 or (self.field and self.session is None):
+            raise ValueError(
+                "needs exactly one of equals, contains, any_of, regex, between, means, absent, anything, fact, session"
+            )
         return self
 
 

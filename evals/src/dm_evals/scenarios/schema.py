@@ -6,6 +6,7 @@ from typing import Final, cast
 
 from dm_core.agent.tools.registry import TOOLS
 from dm_core.messages import Disposition, Status
+from dm_evals.replay.digests import own_prompt
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.faults import FaultKind
 
@@ -26,7 +27,8 @@ def schema_text() -> str:
     _property(schema, "State", "messages")["propertyNames"] = {"enum": ends}
     definitions = cast("dict[str, _Schema]", schema["$defs"])
     matcher = definitions["Matcher"]
-    matcher |= {"minProperties": 1, "maxProperties": 1}
+    matcher |= {"minProperties": 1, "maxProperties": 2}
+    _property(schema, "Matcher", "fact")["enum"] = [*own_prompt().profile.facts]
     bare = {"type": ["string", "number", "boolean"]}
     definitions["Matcher"] = {"description": matcher.pop("description", ""), "anyOf": [bare, matcher]}
     whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
