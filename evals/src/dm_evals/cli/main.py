@@ -29,7 +29,7 @@ HELD, BROKEN, NOT_JUDGED = 0, 1, 2
 _OTHERS: Final = {
     "live": ("live.command", "play k trials against a real model, and compare"),
     "mutants": ("mutants.command", "evaluate the evals: bad agents and harmless variants"),
-    "held-out": ("mutants.held_out", "detection and false alarms of code alone, on strangers' agents"),
+    "held-out": ("mutants.command:held_out", "detection and false alarms of code alone, on strangers' agents"),
     "scenario-from": ("production.command", "make a scenario of a stored thread"),
 }
 
@@ -148,9 +148,10 @@ def _brought(
     command: Callable[[str, str, str], argparse.ArgumentParser], name: str, module: str, about: str, asked: str
 ) -> None:
     """A command of another module; its arguments are only asked for when it is meant."""
+    module, _, function = module.partition(":")
     if find_spec(f"dm_evals.{module}") is None:
         return
-    parser = command(name, about, f"{module}:main")
+    parser = command(name, about, f"{module}:{function or 'main'}")
     if name == asked:
         found = importlib.import_module(f"dm_evals.{module}")
         add = cast("Callable[[argparse.ArgumentParser], None]", found.add_arguments)
