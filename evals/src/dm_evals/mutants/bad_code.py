@@ -88,9 +88,19 @@ STALE: Final = (
     ),
     _stale(
         "ChangedKnowledge",
-        "the club's prices were changed",
+        "what the club says of its prices was changed",
         "price_student",
-        folder=_rewritten("profile/knowledge.md", "60 pounds", "65 pounds"),
+        folder=_rewritten("profile/knowledge.md", "Student or under 21", "Student or under 25"),
+    ),
+    BadAgent(
+        Altered(
+            "OldPrice",
+            "the price was raised; the answer still says the old one",
+            "price_student",
+            folder=_rewritten("profile/facts.toml", "60 pounds", "65 pounds"),
+            by="recording",
+        ),
+        "reply.must",
     ),
     _stale(
         "SeesOnlyTheFirstDm", "the model is shown one DM of a burst", "net_session_question", code=code.first_dm_only

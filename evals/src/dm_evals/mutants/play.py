@@ -121,7 +121,7 @@ async def _attempt(
                 folder = Path(stack.enter_context(TemporaryDirectory()))
                 prompt = _changed_prompt(folder, altered.folder)
                 runtimes = await stack.enter_async_context(RuntimePool(1, folder))
-            server = _server(altered, recording, prompt)
+            server = _server(altered, scenario, recording, prompt)
             stack.enter_context(altered.code() if altered.code else nullcontext())
             observation = await runtimes.play(scenario, TRIAL, server)
     except DoesNotApply as error:
@@ -142,9 +142,9 @@ class _ByHand:
         return self.judge.rule(item, text) if self.judge is not None else Ruling(())
 
 
-def _server(altered: Altered, recording: Recording, prompt: Prompt | None) -> ModelServer:
+def _server(altered: Altered, scenario: Scenario, recording: Recording, prompt: Prompt | None) -> ModelServer:
     if altered.by == "recording":
-        return ReplayServer(recording, prompt=prompt)
+        return ReplayServer(recording, prompt=prompt, facts=scenario.facts)
     turns = altered.turns(turns_of(recording))
     date = recording.turns[0].date if recording.turns else "-"
     return Script(recording.scenario, TRIAL, turns, date, prompt)
