@@ -2,7 +2,7 @@
 
     model      the name in the address, as it is (readable, and as short as a digest)
     config     everything of the body that is none of the other parts
-    system     the template ``prompts/system.md``, and what ``profile.toml`` puts into its places
+    system     the template ``prompts/system.md`` with the tools' words, and what ``profile.toml`` puts into its places
     persona    ``profile/persona.md``, its facts filled in
     tools      the declarations
     knowledge  by the name of a fact: the paragraphs of the knowledge that refer to it, without its value
@@ -29,7 +29,7 @@ from pathlib import Path
 from typing import Final, cast
 
 from dm_core.agent.profile import FACT_REFERENCE, FACTS_FILE, PERSONA_FILE, BusinessProfile, load_profile
-from dm_core.agent.prompt import prompt_hash, system_prompt
+from dm_core.agent.prompt import prompt_hash, system_prompt, with_tool_words
 from dm_evals.replay.canonical import canonical, canonical_json, plain_key, readable
 from dm_sandbox.platforms.server import as_list, as_object
 
@@ -44,7 +44,7 @@ _PARAGRAPHS: Final = re.compile(r"\n\s*\n|\n(?=[-*] )")
 """Between two paragraphs of the knowledge; each item of a list is one."""
 _TEXT_PART: Final = re.compile(r"contents\[(\d+)\]")
 _WHERE: Final[Mapping[str, str]] = {
-    "system": "functions/processor/prompts/system.md, profile/profile.toml, or the code that fills it",
+    "system": "prompts/system.md, profile/profile.toml, the tools' words (dm_core/agent/tools), or what fills them in",
     "persona": "functions/processor/profile/persona.md",
     "knowledge": "functions/processor/profile/, in the paragraphs of the facts that this scenario names",
     "tools": "the declarations in dm_core/agent/tools/",
@@ -100,7 +100,7 @@ class Prompt:
         return Digests(
             model=model,
             config=config,
-            system=digest([self.template, *places, profile.phones, profile.names]),
+            system=digest([with_tool_words(self.template), *places, profile.phones, profile.names]),
             persona=digest(profile.persona),
             tools=tools,
             prose=self.prose,
