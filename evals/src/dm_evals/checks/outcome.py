@@ -23,6 +23,7 @@ from dm_evals.judge.judge import Judge, means_of, transcript
 from dm_evals.observation import Observation
 from dm_evals.replay.digests import own_prompt
 from dm_evals.results import Check, Outcome, TrialResult
+from dm_evals.rules.rules import rule_checks
 from dm_evals.scenarios.scenario import Scenario
 
 
@@ -63,6 +64,7 @@ def _checks(scenario: Scenario, observation: Observation, judge: Judge | None, *
         *guarded("calls", lambda: call_checks(expect.calls, observation, means)),
         *guarded("state", lambda: state_checks(expect.state, observation, means)),
         *guarded("reply", lambda: reply_checks(expect.reply, scenario, observation, means)),
+        *guarded("rules", lambda: rule_checks(scenario, observation)),
         *guarded("rubric", lambda: _rubric(scenario, observation, judge)),
         *(guarded("effects", lambda: effect_checks(scenario, observation)) if exact else ()),
         *guarded("limits", lambda: limit_checks(expect.limits, observation.model_calls)),

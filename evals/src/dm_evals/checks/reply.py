@@ -1,19 +1,18 @@
-"""What the person saw, taken together: language, length, what must and must not be in it, links, dates."""
+"""What the person saw, taken together: length, what must and must not be in it, links."""
 
-from collections.abc import Callable, Iterator
-from datetime import datetime
+from collections.abc import Iterator
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import regex
 
 from dm_core.agent.links import AllowList, found_links
-from dm_evals.checks.dates import Mention, mentions, problem
-from dm_evals.checks.language import KNOWN, NO_LANGUAGE, language_of
 from dm_evals.checks.matching import Means, matched, none_of
 from dm_evals.checks.nearest_call import shown_matcher
 from dm_evals.observation import Observation
-from dm_evals.results import Check, Verdict
+from dm_evals.results import Check
+from dm_evals.rules.calendar import readings_of
+from dm_evals.rules.seen import Seen
+from dm_evals.rules.texts import Piece, clauses, unquoted
 from dm_evals.scenarios.scenario import Matcher, Reply, Scenario
 
 NO_REPLY: Final = "no reply"
@@ -28,23 +27,20 @@ _SENTENCE_END: Final = regex.compile(
 
 
 def reply_checks(expected: Reply, scenario: Scenario, observation: Observation, means: Means) -> Iterator[Check]:
-    """Without a reply there is nothing to praise: language and ``must`` are broken, nothing else can be."""
+    """Without a reply there is nothing to praise: ``must`` is broken, nothing else can be."""
     text = "\n".join(observation.replies)
-    if expected.language is not None:
-        yield _language(expected.language, text)
+    readings = readings_of(text, Seen(scenario, observation))
     if expected.max_bytes is not None:
         size = len(text.encode("utf-8", "replace"))
         yield _bound("reply.max_bytes", expected.max_bytes, size, "bytes")
     if expected.max_sentences is not None:
         yield _bound("reply.max_sentences", expected.max_sentences, sentences(text), "sentences")
     for matcher in expected.must:
-        yield _must(matcher, text, means)
+        yield _must(matcher, text, readings, means)
     for matcher in expected.must_not:
-        yield Check("reply.must_not", none_of(matcher, text, means), f"not {shown_matcher(matcher)}", text or NO_REPLY)
+        yield _must_not(matcher, text, means)
     if expected.links is not None:
         yield _links(expected.links, text)
-    if expected.dates != "any":
-        yield _dates(expected, scenario, observation, text)
 
 
 def sentences(text: str) -> int:
@@ -54,26 +50,36 @@ def sentences(text: str) -> int:
     return sum(any(char.isalnum() for char in part) for part in parts)
 
 
-def _language(expected: str, text: str) -> Check:
-    """Held and broken only where the language is told for sure."""
-    name = "reply.language"
-    if not text.strip():
-        return Check(name, "broken", expected, NO_REPLY)
-    if expected not in KNOWN | {NO_LANGUAGE}:
-        return Check(name, "unknown", expected, f"{expected} can't be told here", f"known: {', '.join(sorted(KNOWN))}")
-    found = language_of(text)
-    verdict: Verdict = "unknown" if found is None else "held" if found == expected else "broken"
-    return Check(name, verdict, expected, f"{found or 'not sure'}: {text}")
-
-
 def _bound(name: str, bound: int, size: int, unit: str) -> Check:
     return Check(name, "held" if size <= bound else "broken", f"at most {bound} {unit}", f"{size} {unit}")
 
 
-def _must(matcher: Matcher, text: str, means: Means) -> Check:
-    """``between`` asks something of a number, which a text is not."""
+def _must(matcher: Matcher, text: str, readings: str, means: Means) -> Check:
+    """Held by the words or by what they mean: "half six" for 18:30, "sixty" for 60.
+
+    ``between`` asks something of a number, which a text is not.
+    """
     verdict = "unknown" if matcher.between is not None else matched(matcher, text or None, means)
+    if verdict == "broken" and text:
+        verdict = matched(matcher, f"{text}\n{readings}", means)
     return Check("reply.must", verdict, shown_matcher(matcher), text or NO_REPLY)
+
+
+def _must_not(matcher: Matcher, text: str, means: Means) -> Check:
+    """What a clause denies, or quotes, is not said: "please don't wear your spikes" invites nobody to."""
+    said = "\n".join(clause.text for clause in clauses(unquoted(text)) if not _denied(matcher, clause, means))
+    verdict = none_of(matcher, text, means)
+    if verdict == "broken":
+        verdict = none_of(matcher, said, means)
+    return Check("reply.must_not", verdict, f"not {shown_matcher(matcher)}", text or NO_REPLY)
+
+
+def _denied(matcher: Matcher, clause: Piece, means: Means) -> bool:
+    """A denial or a condition stands beside what the matcher finds, not in it ("isn't cancelled" is found whole)."""
+    parts = matcher.contains if isinstance(matcher.contains, tuple) else matcher.any_of or (matcher.contains or "",)
+    found = regex.compile(matcher.regex or "|".join(regex.escape(part) for part in parts), regex.IGNORECASE)
+    beside = Piece(0, found.sub(" … ", clause.text))
+    return (beside.denied or beside.conditional) and none_of(matcher, clause.text, means) == "broken"
 
 
 def _links(allowed: tuple[str, ...], text: str) -> Check:
@@ -84,24 +90,3 @@ def _links(allowed: tuple[str, ...], text: str) -> Check:
     wrong = [link for link in found if not entries.allows(link)]
     expected = f"only {', '.join(allowed)}" if allowed else "no link"
     return Check("reply.links", "broken" if wrong else "held", expected, ", ".join(wrong or found) or "no link")
-
-
-def _dates(expected: Reply, scenario: Scenario, observation: Observation, text: str) -> Check:
-    """The dates a person would turn up on."""
-    zone = ZoneInfo(observation.time_zone)
-    now = datetime.fromisoformat(observation.now) if observation.now else scenario.now
-    found = mentions(text, now.astimezone(zone))
-    if expected.dates == "none":
-        named = [mention.text for mention in found if not mention.denied]
-        return Check("reply.dates", "broken" if named else "held", "no date", ", ".join(named) or "none")
-    sessions = [datetime.fromisoformat(start).astimezone(zone) for start in observation.sessions]
-    to_problem: Callable[[Mention], str | None] = lambda mention: problem(mention, sessions)  # noqa: E731
-    problems = list(filter(None, map(to_problem, found)))
-    calendar = ", ".join(f"{session:%A %-d %B %H:%M}" for session in sorted(sessions)) or "empty"
-    named = ", ".join(mention.text for mention in found) or "no date"
-    return Check(
-        "reply.dates",
-        "broken" if problems else "held",
-        f"only dates of the calendar ({calendar})",
-        "; ".join(problems) or named,
-    )

@@ -29,6 +29,7 @@ HELD, BROKEN, NOT_JUDGED = 0, 1, 2
 _OTHERS: Final = {
     "live": ("live.command", "play k trials against a real model, and compare"),
     "mutants": ("mutants.command", "evaluate the evals: bad agents and harmless variants"),
+    "held-out": ("mutants.held_out", "detection and false alarms of code alone, on strangers' agents"),
     "scenario-from": ("production.command", "make a scenario of a stored thread"),
 }
 

@@ -2,18 +2,17 @@
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Final
 
 from dm_core.alerts import MODEL, AskedAlert
 from dm_core.messages import Direction, Message
 from dm_core.runs import ActionKind, ActionState, Run
 from dm_evals.checks.effects import changes
-from dm_evals.checks.language import language_of
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.observation import Observation
 from dm_evals.production.anonymous import Anonymous
 from dm_evals.production.turns import NOTIFY, calls_of
+from dm_evals.rules.texts import language_of
 from dm_evals.scenarios.scenario import Call, Calls, Expectations, Limits, Matcher, Reply, Scenario, State
 
 SEND: Final = "send_instagram_message"
@@ -66,21 +65,16 @@ def _calls(runs: Sequence[Run], replies: Sequence[str], alerts: Sequence[AskedAl
 
 def _reply(text: str) -> dict[str, object]:
     size = round(len(text.encode()) * ROOM)
-    fields: dict[str, object] = {"max_bytes": size - size % -100, "dates": "calendar"}
+    fields: dict[str, object] = {"max_bytes": size - size % -100}
     language = language_of(text)
     return fields | ({"language": language} if language else {})
 
 
 def as_played(scenario: Scenario, observation: Observation) -> tuple[Scenario, list[str]]:
-    """With what production changed, and without a check of dates that the answer of then does not hold; a line for each
-    other that does not."""
+    """With what production changed; a line for each check that the answer of then does not hold."""
     expect = scenario.expect.model_copy(update={"changed": changes(observation)})
     scenario = scenario.model_copy(update={"expect": expect})
     result = judge_trial(scenario, observation)
-    if any(check.name == "reply.dates" for check in result.broken):
-        reply = expect.reply.model_copy(update={"dates": "any"})
-        scenario = scenario.model_copy(update={"expect": expect.model_copy(update={"reply": reply})})
-        result = judge_trial(scenario, replace(observation))
     return scenario, [
         f"played again, {check.name} does not hold: {check.expected}; it was {check.observed}"
         for check in result.broken

@@ -26,8 +26,6 @@ def expectation_rules(scenario: Scenario) -> Iterator[Problem]:
         yield from _texts(getattr(expect.state, name), (*place, "state", name))
     yield from _reply(expect.reply, (*place, "reply"))
     yield from _named(scenario, place)
-    if expect.reply.dates == "calendar" and scenario.world.sessions is None:
-        yield Problem((*place, "reply", "dates"), "there is no calendar: sessions is null")
     for number, item in enumerate(expect.rubric):
         if not item.strip():
             yield Problem((*place, "rubric", number), "a rubric item must say something")

@@ -210,7 +210,7 @@ class State(Part):
 class Reply(Part):
     """What holds for all the person saw, taken together. ``language`` is an ISO 639-1 code.
 
-    ``dates: calendar``: every date named is a session of the calendar (no invented ones). ``links``: only these.
+    ``links``: only these.
     """
 
     language: str | None = None
@@ -219,7 +219,6 @@ class Reply(Part):
     must: tuple[Matcher, ...] = ()
     must_not: tuple[Matcher, ...] = ()
     links: tuple[str, ...] | None = None
-    dates: Literal["calendar", "none", "any"] = "any"
 
 
 class Limits(Part):
