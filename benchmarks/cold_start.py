@@ -17,8 +17,8 @@ from benchmarks.harness.load import Caller
 from benchmarks.harness.stage import FUNCTIONS, signed_dms, webhook_environment
 from benchmarks.harness.world import running_world
 from dm_core.clock import system_clock
-from dm_sandbox.ports import free_port
 from dm_sandbox.processes import ProcessGroup
+from dm_sandbox.tcp_ports import free_port
 
 DEADLINE_SECONDS = 60.0
 _PRODUCT = Path(__file__).parents[1] / "functions"

@@ -8,10 +8,10 @@ import pytest
 from google.genai import types
 
 from dm_core.agent import gemini_turns, results
-from dm_core.agent.plan import Planner, TurnPlan
+from dm_core.agent.plan import PlannedTurn, TurnPlan
 from dm_core.agent.results import tool_turn
-from dm_core.clients import graph, http, instagram
-from dm_core.clients.answers import Reply
+from dm_core.clients import graph_errors, http, instagram
+from dm_core.clients.http_response import Response
 from dm_core.errors import Owner
 from dm_core.processing import app as processor_routes
 from dm_core.runs import Action, ModelTurn, ToolResult, ToolTurn
@@ -73,25 +73,25 @@ def _thread_names_taken_loosely(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_limit_of_sends(patch: pytest.MonkeyPatch) -> None:
-    def none(_self: Planner) -> int:
+    def none(_self: PlannedTurn) -> int:
         return 0
 
-    patch.setattr(Planner, "_sends", none)
+    patch.setattr(PlannedTurn, "sends_used", none)
 
 
 def _written_calls_sent(patch: pytest.MonkeyPatch) -> None:
     def never(_text: str) -> bool:
         return False
 
-    patch.setattr("dm_core.agent.plan.is_written_call", never)
+    patch.setattr("dm_core.agent.agent.is_written_call", never)
     patch.setattr("dm_core.agent.reading.is_written_call", never)
 
 
 def _the_same_sent_again(patch: pytest.MonkeyPatch) -> None:
-    def every(_self: Planner, parts: tuple[str, ...]) -> list[tuple[int, str]]:
+    def every(_turn: PlannedTurn, parts: tuple[str, ...]) -> list[tuple[int, str]]:
         return list(enumerate(parts))
 
-    patch.setattr(Planner, "_not_sent_yet", every)
+    patch.setattr("dm_core.agent.tools.send_instagram_message.not_sent_yet", every)
 
 
 def _empty_parts_kept(patch: pytest.MonkeyPatch) -> None:
@@ -119,13 +119,13 @@ def _any_success_believed(patch: pytest.MonkeyPatch) -> None:
 
 def _unknown_codes_read_as_refusals(patch: pytest.MonkeyPatch) -> None:
     """Meta answers some messages that it delivers with a 4xx and a code that no page lists."""
-    real = graph._by_status  # pyright: ignore[reportPrivateUsage]
+    real = graph_errors._by_status  # pyright: ignore[reportPrivateUsage]
 
-    def sure(reply: Reply, error: object, code: int | None) -> tuple[Owner | None, str]:
+    def sure(reply: Response, error: object, code: int | None) -> tuple[Owner | None, str]:
         owner, text = real(reply, error, code)
         return (Owner.REQUEST if owner is Owner.UNKNOWN and 400 <= reply.status < 500 else owner), text
 
-    patch.setattr(graph, "_by_status", sure)
+    patch.setattr(graph_errors, "_by_status", sure)
 
 
 def _sends_repeated_when_in_doubt(patch: pytest.MonkeyPatch) -> None:

@@ -7,15 +7,16 @@ from typing import Any, Final
 from planting import Defect, Patch, always
 
 from dm_core.agent.guards import Guards
-from dm_core.agent.plan import Planner
+from dm_core.agent.plan import PlannedTurn, Situation
+from dm_core.agent.tools import react_to_instagram_message
 from dm_core.errors import Uncertain
-from dm_core.processing.acting import Actor
+from dm_core.processing.actions import ActionExecutor
 from dm_core.processing.claims import Claims
-from dm_core.processing.closing import Finisher
 from dm_core.processing.delivery import Delivery
-from dm_core.processing.live import LiveThread
+from dm_core.processing.finish import RunCloser
+from dm_core.processing.leased_thread import LeasedThread
 from dm_core.processing.timing import Timing
-from dm_core.runs import Action, ActionKind, ActionState, Run
+from dm_core.runs import Action, ActionState, Run
 from dm_core.store.port import ThreadChange
 
 
@@ -29,29 +30,29 @@ def checkpoint_after_the_act(patch: Patch) -> None:
 
         return apply
 
-    patch(LiveThread, "_apply", make)
+    patch(LeasedThread, "_apply", make)
 
 
 def started_marker_not_stored(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        def about_to_start(self: Actor, run: Run, key: str, turn: int) -> Any:
+        def about_to_start(self: ActionExecutor, run: Run, key: str, turn: int) -> Any:
             made = original(self, run, key, turn)
             return replace(made, run=run) if isinstance(made, ThreadChange) else made
 
         return about_to_start
 
-    patch(Actor, "about_to_start", make)
+    patch(ActionExecutor, "about_to_start", make)
 
 
 def uncertain_treated_as_failed(patch: Patch) -> None:
-    async def settle(self: Delivery, live: LiveThread, action: Action, deadline: int, *, wait: bool) -> Action:
+    async def settle(self: Delivery, leased: LeasedThread, action: Action, deadline: int, *, wait: bool) -> Action:
         return replace(action, started_at=None)
 
     patch(Delivery, "settle", lambda _: settle)
 
 
 def uncertain_treated_as_done(patch: Patch) -> None:
-    async def settle(self: Delivery, live: LiveThread, action: Action, deadline: int, *, wait: bool) -> Action:
+    async def settle(self: Delivery, leased: LeasedThread, action: Action, deadline: int, *, wait: bool) -> Action:
         return replace(action, state=ActionState.DONE, platform_id=f"assumed {action.key}")
 
     patch(Delivery, "settle", lambda _: settle)
@@ -59,11 +60,11 @@ def uncertain_treated_as_done(patch: Patch) -> None:
 
 def timed_out_send_tried_again(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def call(self: Delivery, live: LiveThread, action: Action) -> Any:
+        async def call(self: Delivery, leased: LeasedThread, action: Action) -> Any:
             try:
-                return await original(self, live, action)
+                return await original(self, leased, action)
             except Uncertain:
-                return await original(self, live, action)
+                return await original(self, leased, action)
 
         return call
 
@@ -71,19 +72,19 @@ def timed_out_send_tried_again(patch: Patch) -> None:
 
 
 def deadline_not_checked(patch: Patch) -> None:
-    def check_time(self: Actor) -> int:
+    def check_time(self: ActionExecutor) -> int:
         return self.clock() + 60_000
 
-    patch(Actor, "check_time", lambda _: check_time)
+    patch(ActionExecutor, "check_time", lambda _: check_time)
 
     def make(original: Any) -> Any:
-        async def perform(self: Actor, action: Action) -> Any:
+        async def perform(self: ActionExecutor, action: Action) -> Any:
             return await original(self, replace(action, started_at=self.clock()))
 
         return perform
 
     patch(Timing, "all_seconds", lambda _: always(100_000.0))
-    patch(Actor, "_perform", make)
+    patch(ActionExecutor, "_perform", make)
 
 
 def resumed_run_asks_again_under_a_new_id(patch: Patch) -> None:
@@ -110,16 +111,16 @@ def resumed_run_forgets_its_turns(patch: Patch) -> None:
 
 def failed_run_dropped_although_it_acted(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def free(self: Finisher, run: Run, **rest: Any) -> None:
+        async def free(self: RunCloser, run: Run, **rest: Any) -> None:
             await original(self, replace(run, ending="dropped"), **rest)
 
         return free
 
-    patch(Finisher, "_free", make)
+    patch(RunCloser, "_free", make)
 
 
 def sends_without_a_limit(patch: Patch) -> None:
-    patch(Planner, "_sends", lambda _: always(0))
+    patch(PlannedTurn, "sends_used", lambda _: always(0))
 
 
 def guards_switched_off(patch: Patch) -> None:
@@ -127,11 +128,10 @@ def guards_switched_off(patch: Patch) -> None:
 
 
 def handles_resolved_by_the_models_word(patch: Patch) -> None:
-    def react(self: Any, index: int, handle: str, reaction: str) -> None:
-        mid = self.situation.run.handles.get(handle, handle)
-        self._act(index, ActionKind.REACT, reaction, target=mid)
+    def believed(situation: Situation, handle: str) -> str:
+        return situation.run.handles.get(handle, handle)
 
-    patch(Planner, "_react", lambda _: react)
+    patch(react_to_instagram_message, "target", lambda _: believed)
 
 
 DEFECTS_OF_ACTIONS: Final[Mapping[str, Defect]] = {

@@ -11,8 +11,8 @@ from dm_core.alerts import Alert, AlertState, AlertStatus
 from dm_core.processing import alert_steps, alert_texts
 from dm_core.processing.alert_ticks import AlertTicks, raise_alarm
 from dm_core.processing.alerts import Alerts
-from dm_core.processing.live import LiveThread
-from dm_core.processing.run import Conductor
+from dm_core.processing.leased_thread import LeasedThread
+from dm_core.processing.run_loop import RunLoop
 from dm_core.runs import Run
 from dm_core.store.port import StoredAlert, ThreadChange, Version
 from dm_sandbox.memory_alerts import MemoryAlerts
@@ -21,26 +21,26 @@ from dm_sandbox.simulation.alert_ports import AlertStorePort
 
 def alert_written_after_the_act(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        def with_alerts(self: LiveThread, change: ThreadChange) -> ThreadChange:
+        def with_alerts(self: LeasedThread, change: ThreadChange) -> ThreadChange:
             acts = isinstance(change.run, Run) and any(action.in_doubt for action in change.run.actions)
             return change if acts else original(self, change)
 
         return with_alerts
 
-    patch(LiveThread, "_with_alerts", make)
+    patch(LeasedThread, "_with_alerts", make)
 
 
 def alerts_forgotten_at_a_start_over(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def reopen(self: Conductor, *rest: Any) -> Any:
-            stored = self.live._stored_alerts  # pyright: ignore[reportPrivateUsage]
-            kept = tuple(alert for alert in self.live.run.alerts if alert.key in stored)
-            self.live.run = replace(self.live.run, alerts=kept)
+        async def reopen(self: RunLoop, *rest: Any) -> Any:
+            stored = self.leased._stored_alerts  # pyright: ignore[reportPrivateUsage]
+            kept = tuple(alert for alert in self.leased.run.alerts if alert.key in stored)
+            self.leased.run = replace(self.leased.run, alerts=kept)
             return await original(self, *rest)
 
         return reopen
 
-    patch(Conductor, "reopen", make)
+    patch(RunLoop, "reopen", make)
 
 
 def alerts_never_swept(patch: Patch) -> None:

@@ -12,10 +12,10 @@ from typing import Any, Final
 from planting import Defect, Patch, always
 
 from dm_core.errors import StoreUnavailable
-from dm_core.processing import claims, live
-from dm_core.processing.closing import Finisher
-from dm_core.processing.holding import Holding
-from dm_core.processing.live import LiveThread
+from dm_core.processing import claims, leased_thread
+from dm_core.processing.finish import RunCloser
+from dm_core.processing.leased_thread import LeasedThread
+from dm_core.processing.local_leases import LocalLeases
 from dm_core.processing.timing import Timing
 from dm_core.store.port import (
     CONFLICT,
@@ -41,7 +41,7 @@ def finish_without_its_condition(patch: Patch) -> None:
 
         return apply
 
-    patch(LiveThread, "_apply", make)
+    patch(LeasedThread, "_apply", make)
 
 
 def claim_that_ignores_a_lease(patch: Patch) -> None:
@@ -54,7 +54,7 @@ def claim_that_ignores_a_lease(patch: Patch) -> None:
         return decide
 
     patch(claims, "decide", make)
-    patch(Holding, "answer", lambda _: always(None))
+    patch(LocalLeases, "known_answer", lambda _: always(None))
 
 
 def lease_shorter_than_the_run(patch: Patch) -> None:
@@ -86,7 +86,7 @@ def unknown_version_treated_as_known(patch: Patch) -> None:
                 return snapshot.version
             return CONFLICT
 
-    patch(live, "settle", lambda _: settle)
+    patch(leased_thread, "settle", lambda _: settle)
     patch(claims, "settle", lambda _: settle)
 
 
@@ -97,7 +97,7 @@ def lost_answer_taken_for_applied(patch: Patch) -> None:
         except StoreUnavailable:
             return CONFLICT if await store.open(change.thread_id) is None else UNKNOWN_VERSION
 
-    patch(live, "settle", lambda _: settle)
+    patch(leased_thread, "settle", lambda _: settle)
     patch(claims, "settle", lambda _: settle)
 
 
@@ -113,23 +113,23 @@ def due_at_not_set_at_the_claim(patch: Patch) -> None:
 
 def pending_count_set_to_zero(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        def finished(self: Finisher, *rest: Any) -> ThreadChange:
+        def finished(self: RunCloser, *rest: Any) -> ThreadChange:
             change: ThreadChange = original(self, *rest)
             return replace(change, pending_count=0)
 
         return finished
 
-    patch(Finisher, "_finished", make)
+    patch(RunCloser, "_finished", make)
 
 
 def run_goes_on_without_its_lease(patch: Patch) -> None:
     async def refresh(self: Any) -> None:
         snapshot: Snapshot | None = await self._store.open(self.thread.id)
         if snapshot is None:
-            raise live.Superseded("erased")
+            raise leased_thread.Superseded("erased")
         self._take(snapshot)
 
-    patch(LiveThread, "_refresh", lambda _: refresh)
+    patch(LeasedThread, "_refresh", lambda _: refresh)
     patch(Timing, "all_seconds", lambda _: always(100_000.0))  # else it never lives that long
 
 

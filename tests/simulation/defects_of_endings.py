@@ -5,12 +5,12 @@ from typing import Any, Final
 
 from planting import Defect, Patch, always
 
-from dm_core.processing import acting, claims, closing, freshness, processor, recovery, run
-from dm_core.processing.closing import Finisher
+from dm_core.processing import actions, claims, finish, freshness, processor, recovery, run_loop
+from dm_core.processing.finish import RunCloser
 from dm_core.processing.freshness import Stale
-from dm_core.processing.live import LiveThread
-from dm_core.processing.outcome import Ending
+from dm_core.processing.leased_thread import LeasedThread
 from dm_core.processing.sweeper import Sweeper
+from dm_core.processing.task_result import Ending
 from dm_core.store.port import (
     UNSET,
     MessageChange,
@@ -18,37 +18,37 @@ from dm_core.store.port import (
 
 
 def takeover_not_checked_at_the_checkpoint(patch: Patch) -> None:
-    patch(acting, "taken_over", lambda _: always(False))
-    patch(run, "taken_over", lambda _: always(False))
+    patch(actions, "taken_over", lambda _: always(False))
+    patch(run_loop, "taken_over", lambda _: always(False))
 
 
 def unsend_ignored(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        def came(live: LiveThread) -> Stale | None:
-            why = original(live)
-            return None if any(message.unsent_at for message in live.own) else why
+        def came(leased: LeasedThread) -> Stale | None:
+            why = original(leased)
+            return None if any(message.unsent_at for message in leased.own) else why
 
         return came
 
     patch(freshness, "came", make)
-    patch(run, "came", make)
+    patch(run_loop, "came", make)
 
 
 def messages_closed_by_query(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        def finished(self: Finisher, *rest: Any) -> Any:
-            self.live.own, self.live.others = (*self.live.own, *self.live.others), ()
+        def finished(self: RunCloser, *rest: Any) -> Any:
+            self.leased.own, self.leased.others = (*self.leased.own, *self.leased.others), ()
             return original(self, *rest)
 
         return finished
 
-    patch(Finisher, "_finished", make)
+    patch(RunCloser, "_finished", make)
 
 
 def no_follow_up(patch: Patch) -> None:
     async def wake(*_: Any) -> None: ...
 
-    patch(closing, "wake", lambda _: wake)
+    patch(finish, "wake", lambda _: wake)
 
 
 def attempts_not_counted_at_the_claim(patch: Patch) -> None:
@@ -78,11 +78,11 @@ def sweep_missing(patch: Patch) -> None:
 
 
 def replies_not_stored_by_the_finish(patch: Patch) -> None:
-    patch(closing, "_is_sent", lambda _: always(False))
+    patch(finish, "_is_sent", lambda _: always(False))
 
 
 def uncertain_texts_forgotten(patch: Patch) -> None:
-    patch(closing, "unconfirmed", lambda _: always(()))
+    patch(finish, "unconfirmed", lambda _: always(()))
     patch(claims, "unconfirmed", lambda _: always(()))
 
 

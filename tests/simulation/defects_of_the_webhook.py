@@ -12,11 +12,11 @@ from dm_core.queue import wakeup
 from dm_core.queue.port import WakeUp
 from dm_core.queue.wakeup import NAME_DIGITS
 from dm_core.store.port import EchoView
-from dm_core.webhook import batches, storing, takeover
+from dm_core.webhook import batches, ingest, takeover
 from dm_core.webhook.automatic import AutomaticTexts
 from dm_core.webhook.echoes import Author
 from dm_core.webhook.events import Echo
-from dm_core.webhook.storing import Storing
+from dm_core.webhook.ingest import Ingest
 from dm_core.webhook.work import RequestWork
 
 
@@ -44,7 +44,7 @@ def acknowledged_although_the_store_failed(patch: Patch) -> None:
 
 
 def late_wake_up_not_repeated(patch: Patch) -> None:
-    patch(Storing, "_is_late", lambda _: always(False))
+    patch(Ingest, "_is_late", lambda _: always(False))
 
 
 def duplicates_wake_nobody(patch: Patch) -> None:
@@ -59,7 +59,7 @@ def duplicates_wake_nobody(patch: Patch) -> None:
         return both
 
     def inbound(original: Any) -> Any:
-        async def run_(self: Storing, batch: Any) -> None:
+        async def run_(self: Ingest, batch: Any) -> None:
             work = self.work
             known = work.counts["duplicates"]
             lazy = _Later(work.queue, lambda: work.counts["duplicates"] == known)
@@ -67,8 +67,8 @@ def duplicates_wake_nobody(patch: Patch) -> None:
 
         return run_
 
-    patch(storing, "both", make)
-    patch(Storing, "_inbound", inbound)
+    patch(ingest, "both", make)
+    patch(Ingest, "_inbound", inbound)
 
 
 class _Later:

@@ -6,12 +6,12 @@ from typing import Any, Final
 
 from planting import Defect, Patch, always
 
-from dm_core.processing import acting, claims, closing, delivery, freshness, recovery, run, waits
+from dm_core.processing import actions, claims, delivery, finish, freshness, recovery, run_loop, waits
 from dm_core.processing.brake import Brake
 from dm_core.processing.claims import Claims
-from dm_core.processing.closing import Finisher
 from dm_core.processing.delivery import Delivery
-from dm_core.processing.live import LiveThread
+from dm_core.processing.finish import RunCloser
+from dm_core.processing.leased_thread import LeasedThread
 from dm_core.runs import Action, ActionState
 from dm_core.settings import RunLimits
 from dm_core.store.port import Snapshot, ThreadEvents
@@ -71,16 +71,16 @@ def second_look_without_a_pause(patch: Patch) -> None:
 
 
 def age_not_checked(patch: Patch) -> None:
-    def stale(live: LiveThread, _now: int, _limits: RunLimits) -> Any:
-        return freshness.came(live)
+    def stale(leased: LeasedThread, _now: int, _limits: RunLimits) -> Any:
+        return freshness.came(leased)
 
-    patch(acting, "stale", lambda _: stale)
-    patch(closing, "stale", lambda _: stale)
+    patch(actions, "stale", lambda _: stale)
+    patch(finish, "stale", lambda _: stale)
 
 
 def revision_not_compared(patch: Patch) -> None:
     patch(freshness, "came", lambda _: always(None))
-    patch(run, "came", lambda _: always(None))
+    patch(run_loop, "came", lambda _: always(None))
 
 
 def brake_never_on(patch: Patch) -> None:
@@ -89,12 +89,12 @@ def brake_never_on(patch: Patch) -> None:
 
 def wait_keeps_the_attempt(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def free(self: Finisher, run: Any, *, give_back: bool, **rest: Any) -> None:
-            await original(self, run, give_back=False, **rest)
+        async def free(self: RunCloser, run_loop: Any, *, give_back: bool, **rest: Any) -> None:
+            await original(self, run_loop, give_back=False, **rest)
 
         return free
 
-    patch(Finisher, "_free", make)
+    patch(RunCloser, "_free", make)
 
 
 class _NoQueue:
@@ -104,7 +104,7 @@ class _NoQueue:
 
 def wait_without_a_wake_up(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def wait(self: Finisher, *values: Any, **named: Any) -> Any:
+        async def wait(self: RunCloser, *values: Any, **named: Any) -> Any:
             real, self.queue = self.queue, _NoQueue()  # pyright: ignore[reportAttributeAccessIssue]
             try:
                 return await original(self, *values, **named)
@@ -113,11 +113,11 @@ def wait_without_a_wake_up(patch: Patch) -> None:
 
         return wait
 
-    patch(Finisher, "wait", make)
+    patch(RunCloser, "wait", make)
 
 
 def refusal_believed_at_once(patch: Patch) -> None:
-    async def settle_refused(self: Delivery, _: LiveThread, action: Action, error: Exception) -> Action:
+    async def settle_refused(self: Delivery, _: LeasedThread, action: Action, error: Exception) -> Action:
         return self.ended(action, ActionState.REFUSED, type(error).__name__)
 
     patch(Delivery, "settle_refused", lambda _: settle_refused)
@@ -135,14 +135,14 @@ def told_wait_ignored(patch: Patch) -> None:
 
 def calls_in_vain_count_as_turns(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def wait(self: Finisher, *values: Any, **named: Any) -> Any:
-            live = self.live
-            live.run = replace(live.run, model_calls=live.run.model_calls + 1)
+        async def wait(self: RunCloser, *values: Any, **named: Any) -> Any:
+            leased = self.leased
+            leased.run = replace(leased.run, model_calls=leased.run.model_calls + 1)
             return await original(self, *values, **named)
 
         return wait
 
-    patch(Finisher, "wait", make)
+    patch(RunCloser, "wait", make)
 
 
 def cause_not_told(patch: Patch) -> None:
@@ -160,13 +160,13 @@ def reply_dropped_instead_of_looked_for(patch: Patch) -> None:
     """A wait forgets the run, although something of it may have gone out."""
 
     def make(original: Any) -> Any:
-        async def wait(self: Finisher, *values: Any, **named: Any) -> Any:
-            self.live.run = replace(self.live.run, turns=self.live.run.turns[:1], actions=())
+        async def wait(self: RunCloser, *values: Any, **named: Any) -> Any:
+            self.leased.run = replace(self.leased.run, turns=self.leased.run.turns[:1], actions=())
             return await original(self, *values, **named)
 
         return wait
 
-    patch(Finisher, "wait", make)
+    patch(RunCloser, "wait", make)
 
 
 DEFECTS_OF_WAITS: Final[Mapping[str, Defect]] = {

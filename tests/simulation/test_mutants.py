@@ -3,7 +3,7 @@
 import pytest
 from mutants import CRAFTED, DEFECTS, KNOWN, UnknownDefect, hunt, main, planted
 
-from dm_core.processing import closing
+from dm_core.processing import finish
 from dm_sandbox.simulation.play import simulate
 
 SCHEDULES = 1_500
@@ -28,12 +28,12 @@ def test_a_crafted_schedule_breaks_nothing_by_itself(name: str) -> None:
 
 
 def test_a_defect_is_gone_afterwards() -> None:
-    before = vars(closing)["wake"]
+    before = vars(finish)["wake"]
 
     with planted("no_follow_up"):
-        assert vars(closing)["wake"] is not before
+        assert vars(finish)["wake"] is not before
 
-    assert vars(closing)["wake"] is before
+    assert vars(finish)["wake"] is before
 
 
 def test_an_unknown_defect_is_named_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """Facts and sessions named by an expectation: every way of saying them holds, nothing else does."""
 
+from dataclasses import replace
 from datetime import datetime
 
 import pytest
@@ -130,8 +131,8 @@ def test_a_reply_that_says_the_old_price_fails_and_says_why() -> None:
     asked = scenario({"reply": {"must": [{"fact": "membership.student"}]}})
     told = replied("As a student you pay 60 pounds.")
 
-    before = judge_trial(asked, told, facts={"membership.student": "60 pounds"})
-    after = judge_trial(asked, told, facts={"membership.student": "65 pounds"})
+    before = judge_trial(asked, replace(told, facts={"membership.student": "60 pounds"}))
+    after = judge_trial(asked, replace(told, facts={"membership.student": "65 pounds"}))
 
     assert before.outcome is Outcome.PASS
     assert after.outcome is Outcome.FAIL
@@ -141,7 +142,7 @@ def test_a_reply_that_says_the_old_price_fails_and_says_why() -> None:
 
 
 def test_what_is_not_there_is_never_held() -> None:
-    nowhere = judge_trial(scenario({"reply": {"must": [{"fact": "membership.dog"}]}}), replied("60 pounds"), facts={})
+    nowhere = judge_trial(scenario({"reply": {"must": [{"fact": "membership.dog"}]}}), replied("60 pounds"))
 
     assert nowhere.outcome is Outcome.ERRORED
     assert "the profile has no fact membership.dog" in nowhere.reason

@@ -14,9 +14,9 @@ from dm_evals.results import Outcome
 from dm_evals.scenarios.loading import load
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.answers import call
-from dm_sandbox.platforms.brain import answer_as_the_club
 from dm_sandbox.platforms.gemini import Gemini
 from dm_sandbox.platforms.model_request import ModelRequest, Part
+from dm_sandbox.platforms.scripted_model import answer_as_the_club
 
 FOLDER = Path(__file__).parent
 MODEL = Variant("flash", "gemini-3.8-flash")

@@ -10,7 +10,7 @@ from recording import Registered, prod_graph, registered
 from stacks import prod
 
 from components.observability_metrics import METRICS, LogMetric
-from dm_core.processing.outcome import Ending, RunStatus
+from dm_core.processing.task_result import Ending, RunStatus
 from dm_core.runs import ActionState
 
 

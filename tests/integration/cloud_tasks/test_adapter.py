@@ -16,7 +16,7 @@ from dm_core.queue.cloud_tasks import CloudTasksQueue
 from dm_core.queue.port import WakeUp, WakeUpQueue
 from dm_core.settings import QueueSettings
 from dm_sandbox.cloud_tasks.worker import Worker
-from dm_sandbox.ports import free_port
+from dm_sandbox.tcp_ports import free_port
 
 SETTINGS = QueueSettings(
     project="local",

@@ -12,7 +12,7 @@ from dm_core.queue.cloud_tasks import CloudTasksAlertQueue
 from dm_core.settings import QueueSettings
 from dm_sandbox.cloud_tasks import CloudTasksEmulator, QueueEvent
 from dm_sandbox.cloud_tasks.worker import Worker
-from dm_sandbox.ports import free_port
+from dm_sandbox.tcp_ports import free_port
 
 ALERT = "a" * 64
 

@@ -14,8 +14,8 @@ import psutil
 import pytest
 
 from dm_sandbox.launcher import FunctionDidNotStart, FunctionProcess, running_function
-from dm_sandbox.ports import free_port, is_free
 from dm_sandbox.processes import OutputLine
+from dm_sandbox.tcp_ports import free_port, is_free
 
 
 async def _get(url: str) -> dict[str, object]:

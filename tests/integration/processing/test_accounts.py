@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
+from dm_core.instagram_tokens import parse_tokens
 from dm_core.messages import Status
 from dm_core.store.sqlite import SqliteStore
-from dm_core.tokens import parse_tokens
 from dm_sandbox.inprocess import InProcess, MovableClock
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.instagram import Instagram

@@ -8,7 +8,7 @@ from tests.integration.processing.schedule import stored
 from dm_core.agent.prices import spent_on
 from dm_core.errors import ModelUnavailable, StoreUnavailable
 from dm_core.messages import Disposition, Status
-from dm_core.processing.closing import DROPPED
+from dm_core.processing.finish import DROPPED
 from dm_core.runs import ModelTurn, Run, Usage
 from dm_core.store.port import Conflict, ThreadChange, Version
 from dm_core.usage import Spent

@@ -11,7 +11,7 @@ from contextlib import asynccontextmanager
 import httpx
 import pytest
 
-from dm_sandbox.ports import free_port
+from dm_sandbox.tcp_ports import free_port
 
 
 @asynccontextmanager

@@ -9,14 +9,14 @@ from dm_core.messages import Content, Direction, Disposition, Message, Status
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.threads import Lease, Thread
 from dm_sandbox.chaos.ledger import Account
-from dm_sandbox.chaos.people import Letter
+from dm_sandbox.chaos.people import AcknowledgedDm
 from dm_sandbox.chaos.verdict import Crime, Evidence, judge
 from dm_sandbox.platforms.instagram import Reaction
 from dm_sandbox.platforms.mailbox import SentMessage
 from dm_sandbox.platforms.whatsapp import Alert
 
 THREAD, USER = "17_55", "55"
-LETTER = Letter(1, THREAD, "mid-1")
+LETTER = AcknowledgedDm(1, THREAD, "mid-1")
 ANSWER = SentMessage("mid-9", "17", USER, "Answer 1: thank you for DM 1", 5, by_api=True)
 SEND = Action("r/0/0", ActionKind.SEND, ANSWER.text, 0, 0, state=ActionState.DONE, started_at=4, platform_id=ANSWER.mid)
 NOTICE = AskedAlert("r/uncertain", "please look", "uncertain")

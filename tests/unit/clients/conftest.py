@@ -15,7 +15,7 @@ import grpc.aio
 import pytest
 
 from dm_core.clients.http import HttpClient, Timeouts
-from dm_core.clients.vault import SecretManagerVault
+from dm_core.clients.token_store import SecretManagerTokenStore
 
 sys.path.insert(0, str(Path(__file__).parent))
 
@@ -226,7 +226,7 @@ async def manager() -> AsyncIterator[SecretManager]:
 
 
 @pytest.fixture
-async def vault(manager: SecretManager) -> AsyncIterator[SecretManagerVault]:
-    kept = SecretManagerVault(SECRET, make_client=manager.client)
+async def token_store(manager: SecretManager) -> AsyncIterator[SecretManagerTokenStore]:
+    kept = SecretManagerTokenStore(SECRET, make_client=manager.client)
     yield kept
     await kept.close()

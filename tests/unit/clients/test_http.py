@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from dm_core.clients.answers import Reply, told_wait
-from dm_core.clients.graph import classify
+from dm_core.clients.graph_errors import classify
 from dm_core.clients.http import Call, HttpClient, Timeouts
+from dm_core.clients.http_response import Response, told_wait
 from dm_core.clients.owners import Operation
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
 
@@ -33,11 +33,11 @@ def get(url: str) -> Call:
     return Call(Service.INSTAGRAM, "GET", f"{url}/things", idempotent=True, token=TOKEN)
 
 
-def judge_post(reply: Reply) -> PlatformError | None:
+def judge_post(reply: Response) -> PlatformError | None:
     return classify(reply, Service.INSTAGRAM, Operation.SEND)
 
 
-def judge_get(reply: Reply) -> PlatformError | None:
+def judge_get(reply: Response) -> PlatformError | None:
     return classify(reply, Service.INSTAGRAM, Operation.READ)
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from dm_core.messages import Content, Direction, Message, Status
 from dm_core.processing.decisions import HOUR_MS, Decision, Verdict, decide, spend
-from dm_core.processing.outcome import Ending
+from dm_core.processing.task_result import Ending
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.settings import RunLimits
 from dm_core.store.port import Snapshot, Version

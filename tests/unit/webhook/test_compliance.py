@@ -107,8 +107,8 @@ def _altered_last(text: str) -> str:
     """Another last character that stands for the same bytes: its spare bits are not looked at."""
     alphabet = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
     spare = {2: 16, 3: 4}[len(text) % 4]
-    place = alphabet.index(text[-1])
-    return text[:-1] + alphabet[place - place % spare + (place + 1) % spare]
+    thread_key = alphabet.index(text[-1])
+    return text[:-1] + alphabet[thread_key - thread_key % spare + (thread_key + 1) % spare]
 
 
 def _parts(change: Callable[[str], str], *, signature: bool = True, payload: bool = False) -> Callable[[str], str]:

@@ -13,13 +13,13 @@ from dm_core.same_text import normal_form
 from dm_core.store.port import EchoView, ThreadChange
 from dm_core.webhook.automatic import NOTHING_LISTED
 from dm_core.webhook.echoes import Author, author_of
-from dm_core.webhook.events import Echo, Place
+from dm_core.webhook.events import Echo, ThreadKey
 
 _HOUR = 3_600_000
 
 
 def _echo(mid: str, text: str | None) -> Echo:
-    return Echo(Place(ACCOUNT, PERSON), mid, Content(text=text), NOW)
+    return Echo(ThreadKey(ACCOUNT, PERSON), mid, Content(text=text), NOW)
 
 
 @given(text=st.text(), planned=st.lists(st.text()))

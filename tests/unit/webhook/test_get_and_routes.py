@@ -3,13 +3,13 @@
 import pytest
 from webhook_stage import SECRETS, Stage
 
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 
 _GENUINE = {"hub.mode": "subscribe", "hub.verify_token": "open sésame", "hub.challenge": "1158201444"}
 
 
 async def test_the_challenge_comes_back_verbatim_as_plain_text(stage: Stage) -> None:
-    assert await stage.get("/", **_GENUINE) == Answer(200, "1158201444", "text/plain")
+    assert await stage.get("/", **_GENUINE) == Response(200, "1158201444", "text/plain")
 
 
 @pytest.mark.parametrize(

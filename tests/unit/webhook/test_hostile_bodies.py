@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from webhook_stage import ACCOUNT, NOW, PERSON, Stage, changes, dm, echo, flat, inbound, messaging, standby
 
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 from dm_core.webhook.events import InboundMessage, Unknown
 from dm_core.webhook.payload import NotJson, parse
 
@@ -75,10 +75,10 @@ def _mutate(draw: st.DrawFn, node: object) -> None:
         node = parts[key]
 
 
-def _deliver(body: bytes) -> tuple[Answer, list[str]]:
+def _deliver(body: bytes) -> tuple[Response, list[str]]:
     """The answer on a fresh stage, and the mids stored for a bystander."""
 
-    async def run() -> tuple[Answer, list[str]]:
+    async def run() -> tuple[Response, list[str]]:
         with tempfile.TemporaryDirectory() as folder:
             stage = Stage.build(Path(folder) / "store.db")
             try:
@@ -184,7 +184,7 @@ async def test_a_poison_item_goes_to_quarantine_alone(
 async def test_json_that_is_not_understood_is_kept_whole(stage: Stage, body: str) -> None:
     answer = await stage.post(body.encode())
 
-    assert answer == Answer(200, "EVENT_RECEIVED")
+    assert answer == Response(200, "EVENT_RECEIVED")
     assert len(stage.store.quarantined) == 1
 
 
@@ -217,7 +217,7 @@ def test_of_duplicate_keys_the_last_counts() -> None:
     (event,) = parse(b'{"entry":[{"id":"3","messaging":[' + item + b"]}]}", NOW)
 
     assert isinstance(event, InboundMessage)
-    assert (event.place.user_id, event.content.text) == ("2", "b")
+    assert (event.thread_key.user_id, event.content.text) == ("2", "b")
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32"])

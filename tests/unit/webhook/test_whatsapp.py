@@ -9,7 +9,7 @@ from webhook_stage import NOW, SECRETS, Stage
 
 from dm_core.alerts import Alert, AlertCount, AlertLimits, AlertState, AskedAlert, ManagerContact, new_alerts
 from dm_core.errors import StoreUnavailable
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 
 NUMBER_ID, MANAGER = "555", "4790000000"
 META_SECRET = "meta-app-secret"
@@ -57,17 +57,17 @@ def delivery(*statuses: object, number_id: object = NUMBER_ID, field: str = "mes
     return json.dumps({"object": "whatsapp_business_account", "entry": [entry]}).encode()
 
 
-async def post(stage: Stage, body: bytes, secret: str = META_SECRET) -> Answer:
+async def post(stage: Stage, body: bytes, secret: str = META_SECRET) -> Response:
     return await stage.post(body, secret, "/whatsapp")
 
 
-OK = Answer(200, "EVENT_RECEIVED")
+OK = Response(200, "EVENT_RECEIVED")
 
 
 async def test_the_verification_has_its_own_token(stage: Stage) -> None:
     query = {"hub.mode": "subscribe", "hub.challenge": "123"}
 
-    assert await stage.get("/whatsapp", **query, **{"hub.verify_token": "whatsapp-token"}) == Answer(
+    assert await stage.get("/whatsapp", **query, **{"hub.verify_token": "whatsapp-token"}) == Response(
         200, "123", "text/plain"
     )
     assert (await stage.get("/whatsapp", **query, **{"hub.verify_token": "open sésame"})).status == 403

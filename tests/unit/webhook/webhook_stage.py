@@ -11,7 +11,7 @@ from urllib.parse import urlencode
 
 from dm_core.bootstrap.webhook import compose
 from dm_core.errors import QueueUnavailable, StoreUnavailable
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 from dm_core.messages import Message
 from dm_core.queue.port import WakeUp
 from dm_core.settings import WebhookSettings
@@ -153,20 +153,20 @@ class Stage:
         app = WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
         return cls(app, store, queue, clock, alert_queue)
 
-    async def post(self, body: bytes, secret: str = SECRETS[0], path: str = "/") -> Answer:
+    async def post(self, body: bytes, secret: str = SECRETS[0], path: str = "/") -> Response:
         headers = {"x-hub-signature-256": "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()}
         return await self.app.handle(Request("POST", path, headers=headers, body=body))
 
-    async def deliver(self, *items: object) -> Answer:
+    async def deliver(self, *items: object) -> Response:
         """One envelope with these items, and success."""
         answer = await self.post(json.dumps(messaging(*items)).encode())
-        assert answer == Answer(200, "EVENT_RECEIVED")
+        assert answer == Response(200, "EVENT_RECEIVED")
         return answer
 
-    async def get(self, path: str, **query: str) -> Answer:
+    async def get(self, path: str, **query: str) -> Response:
         return await self.app.handle(Request("GET", path, query))
 
-    async def callback(self, path: str, **form: str) -> Answer:
+    async def callback(self, path: str, **form: str) -> Response:
         headers = {"content-type": "application/x-www-form-urlencoded"}
         body = urlencode(form).encode()
         return await self.app.handle(Request("POST", path, headers=headers, body=body, base_url="https://hook.example"))

@@ -25,7 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from dm_core.agent.tools.instagram import normal_reaction
+from dm_core.agent.tools.react_to_instagram_message import normal_reaction
 from dm_evals.observation import Effect, Observation, ToolUse
 from dm_evals.results import Check
 from dm_evals.scenarios.scenario import Change, Scenario

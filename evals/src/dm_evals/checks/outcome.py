@@ -12,7 +12,7 @@
 The first line that fits decides. Whatever the outcome, all checks are kept and shown.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from dm_evals.checks.calls import call_checks, guarded, limit_checks
 from dm_evals.checks.effects import effect_checks
@@ -33,14 +33,12 @@ def judge_trial(
     judge: Judge | None = None,
     *,
     exact: bool = False,
-    facts: Mapping[str, str] | None = None,
 ) -> TrialResult:
     """The verdict on one trial. Never raises: what can't be judged is an ``unknown`` check with its name.
 
     ``exact``: what left the system is held against what the turns asked for, too (a replay of its own recording).
-    ``facts``: those of the profile the trial was played with (the repository's).
     """
-    known = own_prompt().profile.facts if facts is None else facts
+    known = own_prompt().profile.facts if observation.facts is None else observation.facts
     try:
         expect = Named.of(scenario, known, observation.time_zone).resolved(scenario.expect)
         checks = _checks(scenario.model_copy(update={"expect": expect}), observation, judge, exact=exact)

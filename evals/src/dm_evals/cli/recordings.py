@@ -13,10 +13,11 @@ from dm_evals.cli.choice import Chosen, choose
 from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED, Usage
 from dm_evals.observation import Observation
 from dm_evals.replay.author import BadTurns, author, parse_turns
+from dm_evals.replay.digest_file import NAME as DIGESTS
 from dm_evals.replay.offline import offline
 from dm_evals.replay.recorder import GEMINI, Recorder
 from dm_evals.replay.recordings import BadRecording
-from dm_evals.replay.refresh import Refreshed, parse_parts, refresh
+from dm_evals.replay.refresh import FROM_FILES, Refreshed, follow_files, parse_parts, refresh
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.environment import SANDBOX_MODEL_KEY
@@ -49,6 +50,8 @@ def refresh_command(args: argparse.Namespace) -> int:
     except ValueError as error:
         raise Usage(str(error)) from None
     chosen = choose(args, args.scenario)
+    if parts <= FROM_FILES:
+        return _followed(chosen, parts, args.recordings)
     with offline():
         done = asyncio.run(_refreshed(chosen, parts, args.recordings))
     for each in done:
@@ -60,6 +63,17 @@ def refresh_command(args: argparse.Namespace) -> int:
     print(f"{len(done)} recordings: {updated} updated, {refused} refused, {len(done) - updated - refused} as they are")
     code = BROKEN if refused else HELD
     return _with_problems((*chosen.problems, *chosen.recordings.problems), code if done else NOT_JUDGED)
+
+
+def _followed(chosen: Chosen, parts: frozenset[str], folder: Path) -> int:
+    recordings = [
+        chosen.recordings.by_address[scenario.name, trial]
+        for scenario in chosen.scenarios
+        for trial in chosen.recordings.trials(scenario.name)
+    ]
+    updated = follow_files(recordings, parts, folder)
+    print(f"{len(recordings)} recordings: {updated} updated in {DIGESTS}, {len(recordings) - updated} as they are")
+    return _with_problems((*chosen.problems, *chosen.recordings.problems), HELD if recordings else NOT_JUDGED)
 
 
 async def _refreshed(chosen: Chosen, parts: frozenset[str], folder: Path) -> list[Refreshed]:

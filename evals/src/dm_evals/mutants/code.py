@@ -6,16 +6,15 @@ from dataclasses import replace
 from typing import cast
 from zoneinfo import ZoneInfo
 
-from dm_core.agent import agent as agent_module
 from dm_core.agent.agent import Agent, Opening, Situation
 from dm_core.agent.guards import Guards
-from dm_core.agent.plan import Planner
-from dm_core.agent.tools.spond import session_dates
+from dm_core.agent.plan import PlannedTurn
+from dm_core.agent.tools import get_net_session_dates
 from dm_core.clients.instagram import InstagramClient
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.processing import freshness
-from dm_core.processing.live import LiveThread
-from dm_core.processing.run import Conductor
+from dm_core.processing.leased_thread import LeasedThread
+from dm_core.processing.run_loop import RunLoop
 from dm_core.threads import Note, Thread
 from dm_evals.scenarios.scenario import Scenario
 
@@ -42,7 +41,7 @@ def _never_taken_over(_: Thread, message: object) -> bool:
     return False
 
 
-def _nothing_came(_: LiveThread) -> None:
+def _nothing_came(_: LeasedThread) -> None:
     """Whatever the thread says."""
 
 
@@ -50,7 +49,7 @@ def _guards_nothing(_: Guards, text: str, *, to_person: bool) -> None:
     del text, to_person
 
 
-def _counts_nothing(_: Planner) -> int:
+def _counts_nothing(_: PlannedTurn) -> int:
     return 0
 
 
@@ -105,7 +104,7 @@ def _without_history(agent: Agent, situation: Situation) -> Opening:
     return _opening(agent, replace(situation, recent=tuple(each for each in situation.recent if each.id in own)))
 
 
-_session_dates = session_dates
+_session_dates = get_net_session_dates.session_dates
 
 
 def _in_new_york(*arguments: object) -> Awaitable[Mapping[str, object]]:
@@ -113,14 +112,14 @@ def _in_new_york(*arguments: object) -> Awaitable[Mapping[str, object]]:
     return tell(*arguments[:-1], ZoneInfo("America/New_York"))
 
 
-def _forgets(_: Conductor, run: object) -> tuple[Note, ...]:
+def _forgets(_: RunLoop, run: object) -> tuple[Note, ...]:
     del run
     return ()
 
 
 answers_after_takeover = planted(Thread, "taken_over", _never_taken_over)
 guards_off = planted(Guards, "refusal", _guards_nothing)
-no_limits = planted(Planner, "_sends", _counts_nothing)
+no_limits = planted(PlannedTurn, "sends_used", _counts_nothing)
 reply_lost = planted(InstagramClient, "send_text", _sends_nothing)
 reply_twice = planted(InstagramClient, "send_text", _sends_twice)
 notice_lost = planted(WhatsAppClient, "send_text", _alerts_nobody)
@@ -129,8 +128,8 @@ crash_once: Planted = _failing_once
 unsent_ignored = planted(freshness, "came", _nothing_came)
 first_dm_only = planted(Agent, "opening", _only_the_first)
 no_history = planted(Agent, "opening", _without_history)
-another_zone = planted(agent_module, "session_dates", _in_new_york)
-notes_lost = planted(Conductor, "notes", _forgets)
+another_zone = planted(get_net_session_dates, "session_dates", _in_new_york)
+notes_lost = planted(RunLoop, "notes", _forgets)
 
 
 def asks_the_judge(scenario: Scenario) -> Scenario:

@@ -7,16 +7,16 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dm_core.agent import plan as plan_module
 from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.guards import Guards, Refusal
 from dm_core.agent.plan import TurnPlan
 from dm_core.agent.texts import split_text
+from dm_core.agent.tools import send_instagram_message
 from dm_core.alerts import Alert
 from dm_core.clients.instagram import InstagramClient
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.processing import alert_texts
-from dm_core.processing.run import Conductor
+from dm_core.processing.run_loop import RunLoop
 from dm_core.runs import Action, ActionKind, ModelTurn
 from dm_core.threads import Note
 from dm_evals.mutants.code import Planted, planted
@@ -41,7 +41,7 @@ class Defect:
 
 
 _send, _react, _whatsapp, _plan = InstagramClient.send_text, InstagramClient.react, WhatsAppClient.send_text, Agent.plan
-_notes, _single, _refusal = Conductor.notes, alert_texts.single, Guards.refusal
+_notes, _single, _refusal = RunLoop.notes, alert_texts.single, Guards.refusal
 
 
 def _says(change: Callable[[str], str], to: str | None = None) -> Planted:
@@ -89,7 +89,7 @@ def _splits(change: Callable[[tuple[str, ...]], tuple[str, ...]]) -> Planted:
     def split(text: str) -> tuple[str, ...]:
         return change(split_text(text))
 
-    return planted(plan_module, "split_text", split)
+    return planted(send_instagram_message, "split_text", split)
 
 
 def _tells(change: Callable[[str], str]) -> Planted:
@@ -143,11 +143,11 @@ def _only(kind: ActionKind) -> Callable[[Situation, TurnPlan], TurnPlan]:
 def _keeps(change: Callable[[Sequence[Note]], Sequence[Note]]) -> Planted:
     """The thread's notes become these."""
 
-    def notes(conductor: Conductor, run: object) -> object:
-        kept = _notes(conductor, run)  # pyright: ignore[reportArgumentType]
+    def notes(run_loop: RunLoop, run: object) -> object:
+        kept = _notes(run_loop, run)  # pyright: ignore[reportArgumentType]
         return tuple(change(kept)) if isinstance(kept, tuple) else kept
 
-    return planted(Conductor, "notes", notes)
+    return planted(RunLoop, "notes", notes)
 
 
 def _titles(change: Callable[[Alert, str], str]) -> Planted:

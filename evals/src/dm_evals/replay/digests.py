@@ -2,43 +2,51 @@
 
     model      the name in the address, as it is (readable, and as short as a digest)
     config     everything of the body that is none of the other parts
-    system     the template ``prompts/system.md``, without what the profile puts into its places
-    profile    the deployer's files (``functions/processor/profile``)
+    system     the template ``prompts/system.md`` with the tools' words, and what ``profile.toml`` puts into its places
+    persona    ``profile/persona.md``, its facts filled in
     tools      the declarations
+    knowledge  by the name of a fact: the paragraphs of the knowledge that refer to it, without its value
+    prose      all of the knowledge, with all facts
     contents   one digest for each content, in order
 
-On the wire the system text holds template and profile together. It is taken apart by knowing both: where it is exactly
-what the repository's template and profile make, each has its own digest. Where it is not (code changed it, or another
-folder was used), the whole text is the ``system`` digest: then the prompt is another one.
+A recording depends on all of them, but of the knowledge only on the paragraphs that its scenario's facts name. A fact's
+value makes nothing stale: a recording that says the old one fails. ``prose`` makes nothing stale either.
+
+On the wire the system text holds all of it together. It is taken apart by knowing the files: where it is exactly what
+the repository's files make, each part has its own digest. Where it is not (code changed it, or another folder was
+used), the whole text is the ``system`` digest: then the prompt is another one.
 """
 
 import difflib
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final, cast
 
-from dm_core.agent.profile import BusinessProfile, load_profile
-from dm_core.agent.prompt import prompt_hash, system_prompt
+from dm_core.agent.profile import FACT_REFERENCE, FACTS_FILE, PERSONA_FILE, BusinessProfile, load_profile
+from dm_core.agent.prompt import prompt_hash, system_prompt, with_tool_words
 from dm_evals.replay.canonical import canonical, canonical_json, plain_key, readable
 from dm_sandbox.platforms.server import as_list, as_object
 
 PROCESSOR: Final = Path(__file__).parents[4] / "functions" / "processor"
 """The folder of the real prompt and the real profile."""
-PARTS: Final = ("model", "config", "system", "tools", "profile", "contents")
+PARTS: Final = ("model", "config", "system", "persona", "tools", "knowledge", "contents")
 """Names of the parts, as ``refresh --parts`` takes them."""
 CANARY: Final = "{{canary}}"
 """Stands for the prompt's canary in what is recorded: it changes with every word of the prompt."""
 _LENGTH: Final = 16
+_PARAGRAPHS: Final = re.compile(r"\n\s*\n|\n(?=[-*] )")
+"""Between two paragraphs of the knowledge; each item of a list is one."""
 _TEXT_PART: Final = re.compile(r"contents\[(\d+)\]")
 _WHERE: Final[Mapping[str, str]] = {
-    "system": "functions/processor/prompts/system.md, or the code that fills it",
-    "profile": "functions/processor/profile/",
+    "system": "prompts/system.md, profile/profile.toml, the tools' words (dm_core/agent/tools), or what fills them in",
+    "persona": "functions/processor/profile/persona.md",
+    "knowledge": "functions/processor/profile/, in the paragraphs of the facts that this scenario names",
     "tools": "the declarations in dm_core/agent/tools/",
     "config": "the request's settings in dm_core/agent/gemini.py",
 }
@@ -70,9 +78,34 @@ class Prompt:
         return prompt_hash(self.template, self.profile)
 
     @property
-    def profile_digest(self) -> str:
-        """Of the profile's files alone, by the core's own hash."""
-        return prompt_hash("", self.profile)[:_LENGTH]
+    def paragraphs(self) -> dict[str, str]:
+        """By fact: the digest of the paragraphs that refer to it, as they are written."""
+        found: dict[str, list[str]] = {name: [] for name in self.profile.facts}
+        for name, text in self.profile.files:
+            if name.endswith(".md") and name != PERSONA_FILE:
+                for paragraph in _PARAGRAPHS.split(text):
+                    for fact in dict.fromkeys(FACT_REFERENCE.findall(paragraph)):
+                        found[fact].append(" ".join(paragraph.split()))
+        return {fact: digest(paragraphs) for fact, paragraphs in found.items() if paragraphs}
+
+    @property
+    def prose(self) -> str:
+        """Of all the knowledge, with all facts."""
+        return digest([self.profile.knowledge, dict(self.profile.files).get(FACTS_FILE, "")])
+
+    def digests(self, model: str, config: str, tools: str) -> "Digests":
+        """Of a request whose system text is this prompt's."""
+        profile = self.profile
+        places = (profile.name, profile.time_zone.key, profile.languages, profile.links, profile.emails)
+        return Digests(
+            model=model,
+            config=config,
+            system=digest([with_tool_words(self.template), *places, profile.phones, profile.names]),
+            persona=digest(profile.persona),
+            tools=tools,
+            prose=self.prose,
+            knowledge=self.paragraphs,
+        )
 
 
 def load_prompt(folder: Path = PROCESSOR) -> Prompt:
@@ -88,33 +121,23 @@ def own_prompt() -> Prompt:
 
 @dataclass(frozen=True, slots=True)
 class Digests:
-    """The parts of one request."""
+    """The parts of a request that are the prompt's: the same for every turn of a trial."""
 
     model: str
     config: str
     system: str
+    persona: str
     tools: str
-    profile: str
-    contents: tuple[str, ...]
+    prose: str
+    knowledge: Mapping[str, str]
 
-    def changed_from(self, recorded: "Digests") -> tuple[str, ...]:
-        """The parts that differ: ``system``, ``contents[2]`` …"""
-        names = ("model", "config", "system", "tools", "profile")
+    def changed_from(self, recorded: "Digests", facts: Collection[str]) -> list[str]:
+        """The parts that differ; of the knowledge, what is said of these facts."""
+        names = ("model", "config", "system", "persona", "tools")
         changed = [name for name in names if getattr(self, name) != getattr(recorded, name)]
-        pairs = enumerate(zip_longest(self.contents, recorded.contents))
-        changed += [f"contents[{index}]" for index, (mine, theirs) in pairs if mine != theirs]
-        return tuple(changed)
-
-    def as_json(self) -> dict[str, object]:
-        """In the order of the file."""
-        return {
-            "model": self.model,
-            "config": self.config,
-            "system": self.system,
-            "tools": self.tools,
-            "profile": self.profile,
-            "contents": list(self.contents),
-        }
+        if any(self.knowledge.get(fact) != recorded.knowledge.get(fact) for fact in facts):
+            changed.append("knowledge")
+        return changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +146,13 @@ class TakenRequest:
 
     digests: Digests
     contents: tuple[Mapping[str, str], ...]
+    content_digests: tuple[str, ...]
+
+    def changed_from(self, recorded: "TakenRequest", facts: Collection[str] = ()) -> tuple[str, ...]:
+        """The parts that differ: ``system``, ``contents[2]`` …; ``facts`` are those the scenario names."""
+        pairs = enumerate(zip_longest(self.content_digests, recorded.content_digests))
+        contents = [f"contents[{index}]" for index, (mine, theirs) in pairs if mine != theirs]
+        return (*self.digests.changed_from(recorded.digests, facts), *contents)
 
 
 def take_request(model: str, body: Mapping[str, object], prompt: Prompt | None = None) -> TakenRequest:
@@ -133,16 +163,12 @@ def take_request(model: str, body: Mapping[str, object], prompt: Prompt | None =
     tools = canonical(parts.pop("tools", None))
     made_of = prompt or own_prompt()
     contents = cast("list[Mapping[str, object]]", without_canary(contents, made_of))
-    known = system == made_of.text
-    digests = Digests(
-        model=model,
-        config=digest(canonical(parts)),
-        system=digest(made_of.template if known else system),
-        tools=digest(tools),
-        profile=made_of.profile_digest,
-        contents=tuple(digest(content) for content in contents),
+    digests = made_of.digests(model, digest(canonical(parts)), digest(tools))
+    if system != made_of.text:
+        digests = replace(digests, system=digest(system))
+    return TakenRequest(
+        digests, tuple(readable(content) for content in contents), tuple(digest(content) for content in contents)
     )
-    return TakenRequest(digests, tuple(readable(content) for content in contents))
 
 
 def without_canary(value: object, prompt: Prompt) -> object:

@@ -11,19 +11,19 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Final, Literal, cast, get_args
+from typing import Final, Literal, Self, cast
 
-from dm_evals.replay.digests import Digests, TakenRequest
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from dm_evals.replay.digest_file import NAME as DIGESTS
+from dm_evals.replay.digest_file import BrokenDigests, DigestFile, Kept
+from dm_evals.replay.digests import TakenRequest
 
 Origin = Literal["authored", "recorded"]
 Address = tuple[str, int]
 """Scenario and trial."""
 
-_KEYS: Final = (
-    *("scenario", "trial", "turn", "origin", "model", "date", "latency_ms", "usage"),
-    *("digests", "request", "response"),
-)
-_DIGEST_KEYS: Final = ("model", "config", "system", "tools", "profile", "contents")
 _FILE: Final = re.compile(r"t([1-9]\d*)\.jsonl")
 _SECRETS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
     ("an API key", re.compile(r"AIza[0-9A-Za-z_\-]{30,}|sandbox-gemini-key|x-goog-api-key", re.IGNORECASE)),
@@ -71,7 +71,6 @@ class RecordedTurn:
             "date": self.date,
             "latency_ms": self.latency_ms,
             "usage": self.usage,
-            "digests": self.request.digests.as_json(),
             "request": {"contents": [dict(content) for content in self.request.contents]},
             "response": self.response,
         }
@@ -91,14 +90,26 @@ class Recording:
     trial: int
     turns: tuple[RecordedTurn, ...]
 
+    @property
+    def address(self) -> str:
+        """Its name in the file of digests."""
+        return f"{self.scenario}/t{self.trial}"
+
+    @property
+    def kept(self) -> Kept | None:
+        """What it was made with; None where no turn was made."""
+        contents = tuple(turn.request.content_digests for turn in self.turns)
+        return Kept(self.turns[0].request.digests, contents) if self.turns else None
+
     def write(self, folder: Path) -> Path:
-        """Write ``<folder>/<scenario>/t<trial>.jsonl``, whole or not at all. Raises BadRecording."""
+        """Write ``<folder>/<scenario>/t<trial>.jsonl``, whole or not at all, then its digests. Raises BadRecording."""
         lines = [turn.line() for turn in self.turns]
         path = recording_path(folder, self.scenario, self.trial)
         path.parent.mkdir(parents=True, exist_ok=True)
         draft = path.with_suffix(".draft")
         draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
         draft.replace(path)
+        note_digests(folder, (self,))
         return path
 
 
@@ -120,6 +131,25 @@ class Recordings:
         return self.by_address.get((scenario, trial))
 
 
+def note_digests(folder: Path, recordings: Iterable[Recording]) -> None:
+    """Keep what these were made with, beside what is known of the others. Raises BadRecording."""
+    file = _digest_file(folder)
+    for recording in recordings:
+        kept = recording.kept
+        if kept is not None:
+            file.kept[recording.address] = kept
+        else:
+            file.kept.pop(recording.address, None)
+    file.write()
+
+
+def _digest_file(folder: Path) -> DigestFile:
+    try:
+        return DigestFile.read(folder)
+    except BrokenDigests as error:
+        raise BadRecording(str(error)) from None
+
+
 def recording_path(folder: Path, scenario: str, trial: int) -> Path:
     """Where a trial's recording is kept."""
     return folder / scenario / f"t{trial}.jsonl"
@@ -131,11 +161,15 @@ def load_recordings(folder: Path, scenarios: Iterable[str], only: Collection[str
     ``only``: read nothing but the recordings of these scenarios.
     """
     known = sorted(scenarios)
+    try:
+        digests = DigestFile.read(folder)
+    except BrokenDigests as error:
+        return Recordings(problems=(str(error),), broken=frozenset(known))
     found: dict[Address, Recording] = {}
     problems: list[str] = []
     broken: set[str] = set()
     for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
-        if only is not None and entry.name not in only:
+        if entry.name == DIGESTS or (only is not None and entry.name not in only):
             continue
         if not entry.is_dir():
             problems.append(f"{_place(entry)}: not a folder of a scenario's recordings")
@@ -144,16 +178,19 @@ def load_recordings(folder: Path, scenarios: Iterable[str], only: Collection[str
         else:
             for path in sorted(entry.iterdir()):
                 try:
-                    recording = read_recording(path)
+                    recording = read_recording(path, digests)
                     found[recording.scenario, recording.trial] = recording
                 except BadRecording as error:
                     broken.add(entry.name)
                     problems += error.problems
+    if only is None:
+        lost = [name for name in digests.kept if not (folder / f"{name}.jsonl").exists()]
+        problems += [f"{DIGESTS}: there is no recording {name}: take its line out" for name in lost]
     return Recordings(found, tuple(problems), frozenset(broken))
 
 
-def read_recording(path: Path) -> Recording:
-    """Read one file. Raises BadRecording with all its problems."""
+def read_recording(path: Path, digests: DigestFile | None = None) -> Recording:
+    """Read one file, with what is known of its requests. Raises BadRecording with all its problems."""
     named = _FILE.fullmatch(path.name)
     if not named or not path.is_file():
         raise BadRecording(f"{_place(path)}: a recording is a file named t<trial>.jsonl, such as t1.jsonl")
@@ -162,12 +199,18 @@ def read_recording(path: Path) -> Recording:
     except (OSError, UnicodeDecodeError) as error:
         raise BadRecording(f"{_place(path)}: can't be read ({type(error).__name__})") from None
     scenario, trial = path.parent.name, int(named.group(1))
-    turns: list[RecordedTurn] = []
     problems: list[str] = []
     lines = text.removesuffix("\n").split("\n") if text else []
+    kept = (digests or _digest_file(path.parent.parent)).kept.get(f"{scenario}/t{trial}")
+    if lines and (kept is None or len(kept.contents) != len(lines)):
+        known = len(kept.contents) if kept else "no"
+        raise BadRecording(
+            f"{_place(path)}: {len(lines)} turns, but {DIGESTS} has {known} of it: record or author it again"
+        )
+    turns: list[RecordedTurn] = []
     for number, line in enumerate(lines, start=1):
         try:
-            turns.append(_turn(line, scenario, trial, number))
+            turns.append(_turn(line, scenario, trial, number, cast("Kept", kept)))
         except BadRecording as error:
             problems += [f"{_place(path)}:{number}: {problem}" for problem in error.problems]
     if problems:
@@ -208,26 +251,65 @@ def _place(path: Path) -> str:
     return "/".join(parts[start:])
 
 
-def _turn(line: str, scenario: str, trial: int, turn: int) -> RecordedTurn:
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Content(_Part):
+    role: str
+    text: str
+
+
+class _Request(_Part):
+    contents: list[_Content]
+
+
+class _Line(_Part):
+    """A line of the file, in the order of its keys."""
+
+    scenario: str
+    trial: int
+    turn: int
+    origin: Origin
+    model: str = Field(min_length=1)
+    date: str = Field(min_length=1)
+    latency_ms: int | None = Field(ge=0)
+    usage: dict[str, object] | None
+    request: _Request
+    response: dict[str, object]
+
+    @model_validator(mode="after")
+    def _authored_is_not_measured(self) -> Self:
+        if self.origin == "authored" and (self.usage, self.latency_ms) != (None, None):
+            raise ValueError("an authored turn has no usage and no latency: no model made it")
+        return self
+
+
+def _turn(line: str, scenario: str, trial: int, turn: int, kept: Kept) -> RecordedTurn:
     """One line as a value. Raises BadRecording."""
-    if not line.strip():
-        raise BadRecording("an empty line")
     try:
         value: object = json.loads(line, object_pairs_hook=_unique)
+        read = _Line.model_validate(value)
+    except ValidationError as error:
+        raise BadRecording(*(_told(each) for each in error.errors())) from None
     except ValueError as error:
-        raise BadRecording(f"not valid JSON ({error})") from None
-    if not isinstance(value, dict):
-        raise BadRecording("not a JSON object")
-    fields = cast("Mapping[str, object]", value)
-    problems = _key_problems(fields, _KEYS, "")
-    if not problems:
-        problems = [*_address_problems(fields, scenario, trial, turn), *_value_problems(fields)]
-    found = secret_in(fields)
-    if found:
+        raise BadRecording(f"not valid JSON ({error})" if line.strip() else "an empty line") from None
+    expected = {"scenario": scenario, "trial": trial, "turn": turn}
+    problems = [
+        f"{key} is {getattr(read, key)!r}, but its place says {value!r}"
+        for key, value in expected.items()
+        if getattr(read, key) != value
+    ]
+    if found := secret_in(value):
         problems.append(f"holds {found}: take it out, or record again")
+    shown = tuple(content.model_dump() for content in read.request.contents)
+    digests = kept.contents[turn - 1]
+    if len(digests) != len(shown):
+        problems.append(f"request.contents and the digests in {DIGESTS} are not of one length")
     if problems:
         raise BadRecording(*problems)
-    return _typed(fields)
+    request = TakenRequest(kept.prompt, shown, digests)
+    return RecordedTurn(**read.model_dump(exclude={"request"}), request=request)
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
@@ -238,95 +320,11 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return fields
 
 
-def _key_problems(fields: Mapping[str, object], keys: Sequence[str], where: str) -> list[str]:
-    missing = [key for key in keys if key not in fields]
-    problems = [f'unknown key "{where}{key}"{nearest(key, missing or keys)}' for key in fields if key not in keys]
-    return problems + [f'the key "{where}{key}" is missing' for key in missing]
-
-
-def _address_problems(fields: Mapping[str, object], scenario: str, trial: int, turn: int) -> list[str]:
-    expected: Mapping[str, object] = {"scenario": scenario, "trial": trial, "turn": turn}
-    return [
-        f"{key} is {fields[key]!r}, but its place says {value!r}"
-        for key, value in expected.items()
-        if fields[key] != value or isinstance(fields[key], bool)
-    ]
-
-
-def _value_problems(fields: Mapping[str, object]) -> list[str]:
-    problems: list[str] = []
-    if fields["origin"] not in get_args(Origin):
-        problems.append(f'origin is {fields["origin"]!r}, not "authored" or "recorded"')
-    problems += [
-        f"{key} must be a text" for key in ("model", "date") if not (isinstance(fields[key], str) and fields[key])
-    ]
-    if not (fields["latency_ms"] is None or _whole(fields["latency_ms"])):
-        problems.append("latency_ms must be a whole number, or null")
-    if not (fields["usage"] is None or isinstance(fields["usage"], dict)):
-        problems.append("usage must be an object, or null")
-    if fields["origin"] == "authored" and (fields["usage"], fields["latency_ms"]) != (None, None):
-        problems.append("an authored turn has no usage and no latency: no model made it")
-    if not isinstance(fields["response"], dict):
-        problems.append("response must be an object")
-    return problems + _request_problems(fields["digests"], fields["request"])
-
-
-def _whole(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
-
-
-def _request_problems(digests: object, request: object) -> list[str]:
-    if not isinstance(digests, dict) or not isinstance(request, dict):
-        return ["digests and request must be objects"]
-    parts, shown = cast("Mapping[str, object]", digests), cast("Mapping[str, object]", request)
-    problems = _key_problems(parts, _DIGEST_KEYS, "digests.") + _key_problems(shown, ("contents",), "request.")
-    if problems:
-        return problems
-    if not all(isinstance(parts[key], str) and parts[key] for key in _DIGEST_KEYS[:-1]) or not _texts(
-        parts["contents"]
-    ):
-        return ["each digest must be a text, and contents a list of them"]
-    if not _shown(shown["contents"]):
-        return ["request.contents must be a list of objects with the texts role and text"]
-    if len(cast("list[object]", parts["contents"])) != len(cast("list[object]", shown["contents"])):
-        return ["request.contents and digests.contents are not of one length"]
-    return []
-
-
-def _text(value: object) -> bool:
-    return isinstance(value, str) and bool(value)
-
-
-def _texts(value: object) -> bool:
-    return isinstance(value, list) and all(_text(item) for item in cast("list[object]", value))
-
-
-def _shown(value: object) -> bool:
-    if not isinstance(value, list):
-        return False
-    for item in cast("list[object]", value):
-        if not isinstance(item, dict) or set(cast("dict[str, object]", item)) != {"role", "text"}:
-            return False
-        if not all(isinstance(each, str) for each in cast("dict[str, object]", item).values()):
-            return False
-    return True
-
-
-def _typed(fields: Mapping[str, object]) -> RecordedTurn:
-    """A line whose values were checked."""
-    digests = cast("Mapping[str, str]", fields["digests"])
-    contents = cast("Mapping[str, list[str]]", fields["digests"])["contents"]
-    parts = Digests(*(digests[key] for key in _DIGEST_KEYS[:-1]), contents=tuple(contents))
-    shown = cast("Mapping[str, list[Mapping[str, str]]]", fields["request"])["contents"]
-    return RecordedTurn(
-        scenario=cast("str", fields["scenario"]),
-        trial=cast("int", fields["trial"]),
-        turn=cast("int", fields["turn"]),
-        origin=cast("Origin", fields["origin"]),
-        model=cast("str", fields["model"]),
-        date=cast("str", fields["date"]),
-        latency_ms=cast("int | None", fields["latency_ms"]),
-        usage=cast("Mapping[str, object] | None", fields["usage"]),
-        request=TakenRequest(parts, tuple(shown)),
-        response=cast("Mapping[str, object]", fields["response"]),
-    )
+def _told(error: ErrorDetails) -> str:
+    """What pydantic found, with the key where it stands."""
+    place = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return f'unknown key "{place}"{nearest(place, list(_Line.model_fields))}'
+    if error["type"] == "missing":
+        return f'the key "{place}" is missing'
+    return f"{place}{': ' if place else ''}{error['msg'].removeprefix('Value error, ')}"

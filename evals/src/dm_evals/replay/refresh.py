@@ -7,12 +7,16 @@ decision only a person can make, part by part; a change anywhere else is refused
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Final
 
 from dm_evals.observation import Observation
-from dm_evals.replay.digests import PARTS, Prompt
-from dm_evals.replay.recordings import Recording, nearest
+from dm_evals.replay.digests import PARTS, Prompt, own_prompt
+from dm_evals.replay.recordings import Recording, nearest, note_digests
 from dm_evals.replay.replay_server import Against, ReplayServer
 from dm_evals.scenarios.scenario import Scenario
+
+FROM_FILES: Final = frozenset(("persona", "knowledge"))
+"""Parts whose digests are known without a request."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +50,7 @@ async def refresh(
 ) -> Refreshed:
     """Play the trial answering by position; write the new digests and requests, or refuse. Answers never change."""
     address = (scenario.name, recording.trial)
-    server = ReplayServer(recording, allow_stale=True, prompt=prompt)
+    server = ReplayServer(recording, allow_stale=True, prompt=prompt, facts=scenario.facts)
     observation = await against(scenario, recording.trial, server)
     trouble = _trouble(observation, parts)
     if trouble:
@@ -60,6 +64,29 @@ async def refresh(
     )
     Recording(scenario.name, recording.trial, turns).write(folder)
     return Refreshed(*address, turns=tuple(sorted(changed)))
+
+
+def follow_files(
+    recordings: Sequence[Recording], parts: frozenset[str], folder: Path, prompt: Prompt | None = None
+) -> int:
+    """Bring recordings up to changed files of the profile, in parts that are FROM_FILES; how many were not yet.
+
+    Nothing is played: what else a request is made of stays as it was recorded, and stale if it changed.
+    """
+    followed: list[Recording] = []
+    for recording in recordings:
+        if recording.kept is None:
+            continue
+        was = recording.kept.prompt
+        now = (prompt or own_prompt()).digests(was.model, was.config, was.tools)
+        knowledge = {"prose": now.prose, "knowledge": now.knowledge} if "knowledge" in parts else {}
+        digests = replace(was, **knowledge, **({"persona": now.persona} if "persona" in parts else {}))
+        if digests != was:
+            turns = (replace(turn, request=replace(turn.request, digests=digests)) for turn in recording.turns)
+            followed.append(replace(recording, turns=tuple(turns)))
+    if followed:
+        note_digests(folder, followed)
+    return len(followed)
 
 
 def _trouble(observation: Observation, parts: frozenset[str]) -> str:

@@ -13,7 +13,7 @@ A ``{{canary}}`` in a recorded answer is the prompt's canary of now.
 
 import re
 from abc import abstractmethod
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Self
 
@@ -96,7 +96,10 @@ class ModelServer(Platform):
 
 
 class ReplayServer(ModelServer):
-    """Answers one trial from its recording; without one every turn is missing."""
+    """Answers one trial from its recording; without one every turn is missing.
+
+    ``facts``: those the scenario names; what the knowledge says of them must be what it said then.
+    """
 
     def __init__(
         self,
@@ -104,8 +107,10 @@ class ReplayServer(ModelServer):
         on_turn: OnTurn = nothing,
         allow_stale: bool = False,
         prompt: Prompt | None = None,
+        facts: Collection[str] = (),
     ) -> None:
         super().__init__(on_turn, prompt)
+        self._facts = facts
         self._turns = recording.turns if recording is not None else ()
         self._allow_stale = allow_stale
 
@@ -120,7 +125,7 @@ class ReplayServer(ModelServer):
             self.ended = f"turn {number} is not recorded (there are {len(self._turns)})"
             return None
         recorded = self._turns[number - 1]
-        changed = request.digests.changed_from(recorded.request.digests)
+        changed = request.changed_from(recorded.request, self._facts)
         if changed:
             self.stale.append(Stale(number, changed, explain(changed, recorded.request, request)))
             if not self._allow_stale:

@@ -14,7 +14,7 @@ from time import monotonic
 from typing import Final, Literal, Self
 
 from dm_evals.observation import Observation
-from dm_evals.replay.digests import load_prompt, own_prompt
+from dm_evals.replay.digests import Prompt, load_prompt, own_prompt
 from dm_evals.replay.gateway import LIVE_PAUSES
 from dm_evals.replay.recordings import Recordings
 from dm_evals.replay.replay_server import ModelServer, ReplayServer
@@ -69,12 +69,21 @@ async def run(
 
         async def playing(trial: Trial) -> Observation:
             recording = recordings.find(trial.scenario.name, trial.number)
-            server = ReplayServer(recording, allow_stale=allow_stale, prompt=prompt)
+            server = ReplayServer(recording, allow_stale=allow_stale, prompt=prompt, facts=trial.scenario.facts)
             return await runtimes.play(trial.scenario, trial.number, server)
 
         plan = planned(scenarios, recordings)
         results = await run_trials(plan, playing, judging, concurrency, on_result, by_position=allow_stale)
-    return report("replay", started, monotonic() - begun, results, (*problems, *recordings.problems))
+    made = report("replay", started, monotonic() - begun, results, (*problems, *recordings.problems))
+    return replace(made, notes=_notes(plan, recordings, prompt or own_prompt()))
+
+
+def _notes(plan: Sequence[Trial], recordings: Recordings, prompt: Prompt) -> tuple[str, ...]:
+    """What changed in the knowledge, and no recording depends on."""
+    made = [recordings.find(trial.scenario.name, trial.number) for trial in plan]
+    older = sum(each is not None and each.kept is not None and each.kept.prompt.prose != prompt.prose for each in made)
+    told = f"the knowledge or a fact changed since {older} recordings were made; what their expectations name is judged"
+    return (f"{told} by the facts of now. Once looked at: make evals-refresh PARTS=knowledge",) if older else ()
 
 
 def planned(scenarios: Sequence[Scenario], recordings: Recordings) -> tuple[Trial, ...]:

@@ -52,7 +52,8 @@ class _Kept:
 async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: frozenset[str]) -> Observation:
     """Everything but ``crash`` and ``seconds``. Messages of before the scenario are not in ``messages``."""
     thread_id, turns = environment.person.thread_id, environment.runtime.gateway.turns
-    zone = load_profile(environment.runtime.folder / "profile").time_zone
+    profile = load_profile(environment.runtime.folder / "profile")
+    zone = profile.time_zone
     snapshot = await environment.store.open(thread_id)
     thread = snapshot.thread if snapshot is not None else None
     stored = await environment.store.history(thread_id, 10_000)
@@ -79,6 +80,7 @@ async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: f
         sessions=_sessions(environment, zone),
         time_zone=zone.key,
         now=environment.scenario.now.astimezone(zone).isoformat(),
+        facts={name: profile.facts[name] for name in environment.scenario.facts if name in profile.facts},
         bubbles=_bubbles(environment, scheduler, turns, calls),
     )
 

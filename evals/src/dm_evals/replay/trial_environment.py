@@ -17,10 +17,10 @@ from typing import Final, Self
 from dm_core.agent.gemini import GeminiModel
 from dm_core.bootstrap.processor import Ports, processor_app
 from dm_core.bootstrap.webhook import compose as compose_webhook
-from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
+from dm_core.clients.instagram_accounts import InstagramClients
 from dm_core.clients.spond import SpondClient
-from dm_core.clients.vault import token_vault
+from dm_core.clients.token_store import open_token_store
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.http import Request
 from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
@@ -230,7 +230,7 @@ class TrialEnvironment:
             instagram=InstagramClients(settings.instagram, clock, http=http),
             whatsapp=WhatsAppClient(settings.whatsapp, clock, http=http),
             spond=SpondClient(settings.spond, clock, http=http) if settings.spond else None,
-            vault=token_vault(settings.instagram),
+            token_store=open_token_store(settings.instagram),
             clock=clock,
             ids=lambda: f"{next(self._numbers):032x}",
         )

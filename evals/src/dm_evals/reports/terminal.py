@@ -46,6 +46,8 @@ def show(
         if result.outcome in (Outcome.FAIL, Outcome.ERRORED, Outcome.STALE):
             trouble(out, result, STYLES[result.outcome])
     _stale(out, report)
+    for note in report.notes:
+        out.print(Text(printable(note), style="yellow"))
     _problems(out, report.problems)
     _changes(out, report, baseline)
     _end(out, report, decision)

@@ -5,8 +5,9 @@ that is never checked). Times: ``now`` is an ISO date-time with its zone, ``at``
 ``90s``, ``5m``, ``2h``, ``3d``. The JSON schema for editors is made from these classes.
 """
 
+from collections.abc import Iterable, Iterator
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, cast
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
 from pydantic.json_schema import SkipJsonSchema
@@ -255,3 +256,20 @@ class Scenario(Part):
     world: World = World()
     events: tuple[Event, ...] = Field(min_length=1)
     expect: Expectations
+
+    @property
+    def facts(self) -> frozenset[str]:
+        """The facts of the profile that its expectations name."""
+        return frozenset(matcher.fact for matcher in _matchers(self.expect) if matcher.fact is not None)
+
+
+def _matchers(node: object) -> Iterator[Matcher]:
+    if isinstance(node, Matcher):
+        yield node
+    elif isinstance(node, Part):
+        for name in node.model_fields_set:
+            yield from _matchers(getattr(node, name))
+    elif isinstance(node, tuple | dict):
+        values = cast("Iterable[object]", node.values() if isinstance(node, dict) else node)
+        for each in values:
+            yield from _matchers(each)

@@ -1,6 +1,7 @@
 """HTTP requests and answers as values, free of any framework, and the one adapter to Starlette.
 
-``functions/*/main.py`` hands a Starlette request to ``serve``; what is behind it sees only ``Request`` and ``Answer``.
+``functions/*/main.py`` hands a Starlette request to ``serve``; what is behind it sees only ``Request`` and
+``Response``.
 """
 
 import json
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from starlette.requests import Request as StarletteRequest
-    from starlette.responses import Response
+    from starlette.responses import Response as StarletteResponse
 
 MAX_BODY_BYTES = 3 * 1024 * 1024
 """Bodies above this are answered 413 without being read further (Meta's own webhook payloads stay below 3 MB)."""
@@ -29,7 +30,7 @@ class Request:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
+class Response:
     """One answer."""
 
     status: int
@@ -37,17 +38,17 @@ class Answer:
     content_type: str = "text/plain; charset=utf-8"
 
     @classmethod
-    def json(cls, status: int, value: Mapping[str, object]) -> "Answer":
+    def json(cls, status: int, value: Mapping[str, object]) -> "StarletteResponse":
         return cls(status, json.dumps(value), "application/json")
 
 
-async def serve(request: "StarletteRequest", handle: Callable[[Request], Awaitable[Answer]]) -> "Response":
+async def serve(request: "StarletteRequest", handle: Callable[[Request], Awaitable[Response]]) -> "StarletteResponse":
     """Turn a Starlette request into a value, let ``handle`` answer it, and turn the answer back."""
-    from starlette.responses import Response
+    from starlette.responses import Response as StarletteResponse
 
     body = await _read_body(request)
     if body is None:
-        answer = Answer(413, "body over 3 MiB")
+        answer = Response(413, "body over 3 MiB")
     else:
         answer = await handle(
             Request(
@@ -59,7 +60,7 @@ async def serve(request: "StarletteRequest", handle: Callable[[Request], Awaitab
                 base_url=_base_url(request),
             )
         )
-    return Response(answer.body, answer.status, {"content-type": answer.content_type})
+    return StarletteResponse(answer.body, answer.status, {"content-type": answer.content_type})
 
 
 async def _read_body(request: "StarletteRequest") -> bytes | None:

@@ -23,7 +23,7 @@ from dm_core.clients.port import InstagramAccounts
 from dm_core.clients.port import WhatsApp as WhatsAppPort
 from dm_core.clock import system_clock
 from dm_core.errors import QueueUnavailable
-from dm_core.http import Answer, Request, serve
+from dm_core.http import Request, Response, serve
 from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
 from dm_core.queue.port import AlertQueue, WakeUp, WakeUpQueue
 from dm_core.settings import ProcessorSettings, WebhookSettings
@@ -63,7 +63,7 @@ STORE_CALLS = (
 FUNCTIONS = Path(__file__).parents[4] / "functions"
 
 
-def asgi(handle: Callable[[Request], Awaitable[Answer]]) -> ASGIApp:
+def asgi(handle: Callable[[Request], Awaitable[Response]]) -> ASGIApp:
     """A function's app as a web server takes it."""
 
     async def serving(scope: Scope, receive: Receive, send: Send) -> None:
@@ -337,5 +337,5 @@ class InProcess:
         return answer.status, _body(answer)
 
 
-def _body(answer: Answer) -> dict[str, object]:
+def _body(answer: Response) -> dict[str, object]:
     return cast("dict[str, object]", json.loads(answer.body))

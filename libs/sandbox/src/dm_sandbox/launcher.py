@@ -19,8 +19,8 @@ from typing import Literal
 
 import httpx
 
-from dm_sandbox.ports import free_port, is_free
 from dm_sandbox.processes import OnLine, OutputLine, ProcessGroup
+from dm_sandbox.tcp_ports import free_port, is_free
 
 FunctionName = Literal["webhook", "processor"]
 

@@ -46,7 +46,7 @@ from dm_sandbox.platforms.meta import Delivery, WebhookSender
 from dm_sandbox.platforms.server import Platform
 from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
-from dm_sandbox.ports import free_port
+from dm_sandbox.tcp_ports import free_port
 
 StoreName = Literal["sqlite", "firestore"]
 

@@ -35,7 +35,7 @@ OTHER_SPELLING: dict[str, object] = {
 def test_spelling_order_of_keys_ids_and_signatures_do_not_count() -> None:
     one, other = take_request("m", REQUEST), take_request("m", OTHER_SPELLING)
 
-    assert other.digests.changed_from(one.digests) == ()
+    assert other.changed_from(one) == ()
     assert one.contents == other.contents
 
 
@@ -51,7 +51,7 @@ def test_spelling_order_of_keys_ids_and_signatures_do_not_count() -> None:
 def test_a_changed_part_is_named_and_no_other(change: dict[str, object], part: str) -> None:
     before, after = take_request("m", REQUEST), take_request("m", {**REQUEST, **change})
 
-    assert after.digests.changed_from(before.digests) == (part,)
+    assert after.changed_from(before) == (part,)
 
 
 @pytest.mark.parametrize(
@@ -63,23 +63,40 @@ def test_what_a_tool_is_given_is_data_and_compared_as_it_is(arguments: dict[str,
 
     after = take_request("m", {**REQUEST, "contents": [contents[0], call, contents[2]]})
 
-    assert after.digests.changed_from(take_request("m", REQUEST).digests) == ("contents[1]",)
+    assert after.changed_from(take_request("m", REQUEST)) == ("contents[1]",)
 
 
 def test_a_system_text_that_is_not_the_repositorys_is_another_system() -> None:
     own = {"systemInstruction": {"parts": [{"text": own_prompt().text}]}}
     tampered = {"systemInstruction": {"parts": [{"text": own_prompt().text + " And be rude."}]}}
 
-    assert take_request("m", tampered).digests.changed_from(take_request("m", own).digests) == ("system",)
+    assert take_request("m", tampered).changed_from(take_request("m", own)) == ("system",)
 
 
 def test_template_and_profile_are_told_apart(other_prompt: Callable[..., Prompt]) -> None:
     def taken(prompt: Prompt):
-        return take_request("m", {"systemInstruction": {"parts": [{"text": prompt.text}]}}, prompt).digests
+        return take_request("m", {"systemInstruction": {"parts": [{"text": prompt.text}]}}, prompt)
 
     own = taken(own_prompt())
     template = taken(other_prompt(template=own_prompt().template + "\nOne rule more.\n"))
-    profile = taken(other_prompt(knowledge="Nets cost £6."))
+    knowledge = taken(other_prompt(knowledge="Nets cost £6."))
+    persona = taken(other_prompt(persona="Be brief."))
 
     assert template.changed_from(own) == ("system",)
-    assert profile.changed_from(own) == ("profile",)
+    assert persona.changed_from(own) == ("persona",)
+    assert knowledge.changed_from(own, {"membership.student"}) == ("knowledge",)
+    assert knowledge.changed_from(own) == ()
+
+
+def test_of_the_knowledge_only_what_is_said_of_the_named_facts_counts(
+    other_prompt: Callable[..., Prompt], own_knowledge: str
+) -> None:
+    def changed(old: str, new: str) -> list[str]:
+        assert old in own_knowledge
+        now = other_prompt(knowledge=own_knowledge.replace(old, new))
+        digests, before = (prompt.digests("m", "", "") for prompt in (now, own_prompt()))
+        return digests.changed_from(before, {"membership.student"})
+
+    assert changed("Student or under 21", "Student or under 25") == ["knowledge"]
+    assert changed("second child of a family", "second child") == []
+    assert changed("Dogs on a lead are welcome.", "No dogs.") == []

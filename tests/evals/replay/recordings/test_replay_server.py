@@ -47,8 +47,8 @@ def _prompt(asking: Asking, prompts: Prompts) -> None:
     asking.prompt = prompts(template=own_prompt().template.replace("You act only through tools.", "Use tools."))
 
 
-def _profile(asking: Asking, prompts: Prompts) -> None:
-    asking.prompt = prompts(knowledge="Nets cost £6.")
+def _persona(asking: Asking, prompts: Prompts) -> None:
+    asking.prompt = prompts(persona="You are brief.")
 
 
 def _line(asking: Asking, prompts: Prompts) -> None:
@@ -61,10 +61,10 @@ def _line(asking: Asking, prompts: Prompts) -> None:
         (_model, "model", "recorded gemini-test, now gemini-other"),
         (_tool, "tools", "dm_core/agent/tools/"),
         (_prompt, "system", "prompts/system.md"),
-        (_profile, "profile", "functions/processor/profile/"),
+        (_persona, "persona", "profile/persona.md"),
         (_line, "contents[0]", "-are there nets?\n+is there cake?"),
     ],
-    ids=["model", "tool", "prompt", "profile", "history"],
+    ids=["model", "tool", "prompt", "persona", "history"],
 )
 async def test_a_stale_turn_names_exactly_what_changed_and_ends_the_trial(
     asking: Asking, recording: Recording, other_prompt: Prompts, change: Change, part: str, told: str
@@ -79,6 +79,18 @@ async def test_a_stale_turn_names_exactly_what_changed_and_ends_the_trial(
     assert told in server.stale[0].diff
     assert said == again == [f"the model answered 400 FAILED_PRECONDITION: turn 1 is stale: changed {part}"]
     assert server.calls == []
+
+
+@pytest.mark.parametrize(("facts", "changed"), [((), []), (("membership.student",), [("knowledge",)])])
+async def test_the_knowledge_counts_where_a_fact_of_it_is_named(
+    asking: Asking, recording: Recording, other_prompt: Prompts, facts: tuple[str, ...], changed: list[tuple[str]]
+) -> None:
+    asking.prompt = other_prompt(knowledge="Nets cost £6.")
+
+    async with ReplayServer(recording, prompt=asking.prompt, facts=facts) as server:
+        await asking.ask(server.base_url)
+
+    assert [stale.changed for stale in server.stale] == changed
 
 
 async def test_a_changed_tool_result_is_stale_where_it_is_told_to_the_model(

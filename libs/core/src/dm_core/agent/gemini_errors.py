@@ -11,7 +11,7 @@ import httpx2
 from google.auth.exceptions import DefaultCredentialsError
 from google.genai.errors import APIError
 
-from dm_core.clients.answers import bounded_wait, fields, items, told_wait
+from dm_core.clients.http_response import bounded_wait, fields, items, told_wait
 from dm_core.clients.owners import model_owner
 from dm_core.errors import AccountStopped, ModelRefused, ModelUnavailable, Owner, PlatformError, Service
 

@@ -13,13 +13,13 @@ from dm_core.agent.model import Model
 from dm_core.agent.prices import ListPrices, Prices
 from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
-from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
-from dm_core.clients.instagram_tokens import InstagramTokens, RenewedAccounts
-from dm_core.clients.port import InstagramAccounts, Spond, TokenVault, WhatsApp
+from dm_core.clients.instagram_accounts import InstagramClients
+from dm_core.clients.port import InstagramAccounts, Spond, TokenStore, WhatsApp
 from dm_core.clients.schedule import JoinedSchedule
 from dm_core.clients.spond import SpondClient
-from dm_core.clients.vault import token_vault
+from dm_core.clients.token_renewal import InstagramTokens, RenewedAccounts
+from dm_core.clients.token_store import open_token_store
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.clock import Clock, Ids, random_ids, system_clock
 from dm_core.erasing.eraser import Eraser
@@ -50,7 +50,7 @@ class Ports:
     instagram: InstagramAccounts
     whatsapp: WhatsApp
     spond: Spond | None
-    vault: TokenVault
+    token_store: TokenStore
     clock: Clock
     ids: Ids
 
@@ -72,7 +72,7 @@ def open_ports(settings: ProcessorSettings, clock: Clock = system_clock) -> Port
         instagram=InstagramClients(settings.instagram, clock, http=http),
         whatsapp=WhatsAppClient(settings.whatsapp, clock, http=http),
         spond=SpondClient(settings.spond, clock, http=http) if settings.spond else None,
-        vault=token_vault(settings.instagram),
+        token_store=open_token_store(settings.instagram),
         clock=clock,
         ids=random_ids,
     )
@@ -101,7 +101,7 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports, prices: Pri
 
     ``prices``: instead of the list that a thread of its own loads.
     """
-    tokens = InstagramTokens(ports.instagram, ports.vault, settings.instagram)
+    tokens = InstagramTokens(ports.instagram, ports.token_store, settings.instagram)
     instagram = RenewedAccounts(ports.instagram, tokens)
     agent = Agent(
         files.profile,

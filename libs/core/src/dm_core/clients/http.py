@@ -26,9 +26,9 @@ from typing import Final, Literal
 
 import httpx
 
-from dm_core.clients.answers import Reply, parsed_json, told_wait
-from dm_core.clients.graph import NAMES
-from dm_core.clients.pools import IDLE_SECONDS, POOL_SIZE, Pools
+from dm_core.clients.connection_pools import IDLE_SECONDS, POOL_SIZE, Pools
+from dm_core.clients.graph_errors import NAMES
+from dm_core.clients.http_response import Response, parsed_json, told_wait
 from dm_core.clock import Clock, system_clock
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
 from dm_core.telemetry import emit
@@ -77,7 +77,7 @@ class Call:
     quick: bool = False
 
 
-Judge = Callable[[Reply], PlatformError | None]
+Judge = Callable[[Response], PlatformError | None]
 """What an answer means: None for success, else the error, sorted by its owner."""
 
 
@@ -113,7 +113,7 @@ class HttpClient:
         self._timeouts = timeouts or Timeouts()
         self._pools = Pools(_connections)
 
-    async def request(self, call: Call, judge: Judge) -> Reply:
+    async def request(self, call: Call, judge: Judge) -> Response:
         """The first answer that ``judge`` finds no fault with.
 
         Rejected attempts are repeated up to ``call.attempts`` times within ``QUICK_SECONDS``, after exponential
@@ -124,7 +124,7 @@ class HttpClient:
         for attempt in range(1, call.attempts + 1):
             began = time.monotonic()
             outcome = await self._attempt(call, judge, left)
-            if isinstance(outcome, Reply):
+            if isinstance(outcome, Response):
                 return outcome
             wait = self._pause(outcome, attempt) if attempt < call.attempts else math.inf
             left -= time.monotonic() - began + wait
@@ -151,7 +151,7 @@ class HttpClient:
         """Seconds until the next attempt."""
         return max(_FIRST_PAUSE_SECONDS * 2.0 ** (attempt - 1) * (0.5 + self._jitter()), rejected.told or 0.0)
 
-    async def _attempt(self, call: Call, judge: Judge, connect_within: float) -> Reply | _Rejected:
+    async def _attempt(self, call: Call, judge: Judge, connect_within: float) -> Response | _Rejected:
         progress = _Progress()
         try:
             async with asyncio.timeout(self._timeouts.total):
@@ -172,7 +172,7 @@ class HttpClient:
             verdict.wait_seconds = told
         return _Rejected(verdict, told)
 
-    async def _exchange(self, call: Call, progress: _Progress, connect_within: float) -> Reply:
+    async def _exchange(self, call: Call, progress: _Progress, connect_within: float) -> Response:
         async def watch(event: str, _info: object) -> None:
             if event.endswith("send_request_headers.started"):
                 progress.written = True
@@ -194,7 +194,7 @@ class HttpClient:
                 extensions={"trace": watch},
             ) as response:
                 body = await _read(response)
-                return Reply(response.status_code, dict(response.headers.items()), parsed_json(body))
+                return Response(response.status_code, dict(response.headers.items()), parsed_json(body))
 
     def _limits(self, call: Call, connect_within: float) -> httpx.Timeout:
         times = self._timeouts

@@ -9,9 +9,9 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Final, Literal
 
-from dm_core.clients.answers import Reply, clean, fields, items
-from dm_core.clients.graph import bare_root, classify, graph_root, unproven
+from dm_core.clients.graph_errors import bare_root, classify, graph_root, unproven
 from dm_core.clients.http import ATTEMPTS, Call, HttpClient, Judge
+from dm_core.clients.http_response import Response, clean, fields, items
 from dm_core.clients.owners import Operation
 from dm_core.clients.port import AccessToken, PlatformMessage
 from dm_core.errors import PlatformError, Refused, RetryLater, Service, Unreachable
@@ -122,7 +122,7 @@ class InstagramClient:
 
     async def _post(
         self, body: Mapping[str, object], judge: Judge, *, attempts: int = ATTEMPTS, quick: bool = False
-    ) -> Reply:
+    ) -> Response:
         call = Call(
             Service.INSTAGRAM,
             "POST",
@@ -137,7 +137,7 @@ class InstagramClient:
 
     async def _get(
         self, path: str, query: dict[str, str], judge: Judge, *, attempts: int = ATTEMPTS, quick: bool = False
-    ) -> Reply:
+    ) -> Response:
         call = Call(
             Service.INSTAGRAM,
             "GET",
@@ -161,22 +161,22 @@ _judge_read: Final = _judge(Operation.READ)
 _judge_profile: Final = _judge(Operation.PROFILE)
 
 
-def _judge_send(reply: Reply) -> PlatformError | None:
+def _judge_send(reply: Response) -> PlatformError | None:
     error = classify(reply, Service.INSTAGRAM, Operation.SEND)
     return error or (None if _message_id(reply) else unproven(Service.INSTAGRAM, "a message id"))
 
 
-def _judge_refresh(reply: Reply) -> PlatformError | None:
+def _judge_refresh(reply: Response) -> PlatformError | None:
     if (error := classify(reply, Service.INSTAGRAM, Operation.REFRESH)) is not None or _new_token(reply):
         return error
     return RetryLater(f"{_PLATFORM}: a refresh without a token")
 
 
-def _message_id(reply: Reply) -> str:
+def _message_id(reply: Response) -> str:
     return clean(fields(reply.body).get("message_id")) or ""
 
 
-def _new_token(reply: Reply) -> str:
+def _new_token(reply: Response) -> str:
     token = clean(fields(reply.body).get("access_token")) or ""
     return token if re.fullmatch(r"[\x21-\x7e]+", token) else ""
 

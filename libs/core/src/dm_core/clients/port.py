@@ -175,8 +175,8 @@ class Tokens(Protocol):
         ...
 
 
-class TokenVault(Protocol):
-    """Where refreshed Instagram tokens are kept: one text, as ``dm_core.tokens`` writes it."""
+class TokenStore(Protocol):
+    """Where refreshed Instagram tokens are kept: one text, as ``dm_core.instagram_tokens`` writes it."""
 
     async def load(self) -> str | None:
         """What was kept last, or None when nothing ever was. Raises Unavailable, AccountStopped for missing rights."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dm_core.clients.answers import clean, fields, items
+from dm_core.clients.http_response import clean, fields, items
 from dm_core.clients.port import Calendar, Session, Spond
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, PlatformError, RetryLater

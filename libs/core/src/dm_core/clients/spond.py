@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dm_core.clients.answers import NOT_JSON, Reply, clean, fields, items
 from dm_core.clients.http import Call, HttpClient
+from dm_core.clients.http_response import NOT_JSON, Response, clean, fields, items
 from dm_core.clients.port import Session
 from dm_core.clock import Clock
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
@@ -120,7 +120,7 @@ class SpondClient:
             self._token, self._token_until = token, max(lasts, now + TOKEN_MARGIN_MS)
             return token
 
-    async def _log_in(self) -> Reply:
+    async def _log_in(self) -> Response:
         """One login. Not idempotent: each counts against a limit, so only one that surely didn't arrive is repeated."""
         url = f"{self._root}/auth2/login"
         call = Call(Service.SPOND, "POST", url, idempotent=False, body=dict(self._credentials))
@@ -167,7 +167,7 @@ class _Asked:
         return [replace(self, most=DAY_EVENTS)] if self.most < DAY_EVENTS else []
 
 
-def _judge_events(reply: Reply) -> PlatformError | None:
+def _judge_events(reply: Response) -> PlatformError | None:
     if reply.is_success and isinstance(reply.body, list):
         return None
     if reply.status == 401:
@@ -177,7 +177,7 @@ def _judge_events(reply: Reply) -> PlatformError | None:
     )
 
 
-def _judge_login(reply: Reply) -> PlatformError | None:
+def _judge_login(reply: Response) -> PlatformError | None:
     """Nothing here is RetryLater: an answered login is never repeated at once."""
     answer, status = fields(reply.body), reply.status
     if reply.is_success and _access_token(reply)[0]:
@@ -201,7 +201,7 @@ def _judge_login(reply: Reply) -> PlatformError | None:
     return AccountStopped(f"{_PLATFORM}: the login was refused (HTTP {status})", service=Service.SPOND, code=status)
 
 
-def _outage(reply: Reply) -> RetryLater | None:
+def _outage(reply: Response) -> RetryLater | None:
     """Throttles, server errors, and successes that are no JSON (an error page in disguise)."""
     if reply.status == 429:
         return RetryLater(f"{_PLATFORM}: throttled", service=Service.SPOND, code=429)
@@ -211,7 +211,7 @@ def _outage(reply: Reply) -> RetryLater | None:
     return None
 
 
-def _access_token(reply: Reply) -> tuple[str, int]:
+def _access_token(reply: Response) -> tuple[str, int]:
     """Token and when it ends (ms since 1970; 0 when not said); an empty token when there is none."""
     answer = fields(fields(reply.body).get("accessToken"))
     token, expires_at = clean(answer.get("token")) or "", _moment(answer.get("expiration"))

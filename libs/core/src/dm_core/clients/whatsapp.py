@@ -9,9 +9,9 @@ A 200 means accepted, not delivered: what became of a message comes by WhatsApp'
 import re
 from typing import Final
 
-from dm_core.clients.answers import Reply, clean, fields, items
-from dm_core.clients.graph import OUTSIDE_WINDOW_WHATSAPP, classify, graph_root, unproven
+from dm_core.clients.graph_errors import OUTSIDE_WINDOW_WHATSAPP, classify, graph_root, unproven
 from dm_core.clients.http import Call, HttpClient
+from dm_core.clients.http_response import Response, clean, fields, items
 from dm_core.clients.owners import Operation
 from dm_core.clients.port import WhatsAppHealth
 from dm_core.clock import Clock
@@ -84,7 +84,7 @@ class WhatsAppClient:
             return "OTHER_LANGUAGE" if own else "MISSING"
         return clean(here.get("status"), 40) or "unknown"
 
-    async def _get(self, path: str, **query: str) -> Reply:
+    async def _get(self, path: str, **query: str) -> Response:
         call = Call(Service.WHATSAPP, "GET", f"{self._root}/{path}", idempotent=True, token=self._token, query=query)
         return await self._http.request(call, _judge_read)
 
@@ -114,16 +114,16 @@ def cut(text: str, limit: int) -> str:
     return _UNFINISHED.sub("", text[:kept]) + "…"
 
 
-def _judge(reply: Reply) -> PlatformError | None:
+def _judge(reply: Response) -> PlatformError | None:
     error = classify(reply, Service.WHATSAPP, Operation.SEND)
     return error or (None if _message_id(reply) else unproven(Service.WHATSAPP, "a message id"))
 
 
-def _judge_read(reply: Reply) -> PlatformError | None:
+def _judge_read(reply: Response) -> PlatformError | None:
     return classify(reply, Service.WHATSAPP, Operation.READ)
 
 
-def _message_id(reply: Reply) -> str:
+def _message_id(reply: Response) -> str:
     ids = (clean(fields(message).get("id")) for message in items(fields(reply.body).get("messages")))
     return next((found for found in ids if found), "")
 

@@ -1,4 +1,4 @@
-"""The processor's routes: a ``Request`` in, an ``Answer`` out. Private: only the queue and the scheduler may call."""
+"""The processor's routes: a ``Request`` in, an ``Response`` out. Private: only the queue and the scheduler may call."""
 
 import json
 import re
@@ -6,12 +6,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from dm_core.errors import DmAgentError, described
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 from dm_core.processing.alert_ticks import ALERT_ID, AlertTicks
 from dm_core.processing.maintenance import Maintenance
-from dm_core.processing.outcome import ExecutionResult, RunStatus
 from dm_core.processing.processor import Processor
 from dm_core.processing.sweeper import Sweeper
+from dm_core.processing.task_result import ExecutionResult, RunStatus
 from dm_core.telemetry import emit
 
 THREAD_ID = re.compile(r"[0-9A-Za-z.-]{1,128}_[0-9A-Za-z._-]{1,128}")
@@ -27,53 +27,53 @@ class ProcessorApp:
     maintenance: Maintenance
     ticks: AlertTicks
 
-    async def handle(self, request: Request) -> Answer:
+    async def handle(self, request: Request) -> Response:
         if request.path == "/health":
-            return Answer(200, "ok") if request.method in ("GET", "HEAD") else Answer(405, "use GET")
+            return Response(200, "ok") if request.method in ("GET", "HEAD") else Response(405, "use GET")
         jobs: dict[str, Callable[[], Awaitable[dict[str, object]]]] = {
             "/sweep": self.sweeper.sweep,
             "/maintenance/refresh-token": self.maintenance.refresh_token,
             "/maintenance/check": self.maintenance.check,
         }
         if request.path not in ("/", "/alerts", *jobs):
-            return Answer(404, "no such path")
+            return Response(404, "no such path")
         if request.method != "POST":
-            return Answer(405, "use POST")
+            return Response(405, "use POST")
         if request.path == "/alerts":
             return await self._tick(request)
         job = jobs.get(request.path)
         return await (_run_job(request.path, job) if job else self._task(request))
 
-    async def _task(self, request: Request) -> Answer:
+    async def _task(self, request: Request) -> Response:
         thread_id = _id(request.body, "threadId", THREAD_ID)
         if thread_id is None:
             emit("task_ignored", "ERROR", bytes=len(request.body))
             result = ExecutionResult(RunStatus.IGNORED, "", error='the body must be {"threadId": "account_person"}')
-            return Answer.json(200, result.to_json())
+            return Response.json(200, result.to_json())
         result = await self.processor.process(thread_id, request.headers.get(TASK_NAME_HEADER, ""))
-        return Answer.json(result.status.http_status, result.to_json())
+        return Response.json(result.status.http_status, result.to_json())
 
-    async def _tick(self, request: Request) -> Answer:
+    async def _tick(self, request: Request) -> Response:
         alert_id = _id(request.body, "alertId", ALERT_ID)
         if alert_id is None:
             emit("tick_ignored", "ERROR", bytes=len(request.body))
-            return Answer.json(200, {"status": "ignored", "alertId": ""})
+            return Response.json(200, {"status": "ignored", "alertId": ""})
         try:
             status = await self.ticks.tick(alert_id)
         except Exception as error:  # a tick must be answered: with 500 the queue comes again
             emit("tick_failed", "ERROR", alert=alert_id[:12], error=described(error))
-            return Answer.json(500, {"status": "error", "alertId": alert_id, "error": described(error)})
+            return Response.json(500, {"status": "error", "alertId": alert_id, "error": described(error)})
         emit("tick_answered", alert=alert_id[:12], status=status)
-        return Answer.json(200, {"status": status, "alertId": alert_id})
+        return Response.json(200, {"status": status, "alertId": alert_id})
 
 
-async def _run_job(path: str, job: Callable[[], Awaitable[dict[str, object]]]) -> Answer:
+async def _run_job(path: str, job: Callable[[], Awaitable[dict[str, object]]]) -> Response:
     """A scheduled job; a failure is a 500, so that the scheduler tries again and an alert can count it."""
     try:
-        return Answer.json(200, await job())
+        return Response.json(200, await job())
     except DmAgentError as error:
         emit("job_failed", "ERROR", path=path, error=type(error).__name__)
-        return Answer.json(500, {"status": "error", "error": type(error).__name__})
+        return Response.json(500, {"status": "error", "error": type(error).__name__})
 
 
 def _id(body: bytes, name: str, pattern: re.Pattern[str]) -> str | None:

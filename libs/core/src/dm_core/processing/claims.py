@@ -15,14 +15,14 @@ from dm_core.errors import DmAgentError, PlatformError, QueueUnavailable, Servic
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing import waits
 from dm_core.processing.brake import Key
-from dm_core.processing.closing import unconfirmed
 from dm_core.processing.decisions import Decision, Verdict, decide, spend
-from dm_core.processing.live import LiveThread, settle, with_alerts, with_ended
+from dm_core.processing.finish import unconfirmed
+from dm_core.processing.leased_thread import LeasedThread, settle, with_alerts, with_ended
 from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE, tell_if_prolonged
 from dm_core.processing.openings import opened
-from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
 from dm_core.processing.recovery import tell_cause, told_wait
 from dm_core.processing.runtime import Runtime
+from dm_core.processing.task_result import Ending, ExecutionResult, RunStatus
 from dm_core.processing.timing import wake
 from dm_core.queue.wakeup import plan_not_before
 from dm_core.runs import Run, upgraded
@@ -60,7 +60,7 @@ class Claims:
 
     runtime: Runtime
 
-    async def claim(self, thread_id: str, task_name: str, deadline: int) -> LiveThread | ExecutionResult:
+    async def claim(self, thread_id: str, task_name: str, deadline: int) -> LeasedThread | ExecutionResult:
         """Take the lease, or say why not. A claim lost on the version is tried again, at most three times.
 
         A task that had to wait until its ``deadline`` (ms since 1970) claims nothing: its run could only fail.
@@ -77,7 +77,7 @@ class Claims:
                 return ExecutionResult(RunStatus.CONFLICT, thread_id)
             else:
                 outcome = await self._claim_or_wait(snapshot, decision, run_id, task_name)
-            if isinstance(outcome, LiveThread):
+            if isinstance(outcome, LeasedThread):
                 return outcome
             if outcome is None and (lost := lost + 1) >= MAX_CLAIMS:
                 break
@@ -93,7 +93,7 @@ class Claims:
 
     async def _claim_or_wait(
         self, snapshot: Snapshot, decision: Decision, run_id: str, task_name: str
-    ) -> LiveThread | ExecutionResult | None:
+    ) -> LeasedThread | ExecutionResult | None:
         """Claim, close or wait; None if the condition was lost."""
         try:
             return await self._claim_once(snapshot, decision, run_id, task_name)
@@ -102,7 +102,7 @@ class Claims:
 
     async def _claim_once(
         self, snapshot: Snapshot, decision: Decision, run_id: str, task_name: str
-    ) -> LiveThread | ExecutionResult | None:
+    ) -> LeasedThread | ExecutionResult | None:
         """Close what needs no model, or take the lease; None if the condition was lost. Raises _Held."""
         if decision.verdict is Verdict.CLOSE:
             return await self._close(snapshot, decision.ending or Ending.HUMAN, decision.messages)
@@ -210,7 +210,7 @@ class Claims:
         emit("thread_waits", thread_id=thread.id, reason=str(held), seconds=(not_before - now) // 1000)
         return ExecutionResult(RunStatus.RETRY_LATER, thread.id, error=str(held))
 
-    async def _take(self, snapshot: Snapshot, decision: Decision, run_id: str, task_name: str) -> LiveThread | None:
+    async def _take(self, snapshot: Snapshot, decision: Decision, run_id: str, task_name: str) -> LeasedThread | None:
         """The claim itself: lease, run and messages in one conditional commit; None if the condition was lost."""
         now, thread = self.runtime.clock(), snapshot.thread
         resumed = decision.verdict is Verdict.RESUME
@@ -241,7 +241,7 @@ class Claims:
             version=version,
             unprocessed=tuple(_claimed(m) if m.id in mine else m for m in snapshot.unprocessed),
         )
-        return LiveThread(
+        return LeasedThread(
             self.runtime.store,
             self.runtime.alerts,
             self.runtime.clock,

@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from dm_core.messages import DAY_MS, Message
-from dm_core.processing.outcome import Ending
+from dm_core.processing.task_result import Ending
 from dm_core.runs import Run
 from dm_core.settings import RunLimits
 from dm_core.store.port import Snapshot

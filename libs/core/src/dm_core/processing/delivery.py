@@ -15,7 +15,7 @@ from dm_core.clients.port import Instagram, InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, Owner, PlatformError, StoreUnavailable, Uncertain, Unreachable, described
 from dm_core.messages import Direction, Message
-from dm_core.processing.live import LiveThread
+from dm_core.processing.leased_thread import LeasedThread
 from dm_core.runs import Action, ActionKind, ActionState
 from dm_core.same_text import normal_form
 from dm_core.settings import RunLimits
@@ -54,28 +54,28 @@ class Delivery:
     clock: Clock
     limits: RunLimits
 
-    async def perform(self, live: LiveThread, action: Action, deadline: int) -> Action:
+    async def perform(self, leased: LeasedThread, action: Action, deadline: int) -> Action:
         """Do one started action; done, refused, or still in doubt with the reason.
 
         Never later than ``deadline`` (ms since 1970). A send that did not go out raises whose fault that is:
         RetryLater, AccountStopped, Unreachable, Refused. A reaction is best effort: it is refused instead.
         """
         try:
-            if action.kind is ActionKind.SEND and not live.thread.window_open(self.clock()):
+            if action.kind is ActionKind.SEND and not leased.thread.window_open(self.clock()):
                 raise Unreachable("the 24 hour window is closed", window=True)
             async with asyncio.timeout(max(0.0, (deadline - self.clock()) / 1000)):
-                platform_id = await self._call(live, action)
+                platform_id = await self._call(leased, action)
         except (Uncertain, TimeoutError) as error:
-            emit("action_uncertain", "WARNING", thread_id=live.thread.id, kind=action.kind, reason=described(error))
+            emit("action_uncertain", "WARNING", thread_id=leased.thread.id, kind=action.kind, reason=described(error))
             return replace(action, error=described(error))
         except PlatformError as error:
-            emit("action_refused", "WARNING", thread_id=live.thread.id, kind=action.kind, reason=described(error))
+            emit("action_refused", "WARNING", thread_id=leased.thread.id, kind=action.kind, reason=described(error))
             if action.kind is ActionKind.SEND:
                 raise
             return self.ended(action, ActionState.REFUSED, described(error))
         return replace(self.ended(action, ActionState.DONE, None), platform_id=platform_id)
 
-    async def settle(self, live: LiveThread, action: Action, deadline: int, *, wait: bool) -> Action:
+    async def settle(self, leased: LeasedThread, action: Action, deadline: int, *, wait: bool) -> Action:
         """Find out about an action in doubt: done, uncertain for good, or planned again (to be sent once more).
 
         A reaction can't be looked up and is never repeated. With ``wait`` an echo gets its time first. Raises LookAgain
@@ -83,8 +83,8 @@ class Delivery:
         """
         if action.kind is not ActionKind.SEND:
             return self.ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
-        fate, mid = await self._look_up(live, action, deadline, wait=wait)
-        emit("send_looked_up", "WARNING", thread_id=live.thread.id, fate=fate.name.lower())
+        fate, mid = await self._look_up(leased, action, deadline, wait=wait)
+        emit("send_looked_up", "WARNING", thread_id=leased.thread.id, fate=fate.name.lower())
         if fate is _Fate.FOUND:
             return replace(self.ended(action, ActionState.DONE, None), platform_id=mid)
         if fate is _Fate.UNKNOWN:
@@ -92,23 +92,23 @@ class Delivery:
         now = self.clock()
         first = action.looked_at if action.looked_at is not None else now
         if now - first < LOOK_AGAIN_MS:
-            live.run = live.run.with_action(replace(action, looked_at=first))
+            leased.run = leased.run.with_action(replace(action, looked_at=first))
             raise LookAgain("a send in doubt was not found yet", (first + LOOK_AGAIN_MS - now) / 1000)
         if self.limits.uncertain_sends == "hold":
             return self.ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
         return replace(action, started_at=None, looked_at=None)
 
-    async def echoed(self, live: LiveThread, action: Action) -> str | None:
+    async def echoed(self, leased: LeasedThread, action: Action) -> str | None:
         """The id of an echo of this text, if one came since the action started: it went out, whatever we were told.
 
         Raises StoreUnavailable.
         """
-        return _echoed(await self.store.history(live.thread.id, HISTORY), live, action)
+        return _echoed(await self.store.history(leased.thread.id, HISTORY), leased, action)
 
-    async def settle_refused(self, live: LiveThread, action: Action, error: PlatformError) -> Action:
+    async def settle_refused(self, leased: LeasedThread, action: Action, error: PlatformError) -> Action:
         """A refused send, once more looked at: platforms were seen to deliver what they had refused."""
         await asyncio.sleep(self.limits.echo_wait)
-        if (mid := await self.echoed(live, action)) is not None:
+        if (mid := await self.echoed(leased, action)) is not None:
             return replace(self.ended(action, ActionState.DONE, None), platform_id=mid)
         return self.ended(action, ActionState.REFUSED, described(error))
 
@@ -116,15 +116,15 @@ class Delivery:
         """The action in its last state, now."""
         return replace(action, state=state, ended_at=self.clock(), error=error)
 
-    async def _call(self, live: LiveThread, action: Action) -> str | None:
-        account: Instagram = self.instagram.of(live.thread.account_id)
+    async def _call(self, leased: LeasedThread, action: Action) -> str | None:
+        account: Instagram = self.instagram.of(leased.thread.account_id)
         if action.kind is ActionKind.SEND:
-            return await account.send_text(live.thread.user_id, action.text)
-        await account.react(live.thread.user_id, action.target or "", action.text)
+            return await account.send_text(leased.thread.user_id, action.text)
+        await account.react(leased.thread.user_id, action.target or "", action.text)
         return None
 
     async def _look_up(
-        self, live: LiveThread, action: Action, deadline: int, *, wait: bool
+        self, leased: LeasedThread, action: Action, deadline: int, *, wait: bool
     ) -> tuple[_Fate, str | None]:
         """Several looks a short while apart, because an echo may still be on its way."""
         looked = False
@@ -134,45 +134,45 @@ class Delivery:
                     if wait or attempt:
                         await asyncio.sleep(self.limits.echo_wait)
                     try:
-                        mid = await self._find(live, action)
+                        mid = await self._find(leased, action)
                     except (PlatformError, StoreUnavailable) as error:
-                        emit("look_up_failed", "WARNING", thread_id=live.thread.id, reason=described(error))
+                        emit("look_up_failed", "WARNING", thread_id=leased.thread.id, reason=described(error))
                         continue
                     if mid is not None:
                         return _Fate.FOUND, mid
                     looked = True
         except TimeoutError:
-            emit("look_up_failed", "WARNING", thread_id=live.thread.id, reason="the run's time is over")
+            emit("look_up_failed", "WARNING", thread_id=leased.thread.id, reason="the run's time is over")
         return (_Fate.ABSENT if looked else _Fate.UNKNOWN), None
 
-    async def _find(self, live: LiveThread, action: Action) -> str | None:
+    async def _find(self, leased: LeasedThread, action: Action) -> str | None:
         """In our own store, else in the platform's list; never a message that another action or run sent."""
-        history = await self.store.history(live.thread.id, HISTORY)
-        if (mid := _echoed(history, live, action)) is not None:
+        history = await self.store.history(leased.thread.id, HISTORY)
+        if (mid := _echoed(history, leased, action)) is not None:
             return mid
-        taken = _taken(live) | {m.mid for m in history if m.run_id not in (None, live.run.id)}
-        listed = await self.instagram.of(live.thread.account_id).recent_messages(live.thread.user_id, 20)
+        taken = _taken(leased) | {m.mid for m in history if m.run_id not in (None, leased.run.id)}
+        listed = await self.instagram.of(leased.thread.account_id).recent_messages(leased.thread.user_id, 20)
         for message in listed:
-            ours = message.from_id != live.thread.user_id and message.mid not in taken
+            ours = message.from_id != leased.thread.user_id and message.mid not in taken
             if ours and _same(message.text, action) and message.created_at >= _since(action):
                 return message.mid
         return None
 
 
-def _echoed(history: Sequence[Message], live: LiveThread, action: Action) -> str | None:
+def _echoed(history: Sequence[Message], leased: LeasedThread, action: Action) -> str | None:
     """An echo webhook that was stored since the action started."""
-    taken = _taken(live)
+    taken = _taken(leased)
     for message in history:
-        ours = message.direction is Direction.OUTBOUND and message.run_id in (None, live.run.id)
+        ours = message.direction is Direction.OUTBOUND and message.run_id in (None, leased.run.id)
         fresh = message.mid not in taken and message.created_at >= _since(action)
         if ours and fresh and _same(message.content.text or "", action):
             return message.mid
     return None
 
 
-def _taken(live: LiveThread) -> set[str]:
+def _taken(leased: LeasedThread) -> set[str]:
     """Ids that belong to other actions of the run."""
-    return {action.platform_id for action in live.run.actions if action.platform_id}
+    return {action.platform_id for action in leased.run.actions if action.platform_id}
 
 
 def _same(text: str, action: Action) -> bool:

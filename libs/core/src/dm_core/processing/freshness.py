@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from enum import Enum
 
 from dm_core.messages import Message
-from dm_core.processing.live import LiveThread
+from dm_core.processing.leased_thread import LeasedThread
 from dm_core.settings import RunLimits
 
 MAX_RESTARTS = 3
@@ -30,26 +30,26 @@ def shown(messages: Iterable[Message]) -> str:
     return hashlib.sha256(repr(standing).encode("utf-8", "surrogatepass")).hexdigest()[:32]
 
 
-def came(live: LiveThread) -> Stale | None:
+def came(leased: LeasedThread) -> Stale | None:
     """What came since the run's turns were made, as far as the thread was read; None for nothing it must heed."""
-    run = live.run
+    run = leased.run
     if run.asked is None:  # stored by a revision that did not keep it
         return Stale.OLD
-    if live.thread.revision == run.asked.revision:
+    if leased.thread.revision == run.asked.revision:
         return None
-    if shown(live.own) != run.shown or not live.others:
+    if shown(leased.own) != run.shown or not leased.others:
         return Stale.CHANGED
     return Stale.NEW if run.restarts < MAX_RESTARTS else None
 
 
-def stale(live: LiveThread, now: int, limits: RunLimits) -> Stale | None:
+def stale(leased: LeasedThread, now: int, limits: RunLimits) -> Stale | None:
     """Why nothing of the newest turn may be started any more, or None: go ahead. ``now`` in ms since 1970."""
-    if (why := came(live)) is not None:
+    if (why := came(leased)) is not None:
         return why
-    at = live.run.asked.at if live.run.asked else 0
+    at = leased.run.asked.at if leased.run.asked else 0
     return Stale.OLD if now - at >= limits.plan_max_age * 1000 else None
 
 
-def taken_over(live: LiveThread) -> bool:
+def taken_over(leased: LeasedThread) -> bool:
     """A human answers a DM of this run."""
-    return any(live.thread.taken_over(message) for message in live.own)
+    return any(leased.thread.taken_over(message) for message in leased.own)

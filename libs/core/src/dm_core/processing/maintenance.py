@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from dm_core.alerts import ManagerContact
-from dm_core.clients.instagram_tokens import InstagramTokens
 from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts, WhatsApp
+from dm_core.clients.token_renewal import InstagramTokens
 from dm_core.clock import Clock
 from dm_core.errors import PlatformError, described
 from dm_core.messages import DAY_MS

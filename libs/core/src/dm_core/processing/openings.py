@@ -6,7 +6,7 @@ from dataclasses import replace
 from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.rebuild import done_so_far
 from dm_core.processing.freshness import Stale, shown
-from dm_core.processing.live import LiveThread
+from dm_core.processing.leased_thread import LeasedThread
 from dm_core.runs import Asked, Run, Turn, UserTurn
 
 
@@ -22,15 +22,17 @@ def opened(agent: Agent, run: Run, situation: Situation) -> Run:
     )
 
 
-def reopened(agent: Agent, run: Run, live: LiveThread, situation: Situation, why: Stale, untold: Sequence[Turn]) -> Run:
+def reopened(
+    agent: Agent, run: Run, leased: LeasedThread, situation: Situation, why: Stale, untold: Sequence[Turn]
+) -> Run:
     """A run that goes on with this situation, whose DMs are now all its own.
 
     Nothing of it went out: as if it were new, with its model turns from 0. Else the model is asked again with what was
     done: in the conversation it had, as far as what that shows still holds (``untold`` completes its newest turn), and
     else, as an edited or unsent DM must not be shown again, in a new one that tells of it.
     """
-    number, holds = run.next_turn, why is not Stale.CHANGED and shown(live.own) == run.shown
-    run = replace(run, message_ids=tuple(message.id for message in (*live.own, *live.others)))
+    number, holds = run.next_turn, why is not Stale.CHANGED and shown(leased.own) == run.shown
+    run = replace(run, message_ids=tuple(message.id for message in (*leased.own, *leased.others)))
     if not run.acted:
         fresh = replace(run, actions=(), notes=(), model_calls=0, repairs=0, dropped_turns=number, fresh_from=number)
         return opened(agent, replace(fresh, turns=()), situation)
@@ -38,7 +40,7 @@ def reopened(agent: Agent, run: Run, live: LiveThread, situation: Situation, why
     if not holds:
         again = opened(agent, replace(run, dropped_turns=number, turns=()), situation)
         return replace(again, turns=(*again.turns, done_so_far(run)))
-    more = agent.more(situation, live.others)
+    more = agent.more(situation, leased.others)
     return replace(
         run,
         turns=(*run.turns, *untold, UserTurn(more.text)),

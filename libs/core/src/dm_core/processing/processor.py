@@ -7,16 +7,16 @@ import asyncio
 from dataclasses import dataclass, replace
 
 from dm_core.errors import QueueUnavailable, described
-from dm_core.processing.acting import Actor
+from dm_core.processing.actions import ActionExecutor
 from dm_core.processing.claims import Claims
-from dm_core.processing.closing import Finisher
 from dm_core.processing.delivery import Delivery
+from dm_core.processing.finish import RunCloser
 from dm_core.processing.freshness import Stale
-from dm_core.processing.live import LiveThread, Superseded
-from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus
+from dm_core.processing.leased_thread import LeasedThread, Superseded
 from dm_core.processing.recovery import Recovery, tell_failed
-from dm_core.processing.run import Conductor
+from dm_core.processing.run_loop import RunLoop
 from dm_core.processing.runtime import Runtime
+from dm_core.processing.task_result import Ending, ExecutionResult, RunStatus
 from dm_core.processing.timing import wake
 from dm_core.telemetry import emit
 
@@ -46,54 +46,54 @@ class Processor:
     async def _process(self, thread_id: str, task_name: str, started: int) -> ExecutionResult:
         runtime = self.runtime
         deadline = started + runtime.timing.run_ms(runtime.limits)
-        async with runtime.holding.turn(thread_id):
-            if (known := runtime.holding.answer(thread_id, task_name, runtime.clock())) is not None:
+        async with runtime.local_leases.serialize(thread_id):
+            if (known := runtime.local_leases.known_answer(thread_id, task_name, runtime.clock())) is not None:
                 return known
             claimed = await Claims(runtime).claim(thread_id, task_name, deadline)
             if isinstance(claimed, ExecutionResult):
                 return claimed
-            runtime.holding.enter(thread_id, claimed.lease)
-        conductor, finisher = self._collaborators(claimed, deadline)
+            runtime.local_leases.add(thread_id, claimed.lease)
+        run_loop, closer = self._collaborators(claimed, deadline)
         try:
-            return await self._conduct(conductor, finisher)
+            return await self._conduct(run_loop, closer)
         except Superseded:
             return await self._superseded(claimed)
         except Exception as error:  # whatever it was: messages and lease must be given back
             try:
-                return await Recovery(conductor, finisher, runtime.brake, runtime.alerts).rest(error)
+                return await Recovery(run_loop, closer, runtime.brake, runtime.alerts).rest(error)
             except Superseded:
                 return await self._superseded(claimed)
         finally:
-            runtime.holding.leave(thread_id, claimed.lease)
+            runtime.local_leases.remove(thread_id, claimed.lease)
 
-    def _collaborators(self, live: LiveThread, deadline: int) -> tuple[Conductor, Finisher]:
+    def _collaborators(self, leased: LeasedThread, deadline: int) -> tuple[RunLoop, RunCloser]:
         """Everything that one run is made of."""
         rt = self.runtime
         delivery = Delivery(rt.store, rt.instagram, rt.clock, rt.limits)
-        actor = Actor(live, delivery, rt.brake, rt.clock, rt.limits, deadline)
-        conductor = Conductor(live, actor, rt.agent, rt.model, rt.prices, rt.instagram, rt.clock, rt.limits)
-        finisher = Finisher(live, rt.queue, rt.clock, rt.timing, rt.limits, rt.holding)
-        return conductor, finisher
+        executor = ActionExecutor(leased, delivery, rt.brake, rt.clock, rt.limits, deadline)
+        run_loop = RunLoop(leased, executor, rt.agent, rt.model, rt.prices, rt.instagram, rt.clock, rt.limits)
+        closer = RunCloser(leased, rt.queue, rt.clock, rt.timing, rt.limits, rt.local_leases)
+        return run_loop, closer
 
-    async def _conduct(self, conductor: Conductor, finisher: Finisher) -> ExecutionResult:
+    async def _conduct(self, run_loop: RunLoop, closer: RunCloser) -> ExecutionResult:
         """To the end of the run. An attempt too many (earlier ones died) only finds out what went out."""
-        live = conductor.live
-        worn_out = any(message.attempts > self.runtime.limits.max_attempts for message in live.own)
-        ending = await (conductor.find_out() if worn_out else conductor.conduct())
+        leased = run_loop.leased
+        worn_out = any(message.attempts > self.runtime.limits.max_attempts for message in leased.own)
+        ending = await (run_loop.find_out() if worn_out else run_loop.conduct())
         while True:
             if ending is Ending.FAILED:
-                tell_failed(conductor)
-            result = await finisher.finish(ending, conductor.notes(live.run))
+                tell_failed(run_loop)
+            result = await closer.finish(ending, run_loop.notes(leased.run))
             if not isinstance(result, Stale):
                 return result
-            ending = await conductor.reopen(result) or await conductor.conduct()
+            ending = await run_loop.reopen(result) or await run_loop.conduct()
 
-    async def _superseded(self, live: LiveThread) -> ExecutionResult:
+    async def _superseded(self, leased: LeasedThread) -> ExecutionResult:
         """Tasks that were told "busy" counted on this run's finish, which will not come: somebody must look again."""
         rt = self.runtime
-        emit("run_superseded", "WARNING", thread_id=live.thread.id, run_id=live.run.id)
+        emit("run_superseded", "WARNING", thread_id=leased.thread.id, run_id=leased.run.id)
         try:
-            await wake(rt.queue, rt.timing, live.thread.id, rt.clock())
+            await wake(rt.queue, rt.timing, leased.thread.id, rt.clock())
         except QueueUnavailable as error:  # the sweeper looks too, a minute later
-            emit("wake_up_failed", "WARNING", thread_id=live.thread.id, error=described(error))
-        return ExecutionResult(RunStatus.SUPERSEDED, live.thread.id, live.run.id)
+            emit("wake_up_failed", "WARNING", thread_id=leased.thread.id, error=described(error))
+        return ExecutionResult(RunStatus.SUPERSEDED, leased.thread.id, leased.run.id)

@@ -10,10 +10,10 @@ from dataclasses import dataclass, replace
 from dm_core.errors import DmAgentError, Owner, PlatformError, Service, described
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import Brake, Key
-from dm_core.processing.closing import Finisher
+from dm_core.processing.finish import RunCloser
 from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE
-from dm_core.processing.outcome import Ending, ExecutionResult
-from dm_core.processing.run import Conductor
+from dm_core.processing.run_loop import RunLoop
+from dm_core.processing.task_result import Ending, ExecutionResult
 from dm_core.store.port import UNSET
 from dm_core.telemetry import emit
 
@@ -25,16 +25,23 @@ THROTTLED = 429
 class Recovery:
     """Brings one run to rest after an error."""
 
-    conductor: Conductor
-    finisher: Finisher
+    run_loop: RunLoop
+    closer: RunCloser
     brake: Brake
     alerts: Alerts
 
     async def rest(self, error: Exception) -> ExecutionResult:
         """Wait, fail, or give everything back for a retry. Raises Superseded, StoreUnavailable."""
-        live = self.conductor.live
+        leased = self.run_loop.leased
         owner = error.owner if isinstance(error, DmAgentError) else Owner.MESSAGE
-        emit("run_stopped", "ERROR", thread_id=live.thread.id, run_id=live.run.id, owner=owner, error=described(error))
+        emit(
+            "run_stopped",
+            "ERROR",
+            thread_id=leased.thread.id,
+            run_id=leased.run.id,
+            owner=owner,
+            error=described(error),
+        )
         if owner in (Owner.OUTAGE, Owner.ACCOUNT):
             return await self._wait(error)
         return await self._fail(described(error))
@@ -43,56 +50,56 @@ class Recovery:
         own_fault = isinstance(error, PlatformError) and await self._failed(error)
         if own_fault and self._worn_out:
             return await self._fail(described(error))
-        waiting = await self.finisher.wait(described(error), told_wait(error), own_fault=own_fault)
+        waiting = await self.closer.wait(described(error), told_wait(error), own_fault=own_fault)
         return waiting or await self._expire()
 
     async def _failed(self, error: PlatformError) -> bool:
         """Tell the brake, and the manager what only a person can mend. True: the model fails on these DMs alone."""
-        live = self.conductor.live
-        await tell_cause(self.alerts, error, live.thread.account_id)
+        leased = self.run_loop.leased
+        await tell_cause(self.alerts, error, leased.thread.account_id)
         is_model = error.service is Service.MODEL
-        key: Key = (error.service, "" if is_model else live.thread.account_id)
-        alone = self.brake.failed(key, live.thread.id)
+        key: Key = (error.service, "" if is_model else leased.thread.account_id)
+        alone = self.brake.failed(key, leased.thread.id)
         return alone and is_model and error.owner is Owner.OUTAGE and error.code != THROTTLED
 
     async def _expire(self) -> ExecutionResult:
         """The last try was in vain. A DM whose reply went out has been answered all the same."""
-        actor, run = self.conductor.actor, self.conductor.live.run
+        executor, run = self.run_loop.executor, self.run_loop.leased.run
         doubtful = any(action.in_doubt for action in run.actions)
-        actor.drop_open("the wait is over")
+        executor.drop_open("the wait is over")
         if run.replied:
             return await self._end(Ending.ANSWERED)
-        actor.tell("expired", EXPIRED_NOTICE, urgency="normal")
+        executor.tell("expired", EXPIRED_NOTICE, urgency="normal")
         return await self._end(Ending.UNCERTAIN if doubtful else Ending.EXPIRED)
 
     async def _fail(self, error: str) -> ExecutionResult:
         """An attempt of the DMs is used up. Those that have none left fail, unless a reply may have gone out."""
-        live = self.conductor.live
-        if not self._worn_out or any(action.in_doubt for action in live.run.actions):
-            return await self.finisher.give_back(error)
-        self.conductor.actor.drop_open("every attempt was used up")
-        live.run = replace(live.run, error=error)
-        if live.run.replied:
+        leased = self.run_loop.leased
+        if not self._worn_out or any(action.in_doubt for action in leased.run.actions):
+            return await self.closer.give_back(error)
+        self.run_loop.executor.drop_open("every attempt was used up")
+        leased.run = replace(leased.run, error=error)
+        if leased.run.replied:
             return await self._end(Ending.ANSWERED)
-        tell_failed(self.conductor)
+        tell_failed(self.run_loop)
         return await self._end(Ending.FAILED)
 
     @property
     def _worn_out(self) -> bool:
-        return any(m.attempts >= self.finisher.limits.max_attempts for m in self.conductor.live.own)
+        return any(m.attempts >= self.closer.limits.max_attempts for m in self.run_loop.leased.own)
 
     async def _end(self, ending: Ending) -> ExecutionResult:
-        result = await self.finisher.finish(ending, UNSET)
+        result = await self.closer.finish(ending, UNSET)
         assert isinstance(result, ExecutionResult), "only a silence can be stale"  # noqa: S101
         return result
 
 
-def tell_failed(conductor: Conductor) -> None:
+def tell_failed(run_loop: RunLoop) -> None:
     """The manager is told of the DMs that could not be answered."""
-    live = conductor.live
-    attempts = max((message.attempts for message in live.own), default=0)
-    error = live.run.error or CUT_SHORT
-    conductor.actor.tell("failed", FAILED_NOTICE.format(attempts=attempts, error=error), urgency="normal")
+    leased = run_loop.leased
+    attempts = max((message.attempts for message in leased.own), default=0)
+    error = leased.run.error or CUT_SHORT
+    run_loop.executor.tell("failed", FAILED_NOTICE.format(attempts=attempts, error=error), urgency="normal")
 
 
 def told_wait(error: Exception) -> float | None:

@@ -9,7 +9,7 @@ from dm_core.clients.port import InstagramAccounts, Tokens
 from dm_core.clock import Clock, Ids
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import Brake
-from dm_core.processing.holding import Holding
+from dm_core.processing.local_leases import LocalLeases
 from dm_core.processing.timing import Timing
 from dm_core.queue.port import WakeUpQueue
 from dm_core.settings import RunLimits
@@ -18,7 +18,7 @@ from dm_core.store.port import ThreadStore
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """The parts of the processor. ``brake`` and ``holding`` are all that an instance keeps between tasks."""
+    """The parts of the processor. ``brake`` and ``local_leases`` are all that an instance keeps between tasks."""
 
     store: ThreadStore
     queue: WakeUpQueue
@@ -33,4 +33,4 @@ class Runtime:
     limits: RunLimits
     timing: Timing
     brake: Brake
-    holding: Holding = field(default_factory=Holding)
+    local_leases: LocalLeases = field(default_factory=LocalLeases)

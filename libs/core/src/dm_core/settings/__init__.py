@@ -4,6 +4,7 @@
 one ``Misconfigured`` whose message is one line that names each of them. No value is ever printed: it may be a secret.
 """
 
+from dm_core.settings.conversation import HandoverSettings, MediaKinds, MediaSettings
 from dm_core.settings.functions import ProcessorSettings, WebhookSettings
 from dm_core.settings.platforms import (
     INSTAGRAM_HOSTS,
@@ -19,7 +20,10 @@ __all__ = [
     "INSTAGRAM_HOSTS",
     "AlertSettings",
     "Flavor",
+    "HandoverSettings",
     "InstagramSettings",
+    "MediaKinds",
+    "MediaSettings",
     "ModelSettings",
     "ProcessorSettings",
     "QueueSettings",

@@ -9,7 +9,7 @@ from typing import Final
 from dm_core.clock import Clock
 from dm_core.erasing.requests import DeletionRequests
 from dm_core.errors import Unavailable
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 from dm_core.store.port import ComplianceStore
 from dm_core.telemetry import emit
 from dm_core.webhook import compliance
@@ -41,36 +41,36 @@ class WebhookApp:
         self._services = services
         self._clock = clock
 
-    async def handle(self, request: Request) -> Answer:
+    async def handle(self, request: Request) -> Response:
         """The answer. 500 asks Meta for a redelivery, so it is given only when something may not be stored."""
         try:
             return await self._route(request)
         except Exception as error:  # whatever it is: 500 means "deliver again", and nothing is lost by it
             emit("request_failed", "ERROR", path=request.path[:100], error=_described(error))
-        return Answer(500, "not stored, please deliver again")
+        return Response(500, "not stored, please deliver again")
 
-    async def _route(self, request: Request) -> Answer:
+    async def _route(self, request: Request) -> Response:
         method, path = request.method, request.path
         if path == "/":
             return await self._root(request)
         if path == "/whatsapp":
             return await self._whatsapp(request)
         if path == "/health":
-            return Answer(200, "OK") if method in ("GET", "HEAD") else _not_allowed()
+            return Response(200, "OK") if method in ("GET", "HEAD") else _not_allowed()
         if path == "/deauthorize":
             return compliance.deauthorize(request, self._app_secrets) if method == "POST" else _not_allowed()
         if path == "/data-deletion":
             return await self._delete_data(request) if method == "POST" else _not_allowed()
         if path.startswith(_DELETIONS):
             return await self._deletion_status(request) if method in ("GET", "HEAD") else _not_allowed()
-        return Answer(404, "not found")
+        return Response(404, "not found")
 
-    async def _root(self, request: Request) -> Answer:
+    async def _root(self, request: Request) -> Response:
         if request.method == "GET":
             return _subscription(request, self._verify_token)
         return await self._events(request) if request.method == "POST" else _not_allowed()
 
-    async def _whatsapp(self, request: Request) -> Answer:
+    async def _whatsapp(self, request: Request) -> Response:
         """The manager's side: its own verification, its own signature."""
         whatsapp = self._services.whatsapp
         if request.method == "GET":
@@ -79,47 +79,47 @@ class WebhookApp:
             return _not_allowed()
         return await whatsapp.receive(request.headers.get("x-hub-signature-256"), request.body)
 
-    async def _events(self, request: Request) -> Answer:
+    async def _events(self, request: Request) -> Response:
         secret = matching_secret(request.headers.get("x-hub-signature-256"), request.body, self._app_secrets)
         if secret is None:
             emit("webhook_rejected", "WARNING", signed="x-hub-signature-256" in request.headers)
-            return Answer(401, "signature does not match")
+            return Response(401, "signature does not match")
         try:
             events = parse(request.body, self._clock())
         except NotJson:
             emit("webhook_rejected", "ERROR", secret=secret, bytes=len(request.body), reason="not JSON")
-            return Answer(400, "not JSON")
+            return Response(400, "not JSON")
         receipt = await self._services.receiver.receive(events)
         emit("webhook_received", secret=secret, counts=dict(receipt.counts), threads=list(receipt.threads))
         if receipt.failures:
             errors = sorted({_described(failure) for failure in receipt.failures})
             emit("webhook_not_stored", "ERROR", failures=len(receipt.failures), errors=errors[:20])
-            return Answer(500, "not stored, please deliver again")
-        return Answer(200, "EVENT_RECEIVED")
+            return Response(500, "not stored, please deliver again")
+        return Response(200, "EVENT_RECEIVED")
 
-    async def _delete_data(self, request: Request) -> Answer:
+    async def _delete_data(self, request: Request) -> Response:
         return await compliance.delete_data(request, self._app_secrets, self._services.deletions)
 
-    async def _deletion_status(self, request: Request) -> Answer:
+    async def _deletion_status(self, request: Request) -> Response:
         return await compliance.deletion_status(request.path.removeprefix(_DELETIONS), self._services.store)
 
 
-def _subscription(request: Request, verify_token: str) -> Answer:
+def _subscription(request: Request, verify_token: str) -> Response:
     """Meta's check of a callback: the challenge goes back verbatim, and only if it can't be a page."""
     token = request.query.get("hub.verify_token", "")
     genuine = hmac.compare_digest(_bytes(token), _bytes(verify_token))
     if not genuine or request.query.get("hub.mode") != "subscribe":
         emit("subscription_refused", "WARNING", path=request.path)
-        return Answer(403, "forbidden")
+        return Response(403, "forbidden")
     challenge = request.query.get("hub.challenge", "")
     if not _CHALLENGE.fullmatch(challenge):
-        return Answer(400, "challenge is missing or malformed")
+        return Response(400, "challenge is missing or malformed")
     emit("subscription_verified", path=request.path)
-    return Answer(200, challenge, "text/plain")
+    return Response(200, challenge, "text/plain")
 
 
-def _not_allowed() -> Answer:
-    return Answer(405, "method not allowed")
+def _not_allowed() -> Response:
+    return Response(405, "method not allowed")
 
 
 def _bytes(value: str) -> bytes:

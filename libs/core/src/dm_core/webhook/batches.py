@@ -7,7 +7,7 @@ from hashlib import sha256
 
 from dm_core.messages import WINDOW_MS, Content, Direction, Disposition, EventKind, Message, Status, message_id
 from dm_core.store.port import ThreadEvents
-from dm_core.webhook.events import Echo, Edit, Event, Ignored, InboundMessage, Place, ThreadEvent, Unknown, Unsend
+from dm_core.webhook.events import Echo, Edit, Event, Ignored, InboundMessage, ThreadEvent, ThreadKey, Unknown, Unsend
 
 MAX_QUARANTINED = 1_000
 """Most single items one request may put into quarantine; a real one holds at most 1,000 in all."""
@@ -17,7 +17,7 @@ MAX_QUARANTINED = 1_000
 class ThreadBatch:
     """What came for one thread, each message once, in the order of arrival."""
 
-    place: Place
+    thread_key: ThreadKey
     inbound: dict[str, InboundMessage] = field(default_factory=dict[str, InboundMessage])
     echoes: dict[str, Echo] = field(default_factory=dict[str, Echo])
     edits: dict[str, Edit] = field(default_factory=dict[str, Edit])
@@ -62,15 +62,15 @@ class Batches:
             self.counts["quarantined" if fits else "quarantine_full"] += 1
             if fits:
                 self.unknown[sha256(event.raw.encode()).hexdigest()] = event
-        elif account_ids and event.place.account_id not in account_ids:
+        elif account_ids and event.thread_key.account_id not in account_ids:
             self.counts["other_account"] += 1
         else:
             self.counts[_word(event)] += 1
-            self.threads.setdefault(event.place.thread_id, ThreadBatch(event.place)).add(event)
+            self.threads.setdefault(event.thread_key.thread_id, ThreadBatch(event.thread_key)).add(event)
 
 
 @dataclass(frozen=True, slots=True)
-class Scribe:
+class MessageFactory:
     """Writes events down as messages, under document ids given as ``key``. Both times in ms since 1970.
 
     Messages of one instant keep the order in which they came: ``rank`` counts those, and is added to the arrival in ms.
@@ -100,8 +100,8 @@ class Scribe:
         message = self._message(key, event, direction, Content(), Status.PROCESSED, Disposition.UNSENT)
         return replace(message, unsent_at=self.now)
 
-    def events(self, place: Place, messages: tuple[Message, ...] = ()) -> ThreadEvents:
-        return ThreadEvents(place.thread_id, place.account_id, place.user_id, self.now, messages)
+    def events(self, thread_key: ThreadKey, messages: tuple[Message, ...] = ()) -> ThreadEvents:
+        return ThreadEvents(thread_key.thread_id, thread_key.account_id, thread_key.user_id, self.now, messages)
 
     def _message(
         self,
@@ -116,7 +116,7 @@ class Scribe:
         arrival = self.now + rank
         return Message(
             id=key,
-            thread_id=event.place.thread_id,
+            thread_id=event.thread_key.thread_id,
             mid=event.mid,
             direction=direction,
             status=status,

@@ -12,7 +12,7 @@ from typing import Final
 from urllib.parse import parse_qs
 
 from dm_core.erasing.requests import DeletionRequests, RequestFromFuture, RequestTooOld
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 from dm_core.store.port import ComplianceStore
 from dm_core.telemetry import emit, hashed
 from dm_core.webhook.signature import SignatureWrong, SignedRequest, SignedRequestMalformed, parse_signed_request
@@ -44,53 +44,53 @@ def signed_request_field(request: Request) -> str:
     return values[0]
 
 
-def deauthorize(request: Request, secrets: Sequence[str]) -> Answer:
+def deauthorize(request: Request, secrets: Sequence[str]) -> Response:
     """The account withdrew its consent: said in the log, for the operator to act on."""
     verified = _verified(request, secrets)
-    if isinstance(verified, Answer):
+    if isinstance(verified, Response):
         return verified
     emit("account_deauthorized", "WARNING", user=hashed(verified.user_id))
-    return Answer(200, "OK")
+    return Response(200, "OK")
 
 
-async def delete_data(request: Request, secrets: Sequence[str], requests: DeletionRequests) -> Answer:
+async def delete_data(request: Request, secrets: Sequence[str], requests: DeletionRequests) -> Response:
     """Record a request; answer where its state can be read. Raises StoreUnavailable: Meta may ask again.
 
     A request that was recorded before is only confirmed: a replay of it erases nothing that came since.
     """
     verified = _verified(request, secrets)
-    if isinstance(verified, Answer):
+    if isinstance(verified, Response):
         return verified
     try:
         code = await requests.take(verified.user_id, verified.issued_at, secrets[verified.secret])
     except (RequestFromFuture, RequestTooOld) as error:
         emit("callback_rejected", "WARNING", path=request.path, reason=type(error).__name__)
-        return Answer(400, "issued_at is in the future, or too long ago")
-    return Answer.json(200, {"url": f"{request.base_url}/data-deletion/{code}", "confirmation_code": code})
+        return Response(400, "issued_at is in the future, or too long ago")
+    return Response.json(200, {"url": f"{request.base_url}/data-deletion/{code}", "confirmation_code": code})
 
 
-async def deletion_status(code: str, store: ComplianceStore) -> Answer:
+async def deletion_status(code: str, store: ComplianceStore) -> Response:
     """What became of a request, for a person to read."""
     deletion = await store.get_deletion(code) if _CODE.fullmatch(code) else None
     if deletion is None:
-        return Answer(404, "There is no deletion request with this code.")
+        return Response(404, "There is no deletion request with this code.")
     page = f"Deletion request {deletion.code}\nReceived: {_date(deletion.requested_at)}\n"
     if deletion.completed_at is None:
         page += "State: in progress. It completes by itself.\n"
-        return Answer(200, f"{page}Conversations erased so far: {deletion.threads}.\n")
+        return Response(200, f"{page}Conversations erased so far: {deletion.threads}.\n")
     page += f"State: completed on {_date(deletion.completed_at)}.\nConversations erased: {deletion.threads}.\n"
-    return Answer(200, page if deletion.threads else page + _NOTHING_FOUND)
+    return Response(200, page if deletion.threads else page + _NOTHING_FOUND)
 
 
-def _verified(request: Request, secrets: Sequence[str]) -> SignedRequest | Answer:
+def _verified(request: Request, secrets: Sequence[str]) -> SignedRequest | Response:
     """What a genuine request says, or the answer that refuses it."""
     try:
         return parse_signed_request(signed_request_field(request), secrets)
     except SignedRequestMalformed:
-        return Answer(400, "signed_request is missing or malformed")
+        return Response(400, "signed_request is missing or malformed")
     except SignatureWrong:
         emit("callback_rejected", "WARNING", path=request.path, reason="signature")
-        return Answer(401, "signature does not match")
+        return Response(401, "signature does not match")
 
 
 def _date(ms: int) -> str:

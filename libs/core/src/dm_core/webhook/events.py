@@ -8,7 +8,7 @@ from dm_core.threads import thread_id
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class ThreadKey:
     """The thread an event belongs to."""
 
     account_id: str
@@ -23,7 +23,7 @@ class Place:
 class InboundMessage:
     """A person wrote, tapped or came by a link: a DM. ``standby`` when another app owns the thread."""
 
-    place: Place
+    thread_key: ThreadKey
     mid: str
     content: Content
     sent_at: int
@@ -34,7 +34,7 @@ class InboundMessage:
 class Echo:
     """The account wrote: we, a human in the app, or another tool."""
 
-    place: Place
+    thread_key: ThreadKey
     mid: str
     content: Content
     sent_at: int
@@ -45,7 +45,7 @@ class Echo:
 class Unsend:
     """A message was taken back by its writer, the account (``by_account``) or the person."""
 
-    place: Place
+    thread_key: ThreadKey
     mid: str
     sent_at: int
     by_account: bool
@@ -55,7 +55,7 @@ class Unsend:
 class Edit:
     """A message has a new text. ``number`` counts the edits of one message, where the platform says (``num_edit``)."""
 
-    place: Place
+    thread_key: ThreadKey
     mid: str
     text: str
     sent_at: int

@@ -8,7 +8,7 @@ from typing import Final
 
 from dm_core.messages import MAX_TEXT_CHARS, Content
 from dm_core.webhook.content import NotAMessage, message_content, postback_content, referral_content
-from dm_core.webhook.events import Echo, Edit, Event, Ignored, IgnoredKind, InboundMessage, Place, Unknown, Unsend
+from dm_core.webhook.events import Echo, Edit, Event, Ignored, IgnoredKind, InboundMessage, ThreadKey, Unknown, Unsend
 from dm_core.webhook.fields import (
     JsonObject,
     as_object,
@@ -93,7 +93,7 @@ def _event(item: JsonObject, context: Context) -> Event:
 class _Parties:
     """Whose thread an item belongs to, and whether the account is the one who acted."""
 
-    place: Place
+    thread_key: ThreadKey
     from_account: bool
 
 
@@ -117,7 +117,7 @@ def _parties(item: JsonObject, context: Context, *, says_echo: bool = False) -> 
     if not entry or not sender or not recipient or sender == recipient or "_" in entry:
         return None
     from_account = sender == entry
-    return _Parties(Place(entry, recipient if from_account else sender), from_account)
+    return _Parties(ThreadKey(entry, recipient if from_account else sender), from_account)
 
 
 def _message(item: JsonObject, message: JsonObject, context: Context) -> Event:
@@ -129,11 +129,11 @@ def _message(item: JsonObject, message: JsonObject, context: Context) -> Event:
     mid = message_mid(message.get("mid"))
     if parties is None or mid is None:
         return unknown(item, "no usable sender, recipient or mid", context)
-    place, sent_at = parties.place, time_ms(item.get("timestamp"), context.now)
+    thread_key, sent_at = parties.thread_key, time_ms(item.get("timestamp"), context.now)
     if flag(message.get("is_deleted")):
-        return Unsend(place, mid, sent_at, by_account=parties.from_account)
+        return Unsend(thread_key, mid, sent_at, by_account=parties.from_account)
     kind = Echo if parties.from_account else InboundMessage
-    return kind(place, mid, message_content(message, item), sent_at, context.standby)
+    return kind(thread_key, mid, message_content(message, item), sent_at, context.standby)
 
 
 def _postback(item: JsonObject, postback: JsonObject, context: Context) -> Event:
@@ -155,18 +155,20 @@ def _tap(item: JsonObject, part: JsonObject, content: Content, context: Context)
     mid = message_mid(part.get("mid"))
     if mid is None and part.get("mid") is not None:
         return unknown(item, "mid is not usable", context)
-    place, sent_at = parties.place, time_ms(item.get("timestamp"), context.now)
-    return InboundMessage(place, mid or _derived_mid(place, item, content, context), content, sent_at, context.standby)
+    thread_key, sent_at = parties.thread_key, time_ms(item.get("timestamp"), context.now)
+    return InboundMessage(
+        thread_key, mid or _derived_mid(thread_key, item, content, context), content, sent_at, context.standby
+    )
 
 
-def _derived_mid(place: Place, item: JsonObject, content: Content, context: Context) -> str:
+def _derived_mid(thread_key: ThreadKey, item: JsonObject, content: Content, context: Context) -> str:
     """An identity for what came without one: the same for every delivery of the same event.
 
     From the raw timestamp, not from our reading of it, because that falls back to now.
     """
     when = number(item.get("timestamp"))
     when = number(context.entry_time) if when is None else when
-    parts = (place.account_id, place.user_id, when, content.text, content.postback, content.referral)
+    parts = (thread_key.account_id, thread_key.user_id, when, content.text, content.postback, content.referral)
     return "derived:" + hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
@@ -177,7 +179,7 @@ def _edit(item: JsonObject, edit: JsonObject, context: Context) -> Event:
     parties = _parties(item, context)
     if not new_text or not edit_number or mid is None or parties is None:
         return Ignored(IgnoredKind.EDIT)
-    return Edit(parties.place, mid, new_text, time_ms(item.get("timestamp"), context.now), edit_number)
+    return Edit(parties.thread_key, mid, new_text, time_ms(item.get("timestamp"), context.now), edit_number)
 
 
 _Parser = Callable[[JsonObject, JsonObject, Context], Event]

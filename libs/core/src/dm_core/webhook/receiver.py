@@ -20,9 +20,9 @@ from dm_core.queue.port import WakeUpQueue
 from dm_core.store.port import EventStore
 from dm_core.telemetry import hashed
 from dm_core.webhook.automatic import AutomaticLearnt
-from dm_core.webhook.batches import Batches, Scribe, ThreadBatch
+from dm_core.webhook.batches import Batches, MessageFactory, ThreadBatch
 from dm_core.webhook.events import Event
-from dm_core.webhook.storing import Storing
+from dm_core.webhook.ingest import Ingest
 from dm_core.webhook.work import ReceiverPolicy, RequestWork
 
 MAX_CALLS: Final = 64
@@ -68,21 +68,21 @@ class Receiver:
             self._queue,
             self._clock,
             self._policy,
-            Scribe(now, now + self._policy.retention_days * DAY_MS),
+            MessageFactory(now, now + self._policy.retention_days * DAY_MS),
             asyncio.Semaphore(MAX_CALLS),
             batches.counts,
             self._learnt,
         )
-        storing = Storing(work)
+        ingest = Ingest(work)
         turns = asyncio.Semaphore(MAX_THREADS)
 
         async def in_turn(batch: ThreadBatch) -> None:
             async with turns:
-                await storing.thread(batch)
+                await ingest.thread(batch)
 
         outcomes = await asyncio.gather(
             *(in_turn(batch) for batch in batches.threads.values()),
-            *(storing.quarantine(item_id, item) for item_id, item in batches.unknown.items()),
+            *(ingest.quarantine(item_id, item) for item_id, item in batches.unknown.items()),
             return_exceptions=True,
         )
         failures = tuple(outcome for outcome in outcomes if outcome is not None)

@@ -71,7 +71,7 @@ class _EchoStoring:
         await self._record(judged)
 
     async def _judge(self, ids: Sequence[str]) -> dict[str, _Judged]:
-        thread_id, store, texts = self.batch.place.thread_id, self.work.store, self.work.policy.automatic
+        thread_id, store, texts = self.batch.thread_key.thread_id, self.work.store, self.work.policy.automatic
         views = await all_of([self.work.call(store.echo_view(thread_id, id_)) for id_ in ids])
         return {
             id_: _Judged(author_of(self.batch.echoes[id_], view, texts), view)
@@ -89,15 +89,15 @@ class _EchoStoring:
         others = [message for message in messages if judged[message.id].author is not Author.HUMAN]
         # What was looked at still holds when it is stored, so that nothing is stored in a thread erased meanwhile.
         seen = [each.view.version for each in judged.values()][-1]
-        events = replace(self.work.scribe.events(self.batch.place), lasting=lasting, seen=seen)
+        events = replace(self.work.factory.events(self.batch.thread_key), lasting=lasting, seen=seen)
         await self.work.record(self._paused(events, human), human)
         await self.work.record(replace(events, touch_thread=False), others)
 
     def _message(self, id_: str, author: Author, rank: int, *, lasting: bool) -> Message:
-        message = self.work.scribe.echo(id_, self.batch.echoes[id_], _DIRECTIONS[author], rank)
+        message = self.work.factory.echo(id_, self.batch.echoes[id_], _DIRECTIONS[author], rank)
         if author is Author.AUTOMATIC and not message.disposition:
             message = replace(message, disposition=Disposition.AUTOMATIC)
-        return message if lasting else replace(message, expire_at=self.work.scribe.now + UNKNOWN_THREAD_MS)
+        return message if lasting else replace(message, expire_at=self.work.factory.now + UNKNOWN_THREAD_MS)
 
     def _paused(self, events: ThreadEvents, human: Iterable[Message]) -> ThreadEvents:
         if all(self.batch.echoes[message.id].standby for message in human):
@@ -107,7 +107,7 @@ class _EchoStoring:
 
     @property
     def _pause_end(self) -> int:
-        return self.work.scribe.now + round(self.work.policy.takeover_minutes * _MINUTE_MS)
+        return self.work.factory.now + round(self.work.policy.takeover_minutes * _MINUTE_MS)
 
     # -- the account's own automatic messages
 
@@ -117,7 +117,7 @@ class _EchoStoring:
         text = said(echo.content)
         if echo.standby or not text or text in work.policy.automatic.excluded:
             return Author.HUMAN
-        key = candidate_key(echo.place.account_id, text)
+        key = candidate_key(echo.thread_key.account_id, text)
         kept = candidate(await work.call(work.store.get_document("automatic", key)) or {})
         if not kept.is_learnt and self._came_promptly(echo, view):
             kept = await self._sight(key, view)
@@ -131,28 +131,28 @@ class _EchoStoring:
         return bool(view.last_inbound_at) and 0 <= echo.sent_at - view.last_inbound_at <= PROMPTLY_MS
 
     async def _sight(self, key: str, view: EchoView) -> Candidate:
-        now = self.work.scribe.now
+        now = self.work.factory.now
         before = view.paused_until if view.paused_until and view.paused_until > now else None
-        pause = Pause(self.batch.place.thread_id, self._pause_end, before)
+        pause = Pause(self.batch.thread_key.thread_id, self._pause_end, before)
         revised = self.work.store.revise_document(
-            "automatic", key, lambda kept: sighted(kept, pause, now), self.work.scribe.expire_at
+            "automatic", key, lambda kept: sighted(kept, pause, now), self.work.factory.expire_at
         )
         return candidate(await self.work.call(revised))
 
     async def _learn(self, key: str, text: str, kept: Candidate) -> None:
         """Lift what the text caused, tell the manager, and remember both: repeated whole if any of it fails."""
-        work, now = self.work, self.work.scribe.now
+        work, now = self.work, self.work.factory.now
         await asyncio.gather(*(self._lift(pause) for pause in kept.pauses))
-        await work.learnt(key, self.batch.place.account_id, text)
+        await work.learnt(key, self.batch.thread_key.account_id, text)
         settling = work.store.revise_document("automatic", key, lambda kept: settled(kept, now), now + LEARNT_MS)
         await work.call(settling)
         emit("automatic_message_learnt", "WARNING", key=key[:12], pauses=len(kept.pauses))
 
     async def _lift(self, pause: Pause) -> None:
         """End a pause, and wake its thread: what came in it can be answered now."""
-        if pause.thread_id == self.batch.place.thread_id:
+        if pause.thread_id == self.batch.thread_key.thread_id:
             return  # it is not stored yet, and will not be
-        lifted = self.work.store.lift_pause(pause.thread_id, pause.until, pause.before, self.work.scribe.now)
+        lifted = self.work.store.lift_pause(pause.thread_id, pause.until, pause.before, self.work.factory.now)
         if await self.work.call(lifted):
             await self.work.call(self.work.queue.schedule(self.work.wake_up(pause.thread_id)))
 

@@ -16,7 +16,7 @@ from typing import Final, Literal
 from dm_core.alerts import AlertStatus, ManagerContact
 from dm_core.clock import Clock
 from dm_core.errors import QueueUnavailable
-from dm_core.http import Answer
+from dm_core.http import Response
 from dm_core.queue.port import AlertQueue
 from dm_core.settings import WhatsAppWebhookSettings
 from dm_core.settings.whatsapp import digits
@@ -68,24 +68,24 @@ class WhatsAppReceiver:
     def verify_token(self) -> str:
         return self._settings.verify_token
 
-    async def receive(self, signature: str | None, body: bytes) -> Answer:
+    async def receive(self, signature: str | None, body: bytes) -> Response:
         """The answer to one delivery. Raises StoreUnavailable."""
         secret = matching_secret(signature, body, self._settings.app_secrets)
         if secret is None:
             emit("webhook_rejected", "WARNING", path="/whatsapp", signed=signature is not None)
-            return Answer(401, "signature does not match")
+            return Response(401, "signature does not match")
         try:
             received = self._parsed(load(body), self._clock())
         except NotJson:
             emit("webhook_rejected", "ERROR", path="/whatsapp", bytes=len(body), reason="not JSON")
-            return Answer(400, "not JSON")
+            return Response(400, "not JSON")
         known = await self._store_statuses(received)
         await self._note(received, known)
         emit("whatsapp_received", secret=secret, counts=dict(received.counts))
         for status in known:
             if status.kind == "failed":
                 await self._wake(status)
-        return Answer(200, "EVENT_RECEIVED")
+        return Response(200, "EVENT_RECEIVED")
 
     async def _store_statuses(self, received: _Received) -> list[AlertStatus]:
         """Those whose alert exists. All are tried before the first failure is raised."""

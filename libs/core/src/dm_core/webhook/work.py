@@ -12,7 +12,7 @@ from dm_core.queue.port import WakeUp, WakeUpQueue
 from dm_core.queue.wakeup import plan
 from dm_core.store.port import EventStore, ThreadEvents
 from dm_core.webhook.automatic import NOTHING_LISTED, AutomaticLearnt, AutomaticTexts
-from dm_core.webhook.batches import Scribe
+from dm_core.webhook.batches import MessageFactory
 
 MAX_COMMIT: Final = 400
 """Most messages in one commit, so that with the thread it stays below 500 writes."""
@@ -38,7 +38,7 @@ class RequestWork:
     queue: WakeUpQueue
     clock: Clock
     policy: ReceiverPolicy
-    scribe: Scribe
+    factory: MessageFactory
     slots: asyncio.Semaphore
     counts: Counter[str]
     learnt: AutomaticLearnt

@@ -13,10 +13,10 @@ from pathlib import Path
 from random import Random
 from statistics import median
 
-from dm_sandbox.chaos.clerk import Clerk, numbers_in
+from dm_sandbox.chaos.fake_model import FakeModel, numbers_in
 from dm_sandbox.chaos.fleet import children
 from dm_sandbox.chaos.ledger import Ledger
-from dm_sandbox.chaos.people import Redelivery, Town
+from dm_sandbox.chaos.people import Redelivery, Senders
 from dm_sandbox.chaos.report import Report, outcome_figures
 from dm_sandbox.chaos.settling import PATIENCE_SECONDS, settled
 from dm_sandbox.chaos.verdict import Evidence, judge
@@ -45,27 +45,27 @@ async def load(crowd: Crowd) -> Report:
     """One load, judged. Raises FunctionDidNotStart, EmulatorUnavailable."""
     random, loop = Random(crowd.seed), asyncio.get_running_loop()
     async with Sandbox(store=crowd.store, pace=PACE, extra=SETTINGS) as sandbox:
-        clerk = Clerk(random, steady=True)
-        sandbox.gemini.brain, sandbox.gemini.latency = clerk, crowd.model_seconds
+        model = FakeModel(random, steady=True)
+        sandbox.gemini.brain, sandbox.gemini.latency = model, crowd.model_seconds
         sender = Redelivery(f"{sandbox.webhook.url}/", random, duplicates=0)
         sandbox.instagram.connect(sender)
-        town = Town(sandbox.instagram, sender, crowd.threads, random)
+        senders = Senders(sandbox.instagram, sender, crowd.threads, random)
         ledger = Ledger(sandbox.environment)
         idle = Footprint.of(sandbox.processor)
         begun_at, begun = sandbox.clock(), loop.time()
-        await town.all_at_once(crowd.each)
+        await senders.all_at_once(crowd.each)
         delivered = loop.time()
-        came_to_rest = await settled(ledger, town.letters, crowd.patience)
+        came_to_rest = await settled(ledger, senders.dms, crowd.patience)
         ended = loop.time()
         busy = Footprint.of(sandbox.processor)
         refused = sum(delivery.status != 200 for delivery in sender.deliveries)
-        accounts = {name: await ledger.read(name) for name in {letter.thread_id for letter in town.letters}}
+        accounts = {name: await ledger.read(name) for name in {dm.thread_id for dm in senders.dms}}
         await ledger.close()
         await sandbox.instagram.settle()
         await sender.close()
     sent = sandbox.instagram.sent
     evidence = Evidence(
-        town.letters, frozenset(clerk.shown), sent, sandbox.instagram.reactions, sandbox.whatsapp.alerts, accounts
+        senders.dms, frozenset(model.shown), sent, sandbox.instagram.reactions, sandbox.whatsapp.alerts, accounts
     )
     findings = judge(evidence)
     waits = sorted((message.at - begun_at) / 1000 for message in sent for _ in numbers_in(message.text))
@@ -78,9 +78,9 @@ async def load(crowd: Crowd) -> Report:
         "webhook deliveries / not acknowledged": f"{len(sender.deliveries)} / {refused}",
         "model calls": len(sandbox.gemini.requests),
         "processor's memory, MiB, idle / most": f"{idle.most_mib:.0f} / {busy.most_mib:.0f}",
-        "processor's CPU, ms a DM": f"{(busy.cpu_seconds - idle.cpu_seconds) * 1000 / max(1, len(town.letters)):.1f}",
+        "processor's CPU, ms a DM": f"{(busy.cpu_seconds - idle.cpu_seconds) * 1000 / max(1, len(senders.dms)):.1f}",
         **outcome_figures(evidence, findings),
-        "DMs a second": f"{len(town.letters) / (ended - begun):.1f}",
+        "DMs a second": f"{len(senders.dms) / (ended - begun):.1f}",
     }
     return Report("load", figures, findings, came_to_rest)
 

@@ -21,7 +21,7 @@ MOST_UNDELIVERED = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class AcknowledgedDm:
     """A DM that the webhook acknowledged with 200."""
 
     number: int
@@ -62,11 +62,11 @@ class Redelivery(WebhookSender):
         return delivery
 
 
-class Town:
-    """Everybody who writes. ``letters`` are the acknowledged DMs; ``written`` counts those on their way too."""
+class Senders:
+    """Everybody who writes. ``dms`` are the acknowledged DMs; ``written`` counts those on their way too."""
 
     def __init__(self, instagram: Instagram, sender: Redelivery, size: int, random: Random) -> None:
-        self.letters: list[Letter] = []
+        self.dms: list[AcknowledgedDm] = []
         self.written = 0
         self._random = random
         self._numbers = itertools.count(1)
@@ -76,7 +76,7 @@ class Town:
         ]
 
     def __str__(self) -> str:
-        return f"{len(self.letters)} of {self.written} DMs acknowledged"
+        return f"{len(self.dms)} of {self.written} DMs acknowledged"
 
     async def chatter(self, over: asyncio.Event, pause: float) -> None:
         """All write bursts, ``pause`` seconds apart on the average, until ``over``; returns when all is delivered."""
@@ -88,18 +88,18 @@ class Town:
         """Everybody writes ``each`` DMs in the same moment."""
         await asyncio.gather(*(self.write(person) for person in self.people for _ in range(each)))
 
-    async def write(self, person: Person) -> Letter:
+    async def write(self, person: Person) -> AcknowledgedDm:
         """One DM, delivered."""
         number = next(self._numbers)
         self.written += 1
         mid = await person.says(f"DM {number}: what about this?")
-        letter = Letter(number, person.thread_id, mid)
-        self.letters.append(letter)
-        return letter
+        dm = AcknowledgedDm(number, person.thread_id, mid)
+        self.dms.append(dm)
+        return dm
 
     async def _writes(self, person: Person, over: asyncio.Event, pause: float) -> None:
         async with asyncio.TaskGroup() as delivering:
-            under_way = set[asyncio.Task[Letter]]()
+            under_way = set[asyncio.Task[AcknowledgedDm]]()
             while not over.is_set():
                 burst = self._random.choice((1, 1, 1, 2, 2, 4))
                 for _ in range(min(burst, MOST_UNDELIVERED - len(under_way))):

@@ -39,13 +39,13 @@ class Report:
 
 def outcome_figures(evidence: Evidence, findings: Sequence[Finding]) -> dict[str, object]:
     """How the DMs ended, and the crimes by kind (each kind is named, also at 0)."""
-    ids = {letter.id for letter in evidence.letters}
+    ids = {dm.id for dm in evidence.dms}
     messages = [m for account in evidence.accounts.values() for m in account.messages if m.id in ids]
     runs = [run for account in evidence.accounts.values() for run in account.runs]
     actions = Counter(action.state for run in runs for action in run.actions)
     crimes = Counter(finding.crime for finding in findings)
     return {
-        "DMs acknowledged": len(evidence.letters),
+        "DMs acknowledged": len(evidence.dms),
         "answered": sum(m.status is Status.PROCESSED and m.disposition is None for m in messages),
         "uncertain, manager told": sum(m.disposition is Disposition.UNCERTAIN for m in messages),
         "failed, manager told": sum(m.status is Status.FAILED for m in messages),

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 from dm_core.errors import StoreUnavailable
 from dm_sandbox.chaos.ledger import Account, Ledger
-from dm_sandbox.chaos.people import Letter
+from dm_sandbox.chaos.people import AcknowledgedDm
 
 PATIENCE_SECONDS = 100.0
 """Longest time without any progress: the sweeper's grace (60 s), its wake-up, a run, and slack for a busy machine."""
@@ -28,11 +28,11 @@ class Progress:
         return now - self._since > self._patience
 
 
-async def settled(ledger: Ledger, letters: Iterable[Letter], patience: float = PATIENCE_SECONDS) -> bool:
+async def settled(ledger: Ledger, dms: Iterable[AcknowledgedDm], patience: float = PATIENCE_SECONDS) -> bool:
     """Wait until every DM has ended and every thread is at rest; False if nothing moves any more before that."""
     restless: dict[str, set[str]] = {}
-    for letter in letters:
-        restless.setdefault(letter.thread_id, set()).add(letter.id)
+    for dm in dms:
+        restless.setdefault(dm.thread_id, set()).add(dm.id)
     progress, left = Progress(patience), dict[str, int]()
     while restless:
         for thread_id, ids in list(restless.items()):

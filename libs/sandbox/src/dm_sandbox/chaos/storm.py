@@ -10,10 +10,10 @@ from random import Random
 
 import httpx
 
-from dm_sandbox.chaos.clerk import Clerk
+from dm_sandbox.chaos.fake_model import FakeModel
 from dm_sandbox.chaos.fleet import Fleet
 from dm_sandbox.chaos.ledger import Ledger
-from dm_sandbox.chaos.people import Redelivery, Town
+from dm_sandbox.chaos.people import Redelivery, Senders
 from dm_sandbox.chaos.report import Report, outcome_figures
 from dm_sandbox.chaos.settling import PATIENCE_SECONDS, Progress, settled
 from dm_sandbox.chaos.trouble import Trouble
@@ -64,7 +64,7 @@ class Plan:
 
 
 @dataclass(slots=True)
-class Heard:
+class LogCounts:
     """What the functions' own log says, counted."""
 
     resumed: int = 0
@@ -94,32 +94,32 @@ async def storm(plan: Plan, say: Callable[[str], None] = unheard) -> Report:
 
     Raises FunctionDidNotStart, EmulatorUnavailable, Stalled when it could not be held.
     """
-    random, heard = Random(plan.seed), Heard()
-    async with _stage(plan, random, heard) as (sandbox, webhook, processor):
-        clerk = Clerk(random)
-        sandbox.gemini.brain = clerk
+    random, log_counts = Random(plan.seed), LogCounts()
+    async with _stage(plan, random, log_counts) as (sandbox, webhook, processor):
+        model = FakeModel(random)
+        sandbox.gemini.brain = model
         sender = Redelivery(f"{webhook.url}/", random)
         sandbox.instagram.connect(sender)
-        town = Town(sandbox.instagram, sender, plan.people, random)
+        senders = Senders(sandbox.instagram, sender, plan.people, random)
         trouble = Trouble(sandbox, webhook, processor, random, plan.kill_pause)
         ledger, loop = Ledger(sandbox.environment), asyncio.get_running_loop()
-        async with _sweeping(processor.url), _telling(say, lambda: f"{trouble}, {town}, {heard}"):
-            await _first_answer(town, sandbox, plan.patience)
+        async with _sweeping(processor.url), _telling(say, lambda: f"{trouble}, {senders}, {log_counts}"):
+            await _first_answer(senders, sandbox, plan.patience)
             begun = loop.time()
-            await _weather(plan, town, trouble, heard)
+            await _weather(plan, senders, trouble, log_counts)
             say("calm: everything runs again, everything was delivered")
-            await _last_words(town, clerk, sandbox, plan.patience)
+            await _last_words(senders, model, sandbox, plan.patience)
             calm = loop.time()
-            came_to_rest = await settled(ledger, town.letters, plan.patience)
+            came_to_rest = await settled(ledger, senders.dms, plan.patience)
             ended = loop.time()
             await _quiet(sandbox, plan.patience)
-        accounts = {name: await ledger.read(name) for name in {letter.thread_id for letter in town.letters}}
+        accounts = {name: await ledger.read(name) for name in {dm.thread_id for dm in senders.dms}}
         await ledger.close()
         await sandbox.instagram.settle()
         await sender.close()
         evidence = Evidence(
-            town.letters,
-            frozenset(clerk.shown),
+            senders.dms,
+            frozenset(model.shown),
             sandbox.instagram.sent,
             sandbox.instagram.reactions,
             sandbox.whatsapp.alerts,
@@ -138,20 +138,20 @@ async def storm(plan: Plan, say: Callable[[str], None] = unheard) -> Report:
         "restarts of the queue": trouble.queue_restarts,
         "webhook deliveries / not acknowledged": f"{len(sender.deliveries)} / {refused}",
         "runs resumed / superseded / failed attempts": (
-            f"{heard.resumed} / {heard.superseded} / {heard.failed_attempts}"
+            f"{log_counts.resumed} / {log_counts.superseded} / {log_counts.failed_attempts}"
         ),
         **outcome_figures(evidence, findings),
-        "DMs a second": f"{len(town.letters) / (ended - begun):.1f}",
+        "DMs a second": f"{len(senders.dms) / (ended - begun):.1f}",
     }
     return Report("storm", figures, findings, came_to_rest)
 
 
 @contextlib.asynccontextmanager
-async def _stage(plan: Plan, random: Random, heard: Heard) -> AsyncGenerator[tuple[Sandbox, Fleet, Fleet]]:
+async def _stage(plan: Plan, random: Random, log_counts: LogCounts) -> AsyncGenerator[tuple[Sandbox, Fleet, Fleet]]:
     """The sandbox with two instances of each function behind one address each."""
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="dm-chaos-")))
-        webhook, processor = (Fleet(name, 2, random, heard.line) for name in ("webhook", "processor"))
+        webhook, processor = (Fleet(name, 2, random, log_counts.line) for name in ("webhook", "processor"))
         for fleet in (webhook, processor):
             await fleet.open()
         sandbox = await stack.enter_async_context(
@@ -170,25 +170,25 @@ async def _stage(plan: Plan, random: Random, heard: Heard) -> AsyncGenerator[tup
         yield sandbox, webhook, processor
 
 
-async def _first_answer(town: Town, sandbox: Sandbox, patience: float) -> None:
+async def _first_answer(senders: Senders, sandbox: Sandbox, patience: float) -> None:
     """One DM each while the weather is still fine: the emulator needs seconds for the first ones."""
-    await asyncio.gather(*(town.write(person) for person in town.people))
+    await asyncio.gather(*(senders.write(person) for person in senders.people))
     await sandbox.wait_for(lambda: sandbox.instagram.sent, patience, "a first answer")
 
 
-async def _weather(plan: Plan, town: Town, trouble: Trouble, heard: Heard) -> None:
+async def _weather(plan: Plan, senders: Senders, trouble: Trouble, log_counts: LogCounts) -> None:
     """Trouble while people write, until there was enough of it; then all is mended and all is delivered."""
     loop, over = asyncio.get_running_loop(), asyncio.Event()
     begun, progress = loop.time(), Progress(plan.patience)
-    writing = asyncio.create_task(town.chatter(over, plan.pause))
+    writing = asyncio.create_task(senders.chatter(over, plan.pause))
     making = asyncio.create_task(trouble.make())
     try:
-        while loop.time() - begun < plan.seconds or trouble.kills < plan.kills or not heard.resumed:
+        while loop.time() - begun < plan.seconds or trouble.kills < plan.kills or not log_counts.resumed:
             await asyncio.wait((writing, making), timeout=0.2, return_when=asyncio.FIRST_COMPLETED)
             if making.done() or writing.done():
                 break
-            if progress.stalled((len(town.letters), trouble.kills)):
-                raise Stalled(f"nothing moved for {plan.patience:g} s: {len(town.letters)} DMs, {trouble.kills} kills")
+            if progress.stalled((len(senders.dms), trouble.kills)):
+                raise Stalled(f"nothing moved for {plan.patience:g} s: {len(senders.dms)} DMs, {trouble.kills} kills")
     finally:
         over.set()
         making.cancel()
@@ -196,34 +196,34 @@ async def _weather(plan: Plan, town: Town, trouble: Trouble, heard: Heard) -> No
         if not making.cancelled():
             making.result()
         await asyncio.gather(trouble.webhook.repaired(), trouble.processor.repaired())
-        await _delivered(writing, town, plan.patience)
+        await _delivered(writing, senders, plan.patience)
 
 
-async def _last_words(town: Town, clerk: Clerk, sandbox: Sandbox, patience: float) -> None:
+async def _last_words(senders: Senders, model: FakeModel, sandbox: Sandbox, patience: float) -> None:
     """Everybody writes once more while their last answer is on its way: after the run's checkpoint, before its finish.
 
     That DM's own wake-up finds the thread busy, and nobody writes any more: only the finish can still see to it.
     """
-    sandbox.instagram.faults.add("delay", "send", times=len(town.people), seconds=SLOW_SEND_SECONDS)
+    sandbox.instagram.faults.add("delay", "send", times=len(senders.people), seconds=SLOW_SEND_SECONDS)
 
     async def speak(person: Person) -> None:
-        letter, progress = await town.write(person), Progress(patience)
-        while letter.number not in clerk.shown and not progress.stalled(len(clerk.shown)):  # noqa: ASYNC110
+        dm, progress = await senders.write(person), Progress(patience)
+        while dm.number not in model.shown and not progress.stalled(len(model.shown)):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
         await asyncio.sleep(SLOW_SEND_SECONDS / 4)
-        await town.write(person)
+        await senders.write(person)
 
-    await asyncio.gather(*(speak(person) for person in town.people))
+    await asyncio.gather(*(speak(person) for person in senders.people))
 
 
-async def _delivered(writing: "asyncio.Task[None]", town: Town, patience: float) -> None:
+async def _delivered(writing: "asyncio.Task[None]", senders: Senders, patience: float) -> None:
     """Everything that was written has been acknowledged. Raises Stalled."""
     progress = Progress(patience)
     while not writing.done():
         await asyncio.wait((writing,), timeout=0.2)
-        if progress.stalled(len(town.letters)):
+        if progress.stalled(len(senders.dms)):
             writing.cancel()
-            raise Stalled(f"{town.written - len(town.letters)} DMs were never acknowledged")
+            raise Stalled(f"{senders.written - len(senders.dms)} DMs were never acknowledged")
     writing.result()
 
 

@@ -10,11 +10,11 @@ from enum import StrEnum
 
 from dm_core.alerts import MODEL, alert_id
 from dm_core.messages import Disposition, Message, Status
-from dm_core.processing.closing import DROPPED
+from dm_core.processing.finish import DROPPED
 from dm_core.runs import Action, ActionKind, ActionState, Run
-from dm_sandbox.chaos.clerk import numbers_in
+from dm_sandbox.chaos.fake_model import numbers_in
 from dm_sandbox.chaos.ledger import Account
-from dm_sandbox.chaos.people import Letter
+from dm_sandbox.chaos.people import AcknowledgedDm
 from dm_sandbox.platforms.instagram import Reaction
 from dm_sandbox.platforms.mailbox import SentMessage
 from dm_sandbox.platforms.whatsapp import Alert
@@ -48,7 +48,7 @@ class Finding:
 class Evidence:
     """The acknowledged DMs, what the platforms really did, and the store's account of each thread."""
 
-    letters: Sequence[Letter]
+    dms: Sequence[AcknowledgedDm]
     shown: frozenset[int]
     sent: Sequence[SentMessage]
     reactions: Sequence[Reaction]
@@ -61,7 +61,7 @@ def judge(evidence: Evidence) -> list[Finding]:
     return [
         *_repeated(evidence),
         *_misdirected(evidence),
-        *(found for letter in evidence.letters for found in _letter(evidence, letter)),
+        *(found for dm in evidence.dms for found in _letter(evidence, dm)),
         *(found for name, account in evidence.accounts.items() for found in _thread(evidence, name, account)),
     ]
 
@@ -86,7 +86,7 @@ def _repeated(evidence: Evidence) -> Iterator[Finding]:
 
 def _misdirected(evidence: Evidence) -> Iterator[Finding]:
     """An answer goes to who wrote."""
-    writers = {letter.number: letter.thread_id.rpartition("_")[2] for letter in evidence.letters}
+    writers = {dm.number: dm.thread_id.rpartition("_")[2] for dm in evidence.dms}
     for message in evidence.sent:
         for number in numbers_in(message.text):
             if writers.get(number) != message.to_id:
@@ -96,35 +96,35 @@ def _misdirected(evidence: Evidence) -> Iterator[Finding]:
 # --- a DM ---------------------------------------------------------------------------------------------------------
 
 
-def _letter(evidence: Evidence, letter: Letter) -> Iterator[Finding]:
-    account = evidence.accounts.get(letter.thread_id)
-    message = next((m for m in account.messages if m.id == letter.id), None) if account else None
+def _letter(evidence: Evidence, dm: AcknowledgedDm) -> Iterator[Finding]:
+    account = evidence.accounts.get(dm.thread_id)
+    message = next((m for m in account.messages if m.id == dm.id), None) if account else None
     if account is None or message is None:
-        yield Finding(Crime.LOST, f"DM {letter.number} was acknowledged and is not in the store")
+        yield Finding(Crime.LOST, f"DM {dm.number} was acknowledged and is not in the store")
         return
     if message.status not in (Status.PROCESSED, Status.FAILED):
-        yield Finding(Crime.LOST, f"DM {letter.number} is still {message.status}")
+        yield Finding(Crime.LOST, f"DM {dm.number} is still {message.status}")
         return
-    runs = [run for run in account.runs if letter.id in run.message_ids]
+    runs = [run for run in account.runs if dm.id in run.message_ids]
     if len(runs) != 1:
         crime = Crime.DUPLICATE if runs else Crime.LOST
-        yield Finding(crime, f"DM {letter.number} is in {len(runs)} ended runs")
+        yield Finding(crime, f"DM {dm.number} is in {len(runs)} ended runs")
         return
-    yield from _ended(evidence, letter, message, runs[0])
+    yield from _ended(evidence, dm, message, runs[0])
 
 
-def _ended(evidence: Evidence, letter: Letter, message: Message, run: Run) -> Iterator[Finding]:
+def _ended(evidence: Evidence, dm: AcknowledgedDm, message: Message, run: Run) -> Iterator[Finding]:
     """It was shown and answered, or the manager was told that it was not (or may not have been)."""
     if message.disposition not in EXPECTED:
-        yield Finding(Crime.LOST, f"DM {letter.number} ended as {message.disposition} for no reason")
+        yield Finding(Crime.LOST, f"DM {dm.number} ended as {message.disposition} for no reason")
     in_doubt = message.status is Status.FAILED or message.disposition is Disposition.UNCERTAIN
     if not in_doubt:
-        if letter.number not in evidence.shown:
-            yield Finding(Crime.LOST, f"DM {letter.number} ended well and no model has seen it")
-        if not any(letter.number in numbers_in(sent.text) for sent in evidence.sent):
-            yield Finding(Crime.LOST, f"DM {letter.number} ended well and was not answered")
+        if dm.number not in evidence.shown:
+            yield Finding(Crime.LOST, f"DM {dm.number} ended well and no model has seen it")
+        if not any(dm.number in numbers_in(sent.text) for sent in evidence.sent):
+            yield Finding(Crime.LOST, f"DM {dm.number} ended well and was not answered")
     elif not any(alert.cause != MODEL for alert in run.alerts):
-        yield Finding(Crime.LOST, f"DM {letter.number} is {run.ending} and the manager was not told")
+        yield Finding(Crime.LOST, f"DM {dm.number} is {run.ending} and the manager was not told")
 
 
 # --- a thread -----------------------------------------------------------------------------------------------------

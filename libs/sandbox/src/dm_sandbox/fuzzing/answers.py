@@ -9,7 +9,7 @@ from dm_core.agent.texts import same_form
 from dm_core.agent.written_calls import is_written_call
 from dm_core.alerts import MODEL
 from dm_core.messages import Status
-from dm_core.processing.outcome import RunStatus
+from dm_core.processing.task_result import RunStatus
 from dm_core.runs import Run
 from dm_core.store.run_documents import run_document
 from dm_sandbox.fuzzing.engine import Broken

@@ -15,7 +15,7 @@ from typing import Final, Self
 from urllib.parse import quote
 
 from dm_core.erasing.eraser import Eraser
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 from dm_core.messages import DAY_MS
 from dm_core.store.port import ThreadEvents
 from dm_sandbox.fuzzing.engine import Broken
@@ -107,11 +107,11 @@ class SignedRequestTarget(WebhookTarget):
         if answer.status not in (400, 401):
             raise Broken(f"a form of anything was answered {answer.status}")
 
-    async def _callback(self, path: str, form: bytes) -> Answer:
+    async def _callback(self, path: str, form: bytes) -> Response:
         await asyncio.sleep(0)
         return await self.app.handle(Request("POST", path, body=form, base_url="https://hook.example"))
 
-    async def _status_page(self, answer: Answer) -> None:
+    async def _status_page(self, answer: Response) -> None:
         code = str(json.loads(answer.body)["confirmation_code"])
         page = await self.app.handle(Request("GET", f"/data-deletion/{code}"))
         if page.status != 200 or "in progress" not in page.body:

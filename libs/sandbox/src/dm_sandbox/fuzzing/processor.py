@@ -7,7 +7,7 @@ from contextlib import AsyncExitStack
 from random import Random
 from typing import Final, Self
 
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 from dm_core.processing.app import ProcessorApp
 from dm_sandbox.fuzzing.engine import Broken
 from dm_sandbox.fuzzing.mutation import mutated, mutated_bytes, read, written
@@ -75,7 +75,7 @@ def _named(data: bytes) -> str | None:
     return name if isinstance(name, str) and _NAME.fullmatch(name) else None
 
 
-def _status(answer: Answer) -> str:
+def _status(answer: Response) -> str:
     if answer.status != 200:
         raise Broken(f"a task was answered {answer.status}")
     return str(json.loads(answer.body)["status"])

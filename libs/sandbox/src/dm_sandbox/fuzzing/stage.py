@@ -10,8 +10,8 @@ from typing import Self, cast
 from dm_core.agent.gemini import GeminiModel
 from dm_core.bootstrap.processor import Ports, open_ports, processor_app
 from dm_core.bootstrap.webhook import compose
-from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient, Timeouts
+from dm_core.clients.instagram_accounts import InstagramClients
 from dm_core.clients.spond import SpondClient
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.clock import system_clock

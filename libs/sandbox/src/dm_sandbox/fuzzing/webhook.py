@@ -19,7 +19,7 @@ from typing import Final, Self
 
 from dm_core.bootstrap.webhook import compose
 from dm_core.errors import QueueUnavailable
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 from dm_core.messages import MAX_TEXT_CHARS, EventKind, Status, message_id
 from dm_core.queue.port import WakeUp
 from dm_core.settings import WebhookSettings
@@ -252,12 +252,12 @@ class WebhookTarget:
         if answer.status != 500:
             raise Broken(f"answered {answer.status} although no wake-up was scheduled")
 
-    async def _post(self, body: bytes, signature: str | None) -> Answer:
+    async def _post(self, body: bytes, signature: str | None) -> Response:
         self.requests += 1
         headers = {} if signature is None else {"x-hub-signature-256": signature}
         return await self.app.handle(Request("POST", "/", headers=headers, body=body))
 
-    def _all_stored(self, answer: Answer, survivors: int) -> None:
+    def _all_stored(self, answer: Response, survivors: int) -> None:
         if answer.status != 200:
             raise Broken(f"a whole request answered {answer.status} for one item")
         for number in range(survivors):

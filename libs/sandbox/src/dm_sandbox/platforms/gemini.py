@@ -14,9 +14,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from dm_core.clock import Clock, system_clock
 from dm_sandbox.platforms.answers import Body, turn
-from dm_sandbox.platforms.brain import answer_as_the_club
 from dm_sandbox.platforms.faults import Fault, FaultKind
 from dm_sandbox.platforms.model_request import ModelRequest, Part, parts_of
+from dm_sandbox.platforms.scripted_model import answer_as_the_club
 from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_object
 
 Scripted = Body | Callable[[ModelRequest], Body]

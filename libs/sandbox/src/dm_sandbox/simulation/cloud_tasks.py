@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from random import Random
 from typing import Final
 
-from dm_core.http import Answer
+from dm_core.http import Response
 from dm_core.queue.port import WakeUp
 from dm_sandbox.cloud_tasks.records import QueueConfig
 from dm_sandbox.simulation.journal import EPOCH_MS, Journal
@@ -23,7 +23,7 @@ DISPATCH_DEADLINE: Final = 305.0
 DISPATCH_JITTER: Final = 1.5
 """How much later than its schedule time a task is usually delivered at most, in s."""
 
-Deliver = Callable[[WakeUp, float], Awaitable[Answer | None]]
+Deliver = Callable[[WakeUp, float], Awaitable[Response | None]]
 """Deliver a task once, waiting at most some seconds; None when there was no answer."""
 
 

@@ -15,7 +15,7 @@ from dm_core.bootstrap.processor import Files, Ports, load_files
 from dm_core.bootstrap.processor import compose as compose_processor
 from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clock import Clock
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 from dm_core.processing.app import TASK_NAME_HEADER
 from dm_core.queue.port import WakeUp
 from dm_core.runs import ModelTurn
@@ -68,7 +68,7 @@ Function = Literal["processor", "webhook"]
 class App(Protocol):
     """What both functions are to their framework."""
 
-    async def handle(self, request: Request) -> Answer: ...
+    async def handle(self, request: Request) -> Response: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,22 +130,22 @@ class Fleet:
     _members: dict[Function, list[Member]] = field(default_factory=dict[Function, list[Member]])
     _born: int = 0
 
-    async def task(self, wake_up: WakeUp, timeout: float) -> Answer | None:
+    async def task(self, wake_up: WakeUp, timeout: float) -> Response | None:
         """Deliver one task; None when no answer came in time."""
         request = Request("POST", "/", headers={TASK_NAME_HEADER: wake_up.name}, body=task_body(wake_up))
         return await self.ask("processor", request, timeout, wake_up.thread_id)
 
-    async def tick(self, alert_id: str, timeout: float) -> Answer | None:
+    async def tick(self, alert_id: str, timeout: float) -> Response | None:
         """Deliver one tick of the alerts' queue; None when no answer came in time."""
         body = json.dumps({"alertId": alert_id}).encode()
         return await self.ask("processor", Request("POST", "/alerts", body=body), timeout)
 
-    async def ask(self, function: Function, request: Request, timeout: float, thread_id: str = "") -> Answer | None:
+    async def ask(self, function: Function, request: Request, timeout: float, thread_id: str = "") -> Response | None:
         """Send a request to some instance, and wait for its answer at most some seconds."""
         member = self.new(function) if self.apart else self._pick(function)
         return await self._serve(member, request, timeout, thread_id)
 
-    async def _serve(self, member: Member, request: Request, timeout: float, thread_id: str) -> Answer | None:
+    async def _serve(self, member: Member, request: Request, timeout: float, thread_id: str) -> Response | None:
         """A request that outlives the timeout goes on: the platform only stops listening."""
         process, context = member.process, copy_context()
         execution = Execution(process.name, thread_id)
@@ -160,7 +160,7 @@ class Fleet:
             return None
         return work.result()
 
-    def _ended(self, process: Process, work: asyncio.Task[Answer]) -> None:
+    def _ended(self, process: Process, work: asyncio.Task[Response]) -> None:
         process.tasks.pop(work, None)
         error = None if work.cancelled() else work.exception()
         if error is not None and not isinstance(error, InstanceDied):
@@ -204,7 +204,7 @@ class Fleet:
             instagram=OneAccount(InstagramPort(wire), ACCOUNT),
             whatsapp=WhatsAppPort(wire),
             spond=SpondPort(wire),
-            vault=VaultPort(wire),
+            token_store=VaultPort(wire),
             clock=clock,
             ids=self.ids,
         )

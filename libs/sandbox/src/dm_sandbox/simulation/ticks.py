@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import Final
 
-from dm_core.http import Answer
+from dm_core.http import Response
 from dm_sandbox.cloud_tasks.records import QueueConfig
 from dm_sandbox.simulation.journal import EPOCH_MS, Journal
 from dm_sandbox.simulation.schedule import Fault, FaultKind
@@ -18,7 +18,7 @@ SPACING: Final = 6.0
 """WhatsApp's limit for one pair of numbers, kept by the queue's rate."""
 DEADLINE: Final = 30.0
 
-Deliver = Callable[[str, float], Awaitable[Answer | None]]
+Deliver = Callable[[str, float], Awaitable[Response | None]]
 """Deliver a tick once, waiting at most some seconds; None when there was no answer."""
 
 

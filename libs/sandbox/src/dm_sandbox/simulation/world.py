@@ -6,7 +6,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Final, cast
 
-from dm_core.http import Answer, Request
+from dm_core.http import Request, Response
 from dm_core.messages import DAY_MS
 from dm_core.processing.sweeper import GRACE_MS
 from dm_core.queue.port import WakeUp
@@ -123,7 +123,7 @@ class World:
 
         A sweep that could find nothing is left out: it would only take time.
         """
-        running = dict[asyncio.Task[Answer | None], None]()
+        running = dict[asyncio.Task[Response | None], None]()
         while True:
             await asyncio.sleep(SWEEP_SECONDS)
             if not self._could_find_something():
@@ -139,7 +139,7 @@ class World:
         overdue = any(at is not None and at < late for at in (*threads, *alerts))
         return overdue or any(deletion.completed_at is None for deletion in database.deletions.values())
 
-    def _swept(self, work: asyncio.Task[Answer | None]) -> None:
+    def _swept(self, work: asyncio.Task[Response | None]) -> None:
         answer = None if work.cancelled() else work.result()
         overdue = _number(answer, "overdue")
         if overdue:
@@ -147,7 +147,7 @@ class World:
             if self.is_calm:
                 self.journal.wrong("sweep", f"{overdue} threads were overdue although nothing had gone wrong")
 
-    async def _deliver(self, wake_up: WakeUp, timeout: float) -> Answer | None:
+    async def _deliver(self, wake_up: WakeUp, timeout: float) -> Response | None:
         answer = await self.fleet.task(wake_up, timeout)
         word = _word(answer)
         self.journal.states[f"task:{word}"] += 1
@@ -169,7 +169,7 @@ class World:
             if message.is_unprocessed and not others:
                 self.journal.wrong("wake_up", f"{written.token} is left open and nothing will wake its thread")
 
-    async def _tick(self, alert_id: str, timeout: float) -> Answer | None:
+    async def _tick(self, alert_id: str, timeout: float) -> Response | None:
         answer = await self.fleet.tick(alert_id, timeout)
         word = _word(answer)
         self.journal.states[f"tick:{word}"] += 1
@@ -194,16 +194,16 @@ class World:
         self.meta.echo(effect)
 
 
-def _number(answer: Answer | None, name: str) -> int:
+def _number(answer: Response | None, name: str) -> int:
     value = _body(answer).get(name)
     return value if isinstance(value, int) else 0
 
 
-def _word(answer: Answer | None) -> str:
+def _word(answer: Response | None) -> str:
     return str(_body(answer).get("status", "no answer"))
 
 
-def _body(answer: Answer | None) -> dict[str, object]:
+def _body(answer: Response | None) -> dict[str, object]:
     if answer is None or not answer.body.startswith("{"):
         return {}
     return cast("dict[str, object]", json.loads(answer.body))

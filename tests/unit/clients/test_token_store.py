@@ -8,7 +8,7 @@ import grpc
 import pytest
 from secret_manager import SECRET, SecretManager
 
-from dm_core.clients.vault import FileVault, NoVault, SecretManagerVault, token_vault
+from dm_core.clients.token_store import FileTokenStore, NoTokenStore, SecretManagerTokenStore, open_token_store
 from dm_core.errors import AccountStopped, Misconfigured, Service, Unavailable
 from dm_core.settings import InstagramSettings
 
@@ -20,30 +20,30 @@ def names(directory: Path) -> list[str]:
 
 
 async def test_a_file_that_was_never_written_holds_no_token(tmp_path: Path) -> None:
-    assert await FileVault(tmp_path / "token").load() is None
+    assert await FileTokenStore(tmp_path / "token").load() is None
 
 
 async def test_a_file_keeps_the_newest_token_for_its_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "token"
-    vault = FileVault(path)
+    token_store = FileTokenStore(path)
 
-    await vault.save("old")
-    await vault.save(TOKEN)
+    await token_store.save("old")
+    await token_store.save(TOKEN)
 
-    assert await FileVault(path).load() == "IGAAsecret"
+    assert await FileTokenStore(path).load() == "IGAAsecret"
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
     assert names(tmp_path) == ["token"]
 
 
 async def test_a_save_that_fails_leaves_the_old_token_and_no_litter(tmp_path: Path) -> None:
     path = tmp_path / "token"
-    vault = FileVault(path)
-    await vault.save(TOKEN)
+    token_store = FileTokenStore(path)
+    await token_store.save(TOKEN)
 
     with pytest.raises(Unavailable) as caught:
-        await vault.save("\ud800")
+        await token_store.save("\ud800")
 
-    assert await vault.load() == "IGAAsecret"
+    assert await token_store.load() == "IGAAsecret"
     assert names(tmp_path) == ["token"]
     assert "ud800" not in str(caught.value)
 
@@ -52,58 +52,58 @@ async def test_a_save_that_fails_leaves_the_old_token_and_no_litter(tmp_path: Pa
 async def test_an_empty_file_holds_no_token(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "token").write_bytes(content)
 
-    assert await FileVault(tmp_path / "token").load() is None
+    assert await FileTokenStore(tmp_path / "token").load() is None
 
 
 async def test_an_unreadable_file_is_an_outage_not_an_absence(tmp_path: Path) -> None:
     (tmp_path / "token").write_bytes(b"\xff\xfe")
 
     with pytest.raises(Unavailable):
-        await FileVault(tmp_path).load()
+        await FileTokenStore(tmp_path).load()
     with pytest.raises(AccountStopped):
-        await FileVault(tmp_path / "token").load()
+        await FileTokenStore(tmp_path / "token").load()
     with pytest.raises(Unavailable):
-        await FileVault(tmp_path / "nowhere" / "token").save(TOKEN)
+        await FileTokenStore(tmp_path / "nowhere" / "token").save(TOKEN)
 
 
 async def test_without_a_vault_a_save_says_what_to_set() -> None:
-    assert await NoVault().load() is None
+    assert await NoTokenStore().load() is None
     with pytest.raises(Misconfigured, match="INSTAGRAM_TOKEN_SECRET"):
-        await NoVault().save(TOKEN)
+        await NoTokenStore().save(TOKEN)
 
 
 async def test_a_saved_token_is_a_new_version_and_the_latest_counts(
-    manager: SecretManager, vault: SecretManagerVault
+    manager: SecretManager, token_store: SecretManagerTokenStore
 ) -> None:
-    assert await vault.load() is None
+    assert await token_store.load() is None
     manager.versions.append(b"first\n")
-    assert await vault.load() == "first"
-    await vault.save(TOKEN)
+    assert await token_store.load() == "first"
+    await token_store.save(TOKEN)
 
-    assert await vault.load() == "IGAAsecret"
+    assert await token_store.load() == "IGAAsecret"
     assert manager.versions == [b"first\n", b"IGAAsecret"]
     assert set(manager.names) == {SECRET, f"{SECRET}/versions/latest"}
 
 
 @pytest.mark.parametrize("failure", [grpc.StatusCode.NOT_FOUND, grpc.StatusCode.FAILED_PRECONDITION])
 async def test_a_missing_or_disabled_version_is_no_token(
-    manager: SecretManager, vault: SecretManagerVault, failure: grpc.StatusCode
+    manager: SecretManager, token_store: SecretManagerTokenStore, failure: grpc.StatusCode
 ) -> None:
     manager.failure = failure
 
-    assert await vault.load() is None
+    assert await token_store.load() is None
 
 
 async def test_a_vault_that_fails_is_an_outage_and_names_no_token(
-    manager: SecretManager, vault: SecretManagerVault, caplog: pytest.LogCaptureFixture
+    manager: SecretManager, token_store: SecretManagerTokenStore, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.DEBUG)
     manager.failure = grpc.StatusCode.UNAVAILABLE
 
     with pytest.raises(Unavailable):
-        await vault.load()
+        await token_store.load()
     with pytest.raises(Unavailable) as caught:
-        await vault.save(TOKEN)
+        await token_store.save(TOKEN)
 
     assert TOKEN not in str(caught.value) + caplog.text
 
@@ -120,23 +120,23 @@ async def test_a_vault_that_fails_is_an_outage_and_names_no_token(
     ],
 )
 async def test_an_outage_of_the_vault_costs_one_call(
-    manager: SecretManager, vault: SecretManagerVault, failure: grpc.StatusCode
+    manager: SecretManager, token_store: SecretManagerTokenStore, failure: grpc.StatusCode
 ) -> None:
     manager.failure = failure
 
     with pytest.raises(Unavailable):
-        await vault.load()
+        await token_store.load()
 
     assert len(manager.names) == 1
 
 
 @pytest.mark.parametrize("failure", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.UNAUTHENTICATED])
 async def test_a_right_that_is_missing_is_the_deployments(
-    manager: SecretManager, vault: SecretManagerVault, failure: grpc.StatusCode
+    manager: SecretManager, token_store: SecretManagerTokenStore, failure: grpc.StatusCode
 ) -> None:
     manager.failure = failure
 
-    for call in (vault.load(), vault.save(TOKEN)):
+    for call in (token_store.load(), token_store.save(TOKEN)):
         with pytest.raises(AccountStopped) as caught:
             await call
         assert (caught.value.service, caught.value.code) == (Service.VAULT, failure.value[0])
@@ -147,14 +147,14 @@ async def test_a_right_that_is_missing_is_the_deployments(
 )
 def test_a_malformed_secret_name_is_told_at_once(name: str) -> None:
     with pytest.raises(Misconfigured, match="INSTAGRAM_TOKEN_SECRET"):
-        SecretManagerVault(name)
+        SecretManagerTokenStore(name)
 
 
 @pytest.mark.parametrize(
     ("secret", "file", "kind"),
-    [(SECRET, "/x", SecretManagerVault), (None, "/x", FileVault), (None, None, NoVault)],
+    [(SECRET, "/x", SecretManagerTokenStore), (None, "/x", FileTokenStore), (None, None, NoTokenStore)],
 )
 def test_the_settings_name_the_vault(secret: str | None, file: str | None, kind: type[object]) -> None:
     settings = InstagramSettings("instagram", "https://x.test", "v26.0", "1", "t", secret, file)
 
-    assert type(token_vault(settings)) is kind
+    assert type(open_token_store(settings)) is kind

@@ -1,7 +1,7 @@
 """Where refreshed Instagram tokens are kept: Secret Manager in production, a file elsewhere, or nowhere.
 
-The value is written as in the settings (``dm_core.tokens``), so that the same secret can also be set by hand. It is
-never logged.
+The value is written as in the settings (``dm_core.instagram_tokens``), so that the same secret can also be set by hand.
+It is never logged.
 """
 
 import asyncio
@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from dm_core.clients.owners import vault_owner
-from dm_core.clients.port import TokenVault
+from dm_core.clients.port import TokenStore
 from dm_core.errors import AccountStopped, DmAgentError, Misconfigured, Owner, Service, Unavailable
 from dm_core.settings import InstagramSettings
 
@@ -23,16 +23,16 @@ if TYPE_CHECKING:
 TIMEOUT_SECONDS: Final = 10.0
 
 
-def token_vault(settings: InstagramSettings) -> TokenVault:
+def open_token_store(settings: InstagramSettings) -> TokenStore:
     """The vault the settings name: a secret, else a file, else none. Raises Misconfigured for a malformed name."""
     if settings.token_secret:
-        return SecretManagerVault(settings.token_secret)
+        return SecretManagerTokenStore(settings.token_secret)
     if settings.token_file:
-        return FileVault(Path(settings.token_file))
-    return NoVault()
+        return FileTokenStore(Path(settings.token_file))
+    return NoTokenStore()
 
 
-class NoVault:
+class NoTokenStore:
     """Nothing is kept: the token of the settings is the only one."""
 
     async def load(self) -> str | None:
@@ -43,7 +43,7 @@ class NoVault:
         raise Misconfigured("INSTAGRAM_TOKEN_SECRET is missing: a refreshed token has nowhere to be kept")
 
 
-class FileVault:
+class FileTokenStore:
     """One file that only its owner can read, replaced as a whole."""
 
     def __init__(self, path: Path) -> None:
@@ -84,7 +84,7 @@ class FileVault:
             raise Unavailable(f"the token file can't be written ({type(error).__name__})") from error
 
 
-class SecretManagerVault:
+class SecretManagerTokenStore:
     """A secret ``projects/P/secrets/S``; each save adds a version, the latest one counts.
 
     Needs ``secretmanager.versions.access`` and ``.add`` on that secret. Old versions are not destroyed here: that

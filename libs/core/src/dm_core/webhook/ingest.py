@@ -22,7 +22,7 @@ _LATE_MS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Storing:
+class Ingest:
     """Stores the threads and the odd items of one request."""
 
     work: RequestWork
@@ -38,18 +38,19 @@ class Storing:
 
     async def quarantine(self, item_id: str, item: Unknown) -> None:
         """Keep an item that was not understood, and say so loudly."""
-        store, scribe = self.work.store, self.work.scribe
-        kept = store.quarantine(item_id, item.raw, item.reason, scribe.now, scribe.expire_at, item.user_ids)
+        store, factory = self.work.store, self.work.factory
+        kept = store.quarantine(item_id, item.raw, item.reason, factory.now, factory.expire_at, item.user_ids)
         await self.work.call(kept)
         emit("item_quarantined", "ERROR", item=item_id[:12], reason=item.reason, chars=len(item.raw))
 
     async def _inbound(self, batch: ThreadBatch) -> None:
-        work, thread_id = self.work, batch.place.thread_id
+        work, thread_id = self.work, batch.thread_key.thread_id
         came = zip(batch.inbound.items(), ranks(batch.inbound.values()), strict=True)
-        messages = tuple(work.scribe.inbound(id_, event, rank) for (id_, event), rank in came)
+        messages = tuple(work.factory.inbound(id_, event, rank) for (id_, event), rank in came)
         work.count("expired", sum(message.disposition == "expired" for message in messages))
         events = replace(
-            work.scribe.events(batch.place), last_inbound_at=max(event.sent_at for event in batch.inbound.values())
+            work.factory.events(batch.thread_key),
+            last_inbound_at=max(event.sent_at for event in batch.inbound.values()),
         )
         if not any(message.status is Status.PENDING for message in messages):
             await work.record(events, messages)
@@ -73,11 +74,11 @@ class Storing:
     async def _edit(self, message_id: str, edit: Edit) -> None:
         """The newest words count whenever they come; the store keeps those that come before their message."""
         new = NewText(edit.text, edit.number, edit.sent_at)
-        if not await self.work.call(self.work.store.edit(self.work.scribe.events(edit.place), message_id, new)):
+        if not await self.work.call(self.work.store.edit(self.work.factory.events(edit.thread_key), message_id, new)):
             self.work.count("edit_before_message")
 
     async def _unsend(self, message_id: str, unsend: Unsend) -> None:
-        tombstone = self.work.scribe.tombstone(message_id, unsend)
-        events = self.work.scribe.events(unsend.place, (tombstone,))
+        tombstone = self.work.factory.tombstone(message_id, unsend)
+        events = self.work.factory.events(unsend.thread_key, (tombstone,))
         if not await self.work.call(self.work.store.unsend(events, message_id)):
             self.work.count("unsend_before_message")

@@ -10,10 +10,10 @@ import grpc
 import pytest
 from secret_manager import SecretManager
 
-from dm_core.clients.accounts import InstagramClients
 from dm_core.clients.http import HttpClient
-from dm_core.clients.instagram_tokens import InstagramTokens, RenewedAccounts
-from dm_core.clients.vault import FileVault, NoVault, SecretManagerVault
+from dm_core.clients.instagram_accounts import InstagramClients
+from dm_core.clients.token_renewal import InstagramTokens, RenewedAccounts
+from dm_core.clients.token_store import FileTokenStore, NoTokenStore, SecretManagerTokenStore
 from dm_core.errors import AccountStopped, Misconfigured, RetryLater, Service
 from dm_core.settings import InstagramSettings
 
@@ -37,8 +37,8 @@ async def accounts(platform: "Platform", http: HttpClient, now: "Now") -> AsyncI
 
 
 @pytest.fixture
-def tokens(platform: "Platform", accounts: InstagramClients, vault: SecretManagerVault) -> InstagramTokens:
-    return InstagramTokens(accounts, vault, configured(platform.url))
+def tokens(platform: "Platform", accounts: InstagramClients, token_store: SecretManagerTokenStore) -> InstagramTokens:
+    return InstagramTokens(accounts, token_store, configured(platform.url))
 
 
 @pytest.fixture
@@ -98,7 +98,7 @@ async def test_a_vault_that_fails_once_is_asked_again_by_the_next(
 async def test_a_vault_that_never_answers_is_an_outage(
     manager: SecretManager, tokens: InstagramTokens, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dm_core.clients.instagram_tokens.LOAD_SECONDS", 0.1)
+    monkeypatch.setattr("dm_core.clients.token_renewal.LOAD_SECONDS", 0.1)
     manager.versions, manager.delay = [NEW.encode()], 5
 
     with pytest.raises(RetryLater):
@@ -212,7 +212,7 @@ async def test_each_account_is_renewed_for_itself(
     settings = configured(platform.url, f"{FIRST}=IGAA-a,{SECOND}=IGAA-b")
     accounts = InstagramClients(settings, now, http=http)
     (tmp_path / "tokens").write_text(f"{SECOND}=IGAA-b2,{FIRST}=IGAA-a")
-    tokens = InstagramTokens(accounts, FileVault(tmp_path / "tokens"), settings)
+    tokens = InstagramTokens(accounts, FileTokenStore(tmp_path / "tokens"), settings)
     renewed = RenewedAccounts(accounts, tokens)
     platform.answers(DEAD, 400)
     platform.answers({"data": []})
@@ -231,18 +231,18 @@ async def test_new_tokens_are_kept_beside_the_other_accounts(
 ) -> None:
     settings = configured(platform.url, f"{FIRST}=IGAA-a,{SECOND}=IGAA-b")
     accounts = InstagramClients(settings, now, http=http)
-    vault = FileVault(tmp_path / "tokens")
-    tokens = InstagramTokens(accounts, vault, settings)
+    token_store = FileTokenStore(tmp_path / "tokens")
+    tokens = InstagramTokens(accounts, token_store, settings)
 
     await tokens.keep({FIRST: "IGAA-a2"})
     await tokens.keep({SECOND: "IGAA-b2"})
 
-    assert await vault.load() == f"{FIRST}=IGAA-a2,{SECOND}=IGAA-b2"
+    assert await token_store.load() == f"{FIRST}=IGAA-a2,{SECOND}=IGAA-b2"
     assert (tokens.used(FIRST), tokens.used(SECOND)) == ("IGAA-a2", "IGAA-b2")
 
 
 async def test_without_a_vault_the_settings_are_all_there_is(platform: "Platform", accounts: InstagramClients) -> None:
-    tokens = InstagramTokens(accounts, NoVault(), configured(platform.url))
+    tokens = InstagramTokens(accounts, NoTokenStore(), configured(platform.url))
     platform.answers(json.dumps(DEAD).encode(), 400)
 
     await tokens.ensure()

@@ -27,7 +27,7 @@ NOT_JSON: Final = _NotJson.NOT_JSON
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class Response:
     """One answer. ``headers`` have lower-case names; ``body`` is parsed JSON or NOT_JSON."""
 
     status: int

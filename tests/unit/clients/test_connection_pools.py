@@ -3,7 +3,7 @@
 from contextlib import ExitStack
 from itertools import count
 
-from dm_core.clients.pools import MAX_POOLS, POOL_SIZE, Pools
+from dm_core.clients.connection_pools import MAX_POOLS, POOL_SIZE, Pools
 
 
 def numbered() -> Pools[int]:

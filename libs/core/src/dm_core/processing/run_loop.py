@@ -23,11 +23,11 @@ from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, ModelRefused, ModelUnavailable, Service
 from dm_core.messages import Message, Status
-from dm_core.processing.acting import Actor
+from dm_core.processing.actions import ActionExecutor
 from dm_core.processing.freshness import Stale, came, taken_over
-from dm_core.processing.live import LiveThread
+from dm_core.processing.leased_thread import LeasedThread
 from dm_core.processing.openings import reopened
-from dm_core.processing.outcome import Ending
+from dm_core.processing.task_result import Ending
 from dm_core.runs import Action, Asked, ModelTurn, Run, ToolResult, Turn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import UNSET, MessageChange, ThreadChange, Unset
@@ -43,11 +43,11 @@ OUT_OF_TURNS = "I could not find an answer here in the steps I am allowed. Pleas
 
 
 @dataclass(slots=True)
-class Conductor:
+class RunLoop:
     """Conducts one run to its ending. ``planned`` is the newest turn's plan, kept while this process has it."""
 
-    live: LiveThread
-    actor: Actor
+    leased: LeasedThread
+    executor: ActionExecutor
     agent: Agent
     model: Model
     prices: Prices
@@ -57,12 +57,12 @@ class Conductor:
     planned: tuple[ModelTurn, TurnPlan] | None = field(default=None)
 
     async def conduct(self) -> Ending:
-        """Until the run has an ending. Raises whatever kept it from one; the run is then what ``live.run`` says."""
-        if self.live.run.ending is not None:  # closed by an older revision, which only had its notice left to send
-            self.actor.drop_open("closed")
-            return Ending(self.live.run.ending)
+        """Until the run has an ending. Raises whatever kept it from one; the run is then what ``leased.run`` says."""
+        if self.leased.run.ending is not None:  # closed by an older revision, which only had its notice left to send
+            self.executor.drop_open("closed")
+            return Ending(self.leased.run.ending)
         while True:
-            last = self.live.run.turns[-1]
+            last = self.leased.run.turns[-1]
             outcome = await (self._conclude(last) if isinstance(last, ModelTurn) else self._ask())
             if isinstance(outcome, Stale):
                 outcome = await self.reopen(outcome)
@@ -71,32 +71,32 @@ class Conductor:
 
     async def find_out(self) -> Ending:
         """The attempts are used up: only look whether a reply went out."""
-        await self.actor.settle_doubts()
-        self.actor.drop_open("every attempt was used up")
-        return Ending.ANSWERED if self.live.run.replied else Ending.FAILED
+        await self.executor.settle_doubts()
+        self.executor.drop_open("every attempt was used up")
+        return Ending.ANSWERED if self.leased.run.replied else Ending.FAILED
 
     # -- ask ------------------------------------------------------------------------------------------------
 
     async def _ask(self) -> Ending | Stale | None:
         """One model call, and what is to be done with its answer."""
-        if taken_over(self.live):
+        if taken_over(self.leased):
             return self._human()
-        if (why := came(self.live)) is not None:
+        if (why := came(self.leased)) is not None:
             return why
-        if self.live.run.model_calls >= self.limits.max_model_turns:
+        if self.leased.run.model_calls >= self.limits.max_model_turns:
             return self._hand_over("out_of_turns", OUT_OF_TURNS)
         turn = await self._generate()
         if turn is None:
             return None
-        before = self.live.run
+        before = self.leased.run
         reading = read_turn(before, turn)
         asked = Asked(before.asked.revision if before.asked else -1, self.clock())
-        self.live.run = run = replace(
+        self.leased.run = run = replace(
             before, turns=(*before.turns, *reading.turns), guards=(*before.guards, *reading.guards), asked=asked
         )
         match reading.step:
             case Step.ASK_AGAIN:
-                emit("model_turn_unusable", "WARNING", thread_id=self.live.thread.id, guards=list(reading.guards))
+                emit("model_turn_unusable", "WARNING", thread_id=self.leased.thread.id, guards=list(reading.guards))
                 return None
             case Step.ANSWERED:
                 return Ending.ANSWERED
@@ -108,10 +108,10 @@ class Conductor:
     async def _generate(self) -> ModelTurn | None:
         """The model's answer; None when the API refuses what it is shown, which is then told in other words, once."""
         started = self.clock()
-        remaining = (self.actor.check_time() - started) / 1000
+        remaining = (self.executor.check_time() - started) / 1000
         indicator = asyncio.create_task(self._indicate())
         self.prices.load_aside()
-        run = self.live.run
+        run = self.leased.run
         try:
             async with asyncio.timeout(remaining):
                 turn = await self.model.generate(run.turns, self.agent.declarations, self.agent.system)
@@ -120,25 +120,25 @@ class Conductor:
         except ModelRefused:
             if (turns := said_and_done(run)) is None:
                 raise
-            emit("model_history_refused", "WARNING", thread_id=self.live.thread.id, run_id=run.id)
-            self.live.run = replace(run, turns=turns)
+            emit("model_history_refused", "WARNING", thread_id=self.leased.thread.id, run_id=run.id)
+            self.leased.run = replace(run, turns=turns)
             return None
         finally:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
-        self.actor.brake.succeeded((Service.MODEL, ""), self.live.thread.id)
+        self.executor.brake.succeeded((Service.MODEL, ""), self.leased.thread.id)
         turn = replace(turn, latency_ms=self.clock() - started)
         spent = run.spent + await self.prices.spent(turn, started)  # it is billed, whatever becomes of it
-        self.live.run = replace(run, model_calls=run.model_calls + 1, spent=spent)
+        self.leased.run = replace(run, model_calls=run.model_calls + 1, spent=spent)
         return turn
 
     async def _indicate(self) -> None:
         """Best effort, beside the model call, never in front of a reply."""
         await asyncio.sleep(INDICATOR_DELAY)
         with suppress(DmAgentError):
-            instagram = self.instagram.of(self.live.thread.account_id)
-            await instagram.indicate(self.live.thread.user_id, "mark_seen")
-            await instagram.indicate(self.live.thread.user_id, "typing_on")
+            instagram = self.instagram.of(self.leased.thread.account_id)
+            await instagram.indicate(self.leased.thread.user_id, "mark_seen")
+            await instagram.indicate(self.leased.thread.user_id, "typing_on")
 
     # -- checkpoint -----------------------------------------------------------------------------------------
 
@@ -153,20 +153,20 @@ class Conductor:
             guards=(*after.guards, *plan.guards),
             notes=(*before.notes, *plan.notes),
         )
-        self.live.run = run
+        self.leased.run = run
         if not plan.actions:  # nothing goes out: stored with the results, or by the finish
             return None
         first = plan.actions[0]
-        outcome = await self.live.commit(
-            lambda: self._with_notes(self.actor.about_to_start(run, first.key, first.turn))
+        outcome = await self.leased.commit(
+            lambda: self._with_notes(self.executor.about_to_start(run, first.key, first.turn))
         )
         if outcome is None:
-            self.actor.announce(first.key, first.turn)
+            self.executor.announce(first.key, first.turn)
             return None
         if outcome is Ending.HUMAN:
             return self._human()
         # The turn is dropped, but not its alerts: asked for is asked for. Its number is used up with their keys.
-        self.live.run = replace(before, alerts=run.alerts, dropped_turns=before.dropped_turns + 1)
+        self.leased.run = replace(before, alerts=run.alerts, dropped_turns=before.dropped_turns + 1)
         return outcome
 
     def _with_notes[T](self, made: ThreadChange | T) -> ThreadChange | T:
@@ -176,48 +176,48 @@ class Conductor:
 
     async def reopen(self, why: Stale) -> Ending | None:
         """Go on with all that is there now: from the beginning, or, if something went out, knowing of it."""
-        run = self.live.run
-        counted = why is Stale.NEW and not self.live.resumed
-        self.live.resumed = False
-        self.actor.drop_open(f"not sent: {why.value}")
-        emit("run_reopened", thread_id=self.live.thread.id, run_id=run.id, why=why.name.lower(), acted=run.acted)
+        run = self.leased.run
+        counted = why is Stale.NEW and not self.leased.resumed
+        self.leased.resumed = False
+        self.executor.drop_open(f"not sent: {why.value}")
+        emit("run_reopened", thread_id=self.leased.thread.id, run_id=run.id, why=why.name.lower(), acted=run.acted)
         untold = self._untold()
-        again = replace(self.live.run, restarts=run.restarts + counted)
-        return await self.live.commit(lambda: self._reopened(again, why, untold))
+        again = replace(self.leased.run, restarts=run.restarts + counted)
+        return await self.leased.commit(lambda: self._reopened(again, why, untold))
 
     def _untold(self) -> tuple[Turn, ...]:
         """What became of the newest turn's calls, if the model was not told: nothing is read for it any more."""
-        turn = self.live.run.turns[-1]
+        turn = self.leased.run.turns[-1]
         if not isinstance(turn, ModelTurn):
             return ()
-        number = self.live.run.next_turn - 1
-        actions = tuple(action for action in self.live.run.actions if action.turn == number)
+        number = self.leased.run.next_turn - 1
+        actions = tuple(action for action in self.leased.run.actions if action.turn == number)
         return (self.agent.results(turn, self._planned(turn, number)[1], {}, actions),)
 
     def _reopened(self, run: Run, why: Stale, untold: tuple[Turn, ...]) -> ThreadChange | Ending:
-        live = self.live
-        if taken_over(live):
+        leased = self.leased
+        if taken_over(leased):
             return self._human()
-        standing = tuple(message for message in live.own if message.unsent_at is None)
-        messages = (*standing, *live.others)
+        standing = tuple(message for message in leased.own if message.unsent_at is None)
+        messages = (*standing, *leased.others)
         if not messages:
             return Ending.ANSWERED if run.replied else Ending.UNSENT
-        run = reopened(self.agent, run, live, self._situation(run, messages), why, untold)
+        run = reopened(self.agent, run, leased, self._situation(run, messages), why, untold)
         claimed = tuple(
             MessageChange(m.id, Status.PROCESSING, self.clock(), attempts=m.attempts + 1, run_id=run.id)
-            for m in live.others
+            for m in leased.others
         )
-        return replace(live.change(), run=run, messages=claimed)
+        return replace(leased.change(), run=run, messages=claimed)
 
     # -- conclude -------------------------------------------------------------------------------------------
 
     async def _conclude(self, turn: ModelTurn) -> Ending | Stale | None:
         """Do the turn's open actions; end, or give the model its results."""
-        if taken_over(self.live):
+        if taken_over(self.leased):
             return self._human()
-        if (outcome := await self.actor.act()) is not None:
+        if (outcome := await self.executor.act()) is not None:
             return self._human() if outcome is Ending.HUMAN else outcome
-        run = self.live.run
+        run = self.leased.run
         number = run.next_turn - 1
         actions = tuple(action for action in run.actions if action.turn == number)
         before, plan = self._planned(turn, number)
@@ -228,7 +228,7 @@ class Conductor:
 
     def _planned(self, turn: ModelTurn, number: int) -> tuple[Run, TurnPlan]:
         """The run as it was before this turn, and the turn's plan: made again only where another process made it."""
-        run = self.live.run
+        run = self.leased.run
         before = replace(
             run,
             turns=run.turns[:-1],
@@ -245,39 +245,39 @@ class Conductor:
         """Store the turn with the answers to its calls, so that a resumed run need not ask again."""
         data: dict[int, ToolResult] = {}
         for index in plan.data:
-            self.actor.check_time()
-            data[index] = await self.agent.read(self._situation(self.live.run), turn.calls[index])
+            self.executor.check_time()
+            data[index] = await self.agent.read(self._situation(self.leased.run), turn.calls[index])
         answers = self.agent.results(turn, plan, data, actions)
-        run = replace(self.live.run, turns=(*self.live.run.turns, answers, *nudges))
-        self.live.run = run
+        run = replace(self.leased.run, turns=(*self.leased.run.turns, answers, *nudges))
+        self.leased.run = run
 
         def store() -> ThreadChange | Ending | Stale:
-            if taken_over(self.live):
+            if taken_over(self.leased):
                 return self._human()
-            return came(self.live) or replace(self.live.change(), run=run, notes=self.notes(run))
+            return came(self.leased) or replace(self.leased.change(), run=run, notes=self.notes(run))
 
-        return await self.live.commit(store)
+        return await self.leased.commit(store)
 
     # -- small helpers --------------------------------------------------------------------------------------
 
     def notes(self, run: Run) -> tuple[Note, ...] | Unset:
         """The thread's notes with those this run adds; UNSET when there is nothing new."""
-        known = {note.text for note in self.live.thread.notes}
+        known = {note.text for note in self.leased.thread.notes}
         fresh = tuple(Note(text, self.clock(), run.id) for text in dict.fromkeys(run.notes) if text not in known)
-        return (*self.live.thread.notes, *fresh)[-MAX_NOTES:] if fresh else UNSET
+        return (*self.leased.thread.notes, *fresh)[-MAX_NOTES:] if fresh else UNSET
 
     def _human(self) -> Ending:
         """A human answers: nothing more goes out."""
-        self.actor.drop_open("human")
+        self.executor.drop_open("human")
         return Ending.HUMAN
 
     def _hand_over(self, cause: str, notice: str) -> Ending:
         """The model can't go on. A reply that is out ends the run well all the same."""
-        if replied(self.live.run):
+        if replied(self.leased.run):
             return Ending.ANSWERED
-        self.actor.tell(cause, notice)
+        self.executor.tell(cause, notice)
         return Ending.HANDED_OVER
 
     def _situation(self, run: Run, messages: tuple[Message, ...] | None = None) -> Situation:
-        own = self.live.own if messages is None else messages
-        return Situation(self.live.thread, run, self.clock(), self.live.recent, own)
+        own = self.leased.own if messages is None else messages
+        return Situation(self.leased.thread, run, self.clock(), self.leased.recent, own)

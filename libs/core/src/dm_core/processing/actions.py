@@ -12,8 +12,8 @@ from dm_core.errors import AccountStopped, DmAgentError, Owner, Refused, RetryLa
 from dm_core.processing.brake import Brake
 from dm_core.processing.delivery import Delivery
 from dm_core.processing.freshness import Stale, stale, taken_over
-from dm_core.processing.live import LiveThread
-from dm_core.processing.outcome import Ending
+from dm_core.processing.leased_thread import LeasedThread
+from dm_core.processing.task_result import Ending
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadChange
@@ -29,7 +29,7 @@ class OutOfTime(DmAgentError):
 
 
 @dataclass(slots=True)
-class Actor:
+class ActionExecutor:
     """Performs the actions of one run. Nothing is begun after ``deadline`` (ms since 1970).
 
     ``announced``: keys this process has stored as started and not begun yet. An action that is stored as started
@@ -37,7 +37,7 @@ class Actor:
     has started the first action; what follows within it is finished, except on a takeover.
     """
 
-    live: LiveThread
+    leased: LeasedThread
     delivery: Delivery
     brake: Brake
     clock: Clock
@@ -51,7 +51,7 @@ class Actor:
 
         Raises RetryLater, AccountStopped, LookAgain, OutOfTime, Superseded, StoreUnavailable.
         """
-        for key in [action.key for action in self.live.run.actions if action.is_open]:
+        for key in [action.key for action in self.leased.run.actions if action.is_open]:
             outcome = await self._bring_to_end(key)
             if outcome is not None:
                 return outcome
@@ -59,17 +59,17 @@ class Actor:
 
     async def settle_doubts(self) -> None:
         """Find out what went out, and start nothing. Raises LookAgain, StoreUnavailable."""
-        for action in [action for action in self.live.run.actions if action.in_doubt]:
-            self._keep(await self.delivery.settle(self.live, action, self.deadline, wait=False))
+        for action in [action for action in self.leased.run.actions if action.in_doubt]:
+            self._keep(await self.delivery.settle(self.leased, action, self.deadline, wait=False))
 
     def about_to_start(self, run: Run, key: str, turn: int) -> ThreadChange | Ending | Stale:
-        """The commit that starts this action of ``run``, or why it must not be started. (``LiveThread.commit``)"""
-        if taken_over(self.live):
+        """The commit that starts this action of ``run``, or why it must not be started. (``LeasedThread.commit``)"""
+        if taken_over(self.leased):
             return Ending.HUMAN
-        if self.under_way != turn and (why := stale(self.live, self.clock(), self.limits)) is not None:
+        if self.under_way != turn and (why := stale(self.leased, self.clock(), self.limits)) is not None:
             return why
         action = next(action for action in run.actions if action.key == key)
-        return replace(self.live.change(), run=run.with_action(replace(action, started_at=self.clock())))
+        return replace(self.leased.change(), run=run.with_action(replace(action, started_at=self.clock())))
 
     def announce(self, key: str, turn: int) -> None:
         """The commit that starts this action was applied."""
@@ -81,7 +81,7 @@ class Actor:
         if not action.is_open:  # dropped by the refusal of an earlier one
             return None
         if action.in_doubt and key not in self.announced:
-            action = self._keep(await self.delivery.settle(self.live, action, self.deadline, wait=False))
+            action = self._keep(await self.delivery.settle(self.leased, action, self.deadline, wait=False))
         if action.is_open:
             self.check_time()
             if key not in self.announced and (outcome := await self._start(action)) is not None:
@@ -92,7 +92,7 @@ class Actor:
     async def _start(self, action: Action) -> Ending | Stale | None:
         """A small checkpoint: this action is about to go out. (A turn's own checkpoint starts its first one.)"""
         key, turn = action.key, action.turn
-        outcome = await self.live.commit(lambda: self.about_to_start(self.live.run, key, turn))
+        outcome = await self.leased.commit(lambda: self.about_to_start(self.leased.run, key, turn))
         if outcome is None:
             self.announce(key, turn)
         return outcome
@@ -104,31 +104,31 @@ class Actor:
         if self.clock() - (action.started_at or 0) >= self.limits.plan_max_age * 1000:  # the process slept
             self._keep(replace(action, started_at=None))
             return Stale.OLD
-        service = (Service.INSTAGRAM, self.live.thread.account_id)
+        service = (Service.INSTAGRAM, self.leased.thread.account_id)
         try:
-            performed = self._keep(await self.delivery.perform(self.live, action, deadline))
+            performed = self._keep(await self.delivery.perform(self.leased, action, deadline))
         except (RetryLater, AccountStopped):
             self._keep(replace(action, started_at=None))  # certain not to have gone out
             raise
         except (Unreachable, Refused) as error:
-            self.brake.succeeded(service, self.live.thread.id)
-            refused = self._keep(await self.delivery.settle_refused(self.live, action, error))
+            self.brake.succeeded(service, self.leased.thread.id)
+            refused = self._keep(await self.delivery.settle_refused(self.leased, action, error))
             return self._refused(error) if refused.state is ActionState.REFUSED else None
         if performed.in_doubt:
-            performed = self._keep(await self.delivery.settle(self.live, performed, deadline, wait=True))
+            performed = self._keep(await self.delivery.settle(self.leased, performed, deadline, wait=True))
         if performed.state is ActionState.DONE and performed.kind is ActionKind.SEND:
-            self.brake.succeeded(service, self.live.thread.id)
+            self.brake.succeeded(service, self.leased.thread.id)
         return self._judged(performed)
 
     def _refused(self, error: Unreachable | Refused) -> Ending | None:
         """The person's refusal ends the run; the request's goes back to the model, after two of them to a human."""
-        run = self.live.run
+        run = self.leased.run
         self.drop_open("an earlier message was refused")
         if isinstance(error, Unreachable):
             if run.replied:
                 return Ending.ANSWERED
             return Ending.EXPIRED if error.window else Ending.REFUSED
-        self.live.run = replace(self.live.run, repairs=run.repairs + 1)
+        self.leased.run = replace(self.leased.run, repairs=run.repairs + 1)
         if run.repairs < MAX_REPAIRS:
             return None
         self.tell("refused", "Instagram does not take what I want to answer. Please answer this person.")
@@ -144,10 +144,10 @@ class Actor:
 
     def tell(self, cause: str, text: str, urgency: Urgency = "urgent") -> None:
         """An alert of the run's own, stored by its next commit."""
-        run = self.live.run
+        run = self.leased.run
         alert = AskedAlert(f"{run.id}/{cause}", text, cause, urgency)
         if all(known.key != alert.key for known in run.alerts):
-            self.live.run = replace(run, alerts=(*run.alerts, alert))
+            self.leased.run = replace(run, alerts=(*run.alerts, alert))
 
     def drop_open(self, reason: str) -> None:
         """Nothing more goes out. An action that may have been begun stays in doubt for ever: uncertain."""
@@ -158,7 +158,7 @@ class Actor:
             begun = action.in_doubt and action.key not in self.announced
             return self.delivery.ended(action, ActionState.UNCERTAIN if begun else ActionState.DROPPED, reason)
 
-        self.live.run = replace(self.live.run, actions=tuple(drop(action) for action in self.live.run.actions))
+        self.leased.run = replace(self.leased.run, actions=tuple(drop(action) for action in self.leased.run.actions))
 
     def check_time(self) -> int:
         """The deadline, if it has not passed; raises OutOfTime."""
@@ -167,8 +167,8 @@ class Actor:
         return self.deadline
 
     def _find(self, key: str) -> Action:
-        return next(action for action in self.live.run.actions if action.key == key)
+        return next(action for action in self.leased.run.actions if action.key == key)
 
     def _keep(self, action: Action) -> Action:
-        self.live.run = self.live.run.with_action(action)
+        self.leased.run = self.leased.run.with_action(action)
         return action

@@ -72,7 +72,7 @@ def with_ended(change: ThreadChange, thread: Thread, run: Run, expire_at: int) -
     return replace(change, run=None, archive=run, archive_expire_at=expire_at, spent=thread.spent + run.spent)
 
 
-class LiveThread:
+class LeasedThread:
     """The thread under our lease. ``run`` is the newest state, which may be ahead of what is stored."""
 
     def __init__(

@@ -10,12 +10,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal
 
 from dm_core.clients.owners import DEAD_TOKEN
-from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts, PlatformMessage, TokenVault
+from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts, PlatformMessage, TokenStore
 from dm_core.errors import AccountStopped, PlatformError, RetryLater, Service, described
+from dm_core.instagram_tokens import format_tokens, parse_tokens
 from dm_core.settings import InstagramSettings
 from dm_core.telemetry import emit
 from dm_core.threads import Profile
-from dm_core.tokens import format_tokens, parse_tokens
 
 LOAD_SECONDS: Final = 15.0
 """Longest that one read of the vault may take."""
@@ -26,9 +26,9 @@ _TOKEN: Final = re.compile(r"[\x21-\x7e]+")
 class InstagramTokens:
     """Each account's token: the newest that was kept, else that of the settings. ``protect`` is told of each in use."""
 
-    def __init__(self, accounts: InstagramAccounts, vault: TokenVault, settings: InstagramSettings) -> None:
+    def __init__(self, accounts: InstagramAccounts, token_store: TokenStore, settings: InstagramSettings) -> None:
         self._accounts = accounts
-        self._vault = vault
+        self._vault = token_store
         self._settings = settings
         self._used = dict(settings.tokens)
         self._loaded = False

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from dm_core.clients.answers import Reply, clean, fields
+from dm_core.clients.http_response import Response, clean, fields
 from dm_core.clients.owners import DEAD_TOKEN, Operation, Row, graph_row
 from dm_core.errors import AccountStopped, Owner, PlatformError, Refused, RetryLater, Service, Uncertain, Unreachable
 
@@ -19,7 +19,7 @@ NAMES: Final = {Service.INSTAGRAM: "Instagram", Service.WHATSAPP: "WhatsApp", Se
 """How errors name a service."""
 
 
-def classify(reply: Reply, service: Service, operation: Operation) -> PlatformError | None:
+def classify(reply: Response, service: Service, operation: Operation) -> PlatformError | None:
     """The error of an answer, or None for a success that is a JSON object. Never raises.
 
     Of an idempotent operation an unknown outcome is RetryLater, because nothing can have happened.
@@ -62,7 +62,7 @@ def _of_row(row: Row, error: Mapping[str, object]) -> tuple[Owner, str]:
     return row.owner, row.text
 
 
-def _by_status(reply: Reply, error: object, code: int | None) -> tuple[Owner | None, str]:
+def _by_status(reply: Response, error: object, code: int | None) -> tuple[Owner | None, str]:
     """For answers without a code we know. With one that we don't, no status proves that nothing happened."""
     if reply.is_success:
         if error is None and isinstance(reply.body, dict):

@@ -5,8 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dm_core.errors import Misconfigured
-from dm_core.settings import ProcessorSettings, Template, WebhookSettings
-from dm_core.tokens import format_tokens, parse_tokens
+from dm_core.instagram_tokens import format_tokens, parse_tokens
+from dm_core.settings import MediaSettings, ProcessorSettings, Template, WebhookSettings
 
 WEBHOOK = {
     "INSTAGRAM_PAGE_ID": "178414",
@@ -34,8 +34,27 @@ def test_the_defaults_are_those_of_the_contract() -> None:
     assert (settings.limits.max_attempts, settings.limits.max_model_turns) == (5, 6)
     assert (settings.limits.uncertain_sends, settings.store.retention_days) == ("hold", 90)
     assert (settings.instagram.version, settings.instagram.flavor) == ("v26.0", "instagram")
+    assert settings.limits.runs_per_day_total == 0
+    assert (settings.handover.reminder_ms, settings.handover.release_ms) == (30 * 60_000, 24 * 3_600_000)
+    assert (settings.disclosure_days, settings.media) == (30, MediaSettings("all", None))
     assert settings.store.url == "firestore:"
     assert settings.spond is None
+
+
+def test_handover_disclosure_and_media_are_read() -> None:
+    settings = ProcessorSettings.load(
+        PROCESSOR
+        | {
+            "HANDOVER_REMINDER_MINUTES": "1.5",
+            "HANDOVER_HOURS": "48",
+            "DISCLOSURE_DAYS": "0",
+            "MEDIA": "images",
+            "INSTAGRAM_MEDIA_BASE_URL": "http://127.0.0.1:9/",
+        }
+    )
+
+    assert (settings.handover.reminder_ms, settings.handover.release_ms) == (90_000, 48 * 3_600_000)
+    assert (settings.disclosure_days, settings.media) == (0, MediaSettings("images", "http://127.0.0.1:9"))
 
 
 def test_one_token_serves_every_account() -> None:
@@ -137,6 +156,12 @@ def test_everything_that_is_wrong_is_named_on_one_line() -> None:
         ("GOOGLE_GEMINI_BASE_URL", "localhost:99"),
         ("INSTAGRAM_PAGE_ID", "../me"),
         ("SPOND_USERNAME", "only-one-of-three"),
+        ("HANDOVER_REMINDER_MINUTES", "0"),
+        ("HANDOVER_HOURS", "169"),
+        ("DISCLOSURE_DAYS", "2.5"),
+        ("MEDIA", "video"),
+        ("INSTAGRAM_MEDIA_BASE_URL", "cdn.example"),
+        ("MAX_RUNS_PER_DAY_TOTAL", "-1"),
     ],
 )
 def test_a_malformed_value_is_refused_without_being_shown(name: str, value: str) -> None:

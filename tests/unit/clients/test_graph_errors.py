@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dm_core.clients.answers import Reply
-from dm_core.clients.graph import bare_root, classify, graph_root
+from dm_core.clients.graph_errors import bare_root, classify, graph_root
+from dm_core.clients.http_response import Response
 from dm_core.clients.owners import GRAPH_ROWS, MODEL_ROWS, VAULT_ROWS, Operation
 from dm_core.errors import (
     AccountStopped,
@@ -21,22 +21,22 @@ from dm_core.errors import (
 READS = [Operation.PROFILE, Operation.READ, Operation.REFRESH]
 
 
-def failed(code: object, subcode: object = None, status: int = 400, **more: object) -> Reply:
+def failed(code: object, subcode: object = None, status: int = 400, **more: object) -> Response:
     error: dict[str, object] = {"message": "m", "type": "OAuthException", "code": code, "fbtrace_id": "AbC_1", **more}
     if subcode is not None:
         error["error_subcode"] = subcode
-    return Reply(status, {}, {"error": error})
+    return Response(status, {}, {"error": error})
 
 
-def sent(reply: Reply) -> PlatformError | None:
+def sent(reply: Response) -> PlatformError | None:
     return classify(reply, Service.INSTAGRAM, Operation.SEND)
 
 
-def notified(reply: Reply) -> PlatformError | None:
+def notified(reply: Response) -> PlatformError | None:
     return classify(reply, Service.WHATSAPP, Operation.SEND)
 
 
-def read(reply: Reply) -> PlatformError | None:
+def read(reply: Response) -> PlatformError | None:
     return classify(reply, Service.INSTAGRAM, Operation.READ)
 
 
@@ -230,29 +230,29 @@ def test_a_throttle_names_no_time_of_ours(code: int, subcode: int | None) -> Non
 @pytest.mark.parametrize(
     ("reply", "kind"),
     [
-        (Reply(200, {}, {"recipient_id": "1"}), None),
-        (Reply(200), Uncertain),
-        (Reply(200, {}, ["odd"]), Uncertain),
-        (Reply(204), Uncertain),
-        (Reply(200, {}, {"error": "odd"}), Uncertain),
-        (Reply(301), Uncertain),
-        (Reply(400), Uncertain),
-        (Reply(400, {}, []), Uncertain),
-        (Reply(400, {}, {}), Uncertain),
-        (Reply(400, {}, {"error": "odd"}), Uncertain),
-        (Reply(400, {}, {"error": {"message": "no code", "error_subcode": 2534022}}), Uncertain),
-        (Reply(403), Uncertain),
-        (Reply(404, {}, {"error": {}}), Uncertain),
-        (Reply(408), Uncertain),
-        (Reply(429), RetryLater),
-        (Reply(429, {}, {"error": {}}), RetryLater),
-        (Reply(401), AccountStopped),
-        (Reply(500), Uncertain),
-        (Reply(503, {}, {"error": None}), Uncertain),
+        (Response(200, {}, {"recipient_id": "1"}), None),
+        (Response(200), Uncertain),
+        (Response(200, {}, ["odd"]), Uncertain),
+        (Response(204), Uncertain),
+        (Response(200, {}, {"error": "odd"}), Uncertain),
+        (Response(301), Uncertain),
+        (Response(400), Uncertain),
+        (Response(400, {}, []), Uncertain),
+        (Response(400, {}, {}), Uncertain),
+        (Response(400, {}, {"error": "odd"}), Uncertain),
+        (Response(400, {}, {"error": {"message": "no code", "error_subcode": 2534022}}), Uncertain),
+        (Response(403), Uncertain),
+        (Response(404, {}, {"error": {}}), Uncertain),
+        (Response(408), Uncertain),
+        (Response(429), RetryLater),
+        (Response(429, {}, {"error": {}}), RetryLater),
+        (Response(401), AccountStopped),
+        (Response(500), Uncertain),
+        (Response(503, {}, {"error": None}), Uncertain),
     ],
 )
 def test_without_a_code_only_the_status_of_a_throttle_or_a_dead_token_decides(
-    reply: Reply, kind: type[PlatformError] | None
+    reply: Response, kind: type[PlatformError] | None
 ) -> None:
     error = sent(reply)
 
@@ -345,7 +345,7 @@ ERRORS = st.fixed_dictionaries(
     operation=st.sampled_from(Operation),
 )
 def test_no_answer_makes_the_classification_fail(status: int, body: object, operation: Operation) -> None:
-    error = classify(Reply(status, {}, body), Service.INSTAGRAM, operation)
+    error = classify(Response(status, {}, body), Service.INSTAGRAM, operation)
 
     assert error is None or str(error).startswith("Instagram: ")
     assert not (operation in READS and isinstance(error, Uncertain))

@@ -12,10 +12,10 @@ from dm_core.errors import QueueUnavailable, StoreUnavailable, described
 from dm_core.messages import DAY_MS, Content, Direction, Disposition, EventKind, Message, Status, message_id
 from dm_core.processing import waits
 from dm_core.processing.freshness import Stale, stale
-from dm_core.processing.holding import Holding
-from dm_core.processing.live import LiveThread, Superseded, with_ended
+from dm_core.processing.leased_thread import LeasedThread, Superseded, with_ended
+from dm_core.processing.local_leases import LocalLeases
 from dm_core.processing.notices import EXPIRED_NOTICE, tell_if_prolonged
-from dm_core.processing.outcome import Ending, ExecutionResult, RunStatus, figures
+from dm_core.processing.task_result import Ending, ExecutionResult, RunStatus, figures
 from dm_core.processing.timing import Timing, wake
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan, plan_not_before
@@ -33,15 +33,15 @@ DROPPED = "dropped"
 
 
 @dataclass(slots=True)
-class Finisher:
+class RunCloser:
     """Ends one run, one way or the other."""
 
-    live: LiveThread
+    leased: LeasedThread
     queue: WakeUpQueue
     clock: Clock
     timing: Timing
     limits: RunLimits
-    holding: Holding
+    local_leases: LocalLeases
 
     async def finish(self, ending: Ending, notes: tuple[Note, ...] | Unset) -> ExecutionResult | Stale:
         """Messages processed, replies stored, run archived, lease freed: one commit; then the follow-up.
@@ -52,14 +52,14 @@ class Finisher:
         self._leave()
 
         def make() -> ThreadChange | Stale:
-            if ending is Ending.NO_REPLY and (why := stale(self.live, self.clock(), self.limits)) is not None:
+            if ending is Ending.NO_REPLY and (why := stale(self.leased, self.clock(), self.limits)) is not None:
                 return why
             written.append(self._finished(ending, notes))
             return written[-1]
 
-        if (why := await self.live.commit(make)) is not None:
+        if (why := await self.leased.commit(make)) is not None:
             return why
-        run, thread_id = self.live.run, self.live.thread.id
+        run, thread_id = self.leased.run, self.leased.thread.id
         follow_up = written[-1].due_at is not None
         emit("run_finished", thread_id=thread_id, run_id=run.id, ending=ending, **figures(run))
         status = RunStatus.FAILED if ending is Ending.FAILED else RunStatus.PROCESSED
@@ -81,33 +81,33 @@ class Finisher:
         )
 
     def _finished(self, ending: Ending, notes: tuple[Note, ...] | Unset) -> ThreadChange:
-        live, now = self.live, self.clock()
-        times = {"startedAt": live.run.started_at, "endedAt": now}
-        run = replace(live.run, ending=ending.value, timings=times, withdrawn=live.shows_unsent)
-        messages = tuple(self._ended(message, ending, run, now) for message in live.own)
-        waiting = len(live.others) + sum(message.status is Status.PENDING for message in messages)
-        full = len(live.own) + len(live.others) >= self.timing.max_claim
-        left = max(waiting, live.thread.pending_count - len(live.own)) if full else waiting
-        due = plan(live.thread.id, now, self.timing.debounce_min, self.timing.debounce_max).fire_at if left else None
+        leased, now = self.leased, self.clock()
+        times = {"startedAt": leased.run.started_at, "endedAt": now}
+        run = replace(leased.run, ending=ending.value, timings=times, withdrawn=leased.shows_unsent)
+        messages = tuple(self._ended(message, ending, run, now) for message in leased.own)
+        waiting = len(leased.others) + sum(message.status is Status.PENDING for message in messages)
+        full = len(leased.own) + len(leased.others) >= self.timing.max_claim
+        left = max(waiting, leased.thread.pending_count - len(leased.own)) if full else waiting
+        due = plan(leased.thread.id, now, self.timing.debounce_min, self.timing.debounce_max).fire_at if left else None
         change = replace(
-            live.change(),
+            leased.change(),
             lease=None,
             due_at=due,
             wait_count=0,
             pending_count=left,
             notes=notes,
-            unconfirmed=unconfirmed(live.thread, run, now),
+            unconfirmed=unconfirmed(leased.thread, run, now),
             messages=messages,
             upserts=tuple(self._reply(action) for action in run.actions if _is_sent(action)),
         )
-        return with_ended(change, live.thread, run, now + self.timing.retention_ms)
+        return with_ended(change, leased.thread, run, now + self.timing.retention_ms)
 
     def _ended(self, message: Message, ending: Ending, run: Run, now: int) -> MessageChange:
         """What becomes of one DM; those that this ending is not about go on by themselves."""
         if message.unsent_at is not None:
             return _closed(message, Status.PROCESSED, Disposition.UNSENT, now)
-        not_human = ending is Ending.HUMAN and not self.live.thread.taken_over(message)
-        closed_before = self.live.run.ending is not None  # by an older revision: it ends as that decided
+        not_human = ending is Ending.HUMAN and not self.leased.thread.taken_over(message)
+        closed_before = self.leased.run.ending is not None  # by an older revision: it ends as that decided
         not_worn_out = ending is Ending.FAILED and message.attempts < self.limits.max_attempts and not closed_before
         if not_human or not_worn_out:
             return MessageChange(message.id, Status.PENDING, now)
@@ -119,7 +119,7 @@ class Finisher:
         at, mid = action.ended_at or self.clock(), action.platform_id or action.key
         return Message(
             id=message_id(EventKind.MESSAGE, mid),
-            thread_id=self.live.thread.id,
+            thread_id=self.leased.thread.id,
             mid=mid,
             direction=Direction.OUTBOUND,
             status=Status.PROCESSED,
@@ -128,7 +128,7 @@ class Finisher:
             created_at=at,
             updated_at=self.clock(),
             processed_at=at,
-            run_id=self.live.run.id,
+            run_id=self.leased.run.id,
             expire_at=at + self.timing.retention_ms,
         )
 
@@ -139,24 +139,24 @@ class Finisher:
         when all of them did: the run must be finished as that. The wake-up is made first, so that a stored
         ``not_before`` always has one; without it the queue's own retry must do.
         """
-        live, now = self.live, self.clock()
-        over = waits.over(live.own, live.thread, now, self.limits)
-        left = tuple(message for message in live.own if message not in over)
+        leased, now = self.leased, self.clock()
+        over = waits.over(leased.own, leased.thread, now, self.limits)
+        left = tuple(message for message in leased.own if message not in over)
         if over and not left:
             return None
-        told = waits.wait_ms(live.thread.id, live.thread.wait_count, told_seconds)
-        not_before = waits.next_try(left, live.thread, now, told, self.limits)
+        told = waits.wait_ms(leased.thread.id, leased.thread.wait_count, told_seconds)
+        not_before = waits.next_try(left, leased.thread, now, told, self.limits)
         wake_up = plan_not_before(
-            live.thread.id, not_before + waits.CLOCKS_MS, self.timing.debounce_min, self.timing.debounce_max
+            leased.thread.id, not_before + waits.CLOCKS_MS, self.timing.debounce_min, self.timing.debounce_max
         )
-        tell_if_prolonged(live.thread.id, left, now, reason)
+        tell_if_prolonged(leased.thread.id, left, now, reason)
         try:
             await self.queue.schedule(wake_up)
         except QueueUnavailable:
-            await self._free(live.run, due_at=now + RETRY_DUE_MS, give_back=not own_fault, error=None)
+            await self._free(leased.run, due_at=now + RETRY_DUE_MS, give_back=not own_fault, error=None)
             return self._result(RunStatus.ERROR, f"{reason}; no wake-up could be made")
         expired = tuple(message.id for message in over)
-        run = self._without(live.run, expired)
+        run = self._without(leased.run, expired)
         await self._free(
             run,
             due_at=wake_up.fire_at,
@@ -169,7 +169,7 @@ class Finisher:
             return self._result(RunStatus.RETRY_LATER, reason)
         # A slow store: the wake-up may have come while the lease was still ours, and was told busy.
         try:
-            await wake(self.queue, self.timing, live.thread.id, self.clock())
+            await wake(self.queue, self.timing, leased.thread.id, self.clock())
         except QueueUnavailable:
             return self._result(RunStatus.ERROR, f"{reason}; no wake-up could be made")
         return self._result(RunStatus.RETRY_LATER, reason)
@@ -188,7 +188,7 @@ class Finisher:
         A run that did nothing outside is dropped: archived, for what it cost. One that can't be archived (what is wrong
         with it may be what it failed on) is dropped all the same: the error of the attempt is what counts.
         """
-        run = replace(self.live.run, error=error)
+        run = replace(self.leased.run, error=error)
         due_at = self.clock() + RETRY_DUE_MS
         if run.acted:
             await self._free(run, due_at=due_at, give_back=False, error=error)
@@ -199,9 +199,9 @@ class Finisher:
         except (Superseded, StoreUnavailable):
             raise
         except Exception as unfit:
-            emit("run_not_archived", "ERROR", thread_id=self.live.thread.id, run_id=run.id, error=described(unfit))
+            emit("run_not_archived", "ERROR", thread_id=self.leased.thread.id, run_id=run.id, error=described(unfit))
             await self._free(_bare(run), due_at=due_at, give_back=False, error=error)
-        emit("run_dropped", "WARNING", thread_id=self.live.thread.id, run_id=run.id, **figures(run))
+        emit("run_dropped", "WARNING", thread_id=self.leased.thread.id, run_id=run.id, **figures(run))
         return self._result(RunStatus.ERROR, error)
 
     async def _free(
@@ -218,33 +218,33 @@ class Finisher:
         self._leave()
 
         def make() -> ThreadChange:
-            live, now = self.live, self.clock()
+            leased, now = self.leased, self.clock()
             messages = tuple(
                 _closed(message, Status.PROCESSED, Disposition.EXPIRED, now)
                 if message.id in expired
                 else MessageChange(
                     message.id, Status.PENDING, now, error=error, attempts=max(0, message.attempts - give_back)
                 )
-                for message in live.own
+                for message in leased.own
             )
-            waited = live.thread.wait_count + (not_before is not None)
-            pending = max(0, live.thread.pending_count - len(expired))
-            change = replace(live.change(), lease=None, run=run, messages=messages, pending_count=pending)
+            waited = leased.thread.wait_count + (not_before is not None)
+            pending = max(0, leased.thread.pending_count - len(expired))
+            change = replace(leased.change(), lease=None, run=run, messages=messages, pending_count=pending)
             change = replace(change, due_at=due_at, not_before=not_before, wait_count=waited)
             if run.ending != DROPPED:
                 return change
-            return with_ended(change, live.thread, run, now + self.timing.retention_ms)
+            return with_ended(change, leased.thread, run, now + self.timing.retention_ms)
 
-        await self.live.commit(make)
+        await self.leased.commit(make)
 
     def _leave(self) -> None:
         """From here on only the store knows whether the thread is held: our commit may not know of a task's DM."""
-        self.holding.leave(self.live.thread.id, self.live.lease)
+        self.local_leases.remove(self.leased.thread.id, self.leased.lease)
 
     def _result(self, status: RunStatus, error: str) -> ExecutionResult:
-        run = self.live.run
+        run = self.leased.run
         return ExecutionResult(
-            status, self.live.thread.id, run.id, len(run.message_ids), model_turns=run.model_calls, error=error
+            status, self.leased.thread.id, run.id, len(run.message_ids), model_turns=run.model_calls, error=error
         )
 
 
