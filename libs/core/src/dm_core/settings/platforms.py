@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final, Literal
 
+from dm_core.instagram_tokens import HINT, is_list, parse_tokens
 from dm_core.settings import table
 from dm_core.settings.reader import Reader
 
