@@ -1,9 +1,9 @@
 """Languages of short texts: measured on authored ones, and rather unsure than wrong."""
 
+from dm_evals.checks.language import language_of
 from language_cases import CASES, UNSURE
 from making import outcome, replied, verdict
 
-from dm_evals.checks.language import language_of
 from dm_evals.results import Outcome
 
 LEAST_RIGHT = 0.95

@@ -96,7 +96,7 @@ def _parser(asked: str) -> Parser:
     for kind in ("junit", "json", "html"):
         run.add_argument(f"--{kind}", type=Path, metavar="PATH")
     run.add_argument("--before", type=Path, metavar="PATH", help="an earlier --json, side by side in --html")
-    run.add_argument("--mutants", type=Path, metavar="PATH", help="the tables of mutants --json, in --html")
+    run.add_argument("--held-out", type=Path, metavar="PATH", help="what held-out --json wrote: shown, and in --html")
     run.add_argument("--gate", type=Path, default=EVALS / "gate.yaml")
     run.add_argument("--baseline", type=Path, default=EVALS / "baseline.json")
     run.add_argument("--rulings", type=Path, default=EVALS / "rulings", help="the judge's recordings")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from dm_evals.cli.main import EVALS, Usage
 from dm_evals.mutants.cases import Case, load_cases
-from dm_evals.mutants.measure import LEAST_DETECTED, MOST_FALSE, Measured, Row, measure
+from dm_evals.mutants.measure import Measured, Row, measure, rates
 from dm_evals.replay.recordings import nearest
 
 
@@ -40,15 +40,6 @@ def held_out(args: argparse.Namespace) -> int:
     measured = _measured(args, EVALS / "held_out")
     print("\n".join(rates(measured)))
     return measured.within_bounds
-
-
-def rates(measured: Measured) -> tuple[str, str, str]:
-    """The three lines that tell how good the checks are."""
-    return (
-        f"detection by code alone {measured.detection}, at least {LEAST_DETECTED:.0%}",
-        f"false alarms            {measured.false_alarms}, at most {MOST_FALSE:.0%}",
-        f"only a judge can tell   {measured.only_a_judge} more",
-    )
 
 
 def _measured(args: argparse.Namespace, folder: Path) -> Measured:

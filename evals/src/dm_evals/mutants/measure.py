@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal, cast
 
+from pydantic import TypeAdapter, ValidationError
+
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED, Usage
 from dm_evals.judge.judge import VOTES, Judge, Ruling, Vote
@@ -111,6 +113,23 @@ class Measured:
     def without_exception(self) -> int:
         """Exit code for our own: each is caught by its check, none is a false alarm."""
         return NOT_JUDGED if self.has_unjudged else BROKEN if self.told_wrong else HELD
+
+
+def load_measured(path: Path) -> Measured:
+    """What ``held-out --json`` wrote. Raises Usage."""
+    try:
+        return TypeAdapter(Measured).validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise Usage(f"{path} is not what `make evals-held-out` writes: {str(error).splitlines()[0]}") from None
+
+
+def rates(measured: Measured) -> tuple[str, str, str]:
+    """The three lines that tell how good the checks are."""
+    return (
+        f"detection by code alone {measured.detection}, at least {LEAST_DETECTED:.0%}",
+        f"false alarms            {measured.false_alarms}, at most {MOST_FALSE:.0%}",
+        f"only a judge can tell   {measured.only_a_judge} more",
+    )
 
 
 def measure(

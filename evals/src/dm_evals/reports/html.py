@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from dm_evals.baseline import Baseline
 from dm_evals.gate import GateDecision
+from dm_evals.mutants.measure import Measured
 from dm_evals.reports.html_view import page
-from dm_evals.reports.mutant_tables import MutantTables
 from dm_evals.reports.words import ORIGIN_MEANS, printable
 from dm_evals.results import Report
 
@@ -30,10 +30,10 @@ def write(
     path: Path,
     decision: GateDecision | None = None,
     before: Report | None = None,
-    mutants: MutantTables | None = None,
+    held_out: Measured | None = None,
 ) -> None:
     """Write the page. ``before``: an earlier report (``report_json.load``) to show each conversation beside."""
-    path.write_text(to_html(report, baseline, decision, before, mutants), encoding="utf-8", errors="replace")
+    path.write_text(to_html(report, baseline, decision, before, held_out), encoding="utf-8", errors="replace")
 
 
 def to_html(
@@ -41,13 +41,13 @@ def to_html(
     baseline: Baseline | None,
     decision: GateDecision | None = None,
     before: Report | None = None,
-    mutants: MutantTables | None = None,
+    held_out: Measured | None = None,
 ) -> str:
     """The page; the same values give the same text."""
     template = _environment().get_template("page.html.j2")
     return template.render(
         page=page(report, baseline, decision, before),
-        mutants=mutants,
+        held_out=held_out,
         means=ORIGIN_MEANS,
         style=_own("page.css"),
         script=_own("page.js"),
