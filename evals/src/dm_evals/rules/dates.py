@@ -23,8 +23,8 @@ _RELATIVE: Final = {"0 day ago": 0, "in 1 day": 1, "in 2 day": 2}
 _MORE: Final = {"tonight": 0, "this evening": 0, "esta noche": 0, "ce soir": 0, "heute abend": 0}
 _NOT_TOMORROW: Final = r"(?<!guten )(?<!guten\s)(?<!por la )(?<!de la )(?<!de esta )"
 _NTH: Final = r"(?:st|nd|rd|th|er|º|ª|\.)?"
-_UNIT_WORDS: Final = """pounds? quid euros? pfund libras? people players? years? y\\.?o minutes? mins? hours? min\\b stunden
-minuten jahre? plätze places? spaces? spots? plazas weeks? days? sessions? times metres? miles? km m\\b"""
+_UNIT_WORDS: Final = """pounds? quid euros? pfund libras? people players? years? y\\.?o minutes? mins? hours? min\\b
+stunden minuten jahre? plätze places? spaces? spots? plazas weeks? days? sessions? times metres? miles? km m\\b"""
 _UNITS: Final = rf"(?!\s?(?:%|£|€|\$|GBP|EUR)|[\s-]?(?:{'|'.join(_UNIT_WORDS.split())}))"
 _TO: Final = (
     r"\s?(?:-|–|—|to|till|until|til|and|bis|und|a|hasta|y|à|et|al|alle|às|tot|से)\s?"
@@ -118,7 +118,7 @@ def _day_patterns(language: str) -> tuple[regex.Pattern[str], ...]:
         rf"{weekday}\b(?P<year>20\d\d)-(?P<number>\d\d)-(?P<day>\d\d)\b",
         rf"{weekday}{day}\s?(?:of\s|de\s|को\s)?{month}{year}",
         rf"{weekday}\b{month}\s(?:the\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:]){_UNITS}{year}",
-        rf"{weekday}(?<![\w/])(?P<day>\d{{1,2}})/(?P<number>\d{{1,2}})(?:/(?P<year>(?:20)?\d\d))?(?![\w/])",
+        rf"{weekday}(?<![\w/])(?!24/7\b|[12]/[234]\b|3/4\b)(?P<day>\d{{1,2}})/(?P<number>\d{{1,2}})(?:/(?P<year>(?:20)?\d\d))?(?![\w/])",
         rf"{weekday}(?<![\w.:])(?P<day>\d{{1,2}})\.\s?(?P<number>1[0-2]|0?[1-9])\.(?:\s?(?P<year>20\d\d))?(?!\d)",
         rf"{short}[.,]*\s\(?(?:the\s|den\s|el\s|le\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?(?![\d:.h/–-]){_UNITS}"
         rf"(?!\s?(?:am|pm|uhr|{_any(names.months, 3)}|to|till|bis|a|à)\b)",
