@@ -16,13 +16,14 @@ from dm_evals.judge.judge import BrokenRuling, RecordedJudge
 from dm_evals.replay.offline import offline
 from dm_evals.replay.runner import planned, run
 from dm_evals.reports import terminal as report_terminal
+from dm_evals.reports.history import Entry
 from dm_evals.reports.mutant_tables import BrokenTables, MutantTables, load_tables
 from dm_evals.results import Outcome, Report
 
 Writer = Callable[[Report, Baseline | None, Path], None]
 """``report_<kind>.write``: a report as a file."""
 
-KINDS: Final = ("junit", "json", "html")
+KINDS: Final = ("junit", "json", "html", "markdown")
 
 
 def run_command(args: argparse.Namespace) -> int:
@@ -119,9 +120,23 @@ def _writer(kind: str, args: argparse.Namespace, decision: GateDecision | None) 
         from dm_evals.reports import json_file as report_json
 
         return report_json.write
+    if kind == "markdown":
+        from dm_evals.reports import markdown as report_markdown
+
+        return partial(report_markdown.write, decision=decision)
     from dm_evals.reports import html as report_html
 
-    return partial(report_html.write, decision=decision, before=_before(args), mutants=_mutants(args))
+    extras = {"before": _before(args), "mutants": _mutants(args), "history": _history(args)}
+    return partial(report_html.write, decision=decision, **extras)
+
+
+def _history(args: argparse.Namespace) -> tuple[Entry, ...]:
+    from dm_evals.reports import history
+
+    try:
+        return history.read(args.history)
+    except history.BrokenHistory as error:
+        raise Usage(str(error)) from None
 
 
 def _mutants(args: argparse.Namespace) -> MutantTables | None:

@@ -16,6 +16,7 @@ from markupsafe import Markup
 
 from dm_evals.baseline import Baseline
 from dm_evals.gate import GateDecision
+from dm_evals.reports.history import DRAWN, Entry, points
 from dm_evals.reports.html_view import page
 from dm_evals.reports.mutant_tables import MutantTables
 from dm_evals.reports.words import ORIGIN_MEANS, printable
@@ -31,9 +32,10 @@ def write(
     decision: GateDecision | None = None,
     before: Report | None = None,
     mutants: MutantTables | None = None,
+    history: tuple[Entry, ...] = (),
 ) -> None:
     """Write the page. ``before``: an earlier report (``report_json.load``) to show each conversation beside."""
-    path.write_text(to_html(report, baseline, decision, before, mutants), encoding="utf-8", errors="replace")
+    path.write_text(to_html(report, baseline, decision, before, mutants, history), encoding="utf-8", errors="replace")
 
 
 def to_html(
@@ -42,12 +44,15 @@ def to_html(
     decision: GateDecision | None = None,
     before: Report | None = None,
     mutants: MutantTables | None = None,
+    history: tuple[Entry, ...] = (),
 ) -> str:
     """The page; the same values give the same text."""
     template = _environment().get_template("page.html.j2")
     return template.render(
         page=page(report, baseline, decision, before),
         mutants=mutants,
+        history=history[-DRAWN:],
+        points=points(history),
         means=ORIGIN_MEANS,
         style=_own("page.css"),
         script=_own("page.js"),
