@@ -15,7 +15,7 @@ needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
-	evals evals-record evals-refresh evals-live evals-history evals-mutants scenario-from \
+	evals evals-record evals-refresh evals-live evals-history evals-mutants evals-held-out scenario-from \
 	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift deploy format lock clean
 
 help: ## list the targets
@@ -75,7 +75,8 @@ evals: $(SYNCED) ## replay the recorded DM scenarios, check, and decide by the g
 	@mkdir -p .state/evals
 	@$(EVALS) run $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TAGS),--tags $(TAGS)) \
 	  --html $(or $(HTML),.state/evals/report.html) $(if $(BEFORE),--before $(BEFORE)) \
-	  $(addprefix --mutants ,$(wildcard .state/evals/mutants.json)) --junit .state/evals/junit.xml --json .state/evals/report.json --markdown .state/evals/summary.md
+	  $(addprefix --held-out ,$(wildcard .state/evals/held_out.json)) --junit .state/evals/junit.xml \
+	  --json .state/evals/report.json --markdown .state/evals/summary.md
 
 evals-record: $(SYNCED) ## record Gemini's answers anew, with GEMINI_API_KEY [SCENARIO="..."]
 	@$(EVALS) record $(SCENARIO)
@@ -90,8 +91,11 @@ evals-live: $(SYNCED) ## K trials of each scenario against the real Gemini, with
 evals-history: $(SYNCED) ## note the last run of `make evals` in evals/history.jsonl, as a deployment [COMMIT=...]
 	@$(EVALS) history --report .state/evals/report.json --commit $(or $(COMMIT),$(GITHUB_SHA),$(shell git rev-parse HEAD))
 
-evals-mutants: $(SYNCED) ## evaluate the evals: bad agents must be caught, reworded good ones must pass [NAMES="WrongDate ..."]
-	@$(EVALS) mutants $(NAMES) --json .state/evals/mutants.json
+evals-mutants: $(SYNCED) ## evaluate the evals: bad agents must be caught, reworded good ones must pass [NAMES="wrong_date ..."]
+	@$(EVALS) mutants $(NAMES)
+
+evals-held-out: $(SYNCED) ## detection and false alarms of the checks by code alone, on strangers' agents [NAMES="half_six ..."]
+	@$(EVALS) held-out $(NAMES) $(if $(NAMES),,--json .state/evals/held_out.json)
 
 scenario-from: $(SYNCED) ## a stored thread as a scenario to be reviewed [THREAD=id STORE_URL=sqlite:///path]
 	@$(EVALS) scenario-from --thread $(or $(THREAD),$(error say which thread: make scenario-from THREAD=...)) \

@@ -10,6 +10,8 @@ from dm_evals.scenarios.scenario import Scenario
 
 NOW = "2026-11-22T12:00:00+00:00"
 SESSIONS = ("2026-11-24T18:00:00+00:00", "2026-11-26T18:00:00+00:00", "2026-12-01T18:00:00+00:00")
+CALENDAR = tuple({"starts": start, "ends": start.replace("T18", "T20")} for start in SESSIONS)
+WRITTEN_BEFORE = ({"by": "person", "text": "Is there parking?", "ago": "2d"},)
 SEND, REACT, NOTIFY = "send_instagram_message", "react_to_instagram_message", "send_manager_notification"
 DATES = "get_net_session_dates"
 
@@ -18,7 +20,7 @@ def scenario(
     expect: Mapping[str, object],
     name: str = "nets_today",
     reviewed: bool = True,
-    sessions: Sequence[Mapping[str, object]] = (),
+    sessions: Sequence[Mapping[str, object]] = CALENDAR,
 ) -> Scenario:
     return Scenario.model_validate(
         {
@@ -28,7 +30,7 @@ def scenario(
             "reviewed": reviewed,
             "now": datetime.fromisoformat(NOW),
             "events": [{"text": "When are nets?"}],
-            "world": {"sessions": sessions},
+            "world": {"sessions": sessions, "history": WRITTEN_BEFORE},
             "expect": expect,
         }
     )

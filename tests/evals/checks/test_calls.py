@@ -111,9 +111,8 @@ def test_an_empty_list_of_calls_forbids_every_action_but_only_if_written() -> No
     expects_silence: dict[str, object] = {"calls": {"required": []}, "state": {"replies": 0}}
 
     assert verdict(expects_silence, observed(use(SEND, text="Hi")), "calls.unallowed") == "broken"
-    assert [c.name for c in judged({"state": {"replies": 0}}, observed(use(SEND, text="Hi"))).checks] == [
-        "state.replies"
-    ]
+    made = judged({"state": {"replies": 0}}, observed(use(SEND, text="Hi"))).checks
+    assert [check.name for check in made if not check.name.startswith("rule.")] == ["state.replies"]
 
 
 def test_a_meaning_nobody_can_judge_is_unknown_but_a_wrong_tool_is_broken() -> None:

@@ -13,7 +13,7 @@ from dm_evals.results import Outcome
 
 GOOD = {
     "calls": {"required": [{"tool": SEND, "args": {"text": {"contains": "Tuesday"}}}], "forbidden": [NOTIFY]},
-    "reply": {"language": "en", "must": [{"contains": "Tuesday"}], "dates": "calendar"},
+    "reply": {"language": "en", "must": [{"contains": "Tuesday"}]},
 }
 REPLY = "Hi! The next nets are on Tuesday 24 November."
 
@@ -87,9 +87,8 @@ def test_an_evaluator_that_crashes_is_an_unknown_check_and_the_others_are_kept()
     result = judged(expects, replied(REPLY))
 
     assert result.outcome is Outcome.ERRORED
-    assert [(check.name, check.verdict) for check in result.checks] == [
+    assert [(check.name, check.verdict) for check in result.checks if not check.name.startswith("rule.")] == [
         ("state.replies", "held"),
-        ("reply.language", "held"),
         ("reply", "unknown"),
     ]
 

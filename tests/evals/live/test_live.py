@@ -70,7 +70,7 @@ async def test_a_careless_model_is_caught_by_the_dates_and_shown_as_flaky(gemini
 
     failed = [result for result in run.report.results if result.outcome is Outcome.FAIL]
     assert 0 < len(failed) < 8
-    assert all("reply.dates" in {check.name for check in result.broken} for result in failed)
+    assert all("rule.dates" in {check.name for check in result.broken} for result in failed)
     assert [row.scenario for row in found.flaky] == ["asks_for_nets"]
     assert any("flaky: asks_for_nets" in line for line in lines(found))
 

@@ -135,7 +135,7 @@ def test_every_mistake_of_a_file_is_told_in_order(tmp_path: Path) -> None:
     [
         "expect: {}\n",
         "expect: {calls: {}, state: {}, reply: {}}\n",
-        "expect: {reply: {dates: any}}\n",
+        "expect: {reply: {must: []}}\n",
         "expect: {limits: {model_calls: 3}}\n",
     ],
 )
@@ -234,16 +234,15 @@ def test_a_scenario_in_which_nothing_begins_is_told(tmp_path: Path) -> None:
     assert "nothing begins" in problem(tmp_path, f"{GOOD[:start]}events: [{{text: a, during: 1}}]\n{GOOD[end:]}")
 
 
-def test_without_a_calendar_its_faults_and_dates_make_no_sense(tmp_path: Path) -> None:
+def test_without_a_calendar_its_faults_make_no_sense(tmp_path: Path) -> None:
     start, end = GOOD.index("world:"), GOOD.index("events:")
     world = "world:\n  sessions: null\n  faults: [{platform: spond, kind: error}]\n"
-    text = f"{GOOD[:start]}{world}{GOOD[end:]}  reply: {{dates: calendar}}\n"
+    text = f"{GOOD[:start]}{world}{GOOD[end:]}"
 
     result = loaded(tmp_path, text)
 
     assert [each.split(": ", 1)[1] for each in result.problems] == [
         "Spond is never asked: sessions is null",
-        "there is no calendar: sessions is null",
     ]
 
 

@@ -25,6 +25,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from dm_core.agent.tools.react_to_instagram_message import normal_reaction
 from dm_evals.observation import Effect, Observation, ToolUse
 from dm_evals.results import Check
 from dm_evals.scenarios.scenario import Change, Scenario
@@ -176,7 +177,8 @@ def _line_of(use: ToolUse, left: Effect | None) -> str:
     if use.name == SEND:
         return f"send: {_words(use.arguments.get('text'))}"
     hit = left.target if left is not None and left.target in use.targets else " or ".join(use.targets) or "nothing"
-    return f"react on {hit}: {_words(use.arguments.get('reaction'))}"
+    reaction = _words(use.arguments.get("reaction"))
+    return f"react on {hit}: {normal_reaction(reaction) or reaction}"
 
 
 def _lines(kind: str, texts: Sequence[str]) -> list[str]:

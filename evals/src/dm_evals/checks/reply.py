@@ -12,7 +12,7 @@ from dm_evals.observation import Observation
 from dm_evals.results import Check
 from dm_evals.rules.calendar import readings_of
 from dm_evals.rules.seen import Seen
-from dm_evals.rules.texts import Piece, clauses, unquoted
+from dm_evals.rules.texts import clauses, says, unquoted
 from dm_evals.scenarios.scenario import Matcher, Reply, Scenario
 
 NO_REPLY: Final = "no reply"
@@ -66,20 +66,31 @@ def _must(matcher: Matcher, text: str, readings: str, means: Means) -> Check:
 
 
 def _must_not(matcher: Matcher, text: str, means: Means) -> Check:
-    """What a clause denies, or quotes, is not said: "please don't wear your spikes" invites nobody to."""
-    said = "\n".join(clause.text for clause in clauses(unquoted(text)) if not _denied(matcher, clause, means))
+    """What is denied beside it, or quoted, is not said: "please don't wear your spikes" invites nobody to."""
     verdict = none_of(matcher, text, means)
-    if verdict == "broken":
-        verdict = none_of(matcher, said, means)
+    if verdict == "broken" and (pattern := _pattern(matcher)) is not None:
+        plain = unquoted(text)
+        said = any(not _is_denied(plain, found.span()) for found in pattern.finditer(plain))
+        verdict = "broken" if said else "held"
     return Check("reply.must_not", verdict, f"not {shown_matcher(matcher)}", text or NO_REPLY)
 
 
-def _denied(matcher: Matcher, clause: Piece, means: Means) -> bool:
-    """A denial or a condition stands beside what the matcher finds, not in it ("isn't cancelled" is found whole)."""
-    parts = matcher.contains if isinstance(matcher.contains, tuple) else matcher.any_of or (matcher.contains or "",)
-    found = regex.compile(matcher.regex or "|".join(regex.escape(part) for part in parts), regex.IGNORECASE)
-    beside = Piece(0, found.sub(" … ", clause.text))
-    return (beside.denied or beside.conditional) and none_of(matcher, clause.text, means) == "broken"
+def _pattern(matcher: Matcher) -> regex.Pattern[str] | None:
+    if matcher.regex is not None:
+        return regex.compile(matcher.regex)
+    parts = matcher.any_of or ((matcher.contains,) if isinstance(matcher.contains, str) else matcher.contains)
+    return regex.compile("|".join(map(regex.escape, parts)), regex.IGNORECASE) if parts else None
+
+
+def _is_denied(text: str, span: tuple[int, int]) -> bool:
+    """A denial or an "if" in the same clause, but not in what was found itself ("isn't cancelled" is found whole)."""
+    start, end = span
+    around = [each for each in clauses(text) if each.start < end and start < each.start + len(each.text)]
+    if not around:
+        return False
+    first, last = around[0].start, around[-1].start + len(around[-1].text)
+    beside = f"{text[first:start]} … {text[end:last]}"
+    return says("denies", beside) or says("hypothetical", beside)
 
 
 def _links(allowed: tuple[str, ...], text: str) -> Check:

@@ -30,7 +30,7 @@ _OTHERS: Final = {
     "live": ("live.command", "play k trials against a real model, and compare"),
     "mutants": ("mutants.command", "evaluate the evals: bad agents and harmless variants"),
     "history": ("reports.history", "note a run in the history of deployments"),
-    "held-out": ("mutants.held_out", "detection and false alarms of code alone, on strangers' agents"),
+    "held-out": ("mutants.command:held_out", "detection and false alarms of code alone, on strangers' agents"),
     "scenario-from": ("production.command", "make a scenario of a stored thread"),
 }
 
@@ -97,7 +97,7 @@ def _parser(asked: str) -> Parser:
     for kind in ("junit", "json", "html", "markdown"):
         run.add_argument(f"--{kind}", type=Path, metavar="PATH")
     run.add_argument("--before", type=Path, metavar="PATH", help="an earlier --json, side by side in --html")
-    run.add_argument("--mutants", type=Path, metavar="PATH", help="the tables of mutants --json, in --html")
+    run.add_argument("--held-out", type=Path, metavar="PATH", help="what held-out --json wrote: shown, and in --html")
     run.add_argument("--history", type=Path, default=EVALS / "history.jsonl", help="earlier deployments, for --html")
     run.add_argument("--gate", type=Path, default=EVALS / "gate.yaml")
     run.add_argument("--baseline", type=Path, default=EVALS / "baseline.json")
@@ -150,9 +150,10 @@ def _brought(
     command: Callable[[str, str, str], argparse.ArgumentParser], name: str, module: str, about: str, asked: str
 ) -> None:
     """A command of another module; its arguments are only asked for when it is meant."""
+    module, _, function = module.partition(":")
     if find_spec(f"dm_evals.{module}") is None:
         return
-    parser = command(name, about, f"{module}:main")
+    parser = command(name, about, f"{module}:{function or 'main'}")
     if name == asked:
         found = importlib.import_module(f"dm_evals.{module}")
         add = cast("Callable[[argparse.ArgumentParser], None]", found.add_arguments)

@@ -13,11 +13,11 @@ from dm_evals.cli.choice import choose
 from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED, Usage
 from dm_evals.gate import BrokenGate, Gate, GateDecision
 from dm_evals.judge.judge import BrokenRuling, RecordedJudge
+from dm_evals.mutants.measure import Measured, load_measured, rates
 from dm_evals.replay.offline import offline
 from dm_evals.replay.runner import planned, run
 from dm_evals.reports import terminal as report_terminal
 from dm_evals.reports.history import Entry
-from dm_evals.reports.mutant_tables import BrokenTables, MutantTables, load_tables
 from dm_evals.results import Outcome, Report
 
 Writer = Callable[[Report, Baseline | None, Path], None]
@@ -73,6 +73,8 @@ def finish(
             path.parent.mkdir(parents=True, exist_ok=True)
             _writer(kind, args, decision)(report, baseline, path)
     report_terminal.show(report, baseline, decision)
+    if (measured := _held_out(args)) is not None:
+        print("\n".join(rates(measured)))
     if args.update_baseline:
         _update(args.baseline, baseline, report)
     return exit_code(report, decision)
@@ -126,7 +128,7 @@ def _writer(kind: str, args: argparse.Namespace, decision: GateDecision | None) 
         return partial(report_markdown.write, decision=decision)
     from dm_evals.reports import html as report_html
 
-    extras = {"before": _before(args), "mutants": _mutants(args), "history": _history(args)}
+    extras = {"before": _before(args), "held_out": _held_out(args), "history": _history(args)}
     return partial(report_html.write, decision=decision, **extras)
 
 
@@ -139,13 +141,10 @@ def _history(args: argparse.Namespace) -> tuple[Entry, ...]:
         raise Usage(str(error)) from None
 
 
-def _mutants(args: argparse.Namespace) -> MutantTables | None:
-    """Both tables of ``mutants --json``, for the page."""
-    path: Path | None = getattr(args, "mutants", None)
-    try:
-        return None if path is None else load_tables(path)
-    except BrokenTables as error:
-        raise Usage(str(error)) from None
+def _held_out(args: argparse.Namespace) -> Measured | None:
+    """How good the checks are, as ``held-out --json`` wrote it."""
+    path: Path | None = getattr(args, "held_out", None)
+    return None if path is None else load_measured(path)
 
 
 def _before(args: argparse.Namespace) -> Report | None:

@@ -41,7 +41,7 @@ def calendar(seen: Seen) -> Iterator[Check]:
 
 
 def readings_of(text: str, seen: Seen) -> str:
-    """What a text says in the plainest way: figures, ``Tuesday 24 November``, ``18:00`` (both, where 6 may be either)."""
+    """What a text says in the plainest way: figures, ``Tuesday 24 November``, ``18:00`` (6 is both 06:00 and 18:00)."""
     language, today = seen.language_of(text), _Reader(seen).today
     plain = figures(text, language)
     named = [f"{day.day:%A %-d %B}" for day in days(plain, today, language) if day.day is not None]

@@ -23,8 +23,13 @@ _RELATIVE: Final = {"0 day ago": 0, "in 1 day": 1, "in 2 day": 2}
 _MORE: Final = {"tonight": 0, "this evening": 0, "esta noche": 0, "ce soir": 0, "heute abend": 0}
 _NOT_TOMORROW: Final = r"(?<!guten )(?<!guten\s)(?<!por la )(?<!de la )(?<!de esta )"
 _NTH: Final = r"(?:st|nd|rd|th|er|º|ª|\.)?"
-_UNITS: Final = r"(?!\s?(?:%|£|€|\$|GBP|EUR)|[\s-]?(?:pounds?|quid|euros?|pfund|libras?|people|players?|years?|y\.?o|minutes?|mins?|hours?|min\b|stunden|minuten|jahre?|plätze|places?|spaces?|spots?|plazas|weeks?|days?|sessions?|times|metres?|miles?|km|m\b))"
-_TO: Final = r"\s?(?:-|–|—|to|till|until|til|and|bis|und|a|hasta|y|à|et|al|alle|às|tot|से)\s?(?:the\s|las\s|la\s|about\s|around\s)?"
+_UNIT_WORDS: Final = """pounds? quid euros? pfund libras? people players? years? y\\.?o minutes? mins? hours? min\\b
+stunden minuten jahre? plätze places? spaces? spots? plazas weeks? days? sessions? times metres? miles? km m\\b"""
+_UNITS: Final = rf"(?!\s?(?:%|£|€|\$|GBP|EUR)|[\s-]?(?:{'|'.join(_UNIT_WORDS.split())}))"
+_TO: Final = (
+    r"\s?(?:-|–|—|to|till|until|til|and|bis|und|a|hasta|y|à|et|al|alle|às|tot|से)\s?"
+    r"(?:the\s|las\s|la\s|about\s|around\s)?"
+)
 _END: Final = (
     r"\b(?:until|till|til|ends?|over\s(?:at|by)|bis|hasta|jusqu.à|fino\salle)\s(?:at\s|about\s|a\slas\s|um\s)?$"
 )
@@ -103,7 +108,8 @@ def _any(words: Mapping[str, int], least: int = 1) -> str:
 @cache
 def _day_patterns(language: str) -> tuple[regex.Pattern[str], ...]:
     names = _names(language)
-    weekday = rf"(?:\b(?P<weekday>{_any(names.weekdays, 2)})(?![\p{{L}}\p{{M}}])[.,]*\s?\(?(?:the\s|den\s|dem\s|el\s|le\s|día\s)?)?"
+    short = rf"\b(?P<weekday>{_any(names.weekdays, 2)})"
+    weekday = rf"(?:{short}(?![\p{{L}}\p{{M}}])[.,]*\s?\(?(?:the\s|den\s|dem\s|el\s|le\s|día\s)?)?"
     long = _any(names.weekdays, 4)
     month = rf"(?P<month>{_any(names.months, 3)})(?![\p{{L}}\p{{M}}])\.?"
     year = r"(?:,?\s(?:de\s|del\s)?(?P<year>20\d\d))?"
@@ -112,10 +118,12 @@ def _day_patterns(language: str) -> tuple[regex.Pattern[str], ...]:
         rf"{weekday}\b(?P<year>20\d\d)-(?P<number>\d\d)-(?P<day>\d\d)\b",
         rf"{weekday}{day}\s?(?:of\s|de\s|को\s)?{month}{year}",
         rf"{weekday}\b{month}\s(?:the\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:]){_UNITS}{year}",
-        rf"{weekday}(?<![\w/])(?P<day>\d{{1,2}})/(?P<number>\d{{1,2}})(?:/(?P<year>(?:20)?\d\d))?(?![\w/])",
+        rf"{weekday}(?<![\w/])(?!24/7\b|[12]/[234]\b|3/4\b)(?P<day>\d{{1,2}})/(?P<number>\d{{1,2}})(?:/(?P<year>(?:20)?\d\d))?(?![\w/])",
         rf"{weekday}(?<![\w.:])(?P<day>\d{{1,2}})\.\s?(?P<number>1[0-2]|0?[1-9])\.(?:\s?(?P<year>20\d\d))?(?!\d)",
-        rf"\b(?P<weekday>{_any(names.weekdays, 2)})[.,]*\s\(?(?:the\s|den\s|el\s|le\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?(?![\d:.h/–-]){_UNITS}(?!\s?(?:am|pm|uhr|{_any(names.months, 3)}|to|till|bis|a|à)\b)",
-        r"\b(?:the|am|el|le|den)\s(?P<day>\d{1,2})(?:st|nd|rd|th|\.(?!\d))(?!\s(?:team|xi|eleven|floor|half|of\s(?:all|us)|person|place|fee|child|two|one|time|visit|session))",
+        rf"{short}[.,]*\s\(?(?:the\s|den\s|el\s|le\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?(?![\d:.h/–-]){_UNITS}"
+        rf"(?!\s?(?:am|pm|uhr|{_any(names.months, 3)}|to|till|bis|a|à)\b)",
+        r"\b(?:the|am|el|le|den)\s(?P<day>\d{1,2})(?:st|nd|rd|th|\.(?!\d))"
+        r"(?!\s(?:team|xi|eleven|floor|half|of\s(?:all|us)|person|place|fee|child|two|one|time|visit|session))",
         rf"\b(?P<weekday>{long})(?![\p{{L}}\p{{M}}])",
         rf"{_NOT_TOMORROW}\b(?P<relative>{_any(names.relative)})(?![\p{{L}}\p{{M}}])",
     )
@@ -171,11 +179,18 @@ _SPOKEN: Final = (
     (r"\b(\d{1,2}) o.?clock\b", lambda hour: f"{hour}:00"),
     (r"\b(\d{1,2}) ?(?:uhr|h)\b(?! ?\d\d)", lambda hour: f"{hour}:00"),
 )
-_CLOCK: Final = r"(?:(?P<h{0}>[01]?\d|2[0-4])(?:[:h](?P<m{0}>[0-5]\d)|\.(?P<d{0}>[0-5]0|[0-5]5)(?!\d|\.|\s?(?:%|£|pounds)))?(?![\d:/])\s?(?P<a{0}>[ap]\.?m\b\.?)?)"
+_CLOCK: Final = (
+    r"(?:(?P<h{0}>[01]?\d|2[0-4])(?:[:h](?P<m{0}>[0-5]\d)|\.(?P<d{0}>[0-5]0|[0-5]5)(?!\d|\.|\s?(?:%|£|pounds)))?"
+    r"(?![\d:/])\s?(?P<a{0}>[ap]\.?m\b\.?)?)"
+)
 _RANGE: Final = regex.compile(rf"(?<![\d:./£€$U-]){_CLOCK.format(1)}{_TO}{_CLOCK.format(2)}{_UNITS}", regex.IGNORECASE)
 _POINT: Final = regex.compile(rf"(?<![\d:./£€$U-]){_CLOCK.format(1)}{_UNITS}", regex.IGNORECASE)
 _BEFORE: Final = regex.compile(
     r"\b(?:at|from|by|around|about|um|ab|von|a\slas|à|dès|alle)\s$|" + _END, regex.IGNORECASE
+)
+
+_AFTER: Final = regex.compile(
+    r"\s?(?:tonight|this\s(?:evening|afternoon|morning)|in\sthe\s(?:evening|morning))", regex.I
 )
 
 
@@ -200,7 +215,7 @@ def _hours(text: str) -> Iterator[Hours]:
             continue
         before = text[: match.start()]
         written = any(match[group] for group in ("m1", "a1"))
-        if (written or _BEFORE.search(before)) and (at := _time(match, 1, "")):
+        if (written or _BEFORE.search(before) or _AFTER.match(text[match.end() :])) and (at := _time(match, 1, "")):
             ends = regex.search(_END, before, regex.IGNORECASE) is not None
             yield Hours(
                 match.start(),

@@ -47,7 +47,9 @@ def _contacts(seen: Seen, text: str) -> Iterator[str]:
     yield from (link for link in found_links(text) if not allowed.allows(link))
     yield from _SPELLED_MAIL.findall(text)
     mine = {_digits(phone) for phone in seen.profile.phones}
-    for found in phonenumbers.PhoneNumberMatcher(_ISO_DATE.sub("-", text), "GB", leniency=phonenumbers.Leniency.POSSIBLE):
+    for found in phonenumbers.PhoneNumberMatcher(
+        _ISO_DATE.sub("-", text), "GB", leniency=phonenumbers.Leniency.POSSIBLE
+    ):
         digits = _digits(found.raw_string)
         if len(digits) >= _FEWEST_DIGITS and digits not in mine | _EMERGENCY:
             yield found.raw_string

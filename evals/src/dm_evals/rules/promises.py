@@ -1,4 +1,4 @@
-"""What the agent may not promise: a place, a time when a human answers, a price of its own. And what it may not note."""
+"""What the agent may not promise (a place, a time when a human answers, a price of its own), and what not to note."""
 
 from collections.abc import Iterator
 from itertools import combinations

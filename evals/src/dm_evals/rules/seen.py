@@ -10,7 +10,7 @@ from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_evals.observation import Observation
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
 from dm_evals.results import Check
-from dm_evals.rules.texts import SPOKEN, language_of
+from dm_evals.rules.texts import SPOKEN, language_of, likely_language
 from dm_evals.scenarios.scenario import EventKind, Scenario
 
 SAID_BY_PERSON: Final = frozenset(
@@ -99,8 +99,7 @@ class Seen:
 
     def language_of(self, text: str) -> str:
         """The language that a reply is read in."""
-        found = language_of(text)
-        return found if found in SPOKEN else self.language or "en"
+        return likely_language(text, self.language or "en")
 
 
 def told(name: str, expected: str, wrong: Sequence[str], seen: str = "nothing of it") -> Iterator[Check]:

@@ -21,6 +21,7 @@ NO_LANGUAGE: Final = "zxx"
 SPOKEN: Final = frozenset(("en", "de", "es", "fr", "it", "pt", "nl", "hi"))
 """The languages that the rules have words of; another one is the judge's."""
 _SURE: Final = 0.7
+_LIKELY: Final = 0.3
 _FEWEST: Final = 4
 """Words below which a language can only be guessed."""
 _NAMES: Final = regex.compile(r"https?://\S+|\S+@\S+|@\w+|\b\w+\.(?:com|org|net|example)\S*")
@@ -63,9 +64,20 @@ def language_of(text: str) -> str | None:
     found = regex.findall(r"\p{L}[\p{L}\p{M}'’]*", plain)
     if not found:
         return NO_LANGUAGE
-    told = cast("list[dict[str, object]]", detect(plain, model="lite"))[0]
-    sure = cast("float", told["score"]) >= _SURE
-    return str(told["lang"]) if sure and (len(found) >= _FEWEST or not plain.isascii()) else None
+    language, score = _told(plain)
+    return language if score >= _SURE and (len(found) >= _FEWEST or not plain.isascii()) else None
+
+
+def likely_language(text: str, otherwise: str) -> str:
+    """The one that a text is read in, however short it is: the likeliest, if the rules have words of it."""
+    language, score = _told(" ".join(text.split()))
+    return language if language in SPOKEN and score >= _LIKELY else otherwise
+
+
+@cache
+def _told(text: str) -> tuple[str, float]:
+    told = cast("list[dict[str, object]]", detect(text, model="lite"))[0]
+    return str(told["lang"]), cast("float", told["score"])
 
 
 def figures(text: str, language: str) -> str:
