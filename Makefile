@@ -15,7 +15,7 @@ needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
-	evals evals-record evals-refresh evals-live evals-mutants evals-held-out scenario-from \
+	evals evals-record evals-refresh evals-live evals-history evals-mutants evals-held-out scenario-from \
 	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean
 
 help: ## list the targets
@@ -78,7 +78,8 @@ evals: $(SYNCED) ## replay the recorded DM scenarios, check, and decide by the g
 	@mkdir -p .state/evals
 	@$(EVALS) run $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TAGS),--tags $(TAGS)) \
 	  --html $(or $(HTML),.state/evals/report.html) $(if $(BEFORE),--before $(BEFORE)) \
-	  $(addprefix --held-out ,$(wildcard .state/evals/held_out.json)) --junit .state/evals/junit.xml --json .state/evals/report.json
+	  $(addprefix --held-out ,$(wildcard .state/evals/held_out.json)) --junit .state/evals/junit.xml \
+	  --json .state/evals/report.json --markdown .state/evals/summary.md
 
 evals-record: $(SYNCED) ## record Gemini's answers anew, with GEMINI_API_KEY [SCENARIO="..."]
 	@$(EVALS) record $(SCENARIO)
@@ -89,6 +90,9 @@ evals-refresh: $(SYNCED) ## bring recordings up to a change that is only in thes
 evals-live: $(SYNCED) ## K trials of each scenario against the real Gemini, with GEMINI_API_KEY [K=4 MODEL=... TAGS=... BUDGET=usd]
 	@$(EVALS) live --trials $(or $(K),4) $(if $(MODEL),--model $(MODEL)) $(if $(TAGS),--tags $(TAGS)) \
 	  $(if $(BUDGET),--budget-usd $(BUDGET)) $(if $(COMPARE),--compare $(COMPARE))
+
+evals-history: $(SYNCED) ## note the last run of `make evals` in evals/history.jsonl, as a deployment [COMMIT=...]
+	@$(EVALS) history --report .state/evals/report.json --commit $(or $(COMMIT),$(GITHUB_SHA),$(shell git rev-parse HEAD))
 
 evals-mutants: $(SYNCED) ## evaluate the evals: bad agents must be caught, reworded good ones must pass [NAMES="wrong_date ..."]
 	@$(EVALS) mutants $(NAMES)
