@@ -1,11 +1,12 @@
 """A database of plain documents in this process's memory, for simulations that make thousands of threads a minute.
 
 The documents, and the code that reads and writes them, are production's (``dm_core.store.transactional``); only what
-holds them is not. Whoever checks on the database reads its documents as values: ``threads``, ``messages``, ``runs``, …
+holds them is not. Whoever checks on the database reads its documents as values: ``threads`` (without erased ones),
+``messages`` and ``runs`` (by thread), ``alerts``, ``deletions``, and ``quarantined`` (the documents themselves).
 """
 
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 from dm_core.messages import Message
@@ -27,85 +28,101 @@ type Place = tuple[str, str]
 
 
 class MemoryDatabase:
-    """What several stores share, as several instances share a database. Nothing ever expires."""
+    """What several stores share, as several instances share a database. Nothing ever expires.
+
+    ``written``: the places and ids of the documents that the last transaction wrote or deleted.
+    """
 
     def __init__(self) -> None:
         self.places: dict[Place, dict[str, Stored]] = defaultdict(dict[str, Stored])
         self.last_version = 0
-        self._values: dict[tuple[Place, str], tuple[Stored, object]] = {}
+        self.written: Sequence[tuple[Place, str]] = ()
+        self.threads: Mapping[str, Thread] = _Values(
+            self.places["conversations", ""], lambda s: parse_thread(s.id, s.doc), lambda doc: not is_erased(doc)
+        )
+        self.alerts: Mapping[str, StoredAlert] = _Values(self.places["alerts", ""], parse_stored)
+        self.deletions: Mapping[str, Deletion] = _Values(self.places["deletions", ""], lambda s: parse_deletion(s.doc))
+        self.quarantined: Mapping[str, Document] = _Values(self.places["quarantine", ""], lambda s: s.doc)
+        self.messages: Mapping[str, Mapping[str, Message]] = _Below(
+            self.places, "messages", lambda s: parse_message(s.doc), is_message
+        )
+        self.runs: Mapping[str, Mapping[str, Run]] = _Below(self.places, "runs", lambda s: parse_run(s.doc))
 
     def transact[T](self, work: Callable[[Transaction], T], usage: StoreUsage | None = None) -> T:
         """Run reads and writes as one step, applied whole when ``work`` returns, else not at all."""
         transaction = MemoryTransaction(self, usage or StoreUsage())
         try:
-            return work(transaction)
+            outcome = work(transaction)
         except BaseException:
             transaction.undo()
             raise
+        self.written = [(place, key) for place, key, _ in transaction.before]
+        return outcome
 
-    @property
-    def threads(self) -> dict[str, Thread]:
-        """By id, without erased ones."""
-        found = self.places["conversations", ""].items()
-        return {
-            id_: self._value(("conversations", ""), stored, lambda stored: parse_thread(stored.id, stored.doc))
-            for id_, stored in found
-            if not is_erased(stored.doc)
-        }
 
-    @property
-    def messages(self) -> dict[str, dict[str, Message]]:
-        """By thread and id, in the order of arrival. A thread need not exist itself."""
-        return self._below("messages", lambda stored: parse_message(stored.doc), is_message)
+class _Values[T](Mapping[str, T]):
+    """The documents of one place as values by id, each parsed once for each of its versions."""
 
-    @property
-    def runs(self) -> dict[str, dict[str, Run]]:
-        """Archived ones, by thread and id."""
-        return self._below("runs", lambda stored: parse_run(stored.doc))
-
-    @property
-    def alerts(self) -> dict[str, StoredAlert]:
-        place = "alerts", ""
-        return {id_: self._value(place, stored, parse_stored) for id_, stored in self.places[place].items()}
-
-    @property
-    def deletions(self) -> dict[str, Deletion]:
-        return {id_: parse_deletion(stored.doc) for id_, stored in self.places["deletions", ""].items()}
-
-    @property
-    def quarantined(self) -> dict[str, Document]:
-        """The documents of items that were not understood."""
-        return {id_: stored.doc for id_, stored in self.places["quarantine", ""].items()}
-
-    def _below[T](
+    def __init__(
         self,
+        documents: dict[str, Stored],
+        parse: Callable[[Stored], T],
+        counts: Callable[[Document], bool] = lambda _: True,
+    ) -> None:
+        self._documents, self._parse, self._counts = documents, parse, counts
+        self._parsed: dict[str, tuple[Stored, T]] = {}
+
+    def __getitem__(self, key: str) -> T:
+        stored = self._documents[key]
+        if not self._counts(stored.doc):
+            raise KeyError(key)
+        known = self._parsed.get(key)
+        if known is None or known[0] is not stored:
+            known = self._parsed[key] = stored, self._parse(stored)
+        return known[1]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([key for key, stored in self._documents.items() if self._counts(stored.doc)])
+
+    def __len__(self) -> int:
+        return sum(self._counts(stored.doc) for stored in self._documents.values())
+
+
+class _Below[T](Mapping[str, Mapping[str, T]]):
+    """The documents of one of the threads' collections as values, by thread and id. The thread itself may not exist."""
+
+    def __init__(
+        self,
+        places: dict[Place, dict[str, Stored]],
         collection: str,
         parse: Callable[[Stored], T],
-        counts: Callable[[Mapping[str, object]], bool] = lambda _: True,
-    ) -> dict[str, dict[str, T]]:
-        found: dict[str, dict[str, T]] = {}
-        for place, documents in list(self.places.items()):
-            if place[0] == collection and documents:
-                kept = ((id_, stored) for id_, stored in documents.items() if counts(stored.doc))
-                found[place[1]] = {id_: self._value(place, stored, parse) for id_, stored in kept}
-        return found
+        counts: Callable[[Document], bool] = lambda _: True,
+    ) -> None:
+        self._places, self._collection = places, collection
+        self._values: Callable[[dict[str, Stored]], _Values[T]] = lambda documents: _Values(documents, parse, counts)
+        self._known: dict[str, _Values[T]] = {}
 
-    def _value[T](self, place: Place, stored: Stored, parse: Callable[[Stored], T]) -> T:
-        """A document as a value, parsed once for each of its versions."""
-        known = self._values.get((place, stored.id))
-        if known is not None and known[0] is stored:
-            return cast("T", known[1])
-        value = parse(stored)
-        self._values[place, stored.id] = stored, value
-        return value
+    def __getitem__(self, key: str) -> Mapping[str, T]:
+        documents = self._places.get((self._collection, key))
+        if not documents:
+            raise KeyError(key)
+        if key not in self._known:
+            self._known[key] = self._values(documents)
+        return self._known[key]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter([key for (name, key), documents in self._places.items() if name == self._collection and documents])
+
+    def __len__(self) -> int:
+        return len(list(iter(self)))
 
 
 class MemoryTransaction:
-    """See ``Transaction``. ``usage`` counts what is read."""
+    """See ``Transaction``. ``usage`` counts what is read; ``before`` is what each document was that is written."""
 
     def __init__(self, database: MemoryDatabase, usage: StoreUsage) -> None:
         self._database, self._usage = database, usage
-        self._before: list[tuple[dict[str, Stored], str, Stored | None]] = []
+        self.before: list[tuple[Place, str, Stored | None]] = []
 
     def get(self, collection: str, key: str, parent: str = "") -> Stored | None:
         self._usage.reads += 1
@@ -125,29 +142,28 @@ class MemoryTransaction:
     def put(self, collection: str, key: str, doc: Document, parent: str = "") -> int:
         self._database.last_version += 1
         documents = self._database.places[collection, parent]
-        self._before.append((documents, key, documents.get(key)))
+        self.before.append(((collection, parent), key, documents.get(key)))
         documents[key] = Stored(key, self._database.last_version, doc)
         return self._database.last_version
 
     def delete(self, collection: str, key: str) -> None:
-        self._delete(self._database.places[collection, ""], key)
+        self._delete((collection, ""), key)
 
     def delete_below(self, parent: str) -> None:
-        for collection in ("messages", "runs"):
-            documents = self._database.places[collection, parent]
-            for key in list(documents):
-                self._delete(documents, key)
+        for place in (("messages", parent), ("runs", parent)):
+            for key in list(self._database.places[place]):
+                self._delete(place, key)
 
-    def _delete(self, documents: dict[str, Stored], key: str) -> None:
-        self._before.append((documents, key, documents.pop(key, None)))
+    def _delete(self, place: Place, key: str) -> None:
+        self.before.append((place, key, self._database.places[place].pop(key, None)))
 
     def undo(self) -> None:
         """Give back what every document was before."""
-        for documents, key, stored in reversed(self._before):
+        for place, key, stored in reversed(self.before):
             if stored is not None:
-                documents[key] = stored
+                self._database.places[place][key] = stored
             else:
-                documents.pop(key, None)
+                self._database.places[place].pop(key, None)
 
 
 def _is_selected(selection: Selection, doc: Document) -> bool:

@@ -28,12 +28,12 @@ def clean_text(text: str) -> str:
 
 def clean(value: object) -> object:
     """A value as it may be stored."""
-    if isinstance(value, str):
-        return clean_text(str(value))
-    if isinstance(value, bool) or value is None or isinstance(value, float):
+    if value is None or isinstance(value, bool | float):
         return value
+    if isinstance(value, str):
+        return clean_text(value if type(value) is str else str(value))
     if isinstance(value, int):
-        return max(-MAX_INT, min(value, MAX_INT))
+        return value if -MAX_INT <= value <= MAX_INT else max(-MAX_INT, min(value, MAX_INT))
     if isinstance(value, Mapping):
         return {clean_text(str(key)): clean(item) for key, item in cast("Mapping[object, object]", value).items()}
     if isinstance(value, Sequence):

@@ -155,28 +155,27 @@ class Monitor:
 
     def write[T](self, operation: str, work: Callable[[Transaction], T]) -> T:
         """Apply a write, and look at the threads and alerts it wrote."""
-        threads, alerts = self.database.threads, self.database.alerts
         outcome = self.database.transact(work)
-        now = self.database.threads
-        for thread_id, thread in now.items():
-            if thread is not threads.get(thread_id):
+        for thread_id in dict.fromkeys(key for place, key in self.database.written if place[0] == "conversations"):
+            if thread_id in self.database.threads:
                 self.look_at(thread_id)
-        for thread_id in threads.keys() - now.keys():
-            self.erased_at[thread_id] = self.journal.now()
-            self.journal.note("store", f"{thread_id} erased")
-        written = [s.alert for id_, s in self.database.alerts.items() if s is not alerts.get(id_)]
+            else:
+                self.erased_at[thread_id] = self.journal.now()
+                self.journal.note("store", f"{thread_id} erased")
+        written = (self.database.alerts.get(key) for place, key in self.database.written if place[0] == "alerts")
+        alerts = [stored.alert for stored in written if stored is not None]
         if operation == "create_alert":
-            self.outbox.created(written)
+            self.outbox.created(alerts)
         elif operation == "save_alerts":
-            self.outbox.saved(written, self.now_ms)
+            self.outbox.saved(alerts, self.now_ms)
         elif operation == "record_status":
-            self.outbox.told(written)
+            self.outbox.told(alerts)
         return outcome
 
     def commit(self, tx: Transaction, execution: Execution, change: ThreadChange) -> Version | Conflict:
         """Apply a conditional commit and look at what it did."""
         before = self.database.threads.get(change.thread_id)
-        messages = self.database.messages.get(change.thread_id, {})
+        messages = dict(self.database.messages.get(change.thread_id, {}))
         outcome = commit(tx, change)
         if isinstance(outcome, Conflict) or before is None:
             self.journal.states["commit:conflict"] += 1
