@@ -27,12 +27,13 @@ _FEWEST: Final = 4
 _NAMES: Final = regex.compile(r"https?://\S+|\S+@\S+|@\w+|\b\w+\.(?:com|org|net|example)\S*")
 _NUMBERS: Final = frozenset(("en", "de", "es", "fr", "it", "pt", "nl"))
 _QUOTED: Final = regex.compile(r'"[^"\n]{2,200}"|“[^”\n]{2,200}”|„[^“”\n]{2,200}[“”]|«[^»\n]{2,200}»')
+_MONTH: Final = "Jan|Feb|M[aä]r|Apr|Ma[iy]|Ju[nl]|Aug|Sep|O[kc]t|Nov|De[zc]"
 _CLAUSE: Final = regex.compile(
-    r"(?<=[^\d\s][.!?…।])\s+|(?<=\d[.!?])\s+(?=\p{Lu})|[\n;()]+|(?<!\d):|:(?!\d)|,(?=\s)|\s[-–—]\s"
+    rf"(?<=[^\d\s][.!?…।])\s+|(?<=\d[.!?])\s+(?=\p{{Lu}})(?!{_MONTH})|[\n;()]+|(?<!\d):|:(?!\d)|,(?=\s)|\s[-–—]\s"
     r"|\s(?=(?:but|however|though|aber|sondern|pero|sino|mais)\b)",
     regex.IGNORECASE,
 )
-_SENTENCE: Final = regex.compile(r"(?<=[^\d\s][.!?…।])[\"')\]»”]*\s+|(?<=\d[.!?])\s+(?=\p{Lu})|\n+")
+_SENTENCE: Final = regex.compile(rf"(?<=[^\d\s][.!?…।])[\"')\]»”]*\s+|(?<=\d[.!?])\s+(?=\p{{Lu}})(?!{_MONTH})|\n+")
 
 
 @cache
@@ -127,7 +128,7 @@ def _split(border: regex.Pattern[str], text: str) -> Iterator[Piece]:
 def claims(name: str, text: str, *, whole: bool = False) -> Iterator[str]:
     """Clauses that say so: no denial, no condition, no question, nothing quoted.
 
-    ``whole``: sentences too, as a verb may stand at their end ("Ich habe dir am Dienstag, 18 Uhr, einen Platz reserviert").
+    ``whole``: sentences too, as a verb may stand at their end ("Ich habe dir am Dienstag, 18 Uhr, … reserviert").
     """
     plain = unquoted(text)
     for piece in (*clauses(plain), *(sentences(plain) if whole else ())):
