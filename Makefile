@@ -16,7 +16,7 @@ export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
 	evals evals-record evals-refresh evals-live evals-history evals-mutants evals-held-out scenario-from \
-	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift deploy format lock clean
+	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -36,8 +36,11 @@ $(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/sandbox/py
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
 	@touch $@
 
-dev: $(SYNCED) ## the whole system on this machine: chat in the terminal, page on http://127.0.0.1:8080
+dev: $(SYNCED) ## the whole system on this machine: events in the terminal, page on http://127.0.0.1:8080 [PORT=8080 STORE=firestore]
 	@$(PY) -m dm_sandbox.dev
+
+chat: $(SYNCED) ## the page's conversation as plain lines, beside a running 'make dev' [PORT=8080]
+	@$(PY) -m dm_sandbox.line_chat
 
 demo: $(SYNCED) ## one scripted conversation, printed; exits 0 only if every expected effect was seen
 	@$(PY) -m dm_sandbox.demo
@@ -122,11 +125,17 @@ smoke: $(SYNCED) ## is what is deployed alive, and does it store a DM [STACK=dev
 drift: $(SYNCED) ## what is no longer as deployed, by asking Google for everything [STACK=dev]
 	$(needs_stack)@$(INFRA) -m operations drift --stack $(STACK) $(if $(INTO),--into $(INTO))
 
+switch: $(SYNCED) ## another database in place of the stack's own, in its state [STACK=prod DATABASE=dm-agent-2]
+	$(needs_stack)@$(INFRA) -m operations switch --stack $(STACK) --database $(or $(DATABASE),$(error say which: make switch STACK=$(STACK) DATABASE=dm-agent-2))
+
 secrets: $(SYNCED) ## add secret values out of band, prompted or from a file [STACK=dev NAMES="..." FILE=.env PIN=1]
 	$(needs_stack)@$(INFRA) -m operations secrets --stack $(STACK) $(NAMES) $(if $(FILE),--from-file $(FILE)) $(if $(PIN),--pin)
 
 doctor: $(SYNCED) ## what a deployment needs from this machine, checked [STACK=dev]
 	$(needs_stack)@$(INFRA) -m operations doctor --stack $(STACK)
+
+costs: $(SYNCED) ## count tokens, look up prices, and write the cost table of docs/deploy.md#9-what-a-month-costs [MODEL=... only prints]
+	@$(INFRA) -m costs $(if $(MODEL),--model $(MODEL))
 
 pulumi-cli: $(SYNCED) ## the Pulumi CLI: the one on PATH, or built from its Go module into .tools
 	@$(PY) infra/tools/pulumi_cli.py
