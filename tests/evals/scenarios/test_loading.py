@@ -1,12 +1,13 @@
 """A scenario is read whole, or the file, the line and what was meant are told."""
 
+import re
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from dm_evals.scenarios.loading import Loaded, load
-from dm_evals.scenarios.schema import SCHEMA_PATH, schema_text
+from dm_evals.scenarios.schema import RULINGS_SCHEMA_PATH, SCHEMA_PATH, rulings_schema_text, schema_text
 
 SCENARIOS = SCHEMA_PATH.parent
 
@@ -337,3 +338,20 @@ def test_the_scenarios_of_the_repository_are_all_read() -> None:
 
 def test_the_schema_beside_them_is_current() -> None:
     assert SCHEMA_PATH.read_text(encoding="utf-8") == schema_text(), "run: python -m dm_evals schema"
+    assert RULINGS_SCHEMA_PATH.read_text(encoding="utf-8") == rulings_schema_text(), "run: python -m dm_evals schema"
+
+
+def test_the_tags_and_scenarios_that_the_docs_name_are_there() -> None:
+    root = SCHEMA_PATH.parents[2]
+    there = load([root / "evals" / "scenarios"]).scenarios
+    known = {"TAGS": {tag for each in there for tag in each.tags}, "SCENARIO": {each.name for each in there}}
+    docs = [root / "README.md", *sorted((root / "docs").rglob("*.md"))]
+    named = [
+        (page.name, key, word)
+        for page in docs
+        for key, words in re.findall(r"\b(TAGS|SCENARIO)=([a-z][a-z0-9_,]*)", page.read_text(encoding="utf-8"))
+        for word in words.split(",")
+    ]
+
+    assert [each for each in named if each[2] not in known[each[1]] and each[2] != "price_trial_session"] == []
+    assert ("evals.md", "TAGS", "safeguarding") in named

@@ -29,6 +29,7 @@ HELD, BROKEN, NOT_JUDGED = 0, 1, 2
 _OTHERS: Final = {
     "live": ("live.command", "play k trials against a real model, and compare"),
     "mutants": ("mutants.command", "evaluate the evals: bad agents and harmless variants"),
+    "history": ("reports.history", "note a run in the history of deployments"),
     "held-out": ("mutants.command:held_out", "detection and false alarms of code alone, on strangers' agents"),
     "scenario-from": ("production.command", "make a scenario of a stored thread"),
 }
@@ -93,10 +94,11 @@ def _parser(asked: str) -> Parser:
     run.add_argument("--tags", default="", help="only scenarios with one of these tags: a,b")
     run.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
     run.add_argument("--allow-stale", action="store_true", help="answer stale turns by position; they stay stale")
-    for kind in ("junit", "json", "html"):
+    for kind in ("junit", "json", "html", "markdown"):
         run.add_argument(f"--{kind}", type=Path, metavar="PATH")
     run.add_argument("--before", type=Path, metavar="PATH", help="an earlier --json, side by side in --html")
     run.add_argument("--held-out", type=Path, metavar="PATH", help="what held-out --json wrote: shown, and in --html")
+    run.add_argument("--history", type=Path, default=EVALS / "history.jsonl", help="earlier deployments, for --html")
     run.add_argument("--gate", type=Path, default=EVALS / "gate.yaml")
     run.add_argument("--baseline", type=Path, default=EVALS / "baseline.json")
     run.add_argument("--rulings", type=Path, default=EVALS / "rulings", help="the judge's recordings")

@@ -48,7 +48,7 @@ class Authored(BaseModel):
     why: str
 
 
-_AUTHORED: Final = TypeAdapter(tuple[Authored, ...])
+AUTHORED: Final = TypeAdapter(tuple[Authored, ...])
 
 
 @dataclass(slots=True)
@@ -124,7 +124,7 @@ def _written(path: Path) -> dict[str, Authored]:
     """``- {item: …, verdict: yes, why: …}`` for each item; ``-`` reads standard input."""
     text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     try:
-        read = _AUTHORED.validate_python(_loaded(text))
+        read = AUTHORED.validate_python(_loaded(text))
     except (ValidationError, yaml.YAMLError) as error:
         what = str(error).splitlines()[0]
         raise Usage(f"the rulings are no list of {{item, verdict: yes or no, why}}: {what}") from None

@@ -17,12 +17,13 @@ from dm_evals.mutants.measure import Measured, load_measured, rates
 from dm_evals.replay.offline import offline
 from dm_evals.replay.runner import planned, run
 from dm_evals.reports import terminal as report_terminal
+from dm_evals.reports.history import Entry
 from dm_evals.results import Outcome, Report
 
 Writer = Callable[[Report, Baseline | None, Path], None]
 """``report_<kind>.write``: a report as a file."""
 
-KINDS: Final = ("junit", "json", "html")
+KINDS: Final = ("junit", "json", "html", "markdown")
 
 
 def run_command(args: argparse.Namespace) -> int:
@@ -121,9 +122,23 @@ def _writer(kind: str, args: argparse.Namespace, decision: GateDecision | None) 
         from dm_evals.reports import json_file as report_json
 
         return report_json.write
+    if kind == "markdown":
+        from dm_evals.reports import markdown as report_markdown
+
+        return partial(report_markdown.write, decision=decision)
     from dm_evals.reports import html as report_html
 
-    return partial(report_html.write, decision=decision, before=_before(args), held_out=_held_out(args))
+    extras = {"before": _before(args), "held_out": _held_out(args), "history": _history(args)}
+    return partial(report_html.write, decision=decision, **extras)
+
+
+def _history(args: argparse.Namespace) -> tuple[Entry, ...]:
+    from dm_evals.reports import history
+
+    try:
+        return history.read(args.history)
+    except history.BrokenHistory as error:
+        raise Usage(str(error)) from None
 
 
 def _held_out(args: argparse.Namespace) -> Measured | None:

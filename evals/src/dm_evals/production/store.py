@@ -13,10 +13,10 @@ from typing import Final
 from dm_core.clock import system_clock
 from dm_core.messages import Message
 from dm_core.runs import Run
-from dm_core.store.cost import Cost
-from dm_core.store.documents import parse_thread_id
-from dm_core.store.plain import Document
+from dm_core.store.document_values import Document
 from dm_core.store.run_documents import parse_run
+from dm_core.store.thread_documents import parse_thread_id
+from dm_core.store.usage import StoreUsage
 from dm_core.threads import Thread
 
 MAX_MESSAGES: Final = 500
@@ -62,13 +62,13 @@ async def read_thread(url: str, thread_id: str, env: Mapping[str, str]) -> Store
 
 async def _from_sqlite(path: str, thread_id: str) -> StoredThread:
     from dm_core.store.sqlite import SqliteStore
-    from dm_core.store.sqlite_file import SqliteFile
+    from dm_core.store.sqlite.file import SqliteFile
 
     _must_be_there(Path(path))
-    store, file = SqliteStore(path), SqliteFile(path, system_clock, Cost())
+    store, file = SqliteStore(path), SqliteFile(path, system_clock, StoreUsage())
 
     async def documents(ids: Sequence[str]) -> list[Document | None]:
-        found = await file.read(lambda tx: [tx.get("runs", run_id, thread_id) for run_id in ids])
+        found = await file.read("runs", lambda tx: [tx.get("runs", run_id, thread_id) for run_id in ids])
         return [each.doc if each is not None else None for each in found]
 
     try:
@@ -89,14 +89,14 @@ def _must_be_there(path: Path) -> None:
 
 async def _from_firestore(thread_id: str, env: Mapping[str, str]) -> StoredThread:
     from dm_core.store.firestore import FirestoreStore
-    from dm_core.store.firestore_client import FirestoreClient
+    from dm_core.store.firestore.client import FirestoreClient
 
     project = env.get("GOOGLE_CLOUD_PROJECT", "")
     if not project:
         raise NotThere("GOOGLE_CLOUD_PROJECT is not set: whose Firestore?")
     database, emulator = env.get("FIRESTORE_DATABASE", "(default)"), env.get("FIRESTORE_EMULATOR_HOST") or None
     store = FirestoreStore(project, database, emulator_host=emulator)
-    client = FirestoreClient(project, database, emulator, Cost())
+    client = FirestoreClient(project, database, emulator, StoreUsage())
     try:
         snapshot = await store.open(thread_id)
         messages = await store.history(thread_id, MAX_MESSAGES)

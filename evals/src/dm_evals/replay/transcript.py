@@ -90,7 +90,7 @@ def _runs(environment: TrialEnvironment) -> tuple[Run, ...]:
     thread_id = environment.person.thread_id
     runs = sorted(environment.database.runs.get(thread_id, {}).values(), key=lambda run: (run.started_at, run.id))
     live = environment.database.threads.get(thread_id)
-    return (*runs, live.thread.run) if live is not None and live.thread.run is not None else tuple(runs)
+    return (*runs, live.run) if live is not None and live.run is not None else tuple(runs)
 
 
 # -- tool calls ---------------------------------------------------------------------------------------------
@@ -131,8 +131,12 @@ def _is_same(calls: list[_Call], kept: ModelTurn) -> bool:
 
 
 def _use(turn: int, index: int, call: _Call, kept: _Kept | None, asked: list[AskedAlert]) -> ToolUse:
-    """``asked``: the alerts the model asked for, which are stored even if their turn is thrown away."""
-    if call.name == NOTIFY and any(same_form(str(call.arguments.get("text"))) == same_form(a.text) for a in asked):
+    """``asked``: the alerts the model asked for, which are stored even if their turn is thrown away.
+
+    An archived run whose DM was taken back has them without their words.
+    """
+    text = same_form(str(call.arguments.get("text")))
+    if call.name == NOTIFY and any(not alert.text or same_form(alert.text) == text for alert in asked):
         return ToolUse(turn, index, call.name, call.arguments, "done")
     if kept is None:
         return ToolUse(turn, index, call.name, call.arguments, "discarded")
@@ -170,7 +174,7 @@ def _acted(actions: list[Action]) -> Mapping[str, object]:
 
 def _alerts(environment: TrialEnvironment) -> tuple[StoredAlert, ...]:
     """What was stored for the manager, oldest first; a digest is only how several of them travelled."""
-    stored = (each.alert for each in environment.database.outbox.alerts.values())
+    stored = (each.alert for each in environment.database.alerts.values())
     alerts = sorted((alert for alert in stored if alert.cause != DIGEST), key=lambda alert: alert.created_at)
     return tuple(
         StoredAlert(alert.text, alert.is_urgent, alert.cause, alert.state.value, alert.alarmed_at is not None)

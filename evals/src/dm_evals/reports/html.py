@@ -17,6 +17,7 @@ from markupsafe import Markup
 from dm_evals.baseline import Baseline
 from dm_evals.gate import GateDecision
 from dm_evals.mutants.measure import Measured
+from dm_evals.reports.history import DRAWN, Entry, points
 from dm_evals.reports.html_view import page
 from dm_evals.reports.words import ORIGIN_MEANS, printable
 from dm_evals.results import Report
@@ -31,9 +32,10 @@ def write(
     decision: GateDecision | None = None,
     before: Report | None = None,
     held_out: Measured | None = None,
+    history: tuple[Entry, ...] = (),
 ) -> None:
     """Write the page. ``before``: an earlier report (``report_json.load``) to show each conversation beside."""
-    path.write_text(to_html(report, baseline, decision, before, held_out), encoding="utf-8", errors="replace")
+    path.write_text(to_html(report, baseline, decision, before, held_out, history), encoding="utf-8", errors="replace")
 
 
 def to_html(
@@ -42,12 +44,15 @@ def to_html(
     decision: GateDecision | None = None,
     before: Report | None = None,
     held_out: Measured | None = None,
+    history: tuple[Entry, ...] = (),
 ) -> str:
     """The page; the same values give the same text."""
     template = _environment().get_template("page.html.j2")
     return template.render(
         page=page(report, baseline, decision, before),
         held_out=held_out,
+        history=history[-DRAWN:],
+        points=points(history),
         means=ORIGIN_MEANS,
         style=_own("page.css"),
         script=_own("page.js"),

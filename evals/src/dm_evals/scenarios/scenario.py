@@ -81,7 +81,7 @@ class World(Part):
     automatic: tuple[Words, ...] = ()
     """The account's own automatic messages, as the deployer lists them."""
     settings: dict[str, str] = Field(default_factory=dict)
-    """Variables of both functions (docs/deploy.md)."""
+    """Variables of both functions (docs/architecture.md#a-setting)."""
 
 
 # -- what happens -------------------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.faults import FaultKind
 
 SCHEMA_PATH: Final = Path(__file__).parents[3] / "scenarios" / "schema.json"
+RULINGS_SCHEMA_PATH: Final = SCHEMA_PATH.parents[1] / "rulings" / "schema.json"
 
 type _Schema = dict[str, object]
 
@@ -35,9 +36,18 @@ def schema_text() -> str:
     return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
 
 
-def write_schema(path: Path = SCHEMA_PATH) -> None:
-    """Write the file."""
-    path.write_text(schema_text(), encoding="utf-8")
+def rulings_schema_text() -> str:
+    """Of ``rulings --authored FILE``."""
+    from dm_evals.cli.rulings import AUTHORED
+
+    whole = {"$schema": "https://json-schema.org/draft/2020-12/schema", **AUTHORED.json_schema()}
+    return json.dumps(whole, indent=1, ensure_ascii=False) + "\n"
+
+
+def write_schema() -> None:
+    """Write both files."""
+    SCHEMA_PATH.write_text(schema_text(), encoding="utf-8")
+    RULINGS_SCHEMA_PATH.write_text(rulings_schema_text(), encoding="utf-8")
 
 
 def _property(schema: _Schema, model: str, name: str) -> _Schema:

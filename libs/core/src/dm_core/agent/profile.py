@@ -191,7 +191,7 @@ class _Settings:
         try:
             return ZoneInfo(name)
         except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError, below
-            raise self._problem("time_zone", f"is no time zone: {name!r} (try Europe/London)") from None
+            raise self._problem("time_zone", f"is not a time zone: {name!r} (try Europe/London)") from None
         except KeyError:
             raise self._problem("time_zone", f"is no known time zone: {name!r} (try Europe/London)") from None
 

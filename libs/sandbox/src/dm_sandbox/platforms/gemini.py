@@ -1,7 +1,8 @@
 """Gemini's REST protocol: ``generateContent`` with the real shapes, a scripted brain or an exact script behind it.
 
 It refuses what the real one refuses: a wrong key, an unknown role, a function call of the current turn without the
-thought signature it came with (facts/gemini-evals.md section 3.5), answers to calls that don't match in number.
+thought signature it came with (docs/platforms/gemini.md#thought-signatures), answers to calls that don't match in
+number.
 """
 
 import base64

@@ -1,4 +1,4 @@
-"""Every tool the model has, in the order it is told of them. A new one is its file and a line in ``NAMES``."""
+"""Every tool the model has, under its exact name (docs/architecture.md#a-tool)."""
 
 from collections.abc import Mapping
 from importlib import import_module
