@@ -3,6 +3,7 @@
 import hmac
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import pytest
 from google.genai import types
@@ -16,6 +17,7 @@ from dm_core.errors import Owner
 from dm_core.processing import app as processor_routes
 from dm_core.runs import Action, ModelTurn, ToolResult, ToolTurn
 from dm_core.settings.reader import Reader
+from dm_core.settings.table import Setting
 from dm_core.webhook import app as webhook_routes
 from dm_core.webhook import batches, payload, signature
 from dm_core.webhook.events import Event, Unknown
@@ -145,8 +147,8 @@ def _short_macs_taken(patch: pytest.MonkeyPatch) -> None:
 def _refusals_that_quote(patch: pytest.MonkeyPatch) -> None:
     real = Reader.problem
 
-    def quoting(self: Reader, name: str, what: str) -> None:
-        real(self, name, f"{what}, not {self.optional(name)}")
+    def quoting(self: Reader, setting: Setting[Any], what: str) -> None:
+        real(self, setting, f"{what}, not {self._text(setting)}")  # pyright: ignore[reportPrivateUsage]
 
     patch.setattr(Reader, "problem", quoting)
 

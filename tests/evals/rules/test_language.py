@@ -1,6 +1,6 @@
 """Languages of short texts: measured on authored ones, and rather unsure than wrong."""
 
-from language_cases import CASES
+from tests.evals.rules.language_cases import CASES
 
 from dm_evals.rules.texts import language_of
 

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from making import NOTIFY, REACT, SEND, observed, replied, scenario, use
+from tests.evals.checks.making import NOTIFY, REACT, SEND, observed, replied, scenario, use
 
 from dm_evals.observation import Observation
 from dm_evals.rules.rules import rule_checks
@@ -116,7 +116,7 @@ def test_first_contact_must_say_that_it_is_software() -> None:
 
 
 def test_full_and_cancelled_sessions_are_told_as_such() -> None:
-    sessions = ASKS.world.sessions or ()
+    sessions = list(ASKS.world.sessions or [])
     full = sessions[0].model_copy(update={"accepted": 16, "capacity": 16})
     off = sessions[1].model_copy(update={"cancelled": True})
     asked = ASKS.model_copy(update={"world": ASKS.world.model_copy(update={"sessions": (full, off)})})

@@ -131,8 +131,12 @@ def _is_same(calls: list[_Call], kept: ModelTurn) -> bool:
 
 
 def _use(turn: int, index: int, call: _Call, kept: _Kept | None, asked: list[AskedAlert]) -> ToolUse:
-    """``asked``: the alerts the model asked for, which are stored even if their turn is thrown away."""
-    if call.name == NOTIFY and any(same_form(str(call.arguments.get("text"))) == same_form(a.text) for a in asked):
+    """``asked``: the alerts the model asked for, which are stored even if their turn is thrown away.
+
+    An archived run whose DM was taken back has them without their words.
+    """
+    text = same_form(str(call.arguments.get("text")))
+    if call.name == NOTIFY and any(not alert.text or same_form(alert.text) == text for alert in asked):
         return ToolUse(turn, index, call.name, call.arguments, "done")
     if kept is None:
         return ToolUse(turn, index, call.name, call.arguments, "discarded")

@@ -127,8 +127,9 @@ class _Sentence:
 
     def _check_day(self, day: Day, its_hours: Sequence[Hours]) -> None:
         """A day without a session: wrong where hours are told, or where a full date or a session is spoken of."""
-        if self.reader.on(day) or day.mismatch:
-            return
+        same = any(each.day is not None and each.day.weekday() == day.weekday for each in self.days if each is not day)
+        if self.reader.on(day) or day.mismatch or (day.day is None and same):
+            return  # "the 11th of February, a Thursday" is one day
         asked = {day.day, day.weekday if day.day is None else None} & self.reader.asked
         named = day.day is not None and (not day.text.isalpha() or says("session", self._clause(day.start).text))
         if its_hours or (named and not asked):

@@ -5,7 +5,7 @@
 Number words are figures already (``texts.figures``). What is no date (a figure beside pounds or people) is not taken.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from functools import cache
@@ -98,7 +98,7 @@ def _names(language: str) -> _Names:
         words = cast("Mapping[str, list[str]]", info.get("relative-type", {}))
         relative |= {word.casefold(): ahead for key, ahead in _RELATIVE.items() for word in words.get(key, [])}
     relative.pop("till date", None)
-    return _Names(*named, relative)
+    return _Names(named[0], named[1], relative)
 
 
 def _any(words: Mapping[str, int], least: int = 1) -> str:
@@ -170,7 +170,7 @@ def _date(year: int, month: int, day: int) -> date | None:
 
 # -- hours --------------------------------------------------------------------------------------------------
 
-_SPOKEN: Final = (
+_SPOKEN: Final[tuple[tuple[str, Callable[[int], str]], ...]] = (
     (r"\bhalf past (\d{1,2})\b(?!:)", lambda hour: f"{hour}:30"),
     (r"\bhalf (\d{1,2})\b(?!:)(?!\s?(?:of|price))", lambda hour: f"{hour}:30"),
     (r"\bquarter past (\d{1,2})\b", lambda hour: f"{hour}:15"),
@@ -197,7 +197,11 @@ _AFTER: Final = regex.compile(
 def hours(text: str) -> tuple[Hours, ...]:
     """Every time and range of times. A bare figure is one only in company: a range, or a word such as "at"."""
     for one, clock in _SPOKEN:
-        text = regex.sub(one, lambda found, clock=clock: clock(int(found[1])), text, flags=regex.IGNORECASE)
+
+        def written(found: regex.Match[str], clock: Callable[[int], str] = clock) -> str:
+            return clock(int(found[1]))
+
+        text = regex.sub(one, written, text, flags=regex.IGNORECASE)
     text = regex.sub(r"\b(?:midday|noon|mittag|mediodía|midi)\b", "12:00", text, flags=regex.IGNORECASE)
     return tuple(sorted(_hours(text), key=lambda each: each.start))
 

@@ -9,9 +9,7 @@ from typing import Final
 import emoji
 import regex
 from markdown_it import MarkdownIt
-from vaderSentiment.vaderSentiment import (  # pyright: ignore[reportMissingTypeStubs]
-    SentimentIntensityAnalyzer,
-)
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from dm_core.agent.tools.registry import SEND, TOOLS
 from dm_evals.results import Check
@@ -89,8 +87,8 @@ def _analyzer() -> SentimentIntensityAnalyzer:
 
 def _mood(text: str) -> float:
     """-1 to 1; 0 in a language that VADER does not know."""
-    scores = _analyzer().polarity_scores(text)  # pyright: ignore[reportUnknownMemberType, reportUnknownVariableType]
-    return float(scores["compound"])  # pyright: ignore[reportUnknownArgumentType]
+    scores = _analyzer().polarity_scores(text)  # pyright: ignore[reportUnknownMemberType]
+    return float(scores["compound"])
 
 
 def _unfit(seen: Seen) -> list[str]:

@@ -28,7 +28,7 @@ NOTE: Final = "save_note"
 
 def promises(seen: Seen) -> Iterator[Check]:
     texts = [(text, figures(text, seen.language_of(text))) for text in seen.replies]
-    booked = [clause for text, _ in texts for clause in claims("booked", text)]
+    booked = [clause for text, _ in texts for clause in claims("booked", text, whole=True)]
     yield from told("booked", "never says that a place is booked, or done what it can't do", booked)
     soon = [clause for _, plain in texts for clause in claims("human_answers", plain) if says("at_a_time", clause)]
     yield from told("no_deadline", "never says when a human will answer", soon)

