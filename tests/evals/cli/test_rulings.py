@@ -37,7 +37,11 @@ def evals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
         judge = ["--rulings", str(tmp_path / "rulings")] if command != "author" else []
         return main([command, *args, *folders, *judge])
 
-    call("author", "say_hi", stdin="- calls: [{send_instagram_message: {text: Nothing is listed.}}]\n")
+    call(
+        "author",
+        "say_hi",
+        stdin="- calls: [{send_instagram_message: {text: Nothing is listed. I am the automated assistant.}}]\n",
+    )
     return call
 
 
@@ -46,7 +50,7 @@ def test_an_item_without_a_ruling_is_listed_with_its_text(evals: Run, capsys: py
 
     told = capsys.readouterr().out
     assert f"say_hi: {ITEM}" in told
-    assert "Assistant: Nothing is listed." in told
+    assert "Assistant: Nothing is listed. I am the automated assistant." in told
     assert evals("run", "--no-gate") == 2
 
 
@@ -67,7 +71,11 @@ def test_a_ruling_of_no_fails_the_scenario(evals: Run) -> None:
 def test_a_reworded_reply_is_not_covered_by_the_old_ruling(evals: Run) -> None:
     evals("rulings", "--authored", "-", stdin=RULING % "yes")
 
-    evals("author", "say_hi", stdin="- calls: [{send_instagram_message: {text: See you on Tuesday!}}]\n")
+    evals(
+        "author",
+        "say_hi",
+        stdin="- calls: [{send_instagram_message: {text: I am the automated assistant. Nothing is on.}}]\n",
+    )
 
     assert evals("rulings") == 2
     assert evals("run", "--no-gate") == 2

@@ -7,7 +7,7 @@ import pytest
 from dm_evals.judge.agreement import Authored, measure, read_verdicts
 from dm_evals.judge.judge import BrokenRuling, RecordedJudge, RecordingJudge, Ruling, Vote, digest
 
-VERDICTS = sorted((Path(__file__).parents[3] / "evals" / "judge_verdicts").glob("*.jsonl"))
+VERDICTS = sorted((Path(__file__).parents[3] / "evals" / "agreement").glob("*.jsonl"))
 
 
 class Wilful:

@@ -21,7 +21,8 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.choice import choose
-from dm_evals.cli.main import HELD, NOT_JUDGED, Usage
+from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED, Usage
+from dm_evals.judge.agreement import measure, read_verdicts
 from dm_evals.judge.gemini import GeminiJudge
 from dm_evals.judge.judge import (
     VOTES,
@@ -80,6 +81,8 @@ def rulings_command(args: argparse.Namespace) -> int:
             if not key:
                 raise Usage("GEMINI_API_KEY is not set: a model's ruling is asked of a real model")
             judging = stack.enter_context(GeminiJudge(args.model, key, args.base_url))
+            if args.agreement:
+                return _agreement(judging)
         for scenario in chosen.scenarios:
             person.open.clear()
             _rule(scenario, chosen.recordings, judging, args)
@@ -91,6 +94,16 @@ def rulings_command(args: argparse.Namespace) -> int:
         print(f"{item!r} is an item of none of these scenarios, or was ruled on before", file=sys.stderr)
     print(f"{left} open" if left else "every item has a ruling")
     return NOT_JUDGED if left or unknown else HELD
+
+
+def _agreement(judge: Judge) -> int:
+    """How far a judge can be trusted: measured before a rubric may gate anything."""
+    found = measure(judge, read_verdicts(sorted((EVALS / "agreement").glob("*.jsonl"))))
+    for each in found.disagreements:
+        print(f"{each.judged}, a person said {each.authored.verdict}: {each.authored.item}")
+    print(f"agrees on {found.agreed} of {found.n} (95 % interval {found.rate.low:.1%} to {found.rate.high:.1%});")
+    print(f"{found.false_yes} false yes, {found.false_no} false no, {found.unanswered} without an answer")
+    return HELD
 
 
 def _rule(scenario: Scenario, recordings: Recordings, judging: Judge, args: argparse.Namespace) -> None:

@@ -1,4 +1,4 @@
-"""How well a judge agrees with verdicts that people wrote (``evals/judge_verdicts/*.jsonl``).
+"""How well a judge agrees with verdicts that people wrote (``evals/agreement/*.jsonl``).
 
 Measured before a rubric may gate anything. A false yes lets a bad answer through; a false no stops a good one.
 """
