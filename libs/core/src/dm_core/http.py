@@ -38,7 +38,7 @@ class Response:
     content_type: str = "text/plain; charset=utf-8"
 
     @classmethod
-    def json(cls, status: int, value: Mapping[str, object]) -> "StarletteResponse":
+    def json(cls, status: int, value: Mapping[str, object]) -> "Response":
         return cls(status, json.dumps(value), "application/json")
 
 
