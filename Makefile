@@ -15,8 +15,8 @@ needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
-	evals evals-record evals-refresh evals-live evals-mutants scenario-from \
-	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift deploy format lock clean
+	evals evals-record evals-refresh evals-live evals-history evals-mutants evals-held-out scenario-from \
+	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | awk -F'\t' '{printf "  make %-13s %s\n", $$1, $$2}'
@@ -36,8 +36,11 @@ $(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/sandbox/py
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
 	@touch $@
 
-dev: $(SYNCED) ## the whole system on this machine: chat in the terminal, page on http://127.0.0.1:8080
+dev: $(SYNCED) ## the whole system on this machine: events in the terminal, page on http://127.0.0.1:8080 [PORT=8080 STORE=firestore]
 	@$(PY) -m dm_sandbox.dev
+
+chat: $(SYNCED) ## the page's conversation as plain lines, beside a running 'make dev' [PORT=8080]
+	@$(PY) -m dm_sandbox.line_chat
 
 demo: $(SYNCED) ## one scripted conversation, printed; exits 0 only if every expected effect was seen
 	@$(PY) -m dm_sandbox.demo
@@ -75,7 +78,8 @@ evals: $(SYNCED) ## replay the recorded DM scenarios, check, and decide by the g
 	@mkdir -p .state/evals
 	@$(EVALS) run $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TAGS),--tags $(TAGS)) \
 	  --html $(or $(HTML),.state/evals/report.html) $(if $(BEFORE),--before $(BEFORE)) \
-	  $(addprefix --mutants ,$(wildcard .state/evals/mutants.json)) --junit .state/evals/junit.xml --json .state/evals/report.json
+	  $(addprefix --held-out ,$(wildcard .state/evals/held_out.json)) --junit .state/evals/junit.xml \
+	  --json .state/evals/report.json --markdown .state/evals/summary.md
 
 evals-record: $(SYNCED) ## record Gemini's answers anew, with GEMINI_API_KEY [SCENARIO="..."]
 	@$(EVALS) record $(SCENARIO)
@@ -87,8 +91,14 @@ evals-live: $(SYNCED) ## K trials of each scenario against the real Gemini, with
 	@$(EVALS) live --trials $(or $(K),4) $(if $(MODEL),--model $(MODEL)) $(if $(TAGS),--tags $(TAGS)) \
 	  $(if $(BUDGET),--budget-usd $(BUDGET)) $(if $(COMPARE),--compare $(COMPARE))
 
-evals-mutants: $(SYNCED) ## evaluate the evals: bad agents must be caught, reworded good ones must pass [NAMES="WrongDate ..."]
-	@$(EVALS) mutants $(NAMES) --json .state/evals/mutants.json
+evals-history: $(SYNCED) ## note the last run of `make evals` in evals/history.jsonl, as a deployment [COMMIT=...]
+	@$(EVALS) history --report .state/evals/report.json --commit $(or $(COMMIT),$(GITHUB_SHA),$(shell git rev-parse HEAD))
+
+evals-mutants: $(SYNCED) ## evaluate the evals: bad agents must be caught, reworded good ones must pass [NAMES="wrong_date ..."]
+	@$(EVALS) mutants $(NAMES)
+
+evals-held-out: $(SYNCED) ## detection and false alarms of the checks by code alone, on strangers' agents [NAMES="half_six ..."]
+	@$(EVALS) held-out $(NAMES) $(if $(NAMES),,--json .state/evals/held_out.json)
 
 scenario-from: $(SYNCED) ## a stored thread as a scenario to be reviewed [THREAD=id STORE_URL=sqlite:///path]
 	@$(EVALS) scenario-from --thread $(or $(THREAD),$(error say which thread: make scenario-from THREAD=...)) \
@@ -115,11 +125,17 @@ smoke: $(SYNCED) ## is what is deployed alive, and does it store a DM [STACK=dev
 drift: $(SYNCED) ## what is no longer as deployed, by asking Google for everything [STACK=dev]
 	$(needs_stack)@$(INFRA) -m operations drift --stack $(STACK) $(if $(INTO),--into $(INTO))
 
+switch: $(SYNCED) ## another database in place of the stack's own, in its state [STACK=prod DATABASE=dm-agent-2]
+	$(needs_stack)@$(INFRA) -m operations switch --stack $(STACK) --database $(or $(DATABASE),$(error say which: make switch STACK=$(STACK) DATABASE=dm-agent-2))
+
 secrets: $(SYNCED) ## add secret values out of band, prompted or from a file [STACK=dev NAMES="..." FILE=.env PIN=1]
 	$(needs_stack)@$(INFRA) -m operations secrets --stack $(STACK) $(NAMES) $(if $(FILE),--from-file $(FILE)) $(if $(PIN),--pin)
 
 doctor: $(SYNCED) ## what a deployment needs from this machine, checked [STACK=dev]
 	$(needs_stack)@$(INFRA) -m operations doctor --stack $(STACK)
+
+costs: $(SYNCED) ## count tokens, look up prices, and write the cost table of docs/deploy.md#9-what-a-month-costs [MODEL=... only prints]
+	@$(INFRA) -m costs $(if $(MODEL),--model $(MODEL))
 
 pulumi-cli: $(SYNCED) ## the Pulumi CLI: the one on PATH, or built from its Go module into .tools
 	@$(PY) infra/tools/pulumi_cli.py

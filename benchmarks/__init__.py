@@ -1,1 +1,1 @@
-"""The budgets of design.md section 12, measured: ``python -m benchmarks`` from the repository's root."""
+"""The budgets (docs/promises.md#budgets), measured: ``python -m benchmarks`` from the repository's root."""

@@ -95,9 +95,9 @@ async def documents_read(store_url: str, firestore: str | None, sizes: tuple[int
             person = 820_000_000 + size
             await grow(world, store, person, size)
             thread = await world.says(store, person)
-            before = store.cost.reads
+            before = store.usage.reads
             await _wake(app, thread)
-            reads[size] = store.cost.reads - before
+            reads[size] = store.usage.reads - before
     return reads
 
 

@@ -173,7 +173,7 @@ class _System:
         )
 
     def _store_calls(self) -> int:
-        return sum(store.cost.calls for store in self.stores)
+        return sum(store.usage.calls for store in self.stores)
 
     def _post(self) -> Request:
         account, now = self.instagram.account_id, system_clock()

@@ -79,7 +79,7 @@ async def run(names: list[str], *, quick: bool) -> tuple[list[Figure], list[str]
 
 def main() -> int:
     """The exit code: 0 all within budget, 1 a budget is broken, 2 something could not be measured."""
-    parser = argparse.ArgumentParser(prog="benchmarks", description="The budgets of design.md section 12, measured.")
+    parser = argparse.ArgumentParser(prog="benchmarks", description="The budgets (docs/promises.md#budgets), measured.")
     parser.add_argument("names", nargs="*", choices=[[], *benchmarks(quick=True)], help="only these; default all")
     parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where the figures go as JSON")

@@ -291,7 +291,9 @@ def _secret_versions(reader: Reader, needed: tuple[str, ...], *, required: bool)
         elif version is not None and not re.fullmatch(r"[1-9][0-9]{0,8}", version):
             reader.problem("secretVersions", f"{name} must be a version's number", f".{name} 1", path=True)
     for name in sorted(set(found) - set(ALL_SECRETS)):
-        reader.problem("secretVersions", f"{_word(name)} is no secret of the functions", f".{needed[0]} 1", path=True)
+        reader.problem(
+            "secretVersions", f"{_word(name)} is not a secret of the functions", f".{needed[0]} 1", path=True
+        )
     return {name: version for name, version in found.items() if name in (*needed, *OPTIONAL_SECRETS)}
 
 

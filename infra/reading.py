@@ -16,7 +16,7 @@ class ConfigurationError(Exception):
     def __init__(self, stack: str, problems: Iterable[str]) -> None:
         self.problems = tuple(dict.fromkeys(problems))
         lines = "".join(f"\n  - {problem}" for problem in self.problems)
-        super().__init__(f"stack {stack} can't be deployed, {len(self.problems)} to mend:{lines}")
+        super().__init__(f"stack {stack} can't be deployed, {len(self.problems)} to fix:{lines}")
 
 
 class Reader:
@@ -97,7 +97,7 @@ class Reader:
             near = difflib.get_close_matches(key, self._asked, 1)
             hint = f"did you mean {NAMESPACE}:{near[0]}? " if near else ""
             command = f"pulumi config rm {NAMESPACE}:{key} --stack {self._stack}"
-            self._problems.append(f"{NAMESPACE}:{key} is no key of this program ({hint}{command})")
+            self._problems.append(f"{NAMESPACE}:{key} is not a key of this program ({hint}{command})")
         if self._problems:
             raise ConfigurationError(self._stack, self._problems)
 

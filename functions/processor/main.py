@@ -1,4 +1,4 @@
-"""The processor function: Cloud Tasks and the scheduler call it (design.md section 9).
+"""The processor function: Cloud Tasks and the scheduler call it (docs/architecture.md#requests-and-answers).
 
 Settings, prompt and profile are read at start, so that a wrong deployment stops with one line; clients connect on the
 first request.

@@ -59,8 +59,8 @@ def _threads() -> tuple[Alert, ...]:
             "1. Open the entry in the log: `thread` is the same in all lines of that thread; read its `run_stopped` "
             "lines, whose `error` says why.\n"
             "2. Answer the person in the Instagram app: the bot then keeps out of that thread.\n"
-            "3. If the error is the model's or the platform's and has passed, nothing else is to do: the person's next "
-            "DM starts a new run.",
+            "3. If the error is the model's or the platform's and has passed, nothing else needs doing: the person's "
+            "next DM starts a new run.",
         ),
         Alert(
             "send-uncertain",
@@ -98,32 +98,32 @@ def _told() -> tuple[Alert, ...]:
             "person may be in danger.\n\n"
             "1. Read it now: `alert` in the log entry is how its document's id in the collection `alerts` starts; "
             "`text` is what should have been said. Act on it, and tell the manager by telephone.\n"
-            "2. `reason` and `code` say why. Token dead: rotate it (docs/deploy.md). Outside the 24 hours and no "
-            "template: set `WHATSAPP_TEMPLATE`. Number blocked or unregistered: see WhatsApp Manager.\n"
+            "2. `reason` and `code` say why. Token dead: rotate it (docs/deploy.md#rotation). Outside the 24 hours and "
+            "no template: set `WHATSAPP_TEMPLATE`. Number blocked or unregistered: see WhatsApp Manager.\n"
             "3. What is still waiting goes out by itself once WhatsApp takes it again.",
             quiet=600,
         ),
         Alert(
             "wait-prolonged",
-            "A thread has been waiting for long",
+            "A thread has been waiting for a long time",
             "ERROR",
             WAIT_PROLONGED,
             "Nothing is lost: its DMs wait and are answered once the cause is gone, for up to `MAX_WAIT_HOURS` or till "
             "the person's 24 hours end.\n\n"
             "1. `reason` in the log entry names what it waits for: the model, Instagram, the secrets, the account.\n"
-            "2. The account's or deployment's (token, permission, key, model's name): mend that; the alert over "
+            "2. The account's or deployment's (token, permission, key, model's name): fix that; the alert over "
             "WhatsApp says which.\n"
-            "3. An outage of theirs: see https://status.cloud.google.com and https://metastatus.com; nothing else is "
-            "to do. If it lasts, answer from the Instagram app.",
+            "3. An outage of theirs: see https://status.cloud.google.com and https://metastatus.com; there is nothing "
+            "else to do. If it lasts, answer from the Instagram app.",
         ),
         Alert(
             "brake-prolonged",
-            "A service has been failing in several threads for long",
+            "A service has been failing in several threads for a long time",
             "ERROR",
             BRAKE_PROLONGED,
-            "Its calls are held back but for one probe at a time, so every DM of this account waits.\n\n"
+            "Its calls are held back, except one probe at a time, so every DM of this account waits.\n\n"
             "1. `service` in the log entry names it; `run_stopped` and `account_stopped` lines say with which error.\n"
-            "2. Ours to mend (token, key, permission, quota): do so; the next probe releases the brake.\n"
+            "2. Ours to fix (token, key, permission, quota): do so; the next probe releases the brake.\n"
             "3. Theirs: see https://status.cloud.google.com and https://metastatus.com, and answer what is urgent from "
             "the Instagram app.",
         ),
@@ -154,9 +154,10 @@ def _account(series: Series, silence_hours: int) -> tuple[Alert, ...]:
             "ERROR",
             NOT_DELIVERED_TO,
             "`problems` in the log entry says which; what could not be read once may be readable in the next hour's "
-            "check. Meta unsubscribes an account whose webhook fails for long.\n\n"
-            "1. Mend the webhook first if it fails (5xx).\n"
-            "2. Subscribe the account again (docs/deploy.md), then run the scheduler's job `check` by hand.",
+            "check. Meta unsubscribes an account whose webhook fails for hours.\n\n"
+            "1. Fix the webhook first if it fails (5xx).\n"
+            "2. Subscribe the account again (docs/deploy.md#7-meta-webhook-live-subscription), then run the "
+            "scheduler's job `check` by hand.",
             quiet=14_400,
         ),
         Alert(
@@ -168,7 +169,7 @@ def _account(series: Series, silence_hours: int) -> tuple[Alert, ...]:
             "dead, and so are all replies.\n\n"
             "1. Run the scheduler's job `refresh-token` by hand and read its `job_failed` line.\n"
             "2. If Meta refuses, make a new token in the app's dashboard, add it with `make secrets` and deploy the "
-            "version it prints (docs/deploy.md, rotation).",
+            "version it prints (docs/deploy.md#rotation).",
             quiet=86_400,
         ),
         Alert(
@@ -198,7 +199,7 @@ def _load(series: Series) -> tuple[Alert, ...]:
             "not run at all.\n\n"
             "1. Is the scheduler's job `sweep` enabled, and what is it answered? 403: its right to call is gone.\n"
             "2. Is the queue paused? Does the processor start (its log's first lines name a missing setting)?\n"
-            "3. Is a platform or the model down? Then it mends itself: no DM is lost meanwhile.",
+            "3. Is a platform or the model down? Then it recovers by itself: no DM is lost meanwhile.",
         ),
         Alert(
             "queue-depth",
@@ -206,7 +207,7 @@ def _load(series: Series) -> tuple[Alert, ...]:
             "WARNING",
             (f"{series.queue_depth} > {QUEUE_DEPTH}", 600),
             "People wait for answers longer than they should.\n\n"
-            "1. Many 5xx or 409 from the processor: mend that, retries fill the queue.\n"
+            "1. Many 5xx or 409 from the processor: fix that, retries fill the queue.\n"
             "2. Instances at their maximum: raise `dm-agent:processorMaxInstances`.\n"
             "3. Neither: the queue may be throttled or paused; see its page in the console.",
         ),
@@ -215,9 +216,9 @@ def _load(series: Series) -> tuple[Alert, ...]:
             "The webhook fails",
             "CRITICAL",
             (f"{series.server_errors('webhook', '5m')} > 3", 0),
-            "Meta redelivers what failed, but unsubscribes an account whose webhook fails for long.\n\n"
+            "Meta redelivers what failed, but unsubscribes an account whose webhook fails for hours.\n\n"
             "1. `webhook_not_stored` and `request_failed` in the log name the cause: database, queue or rights.\n"
-            "2. After a deployment: roll back (docs/deploy.md).",
+            "2. After a deployment: roll back (docs/deploy.md#rollback).",
         ),
         Alert(
             "processor-errors",
@@ -226,7 +227,7 @@ def _load(series: Series) -> tuple[Alert, ...]:
             (f"{series.server_errors('processor', '15m')} > 10", 0),
             "Each is tried again, so nothing is lost yet; after 5 attempts a DM counts as failed.\n\n"
             "1. `run_stopped`, `task_failed` and `job_failed` in the log name the cause.\n"
-            "2. After a deployment: roll back (docs/deploy.md).",
+            "2. After a deployment: roll back (docs/deploy.md#rollback).",
         ),
         Alert(
             "ack-latency",

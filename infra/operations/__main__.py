@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from configuration import ConfigurationError
-from operations import deploying, doctor, guided, secret_values, smoke
+from operations import deploying, doctor, guided, secret_values, smoke, switching
 from operations.running import Refused
 from operations.stacks import NAME
 
@@ -37,6 +37,8 @@ def _run(command: str, stack: str, options: argparse.Namespace) -> int:
             return guided.main(stack, guided.Wishes(options.lock, options.from_file, options.yes))
         case "smoke":
             return smoke.main(stack)
+        case "switch":
+            return switching.main(stack, options.database)
         case "drift":
             return deploying.drift(stack, into=options.into)
         case "preview":
@@ -58,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
         "deploy": "the first deployment, from nothing to the first /health; goes on where it was stopped",
         "smoke": "ask what is deployed whether it is alive",
         "drift": "what is no longer as deployed; changes nothing",
+        "switch": "another database in place of the stack's own; changes the state and nothing at Google",
         "down": "remove everything; refuses while the data is protected",
     }
     made = {name: commands.add_parser(name, help=said, description=said) for name, said in parts.items()}
@@ -69,6 +72,7 @@ def _parser() -> argparse.ArgumentParser:
             command.add_argument("--policies", action="store_true", help="enforce infra/policy in the engine too")
     for name in ("preview", "drift"):
         made[name].add_argument("--into", type=Path, metavar="FILE", help="write the plan into a file too")
+    made["switch"].add_argument("--database", required=True, help="the database that takes over")
     secrets = made["secrets"]
     secrets.add_argument("names", nargs="*", metavar="NAME", help="which; all that the stack needs otherwise")
     made["deploy"].add_argument("--lock", help="a new stack's secrets provider, for example gcpkms://…")

@@ -74,7 +74,7 @@ def tool(program: str) -> Check:
 def backend(_: Context) -> Finding:
     answer = ask(["pulumi", "whoami", "--json", "--non-interactive"])
     if not answer.good:
-        return Finding("pulumi login", _failed(answer, "not logged in"), "pulumi login gs://YOUR-STATE-BUCKET")
+        return Finding("pulumi login", failed(answer, "not logged in"), "pulumi login gs://YOUR-STATE-BUCKET")
     found = json_object(answer.out)
     return Finding("pulumi login", f"{found.get('user', 'somebody')} at {found.get('url', 'the default backend')}")
 
@@ -83,7 +83,7 @@ def stack_exists(context: Context) -> Finding:
     answer = ask(["pulumi", "stack", "ls", "--json", "--non-interactive"])
     make = f"cd infra && pulumi stack init {context.stack}"
     if not answer.good:
-        return Finding("stack", _failed(answer, "the stacks can't be listed"), "pulumi login")
+        return Finding("stack", failed(answer, "the stacks can't be listed"), "pulumi login")
     try:
         listed = cast("list[Mapping[str, object]]", json.loads(answer.out))
         names = {short_name(str(entry["name"])) for entry in listed}
@@ -118,7 +118,7 @@ def login(_: Context) -> Finding:
     answer = ask(["gcloud", "auth", "list", "--filter=status:ACTIVE", "--format=value(account)"])
     account = answer.out.strip()
     if not answer.good or not account:
-        return Finding("gcloud login", _failed(answer, "nobody is logged in"), "gcloud auth login")
+        return Finding("gcloud login", failed(answer, "nobody is logged in"), "gcloud auth login")
     return Finding("gcloud login", account)
 
 
@@ -137,7 +137,7 @@ def project(context: Context) -> Finding:
     state = found.get("lifecycleState")
     if not answer.good:
         run = f"gcloud projects create {context.project}  (or be granted a role on it)"
-        return Finding("project", _failed(answer, f"{context.project} can't be reached"), run)
+        return Finding("project", failed(answer, f"{context.project} can't be reached"), run)
     if state != "ACTIVE":
         return Finding("project", f"{context.project} is {state}", f"gcloud projects undelete {context.project}")
     return Finding("project", f"{context.project}, number {found.get('projectNumber')}")
@@ -148,7 +148,7 @@ def billing(context: Context) -> Finding:
     if answer.good and answer.out.strip().lower() == "true":
         return Finding("billing", "enabled")
     run = f"gcloud billing projects link {context.project} --billing-account=YOUR-ACCOUNT"
-    return Finding("billing", _failed(answer, "the project has no billing account"), run)
+    return Finding("billing", failed(answer, "the project has no billing account"), run)
 
 
 def apis(context: Context) -> Finding:
@@ -158,34 +158,6 @@ def apis(context: Context) -> Finding:
         run = f"gcloud services enable {' '.join(missing)} --project={context.project}"
         return Finding("APIs", f"off: {', '.join(missing)}", run)
     return Finding("APIs", "the program can enable the others")
-
-
-def public_members(context: Context) -> Finding:
-    """Domain-restricted sharing forbids allUsers, which the webhook needs unless the stack says ``public: false``."""
-    name = "public webhook"
-    if context.configuration is not None and not context.configuration.public:
-        return Finding(name, "not wanted by this stack")
-    constraint = "constraints/iam.allowedPolicyMemberDomains"
-    answer = ask(["gcloud", "resource-manager", "org-policies", "describe", constraint, f"--project={context.project}",
-                  "--effective", "--format=json"])  # fmt: skip
-    if not answer.good:
-        run = f"gcloud resource-manager org-policies describe {constraint} --project={context.project} --effective"
-        return Finding(name, _failed(answer, "the organisation's policy can't be read"), run)
-    if _restricted(json_object(answer.out)) or _members_listed(context):
-        run = f"pulumi config set dm-agent:public false --stack {context.stack}  (docs/deploy.md, 'No public members')"
-        return Finding(name, "the organisation allows members of its own domains only", run)
-    return Finding(name, "allowed")
-
-
-def _members_listed(context: Context) -> bool:
-    """The newer, managed constraint; where it can't be described it is not set, or there is no organisation."""
-    constraint = "iam.managed.allowedPolicyMembers"
-    command = ["gcloud", "org-policies", "describe", constraint, f"--project={context.project}", "--effective"]
-    answer = ask([*command, "--format=json"])
-    spec = json_object(answer.out).get("spec") if answer.good else None
-    rules = cast("Mapping[str, object]", spec).get("rules") if isinstance(spec, dict) else None
-    enforced = [rule for rule in cast("list[Mapping[str, object]]", rules or []) if rule.get("enforce") is True]
-    return bool(enforced) and "allUsers" not in json.dumps(enforced)
 
 
 def budget(context: Context) -> Finding:
@@ -215,14 +187,6 @@ def database(context: Context) -> Finding:
     return Finding("database", f"{name} exists already and is not this stack's", run)
 
 
-def _restricted(policy: Mapping[str, object]) -> bool:
-    rules = policy.get("listPolicy")
-    if not isinstance(rules, dict):
-        return False
-    values = cast("Mapping[str, object]", rules)
-    return "allowedValues" in values or values.get("allValues") == "DENY"
-
-
 def region(context: Context) -> Finding:
     """Whether Google offers Cloud Tasks there to this project; before its API is on, only our own list says so."""
     wanted = context.configuration.region if context.configuration else ""
@@ -231,7 +195,7 @@ def region(context: Context) -> Finding:
     answer = ask(["gcloud", "tasks", "locations", "list", f"--project={context.project}", "--format=value(locationId)"])
     if not answer.good or wanted not in answer.out.split():
         run = f"pulumi config set dm-agent:region ANOTHER --stack {context.stack}"
-        return Finding("region", _failed(answer, f"{wanted} offers this project no Cloud Tasks"), run)
+        return Finding("region", failed(answer, f"{wanted} offers this project no Cloud Tasks"), run)
     return Finding("region", wanted)
 
 
@@ -241,6 +205,6 @@ def _enabled(context: Context) -> set[str]:
     return set(answer.out.split()) if answer.good else set()
 
 
-def _failed(answer: Answer, otherwise: str) -> str:
+def failed(answer: Answer, otherwise: str) -> str:
     """What was found, with the tool's own complaint where it made one."""
     return otherwise if answer.good else f"{otherwise} ({answer.reason})"

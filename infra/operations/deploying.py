@@ -45,7 +45,7 @@ def up(stack: str, *, yes: bool, policies: bool) -> int:
     ready(stack)
     code = _pulumi("up", stack, *(PACK if policies else ()), *(("--yes",) if yes else ()))
     if code:
-        print("it stopped half-way: mend what is named above and run the same command again, it goes on from there.")
+        print("it stopped half-way. Fix what is named above and run the same command again; it goes on from there.")
         print(f"if it says that an operation is under way and none is: cd infra && pulumi cancel --stack {stack}")
     return code
 
@@ -57,13 +57,13 @@ def down(stack: str, *, yes: bool) -> int:
         raise Refused(_protected(stack))
     code = _pulumi("destroy", stack, *(("--yes",) if yes else ()))
     if code:
-        print("it stopped half-way: mend what is named above and run the same command again.")
+        print("it stopped half-way. Fix what is named above and run the same command again.")
     return code
 
 
 def _protected(stack: str) -> str:
     if short_name(stack).startswith("prod"):
-        return f"the data of stack {stack} is protected, as that of every production stack: docs/deploy.md, 'Teardown'"
+        return f"the data of stack {stack} is protected, as that of every production stack: docs/deploy.md#teardown"
     unprotect = f"cd infra && pulumi config set dm-agent:protectData false --stack {stack}"
     return f"the data of stack {stack} is protected. To delete it too: {unprotect}; make up STACK={stack}; then this"
 

@@ -1,10 +1,11 @@
 """``doctor``: what a deployment needs from this machine, one clear line each."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from configuration import ConfigurationError
-from operations import checks
+from operations import checks, policies
 from operations.checks import Check, Context, Finding
+from operations.rights import rights
 from operations.running import Refused
 from operations.stacks import read_values
 
@@ -15,7 +16,9 @@ PROJECT: tuple[Check, ...] = (
     checks.project,
     checks.billing,
     checks.apis,
-    checks.public_members,
+    rights,
+    policies.public_members,
+    policies.restrictions,
     checks.region,
     checks.database,
     checks.budget,
@@ -35,10 +38,18 @@ def examine(stack: str) -> Iterator[Finding]:
     account = [check(context) for check in ACCOUNT]
     yield from account
     if account[0].good and context.project:
-        yield from _until_bad(PROJECT[:1], context, then=PROJECT[1:])
+        yield from _until_bad(PROJECT[:1], context, _answerable(context, account[1]))
 
 
-def _until_bad(first: tuple[Check, ...], context: Context, then: tuple[Check, ...] = ()) -> Iterator[Finding]:
+def _answerable(context: Context, credentials: Finding) -> list[Check]:
+    """What can be asked of a project, with the credentials and the configuration that there are."""
+    without = {rights} if not credentials.good else set[Check]()
+    if context.configuration is None:
+        without |= {checks.region, checks.database}
+    return [check for check in PROJECT[1:] if check not in without]
+
+
+def _until_bad(first: Sequence[Check], context: Context, then: Sequence[Check] = ()) -> Iterator[Finding]:
     """Each next check rests on the ones before it; those of ``then`` rest on ``first`` only."""
     for check in first:
         finding = check(context)
@@ -75,5 +86,5 @@ def main(stack: str) -> int:
         if finding.run is not None:
             bad += 1
             print(f"    run: {finding.run}", flush=True)
-    print(f"{bad} to mend; run `make doctor STACK={stack}` again" if bad else f"ready: make preview STACK={stack}")
+    print(f"{bad} to fix; then run `make doctor STACK={stack}` again" if bad else f"ready: make preview STACK={stack}")
     return 1 if bad else 0

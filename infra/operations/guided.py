@@ -72,7 +72,7 @@ def _stack(stack: str, wishes: Wishes) -> None:
         if wishes.lock is None and not phrase:
             raise Refused(
                 f"stack {stack} does not exist, and nothing says what locks it. Run: make deploy STACK={stack} "
-                "LOCK=gcpkms://…  (docs/deploy.md, 'Pulumi'; or set PULUMI_CONFIG_PASSPHRASE_FILE first)"
+                "LOCK=gcpkms://…  (docs/deploy.md#2-pulumi; or set PULUMI_CONFIG_PASSPHRASE_FILE first)"
             )
         lock = ("--secrets-provider", wishes.lock) if wishes.lock else ()
         if hand_over(["pulumi", "stack", "init", stack, *lock, "--non-interactive"]):
@@ -128,7 +128,7 @@ def _set(stack: str, key: str, value: str | None, *, path: bool = False) -> None
 
 def _to_enter(outputs: Mapping[str, object]) -> Iterator[str]:
     url = outputs.get("webhookUrl", "")
-    yield "\n== enter at Meta (docs/deploy.md, section 7): Instagram, API setup, Configure webhooks"
+    yield "\n== enter at Meta (docs/deploy.md#7-meta-webhook-live-subscription): API setup, Configure webhooks"
     yield f"callback URL     {url}"
     yield "verify token     the value of INSTAGRAM_VERIFY_TOKEN"
     yield f"deauthorize      {url}/deauthorize"
@@ -137,4 +137,4 @@ def _to_enter(outputs: Mapping[str, object]) -> Iterator[str]:
     yield f"callback URL     {url}/whatsapp"
     yield "verify token     the value of WHATSAPP_VERIFY_TOKEN, or Instagram's where that has none"
     yield "field            messages"
-    yield "\nthen subscribe the account (docs/deploy.md, section 7.3) and write it a DM"
+    yield "\nthen subscribe the account (docs/deploy.md#7-meta-webhook-live-subscription, step 3) and write it a DM"

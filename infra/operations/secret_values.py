@@ -34,7 +34,7 @@ def main(stack: str, chosen: tuple[str, ...], file: Path | None, *, pin: bool) -
     target = _target(stack)
     unknown = sorted(set(chosen) - set(target.variables))
     if unknown:
-        raise Refused(f"{unknown[0]} is no secret of stack {stack}; its secrets: {', '.join(target.variables)}")
+        raise Refused(f"{unknown[0]} is not a secret of stack {stack}; its secrets: {', '.join(target.variables)}")
     wanted = chosen or target.variables
     failed = added = 0
     for variable, value in _from_file(file, wanted) if file else _prompted(wanted):
@@ -70,7 +70,7 @@ def _from_file(path: Path, wanted: tuple[str, ...]) -> Iterator[tuple[str, str]]
 def _prompted(wanted: tuple[str, ...]) -> Iterator[tuple[str, str]]:
     if not sys.stdin.isatty():
         raise Refused("there is no terminal to ask at. Run: make secrets STACK=… FILE=a-file-of-NAME=value-lines")
-    print("type or paste each value (it is not shown); just Enter leaves it as it is")
+    print("type or paste each value (it is not shown); press Enter alone to leave one as it is")
     for name in wanted:
         value = getpass.getpass(f"{name}: ").strip()
         if value:
@@ -97,7 +97,7 @@ def _add(target: Target, variable: str, value: str) -> int | None:
     if answer.code == TIMED_OUT or answer.good:
         print(f"{variable}: not sure that it was added. Run: {look}")
     elif "NOT_FOUND" in answer.error:
-        print(f"{variable}: {container} does not exist yet. Run: make up STACK={target.stack} (docs/deploy.md, step 6)")
+        print(f"{variable}: {container} does not exist yet. Run make up STACK={target.stack} (docs/deploy.md#6-deploy)")
     else:
         print(f"{variable}: not added ({answer.reason.replace(value, '…')})")
     return None

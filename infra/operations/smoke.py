@@ -37,7 +37,7 @@ def main(stack: str) -> int:
     for line in wrong:
         print(f"PROBLEM {line}", flush=True)
     if wrong:
-        print(f"to go back: git checkout THE-LAST-GOOD-COMMIT && make up STACK={stack}  (docs/deploy.md, 'Rollback')")
+        print(f"to go back: git checkout THE-LAST-GOOD-COMMIT && make up STACK={stack}  (docs/deploy.md#rollback)")
         return 1
     print(f"{url} is alive: /health answers, an unsigned DM is refused, a signed one is stored (as expired)")
     return 0

@@ -260,11 +260,11 @@ async def test_a_threads_profile_is_one_read(store: "AnyStore") -> None:
     snapshot = await store.open(THREAD)
     assert snapshot is not None
     await store.commit(replace(claim(snapshot, "r1"), profile=Profile("Ana", "ana.bowls", NOW)))
-    reads, calls = store.cost.reads, store.cost.calls
+    reads, calls = store.usage.reads, store.usage.calls
 
     assert await store.thread_profile(THREAD) == Profile("Ana", "ana.bowls", NOW)
 
-    assert (store.cost.reads - reads, store.cost.calls - calls) == (1, 1)
+    assert (store.usage.reads - reads, store.usage.calls - calls) == (1, 1)
 
 
 def test_the_limit_of_an_hour_holds_ordinary_alerts_back_and_loses_none() -> None:

@@ -127,7 +127,7 @@ async def test_an_unknown_version_is_a_conflict_without_asking_the_database(stor
     answer = await store.commit(ThreadChange(THREAD, UNKNOWN_VERSION, "t", NOW))
 
     assert answer is CONFLICT
-    assert store.cost.calls == 0
+    assert store.usage.calls == 0
 
 
 async def test_what_a_thread_has_cost_is_kept_until_a_commit_says_otherwise(store: AnyStore) -> None:
@@ -166,12 +166,12 @@ async def test_a_day_is_counted_by_itself_and_reading_it_is_one_call(store: AnyS
     first = await store.commit(replace(claim(snapshot, "r1"), counts_run=True))
     assert isinstance(first, Version)
     await store.commit(ThreadChange(THREAD, first, "later", tomorrow + 5, counts_run=True))
-    reads, calls = store.cost.reads, store.cost.calls
+    reads, calls = store.usage.reads, store.usage.calls
 
     counted = [await store.day_runs(day) for day in (today, tomorrow, tomorrow + DAY_MS)]
 
     assert [day.runs for day in counted] == [1, 1, 0]
-    assert (store.cost.reads - reads, store.cost.calls - calls) == (3, 3)
+    assert (store.usage.reads - reads, store.usage.calls - calls) == (3, 3)
 
 
 async def test_a_commit_on_a_message_that_is_gone_writes_nothing(store: AnyStore) -> None:

@@ -76,12 +76,12 @@ async def test_a_lost_answer_to_a_claim_is_unknown_and_its_token_tells(world: Wo
     snapshot = await world.far.open(THREAD)
     assert snapshot is not None
     world.relay.after = LoseOnce("Commit")
-    calls = world.far.cost.calls
+    calls = world.far.usage.calls
 
     with pytest.raises(StoreUnavailable):
         await world.far.commit(claim(snapshot, "r1"))
 
-    assert world.far.cost.calls - calls == 1
+    assert world.far.usage.calls - calls == 1
     found = await world.far.open(THREAD)
     assert found is not None
     assert found.thread.commit_token == "r1-claim"
@@ -135,7 +135,7 @@ async def test_an_event_between_the_two_reads_of_open_makes_it_read_the_page_aga
 
     assert found is not None
     assert [message.id for message in found.unprocessed] == [dm(1).id, dm(2).id]
-    assert world.far.cost.calls == 3
+    assert world.far.usage.calls == 3
 
 
 async def test_a_page_dated_later_than_it_is_does_not_hide_what_the_thread_counts(world: World) -> None:
@@ -173,7 +173,7 @@ async def test_opening_a_thread_nobody_touches_costs_two_calls(world: World) -> 
 
     await world.far.open(THREAD)
 
-    assert world.far.cost.calls == 2
+    assert world.far.usage.calls == 2
 
 
 async def test_a_dm_that_comes_while_a_person_is_erased_does_not_stop_it(world: World) -> None:

@@ -22,13 +22,13 @@ async def test_a_thread_of_ten_thousand_messages_costs_what_one_page_costs(store
     for start in range(0, 10_000, 450):
         await store.record(events(*(closed(dm(n)) for n in range(start, min(start + 450, 10_000)))))
     await store.record(events(dm(10_000)))
-    reads, calls = store.cost.reads, store.cost.calls
+    reads, calls = store.usage.reads, store.usage.calls
 
     found = await store.open(THREAD)
 
     assert found is not None
-    assert store.cost.reads - reads == PAGE_SIZE + 2
-    assert store.cost.calls - calls <= 2
+    assert store.usage.reads - reads == PAGE_SIZE + 2
+    assert store.usage.calls - calls <= 2
     assert [message.id for message in found.unprocessed] == [dm(10_000).id]
     assert [message.id for message in found.recent] == [dm(n).id for n in range(10_001 - PAGE_SIZE, 10_001)]
 

@@ -21,7 +21,7 @@ async def test_a_dm_is_stored_with_its_thread_in_one_call(store: AnyStore) -> No
     answer = await store.record(events(full_message()))
 
     assert answer == Recorded((full_message().id,), {})
-    assert store.cost.calls == 1
+    assert store.usage.calls == 1
     found = await store.open(THREAD)
     assert found is not None
     assert found.unprocessed == found.recent == (full_message(),)

@@ -31,13 +31,13 @@ async def test_an_echo_is_judged_by_one_read_of_two_documents(store: AnyStore) -
     run = replace(full_run(), actions=(actions[0], sent, *actions[2:], told))
     change = replace(claim(snapshot, "r1"), run=run, unconfirmed=(Unconfirmed("an older one", NOW),))
     assert isinstance(await store.commit(change), Version)
-    reads, calls = store.cost.reads, store.cost.calls
+    reads, calls = store.usage.reads, store.usage.calls
 
     view = await store.echo_view(THREAD, dm(1).id)
 
     ours = ("reply 0", "reply 1", "reply 2", "reply 3", "an older one")
     assert view == EchoView(known=True, ours=ours, mids=("mid.1",), last_inbound_at=dm(1).sent_at)
-    assert (store.cost.reads - reads, store.cost.calls - calls) == (2, 1)
+    assert (store.usage.reads - reads, store.usage.calls - calls) == (2, 1)
 
 
 async def test_the_same_poison_item_twice_is_no_error(store: AnyStore) -> None:

@@ -13,11 +13,11 @@ import pytest
 from dm_core.alerts import AskedAlert
 from dm_core.messages import Content, Disposition
 from dm_core.runs import Run
-from dm_core.store.cost import Cost
 from dm_core.store.firestore import FirestoreStore
-from dm_core.store.firestore_client import FirestoreClient
+from dm_core.store.firestore.client import FirestoreClient
 from dm_core.store.port import Conflict, ThreadChange
 from dm_core.store.sqlite import SqliteStore
+from dm_core.store.usage import StoreUsage
 from dm_sandbox.examples import EXPIRES, NOW, THREAD, closed, dm, events, full_run
 
 WORDS = ("Hi \U0001f600", "c2lnbmF0dXJl", "a thought", "sessions", "likes tennis", "Call Mia")
@@ -56,7 +56,7 @@ async def archive(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterat
         return
     host, project = str(request.getfixturevalue("firestore_host")), f"test-{uuid.uuid4().hex[:20]}"
     firestore = FirestoreStore(project, "(default)", lambda: NOW, host)
-    client = FirestoreClient(project, "(default)", host, Cost())
+    client = FirestoreClient(project, "(default)", host, StoreUsage())
     yield Archive(firestore, path, client)
     await client.close()
     await firestore.close()

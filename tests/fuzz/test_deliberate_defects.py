@@ -3,12 +3,13 @@
 import hmac
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any
 
 import pytest
 from google.genai import types
 
 from dm_core.agent import gemini_turns, results
-from dm_core.agent.plan import Planner, TurnPlan
+from dm_core.agent.plan import PlannedTurn, TurnPlan
 from dm_core.agent.results import tool_turn
 from dm_core.clients import graph_errors, http, instagram
 from dm_core.clients.http_response import Response
@@ -16,6 +17,7 @@ from dm_core.errors import Owner
 from dm_core.processing import app as processor_routes
 from dm_core.runs import Action, ModelTurn, ToolResult, ToolTurn
 from dm_core.settings.reader import Reader
+from dm_core.settings.table import Setting
 from dm_core.webhook import app as webhook_routes
 from dm_core.webhook import batches, payload, signature
 from dm_core.webhook.events import Event, Unknown
@@ -73,25 +75,25 @@ def _thread_names_taken_loosely(patch: pytest.MonkeyPatch) -> None:
 
 
 def _no_limit_of_sends(patch: pytest.MonkeyPatch) -> None:
-    def none(_self: Planner) -> int:
+    def none(_self: PlannedTurn) -> int:
         return 0
 
-    patch.setattr(Planner, "_sends", none)
+    patch.setattr(PlannedTurn, "sends_used", none)
 
 
 def _written_calls_sent(patch: pytest.MonkeyPatch) -> None:
     def never(_text: str) -> bool:
         return False
 
-    patch.setattr("dm_core.agent.plan.is_written_call", never)
+    patch.setattr("dm_core.agent.agent.is_written_call", never)
     patch.setattr("dm_core.agent.reading.is_written_call", never)
 
 
 def _the_same_sent_again(patch: pytest.MonkeyPatch) -> None:
-    def every(_self: Planner, parts: tuple[str, ...]) -> list[tuple[int, str]]:
+    def every(_turn: PlannedTurn, parts: tuple[str, ...]) -> list[tuple[int, str]]:
         return list(enumerate(parts))
 
-    patch.setattr(Planner, "_not_sent_yet", every)
+    patch.setattr("dm_core.agent.tools.send_instagram_message.not_sent_yet", every)
 
 
 def _empty_parts_kept(patch: pytest.MonkeyPatch) -> None:
@@ -145,8 +147,8 @@ def _short_macs_taken(patch: pytest.MonkeyPatch) -> None:
 def _refusals_that_quote(patch: pytest.MonkeyPatch) -> None:
     real = Reader.problem
 
-    def quoting(self: Reader, name: str, what: str) -> None:
-        real(self, name, f"{what}, not {self.optional(name)}")
+    def quoting(self: Reader, setting: Setting[Any], what: str) -> None:
+        real(self, setting, f"{what}, not {self._text(setting)}")  # pyright: ignore[reportPrivateUsage]
 
     patch.setattr(Reader, "problem", quoting)
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 from planting import Defect, Patch, always
 
 from dm_core.agent.guards import Guards
-from dm_core.agent.plan import Planner
+from dm_core.agent.plan import PlannedTurn, Situation
+from dm_core.agent.tools import react_to_instagram_message
 from dm_core.errors import Uncertain
 from dm_core.processing.actions import ActionExecutor
 from dm_core.processing.claims import Claims
@@ -15,7 +16,7 @@ from dm_core.processing.delivery import Delivery
 from dm_core.processing.finish import RunCloser
 from dm_core.processing.leased_thread import LeasedThread
 from dm_core.processing.timing import Timing
-from dm_core.runs import Action, ActionKind, ActionState, Run
+from dm_core.runs import Action, ActionState, Run
 from dm_core.store.port import ThreadChange
 
 
@@ -119,7 +120,7 @@ def failed_run_dropped_although_it_acted(patch: Patch) -> None:
 
 
 def sends_without_a_limit(patch: Patch) -> None:
-    patch(Planner, "_sends", lambda _: always(0))
+    patch(PlannedTurn, "sends_used", lambda _: always(0))
 
 
 def guards_switched_off(patch: Patch) -> None:
@@ -127,11 +128,10 @@ def guards_switched_off(patch: Patch) -> None:
 
 
 def handles_resolved_by_the_models_word(patch: Patch) -> None:
-    def react(self: Any, index: int, handle: str, reaction: str) -> None:
-        mid = self.situation.run.handles.get(handle, handle)
-        self._act(index, ActionKind.REACT, reaction, target=mid)
+    def believed(situation: Situation, handle: str) -> str:
+        return situation.run.handles.get(handle, handle)
 
-    patch(Planner, "_react", lambda _: react)
+    patch(react_to_instagram_message, "target", lambda _: believed)
 
 
 DEFECTS_OF_ACTIONS: Final[Mapping[str, Defect]] = {

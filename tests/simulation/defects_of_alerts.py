@@ -14,9 +14,9 @@ from dm_core.processing.alerts import Alerts
 from dm_core.processing.leased_thread import LeasedThread
 from dm_core.processing.run_loop import RunLoop
 from dm_core.runs import Run
-from dm_core.store.port import StoredAlert, ThreadChange, Version
-from dm_sandbox.memory_alerts import MemoryAlerts
-from dm_sandbox.simulation.alert_ports import AlertStorePort
+from dm_core.store.port import ThreadChange, Version
+from dm_core.store.transactional import TransactionalStore
+from dm_core.store.transactional import alerts as stored_alerts
 
 
 def alert_written_after_the_act(patch: Patch) -> None:
@@ -63,21 +63,18 @@ def alarm_stored_before_it_is_raised(patch: Patch) -> None:
 
 def statuses_overwrite_each_other(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        def record(self: MemoryAlerts, status: AlertStatus) -> bool:
-            known = self.alerts.get(status.alert_id)
-            if known is not None:
-                empty = replace(known.alert, sent_at=None, delivered_at=None, read_at=None, failed_at=None)
-                self.alerts[status.alert_id] = StoredAlert(empty, known.version)
-            return original(self, status)
+        def fields(status: AlertStatus) -> Any:
+            others = dict.fromkeys(("sentAt", "deliveredAt", "readAt", "failedAt"))
+            return {**others, **original(status)}
 
-        return record
+        return fields
 
-    patch(MemoryAlerts, "record", make)
+    patch(stored_alerts, "status_fields", make)
 
 
 def claim_without_its_condition(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def save_alert(self: AlertStorePort, alert: Alert, version: Version) -> Any:
+        async def save_alert(self: TransactionalStore, alert: Alert, version: Version) -> Any:
             known = await self.get_alert(alert.id)
             if known is not None and alert.state is AlertState.SENDING:
                 version = known.version
@@ -85,12 +82,12 @@ def claim_without_its_condition(patch: Patch) -> None:
 
         return save_alert
 
-    patch(AlertStorePort, "save_alert", make)
+    patch(TransactionalStore, "save_alert", make)
 
 
 def outcome_saved_over_a_status(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        async def save_alert(self: AlertStorePort, alert: Alert, version: Version) -> Any:
+        async def save_alert(self: TransactionalStore, alert: Alert, version: Version) -> Any:
             known = await self.get_alert(alert.id)
             if known is not None and alert.state in (AlertState.SENT, AlertState.DELIVERED):
                 version = known.version
@@ -98,7 +95,7 @@ def outcome_saved_over_a_status(patch: Patch) -> None:
 
         return save_alert
 
-    patch(AlertStorePort, "save_alert", make)
+    patch(TransactionalStore, "save_alert", make)
 
 
 def digest_loses_one(patch: Patch) -> None:

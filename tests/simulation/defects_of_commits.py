@@ -26,9 +26,10 @@ from dm_core.store.port import (
     ThreadStore,
     Version,
 )
+from dm_core.store.transactional import TransactionalStore
+from dm_core.store.transactional.threads import read_head
 from dm_core.threads import Lease
-from dm_sandbox.simulation.ports import StorePort
-from dm_sandbox.simulation.wire import READ
+from dm_sandbox.simulation.store_port import StorePort
 
 
 def finish_without_its_condition(patch: Patch) -> None:
@@ -54,7 +55,7 @@ def claim_that_ignores_a_lease(patch: Patch) -> None:
         return decide
 
     patch(claims, "decide", make)
-    patch(LocalLeases, "answer", lambda _: always(None))
+    patch(LocalLeases, "known_answer", lambda _: always(None))
 
 
 def lease_shorter_than_the_run(patch: Patch) -> None:
@@ -67,10 +68,9 @@ def lease_shorter_than_the_run(patch: Patch) -> None:
 def version_read_after_the_data(patch: Patch) -> None:
     async def open_(self: StorePort, thread_id: str) -> Snapshot | None:
         database = self.wire.shared.database
-        head = await self.wire.store("open", READ, lambda: database.thread(thread_id))
-        early = None if head is None else database.snapshot(head)
+        early = await TransactionalStore.open(self, thread_id)
         await asyncio.sleep(self.wire.shared.rng.uniform(0, 0.5))
-        now = database.thread(thread_id)
+        now = database.transact(lambda tx: read_head(tx, thread_id))
         return None if early is None or now is None else replace(early, version=now[1])
 
     patch(StorePort, "open", lambda _: open_)

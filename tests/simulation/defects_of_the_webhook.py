@@ -16,7 +16,7 @@ from dm_core.webhook import batches, ingest, takeover
 from dm_core.webhook.automatic import AutomaticTexts
 from dm_core.webhook.echoes import Author
 from dm_core.webhook.events import Echo
-from dm_core.webhook.ingest import Storing
+from dm_core.webhook.ingest import Ingest
 from dm_core.webhook.work import RequestWork
 
 
@@ -44,7 +44,7 @@ def acknowledged_although_the_store_failed(patch: Patch) -> None:
 
 
 def late_wake_up_not_repeated(patch: Patch) -> None:
-    patch(Storing, "_is_late", lambda _: always(False))
+    patch(Ingest, "_is_late", lambda _: always(False))
 
 
 def duplicates_wake_nobody(patch: Patch) -> None:
@@ -59,7 +59,7 @@ def duplicates_wake_nobody(patch: Patch) -> None:
         return both
 
     def inbound(original: Any) -> Any:
-        async def run_(self: Storing, batch: Any) -> None:
+        async def run_(self: Ingest, batch: Any) -> None:
             work = self.work
             known = work.counts["duplicates"]
             lazy = _Later(work.queue, lambda: work.counts["duplicates"] == known)
@@ -68,7 +68,7 @@ def duplicates_wake_nobody(patch: Patch) -> None:
         return run_
 
     patch(ingest, "both", make)
-    patch(Storing, "_inbound", inbound)
+    patch(Ingest, "_inbound", inbound)
 
 
 class _Later:

@@ -15,8 +15,8 @@ from dm_core.processing.leased_thread import LeasedThread
 from dm_core.runs import Action, ActionState
 from dm_core.settings import RunLimits
 from dm_core.store.port import Snapshot, ThreadEvents
-from dm_core.threads import Thread
-from dm_sandbox import memory_database
+from dm_core.store.transactional import Transaction
+from dm_core.store.transactional import events as stored_events
 
 
 def wake_up_of_a_dm_ends_the_wait(patch: Patch) -> None:
@@ -45,13 +45,15 @@ def attempts_counted_per_thread(patch: Patch) -> None:
 
 def due_at_overwritten_while_waiting(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        def merged(thread: Thread, events: ThreadEvents, pending: int) -> Thread:
-            after: Thread = original(thread, events, pending)
-            return after if events.due_at is None else replace(after, due_at=events.due_at)
+        def merge(tx: Transaction, events: ThreadEvents, pending: int) -> None:
+            original(tx, events, pending)
+            found = tx.get("conversations", events.thread_id)
+            if events.due_at is not None and found is not None:
+                tx.put("conversations", events.thread_id, found.doc | {"dueAt": events.due_at})
 
-        return merged
+        return merge
 
-    patch(memory_database, "_merged", make)
+    patch(stored_events, "_merge_thread", make)
 
 
 def failed_look_up_read_as_not_found(patch: Patch) -> None:

@@ -14,9 +14,9 @@ import pytest
 from dm_core.alerts import alert_id
 from dm_core.messages import Disposition, Message, Status
 from dm_core.runs import ActionKind, Run
-from dm_core.store.port import UNSET, MessageChange, ThreadChange, Version
-from dm_core.store.run_documents import parse_run
-from dm_core.threads import Lease
+from dm_core.store.port import UNSET, MessageChange, ThreadChange
+from dm_core.store.transactional import Transaction
+from dm_core.store.transactional.threads import commit, read_head
 from dm_sandbox.simulation.acts import Acts
 from dm_sandbox.simulation.loop import VirtualLoop
 from dm_sandbox.simulation.people import Person, Written
@@ -115,9 +115,8 @@ class Upgrade:
 
     def _claimed_before(self) -> None:
         """The old revision's claim and checkpoint, as they are found."""
-        world, now = self.world, self.world.clock()
-        stored = world.database.threads[self.person.thread_id]
-        document = {
+        thread_id, now = self.person.thread_id, self.world.clock()
+        run = {
             "id": "old",
             "taskName": "old-task",
             "startedAt": now,
@@ -139,11 +138,18 @@ class Upgrade:
             "ending": self.ending,
             "modelCalls": 1,
         }
-        lease = Lease("old", "old-task", now + round(self.lease_seconds * 1000))
-        stored.thread = replace(stored.thread, run=parse_run(document), lease=lease, due_at=lease.expires_at)
-        messages = world.database.messages[self.person.thread_id]
-        message = messages[self.written.id]
-        messages[message.id] = replace(message, status=Status.PROCESSING, attempts=1, run_id="old")
+        until = now + round(self.lease_seconds * 1000)
+        lease = {"runId": "old", "taskName": "old-task", "expiresAt": until}
+        claimed = {"status": "processing", "attempts": 1, "runId": "old"}
+
+        def write(tx: Transaction) -> None:
+            thread, message = tx.get("conversations", thread_id), tx.get("messages", self.written.id, thread_id)
+            assert thread is not None
+            assert message is not None
+            tx.put("conversations", thread_id, thread.doc | {"run": run, "lease": lease, "dueAt": until})
+            tx.put("messages", message.id, message.doc | claimed, thread_id)
+
+        self.world.database.transact(write)
 
     def _calls(self) -> list[Mapping[str, object]]:
         names = {"send": "send_instagram_message", "notify": "send_manager_notification"}
@@ -159,13 +165,14 @@ class Upgrade:
 
     def _finish_as_before(self) -> None:
         """The old instance comes back and ends its run, by its own rules: on the version it read, whole."""
-        world, now = self.world, self.world.clock()
-        stored = world.database.threads[self.person.thread_id]
-        run = stored.thread.run
-        assert run is not None
+        database, now = self.world.database, self.world.clock()
+        head = database.transact(lambda tx: read_head(tx, self.person.thread_id))
+        assert head is not None
+        thread, version, _ = head
+        assert thread.run is not None
         change = ThreadChange(
             self.person.thread_id,
-            Version(stored.version),
+            version,
             "old-token",
             now,
             lease=None,
@@ -173,9 +180,9 @@ class Upgrade:
             due_at=None,
             pending_count=0,
             messages=(MessageChange(self.written.id, Status.PROCESSED, now, processed_at=now, disposition=UNSET),),
-            archive=replace(run, ending="answered"),
+            archive=replace(thread.run, ending="answered"),
         )
-        world.database.commit(change)
+        database.transact(lambda tx: commit(tx, change))
 
 
 # -- notices -------------------------------------------------------------------------------------------------------

@@ -1,1 +1,1 @@
-"""Scores the agent against recorded DM scenarios (design.md section 15)."""
+"""Scores the agent against recorded DM scenarios (docs/evals.md#what-replay-can-tell-and-what-not)."""

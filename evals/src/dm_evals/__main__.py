@@ -2,6 +2,6 @@
 
 import sys
 
-from dm_evals.cli import main
+from dm_evals.cli.main import main
 
 sys.exit(main())

@@ -139,6 +139,8 @@ class Observation:
     sessions: tuple[str, ...] = ()
     time_zone: str = "Europe/London"
     now: str = ""
+    facts: Mapping[str, str] | None = None
+    """Of the profile it was played with, those that the scenario names."""
     bubbles: tuple[Bubble, ...] = ()
     stale: tuple[Stale, ...] = ()
     missing_turns: tuple[int, ...] = ()

@@ -72,6 +72,8 @@ class Report:
     prompt_hash: str = ""
     problems: tuple[str, ...] = ()
     """What kept scenarios from being run at all (broken files, missing recordings)."""
+    notes: tuple[str, ...] = ()
+    """What is worth knowing and decides nothing, a line each."""
     origins: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property

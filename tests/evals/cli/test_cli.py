@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from dm_core.clients.instagram import InstagramClient
-from dm_evals.cli import main
-from dm_evals.runner_offline import NetworkUsed, offline
+from dm_evals.cli.main import main
+from dm_evals.replay.offline import NetworkUsed, offline
 
 SCENARIO = """
 name: say_hi

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from dm_evals.cli import main
+from dm_evals.cli.main import main
 
 ITEM = "The reply names no date."
 SCENARIO = f"""
@@ -34,10 +34,14 @@ def evals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
     def call(command: str, *args: str, stdin: str = "") -> int:
         monkeypatch.setattr(sys, "stdin", io.StringIO(stdin))
         folders = ["--scenarios", str(tmp_path / "scenarios"), "--recordings", str(tmp_path / "recordings")]
-        judge = ["--judgements", str(tmp_path / "judgements")] if command != "author" else []
+        judge = ["--rulings", str(tmp_path / "rulings")] if command != "author" else []
         return main([command, *args, *folders, *judge])
 
-    call("author", "say_hi", stdin="- calls: [{send_instagram_message: {text: Nothing is listed.}}]\n")
+    call(
+        "author",
+        "say_hi",
+        stdin="- calls: [{send_instagram_message: {text: Nothing is listed. I am the automated assistant.}}]\n",
+    )
     return call
 
 
@@ -46,14 +50,14 @@ def test_an_item_without_a_ruling_is_listed_with_its_text(evals: Run, capsys: py
 
     told = capsys.readouterr().out
     assert f"say_hi: {ITEM}" in told
-    assert "Assistant: Nothing is listed." in told
+    assert "Assistant: Nothing is listed. I am the automated assistant." in told
     assert evals("run", "--no-gate") == 2
 
 
 def test_a_written_ruling_is_kept_and_decides(evals: Run, tmp_path: Path) -> None:
     assert evals("rulings", "--authored", "-", stdin=RULING % "yes") == 0
 
-    assert '"origin": "authored"' in (tmp_path / "judgements" / "say_hi.jsonl").read_text()
+    assert '"origin": "authored"' in (tmp_path / "rulings" / "say_hi.jsonl").read_text()
     assert evals("rulings") == 0
     assert evals("run", "--no-gate") == 0
 
@@ -67,7 +71,11 @@ def test_a_ruling_of_no_fails_the_scenario(evals: Run) -> None:
 def test_a_reworded_reply_is_not_covered_by_the_old_ruling(evals: Run) -> None:
     evals("rulings", "--authored", "-", stdin=RULING % "yes")
 
-    evals("author", "say_hi", stdin="- calls: [{send_instagram_message: {text: See you on Tuesday!}}]\n")
+    evals(
+        "author",
+        "say_hi",
+        stdin="- calls: [{send_instagram_message: {text: I am the automated assistant. Nothing is on.}}]\n",
+    )
 
     assert evals("rulings") == 2
     assert evals("run", "--no-gate") == 2

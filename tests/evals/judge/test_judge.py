@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from dm_evals.judge import BrokenJudgement, RecordedJudge, RecordingJudge, Ruling, Vote, digest
-from dm_evals.judge_agreement import Authored, measure, read_verdicts
+from dm_evals.judge.agreement import Authored, measure, read_verdicts
+from dm_evals.judge.judge import BrokenRuling, RecordedJudge, RecordingJudge, Ruling, Vote, digest
 
-VERDICTS = sorted((Path(__file__).parents[3] / "evals" / "judge_verdicts").glob("*.jsonl"))
+VERDICTS = sorted((Path(__file__).parents[3] / "evals" / "agreement").glob("*.jsonl"))
 
 
 class Wilful:
@@ -89,7 +89,7 @@ def test_a_broken_recording_says_file_and_line(tmp_path: Path, line: str) -> Non
     path = tmp_path / "judge.jsonl"
     path.write_text(f"\n{line}\n")
 
-    with pytest.raises(BrokenJudgement, match=r"judge\.jsonl:2"):
+    with pytest.raises(BrokenRuling, match=r"judge\.jsonl:2"):
         RecordedJudge.read([path])
 
 
@@ -97,7 +97,7 @@ def test_a_verdict_given_twice_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "verdicts.jsonl"
     path.write_text('{"item":"a","text":"b","verdict":"yes"}\n{"item":"a","text":"b","verdict":"no"}\n')
 
-    with pytest.raises(BrokenJudgement, match=r":2: .*already"):
+    with pytest.raises(BrokenRuling, match=r":2: .*already"):
         read_verdicts([path])
 
 

@@ -4,8 +4,8 @@ import asyncio
 import json
 from collections.abc import Mapping
 
-from dm_evals.judge import Ruling
-from dm_evals.judge_gemini import GeminiJudge
+from dm_evals.judge.gemini import GeminiJudge
+from dm_evals.judge.judge import Ruling
 from dm_sandbox.platforms.answers import blocked_prompt, finished, text, turn
 from dm_sandbox.platforms.gemini import Gemini
 

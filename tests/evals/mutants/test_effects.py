@@ -2,15 +2,15 @@
 
 from pathlib import Path
 
-from dm_evals.cassette import Cassette
-from dm_evals.effects import changes
-from dm_evals.loading import load
-from dm_evals.mutants_effects import DEFECTS
-from dm_evals.outcome import judge_trial
-from dm_evals.recordings import load_recordings
+from dm_evals.checks.effects import changes
+from dm_evals.checks.outcome import judge_trial
+from dm_evals.mutants.effects import DEFECTS
+from dm_evals.replay.recordings import load_recordings
+from dm_evals.replay.replay_server import ReplayServer
+from dm_evals.replay.runner import RuntimePool
 from dm_evals.results import Outcome
-from dm_evals.runner import Houses
-from dm_evals.scenario import Expectations, State
+from dm_evals.scenarios.loading import load
+from dm_evals.scenarios.scenario import Expectations, State
 
 EVALS = Path(__file__).parents[3] / "evals"
 NOTHING = Expectations(state=State(paused=False))
@@ -24,16 +24,16 @@ async def test_each_planted_defect_is_caught_by_what_left_alone() -> None:
     right: dict[str, Outcome] = {}
     caught: dict[str, bool] = {}
 
-    async with Houses(1) as houses:
+    async with RuntimePool(1) as runtimes:
         for name in used:
             bare = scenarios[name].expect
             bare = NOTHING.model_copy(update={"changed": bare.changed})
             scenarios[name] = scenarios[name].model_copy(update={"expect": bare})
-            played = await houses.play(scenarios[name], 1, Cassette(recordings.find(name, 1)))
+            played = await runtimes.play(scenarios[name], 1, ReplayServer(recordings.find(name, 1)))
             right[name] = judge_trial(scenarios[name], played, exact=True).outcome
         for defect in DEFECTS:
             with defect.plant():
-                played = await houses.play(scenarios[defect.on], 1, Cassette(recordings.find(defect.on, 1)))
+                played = await runtimes.play(scenarios[defect.on], 1, ReplayServer(recordings.find(defect.on, 1)))
             result = judge_trial(scenarios[defect.on], played, exact=True)
             caught[defect.about] = any(check.name.startswith("effects.") for check in result.broken)
 
@@ -47,9 +47,10 @@ async def test_what_production_changed_is_what_the_scenario_counts() -> None:
     scenarios = {scenario.name: scenario for scenario in load([EVALS / "scenarios"]).scenarios}
     recordings = load_recordings(EVALS / "recordings", scenarios, names)
 
-    async with Houses(1) as houses:
+    async with RuntimePool(1) as runtimes:
         found = {
-            name: changes(await houses.play(scenarios[name], 1, Cassette(recordings.find(name, 1)))) for name in names
+            name: changes(await runtimes.play(scenarios[name], 1, ReplayServer(recordings.find(name, 1))))
+            for name in names
         }
 
     assert found == {

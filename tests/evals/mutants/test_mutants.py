@@ -1,121 +1,107 @@
-"""The evals evaluated: every bad agent is caught by its check, every harmless variant passes; and the judge of that."""
+"""The evals evaluated: our own agents as data, strangers' agents by rates, and the judge of both."""
 
-import json
-from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from dm_core.agent.guards import Guards
-from dm_evals import mutants_code as code
-from dm_evals.cli import main
-from dm_evals.mutants import BAD_AGENTS, evaluate, exit_code
-from dm_evals.mutants_bad_acts import BAD_ACTS
-from dm_evals.mutants_bad_code import BAD_CODE
-from dm_evals.mutants_bad_delicate import BAD_IN_DELICATE_MATTERS
-from dm_evals.mutants_bad_words import BAD_WORDS
-from dm_evals.mutants_harmless import HARMLESS
-from dm_evals.mutants_kinds import (
-    Altered,
-    BadAgent,
-    DoesNotApply,
-    Harmless,
-    bad,
-    each_reply,
-    harmless,
-    instead,
-    replies,
-    say,
-    swapped,
-    turn,
-    without,
-    words,
-)
-from dm_evals.mutants_play import Trials
-from dm_evals.results import Outcome
+from dm_evals.cli.main import Usage, main
+from dm_evals.judge.judge import RecordedJudge
+from dm_evals.mutants import code
+from dm_evals.mutants.cases import Case, load_cases
+from dm_evals.mutants.measure import LEAST_DETECTED, MOST_FALSE, Measured, Rate, measure
 
 EVALS = Path(__file__).parents[3] / "evals"
 ON = "price_student"
-CHEAP = replies("It's 5 pounds, and nothing else. I'm the club's automated assistant.")
+CHEAP = "It's 5 pounds, and nothing else. I'm the club's automated assistant."
 
 
-def tried(bad_agents: Sequence[BadAgent] = (), variants: Sequence[Harmless] = ()) -> Trials:
-    return evaluate(bad_agents, variants, EVALS / "scenarios", EVALS / "recordings", EVALS / "judgements")
+def cases(folder: str, which: str) -> tuple[Case, ...]:
+    return load_cases(EVALS / folder / f"{which}.yaml")
 
 
-@pytest.mark.parametrize(
-    "agents", [BAD_WORDS, BAD_IN_DELICATE_MATTERS, BAD_ACTS, BAD_CODE], ids=["words", "delicate", "acts", "code"]
-)
-def test_every_bad_agent_is_caught_by_the_check_meant_for_it(agents: Sequence[BadAgent]) -> None:
-    trials = tried(agents)
-
-    assert trials.problems == ()
-    assert [(row.name, row.word, row.expected, row.shown) for row in trials.bad if row.word != "caught"] == []
-    assert (len(trials.bad), exit_code(trials)) == (len(agents), 0)
+def tried(bad: tuple[Case, ...] = (), harmless: tuple[Case, ...] = ()) -> Measured:
+    return measure(bad, harmless, EVALS / "scenarios", EVALS / "recordings")
 
 
-def test_every_harmless_variant_passes() -> None:
-    trials = tried((), HARMLESS)
+def test_our_own_agents_are_each_told_right() -> None:
+    judge = RecordedJudge.read(sorted((EVALS / "rulings").glob("*.jsonl")))
+    bad, harmless = cases("mutants", "bad"), cases("mutants", "harmless")
 
-    assert trials.problems == ()
-    assert [(row.name, row.word, row.shown) for row in trials.harmless if row.word != "passed"] == []
-    assert (len(trials.harmless), exit_code(trials)) == (len(HARMLESS), 0)
+    measured = measure(bad, harmless, EVALS / "scenarios", EVALS / "recordings", judge)
 
-
-def test_there_are_enough_of_them_and_each_has_its_name() -> None:
-    names = [each.altered.name for each in (*BAD_AGENTS, *HARMLESS)]
-
-    assert len(BAD_AGENTS) >= 30
-    assert len(HARMLESS) >= 20
-    assert len(set(names)) == len(names)
-    assert len({each.caught_by for each in BAD_AGENTS}) >= 15
+    assert [(row.name, row.word, row.caught_by, row.broken) for row in measured.told_wrong] == []
+    assert measured.without_exception == 0
+    assert len(bad) >= 60
+    assert len({case.caught_by for case in bad}) >= 15
 
 
-def test_a_bad_agent_that_is_caught_by_another_check_survives() -> None:
-    wrong = bad("Cheap", "names one price only", ON, "state.replies", CHEAP)
+def test_strangers_agents_are_told_right_often_enough_by_code_alone() -> None:
+    bad, harmless = cases("held_out", "bad"), cases("held_out", "harmless")
 
-    trials = tried([wrong])
+    measured = tried(bad, harmless)
 
-    (row,) = trials.bad
-    assert (row.word, row.outcome, row.broken) == ("survived", "fail", ("reply.must",))
-    assert exit_code(trials) == 1
-
-
-def test_a_bad_agent_that_ends_in_another_way_survives() -> None:
-    wrong = BadAgent(Altered("Cheap", "names one price only", ON, CHEAP), "reply.must", Outcome.ERRORED)
-
-    assert [row.word for row in tried([wrong]).bad] == ["survived"]
+    assert min(len(bad), len(harmless)) >= 60
+    assert measured.detection.share >= LEAST_DETECTED, [row.name for row in measured.told_wrong]
+    assert measured.false_alarms.share <= MOST_FALSE, [row.name for row in measured.told_wrong]
+    assert measured.within_bounds == 0
 
 
-def test_a_bad_agent_that_does_nothing_bad_survives() -> None:
-    assert [row.word for row in tried([bad("Good", "does as recorded", ON, "reply.must")]).bad] == ["survived"]
+def test_what_only_a_judge_can_tell_is_in_neither_rate() -> None:
+    measured = tried((Case(name="cheap", scenario=ON, wrong="one price only", says=CHEAP, judge=True),))
+
+    assert measured.detection == Rate(0, 0)
+    assert measured.only_a_judge == 1
 
 
-def test_a_variant_that_is_not_harmless_fails() -> None:
-    trials = tried((), [harmless("Cheap", "names one price only", ON, CHEAP)])
+def test_a_bad_agent_that_is_caught_by_another_check_is_told_wrong() -> None:
+    wrong = Case(name="cheap", scenario=ON, wrong="names one price only", caught_by="rule.booked", says=CHEAP)
 
-    assert [row.word for row in trials.harmless] == ["failed"]
-    assert exit_code(trials) == 1
+    (row,) = tried((wrong,)).told_wrong
+
+    assert (row.word, row.is_by_its_check) == ("caught", False)
 
 
-@pytest.mark.parametrize(
-    "impossible",
-    [
-        bad("Nothing", "alters words that are not there", ON, "reply.must", words(("no such words", "x"))),
-        bad("Nowhere", "no such scenario", "price_studnet", "reply.must"),
-        bad("Nobody", "no such call", ON, "reply.must", without("send_manager_notification")),
-    ],
-)
-def test_what_cannot_be_tried_is_no_success(impossible: BadAgent) -> None:
-    trials = tried([impossible])
+def test_a_harmless_agent_that_is_caught_is_a_false_alarm() -> None:
+    measured = tried((), (Case(name="cheap", scenario=ON, why="it is none", says=CHEAP),))
 
-    assert [row.word for row in trials.bad] == ["impossible"]
-    assert trials.bad[0].shown
-    assert exit_code(trials) == 2
+    assert measured.false_alarms == Rate(1, 1)
+    assert measured.without_exception == 1
+
+
+def test_a_bad_agent_that_does_nothing_bad_passes() -> None:
+    good = "It's £60 a year, or £5 a session. I'm a bot."
+
+    assert [row.word for row in tried((Case(name="good", scenario=ON, wrong="nothing", says=good),)).bad] == ["passed"]
 
 
 def test_nothing_tried_is_no_success() -> None:
-    assert exit_code(tried()) == 2
+    assert (tried().without_exception, tried().within_bounds) == (2, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("- {name: x, scenario: price_student, says: hi}", "cases.yaml:1: x gives no reason"),
+        ("- {name: x, scenario: price_student, wrong: it}", "cases.yaml:1: x does nothing"),
+        ("- name: x\n  scenario: price_student\n  wrong: it\n  sais: hi", "cases.yaml:4: 0.sais|cases.yaml:4: sais"),
+        ("- [", "cases.yaml:"),
+    ],
+)
+def test_a_broken_case_is_one_line_that_says_what_to_do(tmp_path: Path, text: str, told: str) -> None:
+    file = tmp_path / "cases.yaml"
+    file.write_text(text)
+
+    with pytest.raises(Usage, match=told) as caught:
+        load_cases(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_unknown_scenario_or_defect_is_answered_with_the_nearest() -> None:
+    with pytest.raises(Usage, match='did you mean "price_student"'):
+        tried((Case(name="x", scenario="price_studnet", wrong="it", says="hi"),))
+    with pytest.raises(Usage, match='did you mean "guards_off"'):
+        tried((Case(name="x", scenario=ON, wrong="it", code="guard_off"),))
 
 
 def test_planted_code_is_taken_out_again() -> None:
@@ -128,32 +114,6 @@ def test_planted_code_is_taken_out_again() -> None:
     assert Guards.refusal is before
 
 
-@pytest.mark.parametrize("alteration", [words(("x", "y")), each_reply(str.lower), swapped(), replies("x")])
-def test_an_alteration_that_finds_nothing_says_so(alteration: object) -> None:
-    assert callable(alteration)
-
-    with pytest.raises(DoesNotApply):
-        alteration((turn(("no_reply", {"reason": "x"})),))
-
-
-def test_other_turns_are_played_in_place_of_the_recorded() -> None:
-    trials = tried((), [harmless("Other", "all else", ON, instead(turn(say("It's £60, or £5 a session. I'm a bot."))))])
-
-    assert [row.word for row in trials.harmless] == ["passed"]
-
-
-def test_the_command_prints_both_tables_and_writes_them_as_data(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    exited = main(["mutants", "WrongPrice", "FewerWords", "--json", str(tmp_path / "mutants.json")])
-
-    out = capsys.readouterr().out
-    assert exited == 0
-    assert "1 of 1 bad agents caught by the check meant for them, 1 of 1 harmless variants passed" in out
-    data = json.loads((tmp_path / "mutants.json").read_text(encoding="utf-8"))
-    assert [row["name"] for row in data["bad_agents"] + data["harmless_variants"]] == ["WrongPrice", "FewerWords"]
-
-
 def test_an_unknown_name_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["mutants", "WrongPrise"]) == 2
-    assert 'did you mean "WrongPrice"' in capsys.readouterr().err
+    assert main(["mutants", "wrong_prise"]) == 2
+    assert 'did you mean "wrong_price"' in capsys.readouterr().err

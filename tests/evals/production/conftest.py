@@ -1,4 +1,4 @@
-"""A thread lived through by both functions in this process, in a SQLite file; and a house to play it again."""
+"""A thread lived through by both functions in this process, in a SQLite file; and a runtime to play it again."""
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from dm_core.store.sqlite import SqliteStore
-from dm_evals.runner import Houses
+from dm_evals.replay.runner import RuntimePool
 from dm_sandbox.inprocess import InProcess, MovableClock
 
 
@@ -20,6 +20,6 @@ async def system(tmp_path: Path) -> AsyncIterator[InProcess]:
 
 
 @pytest.fixture
-async def houses() -> AsyncGenerator[Houses]:
-    async with Houses(1) as opened:
+async def runtimes() -> AsyncGenerator[RuntimePool]:
+    async with RuntimePool(1) as opened:
         yield opened

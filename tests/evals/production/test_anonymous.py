@@ -3,7 +3,7 @@
 import pytest
 
 from dm_core.agent.links import AllowList
-from dm_evals.anonymous import Anonymous
+from dm_evals.production.anonymous import Anonymous
 
 
 def anonymous() -> Anonymous:

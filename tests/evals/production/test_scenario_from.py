@@ -11,17 +11,17 @@ import pytest
 from dm_core.agent.profile import load_profile
 from dm_core.store.firestore import FirestoreStore
 from dm_evals.baseline import Baseline
-from dm_evals.cassette import Cassette
-from dm_evals.cli import main
+from dm_evals.checks.outcome import judge_trial
+from dm_evals.cli.main import main
 from dm_evals.gate import Gate
-from dm_evals.loading import load
 from dm_evals.observation import Observation
-from dm_evals.outcome import judge_trial
-from dm_evals.production import Made, default_name, make_scenario
-from dm_evals.production_store import NotThere, read_thread
+from dm_evals.production.make import Made, default_name, make_scenario
+from dm_evals.production.store import NotThere, read_thread
+from dm_evals.replay.replay_server import ReplayServer
+from dm_evals.replay.runner import RuntimePool
+from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
 from dm_evals.results import Outcome, Report, TrialResult
-from dm_evals.runner import Houses
-from dm_evals.stage import PROCESSOR_FOLDER
+from dm_evals.scenarios.loading import load
 from dm_sandbox.inprocess import CrashPoints, InProcess, MovableClock
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.answers import blocked_prompt, call, finished, turn
@@ -57,22 +57,22 @@ async def sam(system: InProcess) -> Person:
     return person
 
 
-async def made_of(system: InProcess, person: Person, tmp_path: Path, houses: Houses) -> Made:
+async def made_of(system: InProcess, person: Person, tmp_path: Path, runtimes: RuntimePool) -> Made:
     stored = await read_thread(f"sqlite:///{tmp_path}/threads.sqlite3", person.thread_id, {})
-    return await make_scenario(stored, "from_sam", load_profile(PROCESSOR_FOLDER / "profile"), houses.play)
+    return await make_scenario(stored, "from_sam", load_profile(PROCESSOR_FOLDER / "profile"), runtimes.play)
 
 
-async def played(made: Made, houses: Houses) -> Observation:
+async def played(made: Made, runtimes: RuntimePool) -> Observation:
     """Played from its recording, as a replay does."""
     assert made.recording is not None, made.said
-    return await houses.play(made.scenario, 1, Cassette(made.recording))
+    return await runtimes.play(made.scenario, 1, ReplayServer(made.recording))
 
 
-async def test_the_scenario_plays_as_it_was(system: InProcess, tmp_path: Path, houses: Houses) -> None:
+async def test_the_scenario_plays_as_it_was(system: InProcess, tmp_path: Path, runtimes: RuntimePool) -> None:
     person = await sam(system)
 
-    made = await made_of(system, person, tmp_path, houses)
-    observation = await played(made, houses)
+    made = await made_of(system, person, tmp_path, runtimes)
+    observation = await played(made, runtimes)
 
     assert (observation.stale, observation.missing_turns, observation.unused_turns) == ((), (), ())
     assert judge_trial(made.scenario, observation).outcome is Outcome.PASS
@@ -86,10 +86,10 @@ async def test_the_scenario_plays_as_it_was(system: InProcess, tmp_path: Path, h
     assert observation.runs == ("answered", "answered")
 
 
-async def test_nobody_is_left_in_it(system: InProcess, tmp_path: Path, houses: Houses) -> None:
+async def test_nobody_is_left_in_it(system: InProcess, tmp_path: Path, runtimes: RuntimePool) -> None:
     person = await sam(system)
 
-    made = await made_of(system, person, tmp_path, houses)
+    made = await made_of(system, person, tmp_path, runtimes)
 
     assert made.recording is not None
     for file in (made.yaml(), *(line.line() for line in made.recording.turns)):
@@ -101,11 +101,11 @@ async def test_nobody_is_left_in_it(system: InProcess, tmp_path: Path, houses: H
 
 
 async def test_turns_of_the_archive_are_recorded_ones_with_their_tokens(
-    system: InProcess, tmp_path: Path, houses: Houses
+    system: InProcess, tmp_path: Path, runtimes: RuntimePool
 ) -> None:
     person = await sam(system)
 
-    made = await made_of(system, person, tmp_path, houses)
+    made = await made_of(system, person, tmp_path, runtimes)
 
     assert made.recording is not None
     assert {line.origin for line in made.recording.turns} == {"recorded"}
@@ -113,7 +113,7 @@ async def test_turns_of_the_archive_are_recorded_ones_with_their_tokens(
 
 
 async def test_a_dm_that_came_while_the_model_thought_comes_then_again(
-    system: InProcess, tmp_path: Path, houses: Houses
+    system: InProcess, tmp_path: Path, runtimes: RuntimePool
 ) -> None:
     person = system.person(SAMS_ID, SAM, "sam.joneson")
     await person.says("when are nets?")
@@ -123,8 +123,8 @@ async def test_a_dm_that_came_while_the_model_thought_comes_then_again(
     await system.task(person.thread_id, "one", system_app)
     assert points.struck == "model.generate"
 
-    made = await made_of(system, person, tmp_path, houses)
-    observation = await played(made, houses)
+    made = await made_of(system, person, tmp_path, runtimes)
+    observation = await played(made, runtimes)
 
     assert made.scenario.events[1].during == 1
     assert made.recording is not None
@@ -136,62 +136,62 @@ async def test_a_dm_that_came_while_the_model_thought_comes_then_again(
 
 @pytest.mark.parametrize("odd", [finished("MALFORMED_FUNCTION_CALL"), {}, finished("MAX_TOKENS")])
 async def test_an_unusable_answer_is_unusable_again(
-    system: InProcess, tmp_path: Path, houses: Houses, odd: dict[str, object]
+    system: InProcess, tmp_path: Path, runtimes: RuntimePool, odd: dict[str, object]
 ) -> None:
     person = system.person(SAMS_ID, SAM, "sam.joneson")
     await person.says("hello there")
     system.gemini.script([odd, send("Hello!")])
     await system.task(person.thread_id, "one")
 
-    made = await made_of(system, person, tmp_path, houses)
+    made = await made_of(system, person, tmp_path, runtimes)
 
-    assert (await played(made, houses)).replies == ("Hello!",)
+    assert (await played(made, runtimes)).replies == ("Hello!",)
 
 
-async def test_a_withheld_answer_is_handed_over_again(system: InProcess, tmp_path: Path, houses: Houses) -> None:
+async def test_a_withheld_answer_is_handed_over_again(system: InProcess, tmp_path: Path, runtimes: RuntimePool) -> None:
     person = system.person(SAMS_ID, SAM, "sam.joneson")
     await person.says("something awful")
     system.gemini.script([blocked_prompt()])
     await system.task(person.thread_id, "one")
 
-    made = await made_of(system, person, tmp_path, houses)
-    observation = await played(made, houses)
+    made = await made_of(system, person, tmp_path, runtimes)
+    observation = await played(made, runtimes)
 
     assert observation.runs == ("handed_over",)
     assert judge_trial(made.scenario, observation).outcome is Outcome.PASS
 
 
 async def test_what_was_said_before_the_archive_begins_is_history(
-    system: InProcess, tmp_path: Path, houses: Houses
+    system: InProcess, tmp_path: Path, runtimes: RuntimePool
 ) -> None:
     person = await sam(system)
     stored = await read_thread(f"sqlite:///{tmp_path}/threads.sqlite3", person.thread_id, {})
     older = replace(stored, runs=stored.runs[1:], lost=1)
 
-    made = await make_scenario(older, "from_sam", load_profile(PROCESSOR_FOLDER / "profile"), houses.play)
+    made = await make_scenario(older, "from_sam", load_profile(PROCESSOR_FOLDER / "profile"), runtimes.play)
 
     assert [past.by for past in made.scenario.world.history] == ["person", "person", "bot"]
     assert [event.kind for event in made.scenario.events] == ["photo"]
     assert any("1 runs are not in the archive" in line for line in made.said)
-    assert (await played(made, houses)).stale == ()
+    assert (await played(made, runtimes)).stale == ()
 
 
-async def test_a_human_who_took_over_does_so_again(system: InProcess, tmp_path: Path, houses: Houses) -> None:
+async def test_a_human_who_took_over_does_so_again(system: InProcess, tmp_path: Path, runtimes: RuntimePool) -> None:
     person = system.person(SAMS_ID, SAM, "sam.joneson")
     await person.says("can I pay in two parts?")
     system.gemini.script([send("I don't know, Sam.")])
     points = CrashPoints(at=3, meanwhile=lambda: person.human_replies("Hi Sam, yes you can."))
     await system.task(person.thread_id, "one", system.instance(points))
 
-    made = await made_of(system, person, tmp_path, houses)
-    observation = await played(made, houses)
+    made = await made_of(system, person, tmp_path, runtimes)
+    observation = await played(made, runtimes)
 
     assert [(event.kind, event.during) for event in made.scenario.events] == [("say", None), ("human", 1)]
     assert (observation.replies, observation.paused, observation.runs) == ((), True, ("human",))
     assert judge_trial(made.scenario, observation).outcome is Outcome.PASS
 
 
-async def test_an_unsent_dm_is_unsent_again(system: InProcess, tmp_path: Path, houses: Houses) -> None:
+async def test_an_unsent_dm_is_unsent_again(system: InProcess, tmp_path: Path, runtimes: RuntimePool) -> None:
     person = system.person(SAMS_ID, SAM, "sam.joneson")
     mid = await person.says("you are all cheats")
     await person.says("what does it cost?")
@@ -199,15 +199,15 @@ async def test_an_unsent_dm_is_unsent_again(system: InProcess, tmp_path: Path, h
     system.gemini.script([send("5 pounds for guests.")])
     await system.task(person.thread_id, "one")
 
-    made = await made_of(system, person, tmp_path, houses)
-    observation = await played(made, houses)
+    made = await made_of(system, person, tmp_path, runtimes)
+    observation = await played(made, runtimes)
 
     assert [event.kind for event in made.scenario.events] == ["say", "unsend", "say"]
     assert "cheats" not in made.yaml()
     assert observation.replies == ("5 pounds for guests.",)
 
 
-async def test_a_thread_in_firestore_is_read_as_well(firestore_host: str, houses: Houses) -> None:
+async def test_a_thread_in_firestore_is_read_as_well(firestore_host: str, runtimes: RuntimePool) -> None:
     project = f"test-{uuid.uuid4().hex[:20]}"
     clock = MovableClock()
     store = FirestoreStore(project, "(default)", clock, firestore_host)
@@ -217,10 +217,10 @@ async def test_a_thread_in_firestore_is_read_as_well(firestore_host: str, houses
 
     env = {"GOOGLE_CLOUD_PROJECT": project, "FIRESTORE_EMULATOR_HOST": firestore_host}
     stored = await read_thread("firestore:", person.thread_id, env)
-    made = await make_scenario(stored, "from_sam", load_profile(PROCESSOR_FOLDER / "profile"), houses.play)
+    made = await make_scenario(stored, "from_sam", load_profile(PROCESSOR_FOLDER / "profile"), runtimes.play)
 
     assert (len(stored.messages), len(stored.runs), stored.lost) == (5, 2, 0)
-    assert (await played(made, houses)).runs == ("answered", "answered")
+    assert (await played(made, runtimes)).runs == ("answered", "answered")
 
 
 async def test_what_is_not_there_is_said(system: InProcess, tmp_path: Path) -> None:

@@ -21,9 +21,10 @@ from report_samples import (
     sample,
 )
 
+from dm_evals.cli.main import Usage
+from dm_evals.mutants.measure import load_measured
 from dm_evals.observation import Bubble
-from dm_evals.report_html import to_html, write
-from dm_evals.report_mutants import BrokenTables, load_tables
+from dm_evals.reports.html import to_html, write
 from dm_evals.results import Report
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
@@ -169,22 +170,22 @@ def test_with_a_gate_its_word_is_the_pages_state(code: int, state: str) -> None:
     assert f'class="top {state}"' in to_html(passing(), None, replace(decision(), exit_code=code))
 
 
-def test_both_tables_of_the_mutants_are_on_the_page(tmp_path: Path) -> None:
-    row = {"name": "WrongDate", "about": "<b>names</b> another day", "scenario": "nets", "word": "caught"}
-    row |= {"expected": "reply.dates", "outcome": "fail"}
-    file = tmp_path / "mutants.json"
-    file.write_text(json.dumps({"seconds": 1.5, "bad_agents": [row], "harmless_variants": [{**row, "word": "failed"}]}))
+def test_the_rates_of_the_checks_and_what_they_tell_wrong_are_on_the_page(tmp_path: Path) -> None:
+    row = {"name": "half_six", "scenario": "nets", "reason": "<b>late</b>", "word": "caught", "broken": ["rule.hours"]}
+    row |= {"shown": "", "caught_by": ""}
+    file = tmp_path / "held_out.json"
+    file.write_text(json.dumps({"bad": [row, {**row, "word": "judge"}], "harmless": [{**row, "word": "passed"}] * 3}))
 
-    text = to_html(sample(), None, mutants=load_tables(file))
+    text = to_html(sample(), None, held_out=load_measured(file))
 
-    assert "1 of 1 deliberately bad agents were caught" in text
-    assert "0 of 1 harmless variants passed" in text
-    assert "&lt;b&gt;names&lt;/b&gt; another day" in text
+    assert "Detection: 100.0% (1 of 1; 95 % interval 20.7% to 100.0%)" in text
+    assert "False alarms: 0.0% (0 of 3" in text
+    assert "&lt;b&gt;late&lt;/b&gt;" in text
 
 
-def test_tables_that_are_none_are_told(tmp_path: Path) -> None:
-    file = tmp_path / "mutants.json"
+def test_rates_that_are_none_are_told(tmp_path: Path) -> None:
+    file = tmp_path / "held_out.json"
     file.write_text("{}")
 
-    with pytest.raises(BrokenTables, match=r"mutants\.json can't be read as the tables"):
-        load_tables(file)
+    with pytest.raises(Usage, match=r"held_out\.json is not what `make evals-held-out` writes"):
+        load_measured(file)

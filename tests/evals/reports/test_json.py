@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from report_samples import bubbles, many, observed, passing, report, result, sample
 
-from dm_evals.report_json import BrokenReport, from_json, load, to_json, write
+from dm_evals.reports.json_file import BrokenReport, from_json, load, to_json, write
 from dm_evals.results import Report
 
 

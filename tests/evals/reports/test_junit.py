@@ -8,7 +8,7 @@ from xml.etree import ElementTree as ET
 import pytest
 from report_samples import INJECTION, many, passing, report, result, sample, skipped
 
-from dm_evals.report_junit import to_xml, write
+from dm_evals.reports.junit import to_xml, write
 from dm_evals.results import Outcome, Report
 
 # Of junit-10.xsd: for each element the attributes it must and may have, and the children it may have.

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, Page, Request
 from report_samples import baseline, before, decision, many
 
-from dm_evals.report_html import write
+from dm_evals.reports.html import write
 
 WIDTHS = (390, 1280)
 OUTSIDE = "http://127.0.0.1:9/"

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from dm_evals.baseline import Baseline
 from dm_evals.gate import GateDecision
-from dm_evals.report_terminal import RunProgress, show
+from dm_evals.reports.terminal import RunProgress, show
 from dm_evals.results import Check, Outcome, Report
 
 

@@ -45,7 +45,13 @@ def test_both_carry_the_deployers_list_of_automatic_messages(bundles: Mapping[st
 def test_the_processor_also_carries_its_profile_and_prompts(bundles: Mapping[str, Bundle]) -> None:
     carried = contents(bundles["processor"].path)
 
-    own = {"profile/knowledge.md", "profile/persona.md", "profile/profile.toml", "prompts/system.md"}
+    own = {
+        "profile/facts.toml",
+        "profile/knowledge.md",
+        "profile/persona.md",
+        "profile/profile.toml",
+        "prompts/system.md",
+    }
     assert own < set(carried)
     assert carried["prompts/system.md"] == (REPOSITORY / "functions/processor/prompts/system.md").read_bytes()
 

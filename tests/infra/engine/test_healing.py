@@ -119,8 +119,8 @@ def test_the_first_up_waits_for_rights_and_services_to_spread(stack: Stack, tmp_
 
 
 def test_without_the_wait_the_first_up_would_be_refused(stack: Stack, tmp_path: Path):
-    """That the test above can fail."""
-    stack.cloud.spread_seconds = SPREAD
+    """That the test above can fail; nothing spreads here before the `up` is over, however slow the machine is."""
+    stack.cloud.spread_seconds = 300 * SPREAD
 
     done = stack.up(deployment(tmp_path, settleSeconds="0"))
 

@@ -100,7 +100,7 @@ def test_a_misspelt_key_is_refused_and_the_right_one_named() -> None:
 def test_a_secret_in_the_configuration_is_refused_and_not_shown() -> None:
     problem = only(instagramAppSecret="hunter2")
 
-    assert "is no key of this program" in problem and "hunter2" not in problem
+    assert "is not a key of this program" in problem and "hunter2" not in problem
 
 
 @pytest.mark.parametrize("version", ["latest", "0", "-1", "1.5", "v3", ""])
@@ -119,7 +119,7 @@ def test_a_version_written_as_a_number_is_the_same_as_its_text() -> None:
 def test_a_pin_of_an_unknown_secret_is_refused() -> None:
     pins = json.dumps({**PINS, "GEMINI_API_KEY": "1", "INSTAGRAM_TOKEN": "1"})
 
-    assert "INSTAGRAM_TOKEN is no secret of the functions" in only(secretVersions=pins)
+    assert "INSTAGRAM_TOKEN is not a secret of the functions" in only(secretVersions=pins)
 
 
 def test_a_pin_that_is_not_needed_is_left_out() -> None:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from google_apis import TOKEN, GoogleApis
 from stacks import DEV, PINS, PROD, PROJECT, SPOND_PINS
 
 from operations.__main__ import main
@@ -66,6 +67,7 @@ class Machine:
     """Everything is as it should be until a test says otherwise."""
 
     folder: Path
+    google: GoogleApis
     rules: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
 
     def __post_init__(self) -> None:
@@ -77,7 +79,7 @@ class Machine:
         self.says("pulumi", "^stack ls", '[{"name": "dev"}, {"name": "organization/dm-agent/prod"}]')
         self.says("gcloud", "--version", "Google Cloud SDK 528.0.0\nbq 2.1.0")
         self.says("gcloud", "^auth list", "someone@club.example\n")
-        self.says("gcloud", "print-access-token", "ya29.a-token-that-nobody-sees\n")
+        self.says("gcloud", "print-access-token", f"{TOKEN}\n")
         self.says(
             "gcloud",
             "^projects describe",
@@ -171,4 +173,10 @@ class Machine:
     def _environment(self) -> dict[str, str]:
         hidden = ("PULUMI_", "GOOGLE_", "CLOUDSDK_")
         ours = {name: value for name, value in os.environ.items() if not name.startswith(hidden)}
-        return {**ours, "PATH": str(self.folder / "bin"), "PYTHONPATH": str(INFRA), "PYTHONUNBUFFERED": "1"}
+        return {
+            **ours,
+            **self.google.environment,
+            "PATH": str(self.folder / "bin"),
+            "PYTHONPATH": str(INFRA),
+            "PYTHONUNBUFFERED": "1",
+        }

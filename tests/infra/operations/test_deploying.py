@@ -88,7 +88,7 @@ def test_down_of_a_protected_production_stack_points_to_the_page(machine: Machin
     run = machine.run("down", "--stack", "prod")
 
     assert run.code == 1
-    assert "docs/deploy.md, 'Teardown'" in run.output
+    assert "docs/deploy.md#teardown" in run.output
     assert machine.calls("pulumi destroy") == []
 
 

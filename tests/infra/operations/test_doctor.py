@@ -1,5 +1,6 @@
 """``make doctor``: each thing that can be missing has its line and the command that mends it."""
 
+import json
 import re
 import time
 
@@ -7,14 +8,19 @@ import pytest
 from fake_machine import GOOD, ROOT, Machine
 
 from operations.checks import OLDEST
+from operations.policies import ACCOUNTS, DOMAINS, INGRESS, LOCATIONS, MEMBERS
 from operations.running import TIMED_OUT, ask
+
+NAMED_MEMBERS = json.dumps(
+    {"spec": {"rules": [{"enforce": True, "parameters": {"allowedPrincipalSets": ["//cloudresourcemanager/1"]}}]}}
+)
 
 
 def test_a_machine_with_everything_is_ready(machine: Machine) -> None:
     run = machine.run("doctor", "--stack", "dev")
 
     assert run.code == 0, run.output
-    assert run.output.count("OK ") == 16
+    assert run.output.count("OK ") == 18
     assert "PROBLEM" not in run.output
     assert "project: club-dms-test, number 123456789012\n" in run.output
     assert run.output.endswith("ready: make preview STACK=dev\n")
@@ -22,7 +28,7 @@ def test_a_machine_with_everything_is_ready(machine: Machine) -> None:
 
 PROBLEMS: list[tuple[str, str, dict[str, object], str, str]] = [
     ("uv", "--version", {"out": "uv 0.4.1"}, "uv: 0.4.1 is too old", "make setup"),
-    ("pulumi", "^version", {"out": "v3.100.0"}, "pulumi: 3.100.0 is too old", "get.pulumi.com"),
+    ("pulumi", "^version", {"out": "v3.206.9"}, "pulumi: 3.206.9 is too old, 3.207.0 is needed", "get.pulumi.com"),
     (
         "gcloud",
         "--version",
@@ -46,14 +52,37 @@ PROBLEMS: list[tuple[str, str, dict[str, object], str, str]] = [
     ("gcloud", "^projects", {"out": '{"lifecycleState": "DELETE_REQUESTED"}'}, "DELETE_REQUESTED", "undelete"),
     ("gcloud", "^billing", {"out": "False\n"}, "no billing account", "billing projects link club-dms-test"),
     ("gcloud", "^services", {"out": "serviceusage.googleapis.com"}, "off: cloudresourcemanager", "services enable"),
+    ("gcloud", DOMAINS, {"out": '{"listPolicy": {"allowedValues": ["C01"]}}'}, "own domains only", "public false"),
+    ("gcloud", DOMAINS, {"out": '{"listPolicy": {"allValues": "DENY"}}'}, "own domains", "public false"),
+    ("gcloud", MEMBERS, {"out": NAMED_MEMBERS}, "own domains only", "public false"),
     (
         "gcloud",
-        "org-policies",
-        {"out": '{"listPolicy": {"allowedValues": ["C01"]}}'},
-        "own domains only",
-        "public false",
+        ACCOUNTS,
+        {"out": '{"booleanPolicy": {"enforced": true}}'},
+        "service accounts can't be made",
+        "org-policies disable-enforce constraints/iam.disableServiceAccountCreation",
     ),
-    ("gcloud", "org-policies", {"out": '{"listPolicy": {"allValues": "DENY"}}'}, "own domains", "public false"),
+    (
+        "gcloud",
+        LOCATIONS,
+        {"out": '{"listPolicy": {"allowedValues": ["in:us-locations", "europe-west1"]}}'},
+        "nothing may be in europe-west2",
+        "pulumi config set dm-agent:region ANOTHER",
+    ),
+    (
+        "gcloud",
+        INGRESS,
+        {"out": '{"listPolicy": {"allowedValues": ["internal"]}}'},
+        "may not be reached from the internet",
+        "org-policies allow constraints/run.allowedIngress all",
+    ),
+    (
+        "gcloud",
+        "^firestore databases",
+        {"out": "projects/p/databases/dm-agent"},
+        "dm-agent exists already and is not this stack's",
+        "pulumi config set dm-agent:databaseName ANOTHER",
+    ),
     ("gcloud", "tasks locations", {"out": "us-central1\n"}, "europe-west2 offers", "dm-agent:region ANOTHER"),
 ]
 
@@ -72,7 +101,7 @@ def test_each_problem_has_one_line_and_a_command(
     assert said in bad[1]
     assert mend in bad[2]
     assert run.output.count("PROBLEM") == 1
-    assert "1 to mend" in run.output
+    assert "1 to fix" in run.output
 
 
 @pytest.mark.parametrize("tool", ["pulumi", "gcloud"])
@@ -92,19 +121,37 @@ def test_every_malformed_key_is_named_at_once(machine: Machine) -> None:
     run = machine.run("doctor", "--stack", "dev")
 
     assert run.code == 1
-    assert "configuration: 2 to mend" in run.output
+    assert "configuration: 2 to fix" in run.output
     assert "pulumi config set dm-agent:region" in run.output
     assert "pulumi config set dm-agent:managerWhatsappNumber" in run.output
 
 
 def test_a_private_webhook_does_not_ask_for_public_members(machine: Machine) -> None:
     machine.configured({**GOOD, "dm-agent:public": "false"})
-    machine.says("gcloud", "org-policies", '{"listPolicy": {"allowedValues": ["C01"]}}')
+    machine.says("gcloud", DOMAINS, '{"listPolicy": {"allowedValues": ["C01"]}}')
+    machine.says("gcloud", INGRESS, '{"listPolicy": {"allowedValues": ["internal"]}}')
 
     run = machine.run("doctor", "--stack", "dev")
 
     assert run.code == 0, run.output
-    assert machine.calls("org-policies") == []
+    assert machine.calls(DOMAINS) == []
+
+
+@pytest.mark.parametrize("place", ["europe-west2", "in:europe-west2-locations", "in:europe-locations"])
+def test_a_location_that_the_organisation_allows_by_any_of_its_names_is_good(machine: Machine, place: str) -> None:
+    machine.says("gcloud", LOCATIONS, json.dumps({"listPolicy": {"allowedValues": [place]}}))
+
+    assert machine.run("doctor", "--stack", "dev").code == 0
+
+
+def test_a_model_that_the_region_does_not_have_is_named_with_the_places_that_have_it(machine: Machine) -> None:
+    machine.configured({**GOOD, "dm-agent:model": "vertex", "dm-agent:vertexLocation": "europe-west2"})
+
+    run = machine.run("doctor", "--stack", "dev")
+
+    assert "1 to mend" in run.output
+    assert "does not offer gemini-3.8 models: global, eu, us do" in run.output
+    assert "pulumi config set dm-agent:vertexLocation global" in run.output
 
 
 def test_the_region_is_not_asked_for_before_its_api_is_on(machine: Machine) -> None:

@@ -112,12 +112,3 @@ def test_a_database_that_somebody_else_made_is_named_before_anything_is_made(fre
     assert run.code == 1
     assert "dm-agent exists already and is not this stack's" in run.output
     assert words(fresh, "pulumi up") == []
-
-
-def test_the_managed_constraint_on_members_is_seen(machine: Machine) -> None:
-    policy = {"spec": {"rules": [{"enforce": True, "parameters": {"allowedPrincipalSets": ["//org/1"]}}]}}
-    machine.says("gcloud", "^org-policies describe iam.managed.allowedPolicyMembers", json.dumps(policy))
-
-    run = machine.run("doctor", "--stack", "dev")
-
-    assert "the organisation allows members of its own domains only" in run.output

@@ -180,7 +180,7 @@ def test_a_name_that_is_no_secret_of_the_stack_is_refused(machine: Machine) -> N
     run = machine.run("secrets", "--stack", "dev", "GEMINI_APIKEY")
 
     assert run.code == 1
-    assert "GEMINI_APIKEY is no secret of stack dev" in run.output
+    assert "GEMINI_APIKEY is not a secret of stack dev" in run.output
 
 
 def test_no_command_line_takes_a_value(machine: Machine) -> None:

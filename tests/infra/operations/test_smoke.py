@@ -46,7 +46,7 @@ def test_the_dm_is_one_that_the_webhook_stores_as_expired() -> None:
 
     assert isinstance(event, InboundMessage)
     assert now * 1000 - event.sent_at >= WINDOW_MS
-    assert (event.place.account_id, event.place.user_id) == (ACCOUNT, PERSON)
+    assert (event.thread_key.account_id, event.thread_key.user_id) == (ACCOUNT, PERSON)
     assert matching_secret(signature(b"body", SECRET), b"body", ["another", SECRET]) == 1
 
 

@@ -8,10 +8,13 @@ from components.indexes import EXPIRING, UNINDEXED
 from dm_core.alerts import Alert
 from dm_core.messages import Content, Direction, EventKind, Message, Status
 from dm_core.runs import Run
-from dm_core.store import documents
 from dm_core.store.alert_documents import alert_document
-from dm_core.store.port import UNKNOWN_VERSION, Deletion, Query, ThreadChange, ThreadEvents
+from dm_core.store.message_documents import message_document
+from dm_core.store.port import UNKNOWN_VERSION, Deletion, ThreadChange, ThreadEvents
+from dm_core.store.queries import Query
+from dm_core.store.record_documents import allowance_document, deletion_document, quarantine_document
 from dm_core.store.run_documents import archive_document
+from dm_core.store.thread_documents import erasing_document, merged_fields, thread_fields, tombstone_document
 from dm_core.threads import Allowance, Profile
 
 AWAITED = {"automatic", "outbox", "audit"}
@@ -79,14 +82,14 @@ def stored() -> dict[str, set[str]]:
     events = ThreadEvents(thread_id="1_2", account_id="1", user_id="2", now=1, messages=(message(),))
     run = Run(id="r", task_name="t", started_at=1, message_ids=("m",), prompt_hash="p")
     deletion = Deletion(code="c", user_id="2", requested_at=1)
-    erased = set(documents.erasing_document("1", "2", 1)) | set(documents.tombstone_document(1))
+    erased = set(erasing_document("1", "2", 1)) | set(tombstone_document(1))
     return {
-        "conversations": set(documents.merged_fields(events)) | set(documents.thread_fields(commit())) | erased,
-        "messages": set(documents.message_document(message())),
+        "conversations": set(merged_fields(events)) | set(thread_fields(commit())) | erased,
+        "messages": set(message_document(message())),
         "runs": set(archive_document(run, "1_2", 1, 2)),
-        "quarantine": set(documents.quarantine_document("raw", "reason", 1, 2, ("9",))),
-        "limits": set(documents.allowance_document(Allowance(), 1)),
-        "deletions": set(documents.deletion_document(deletion)),
+        "quarantine": set(quarantine_document("raw", "reason", 1, 2, ("9",))),
+        "limits": set(allowance_document(Allowance(), 1)),
+        "deletions": set(deletion_document(deletion)),
         "alerts": set(alert_document(alert())),
         "schedule": {"json", "updatedAt"},
         "maintenance": {"json", "updatedAt"},

@@ -7,7 +7,7 @@ from recording import Graph, closed_graph, dev_graph, prod_graph
 
 from dm_core.errors import Misconfigured
 from dm_core.settings import ProcessorSettings, WebhookSettings
-from variables import ALL_SECRETS, DEFAULT_ATTEMPTS, DEFAULT_MODEL, OPTIONAL_SECRETS, TUNINGS, Function
+from variables import ALL_SECRETS, OPTIONAL_SECRETS, SETTINGS, TUNINGS, Function
 
 LOADERS: Mapping[Function, Callable[[Mapping[str, str]], object]] = {
     "webhook": WebhookSettings.load,
@@ -17,26 +17,8 @@ LOADERS: Mapping[Function, Callable[[Mapping[str, str]], object]] = {
 FOR_THE_PLATFORM = {"LOG_EXECUTION_ID"}
 """Read by functions-framework, not by us."""
 
-ELSEWHERE_ONLY = {
-    "STORE_URL",
-    "FIRESTORE_EMULATOR_HOST",
-    "CLOUD_TASKS_EMULATOR_HOST",
-    "INSTAGRAM_API_BASE_URL",
-    "INSTAGRAM_MEDIA_BASE_URL",
-    "WHATSAPP_API_BASE_URL",
-    "SPOND_API_BASE_URL",
-    "GOOGLE_GEMINI_BASE_URL",
-    "INSTAGRAM_TOKEN_FILE",
-}
-"""Point the code elsewhere than Google Cloud: a deployment must never set them."""
-
-DERIVED = {"PROCESS_ALERT_URL"}
-"""Follows from another variable where it is not set, and must here: the ticks go to the same processor."""
-
-AWAITED = {"GEMINI_THINKING"}
-"""Variables that a stack may set and no function reads yet. A name leaves this list with the code that reads it."""
-
-READ = {name: tuning for name, tuning in TUNINGS.items() if name not in AWAITED}
+ELSEWHERE_ONLY = {name for name, setting in SETTINGS.items() if setting.set_by == "elsewhere"}
+"""Point the code elsewhere than Google Cloud, or follow from another variable: a deployment must never set them."""
 
 
 class Asked(Mapping[str, str]):
@@ -88,13 +70,13 @@ def test_nothing_is_set_that_the_function_does_not_read(function: Function, grap
 def test_everything_a_function_reads_is_set_can_be_set_or_is_for_elsewhere(function: Function) -> None:
     can_be_set = {name for name, tuning in TUNINGS.items() if function in tuning.functions}
 
-    unknown = read_by(function, complete(function)) - set(complete(function)) - can_be_set - ELSEWHERE_ONLY - DERIVED
+    unknown = read_by(function, complete(function)) - set(complete(function)) - can_be_set - ELSEWHERE_ONLY
     assert unknown == set()
 
 
 @pytest.mark.parametrize("function", LOADERS)
 def test_nothing_that_points_elsewhere_is_set(function: Function) -> None:
-    assert set(complete(function)) & (ELSEWHERE_ONLY | DERIVED) == set()
+    assert set(complete(function)) & ELSEWHERE_ONLY == set()
     assert set(TUNINGS) & ELSEWHERE_ONLY == set()
 
 
@@ -109,21 +91,14 @@ def test_each_variable_without_a_default_is_missed_when_it_is_taken_away(functio
             LOADERS[function]({key: value for key, value in environment.items() if key != name})
 
 
-def test_what_is_awaited_is_read_by_no_function_yet() -> None:
-    read = {name for function in LOADERS for name in read_by(function, complete(function))}
-
-    assert read & AWAITED == set()
-    assert set(TUNINGS) >= AWAITED
-
-
-@pytest.mark.parametrize("name", READ)
+@pytest.mark.parametrize("name", TUNINGS)
 def test_a_tuning_is_read_by_the_functions_it_is_given_to_and_by_no_other(name: str) -> None:
     readers = {function for function in LOADERS if name in read_by(function, complete(function))}
 
     assert readers == set(TUNINGS[name].functions)
 
 
-@pytest.mark.parametrize("name", [name for name, tuning in READ.items() if tuning.bounds])
+@pytest.mark.parametrize("name", [name for name, tuning in TUNINGS.items() if tuning.bounds])
 def test_the_bounds_of_a_tuning_are_those_of_the_code(name: str) -> None:
     tuning = TUNINGS[name]
     assert tuning.bounds is not None
@@ -150,6 +125,7 @@ def test_the_bounds_of_a_tuning_are_those_of_the_code(name: str) -> None:
         ("GRAPH_API_VERSION", "v27.0", "27"),
         ("UNCERTAIN_SENDS", "resend", "drop"),
         ("MEDIA", "images", "video"),
+        ("GEMINI_THINKING", "low", "none"),
     ],
 )
 def test_the_words_of_a_tuning_are_those_of_the_code(name: str, good: str, bad: str) -> None:
@@ -160,16 +136,6 @@ def test_the_words_of_a_tuning_are_those_of_the_code(name: str, good: str, bad: 
     with pytest.raises(Misconfigured, match=name):
         ProcessorSettings.load({**environment, name: bad})
     assert TUNINGS[name].problem(bad) is not None
-
-
-def test_the_attempts_the_queue_is_made_for_are_the_codes_default() -> None:
-    settings = ProcessorSettings.load(dev_graph().environment("processor"))
-
-    assert settings.limits.max_attempts == DEFAULT_ATTEMPTS
-
-
-def test_the_model_whose_locations_are_checked_is_the_codes_default() -> None:
-    assert ProcessorSettings.load(dev_graph().environment("processor")).model.model == DEFAULT_MODEL
 
 
 @pytest.mark.parametrize("name", ALL_SECRETS)

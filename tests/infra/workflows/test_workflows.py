@@ -77,9 +77,9 @@ def test_each_action_is_pinned_by_a_full_version_or_a_commit(file: Path) -> None
 @pytest.mark.parametrize("file", WORKFLOWS, ids=lambda file: file.name)
 def test_permissions_are_the_least_and_runs_do_not_overlap(file: Path) -> None:
     allowed = {
-        "checks.yml": {"contents: read"},
+        "checks.yml": {"contents: read", "pull-requests: write"},
         "preview.yml": {"contents: read", "id-token: write", "pull-requests: write"},
-        "deploy.yml": {"contents: read", "id-token: write"},
+        "deploy.yml": {"contents: read", "contents: write", "id-token: write"},
         "drift.yml": {"contents: read", "id-token: write", "issues: write"},
     }
     workflow = read(file)

@@ -1,4 +1,4 @@
-"""What a DM reads does not grow with its thread (design.md section 12)."""
+"""What a DM reads does not grow with its thread (docs/promises.md#budgets)."""
 
 from pathlib import Path
 

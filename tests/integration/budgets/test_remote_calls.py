@@ -1,4 +1,4 @@
-"""What one plain DM may cost in remote calls, counted at the servers (design.md section 12)."""
+"""What one plain DM may cost in remote calls, counted at the servers (docs/promises.md#budgets)."""
 
 from pathlib import Path
 

@@ -3,9 +3,9 @@
 import pytest
 
 from dm_core.agent.guards import Guards
-from dm_core.agent.plan import Planner
+from dm_core.agent.plan import PlannedTurn, Situation
+from dm_core.agent.tools import react_to_instagram_message
 from dm_core.clients.instagram import InstagramClient
-from dm_core.runs import Action, ActionKind
 from dm_sandbox.fuzzing.hostility import HostileBrain, breaches, loot_of, runs_of
 from dm_sandbox.fuzzing.seeds import WRITTEN_CALLS
 from dm_sandbox.inprocess import InProcess
@@ -213,7 +213,7 @@ async def test_guards_that_are_off_are_noticed(system: InProcess, monkeypatch: p
 
 
 async def test_limits_that_are_off_are_noticed(system: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Planner, "_sends", lambda _: 0)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
+    monkeypatch.setattr(PlannedTurn, "sends_used", lambda _: 0)  # pyright: ignore[reportUnknownLambdaType, reportUnknownArgumentType]
 
     ana = system.person()
     await ana.says("hello")
@@ -226,13 +226,10 @@ async def test_limits_that_are_off_are_noticed(system: InProcess, monkeypatch: p
 async def test_a_handle_resolved_by_the_models_word_is_noticed(
     system: InProcess, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def believing(self: Planner, index: int, handle: str, reaction: str) -> None:
-        run = self.situation.run
-        self._actions.append(  # pyright: ignore[reportPrivateUsage]
-            Action(f"{run.id}/0/{index}", ActionKind.REACT, reaction, index, len(run.model_turns), target=handle)
-        )
+    def believing(_: Situation, handle: str) -> str:
+        return handle
 
-    monkeypatch.setattr(Planner, "_react", believing)
+    monkeypatch.setattr(react_to_instagram_message, "target", believing)
 
     ana = system.person()
     await ana.says("hello")

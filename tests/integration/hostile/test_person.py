@@ -9,7 +9,8 @@ from dm_core.agent import prompt
 from dm_core.messages import Disposition, Status
 from dm_core.processing import decisions
 from dm_core.settings import RunLimits
-from dm_core.threads import Allowance, Profile
+from dm_core.store.transactional import Transaction
+from dm_core.threads import Allowance
 from dm_sandbox.fuzzing.hostility import breaches, outside_data, results_told, runs_of
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.memory_store import MemoryStore
@@ -106,8 +107,14 @@ async def _injects(system: InProcess) -> Person:
 def _name_is_known(system: InProcess, person: Person) -> None:
     """The thread knows the display name, as after a look-up."""
     assert isinstance(system.store, MemoryStore)
-    kept = system.store.database.threads[person.thread_id]
-    kept.thread = replace(kept.thread, profile=Profile(INJECTION, INJECTION, system.clock()))
+    profile = {"name": INJECTION, "username": INJECTION, "fetchedAt": system.clock()}
+
+    def write(tx: Transaction) -> None:
+        found = tx.get("conversations", person.thread_id)
+        assert found is not None
+        tx.put("conversations", found.id, found.doc | {"profile": profile})
+
+    system.store.database.transact(write)
 
 
 def _events(system: InProcess) -> list[Event]:

@@ -15,13 +15,13 @@ from dm_sandbox.tcp_ports import free_port
 
 
 @asynccontextmanager
-async def _dev(port: int) -> AsyncGenerator[asyncio.subprocess.Process]:
+async def _started(module: str, port: int) -> AsyncGenerator[asyncio.subprocess.Process]:
     env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {"PORT": str(port)}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
-        "dm_sandbox.dev",
-        stdin=asyncio.subprocess.DEVNULL,
+        module,
+        stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
         env=env,
@@ -50,7 +50,10 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
     port = free_port()
     base_url = f"http://127.0.0.1:{port}"
 
-    async with _dev(port) as process, httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=10) as client:
+    async with (
+        _started("dm_sandbox.dev", port) as process,
+        httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=10) as client,
+    ):
         await _read_until(process, b"dm-agent sandbox", 60)
         status = (await client.get("/status")).json()
         page = await client.get("/")
@@ -72,13 +75,33 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
                 await client.get(f"{status[name]}/health")
 
 
+async def test_the_line_chat_sends_what_is_typed_and_prints_what_comes_back() -> None:
+    port = free_port()
+
+    async with _started("dm_sandbox.dev", port) as dev, _started("dm_sandbox.line_chat", port) as early:
+        nobody, _ = await asyncio.wait_for(early.communicate(), 20)
+        await _read_until(dev, b"dm-agent sandbox", 60)
+        async with _started("dm_sandbox.line_chat", port) as chat:
+            assert chat.stdin is not None
+            chat.stdin.write(b"can I talk to a human?\n")
+            output = await _read_until(chat, b"Manager's phone: ", 40)
+            chat.stdin.write(b"/quit\n")
+            await asyncio.wait_for(chat.communicate(), 10)
+            alive = dev.returncode is None
+
+    assert (early.returncode, chat.returncode, alive) == (1, 0, True)
+    assert nobody.decode().startswith(f"make chat: nothing answers on http://127.0.0.1:{port}")
+    assert b"Sam Jones: can I talk to a human?" in output
+    assert b"Club: " in output
+
+
 async def test_a_port_in_use_is_one_clear_line() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
 
-        async with _dev(port) as process:
+        async with _started("dm_sandbox.dev", port) as process:
             output, _ = await asyncio.wait_for(process.communicate(), 20)
 
     assert process.returncode == 1

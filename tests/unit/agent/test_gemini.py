@@ -69,8 +69,8 @@ class Gemini:
         await writer.drain()
 
 
-def settings(url: str, timeout: float = 5) -> ModelSettings:
-    return ModelSettings("gemini-3.8-flash", KEY, False, "project", "", url, timeout)
+def settings(url: str, timeout: float = 5, thinking: str = "") -> ModelSettings:
+    return ModelSettings("gemini-3.8-flash", KEY, False, "project", "", url, timeout, thinking)
 
 
 @pytest_asyncio.fixture(loop_scope="module", scope="module")
@@ -625,3 +625,17 @@ async def test_vertex_is_asked_as_the_project_and_never_with_a_key(
     assert gemini.headers[-1]["authorization"] == "Bearer t0"
     assert "x-goog-api-key" not in gemini.headers[-1]
     await model.close()
+
+
+@pytest.mark.parametrize(("thinking", "asked"), [("", ""), ("low", "LOW"), ("medium", "MEDIUM"), ("high", "HIGH")])
+async def test_a_level_of_thinking_is_asked_for_only_where_one_is_configured(
+    gemini: Gemini, thinking: str, asked: str
+) -> None:
+    gemini.answer(candidate({"text": "ok"}))
+    model = GeminiModel(settings(gemini.url, thinking=thinking))
+
+    await model.generate((UserTurn("hello"),), (), "")
+    await model.close()
+
+    sent = json.dumps(gemini.asked[0]["generationConfig"])
+    assert ("thinking" in sent, f'"{asked}"' in sent) == (bool(asked), bool(asked))

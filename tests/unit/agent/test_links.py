@@ -73,8 +73,8 @@ def test_the_clubs_own_numbers_and_names_may_go(text: str) -> None:
 
 @pytest.mark.parametrize("text", ["a." * 9_000, "a-" * 9_000, ":" * 9_000, "@a" * 9_000, "a:" * 9_000, "A.No " * 4_000])
 def test_the_longest_text_takes_no_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     found_links(text)
 
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 2

@@ -116,6 +116,61 @@ def test_a_further_file_is_knowledge_too(folder: Path) -> None:
     assert "Sam" not in profile.knowledge
 
 
+def test_a_fact_stands_wherever_the_texts_refer_to_it(folder: Path) -> None:
+    edit(folder / "facts.toml", 'student = "60 pounds"', 'student = "65 pounds"')
+    (folder / "tours.md").write_text("Students pay {{ membership.student }} here too.")
+
+    profile = load_profile(folder)
+
+    assert profile.facts["membership.student"] == "65 pounds"
+    assert "Student or under 21: 65 pounds." in profile.knowledge
+    assert "Students pay 65 pounds here too." in profile.knowledge
+    assert "{{" not in profile.knowledge + profile.persona
+
+
+def test_the_example_says_each_of_its_facts_once(folder: Path, club: BusinessProfile) -> None:
+    prose = "\n".join((folder / name).read_text() for name in ("knowledge.md", "persona.md"))
+
+    assert [name for name in club.facts if f"{{{{{name}}}}}" not in prose] == []
+    assert [name for name, value in club.facts.items() if any(c.isdigit() for c in value) and value in prose] == []
+
+
+def test_a_profile_without_facts_is_one(folder: Path) -> None:
+    (folder / "facts.toml").unlink()
+    for name in ("knowledge.md", "persona.md"):
+        (folder / name).write_text("All are welcome.")
+
+    assert load_profile(folder).facts == {}
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "line"),
+    [
+        ("knowledge.md", "{{membership.student}}", "{{membership.studnet}}", "profile/knowledge.md: {{membership.stud"),
+        ("knowledge.md", "{{membership.student}}", "{{membership.studnet}}", 'did you mean "membership.student"?'),
+        ("persona.md", "{{fees.first_session}}", "{{}}", "profile/persona.md: {{}} is no fact of facts.toml"),
+        ("facts.toml", 'student = "60 pounds"', "", "{{membership.student}} is no fact of facts.toml"),
+        ("facts.toml", '"60 pounds"', "true", "facts.toml: membership.student must be a text of one line or a number"),
+        ("facts.toml", '"60 pounds"', '["60"]', "membership.student must be a text of one line or a number"),
+        ("facts.toml", '"60 pounds"', '" "', "membership.student must be a text of one line or a number"),
+        ("facts.toml", '"60 pounds"', '"half of {{membership.adult}}"', "membership.student refers to another fact"),
+        ("facts.toml", "student =", '"a b" =', "membership.a b is no name of a fact"),
+        ("facts.toml", "[membership]", "[membership", "facts.toml is not valid TOML"),
+        ("facts.toml", '"https://hollybankcc.example/join"', '"https://join.example"', "https://join.example is not"),
+    ],
+)
+def test_a_mistake_in_the_facts_is_one_line_that_names_it(
+    folder: Path, file: str, old: str, new: str, line: str
+) -> None:
+    edit(folder / file, old, new)
+
+    with pytest.raises(Misconfigured) as caught:
+        load_profile(folder)
+
+    assert line in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_the_prompts_hash_changes_with_every_file(folder: Path, system_md: str) -> None:
     (folder / "tours.md").write_text("The tour goes to Devon.")
     hashes = {prompt_hash(system_md, load_profile(folder)), prompt_hash(system_md + " ", load_profile(folder))}
@@ -123,19 +178,19 @@ def test_the_prompts_hash_changes_with_every_file(folder: Path, system_md: str) 
         path.write_text(path.read_text() + "\n# more")
         hashes.add(prompt_hash(system_md, load_profile(folder)))
 
-    assert len(hashes) == 6
+    assert len(hashes) == 7
 
 
 def test_the_prompt_holds_the_profile_and_a_canary_of_its_own(folder: Path, system_md: str) -> None:
     first = system_prompt(system_md, load_profile(folder))
-    edit(folder / "knowledge.md", "## Where", "## Where {{links}}")
+    edit(folder / "knowledge.md", "## Where", "## Where {links}")
     second = system_prompt(system_md, load_profile(folder))
 
     assert "Mill Lane" in first.text
     assert "https://spond.com/client" in first.text
     assert first.text.count(first.canary) == 1
     assert "{{" not in first.text
-    assert "## Where {{links}}" in second.text  # the profile's text is not expanded
+    assert "## Where {links}" in second.text
     assert first.canary != second.canary
     assert system_prompt(system_md, load_profile(folder)) == second
 

@@ -4,7 +4,7 @@ import json
 
 from dm_core.agent.plan import TurnPlan
 from dm_core.agent.results import MAX_TURN_BYTES, tool_turn
-from dm_core.agent.tools.instagram import MAX_RESULT_CHARS
+from dm_core.agent.tools.get_thread_messages import MAX_RESULT_CHARS
 from dm_core.runs import ModelTurn, ToolCall, ToolResult
 
 LONGEST = "🏏" * MAX_RESULT_CHARS

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dm_core.agent.texts import TEXT_LIMIT_BYTES, clean, graphemes, size, split_text
+from dm_core.agent.texts import TEXT_LIMIT_BYTES, graphemes, size, split_text, without_controls
 
 PIECES = st.sampled_from(
     [
@@ -88,8 +88,8 @@ def test_no_split_loses_or_breaks_anything(text: str, limit: int) -> None:
 
 @given(st.text())
 def test_any_text_can_be_split(text: str) -> None:
-    assert all(size(part) <= TEXT_LIMIT_BYTES for part in split_text(clean(text)))
+    assert all(size(part) <= TEXT_LIMIT_BYTES for part in split_text(without_controls(text)))
 
 
 def test_cleaning_removes_what_no_reader_sees_and_keeps_emoji() -> None:
-    assert clean("a\x00b\x1b[31m\u202ec\ud800d\r\ne\u2028f\tg 👨‍👩‍👧") == "ab[31mcd\ne\nf\tg 👨‍👩‍👧"
+    assert without_controls("a\x00b\x1b[31m\u202ec\ud800d\r\ne\u2028f\tg 👨‍👩‍👧") == "ab[31mcd\ne\nf\tg 👨‍👩‍👧"

@@ -54,8 +54,8 @@ def test_there_are_enough_of_both() -> None:
     ["(" * 20_000, "a" * 20_000, '{"a":' * 4_000, "<" * 20_000, "x." * 10_000, '"name": ' * 2_500, "call " * 4_000],
 )
 def test_the_longest_text_takes_no_time(text: str) -> None:
-    started = time.perf_counter()
+    started = time.process_time()
 
     is_written_call(text)
 
-    assert time.perf_counter() - started < 1
+    assert time.process_time() - started < 1

@@ -1,4 +1,4 @@
-"""The Instagram simulator: shapes, rules and errors of facts/meta.md, over plain HTTP."""
+"""The Instagram simulator: shapes, rules and errors of docs/platforms/instagram.md, over plain HTTP."""
 
 import asyncio
 from typing import Any

@@ -1,4 +1,4 @@
-"""The WhatsApp and Spond simulators: shapes, rules and errors of facts/meta.md sections 7 and 8."""
+"""The WhatsApp and Spond simulators, held against docs/platforms/whatsapp.md and docs/platforms/spond.md."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta

@@ -22,11 +22,13 @@ from dm_core.runs import (
     Usage,
     UserTurn,
 )
-from dm_core.store import documents as doc
-from dm_core.store import firestore_wire as wire
-from dm_core.store.plain import Document, clean_text, document, from_json, is_document_id, to_json
+from dm_core.store.document_values import Document, clean_text, document, from_json, is_document_id, to_json
+from dm_core.store.firestore import protobuf, writes
+from dm_core.store.message_documents import message_document, parse_message
 from dm_core.store.port import ThreadChange, Version
+from dm_core.store.record_documents import day_runs_fields, day_runs_id, parse_day_runs, quarantine_document
 from dm_core.store.run_documents import archive_document, parse_run, run_document
+from dm_core.store.thread_documents import parse_thread, thread_fields
 from dm_core.threads import Lease, Note, Profile, Thread, Unconfirmed
 from dm_core.usage import DAY_MS, DayRuns, Spent, day_of
 from dm_sandbox.examples import NOW, THREAD, full_message, full_run
@@ -134,14 +136,14 @@ def clean_action(action: Action) -> Action:
 
 def through_firestore(fields: Document) -> Document:
     """A document as Firestore gives it back: through the protocol's bytes."""
-    encoded = wire.encode(fields)
+    encoded = protobuf.encode(fields)
     again = cast("Any", type(encoded)).FromString(encoded.SerializeToString())
-    return cast("Document", wire.decode(again))
+    return cast("Document", protobuf.decode(again))
 
 
 @given(MESSAGES)
 def test_a_message_comes_back_as_it_was(message: Message) -> None:
-    assert doc.parse_message(through_firestore(doc.message_document(message))) == message
+    assert parse_message(through_firestore(message_document(message))) == message
 
 
 @given(RUNS)
@@ -153,7 +155,7 @@ def test_a_run_comes_back_as_it_was(run: Run) -> None:
 def test_any_text_can_be_stored(text: str) -> None:
     message = dataclasses.replace(full_message(), content=Content(text=text), error=text)
 
-    stored = doc.parse_message(through_firestore(doc.message_document(message)))
+    stored = parse_message(through_firestore(message_document(message)))
 
     assert stored.content.text == clean_text(text)
     assert len(clean_text(text)) == len(text)
@@ -176,7 +178,7 @@ def test_a_thread_comes_back_as_it_was() -> None:
         spent=Spent(2, 10, 4, 3, 2, usd=None),
     )
 
-    thread = doc.parse_thread(THREAD, through_firestore(doc.thread_fields(change)))
+    thread = parse_thread(THREAD, through_firestore(thread_fields(change)))
 
     assert thread == Thread(
         id=THREAD,
@@ -196,7 +198,7 @@ def test_a_thread_comes_back_as_it_was() -> None:
 
 
 def test_a_change_names_only_what_it_sets() -> None:
-    assert doc.thread_fields(ThreadChange(THREAD, Version(1), "t", NOW)) == {"commitToken": "t", "updatedAt": NOW}
+    assert thread_fields(ThreadChange(THREAD, Version(1), "t", NOW)) == {"commitToken": "t", "updatedAt": NOW}
 
 
 def test_the_archive_keeps_the_answers_and_not_the_persons_words() -> None:
@@ -214,7 +216,7 @@ def test_the_archive_keeps_the_answers_and_not_the_persons_words() -> None:
 
 @pytest.mark.parametrize("odd", [{}, {"unknown": 1}, {"run": 3, "lease": [], "notes": "x", "pendingCount": True}])
 def test_an_older_or_newer_thread_can_be_read(odd: Document) -> None:
-    assert doc.parse_thread(THREAD, odd) == Thread(THREAD, "17840000000000001", "5550001")
+    assert parse_thread(THREAD, odd) == Thread(THREAD, "17840000000000001", "5550001")
 
 
 def test_a_live_run_of_an_older_revision_counts_what_its_turns_tell_and_no_price() -> None:
@@ -228,14 +230,14 @@ def test_a_live_run_of_an_older_revision_counts_what_its_turns_tell_and_no_price
 def test_the_runs_of_a_day_have_a_document_of_their_own_that_expires() -> None:
     day = day_of(NOW)
 
-    assert doc.day_runs_id(day) == "total-2027-01-15"
-    assert doc.day_runs_id(day) == doc.day_runs_id(day_of(day + DAY_MS - 1)) != doc.day_runs_id(day + DAY_MS)
-    assert doc.day_runs_fields(day) == {"dayStart": day, "expireAt": day + 2 * DAY_MS}
-    assert doc.parse_day_runs({"runs": 7}, day) == DayRuns(day, 7)
+    assert day_runs_id(day) == "total-2027-01-15"
+    assert day_runs_id(day) == day_runs_id(day_of(day + DAY_MS - 1)) != day_runs_id(day + DAY_MS)
+    assert day_runs_fields(day) == {"dayStart": day, "expireAt": day + 2 * DAY_MS}
+    assert parse_day_runs({"runs": 7}, day) == DayRuns(day, 7)
 
 
 def test_words_of_a_newer_version_read_as_those_nobody_acts_on() -> None:
-    message = doc.parse_message({"status": "paused", "direction": "sideways", "disposition": "new"})
+    message = parse_message({"status": "paused", "direction": "sideways", "disposition": "new"})
     run = parse_run({"actions": [{"state": "new"}], "turns": [{"type": "new"}]})
 
     assert not message.is_unprocessed
@@ -246,7 +248,7 @@ def test_words_of_a_newer_version_read_as_those_nobody_acts_on() -> None:
 
 
 def test_the_fields_of_a_message_are_those_of_the_design() -> None:
-    stored = doc.message_document(full_message())
+    stored = message_document(full_message())
 
     named = "id conversationId message status createdAt updatedAt processedAt error direction disposition attempts"
     assert set(named.split()) <= set(stored)
@@ -269,8 +271,8 @@ def test_what_firestore_refuses_as_an_id_is_no_id(bad: str) -> None:
 
 
 def test_an_expiry_beyond_the_calendar_is_the_last_day_of_it() -> None:
-    wire.put("projects/p/databases/d/documents/a/b", document(expireAt=2**63))
+    writes.put("projects/p/databases/d/documents/a/b", document(expireAt=2**63))
 
 
 def test_a_raw_item_is_cut() -> None:
-    assert doc.quarantine_document("x" * 300_000, "why", 1, 2, ())["raw"] == "x" * 200_000
+    assert quarantine_document("x" * 300_000, "why", 1, 2, ())["raw"] == "x" * 200_000

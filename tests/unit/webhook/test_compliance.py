@@ -84,7 +84,7 @@ async def test_whoever_is_not_found_is_told_what_to_do(stage: Stage) -> None:
 
     page = await stage.get(f"/data-deletion/{code}")
     assert "erased: 0" in page.body
-    assert "ask it in a message" in page.body
+    assert "send it a message" in page.body
 
 
 async def test_a_retry_gets_the_same_code_and_a_replay_erases_nothing_new(stage: Stage) -> None:

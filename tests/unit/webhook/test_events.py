@@ -1,4 +1,4 @@
-"""Every kind of event the platform is known to send, in every shape (facts/meta.md sections 1.3 to 1.7)."""
+"""Every kind of event the platform is known to send, in every shape (docs/platforms/instagram.md#webhook-shapes)."""
 
 import json
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""What can go wrong, sorted by whose it is: that alone decides what happens next (docs/promises.md).
+"""What can go wrong, sorted by whose it is: that alone decides what happens next (docs/architecture.md#whose-fault).
 
     outage    nobody's in this thread: the DMs wait, nothing is counted        RetryLater, Unavailable
     account   the account's or the deployment's: the same wait, one alert      AccountStopped

@@ -129,6 +129,6 @@ class Message:
 def message_id(kind: EventKind, mid: str) -> str:
     """Document id of a message: sha256 of the event kind and the whole ``mid``, in hex.
 
-    Never a cut ``mid``: the mids of one thread share a long prefix (facts/meta.md section 1.2).
+    Never a cut ``mid``: the mids of one thread share a long prefix (docs/platforms/instagram.md#webhook-shapes).
     """
     return hashlib.sha256(f"{kind}{mid}".encode()).hexdigest()

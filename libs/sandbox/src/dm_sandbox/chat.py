@@ -1,4 +1,4 @@
-"""The conversation of ``make dev``: what the terminal and the page both show, and what can be typed.
+"""The conversation of ``make dev``: what the page and ``make chat`` show, and what can be typed.
 
 Plain text is a DM of the current person. Commands begin with a slash (see ``HELP``).
 """
@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from dm_sandbox.events import clock_time
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.record import Record
 from dm_sandbox.world import Sandbox
@@ -16,7 +17,7 @@ Who = Literal["person", "club", "owner", "manager", "note"]
 HELP = (
     "type a DM, or: /photo  /voice  /post  /edit TEXT  /unsend  /react EMOJI"
     "  /human TEXT (the owner answers in the app)  /person NAME (somebody new)"
-    "  /fault PLATFORM KIND [OPERATION]  /events on|off  /help  /quit"
+    "  /fault PLATFORM KIND [OPERATION]  /help"
 )
 
 
@@ -30,6 +31,10 @@ class ChatLine:
     name: str
     words: str
 
+    def __str__(self) -> str:
+        words = f"{self.name}: {self.words}" if self.name else self.words
+        return f"{clock_time(self.at)} {words}"
+
 
 Listener = Callable[[ChatLine], None]
 
@@ -40,7 +45,6 @@ class Chat:
     def __init__(self, sandbox: Sandbox) -> None:
         self.sandbox = sandbox
         self.lines: list[ChatLine] = []
-        self.events_shown = True
         self.person: Person = sandbox.person("Sam Jones")
         self._names = {self.person.user_id: "Sam Jones"}
         self._texts: dict[str, str] = {}
@@ -55,18 +59,14 @@ class Chat:
         """Something to tell whoever types."""
         self._add("note", "", words)
 
-    async def type(self, line: str) -> bool:
-        """Do what was typed; False when it was /quit."""
+    async def type(self, line: str) -> None:
+        """Do what was typed."""
         line = line.strip()
-        if not line.startswith("/"):
-            if line:
-                await self._say(line)
-            return True
-        command, _, rest = line[1:].partition(" ")
-        if command in ("quit", "exit", "q"):
-            return False
-        await self._command(command, rest.strip())
-        return True
+        if line.startswith("/"):
+            command, _, rest = line[1:].partition(" ")
+            await self._command(command, rest.strip())
+        elif line:
+            await self._say(line)
 
     async def _command(self, command: str, rest: str) -> None:
         commands: Mapping[str, Callable[[str], Awaitable[None]]] = {
@@ -80,7 +80,6 @@ class Chat:
             "person": self._somebody,
             "new": self._somebody,
             "fault": self._fault,
-            "events": self._events,
         }
         known = commands.get(command)
         if known is None:
@@ -150,11 +149,7 @@ class Chat:
         except (IndexError, KeyError, ValueError):
             self.note(f"/fault {'|'.join(platforms)} error|throttle|delay|stall|drop_before|drop_after… [operation]")
             return
-        self.note(f"the next matching request to {platform.name} meets: {kind}")
-
-    async def _events(self, rest: str) -> None:
-        self.events_shown = rest != "off" if rest else not self.events_shown
-        self.note(f"events are {'shown' if self.events_shown else 'hidden'}")
+        self.note(f"the next matching request to {platform.name} gets this fault: {kind}")
 
     def _instagram(self, record: Record) -> None:
         if not record.processed or not record.facts.get("mid"):

@@ -1,4 +1,4 @@
-"""``make dev``: everything up, a chat in the terminal with the event log beside it, and a page on 127.0.0.1:8080.
+"""``make dev``: everything up, a page to chat on 127.0.0.1:8080, and every DM, reply and event printed as it comes.
 
 Environment: ``PORT`` of the page, ``STORE=firestore`` for Google's emulator instead of SQLite, ``GEMINI_API_KEY`` for
 the real Gemini instead of the scripted one.
@@ -13,12 +13,11 @@ from dataclasses import dataclass
 
 from starlette.responses import PlainTextResponse
 
-from dm_sandbox.chat import HELP, Chat
+from dm_sandbox.chat import Chat
 from dm_sandbox.environment import Pace
 from dm_sandbox.firestore_emulator import EmulatorUnavailable
 from dm_sandbox.launcher import FunctionDidNotStart
 from dm_sandbox.platforms.local_server import LocalServer
-from dm_sandbox.terminal import Terminal, print_lines
 from dm_sandbox.web import page_app
 from dm_sandbox.world import Sandbox, StoreName
 
@@ -48,7 +47,7 @@ class Options:
         return cls(int(port), store)
 
 
-async def run(options: Options, env: Mapping[str, str], *, interactive: bool) -> None:
+async def run(options: Options, env: Mapping[str, str]) -> None:
     """Run until it is stopped. Raises CannotStart, FunctionDidNotStart, EmulatorUnavailable."""
     sandbox = Sandbox(store=options.store, pace=PACE, ambient=env)
     page = LocalServer(PlainTextResponse("starting…", 503), options.port)
@@ -62,23 +61,26 @@ async def run(options: Options, env: Mapping[str, str], *, interactive: bool) ->
             chat = Chat(sandbox)
             page.app = page_app(chat)
             model = "the real Gemini" if sandbox.real_model else "the scripted model"
-            title = f"dm-agent sandbox: {page.base_url}, {options.store}, {model}"
-            print(title, flush=True)
-            if interactive:
-                await Terminal(chat, title).run()
-            else:
-                print(HELP.replace("type a DM", "type a DM on the page"), flush=True)
-                print_lines(chat)
-                await asyncio.Event().wait()
+            print(f"dm-agent sandbox: {page.base_url}, {options.store}, {model}", flush=True)
+            print("type a DM on the page, or with 'make chat' in another terminal; Ctrl-C stops everything", flush=True)
+            print_lines(chat)
+            await asyncio.Event().wait()
     finally:
         await page.stop()
 
 
+def print_lines(chat: Chat) -> None:
+    """Print every event so far, and every line and event from now on."""
+    for entry in chat.sandbox.log.entries:
+        print(entry, flush=True)
+    chat.listen(lambda line: print(line, flush=True))
+    chat.sandbox.log.listen(lambda entry: print(entry, flush=True))
+
+
 def main() -> int:
     """Entry point of ``python -m dm_sandbox.dev``."""
-    interactive = sys.stdin.isatty() and sys.stdout.isatty()
     try:
-        asyncio.run(_until_stopped(Options.read(os.environ), os.environ, interactive=interactive))
+        asyncio.run(_until_stopped(Options.read(os.environ), os.environ))
     except (CannotStart, FunctionDidNotStart, EmulatorUnavailable) as error:
         print(f"make dev: {error}", file=sys.stderr)
         return 1
@@ -88,9 +90,9 @@ def main() -> int:
     return 0
 
 
-async def _until_stopped(options: Options, env: Mapping[str, str], *, interactive: bool) -> None:
+async def _until_stopped(options: Options, env: Mapping[str, str]) -> None:
     """Ctrl-C and SIGTERM end it the same way: everything that was started is stopped."""
-    running = asyncio.ensure_future(run(options, env, interactive=interactive))
+    running = asyncio.ensure_future(run(options, env))
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, running.cancel)

@@ -1,8 +1,11 @@
-"""The variables of design.md section 10 for both functions of a sandbox. Every value is made up, none is a secret."""
+"""The variables of both functions in a sandbox (docs/architecture.md#a-setting). Every value is made up."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from dm_core.settings import table
+from dm_core.settings.table import Setting
 from dm_sandbox.platforms.instagram import Instagram
 from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
@@ -13,7 +16,7 @@ VERIFY_TOKEN = "sandbox-verify-token"  # noqa: S105
 APP_SECRET = "sandbox-app-secret"  # noqa: S105
 WHATSAPP_APP_SECRET = "sandbox-meta-app-secret"  # noqa: S105
 MANAGER_NUMBER = "+44 7700 900123"
-WAKE_UP_QUEUE, ALERTS_QUEUE = "dm-processing", "dm-alerts"
+WAKE_UP_QUEUE, ALERTS_QUEUE = table.CLOUD_TASKS_QUEUE.default, table.ALERTS_QUEUE.default
 SANDBOX_MODEL_KEY = "sandbox-gemini-key"
 
 
@@ -51,43 +54,42 @@ def function_environment(
 ) -> dict[str, str]:
     """One set of variables that starts either function; ``model`` says which Gemini answers."""
     instagram, whatsapp, spond = platforms.instagram, platforms.whatsapp, platforms.spond
-    env = {
-        "GOOGLE_CLOUD_PROJECT": PROJECT,
-        "STORE_URL": addresses.store_url,
-        "CLOUD_TASKS_LOCATION": "europe-west2",
-        "CLOUD_TASKS_QUEUE": WAKE_UP_QUEUE,
-        "ALERTS_QUEUE": ALERTS_QUEUE,
-        "CLOUD_TASKS_EMULATOR_HOST": addresses.queue,
-        "TASKS_INVOKER_EMAIL": f"tasks@{PROJECT}.iam.gserviceaccount.com",
-        "PROCESS_MESSAGE_URL": f"{addresses.processor}/",
-        "DEBOUNCE_MIN_SECONDS": f"{pace.debounce_min:g}",
-        "DEBOUNCE_MAX_SECONDS": f"{pace.debounce_max:g}",
-        "ECHO_WAIT_SECONDS": f"{pace.echo_wait:g}",
-        "INSTAGRAM_API_FLAVOR": instagram.flavor,
-        "INSTAGRAM_API_BASE_URL": instagram.base_url,
-        "INSTAGRAM_PAGE_ID": instagram.node,
-        "INSTAGRAM_ACCOUNT_IDS": instagram.account_id,
-        "INSTAGRAM_ACCESS_TOKEN": instagram.tokens[0],
-        "INSTAGRAM_VERIFY_TOKEN": VERIFY_TOKEN,
-        "INSTAGRAM_APP_SECRET": APP_SECRET,
-        "WHATSAPP_API_BASE_URL": whatsapp.base_url,
-        "WHATSAPP_ACCESS_TOKEN": whatsapp.token,
-        "WHATSAPP_PHONE_NUMBER_ID": whatsapp.phone_number_id,
-        "WHATSAPP_TEMPLATE": template_setting(whatsapp),
-        "WHATSAPP_APP_SECRET": WHATSAPP_APP_SECRET,
-        "MANAGER_WHATSAPP_NUMBER": MANAGER_NUMBER,
-        "SPOND_API_BASE_URL": spond.api_url,
-        "SPOND_USERNAME": spond.username,
-        "SPOND_PASSWORD": spond.password,
-        "SPOND_GROUP_ID": spond.group_id,
-        "PYTHONUNBUFFERED": "1",
-        **model,
+    values: dict[Setting[Any], str] = {
+        table.GOOGLE_CLOUD_PROJECT: PROJECT,
+        table.STORE_URL: addresses.store_url,
+        table.CLOUD_TASKS_LOCATION: "europe-west2",
+        table.CLOUD_TASKS_QUEUE: WAKE_UP_QUEUE,
+        table.ALERTS_QUEUE: ALERTS_QUEUE,
+        table.CLOUD_TASKS_EMULATOR_HOST: addresses.queue,
+        table.TASKS_INVOKER_EMAIL: f"tasks@{PROJECT}.iam.gserviceaccount.com",
+        table.PROCESS_MESSAGE_URL: f"{addresses.processor}/",
+        table.DEBOUNCE_MIN_SECONDS: f"{pace.debounce_min:g}",
+        table.DEBOUNCE_MAX_SECONDS: f"{pace.debounce_max:g}",
+        table.ECHO_WAIT_SECONDS: f"{pace.echo_wait:g}",
+        table.INSTAGRAM_API_FLAVOR: instagram.flavor,
+        table.INSTAGRAM_API_BASE_URL: instagram.base_url,
+        table.INSTAGRAM_PAGE_ID: instagram.node,
+        table.INSTAGRAM_ACCOUNT_IDS: instagram.account_id,
+        table.INSTAGRAM_ACCESS_TOKEN: instagram.tokens[0],
+        table.INSTAGRAM_VERIFY_TOKEN: VERIFY_TOKEN,
+        table.INSTAGRAM_APP_SECRET: APP_SECRET,
+        table.WHATSAPP_API_BASE_URL: whatsapp.base_url,
+        table.WHATSAPP_ACCESS_TOKEN: whatsapp.token,
+        table.WHATSAPP_PHONE_NUMBER_ID: whatsapp.phone_number_id,
+        table.WHATSAPP_TEMPLATE: template_setting(whatsapp),
+        table.WHATSAPP_APP_SECRET: WHATSAPP_APP_SECRET,
+        table.MANAGER_WHATSAPP_NUMBER: MANAGER_NUMBER,
+        table.SPOND_API_BASE_URL: spond.api_url,
+        table.SPOND_USERNAME: spond.username,
+        table.SPOND_PASSWORD: spond.password,
+        table.SPOND_GROUP_ID: spond.group_id,
     }
     if addresses.firestore:
-        env["FIRESTORE_EMULATOR_HOST"] = addresses.firestore
+        values[table.FIRESTORE_EMULATOR_HOST] = addresses.firestore
     if addresses.gemini:
-        env["GOOGLE_GEMINI_BASE_URL"] = addresses.gemini
-    return {**env, **extra}
+        values[table.GOOGLE_GEMINI_BASE_URL] = addresses.gemini
+    named = {setting.name: value for setting, value in values.items()}
+    return {"PYTHONUNBUFFERED": "1", **named, **model, **extra}
 
 
 def template_setting(whatsapp: WhatsApp) -> str:
@@ -98,13 +100,13 @@ def template_setting(whatsapp: WhatsApp) -> str:
 
 def model_variables(ambient: Mapping[str, str]) -> dict[str, str]:
     """The real Gemini when a key is at hand, else the scripted one's key. Vertex is switched off either way."""
-    key = ambient.get("GEMINI_API_KEY", "").strip()
-    variables = {"GEMINI_API_KEY": key or SANDBOX_MODEL_KEY, "GOOGLE_GENAI_USE_VERTEXAI": "false"}
-    if ambient.get("GEMINI_MODEL"):
-        variables["GEMINI_MODEL"] = ambient["GEMINI_MODEL"]
+    key = ambient.get(table.GEMINI_API_KEY.name, "").strip()
+    variables = {table.GEMINI_API_KEY.name: key or SANDBOX_MODEL_KEY, table.GOOGLE_GENAI_USE_VERTEXAI.name: "false"}
+    if ambient.get(table.GEMINI_MODEL.name):
+        variables[table.GEMINI_MODEL.name] = ambient[table.GEMINI_MODEL.name]
     return variables
 
 
 def answers_for_real(ambient: Mapping[str, str]) -> bool:
     """Whether the real Gemini answers."""
-    return bool(ambient.get("GEMINI_API_KEY", "").strip())
+    return bool(ambient.get(table.GEMINI_API_KEY.name, "").strip())

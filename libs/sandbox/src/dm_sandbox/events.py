@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Literal
 
 from dm_core.clock import Clock
@@ -23,6 +24,14 @@ class Entry:
     source: str
     words: str
     level: Level = "info"
+
+    def __str__(self) -> str:
+        return f"{clock_time(self.at)} {self.source:<9} {self.words}"
+
+
+def clock_time(at: int) -> str:
+    """A moment (ms since 1970) on this machine's clock."""
+    return datetime.fromtimestamp(at / 1000).astimezone().strftime("%H:%M:%S")
 
 
 Listener = Callable[[Entry], None]
@@ -117,7 +126,7 @@ def _queue_words(event: QueueEvent, what: str) -> str:
     detail = event.detail
     if event.kind == "created":
         at = detail.get("fire_at")
-        ahead = f" for t+{(at - event.at) / 1000:.1f} s" if isinstance(at, int) else ""
+        ahead = f" for t+{max(0, at - event.at) / 1000:.1f} s" if isinstance(at, int) else ""
         return f"{what} scheduled{ahead}"
     words = {
         "deduplicated": f"{what} joined the one already scheduled",
@@ -142,7 +151,7 @@ FUNCTION_WORDS: Mapping[str, str] = {
     "human_took_over": "a human took over",
     "send_looked_up": "uncertain reply looked up",
     "tick_answered": "tick answered",
-    "alert_tried": "alert sent or tried",
+    "alert_tried": "alert attempted",
     "digest_made": "alerts joined in a digest",
     "alert_undelivered": "ALARM: an alert did not reach the manager",
     "whatsapp_received": "WhatsApp's statuses stored",

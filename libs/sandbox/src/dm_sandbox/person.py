@@ -1,4 +1,4 @@
-"""A person on Instagram, for tests and for the terminal: what they do arrives at the webhook as Meta would send it.
+"""A person on Instagram, for tests and for the chat: what they do arrives at the webhook as Meta would send it.
 
 Every method returns once the webhook has answered; ``sender.deliveries`` holds the answers. With ``platform`` given the
 simulator learns of it too: the person is known, the 24-hour window opens, the conversation shows the message.

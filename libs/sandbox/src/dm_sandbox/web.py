@@ -49,8 +49,7 @@ def page_app(chat: Chat) -> Starlette:
             line = None
         if not isinstance(line, str) or not line.strip() or len(line) > MAX_LINE_CHARS:
             return JSONResponse({"error": "line must be a text"}, 400)
-        if not await chat.type(line):
-            chat.note("/quit works in the terminal")
+        await chat.type(line)
         return JSONResponse({"ok": True})
 
     async def status(_: Request) -> Response:

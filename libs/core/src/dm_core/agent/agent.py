@@ -5,25 +5,25 @@ It never calls the model and never acts: the run does both, with what this makes
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
-from dm_core.agent.guards import Guards
-from dm_core.agent.plan import Situation, TurnPlan, plan_turn
+from dm_core.agent.guards import MAX_CALLS_A_TURN, Guards, Refusal
+from dm_core.agent.plan import PlannedCall, PlannedTurn, Situation, TurnPlan
 from dm_core.agent.profile import BusinessProfile
 from dm_core.agent.prompt import Opening, more_text, opening_text, system_prompt
 from dm_core.agent.results import answers
 from dm_core.agent.rules import NO_RULES, Rules
-from dm_core.agent.tools.declare import Arguments, BadArguments, Kind
-from dm_core.agent.tools.instagram import GetThreadMessages, IsNewThread, ThreadReader, known_before
-from dm_core.agent.tools.notes import notes_result
-from dm_core.agent.tools.registry import DECLARATIONS, TOOLS
-from dm_core.agent.tools.spond import UNAVAILABLE, GetNetSessionDates, Schedule, session_dates
+from dm_core.agent.sources import Conversations, LookUp, Schedule, Sources, known_before
+from dm_core.agent.tools.arguments import BadArguments
+from dm_core.agent.tools.declare import DataTool
+from dm_core.agent.tools.registry import DECLARATIONS, SEND, TOOLS
+from dm_core.agent.written_calls import is_written_call
 from dm_core.clients.port import InstagramAccounts
 from dm_core.errors import PlatformError, Unavailable
 from dm_core.messages import Message, Status
-from dm_core.runs import Action, ModelTurn, ToolCall, ToolResult, ToolTurn, UserTurn
+from dm_core.runs import ModelTurn, ToolCall, ToolResult
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore
 from dm_core.telemetry import emit
@@ -38,6 +38,7 @@ class Agent:
     """Everything of the agent that does not change between runs. Raises Misconfigured when made of a bad prompt."""
 
     declarations = DECLARATIONS
+    results = staticmethod(answers)
 
     def __init__(
         self,
@@ -61,8 +62,7 @@ class Agent:
         if self._guards.public:
             emit("guarded_value_is_public", "WARNING", values=len(self._guards.public), see="profile.toml")
         self._limits = limits
-        self._schedule = schedule
-        self._reader = ThreadReader(store, instagram, profile.time_zone)
+        self._sources = Sources(schedule, store, Conversations(instagram), profile.time_zone)
         self._read_seconds = read_seconds
 
     def protect(self, secret: str) -> None:
@@ -72,8 +72,7 @@ class Agent:
 
     def opening(self, situation: Situation) -> Opening:
         """The first user turn: the context, what was said before, and the DMs to answer."""
-        own = situation.own
-        ids = frozenset((*situation.run.message_ids, *(message.id for message in own)))
+        own, ids = situation.own, situation.own_ids
         before = tuple(m for m in situation.recent if m.id not in ids and m.status is not Status.PENDING)
         return opening_text(
             situation.thread,
@@ -93,45 +92,47 @@ class Agent:
         return more_text(ordered, situation.run.handles, now=situation.now, zone=self._zone)
 
     def plan(self, situation: Situation, turn: ModelTurn) -> TurnPlan:
-        """What becomes of each call, or of a plain text (as its one call). ``situation.run`` is as before ``turn``;
-        limits count its earlier actions and alerts."""
-        return plan_turn(situation, turn, self._guards, self._limits, self.rules.disclosure)
+        """What becomes of each call, settled exactly once; of a plain text as if it had been its one call.
+
+        ``situation.run`` is as before ``turn``; limits count its earlier actions and alerts.
+        """
+        calls = turn.calls or (ToolCall(SEND, {"text": turn.text}),)
+        planned = PlannedTurn(situation, self._guards, self._limits, is_written_call, self.rules.disclosure)
+        for index, call in enumerate(calls):
+            one = PlannedCall(planned, index, call)
+            refusal = _settle(one)
+            if refusal is not None:
+                one.refuse(refusal)
+        return planned.done(calls)
 
     async def read(self, situation: Situation, call: ToolCall) -> ToolResult:
         """Answer a data call. Never raises PlatformError or Unavailable: the model is told, and can do without."""
         tool = TOOLS.get(call.name)
-        if tool is None or tool.kind is not Kind.DATA:
+        if not isinstance(tool, DataTool):
             return ToolResult(call.name, call.id, error="there is no such data tool")
         try:
-            arguments = tool.parse(call.arguments)
             async with asyncio.timeout(self._read_seconds):
-                output = await self._output(situation, arguments)
+                output = await tool.answer(call.arguments, LookUp(situation, self._sources))
         except BadArguments as error:
             return ToolResult(call.name, call.id, error=str(error))
         except (PlatformError, Unavailable, TimeoutError, OSError):
             output = None
-        if output is not None:
-            return ToolResult(call.name, call.id, output)
-        unavailable = "unavailable just now. Go on without it, and don't guess what it would have said."
-        return ToolResult(
-            call.name, call.id, error=UNAVAILABLE if tool.arguments is GetNetSessionDates else unavailable
-        )
+        if output is None:
+            return ToolResult(call.name, call.id, error=tool.unavailable)
+        return ToolResult(call.name, call.id, output)
 
-    async def _output(self, situation: Situation, arguments: Arguments) -> Mapping[str, object] | None:
-        run, thread = situation.run, situation.thread
-        own = frozenset((*run.message_ids, *(message.id for message in situation.own)))
-        match arguments:
-            case GetNetSessionDates():
-                return await session_dates(self._schedule, arguments, situation.now, self._zone)
-            case GetThreadMessages(limit=limit):
-                return await self._reader.messages(thread, own, run.handles, limit, situation.now)
-            case IsNewThread():
-                return await self._reader.is_new(thread, own, situation.recent, situation.now)
-            case _:
-                return notes_result(thread.notes, run.notes, self._zone)
 
-    def results(
-        self, turn: ModelTurn, plan: TurnPlan, data: Mapping[int, ToolResult], actions: Sequence[Action]
-    ) -> ToolTurn | UserTurn:
-        """One result a call, in their order; for a plain text, why it was not sent. ``actions``: the turn's, as now."""
-        return answers(turn, plan, data, actions)
+def _settle(one: PlannedCall) -> Refusal | None:
+    """Hand a call to its tool."""
+    call = one.call
+    if one.index >= MAX_CALLS_A_TURN:
+        return Refusal("too_many_calls", f"too many calls: only the first {MAX_CALLS_A_TURN} of a turn are handled.")
+    tool = TOOLS.get(call.name)
+    if tool is None:
+        return Refusal("unknown_tool", f"there is no such tool. The tools are: {', '.join(TOOLS)}.")
+    if tool.unknown(call.arguments):
+        one.turn.guards_acted.append("extra_arguments")
+    try:
+        return tool.settle(one)
+    except BadArguments as error:
+        return Refusal("bad_arguments", str(error))

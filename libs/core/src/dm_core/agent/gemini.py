@@ -1,9 +1,8 @@
 """The model port over google-genai 3: one request a turn, no loop of the SDK's, nothing taken from the environment.
 
-What the SDK would otherwise decide by itself is set here (facts/gemini-evals.md section 3): backend and key (ambient
-variables switch them), transport (an installed aiohttp switches it), API version (v1 knows fewer models), timeout and
-retries (none: calls in vain are for the run to count), function calling and continuation (it would follow both on its
-own), replay mode.
+What the SDK would otherwise decide by itself is set here (docs/platforms/gemini.md#what-the-sdk-decides-by-itself):
+backend and key, transport, API version, timeout and retries (none: calls in vain are for the run to count), function
+calling and continuation, replay mode.
 
 Answers are read from their JSON (``gemini_turns``): the SDK refuses a whole answer for one odd part of it.
 """
@@ -69,7 +68,7 @@ class GeminiModel:
     async def generate(self, turns: Sequence[Turn], tools: Sequence[ToolDeclaration], system: str) -> ModelTurn:
         """See the port. One request: who waits for a model that is down, and how long, is the run's to decide."""
         started = time.monotonic()
-        shown, config = contents(turns), _config(tools, system)
+        shown, config = contents(turns), _config(tools, system, self._settings.thinking)
         try:
             async with asyncio.timeout(self._settings.timeout):
                 models = self._opened().aio.models
@@ -115,9 +114,12 @@ class GeminiModel:
         return self._client
 
 
-def _config(tools: Sequence[ToolDeclaration], system: str) -> types.GenerateContentConfig:
-    """Thinking and temperature stay the model's own: its makers tune them per model, and not every model takes them."""
+def _config(tools: Sequence[ToolDeclaration], system: str, thinking: str) -> types.GenerateContentConfig:
+    """Temperature, and thinking where no level is configured, stay the model's own: its makers tune them per model, and
+    not every model takes them."""
+    level = types.ThinkingLevel(thinking.upper()) if thinking else None
     return types.GenerateContentConfig(
+        thinking_config=types.ThinkingConfig(thinking_level=level) if level else None,
         system_instruction=system or None,
         tools=[types.Tool(function_declarations=[_declaration(tool) for tool in tools])] if tools else None,
         tool_config=types.ToolConfig(

@@ -131,8 +131,8 @@ def _arguments(given: object) -> Json:
     if isinstance(value, list) and len(cast("list[object]", value)) == 1:
         value = cast("list[object]", value)[0]
     if isinstance(value, dict):
-        return _object(_clean(cast("object", value)))
-    return {NOT_AN_OBJECT: _clean(given)} if given else {}
+        return _object(_plain_json(cast("object", value)))
+    return {NOT_AN_OBJECT: _plain_json(given)} if given else {}
 
 
 def _said(parts: Sequence[Json]) -> tuple[str, tuple[ToolCall, ...]]:
@@ -197,7 +197,7 @@ def _word(value: object) -> str:
     return _text(value)[:80]
 
 
-def _clean(value: object) -> object:
+def _plain_json(value: object) -> object:
     """The value with nothing in it that JSON between two computers does not know."""
     match value:
         case str():
@@ -205,9 +205,9 @@ def _clean(value: object) -> object:
         case float():
             return value if math.isfinite(value) else None
         case dict():
-            return {_storable(str(key)): _clean(item) for key, item in cast("dict[str, object]", value).items()}
+            return {_storable(str(key)): _plain_json(item) for key, item in cast("dict[str, object]", value).items()}
         case list():
-            return [_clean(item) for item in cast("list[object]", value)]
+            return [_plain_json(item) for item in cast("list[object]", value)]
         case _:
             return value
 

@@ -21,6 +21,9 @@ MAX_PARTS: Final = 5
 MAX_CALLS_A_TURN: Final = 8
 """Calls of one model turn that are looked at; the others are answered with an error."""
 
+WRITTEN_CALL: Final = "written_call"
+"""The guard that acts when a call is written out as text."""
+
 _MIN_SQUASHED_WORDS: Final = 12
 _MIN_SQUASHED: Final = 6
 _NUMBER_TAIL: Final = 8

@@ -2,7 +2,7 @@
 
 A link is a scheme, ``www.``, a bare host under an ending of the internet, an IP address, an e-mail address, a ``tel:``
 and its like, an @name, or the target of a markdown link; in any letter case and however its dots are spelled. An
-ending that is a word too (``you.Now``) is none where it begins a sentence after a full stop without a space.
+ending that is a word too (``you.Now``) does not count where it begins a sentence after a full stop without a space.
 """
 
 import ipaddress
@@ -165,11 +165,11 @@ class AllowList:
 
 
 def _parsed(link: str) -> SplitResult | None:
-    """The parts of a web address, or None if it is none or tries to look like another one."""
+    """The parts of a web address, or None if it is not one or tries to look like another."""
     whole = link if regex.match(r"[a-zA-Z][a-zA-Z0-9+.-]*:", link) and "://" in link else f"https://{link}"
     try:
         parts = urlsplit(whole)
-        _ = parts.port  # raises where it is no number
+        _ = parts.port  # raises where it is not a number
     except ValueError:
         return None
     odd = "\\" in link or "@" in parts.netloc or ".." in parts.path.split("/") or "%2e" in parts.path.lower()

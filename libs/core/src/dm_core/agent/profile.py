@@ -6,13 +6,17 @@ A folder of plain files that a club secretary can edit:
     persona.md     how it speaks
     hours.toml     when a human can be expected (``agent/hours.py``); may be left out
     knowledge.md   what it knows (any further ``*.md`` but README.md is knowledge too, in the order of names)
+    facts.toml     figures, hours and addresses by name, which the texts refer to as ``{{membership.adult}}``; may be
+                   missing
 
 Everything in it is the deployer's own and trusted, unlike anything a person writes in a DM.
 """
 
+import re
 import tomllib
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal, cast
 from zoneinfo import ZoneInfo
@@ -27,6 +31,7 @@ from dm_core.errors import Misconfigured
 SETTINGS_FILE: Final = "profile.toml"
 PERSONA_FILE: Final = "persona.md"
 KNOWLEDGE_FILE: Final = "knowledge.md"
+FACTS_FILE: Final = "facts.toml"
 
 MAX_PERSONA_CHARS: Final = 8_000
 MAX_KNOWLEDGE_CHARS: Final = 60_000
@@ -39,6 +44,10 @@ MAX_LINE_CHARS: Final = 300
 _KEYS: Final = {
     "": {"name", "time_zone", "languages", "links", "contact", "stop_words", "start_words", "handover", *LINE_TABLES}
 }
+
+FACT_REFERENCE: Final = re.compile(r"\{\{\s*(.*?)\s*\}\}")
+"""A fact's name between double braces, where a text refers to it."""
+_FACT_NAME: Final = re.compile(r"\w+")
 _TABLES: Final = {"links": {"allow"}, "contact": {"emails", "phones", "names"}}
 
 
@@ -63,6 +72,8 @@ class BusinessProfile:
     knowledge: str
     names: tuple[str, ...] = ()
     files: tuple[tuple[str, str], ...] = ()
+    facts: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Values by name (``membership.adult``); the texts hold them in place of their references."""
     disclosure: Lines = NO_LINES
     stop_words: tuple[str, ...] = ()
     start_words: tuple[str, ...] = ()
@@ -81,6 +92,9 @@ def load_profile(folder: Path) -> BusinessProfile:
     names = sorted(path.name for path in folder.glob("*.md") if path.name.lower() != "readme.md")
     files = {name: _read(folder / name) for name in (SETTINGS_FILE, PERSONA_FILE, KNOWLEDGE_FILE)}
     files |= {name: _read(folder / name) for name in names}
+    facts_text = _read(folder / FACTS_FILE) if (folder / FACTS_FILE).exists() else ""
+    facts = _facts(_place(folder / FACTS_FILE), facts_text)
+    texts = {name: _filled(_place(folder / name), text, facts) for name, text in files.items() if name.endswith(".md")}
     if (folder / HOURS_FILE).exists():
         files[HOURS_FILE] = _read(folder / HOURS_FILE)
     settings = _Settings(_place(folder / SETTINGS_FILE), files[SETTINGS_FILE])
@@ -92,9 +106,10 @@ def load_profile(folder: Path) -> BusinessProfile:
         emails=settings.texts("contact", "emails"),
         phones=settings.texts("contact", "phones"),
         names=settings.texts("contact", "names"),
-        persona=files[PERSONA_FILE].strip(),
-        knowledge="\n\n".join(files[name].strip() for name in _knowledge_files(files)),
-        files=tuple(sorted(files.items())),
+        persona=texts[PERSONA_FILE].strip(),
+        knowledge="\n\n".join(texts[name].strip() for name in _knowledge_files(texts)),
+        files=tuple(sorted((files | {FACTS_FILE: facts_text} if facts_text else files).items())),
+        facts=facts,
         disclosure=settings.lines("disclosure"),
         stop_words=settings.texts("", "stop_words"),
         start_words=settings.texts("", "start_words"),
@@ -103,12 +118,57 @@ def load_profile(folder: Path) -> BusinessProfile:
         held=settings.lines("held"),
         hours=parse_hours(_place(folder / HOURS_FILE), files[HOURS_FILE]) if HOURS_FILE in files else None,
     )
-    _check_texts(folder, files, profile)
+    _check_texts(folder, texts | {SETTINGS_FILE: "\n".join(_own_lines(profile))}, profile)
     return profile
 
 
+def _facts(place: str, text: str) -> dict[str, str]:
+    """Every value of ``facts.toml`` by its dotted name. Raises Misconfigured."""
+    try:
+        values = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise Misconfigured(f"{place} is not valid TOML: {' '.join(str(error).split())}") from error
+    return dict(_named(place, "", values))
+
+
+def _named(place: str, prefix: str, values: Mapping[str, object]) -> Iterator[tuple[str, str]]:
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if not _FACT_NAME.fullmatch(key):
+            raise Misconfigured(f"{place}: {name} is no name of a fact: use letters, digits and _")
+        if isinstance(value, dict):
+            yield from _named(place, f"{name}.", cast("dict[str, object]", value))
+        elif isinstance(value, bool) or not isinstance(value, str | int | float):
+            raise Misconfigured(f"{place}: {name} must be a text of one line or a number")
+        else:
+            yield name, _fact(f"{place}: {name}", str(value))
+
+
+def _fact(where: str, value: str) -> str:
+    """A fact is put into the texts as it stands, so it holds no reference itself."""
+    if not value.strip() or "\n" in value:
+        raise Misconfigured(f"{where} must be a text of one line or a number")
+    if "{{" in value:
+        raise Misconfigured(f"{where} refers to another fact: only the texts do")
+    return value.strip()
+
+
+def _filled(place: str, text: str, facts: Mapping[str, str]) -> str:
+    """The text with each reference replaced by its fact. Raises Misconfigured naming one that is none."""
+
+    def value(found: re.Match[str]) -> str:
+        name = found.group(1)
+        if name not in facts:
+            close = get_close_matches(name, facts, 1, 0.5)
+            hint = f', did you mean "{close[0]}"?' if close else ""
+            raise Misconfigured(f"{place}: {{{{{name}}}}} is no fact of {FACTS_FILE}{hint}")
+        return facts[name]
+
+    return FACT_REFERENCE.sub(value, text)
+
+
 def _knowledge_files(files: Mapping[str, str]) -> list[str]:
-    others = sorted(set(files) - {SETTINGS_FILE, PERSONA_FILE, KNOWLEDGE_FILE, HOURS_FILE})
+    others = sorted(set(files) - {PERSONA_FILE, KNOWLEDGE_FILE})
     return [KNOWLEDGE_FILE, *others]
 
 
@@ -165,7 +225,7 @@ class _Settings:
         try:
             return ZoneInfo(name)
         except (ValueError, OSError):  # ZoneInfoNotFoundError is a KeyError, below
-            raise self._problem("time_zone", f"is no time zone: {name!r} (try Europe/London)") from None
+            raise self._problem("time_zone", f"is not a time zone: {name!r} (try Europe/London)") from None
         except KeyError:
             raise self._problem("time_zone", f"is no known time zone: {name!r} (try Europe/London)") from None
 
@@ -235,8 +295,7 @@ def _check_texts(folder: Path, files: Mapping[str, str], profile: BusinessProfil
             raise Misconfigured(f"{place} is empty")
         if len(text) > limit:
             raise Misconfigured(f"{place} is longer than {limit} characters")
-        said = "\n".join(_own_lines(profile)) if name == SETTINGS_FILE else text
-        for link in found_links(said):
+        for link in found_links(text):
             if not profile.allowed.allows(link):
                 keys = _key_of(link)
                 raise Misconfigured(f"{place}: {link} is not listed under {keys} in {folder.name}/{SETTINGS_FILE}")

@@ -1,6 +1,6 @@
 """What the model is told: the system prompt from files, and the conversation as marked data.
 
-    system   = prompts/system.md (ours) with the deployer's profile in its marked places, and a canary
+    system   = prompts/system.md (ours), in its marked places the tools' words and the deployer's profile, and a canary
     opening  = context, history and new messages, each a block of JSON lines
 
 The system prompt is the same for every run of a deployment (so that the model's prompt cache works); the time and the
@@ -9,7 +9,7 @@ person are in the opening. Everything a person wrote is inside a JSON string of 
 
 import hashlib
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -17,6 +17,8 @@ from zoneinfo import ZoneInfo
 from dm_core.agent.hours import Hours, local, told
 from dm_core.agent.profile import BusinessProfile
 from dm_core.agent.render import data_line, from_ms, message_fields
+from dm_core.agent.tools.declare import Kind, Tool
+from dm_core.agent.tools.registry import TOOLS
 from dm_core.errors import Misconfigured
 from dm_core.messages import Message
 from dm_core.plain_text import shown
@@ -65,6 +67,25 @@ class SystemPrompt:
     canary: str
 
 
+def tool_words(tools: Iterable[Tool]) -> dict[str, str]:
+    """What the tools add to the template, by place: list items of either sort of tool, and sections."""
+    words: dict[str, list[str]] = {"tools_that_act": [], "tools_that_look_up": [], "tool_sections": []}
+    for tool in tools:
+        if tool.prompt.startswith("#"):
+            words["tool_sections"].append(f"{tool.prompt}\n")
+        elif tool.prompt:
+            words["tools_that_look_up" if tool.kind is Kind.DATA else "tools_that_act"].append(tool.prompt)
+    return {place: "\n".join(lines).rstrip("\n") for place, lines in words.items()}
+
+
+_TOOL_WORDS: Final[Mapping[str, str]] = tool_words(TOOLS.values())
+
+
+def with_tool_words(template: str) -> str:
+    """The template as it is hashed and compared: it changes with the tools' words, not with the profile's."""
+    return _PLACE.sub(lambda match: _TOOL_WORDS.get(match.group(1), match.group()), template)
+
+
 def system_prompt(template: str, profile: BusinessProfile) -> SystemPrompt:
     """Fill the template's ``{{places}}``. Raises Misconfigured naming a place that is missing or unknown."""
     digest = prompt_hash(template, profile)
@@ -79,17 +100,17 @@ def system_prompt(template: str, profile: BusinessProfile) -> SystemPrompt:
         "time_zone": profile.time_zone.key,
         "canary": canary,
     }
-    found = set(_PLACE.findall(template))
-    for name in sorted(found ^ set(values)):
-        what = "is missing" if name in values else "is no known place"
+    places = {*values, *_TOOL_WORDS}
+    for name in sorted(set(_PLACE.findall(template)) ^ places):
+        what = "is missing" if name in places else "is no known place"
         raise Misconfigured(f"prompts/system.md: {{{{{name}}}}} {what}")
-    return SystemPrompt(_PLACE.sub(lambda match: values[match.group(1)], template), digest, canary)
+    return SystemPrompt(_PLACE.sub(lambda match: values[match.group(1)], with_tool_words(template)), digest, canary)
 
 
 def prompt_hash(template: str, profile: BusinessProfile) -> str:
-    """sha256 over system.md and every profile file, names and contents, in hex."""
+    """sha256 over system.md with the tools' words and every profile file, names and contents, in hex."""
     digest = hashlib.sha256()
-    for name, content in (("system.md", template), *profile.files):
+    for name, content in (("system.md", with_tool_words(template)), *profile.files):
         for part in (name.encode(), content.encode("utf-8", "surrogatepass")):
             digest.update(len(part).to_bytes(8, "big") + part)
     return digest.hexdigest()

@@ -23,7 +23,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Final, Literal
 
-from dm_core.agent.plan import WRITTEN_CALL, TurnPlan
+from dm_core.agent.guards import WRITTEN_CALL
+from dm_core.agent.plan import TurnPlan
 from dm_core.agent.tools.registry import SEND
 from dm_core.agent.written_calls import is_written_call
 from dm_core.runs import Action, ActionKind, ActionState, Finish, ModelTurn, Run, Turn, UserTurn

@@ -41,15 +41,15 @@ def said_and_done(run: Run) -> tuple[Turn, ...] | None:
 def done_so_far(run: Run) -> UserTurn:
     """What came of a run so far, for a model that is shown its conversation anew."""
     lines = [
-        *_turns_told(run),
-        *(_action_told(action) for action in run.actions if action.kind in (ActionKind.SEND, ActionKind.REACT)),
+        *_turn_lines(run),
+        *(_action_line(action) for action in run.actions if action.kind in (ActionKind.SEND, ActionKind.REACT)),
         *({"alert": alert.text, "became": "stored; the manager will be told"} for alert in run.alerts),
     ]
     text = "\n".join((_OPENS, *(cut(data_line(line), MAX_LINE_CHARS) for line in lines), "</done_so_far>", "", _GO_ON))
     return UserTurn(text)
 
 
-def _turns_told(run: Run) -> list[dict[str, object]]:
+def _turn_lines(run: Run) -> list[dict[str, object]]:
     """What the model wrote and asked, with the answers it was given."""
     lines: list[dict[str, object]] = []
     for turn in run.turns:
@@ -63,5 +63,5 @@ def _turns_told(run: Run) -> list[dict[str, object]]:
     return lines
 
 
-def _action_told(action: Action) -> dict[str, object]:
+def _action_line(action: Action) -> dict[str, object]:
     return {"action": action.kind.value, "text": action.text, "became": _WORDS[action.state]}

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from dm_core.agent.texts import clean, cut
+from dm_core.agent.texts import cut, without_controls
 from dm_core.messages import Attachment, Content, Direction, Disposition, Message
 
 MAX_SHOWN_CHARS: Final = 2_500
@@ -70,7 +70,7 @@ def message_fields(message: Message, handles: Mapping[str, str], zone: ZoneInfo)
 def _said(message: Message, handles: Mapping[str, str]) -> dict[str, object]:
     content, budget = message.content, _Budget()
     said: dict[str, object] = {
-        "text": content.text and budget.take(cut(clean(content.text), MAX_SHOWN_CHARS)),
+        "text": content.text and budget.take(cut(without_controls(content.text), MAX_SHOWN_CHARS)),
         "tapped_quick_reply": budget.line(content.quick_reply, _MAX_TAP_CHARS),
         "tapped_button": budget.line(content.postback, _MAX_TAP_CHARS),
         "came_from": budget.line(content.referral),
@@ -96,7 +96,7 @@ class _Budget:
 
     def line(self, text: str | None, limit: int = MAX_SAID_CHARS) -> str:
         """The text cleaned, on one line and cut."""
-        return self.take(cut(" ".join(clean(text or "").split()), limit))
+        return self.take(cut(" ".join(without_controls(text or "").split()), limit))
 
 
 def _media(content: Content, budget: _Budget) -> list[str]:
@@ -113,7 +113,7 @@ def _kind(attachment: Attachment) -> str:
     known = _MEDIA.get(attachment.type)
     if known is not None:
         return known
-    named = " ".join(clean(attachment.type).split())
+    named = " ".join(without_controls(attachment.type).split())
     return "unsupported attachment" + ("" if named == "unsupported" else f" of type {named}")
 
 

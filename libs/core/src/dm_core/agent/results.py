@@ -36,7 +36,7 @@ def tool_turn(turn: ModelTurn, plan: TurnPlan, data: Mapping[int, ToolResult], a
     for index, call in enumerate(turn.calls):
         settled = plan.answered.get(index) or data.get(index)
         if settled is None:
-            settled = _told(call, actions_of(index))
+            settled = _result_of(call, actions_of(index))
         results.append(ToolResult(call.name, call.id, settled.output, settled.error))
     return ToolTurn(_bounded(results))
 
@@ -55,7 +55,7 @@ def _bounded(results: Sequence[ToolResult]) -> tuple[ToolResult, ...]:
     return tuple(kept)
 
 
-def _told(call: ToolCall, parts: tuple[Action, ...]) -> ToolResult:
+def _result_of(call: ToolCall, parts: tuple[Action, ...]) -> ToolResult:
     """One call's actions as one result; a text sent in parts fails as soon as one part does."""
     states = [part.state for part in parts]
     if not parts:

@@ -1,7 +1,7 @@
 """Texts that go out: cleaned, and split on borders a reader would choose.
 
-Instagram takes at most 1,000 UTF-8 bytes a text (facts/meta.md section 3.2), so sizes here are bytes. What a reader
-sees as one character (a grapheme: a family emoji, a letter with its accent) is never cut in two.
+Instagram takes at most 1,000 UTF-8 bytes a text (docs/platforms/instagram.md#sending), so sizes here are bytes. What a
+reader sees as one character (a grapheme: a family emoji, a letter with its accent) is never cut in two.
 """
 
 from itertools import batched
@@ -32,7 +32,7 @@ def same_form(text: str) -> str:
     return " ".join(normal_form(text).split())
 
 
-def clean(text: str) -> str:
+def without_controls(text: str) -> str:
     """Without control characters (but newlines and tabs), bidi overrides, zero-width characters and lone surrogates."""
     return readable(_NEWLINES.sub("\n", text))
 

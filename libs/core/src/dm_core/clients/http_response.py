@@ -56,12 +56,12 @@ def told_wait(headers: Mapping[str, str], now: int) -> float | None:
 
 
 def bounded_wait(seconds: float) -> float | None:
-    """A wait that a service asked for, cut to an hour; None when it is none (zero, negative, NaN)."""
+    """A wait that a service asked for, cut to an hour; None for zero, less, or NaN."""
     return min(seconds, LONGEST_WAIT_SECONDS) if seconds > 0 else None
 
 
 def fields(value: object) -> Mapping[str, object]:
-    """A JSON object's fields; nothing when it is no object."""
+    """A JSON object's fields; nothing when it is not an object."""
     return cast("dict[str, object]", value) if isinstance(value, dict) else {}
 
 

@@ -1,4 +1,4 @@
-"""Instagram's messaging API, both flavours: Instagram Login and Page (facts/meta.md sections 0, 3, 4, 5).
+"""Instagram's messaging API, both flavours: Instagram Login and Page (docs/platforms/instagram.md#two-flavours).
 
 They differ by host, node and kind of token, which all come from the settings, and by ``messaging_type``, which only the
 Page flavour wants. There is no idempotency key: a send is posted once, and repeated only when it was surely rejected.
@@ -19,11 +19,11 @@ from dm_core.settings import InstagramSettings
 from dm_core.threads import Profile
 
 MAX_TEXT_BYTES: Final = 1_000
-"""Longest text of one message, in UTF-8 bytes (facts/meta.md section 3.2)."""
+"""Longest text of one message, in UTF-8 bytes (docs/platforms/instagram.md#sending)."""
 MAX_MESSAGES: Final = 20
-"""The Conversations API gives details of no more than these (facts/meta.md section 4.1)."""
+"""The Conversations API gives details of no more than these (docs/platforms/instagram.md#conversations-api)."""
 TOKEN_LIFE_SECONDS: Final = 60 * 86_400
-"""Life of a refreshed token when the answer doesn't say (facts/meta.md section 5.1)."""
+"""Life of a refreshed token when the answer doesn't say (docs/platforms/instagram.md#tokens-and-subscription)."""
 
 _PLATFORM: Final = "Instagram"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -65,7 +65,8 @@ class InstagramClient:
     async def recent_messages(self, user_id: str, limit: int = MAX_MESSAGES) -> tuple[PlatformMessage, ...]:
         """The newest messages with this person, newest first, in one call.
 
-        An empty answer proves nothing: apps without review get one although messages exist (facts/meta.md 4.1).
+        An empty answer proves nothing: apps without review get one although messages exist
+        (docs/platforms/instagram.md#conversations-api).
         """
         count = max(1, min(limit, MAX_MESSAGES))
         query = {
@@ -89,7 +90,8 @@ class InstagramClient:
         return Profile(name=clean(person.get("name"), 200), username=clean(person.get("username"), 200), fetched_at=now)
 
     async def refresh_token(self, now: int) -> AccessToken:
-        """Exchange the current token for one of 60 days; it must be 24 h old and not expired (facts/meta.md 5.1).
+        """Exchange the current token for one of 60 days; it must be 24 h old and not expired
+        (docs/platforms/instagram.md#tokens-and-subscription).
 
         The new token is not used before ``use_token``. Raises Refused on the Page flavour, whose tokens don't expire.
         """

@@ -46,7 +46,10 @@ class Instagram(Protocol):
         ...
 
     async def recent_messages(self, user_id: str, limit: int = 20) -> tuple[PlatformMessage, ...]:
-        """The newest messages with this person, newest first; at most 20 (facts/meta.md section 4.1)."""
+        """The newest messages with this person, newest first.
+
+        At most 20 (docs/platforms/instagram.md#conversations-api).
+        """
         ...
 
     async def profile(self, user_id: str, now: int) -> Profile | None:

@@ -220,7 +220,7 @@ def _access_token(reply: Response) -> tuple[str, int]:
 
 
 def _parsed(events: list[object]) -> Iterator[Session]:
-    """Sessions of an answer. Hidden events and availability polls are none; what can't be read is counted."""
+    """Sessions of an answer. Hidden events and availability polls are left out; what can't be read is counted."""
     odd = 0
     for event in events:
         entry = fields(event)

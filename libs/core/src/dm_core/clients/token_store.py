@@ -1,7 +1,7 @@
 """Where refreshed Instagram tokens are kept: Secret Manager in production, a file elsewhere, or nowhere.
 
-The value is written as in the settings (``dm_core.instagram_tokens``), so that the same secret can also be set by hand. It is
-never logged.
+The value is written as in the settings (``dm_core.instagram_tokens``), so that the same secret can also be set by hand.
+It is never logged.
 """
 
 import asyncio
@@ -50,7 +50,7 @@ class FileTokenStore:
         self._path = path
 
     async def load(self) -> str | None:
-        """The kept tokens, or None. Raises Unavailable when the file can't be read, AccountStopped if it is no text."""
+        """The kept tokens, or None. Raises Unavailable if the file can't be read, AccountStopped if it is not text."""
         return await asyncio.to_thread(self._read)
 
     async def save(self, text: str) -> None:

@@ -1,4 +1,4 @@
-"""The channel to the manager: WhatsApp's Cloud API (docs/platforms/whatsapp.md).
+"""The channel to the manager: WhatsApp's Cloud API (docs/platforms/whatsapp.md#sending).
 
 Free text is allowed within 24 h of the manager's own last message; outside, only an approved template. Which of the
 two is sent is the caller's decision; one call is one attempt, because a wait is the caller's too.

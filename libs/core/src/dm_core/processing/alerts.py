@@ -75,7 +75,9 @@ class Alerts:
         """
         now = self.clock()
         day = day or datetime.fromtimestamp(now / 1000, UTC).strftime("%Y-%m-%d")
-        words = text or f"{_CAUSES[service]} ({code}). Conversations wait until this is mended; see docs/deploy.md."
+        words = (
+            text or f"{_CAUSES[service]} ({code}). Conversations wait until this is fixed; see docs/deploy.md#rotation."
+        )
         key = alerts.cause_key(service, account_id, code, day)
         alert = alerts.cause_alert(AskedAlert(key, words, cause=f"{service}/{code}"[:100]), now, self.limits)
         created = await self.store.create_alert(alert)

@@ -253,7 +253,7 @@ class RunCloser:
 
     def _leave(self) -> None:
         """From here on only the store knows whether the thread is held: our commit may not know of a task's DM."""
-        self.local_leases.leave(self.leased.thread.id, self.leased.lease)
+        self.local_leases.remove(self.leased.thread.id, self.leased.lease)
 
     def _result(self, status: RunStatus, error: str) -> ExecutionResult:
         run = self.leased.run

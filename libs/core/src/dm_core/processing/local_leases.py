@@ -22,28 +22,28 @@ class LocalLeases:
 
     def __init__(self) -> None:
         self._leases: dict[str, Lease] = {}
-        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def turn(self, thread_id: str) -> AsyncGenerator[None]:
+    async def serialize(self, thread_id: str) -> AsyncGenerator[None]:
         """One claim of a thread at a time."""
-        lock = self._turns.get(thread_id)
+        lock = self._locks.get(thread_id)
         if lock is None:
-            lock = self._turns[thread_id] = asyncio.Lock()
+            lock = self._locks[thread_id] = asyncio.Lock()
         async with lock:
             yield
 
-    def answer(self, thread_id: str, task_name: str, now: int) -> ExecutionResult | None:
+    def known_answer(self, thread_id: str, task_name: str, now: int) -> ExecutionResult | None:
         """What to tell a task of a thread that this process runs; None if the store must be asked."""
         lease = self._leases.get(thread_id)
         if lease is None or not lease.is_live(now):
             return None
         return ExecutionResult(RunStatus.CONFLICT if lease.is_of(task_name) else RunStatus.BUSY, thread_id)
 
-    def enter(self, thread_id: str, lease: Lease) -> None:
+    def add(self, thread_id: str, lease: Lease) -> None:
         self._leases[thread_id] = lease
 
-    def leave(self, thread_id: str, lease: Lease) -> None:
+    def remove(self, thread_id: str, lease: Lease) -> None:
         """Forget this lease; a newer one of the same thread stays."""
         if self._leases.get(thread_id) == lease:
             del self._leases[thread_id]

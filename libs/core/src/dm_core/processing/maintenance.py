@@ -1,7 +1,8 @@
 """What the scheduler asks for besides sweeping: a fresh Instagram token, and a look at what ends silently.
 
-Meta stops delivering without a word: an Instagram Login token dies after 60 days, an hour of failing webhooks may
-unsubscribe the account (facts/meta.md sections 2.3 and 5).
+Meta stops delivering without a word: an Instagram Login token dies after 60 days
+(docs/platforms/instagram.md#tokens-and-subscription), an hour of failing webhooks may unsubscribe the account
+(docs/platforms/instagram.md#delivery).
 """
 
 from collections.abc import Mapping

@@ -8,7 +8,7 @@ from dm_core.telemetry import emit
 
 EXPIRED_NOTICE = "I could not answer this person in time: their message waited too long. Please answer."
 CUT_SHORT = "every attempt was cut short"
-FAILED_NOTICE = "I could not answer this person after {attempts} attempts ({error}). Please do."
+FAILED_NOTICE = "I could not answer this person after {attempts} attempts ({error}). Please answer."
 
 
 def tell_if_prolonged(thread_id: str, messages: Sequence[Message], now: int, reason: str) -> None:

@@ -46,13 +46,13 @@ class Processor:
     async def _process(self, thread_id: str, task_name: str, started: int) -> ExecutionResult:
         runtime = self.runtime
         deadline = started + runtime.timing.run_ms(runtime.limits)
-        async with runtime.local_leases.turn(thread_id):
-            if (known := runtime.local_leases.answer(thread_id, task_name, runtime.clock())) is not None:
+        async with runtime.local_leases.serialize(thread_id):
+            if (known := runtime.local_leases.known_answer(thread_id, task_name, runtime.clock())) is not None:
                 return known
             claimed = await Claims(runtime).claim(thread_id, task_name, deadline)
             if isinstance(claimed, ExecutionResult):
                 return claimed
-            runtime.local_leases.enter(thread_id, claimed.lease)
+            runtime.local_leases.add(thread_id, claimed.lease)
         run_loop, closer = self._collaborators(claimed, deadline)
         try:
             return await self._conduct(run_loop, closer)
@@ -64,7 +64,7 @@ class Processor:
             except Superseded:
                 return await self._superseded(claimed)
         finally:
-            runtime.local_leases.leave(thread_id, claimed.lease)
+            runtime.local_leases.remove(thread_id, claimed.lease)
 
     def _collaborators(self, leased: LeasedThread, deadline: int) -> tuple[RunLoop, RunCloser]:
         """Everything that one run is made of."""

@@ -1,4 +1,4 @@
-"""What becomes of a run that came to no end: whose fault that is decides (docs/promises.md, P3).
+"""What becomes of a run that came to no end, by whose fault that is (docs/architecture.md#whose-fault).
 
 outage, account ──▶ wait ──the last try is over──▶ expired
 anything else   ──▶ an attempt ──the last one──▶ failed

@@ -5,7 +5,7 @@ from typing import Final
 
 from dm_core.clock import Clock
 from dm_core.steering import ALL_ON, Mode, Pause, Switches
-from dm_core.store.plain import optional, text, whole, whole_or_none
+from dm_core.store.document_values import optional, text, whole, whole_or_none
 from dm_core.store.port import DocumentStore
 
 READ_MS: Final = 30_000

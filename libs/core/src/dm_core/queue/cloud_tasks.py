@@ -28,7 +28,7 @@ from dm_core.settings import QueueSettings
 from dm_core.settings.system import below
 
 ATTEMPT_SECONDS = 4.0
-"""How long one create may take. Named creates are slow ones (facts/gcp.md section 5.2), but not by seconds."""
+"""How long one create may take. Named ones are slow (docs/platforms/google-cloud.md#cloud-tasks), not by seconds."""
 
 RETRY_SECONDS = 8.0
 """No further attempt begins after this."""

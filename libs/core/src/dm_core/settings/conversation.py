@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from dm_core.settings import table
 from dm_core.settings.reader import Reader
 
 MediaKinds = Literal["off", "images", "all"]
@@ -26,24 +27,12 @@ class MediaSettings:
 
 
 def read_handover(reader: Reader) -> HandoverSettings:
-    reminder = reader.number("HANDOVER_REMINDER_MINUTES", 30, 1, 1_440)
-    release = reader.number("HANDOVER_HOURS", 24, 1, 168)
+    reminder = reader.read(table.HANDOVER_REMINDER_MINUTES)
+    release = reader.read(table.HANDOVER_HOURS)
     return HandoverSettings(round(reminder * 60_000), round(release * 3_600_000))
 
 
-def read_takeover(reader: Reader) -> float:
-    """Minutes for which the bot leaves a thread to a human who wrote in it."""
-    return reader.number("HUMAN_TAKEOVER_MINUTES", 60, 0, 10_080)
-
-
-def read_disclosure_days(reader: Reader) -> int:
-    """Days after which a person is told again that software answers; 0: never."""
-    return reader.whole("DISCLOSURE_DAYS", 30, 0, 3_650)
-
-
 def read_media(reader: Reader) -> MediaSettings:
-    name = "INSTAGRAM_MEDIA_BASE_URL"
     return MediaSettings(
-        kinds=reader.choice("MEDIA", "all", ("off", "images", "all")),
-        base_url=reader.base_url(name, "") if reader.optional(name) else None,
+        kinds=reader.read(table.MEDIA), base_url=reader.base_url(table.INSTAGRAM_MEDIA_BASE_URL) or None
     )

@@ -3,19 +3,17 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from dm_core.settings import table
 from dm_core.settings.conversation import (
     HandoverSettings,
     MediaSettings,
-    read_disclosure_days,
     read_handover,
     read_media,
-    read_takeover,
 )
 from dm_core.settings.platforms import (
     InstagramSettings,
     ModelSettings,
     SpondSettings,
-    graph_version,
     read_instagram,
     read_model,
     read_spond,
@@ -51,20 +49,16 @@ class WebhookSettings:
     @classmethod
     def load(cls, env: Mapping[str, str]) -> "WebhookSettings":
         """Raises Misconfigured with one line that names every missing or malformed variable."""
-        reader = Reader(env)
-        reader.text("INSTAGRAM_PAGE_ID")
+        reader = Reader(env, "webhook")
         store, queue = read_store(reader), read_queue(reader)
-        verify_token = reader.text("INSTAGRAM_VERIFY_TOKEN")
-        app_secrets = reader.texts("INSTAGRAM_APP_SECRET")
-        if reader.optional("INSTAGRAM_APP_SECRET") and not app_secrets:
-            reader.problem("INSTAGRAM_APP_SECRET", "holds no secret between its commas")
-        account_ids = frozenset(reader.texts("INSTAGRAM_ACCOUNT_IDS", ""))
-        takeover = read_takeover(reader)
+        verify_token = reader.read(table.INSTAGRAM_VERIFY_TOKEN)
+        app_secrets = reader.read(table.INSTAGRAM_APP_SECRET)
+        account_ids = frozenset(reader.read(table.INSTAGRAM_ACCOUNT_IDS))
+        takeover = reader.read(table.HUMAN_TAKEOVER_MINUTES)
         alert_queue = read_alert_queue(reader, queue)
         whatsapp = read_whatsapp_webhook(reader, verify_token, app_secrets)
         return reader.done(
-            "the webhook",
-            lambda: cls(store, queue, alert_queue, whatsapp, verify_token, app_secrets, account_ids, takeover),
+            lambda: cls(store, queue, alert_queue, whatsapp, verify_token, app_secrets, account_ids, takeover)
         )
 
 
@@ -96,16 +90,15 @@ class ProcessorSettings:
     @classmethod
     def load(cls, env: Mapping[str, str]) -> "ProcessorSettings":
         """Raises Misconfigured with one line that names every missing or malformed variable."""
-        reader = Reader(env)
+        reader = Reader(env, "processor")
         store, queue, model = read_store(reader), read_queue(reader), read_model(reader)
-        instagram, whatsapp = read_instagram(reader), read_whatsapp(reader, graph_version(reader))
+        instagram, whatsapp = read_instagram(reader), read_whatsapp(reader)
         spond, limits = read_spond(reader), read_limits(reader)
         alerts = read_alerts(reader, queue, store)
-        handover, disclosure, media = read_handover(reader), read_disclosure_days(reader), read_media(reader)
-        takeover = read_takeover(reader)
+        handover, media = read_handover(reader), read_media(reader)
+        disclosure, takeover = reader.read(table.DISCLOSURE_DAYS), reader.read(table.HUMAN_TAKEOVER_MINUTES)
         return reader.done(
-            "the processor",
             lambda: cls(
                 store, queue, alerts, model, instagram, whatsapp, spond, limits, handover, disclosure, media, takeover
-            ),
+            )
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Literal
 
 from dm_core.instagram_tokens import HINT, is_list, parse_tokens
+from dm_core.settings import table
 from dm_core.settings.reader import Reader
 
 Flavor = Literal["instagram", "page"]
@@ -18,7 +19,10 @@ INSTAGRAM_HOSTS: Mapping[Flavor, str] = {
 
 @dataclass(frozen=True, slots=True)
 class ModelSettings:
-    """Which model answers. ``base_url`` points elsewhere than Google; ``timeout`` in seconds an attempt."""
+    """Which model answers. ``base_url`` points elsewhere than Google; ``timeout`` in seconds an attempt.
+
+    ``thinking``: the level asked for, empty for the model's own.
+    """
 
     model: str
     api_key: str | None
@@ -27,13 +31,15 @@ class ModelSettings:
     location: str
     base_url: str | None
     timeout: float
+    thinking: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class InstagramSettings:
     """How the account, or each of several, is reached.
 
-    ``node`` is what a send names as its sender; ``access_token`` one token, or a list by account (``dm_core.instagram_tokens``).
+    ``node`` is what a send names as its sender; ``access_token`` one token, or a list by account
+    (``dm_core.instagram_tokens``).
     """
 
     flavor: Flavor
@@ -70,48 +76,52 @@ class SpondSettings:
 
 
 def read_model(reader: Reader) -> ModelSettings:
-    vertex = reader.flag("GOOGLE_GENAI_USE_VERTEXAI")
-    api_key = reader.optional("GEMINI_API_KEY")
+    vertex = reader.read(table.GOOGLE_GENAI_USE_VERTEXAI)
+    api_key = reader.read(table.GEMINI_API_KEY) or None
     if not vertex and api_key is None:
-        reader.problem("GEMINI_API_KEY", "is missing (or set GOOGLE_GENAI_USE_VERTEXAI=true and GOOGLE_CLOUD_LOCATION)")
+        missing = "is missing (or set GOOGLE_GENAI_USE_VERTEXAI=true and GOOGLE_CLOUD_LOCATION)"
+        reader.problem(table.GEMINI_API_KEY, missing)
+    location = reader.read(table.GOOGLE_CLOUD_LOCATION)
+    if vertex and not location:
+        reader.problem(table.GOOGLE_CLOUD_LOCATION, "is missing")
     return ModelSettings(
-        model=reader.text("GEMINI_MODEL", "gemini-3.8-flash", r"[A-Za-z0-9._/-]{1,200}", "must be a model name"),
+        model=reader.read(table.GEMINI_MODEL),
         api_key=api_key,
         vertex=vertex,
-        project=reader.text("GOOGLE_CLOUD_PROJECT"),
-        location=reader.text("GOOGLE_CLOUD_LOCATION") if vertex else reader.optional("GOOGLE_CLOUD_LOCATION") or "",
-        base_url=reader.url("GOOGLE_GEMINI_BASE_URL") if reader.optional("GOOGLE_GEMINI_BASE_URL") else None,
-        timeout=reader.number("MODEL_TIMEOUT_SECONDS", 60, 1, 600),
+        project=reader.read(table.GOOGLE_CLOUD_PROJECT),
+        location=location,
+        base_url=reader.read(table.GOOGLE_GEMINI_BASE_URL) or None,
+        timeout=reader.read(table.MODEL_TIMEOUT_SECONDS),
+        thinking=reader.read(table.GEMINI_THINKING),
     )
 
 
 def read_instagram(reader: Reader) -> InstagramSettings:
-    flavor: Flavor = reader.choice("INSTAGRAM_API_FLAVOR", "instagram", ("instagram", "page"))
-    node = reader.text("INSTAGRAM_PAGE_ID", None, r"[0-9A-Za-z._-]{1,64}", "must be an account or page id")
+    flavor, node = reader.read(table.INSTAGRAM_API_FLAVOR), reader.read(table.INSTAGRAM_PAGE_ID)
     return InstagramSettings(
         flavor=flavor,
-        base_url=reader.base_url("INSTAGRAM_API_BASE_URL", INSTAGRAM_HOSTS[flavor]),
-        version=graph_version(reader),
+        base_url=reader.base_url(table.INSTAGRAM_API_BASE_URL) or INSTAGRAM_HOSTS[flavor],
+        version=reader.read(table.GRAPH_API_VERSION),
         node=node,
         access_token=_access_token(reader, flavor, node),
-        token_secret=reader.optional("INSTAGRAM_TOKEN_SECRET"),
-        token_file=reader.optional("INSTAGRAM_TOKEN_FILE"),
+        token_secret=reader.read(table.INSTAGRAM_TOKEN_SECRET) or None,
+        token_file=reader.read(table.INSTAGRAM_TOKEN_FILE) or None,
     )
 
 
 def _access_token(reader: Reader, flavor: Flavor, node: str) -> str:
     """One token, or a list by account. A page's id is not its account's, so on that flavour there is no list."""
-    name = "INSTAGRAM_ACCESS_TOKEN"
-    value = reader.text(name)
+    setting = table.INSTAGRAM_ACCESS_TOKEN
+    value = reader.read(setting)
     if not is_list(value):
         return value
     if flavor == "page":
-        reader.problem(name, "can name several accounts only with INSTAGRAM_API_FLAVOR=instagram")
+        reader.problem(setting, "can name several accounts only with INSTAGRAM_API_FLAVOR=instagram")
     try:
         if node not in parse_tokens(value, node):
-            reader.problem("INSTAGRAM_PAGE_ID", f"must be one of the accounts that {name} names")
+            reader.problem(table.INSTAGRAM_PAGE_ID, f"must be one of the accounts that {setting.name} names")
     except ValueError:
-        reader.problem(name, HINT)
+        reader.problem(setting, HINT)
     return value
 
 
@@ -120,17 +130,14 @@ _GROUP: Final = re.compile(r"[0-9A-Za-z-]{1,64}(?:/[0-9A-Za-z-]{1,64})?")
 
 def read_spond(reader: Reader) -> SpondSettings | None:
     """All three or none: a business without Spond simply has no schedule."""
-    names = ("SPOND_USERNAME", "SPOND_PASSWORD", "SPOND_GROUP_ID")
-    if not any(reader.optional(name) for name in names):
+    needed = (table.SPOND_USERNAME, table.SPOND_PASSWORD, table.SPOND_GROUP_ID)
+    username, password, listed = (reader.read(setting) for setting in needed)
+    if not (username or password or listed):
         return None
-    username, password, _ = (reader.text(name) for name in names)
-    groups = tuple(dict.fromkeys(reader.texts("SPOND_GROUP_ID", "")))
-    if reader.optional("SPOND_GROUP_ID") and not (groups and all(_GROUP.fullmatch(group) for group in groups)):
-        reader.problem("SPOND_GROUP_ID", "must be group ids such as G1 or G1,G2/S1 (S1: a subgroup of G2)")
-    return SpondSettings(
-        reader.base_url("SPOND_API_BASE_URL", "https://api.spond.com/core/v1"), username, password, groups
-    )
-
-
-def graph_version(reader: Reader) -> str:
-    return reader.text("GRAPH_API_VERSION", "v26.0", r"v[0-9]{1,3}\.[0-9]{1,2}", "must look like v26.0")
+    for setting in needed:
+        if not reader.is_set(setting):
+            reader.problem(setting, "is missing")
+    groups = tuple(dict.fromkeys(part.strip() for part in listed.split(",") if part.strip()))
+    if listed and not (groups and all(_GROUP.fullmatch(group) for group in groups)):
+        reader.problem(table.SPOND_GROUP_ID, "must be group ids such as G1 or G1,G2/S1 (S1: a subgroup of G2)")
+    return SpondSettings(reader.base_url(table.SPOND_API_BASE_URL), username, password, groups)

@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
+from dm_core.settings import table
 from dm_core.settings.reader import Reader
 
 MAX_TEMPLATE_CHARS: Final = 1_024
@@ -63,16 +64,13 @@ class WhatsAppWebhookSettings:
     secret_is_instagrams: bool = False
 
 
-def read_whatsapp(reader: Reader, version: str) -> WhatsAppSettings:
-    numbers = _numbers(reader)
-    if not numbers:
-        reader.text("MANAGER_WHATSAPP_NUMBER")
+def read_whatsapp(reader: Reader) -> WhatsAppSettings:
     return WhatsAppSettings(
-        base_url=reader.base_url("WHATSAPP_API_BASE_URL", "https://graph.facebook.com"),
-        version=version,
-        access_token=reader.text("WHATSAPP_ACCESS_TOKEN"),
-        phone_number_id=reader.text("WHATSAPP_PHONE_NUMBER_ID", None, r"[0-9A-Za-z._-]{1,64}", "must be an id"),
-        manager_numbers=numbers or ("",),
+        base_url=reader.base_url(table.WHATSAPP_API_BASE_URL),
+        version=reader.read(table.GRAPH_API_VERSION),
+        access_token=reader.read(table.WHATSAPP_ACCESS_TOKEN),
+        phone_number_id=reader.read(table.WHATSAPP_PHONE_NUMBER_ID),
+        manager_numbers=_numbers(reader) or ("",),
         template=_template(reader),
     )
 
@@ -81,16 +79,13 @@ def read_whatsapp_webhook(
     reader: Reader, verify_token: str, instagram_secrets: tuple[str, ...]
 ) -> WhatsAppWebhookSettings:
     """Everything here has a default, so that a webhook without WhatsApp starts; Instagram's serve where none is set."""
-    flavor = reader.choice("INSTAGRAM_API_FLAVOR", "instagram", ("instagram", "page"))
-    own = reader.texts("WHATSAPP_APP_SECRET", "")
-    if reader.optional("WHATSAPP_APP_SECRET") and not own:
-        reader.problem("WHATSAPP_APP_SECRET", "holds no secret between its commas")
+    own = reader.read(table.WHATSAPP_APP_SECRET)
     return WhatsAppWebhookSettings(
-        verify_token=reader.optional("WHATSAPP_VERIFY_TOKEN") or verify_token,
+        verify_token=reader.read(table.WHATSAPP_VERIFY_TOKEN) or verify_token,
         app_secrets=own or instagram_secrets,
-        phone_number_id=reader.optional("WHATSAPP_PHONE_NUMBER_ID") or "",
+        phone_number_id=reader.read(table.WHATSAPP_PHONE_NUMBER_ID),
         manager_numbers=_numbers(reader),
-        secret_is_instagrams=not own and flavor == "instagram",
+        secret_is_instagrams=not own and reader.read(table.INSTAGRAM_API_FLAVOR) == "instagram",
     )
 
 
@@ -106,45 +101,45 @@ def utf16_length(text: str) -> int:
 
 def _numbers(reader: Reader) -> tuple[str, ...]:
     """One number, or several with commas between."""
-    name = "MANAGER_WHATSAPP_NUMBER"
-    value = reader.optional(name)
-    if value is None:
+    setting = table.MANAGER_WHATSAPP_NUMBER
+    value = reader.read(setting)
+    if not value:
         return ()
     numbers = [part.strip() for part in value.split(",") if part.strip()]
     if not numbers or not all(_NUMBER.fullmatch(number) and digits(number) for number in numbers):
-        reader.problem(name, "must be a phone number with its country code (or several, with commas between)")
+        reader.problem(setting, "must be a phone number with its country code (or several, with commas between)")
         return ()
     return tuple(dict.fromkeys(digits(number) for number in numbers))
 
 
 def _template(reader: Reader) -> Template | None:
-    name = "WHATSAPP_TEMPLATE"
-    value = reader.optional(name)
-    if value is None:
+    setting = table.WHATSAPP_TEMPLATE
+    value = reader.read(setting)
+    if not value:
         return None
     template, _, rest = value.partition(":")
     language, _, body = rest.partition(":")
     template, language = template.strip(), language.strip() or "en"
     if not _NAME.fullmatch(template) or not _LANGUAGE.fullmatch(language):
-        reader.problem(name, "must be name, name:language or name:language:body (as in dm_alert:en_GB)")
+        reader.problem(setting, "must be name, name:language or name:language:body (as in dm_alert:en_GB)")
         return None
     return Template(template, language) if not body.strip() else _with_body(reader, Template(template, language), body)
 
 
 def _with_body(reader: Reader, template: Template, body: str) -> Template | None:
     """The template with what its body says about its variable."""
-    name = "WHATSAPP_TEMPLATE"
+    setting = table.WHATSAPP_TEMPLATE
     variables = _VARIABLE.findall(body)
     if len(variables) != 1:
-        reader.problem(name, f"must have one variable in its body, such as {{{{1}}}}; it has {len(variables)}")
+        reader.problem(setting, f"must have one variable in its body, such as {{{{1}}}}; it has {len(variables)}")
         return None
     variable = str(variables[0])
     positional = variable.isdecimal()
     if not variable or (positional and variable != "1"):
-        reader.problem(name, "must call the variable in its body {{1}} or by a name")
+        reader.problem(setting, "must call the variable in its body {{1}} or by a name")
         return None
     room = MAX_TEMPLATE_CHARS - utf16_length(_VARIABLE.sub("", body))
     if room < 1:
-        reader.problem(name, f"leaves no room for its variable: its body may have {MAX_TEMPLATE_CHARS} characters")
+        reader.problem(setting, f"leaves no room for its variable: its body may have {MAX_TEMPLATE_CHARS} characters")
         return None
     return Template(template.name, template.language, None if positional else variable, room)

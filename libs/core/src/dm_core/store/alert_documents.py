@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from typing import Final
 
 from dm_core.alerts import Alert, AlertCount, AlertState, AlertStatus, ManagerContact
-from dm_core.store.plain import Document, document, flag, text, text_or_none, texts, whole, whole_or_none, word
+from dm_core.store.document_values import (
+    Document,
+    document,
+    flag,
+    text,
+    text_or_none,
+    texts,
+    whole,
+    whole_or_none,
+    word,
+)
 
 MANAGER: Final = ("maintenance", "manager")
 """Where the way to the manager's phone is kept."""

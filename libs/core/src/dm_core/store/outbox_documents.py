@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dm_core.outbox import AuditLine, OutboxItem, OutboxState
-from dm_core.store.plain import Document, document, maps, text, whole, whole_or_none, word
+from dm_core.store.document_values import Document, document, maps, text, whole, whole_or_none, word
 from dm_core.store.run_documents import action_document, parse_action
 
 

@@ -1,7 +1,7 @@
 """Runs as documents: the live run inside its thread, and the archived one in ``runs/{runId}``.
 
-Tool arguments and results are of unknown shape, so they are kept as JSON text (see ``plain``). Missing optional
-fields and unknown ones are tolerated: a document may be older or newer than this code.
+Tool arguments and results are of unknown shape, so they are kept as JSON text (see ``document_values``). Missing
+optional fields and unknown ones are tolerated: a document may be older or newer than this code.
 """
 
 from collections.abc import Mapping
@@ -12,23 +12,16 @@ from dm_core.runs import (
     ActionKind,
     ActionState,
     Asked,
-    Finish,
     ModelTurn,
     Run,
-    ToolCall,
-    ToolResult,
-    ToolTurn,
     Turn,
-    Usage,
-    UserTurn,
 )
-from dm_core.store.plain import (
+from dm_core.store.document_values import (
     Document,
     as_list,
     as_map,
     document,
     flag,
-    from_json,
     maps,
     optional,
     text,
@@ -39,6 +32,7 @@ from dm_core.store.plain import (
     whole_or_none,
     word,
 )
+from dm_core.store.turn_documents import parse_turn, turn_document
 from dm_core.usage import Spent, parse_spent
 
 
@@ -51,7 +45,7 @@ def run_document(run: Run) -> Document:
         messageIds=run.message_ids,
         promptHash=run.prompt_hash,
         handles=run.handles,
-        turns=[_turn_document(turn) for turn in run.turns],
+        turns=[turn_document(turn) for turn in run.turns],
         actions=[action_document(action) for action in run.actions],
         alerts=[_alert_document(alert) for alert in run.alerts],
         guards=run.guards,
@@ -124,40 +118,6 @@ def _result(action: Action) -> Mapping[str, object]:
     return fields | {"error": action.error}
 
 
-def _turn_document(turn: Turn) -> Document:
-    match turn:
-        case UserTurn():
-            return document(type="user", text=turn.text)
-        case ModelTurn():
-            return document(
-                type="model",
-                content=turn.content,
-                text=turn.text,
-                calls=[{"name": c.name, "arguments": to_json(c.arguments), "id": c.id} for c in turn.calls],
-                finish=turn.finish,
-                usage=_usage_document(turn.usage),
-                modelVersion=turn.model_version,
-                detail=turn.detail,
-                latencyMs=turn.latency_ms,
-            )
-        case ToolTurn():
-            return document(
-                type="tool",
-                results=[
-                    {"name": r.name, "id": r.id, "output": to_json(r.output), "error": r.error} for r in turn.results
-                ],
-            )
-
-
-def _usage_document(usage: Usage) -> Document:
-    return document(
-        inputTokens=usage.input_tokens,
-        cachedTokens=usage.cached_tokens,
-        outputTokens=usage.output_tokens,
-        thoughtTokens=usage.thought_tokens,
-    )
-
-
 def action_document(action: Action) -> Document:
     return document(
         key=action.key,
@@ -182,7 +142,7 @@ def _alert_document(alert: AskedAlert) -> Document:
 
 def parse_run(doc: Mapping[str, object]) -> Run:
     """A run from its document, live or archived."""
-    turns = tuple(_parse_turn(turn) for turn in maps(doc, "turns"))
+    turns = tuple(parse_turn(turn) for turn in maps(doc, "turns"))
     return Run(
         id=text(doc, "id"),
         task_name=text(doc, "taskName"),
@@ -222,47 +182,6 @@ def _parse_spent(doc: Mapping[str, object], turns: tuple[Turn, ...]) -> Spent:
         sum(usage.output_tokens or 0 for usage in usages),
         sum(usage.thought_tokens or 0 for usage in usages),
         usd=None if usages else 0.0,
-    )
-
-
-def _parse_turn(doc: Mapping[str, object]) -> Turn:
-    match doc.get("type"):
-        case "model":
-            return _parse_model_turn(doc)
-        case "tool":
-            return ToolTurn(tuple(_parse_result(result) for result in maps(doc, "results")))
-        case _:
-            return UserTurn(text(doc, "text"))
-
-
-def _parse_model_turn(doc: Mapping[str, object]) -> ModelTurn:
-    usage = as_map(doc.get("usage"))
-    return ModelTurn(
-        content=text(doc, "content"),
-        text=text(doc, "text"),
-        calls=tuple(
-            ToolCall(text(call, "name"), from_json(text(call, "arguments")), text_or_none(call, "id"))
-            for call in maps(doc, "calls")
-        ),
-        finish=word(doc, "finish", Finish.COMPLETE),
-        usage=Usage(
-            input_tokens=whole_or_none(usage, "inputTokens"),
-            cached_tokens=whole_or_none(usage, "cachedTokens"),
-            output_tokens=whole_or_none(usage, "outputTokens"),
-            thought_tokens=whole_or_none(usage, "thoughtTokens"),
-        ),
-        model_version=text(doc, "modelVersion"),
-        detail=text(doc, "detail"),
-        latency_ms=whole(doc, "latencyMs"),
-    )
-
-
-def _parse_result(doc: Mapping[str, object]) -> ToolResult:
-    return ToolResult(
-        name=text(doc, "name"),
-        id=text_or_none(doc, "id"),
-        output=from_json(text(doc, "output")),
-        error=text_or_none(doc, "error"),
     )
 
 

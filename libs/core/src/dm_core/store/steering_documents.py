@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from dm_core.steering import Handover, Mode, Pause, Steering
-from dm_core.store.plain import Document, as_map, document, optional, text, whole, whole_or_none
+from dm_core.store.document_values import Document, as_map, document, optional, text, whole, whole_or_none
 
 
 def steering_document(steering: Steering) -> Document:

@@ -1,4 +1,4 @@
-"""The webhook's routes: from a request to an answer (design.md section 9), free of any framework."""
+"""The webhook's routes, from a request to an answer (docs/architecture.md#requests-and-answers). No framework."""
 
 import hmac
 import re

@@ -23,9 +23,9 @@ MAX_FORM_BYTES: Final = 32_768
 _MAX_FORM_FIELDS: Final = 20
 _CODE: Final = re.compile(r"[0-9a-f]{32}")
 _NOTHING_FOUND: Final = (
-    "Nothing was stored under the number that this request names. Instagram gives whoever authorises an app another "
-    "number than whoever writes to an account: if you wrote to this account, ask it in a message to erase what you "
-    "wrote.\n"
+    "Nothing is stored under the id that this request names. Instagram gives a person one id for authorising an app "
+    "and another for writing to an account. If you wrote to this account, send it a message that asks it to erase what "
+    "you wrote.\n"
 )
 """Of those who ask through Meta few are found: see https://github.com/chatwoot/chatwoot/issues/13201."""
 
@@ -76,7 +76,7 @@ async def deletion_status(code: str, store: ComplianceStore) -> Response:
         return Response(404, "There is no deletion request with this code.")
     page = f"Deletion request {deletion.code}\nReceived: {_date(deletion.requested_at)}\n"
     if deletion.completed_at is None:
-        page += "State: in progress. It completes by itself.\n"
+        page += "State: in progress. You need not do anything.\n"
         return Response(200, f"{page}Conversations erased so far: {deletion.threads}.\n")
     page += f"State: completed on {_date(deletion.completed_at)}.\nConversations erased: {deletion.threads}.\n"
     return Response(200, page if deletion.threads else page + _NOTHING_FOUND)

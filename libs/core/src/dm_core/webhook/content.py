@@ -2,7 +2,7 @@
 
 Optional parts degrade, they never spoil the message: the list of attachment types grows, and an odd one must not cost
 a person the answer. Whatever text a part carries is kept, also of kinds nobody has seen yet
-(docs/architecture.md).
+(docs/architecture.md#what-a-message-carries).
 """
 
 from typing import Final

@@ -1,4 +1,7 @@
-"""Whose words an echo repeats: ours, the account's own automatic ones, or a human's (docs/promises.md)."""
+"""Whose words an echo repeats: ours, the account's own automatic ones, or a human's.
+
+See docs/architecture.md#echoes-and-takeover.
+"""
 
 from enum import Enum
 

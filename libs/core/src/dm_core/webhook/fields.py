@@ -1,7 +1,7 @@
 """Reading untrusted JSON field by field: every function takes any value and never raises.
 
 Ids are strings on the platform, although one table of its documentation calls them numbers; times come in ms or in
-seconds, as number or as string (facts/meta.md section 1.2).
+seconds, as number or as string (docs/platforms/instagram.md#webhook-shapes).
 """
 
 import re

@@ -25,12 +25,12 @@ class LearntAlerts:
     retention_days: int
 
     async def __call__(self, key: str, account_id: str, text: str) -> None:
-        """Raises StoreUnavailable; a second alert of the same text is none."""
+        """Raises StoreUnavailable; a second alert of the same text is not stored."""
         quoted = text if len(text) <= _MAX_QUOTED_CHARS else text[: _MAX_QUOTED_CHARS - 1] + "…"
         words = (
-            f"Instagram (account {account_id}) answers people by itself with:\n\n{quoted}\n\n"
-            "From now on this text is not taken for an answer of yours, and the assistant goes on answering after it. "
-            f"If it is yours after all, have it put under not_automatic in {FILE}."
+            f"Instagram (account {account_id}) sends this text to people by itself:\n\n{quoted}\n\n"
+            "From now on it does not count as an answer of yours, and the assistant goes on answering after it. "
+            f"If you do write it yourself, have it listed under not_automatic in {FILE}."
         )
         limits = AlertLimits(retention_ms=self.retention_days * DAY_MS)
         asked = AskedAlert(f"automatic/{key}", words, "automatic_learnt")

@@ -1,4 +1,4 @@
-"""A webhook's body to events: every envelope, entry and item of every known shape (docs/architecture.md).
+"""A webhook's body to events: every envelope, entry and item of every known shape (docs/architecture.md#whose-message).
 
     [ envelope, … ]  or  envelope = {"object": "instagram", "entry": [entry, …]}
     entry = {"id", "time", "messaging": [item, …], "standby": [item, …], "changes": [{"field", "value": item}, …]}

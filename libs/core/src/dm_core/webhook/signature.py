@@ -1,8 +1,8 @@
 """Meta's two signatures: ``X-Hub-Signature-256`` over a webhook's raw body, and the ``signed_request`` of callbacks.
 
 Both are HMAC-SHA256 with an app secret as key. Which of an app's secrets signs is not settled by the documentation, and
-there are two while one is rotated, so every configured secret is tried, all of them every time (facts/meta.md sections
-2.1 and 6).
+there are two while one is rotated, so every configured secret is tried, all of them every time
+(docs/platforms/instagram.md#signatures).
 """
 
 import base64

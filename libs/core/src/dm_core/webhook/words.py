@@ -1,7 +1,7 @@
-"""Every text that JSON of any shape carries, known kinds and future ones alike (docs/architecture.md).
+"""Every text that JSON of any shape carries, known kinds and future ones alike.
 
 The list of kinds grows on the platform's side, so the keys are not listed: all of them count, at any depth, but those
-that hold addresses, ids and other machines' words.
+that hold addresses, ids and other machines' words. See docs/architecture.md#what-a-message-carries.
 """
 
 import re

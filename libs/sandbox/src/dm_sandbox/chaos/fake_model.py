@@ -9,8 +9,8 @@ from collections.abc import Sequence
 from random import Random
 
 from dm_sandbox.platforms.answers import call, text
-from dm_sandbox.platforms.brain import newest_dms
 from dm_sandbox.platforms.model_request import ModelRequest, Part, ShownDm, json_objects, parts_of
+from dm_sandbox.platforms.scripted_model import newest_dms
 from dm_sandbox.platforms.server import as_object
 
 NUMBER = re.compile(r"\bDM (\d+)\b")

@@ -11,9 +11,9 @@ from dm_core.clock import system_clock
 from dm_core.messages import Message
 from dm_core.runs import Run
 from dm_core.settings import StoreSettings, WebhookSettings
-from dm_core.store.cost import Cost
-from dm_core.store.firestore_client import FirestoreClient
+from dm_core.store.firestore.client import FirestoreClient
 from dm_core.store.run_documents import parse_run
+from dm_core.store.usage import StoreUsage
 from dm_core.threads import Thread
 
 MOST_MESSAGES = 5_000
@@ -67,7 +67,7 @@ class Ledger:
 
     async def _firestore_runs(self, thread_id: str) -> list[Mapping[str, object]]:
         settings = self._settings
-        client = FirestoreClient(settings.project, settings.database, settings.emulator_host, Cost())
+        client = FirestoreClient(settings.project, settings.database, settings.emulator_host, StoreUsage())
         try:
             ids = await client.ids("runs", MOST_MESSAGES, "conversations", thread_id)
             names = [client.name("conversations", thread_id, "runs", run_id) for run_id in ids]

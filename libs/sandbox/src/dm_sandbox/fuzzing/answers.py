@@ -78,7 +78,7 @@ async def run_to_the_end(stage: Stage, person: str) -> str:
 def check_thread(stage: Stage, thread_id: str) -> None:
     """Nothing is left open in the thread, and its runs are bounded."""
     database = stage.store.database
-    thread = database.threads[thread_id].thread
+    thread = database.threads[thread_id]
     if thread.lease is not None or thread.run is not None or thread.due_at is not None:
         raise Broken("something is left open in the thread")
     if any(

@@ -60,7 +60,7 @@ class ProcessorTarget:
         status = _status(answer)
         if status not in KNOWN or (status == "ignored") != (named is None):
             raise Broken(f"a task that names {'a' if named else 'no'} thread was answered {status}")
-        thread = self.stage.store.database.threads[WAITING].thread
+        thread = self.stage.store.database.threads[WAITING]
         if thread.lease is not None or thread.pending_count != 1 or self.stage.asked:
             raise Broken("a thread was claimed that the task did not name")
         return status

@@ -285,5 +285,5 @@ class WebhookTarget:
                 texts.append(content.text)
                 for text in filter(None, texts):
                     text.encode()  # what can't be encoded can't be stored
-        if any(len(raw) > 200_000 for raw, _ in self.store.database.quarantined.values()):
+        if any(len(str(item["raw"])) > 200_000 for item in self.store.database.quarantined.values()):
             raise Broken("an item of unbounded size went to quarantine")

@@ -1,7 +1,8 @@
 """Gemini's REST protocol: ``generateContent`` with the real shapes, a scripted brain or an exact script behind it.
 
 It refuses what the real one refuses: a wrong key, an unknown role, a function call of the current turn without the
-thought signature it came with (facts/gemini-evals.md section 3.5), answers to calls that don't match in number.
+thought signature it came with (docs/platforms/gemini.md#thought-signatures), answers to calls that don't match in
+number.
 """
 
 import base64
@@ -14,9 +15,9 @@ from collections.abc import Callable, Iterable, Mapping
 
 from dm_core.clock import Clock, system_clock
 from dm_sandbox.platforms.answers import Body, turn
-from dm_sandbox.platforms.brain import answer_as_the_club
 from dm_sandbox.platforms.faults import Fault, FaultKind
 from dm_sandbox.platforms.model_request import ModelRequest, Part, parts_of
+from dm_sandbox.platforms.scripted_model import answer_as_the_club
 from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_object
 
 Scripted = Body | Callable[[ModelRequest], Body]

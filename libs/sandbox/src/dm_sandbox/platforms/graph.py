@@ -1,4 +1,4 @@
-"""What Instagram and WhatsApp share: the error shape and the usage headers of the Graph API (facts/meta.md 3)."""
+"""Shared by Instagram and WhatsApp: the Graph API's errors and usage headers (docs/platforms/instagram.md#errors)."""
 
 import json
 

@@ -1,7 +1,7 @@
 """Instagram's messaging API, both flavours: send, react, sender actions, conversations, profile, token, subscription.
 
-Paths, shapes and errors: facts/meta.md sections 3, 4 and 5. What the account sends comes back as an echo webhook,
-without ``app_id``, when a webhook is connected. Another server's clock is this one's ``clock``.
+Paths, shapes and errors: docs/platforms/instagram.md#sending and below. What the account sends comes back as an echo
+webhook, without ``app_id``, when a webhook is connected. Another server's clock is this one's ``clock``.
 """
 
 import asyncio
@@ -304,7 +304,7 @@ class Instagram(Platform):
         unknown = [name for name in fields if name not in IG_FIELDS.split(",")]
         if unknown:
             raise GraphError(100, 0, f"Param subscribed_fields must be one of {{{IG_FIELDS}}} - got {unknown[0]!r}.")
-        self.subscribed = tuple(fields)  # POST replaces the set (facts/meta.md section 5.3)
+        self.subscribed = tuple(fields)  # POST replaces the set (docs/platforms/instagram.md#tokens-and-subscription)
         return Reply({"success": True})
 
     def _refresh(self, call: Call) -> Reply:

@@ -1,6 +1,6 @@
 """The account's mailbox: who is known, what was written, and how the Conversations API shows it.
 
-Newest first, details of the 20 newest only, one-second times (facts/meta.md section 4.1).
+Newest first, details of the 20 newest only, one-second times (docs/platforms/instagram.md#conversations-api).
 """
 
 import re

@@ -1,7 +1,7 @@
 """Meta's side of the wire: webhook payloads as Meta sends them, signed over their very bytes.
 
-Shapes: facts/meta.md sections 1.2-1.5; signature: section 2.1. The JSON on the wire is unicode-escaped, and that
-escaped form is what is signed.
+Shapes: docs/platforms/instagram.md#webhook-shapes; signature: docs/platforms/instagram.md#signatures. The JSON on the
+wire is unicode-escaped, and that escaped form is what is signed.
 """
 
 import asyncio
@@ -55,7 +55,7 @@ def signature(body: bytes, app_secret: str) -> str:
 
 
 def signed_request(payload: Mapping[str, object], app_secret: str) -> str:
-    """The form field of the deauthorize and data-deletion callbacks (facts/meta.md section 6)."""
+    """The form field of the deauthorize and data-deletion callbacks (docs/platforms/instagram.md#signatures)."""
     encoded = base64.urlsafe_b64encode(json.dumps(payload).encode()).rstrip(b"=")
     mac = hmac.new(app_secret.encode(), encoded, hashlib.sha256).digest()
     return base64.urlsafe_b64encode(mac).rstrip(b"=").decode() + "." + encoded.decode()

@@ -1,6 +1,6 @@
 """WhatsApp's Cloud API: text and template messages, the 24-hour window, the pair limit, statuses, health.
 
-Facts: docs/platforms/whatsapp.md. Troubles are switched on and off by ``trouble``; single ones are scripted by
+Facts: docs/platforms/whatsapp.md#sending. Troubles are switched on and off by ``trouble``; single ones are scripted by
 ``faults``, as on every platform.
 """
 

@@ -124,8 +124,8 @@ class Acts:
         self._world.journal.note("owner", f"writes to person {person.number}")
 
         def acknowledged() -> None:
-            stored = self._world.database.threads.get(person.thread_id)
-            until = stored.thread.paused_until if stored else None
+            thread = self._world.database.threads.get(person.thread_id)
+            until = thread.paused_until if thread else None
             erased = self._world.monitor.erased_at.get(person.thread_id)
             if erased is None and (until is None or until < first + TAKEOVER_MINUTES * 60_000 - SKEW_MS):
                 self._world.journal.wrong(

@@ -19,7 +19,7 @@ and six seconds for each alert before it."""
 
 def judge_alerts(world: World) -> None:
     """Each alert reached the phone or raised the alarm in time, by at most three calls; each status is kept."""
-    stored = world.database.outbox.alerts
+    stored = world.database.alerts
     for alert in world.outbox.alerts.values():
         world.journal.states[f"alert_state:{alert.state}"] += 1
         if alert.thread_id not in world.monitor.erased_at:

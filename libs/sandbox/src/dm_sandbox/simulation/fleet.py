@@ -30,8 +30,9 @@ from dm_sandbox.simulation.journal import Journal
 from dm_sandbox.simulation.model import SECRET
 from dm_sandbox.simulation.monitor import Execution, begin_execution
 from dm_sandbox.simulation.network import InstanceDied, Network, Process
-from dm_sandbox.simulation.ports import InstagramPort, ModelPort, QueuePort, SpondPort, StorePort, VaultPort
+from dm_sandbox.simulation.ports import InstagramPort, ModelPort, QueuePort, SpondPort, VaultPort
 from dm_sandbox.simulation.schedule import Schedule
+from dm_sandbox.simulation.store_port import StorePort
 from dm_sandbox.simulation.wire import Shared, Wire
 
 FUNCTIONS: Final = Path(__file__).parents[5] / "functions"

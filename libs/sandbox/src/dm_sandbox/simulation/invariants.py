@@ -47,7 +47,7 @@ class Judgement:
         self._world, self._person = world, person
         self._wrong = world.journal.wrong
         self._states = world.journal.states
-        self._stored = world.database.threads.get(person.thread_id)
+        self._thread = world.database.threads.get(person.thread_id)
         self._messages = world.database.messages.get(person.thread_id, {})
         archives, kept = world.monitor.archives, world.database.runs.get(person.thread_id, {})
         self._runs = {run_id: archives.get(run_id, run) for run_id, run in kept.items()}
@@ -55,9 +55,9 @@ class Judgement:
 
     def rest(self) -> None:
         """No lease, no run, nothing due, nothing pending."""
-        if self._stored is None:
+        thread = self._thread
+        if thread is None:
             return
-        thread = self._stored.thread
         left = [
             name
             for name, value in (

@@ -20,7 +20,7 @@ from dm_sandbox.simulation.schedule import Fault, FaultKind
 TIMEOUT: Final = 10.0
 """How long Meta waits for an answer, in s."""
 PAUSES: Final = (1.0, 5.0, 20.0, 60.0, 120.0)
-"""Seconds before each redelivery; the last one again and again (facts/meta.md section 2.3: fewer and fewer in 36 h)."""
+"""Seconds before each redelivery; the last one again and again (docs/platforms/instagram.md#delivery)."""
 SLOW_SHARE: Final = 0.06
 """How many deliveries are some seconds late, and so overtaken by others."""
 

@@ -15,14 +15,15 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
-from dm_core.alerts import Alert, AlertStatus
 from dm_core.errors import AccountStopped, PlatformError, RetryLater, Service
 from dm_core.messages import Direction, Message, Status
 from dm_core.queue.port import WakeUp
 from dm_core.runs import Action, ActionKind, ModelTurn, Run, Turn
-from dm_core.store.plain import to_json
+from dm_core.store.document_values import to_json
 from dm_core.store.port import UNSET, Conflict, Recorded, ThreadChange, ThreadEvents, Version
 from dm_core.store.run_documents import run_document
+from dm_core.store.transactional import Transaction
+from dm_core.store.transactional.threads import commit
 from dm_core.threads import Lease, Thread
 from dm_sandbox.memory_database import MemoryDatabase
 from dm_sandbox.simulation.journal import Journal
@@ -152,12 +153,30 @@ class Monitor:
 
     # -- writes ---------------------------------------------------------------------------------------------
 
-    def commit(self, execution: Execution, change: ThreadChange) -> Version | Conflict:
+    def write[T](self, operation: str, work: Callable[[Transaction], T]) -> T:
+        """Apply a write, and look at the threads and alerts it wrote."""
+        outcome = self.database.transact(work)
+        for thread_id in dict.fromkeys(key for place, key in self.database.written if place[0] == "conversations"):
+            if thread_id in self.database.threads:
+                self.look_at(thread_id)
+            else:
+                self.erased_at[thread_id] = self.journal.now()
+                self.journal.note("store", f"{thread_id} erased")
+        written = (self.database.alerts.get(key) for place, key in self.database.written if place[0] == "alerts")
+        alerts = [stored.alert for stored in written if stored is not None]
+        if operation == "create_alert":
+            self.outbox.created(alerts)
+        elif operation == "save_alerts":
+            self.outbox.saved(alerts, self.now_ms)
+        elif operation == "record_status":
+            self.outbox.told(alerts)
+        return outcome
+
+    def commit(self, tx: Transaction, execution: Execution, change: ThreadChange) -> Version | Conflict:
         """Apply a conditional commit and look at what it did."""
-        stored = self.database.threads.get(change.thread_id)
-        before = stored.thread if stored else None
+        before = self.database.threads.get(change.thread_id)
         messages = dict(self.database.messages.get(change.thread_id, {}))
-        outcome = self.database.commit(change)
+        outcome = commit(tx, change)
         if isinstance(outcome, Conflict) or before is None:
             self.journal.states["commit:conflict"] += 1
             self.journal.note("store", f"commit of {execution.process} ✗ conflict")
@@ -178,58 +197,33 @@ class Monitor:
         if isinstance(change.not_before, int):
             self._check_wait(execution, change.thread_id, change.not_before)
         self._count(change, messages)
-        self.look_at(change.thread_id)
         return outcome
 
-    def record(self, events: ThreadEvents) -> Recorded:
-        recorded = self.database.record(events)
+    def recorded(self, events: ThreadEvents, recorded: Recorded) -> Recorded:
+        """Look at what a request of the webhook did."""
         for message in events.messages:
             if message.direction is Direction.OUTBOUND:
                 self.echoed_at.setdefault(message.content.text or "", self.journal.now())
-        self.look_at(events.thread_id)
         return recorded
 
-    def created(self, alerts: Sequence[Alert], create: Callable[[], bool]) -> bool:
-        """An alert outside a thread's commit."""
-        fresh = create()
-        self.outbox.created(alerts)
-        return fresh
-
-    def told_status(self, status: AlertStatus) -> bool:
-        """A status of WhatsApp's, written into its alert if there is one."""
-        known = self.database.outbox.record(status)
-        self.outbox.look_at(self.database.outbox.alerts.get(status.alert_id))
-        return known
-
-    def saved(self, alerts: Sequence[Alert]) -> None:
-        self.outbox.saved(alerts, self.now_ms)
-
-    def erase(self, user_id: str, limit: int | None, code: str) -> int:
-        for thread_id, stored in self.database.threads.items():
-            if user_id in (stored.thread.user_id, stored.thread.account_id):
-                self.erased_at[thread_id] = self.journal.now()
-        self.journal.note("store", "person erased")
-        return self.database.erase_person(user_id, limit, code, self.now_ms)
-
-    def quarantined(self, item_id: str, reason: str) -> None:
+    def quarantined(self, reason: str) -> None:
         self.journal.wrong("quarantine", f"an ordinary item was not understood: {reason}")
-        self.database.quarantined[item_id] = ("", reason)
 
     def schedules(self, execution: Execution, wake_up: WakeUp) -> None:
         """The sweep (which serves no thread of its own) lets threads that wait alone."""
-        stored = self.database.threads.get(wake_up.thread_id)
-        if execution.thread_id or not execution.process.startswith("p") or stored is None:
+        thread = self.database.threads.get(wake_up.thread_id)
+        if execution.thread_id or not execution.process.startswith("p") or thread is None:
             return
-        waits_until = stored.thread.not_before
+        waits_until = thread.not_before
         if waits_until is not None and waits_until > self.now_ms + SKEW_MS:
             self.journal.wrong("early", f"the sweep wakes {wake_up.thread_id}, which waits")
 
     def look_at(self, thread_id: str) -> None:
         """What must be true of a thread whenever somebody looks."""
-        stored = self.database.threads.get(thread_id)
-        if stored is None:
+        thread = self.database.threads.get(thread_id)
+        if thread is None:
             return
-        thread, messages = stored.thread, self.database.messages.get(thread_id, {}).values()
+        messages = self.database.messages.get(thread_id, {}).values()
         open_ = [message for message in messages if message.is_unprocessed]
         if not open_:
             return
@@ -419,11 +413,11 @@ class Monitor:
         if entry is None:
             self.journal.wrong("announced", f"{kind} {mark[:60]!r} goes out, and no checkpoint says so")
             return
-        stored = self.database.threads.get(execution.thread_id)
-        if stored is not None and stored.thread.lease == execution.lease is not None:
+        thread = self.database.threads.get(execution.thread_id)
+        if thread is not None and thread.lease == execution.lease is not None:
             return
         if self.erased_at.get(execution.thread_id, -1.0) < entry.at:
-            holder = stored.thread.lease.run_id if stored and stored.thread.lease else "nobody"
+            holder = thread.lease.run_id if thread and thread.lease else "nobody"
             self.journal.wrong("overlap", f"{execution.process} sends {mark[:60]!r} while {holder} holds the lease")
 
     def happened(self, effect: Effect) -> None:

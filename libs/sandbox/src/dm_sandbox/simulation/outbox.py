@@ -9,7 +9,6 @@ from typing import Final
 
 from dm_core.alerts import MODEL, Alert, AlertState
 from dm_core.runs import ModelTurn, Run
-from dm_core.store.port import StoredAlert
 from dm_sandbox.simulation.journal import Journal
 from dm_sandbox.simulation.model import NOTIFY
 
@@ -50,10 +49,9 @@ class Outbox:
             if alert.is_urgent and alert.first_due_at > alert.created_at:
                 self.journal.wrong("urgent", f"the urgent alert {alert.text[:40]!r} is held back")
 
-    def look_at(self, stored: StoredAlert | None) -> None:
-        """Something was written into an alert by the webhook."""
-        if stored is not None:
-            self.alerts[stored.alert.id] = stored.alert
+    def told(self, alerts: Iterable[Alert]) -> None:
+        """A status of WhatsApp's was written into them."""
+        self.alerts |= {alert.id: alert for alert in alerts}
 
     def saved(self, alerts: Sequence[Alert], now: int) -> None:
         """Written on its condition."""

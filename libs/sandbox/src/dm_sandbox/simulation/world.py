@@ -94,7 +94,7 @@ class World:
         """
         sweeps = asyncio.create_task(self._sweep())
         await asyncio.sleep(start)
-        while self.loop.time() < end and not self.is_at_rest():  # noqa: ASYNC110 - rest is no event of anything
+        while self.loop.time() < end and not self.is_at_rest():  # noqa: ASYNC110 - nothing signals that it rests
             await asyncio.sleep(10)
         if not self.is_at_rest():
             self.journal.wrong("rest", f"threads are not at rest at {self.loop.time():.0f} s: {self._restless()}")
@@ -107,7 +107,7 @@ class World:
         return self.meta.is_idle and self.queue.is_idle and not self._due()
 
     def _due(self) -> list[str]:
-        return [id_ for id_, stored in self.database.threads.items() if stored.thread.due_at is not None]
+        return [id_ for id_, thread in self.database.threads.items() if thread.due_at is not None]
 
     def _restless(self) -> str:
         idle = {"meta": self.meta.is_idle, "queue": self.queue.is_idle}
@@ -116,7 +116,7 @@ class World:
     def _alerts_rest(self) -> bool:
         """Nothing is under way at all, and nobody has to look at any alert any more."""
         idle = self.ticks.is_idle and self.meta.is_idle and self.fleet.is_idle and not self.network.under_way
-        return idle and all(stored.alert.due_at is None for stored in self.database.outbox.alerts.values())
+        return idle and all(stored.alert.due_at is None for stored in self.database.alerts.values())
 
     async def _sweep(self) -> None:
         """The scheduler, each minute, whether or not the last sweep has ended.
@@ -134,8 +134,8 @@ class World:
 
     def _could_find_something(self) -> bool:
         database, late = self.database, self.clock() - GRACE_MS + SKEW_MS
-        threads = (stored.thread.due_at for stored in database.threads.values())
-        alerts = (stored.alert.due_at for stored in database.outbox.alerts.values())
+        threads = (thread.due_at for thread in database.threads.values())
+        alerts = (stored.alert.due_at for stored in database.alerts.values())
         overdue = any(at is not None and at < late for at in (*threads, *alerts))
         return overdue or any(deletion.completed_at is None for deletion in database.deletions.values())
 
@@ -158,8 +158,8 @@ class World:
 
     def _check_woken(self, done: WakeUp) -> None:
         """A task that is over leaves no DM behind that nobody holds and no other task will see to."""
-        stored, thread_id = self.database.threads.get(done.thread_id), done.thread_id
-        if stored is None or stored.thread.lease is not None or thread_id in self.queue.forgotten:
+        thread, thread_id = self.database.threads.get(done.thread_id), done.thread_id
+        if thread is None or thread.lease is not None or thread_id in self.queue.forgotten:
             return
         others = [task for task in self.queue.waiting(thread_id) if task.wake_up.name != done.name]
         for message in self.database.messages.get(thread_id, {}).values():

@@ -1,16 +1,26 @@
-"""How a tool is declared: a frozen dataclass whose docstring is the description and whose fields are the arguments.
+"""What a tool is. Each is one file of this folder, and one name in ``registry.py``.
 
-The JSON schema the model sees and our own validation of what it sends come from the same fields, so they can't drift.
+the class of its arguments    the docstring is the description the model reads, the fields are the arguments
+its behaviour                 ``plan`` of a tool that acts, ``read`` of one that looks something up
+``prompt``                    its words for the system prompt, where the description is not enough
+``examples``                  when the sandbox's scripted model calls it
+``TOOL``                      all of it together, under the tool's exact name
 """
 
-from collections.abc import Mapping
-from dataclasses import MISSING, Field, dataclass, field, fields
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, fields
 from enum import Enum
 from inspect import getdoc
-from typing import Any, ClassVar, Protocol, cast
+from typing import Final
 
+from dm_core.agent.guards import Refusal
 from dm_core.agent.model import ToolDeclaration
-from dm_core.agent.texts import clean, with_line_breaks
+from dm_core.agent.plan import PlannedCall
+from dm_core.agent.sources import LookUp
+from dm_core.agent.tools.arguments import Arguments, parse, schema_of
+
+GO_ON_WITHOUT: Final = "unavailable just now. Go on without it, and don't guess what it would have said."
 
 
 class Kind(Enum):
@@ -22,147 +32,75 @@ class Kind(Enum):
     END = "end"  # ends the run
 
 
-class Arguments(Protocol):
-    """A dataclass of a tool's arguments."""
-
-    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
-
-
-class BadArguments(Exception):
-    """The model's arguments can't be used; the message tells it what to do."""
+def _says_nothing(_: Mapping[str, object]) -> str:
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
-class Tool:
-    """A tool: its exact name, what it does to the run, and the class of its arguments."""
+class Example:
+    """When a model would call the tool. Data for the sandbox's scripted model; the functions never read it.
+
+    ``when``: a regular expression, found in what the person wrote, in any letter case. ``arguments`` of the call; in
+    their texts ``{words}`` stands for the newest DM and ``{handle}`` for its handle. ``says``: what the person is told
+    of the result (of ``{"error": …}`` too), or beside an action. ``alone``: the call is the whole answer.
+    """
+
+    when: str
+    arguments: Mapping[str, object] = field(default_factory=dict[str, object])
+    says: Callable[[Mapping[str, object]], str] = _says_nothing
+    alone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tool(ABC):
+    """What every tool has. ``prompt``: for prompts/system.md, as a list item or as a section that begins with ``#``."""
 
     name: str
     kind: Kind
     arguments: type[Arguments]
+    prompt: str = ""
+    examples: tuple[Example, ...] = ()
 
     @property
     def declaration(self) -> ToolDeclaration:
         """The tool as the model sees it."""
-        properties = {spec.name: dict(_schema(spec)) for spec in fields(self.arguments)}
-        required = [spec.name for spec in fields(self.arguments) if spec.default is MISSING]
-        schema: dict[str, object] = {"type": "object", "properties": properties}
-        if required:
-            schema["required"] = required
-        return ToolDeclaration(self.name, " ".join((getdoc(self.arguments) or "").split()), schema)
-
-    def parse(self, given: Mapping[str, object]) -> Arguments:
-        """The arguments as typed values; those we don't know are ignored. Raises BadArguments."""
-        values: dict[str, object] = {}
-        for spec in fields(self.arguments):
-            value = given.get(spec.name)
-            if value is not None:
-                values[spec.name] = _valid(spec, value)
-            elif spec.default is MISSING:
-                raise BadArguments(f"{self.name} needs the argument {spec.name!r}. Call it again with it.")
-        return self.arguments(**values)
+        return ToolDeclaration(self.name, " ".join((getdoc(self.arguments) or "").split()), schema_of(self.arguments))
 
     def unknown(self, given: Mapping[str, object]) -> tuple[str, ...]:
         """Names of arguments the tool does not have."""
         known = {spec.name for spec in fields(self.arguments)}
         return tuple(name for name in given if name not in known)
 
-
-def text_argument(description: str, *, max_chars: int) -> str:
-    """A text; control characters are removed, white space around it too."""
-    return field(metadata={"schema": {"type": "string", "description": description}, "max": max_chars})
-
-
-def choice_argument[T: str](description: str, choices: tuple[T, ...], default: T) -> T:
-    """One of a few words."""
-    schema = {"type": "string", "description": description, "enum": list(choices), "default": default}
-    return field(default=default, metadata={"schema": schema})
+    @abstractmethod
+    def settle(self, call: PlannedCall) -> Refusal | None:
+        """Plan a call of the tool. Raises BadArguments."""
 
 
-def whole_argument(description: str, *, minimum: int, maximum: int, default: int) -> int:
-    """A whole number in a range; 7.0 and "7" are 7."""
-    schema = {
-        "type": "integer",
-        "description": description,
-        "minimum": minimum,
-        "maximum": maximum,
-        "default": default,
-    }
-    return field(default=default, metadata={"schema": schema})
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlannedTool[A: Arguments](Tool):
+    """A tool that acts, keeps or ends. ``plan`` is pure; it leaves in the call what is to be done, or refuses."""
+
+    arguments: type[A]
+    plan: Callable[[A, PlannedCall], Refusal | None]
+
+    def settle(self, call: PlannedCall) -> Refusal | None:
+        return self.plan(parse(self.arguments, self.name, call.call.arguments), call)
 
 
-def yes_no_argument(description: str, *, default: bool) -> bool:
-    """True or false; the words of either are taken too."""
-    return field(
-        default=default, metadata={"schema": {"type": "boolean", "description": description, "default": default}}
-    )
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataTool[A: Arguments](Tool):
+    """A tool that looks something up. ``read`` returns what the model is told, or None where there is nothing to be
+    had now: then, and when it fails or takes too long, ``unavailable`` is the error."""
 
+    arguments: type[A]
+    read: Callable[[A, LookUp], Awaitable[Mapping[str, object] | None]]
+    kind: Kind = field(init=False, default=Kind.DATA)
+    unavailable: str = GO_ON_WITHOUT
 
-def _schema(spec: Field[Any]) -> Mapping[str, object]:
-    return cast("Mapping[str, object]", spec.metadata["schema"])
+    def settle(self, call: PlannedCall) -> Refusal | None:
+        parse(self.arguments, self.name, call.call.arguments)
+        call.turn.data.append(call.index)
 
-
-def _valid(spec: Field[Any], value: object) -> object:
-    schema = _schema(spec)
-    if schema["type"] == "integer":
-        return _whole(spec.name, value, cast("int", schema["minimum"]), cast("int", schema["maximum"]))
-    if schema["type"] == "boolean":
-        return _yes_no(spec.name, value)
-    if not isinstance(value, str):
-        raise BadArguments(f"{spec.name!r} must be a text, not {_type_name(value)}. Call the tool again.")
-    text = clean(with_line_breaks(value)).strip()
-    choices = cast("list[str] | None", schema.get("enum"))
-    if choices is not None:
-        if text.lower() not in choices:
-            raise BadArguments(f"{spec.name!r} must be one of {', '.join(choices)}. Call the tool again.")
-        return text.lower()
-    return _text(spec.name, text, cast("int", spec.metadata["max"]))
-
-
-def _text(name: str, text: str, max_chars: int) -> str:
-    if not text:
-        raise BadArguments(f"{name!r} is empty. Call the tool again with a text.")
-    if len(text) > max_chars:
-        raise BadArguments(f"{name!r} is too long: at most {max_chars} characters. Call the tool again with less.")
-    return text
-
-
-def _whole(name: str, value: object, minimum: int, maximum: int) -> int:
-    number = _as_whole(value)
-    if number is None or not minimum <= number <= maximum:
-        raise BadArguments(f"{name!r} must be a whole number from {minimum} to {maximum}. Call the tool again.")
-    return number
-
-
-def _yes_no(name: str, value: object) -> bool:
-    word = str(value).strip().lower() if isinstance(value, bool | str) else ""
-    if word not in ("true", "false"):
-        raise BadArguments(f"{name!r} must be true or false. Call the tool again.")
-    return word == "true"
-
-
-def _as_whole(value: object) -> int | None:
-    """The number, where nothing is lost."""
-    match value:
-        case bool():
-            return None
-        case int():
-            return value
-        case float():
-            return int(value) if value.is_integer() else None
-        case str():
-            digits = value.strip()
-            return int(digits) if digits.isascii() and digits.isdecimal() and len(digits) < 10 else None
-        case _:
-            return None
-
-
-def _type_name(value: object) -> str:
-    match value:
-        case bool():
-            return "true or false"
-        case int() | float():
-            return "a number"
-        case list():
-            return "a list"
-        case _:
-            return "an object"
+    async def answer(self, given: Mapping[str, object], look_up: LookUp) -> Mapping[str, object] | None:
+        """Answer a call. Raises BadArguments, and what ``read`` raises."""
+        return await self.read(parse(self.arguments, self.name, given), look_up)

@@ -1,35 +1,36 @@
-"""Every tool the model has, under its exact name (design.md section 8)."""
+"""Every tool the model has, under its exact name (docs/architecture.md#a-tool)."""
 
 from collections.abc import Mapping
+from importlib import import_module
 from typing import Final
 
 from dm_core.agent.model import ToolDeclaration
-from dm_core.agent.tools.declare import Kind, Tool
-from dm_core.agent.tools.instagram import (
-    GetThreadMessages,
-    IsNewThread,
-    ReactToInstagramMessage,
-    SendInstagramMessage,
-)
-from dm_core.agent.tools.notes import GetNotes, NoReply, SaveNote
-from dm_core.agent.tools.spond import GetNetSessionDates
-from dm_core.agent.tools.whatsapp import SendManagerNotification
+from dm_core.agent.tools.declare import Tool
+from dm_core.errors import Misconfigured
 
 SEND: Final = "send_instagram_message"
 
-TOOLS: Final[Mapping[str, Tool]] = {
-    tool.name: tool
-    for tool in (
-        Tool(SEND, Kind.ACTION, SendInstagramMessage),
-        Tool("react_to_instagram_message", Kind.ACTION, ReactToInstagramMessage),
-        Tool("send_manager_notification", Kind.ACTION, SendManagerNotification),
-        Tool("get_net_session_dates", Kind.DATA, GetNetSessionDates),
-        Tool("get_thread_messages", Kind.DATA, GetThreadMessages),
-        Tool("is_new_thread", Kind.DATA, IsNewThread),
-        Tool("save_note", Kind.NOTE, SaveNote),
-        Tool("get_notes", Kind.DATA, GetNotes),
-        Tool("no_reply", Kind.END, NoReply),
-    )
-}
+NAMES: Final = (
+    SEND,
+    "react_to_instagram_message",
+    "send_manager_notification",
+    "get_net_session_dates",
+    "get_thread_messages",
+    "is_new_thread",
+    "save_note",
+    "get_notes",
+    "no_reply",
+)
+"""Exact names (docs/architecture.md#a-tool), each that of its file here."""
 
+
+def _tool(name: str) -> Tool:
+    """The tool of a file. Raises Misconfigured."""
+    found: object = getattr(import_module(f"dm_core.agent.tools.{name}"), "TOOL", None)
+    if not isinstance(found, Tool) or found.name != name:
+        raise Misconfigured(f"dm_core/agent/tools/{name}.py must declare TOOL, a tool named {name}")
+    return found
+
+
+TOOLS: Final[Mapping[str, Tool]] = {name: _tool(name) for name in NAMES}
 DECLARATIONS: Final[tuple[ToolDeclaration, ...]] = tuple(tool.declaration for tool in TOOLS.values())

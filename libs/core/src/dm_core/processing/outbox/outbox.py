@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dm_core.agent.guards import MAX_PARTS
-from dm_core.agent.texts import clean, split_text
+from dm_core.agent.texts import split_text, without_controls
 from dm_core.clients.port import WhatsApp
 from dm_core.clock import Clock, Ids
 from dm_core.errors import AccountStopped, RetryLater
@@ -111,7 +111,7 @@ class Outbox:
     async def _plan(self, held: HeldItem, thread_id: str) -> None:
         """The words as parts that fit, to be sent; nothing has gone out yet."""
         item = replace(held.item, thread_id=thread_id)
-        parts = split_text(clean(item.text))
+        parts = split_text(without_controls(item.text))
         if not parts or len(parts) > MAX_PARTS:
             await held.end(OutboxState.REFUSED, TOO_LONG if parts else NO_WORDS)
             return

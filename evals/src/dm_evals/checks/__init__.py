@@ -1,0 +1,1 @@
+"""What a trial is judged by: calls, state, reply, effects."""

@@ -1,0 +1,213 @@
+"""Exact effects: everything that left the system against what the recorded turns asked for.
+
+    recorded turns ─▶ sends, reactions, alerts, notes ─┐
+                                                       ├─ the same, in order and to the letter, or the trial fails
+    platforms, store ─▶ what left ─────────────────────┘
+
+Nobody writes an expectation for it. Where production is meant to change something, the scenario counts it under
+``expect.changed``, and exactly so much may differ:
+
+| word | what production did |
+|---|---|
+| overtaken | a call of an answer that was thrown away, because something came or it grew old |
+| refused | a guard or the platform said no |
+| dropped | a call that was not begun: a takeover, an earlier refusal, the same words again |
+| uncertain | a send of which nobody can tell whether it went out |
+| split | a text above the platform's limit went out in parts that are the whole |
+| plain_text | words beside no call, sent as the reply |
+| disclosure | the profile's line about who writes, put under a reply that did not say it |
+| undelivered | a stored alert that did not reach the phone |
+| added | an alert that no model asked for |
+"""
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final
+
+from dm_core.agent.tools.react_to_instagram_message import normal_reaction
+from dm_evals.observation import Effect, Observation, ToolUse
+from dm_evals.results import Check
+from dm_evals.scenarios.scenario import Change, Scenario
+
+SEND: Final = "send_instagram_message"
+REACT: Final = "react_to_instagram_message"
+NOTIFY: Final = "send_manager_notification"
+NOTE: Final = "save_note"
+LIMIT_BYTES: Final = 1_000
+"""Longest text Instagram takes (https://developers.facebook.com/docs/instagram-platform)."""
+_HEAD: Final = re.compile(r"(URGENT, )?(?:Instagram \S+: )?", re.DOTALL)
+"""What stands before an alert's words: its urgency and the person."""
+_WORDS: Final[Mapping[str, Change]] = {
+    "discarded": "overtaken",
+    "refused": "refused",
+    "dropped": "dropped",
+    "uncertain": "uncertain",
+}
+
+
+@dataclass(slots=True)
+class _Asked:
+    """What the turns asked for, and what of it production is known to have changed."""
+
+    to_person: list[ToolUse] = field(default_factory=list[ToolUse])
+    alerts: list[tuple[bool, str]] = field(default_factory=list[tuple[bool, str]])
+    notes: list[str] = field(default_factory=list[str])
+    changed: Counter[Change] = field(default_factory=Counter[Change])
+
+
+def effect_checks(scenario: Scenario, observation: Observation) -> Iterator[Check]:
+    """One check for each way out, and one for what was changed."""
+    asked = _asked(observation)
+    yield _told("effects.person", *_to_person(asked, observation))
+    yield from _to_manager(asked, observation)
+    yield _told(
+        "effects.notes", _lines("note", [*scenario.world.notes, *asked.notes]), _lines("note", observation.notes)
+    )
+    expected: dict[str, int] = {word: count for word, count in scenario.expect.changed.items() if count}
+    seen: dict[str, int] = {word: count for word, count in asked.changed.items() if count}
+    yield _told("effects.changed", _counts(expected), _counts(seen))
+
+
+def changes(observation: Observation) -> dict[Change, int]:
+    """What production changed in this trial, as a scenario names it."""
+    asked = _asked(observation)
+    _to_person(asked, observation)
+    list(_to_manager(asked, observation))
+    return {word: count for word, count in sorted(asked.changed.items()) if count}
+
+
+def _asked(observation: Observation) -> _Asked:
+    asked = _Asked()
+    for use in sorted(observation.calls, key=lambda use: (use.turn, use.index)):
+        if use.name not in (SEND, REACT, NOTIFY, NOTE):
+            continue
+        if (word := _WORDS.get(use.outcome)) is not None:
+            asked.changed[word] += 1
+        elif use.name == NOTIFY:
+            alert = use.arguments.get("urgency") == "urgent", _words(use.arguments.get("text"))
+            if alert in asked.alerts:
+                asked.changed["dropped"] += 1
+            else:
+                asked.alerts.append(alert)
+        elif use.name == NOTE:
+            asked.notes.append(_words(use.arguments.get("text")))
+        else:
+            asked.to_person.append(use)
+    return asked
+
+
+def _to_person(asked: _Asked, observation: Observation) -> tuple[list[str], list[str]]:
+    """What was asked for and what left, line by line; parts of a split text are put together again."""
+    left = [effect for effect in observation.effects if effect.kind != "alert"]
+    plain = list(observation.plain_texts)
+    expected: list[str] = []
+    seen: list[str] = []
+    while left:
+        use = asked.to_person[0] if asked.to_person else None
+        if use is None and left[0].kind == "send" and _words(left[0].text) in plain:
+            plain.remove(_words(left[0].text))
+            asked.changed["plain_text"] += 1
+            left.pop(0)
+            continue
+        if use is not None:
+            asked.to_person.pop(0)
+            expected.append(_line_of(use, left[0]))
+        effect = left.pop(0)
+        if use is not None and use.name == SEND and effect.kind == "send":
+            effect = _joined(effect, _words(use.arguments.get("text")), left, asked, observation.disclosures)
+        seen.append(_line(effect))
+    expected += [_line_of(use, None) for use in asked.to_person]
+    return expected, seen
+
+
+def _joined(first: Effect, whole: str, left: list[Effect], asked: _Asked, disclosures: Sequence[str]) -> Effect:
+    """The parts of a text that is too long for one, as one effect; each must fit, and be there in its place.
+
+    A disclosure that was put under it is counted and taken off, so that the rest is held against what was asked.
+    """
+    for line in disclosures:
+        if _words(first.text) == f"{whole}\n{line}":
+            asked.changed["disclosure"] += 1
+            return Effect("send", whole, first.to)
+    if len(whole.encode()) <= LIMIT_BYTES and not (left and left[0].text in disclosures):
+        return first
+    parts = [first.text]
+    wanted = {_bare(whole), *(_bare(whole + line) for line in disclosures)}
+    while left and left[0].kind == "send" and left[0].to == first.to:
+        told = left[0].text in disclosures
+        if _bare("".join(parts)) in wanted and not told:
+            break
+        parts.append(left.pop(0).text)
+    joined = _bare("".join(parts))
+    if any(len(part.encode()) > LIMIT_BYTES for part in parts) or joined not in wanted:
+        return Effect("send", " ¦ ".join(parts), first.to)
+    disclosed = joined != _bare(whole)
+    asked.changed["disclosure"] += disclosed
+    asked.changed["split"] += len(whole.encode()) > LIMIT_BYTES
+    return Effect("send", whole, first.to)
+
+
+def _to_manager(asked: _Asked, observation: Observation) -> Iterator[Check]:
+    """Alerts as stored, and as they arrived: whole, at the manager's number."""
+    added = [alert for alert in observation.alerts if alert.cause != "model"]
+    asked.changed["added"] += len(added)
+    stored = [(alert.urgent, alert.text) for alert in observation.alerts if alert.cause == "model"]
+    yield _told("effects.alerts", _alert_lines(asked.alerts), _alert_lines(stored))
+    missing = [alert for alert in observation.alerts if alert.state not in ("delivered", "digested")]
+    asked.changed["undelivered"] += len(missing)
+    lost = Counter((alert.urgent, alert.text) for alert in missing)
+    wanted = Counter([*asked.alerts, *((alert.urgent, alert.text) for alert in added)]) - lost
+    arrived = [effect for effect in observation.effects if effect.kind == "alert"]
+    elsewhere = [f"to {effect.to}: {effect.text}" for effect in arrived if effect.to != "manager"]
+    got = [_arrived(effect.text) for effect in arrived if effect.to == "manager"]
+    yield _told("effects.manager", _alert_lines(list(wanted.elements())), [*_alert_lines(got), *elsewhere])
+
+
+def _arrived(text: str) -> tuple[bool, str]:
+    head = _HEAD.match(text)
+    assert head is not None  # noqa: S101 - it may be empty
+    return head.group(1) is not None, text[head.end() :]
+
+
+def _words(value: object) -> str:
+    """A text as it is to arrive: only white space around it may go."""
+    return str(value if value is not None else "").strip()
+
+
+def _bare(text: str) -> str:
+    """Without the white space that is lost where a text is cut."""
+    return "".join(text.split())
+
+
+def _line(effect: Effect) -> str:
+    to = "" if effect.to == "person" else f" to {effect.to}"
+    on = f" on {effect.target}" if effect.kind == "react" else ""
+    return f"{effect.kind}{to}{on}: {_words(effect.text)}"
+
+
+def _line_of(use: ToolUse, left: Effect | None) -> str:
+    """A call as the effect it asks for. Several messages may be meant by a handle: one of them is enough."""
+    if use.name == SEND:
+        return f"send: {_words(use.arguments.get('text'))}"
+    hit = left.target if left is not None and left.target in use.targets else " or ".join(use.targets) or "nothing"
+    reaction = _words(use.arguments.get("reaction"))
+    return f"react on {hit}: {normal_reaction(reaction) or reaction}"
+
+
+def _lines(kind: str, texts: Sequence[str]) -> list[str]:
+    return [f"{kind}: {text}" for text in texts]
+
+
+def _alert_lines(alerts: Sequence[tuple[bool, str]]) -> list[str]:
+    return sorted(f"{'urgent' if urgent else 'normal'} alert: {text}" for urgent, text in alerts)
+
+
+def _counts(counts: Mapping[str, int]) -> list[str]:
+    return [f"{word}: {counts[word]}" for word in sorted(counts)]
+
+
+def _told(name: str, expected: Sequence[str], seen: Sequence[str]) -> Check:
+    verdict = "held" if list(expected) == list(seen) else "broken"
+    return Check(name, verdict, " | ".join(expected) or "nothing", " | ".join(seen) or "nothing")

@@ -1,0 +1,71 @@
+"""The end state: what the person and the manager got, what is stored."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from dm_core.messages import Disposition, Status
+from dm_evals.checks.matching import Means, matched
+from dm_evals.checks.nearest_call import shown_matcher
+from dm_evals.observation import Observation, StoredMessage
+from dm_evals.results import Check, Verdict
+from dm_evals.scenarios.scenario import Matcher, State
+
+_WORDS: Final = frozenset((*Status, *Disposition))
+
+
+def state_checks(expected: State, observation: Observation, means: Means) -> Iterator[Check]:
+    """Counts are exact: two replies where one was expected is as wrong as none."""
+    for name, count, seen in (
+        ("replies", expected.replies, observation.replies),
+        ("reactions", expected.reactions, observation.reactions),
+        ("alerts", expected.alerts, [alert.text for alert in observation.alerts]),
+        ("notices", expected.notices, [notice.text for notice in observation.notices]),
+        ("runs", expected.runs, observation.runs),
+    ):
+        if count is not None:
+            yield _counted(f"state.{name}", count, seen)
+    if expected.urgent is not None:
+        urgent = any(each.urgent for each in (*observation.alerts, *observation.notices))
+        what = {True: "an urgent alert", False: "no urgent alert"}
+        yield _same("state.urgent", what[expected.urgent], what[urgent])
+    if expected.alarmed is not None:
+        what = {True: "the alarm rang", False: "no alarm rang"}
+        yield _same("state.alarmed", what[expected.alarmed], what[any(alert.alarmed for alert in observation.alerts)])
+    if expected.paused is not None:
+        what = {True: "a human took over", False: "no human took over"}
+        yield _same("state.paused", what[expected.paused], what[observation.paused])
+    texts = [notice.text for notice in observation.notices]
+    stored = [alert.text for alert in observation.alerts]
+    yield from (_one_of("state.alert", matcher, stored, means) for matcher in expected.alert)
+    yield from (_one_of("state.notice", matcher, texts, means) for matcher in expected.notice)
+    yield from (_one_of("state.notes", matcher, observation.notes, means) for matcher in expected.notes)
+    inbound = [message for message in observation.messages if message.direction == "inbound"]
+    yield from (_ended(word, count, inbound) for word, count in expected.messages.items())
+
+
+def _counted(name: str, count: int, seen: Sequence[str]) -> Check:
+    observed = str(len(seen)) + (": " + " | ".join(seen) if seen else "")
+    return Check(name, "held" if len(seen) == count else "broken", str(count), observed)
+
+
+def _same(name: str, expected: str, observed: str) -> Check:
+    return Check(name, "held" if expected == observed else "broken", expected, observed)
+
+
+def _one_of(name: str, matcher: Matcher, texts: Sequence[str], means: Means) -> Check:
+    """One text fits; ``absent`` holds where there is none."""
+    found = {matched(matcher, text, means) for text in texts} if texts else {matched(matcher, None, means)}
+    if matcher.absent is not None and texts:
+        found = {"broken" if matcher.absent else "held"}
+    verdict: Verdict = "held" if "held" in found else "unknown" if "unknown" in found else "broken"
+    return Check(name, verdict, shown_matcher(matcher), " | ".join(texts) or "none")
+
+
+def _ended(word: str, count: int, inbound: Sequence[StoredMessage]) -> Check:
+    """How many of the person's DMs ended with this status or disposition."""
+    name, ended = "state.messages", [f"{m.status}" + (f" ({m.disposition})" if m.disposition else "") for m in inbound]
+    observed = ", ".join(ended) or "no DM stored"
+    if word not in _WORDS:
+        return Check(name, "unknown", f"{count} {word}", f"{word} is neither a status nor a disposition")
+    number = sum(word in (message.status, message.disposition) for message in inbound)
+    return Check(name, "held" if number == count else "broken", f"{count} {word}", f"{number} {word}; all: {observed}")

@@ -1,0 +1,1 @@
+"""Rulings of a judge on what only a reader can tell."""

@@ -1,0 +1,1 @@
+"""Trials against a real model: rates, cost, comparisons."""

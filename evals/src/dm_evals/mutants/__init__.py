@@ -1,0 +1,1 @@
+"""The evals themselves on trial: bad agents, harmless variants, planted defects of the code."""

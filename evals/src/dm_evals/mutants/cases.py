@@ -1,0 +1,118 @@
+"""An agent as data: what it does otherwise than a recording. The same for strangers' agents and for our own mutants.
+
+- name: half_price
+  scenario: price_student
+  wrong: invents a discount
+  says: "Students join at half price this month."
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Self, cast
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+
+from dm_core.agent.tools.registry import SEND
+from dm_evals.cli.main import Usage
+from dm_evals.judge.judge import Vote
+from dm_evals.replay.author import AuthoredTurn, parse_turns
+from dm_evals.replay.recordings import Recording
+from dm_evals.scenarios.scenario import Event, Expectations, Scenario
+from dm_evals.scenarios.yaml_lines import BrokenYaml, read_yaml
+from dm_sandbox.platforms.model_request import parts_of
+from dm_sandbox.platforms.server import as_list, as_object
+
+Turns = tuple[AuthoredTurn, ...]
+
+
+class Case(BaseModel):
+    """``wrong`` is what is wrong with a bad agent, ``why`` what might mislead about a harmless one.
+
+    ``says`` replaces the last reply, ``adds``, ``reacts``, ``notes`` and ``alerts`` add a call beside it; ``turns`` are
+    all turns instead, as ``author`` reads them. ``code`` names a defect of ``mutants/code.py`` that is planted besides.
+    ``dm``: the person writes this instead, and only the rules of every scenario judge. ``judge``: code cannot see it.
+    ``caught_by``: the check that is meant for it. ``votes``: the judge's, by rubric item, as nobody recorded them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    scenario: str
+    wrong: str = ""
+    why: str = ""
+    judge: bool = False
+    dm: tuple[str, ...] = ()
+    says: str = ""
+    adds: str = ""
+    reacts: str = ""
+    notes: str = ""
+    alerts: str = ""
+    turns: tuple[dict[str, object], ...] = ()
+    code: str = ""
+    caught_by: str = ""
+    votes: Mapping[str, Vote] = {}
+
+    @model_validator(mode="after")
+    def _is_told(self) -> Self:
+        if not (self.wrong or self.why).strip():
+            raise ValueError(f"{self.name} gives no reason: say in `wrong` (or `why`) what is wrong with it")
+        if not any((self.says, self.adds, self.reacts, self.notes, self.alerts, self.turns, self.code)):
+            raise ValueError(f"{self.name} does nothing: give it says, adds, reacts, notes, alerts, turns or code")
+        return self
+
+    def answers(self, recording: Recording, handle: str) -> Turns:
+        """The model's turns; ``handle``: the DM that an added reaction is on."""
+        if self.turns:
+            return parse_turns(yaml.safe_dump(list(self.turns), allow_unicode=True))
+        turns = [_turn(turn.response) for turn in recording.turns]
+        if not turns:
+            return ()
+        sends = [place for place, turn in enumerate(turns) if any(name == SEND for name, _ in turn.calls)]
+        last = sends[-1] if sends else len(turns) - 1
+        calls = [call for call in turns[last].calls if not (self.says and call[0] == SEND)]
+        calls += [(SEND, {"text": text}) for text in (self.says, self.adds) if text]
+        calls += (
+            [("react_to_instagram_message", {"message_id": handle, "reaction": self.reacts})] if self.reacts else []
+        )
+        calls += [("save_note", {"text": self.notes})] if self.notes else []
+        calls += [("send_manager_notification", {"text": self.alerts})] if self.alerts else []
+        turns[last] = AuthoredTurn(tuple(calls), turns[last].text, None if calls else turns[last].body)
+        return tuple(turns)
+
+    def played_in(self, scenario: Scenario) -> Scenario:
+        """The scenario, with other DMs and then without its expectations."""
+        if not self.dm:
+            return scenario
+        events = tuple(Event(text=text, at=f"{3 * place}s") for place, text in enumerate(self.dm))
+        expect = Expectations(changed=scenario.expect.changed)
+        return scenario.model_copy(update={"events": events, "expect": expect, "tags": ("held_out",)})
+
+
+def _turn(body: Mapping[str, object]) -> AuthoredTurn:
+    """A recorded answer. What is neither text nor call (a blocked answer) stays the body it is."""
+    candidates = as_list(body.get("candidates"))
+    parts = parts_of(as_object(as_object(candidates[0] if candidates else None).get("content")))
+    asked = [as_object(part.get("functionCall")) for part in parts if "functionCall" in part]
+    calls = tuple((str(call.get("name", "")), as_object(call.get("args"))) for call in asked)
+    text = "".join(str(part["text"]) for part in parts if isinstance(part.get("text"), str) and not part.get("thought"))
+    return AuthoredTurn(calls, text) if calls or text else AuthoredTurn(body=dict(body))
+
+
+def load_cases(path: Path) -> tuple[Case, ...]:
+    """Raises Usage: one line with the file and the line."""
+    try:
+        value, lines = read_yaml(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise Usage(f"{path}: can't be read: {error}") from None
+    except BrokenYaml as error:
+        raise Usage(f"{path}:{error.line}: {error}") from None
+    cases: list[Case] = []
+    for place, each in enumerate(cast("list[object]", value if isinstance(value, list) else [value])):
+        try:
+            cases.append(Case.model_validate(each))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(map(str, first["loc"]))
+            told = f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
+            raise Usage(f"{path}:{lines.of((place, *first['loc']))}: {told}") from None
+    return tuple(cases)

@@ -1,0 +1,68 @@
+"""``mutants`` and ``held-out``: the evals evaluated.
+
+``mutants`` plays ``evals/mutants/``: each bad agent must be caught by the check meant for it, no harmless one by any.
+``held-out`` plays ``evals/held_out/``, agents that were written before the checks, and reports the rates of code alone.
+Exit codes: 0 all as it should be, 1 told wrong (or a bound is broken), 2 something could not be judged.
+"""
+
+import argparse
+import json
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from dm_evals.cli.main import EVALS, Usage
+from dm_evals.mutants.cases import Case, load_cases
+from dm_evals.mutants.measure import Measured, Row, measure, rates
+from dm_evals.replay.recordings import nearest
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these agents")
+    parser.add_argument("--cases", type=Path, metavar="DIR", help="a folder with bad.yaml and harmless.yaml")
+    parser.add_argument("--scenarios", type=Path, default=EVALS / "scenarios", metavar="DIR")
+    parser.add_argument("--recordings", type=Path, default=EVALS / "recordings", metavar="DIR")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="every case as data, for the report's page")
+
+
+def main(args: argparse.Namespace) -> int:
+    """``mutants``: our own bad agents and harmless variants."""
+    measured = _measured(args, EVALS / "mutants")
+    caught = sum(row.is_by_its_check for row in measured.bad)
+    passed = sum(row.word == "passed" for row in measured.harmless)
+    print(f"{caught} of {len(measured.bad)} bad agents caught by the check meant for them")
+    print(f"{passed} of {len(measured.harmless)} harmless variants passed")
+    return measured.without_exception
+
+
+def held_out(args: argparse.Namespace) -> int:
+    """``held-out``: strangers' agents."""
+    measured = _measured(args, EVALS / "held_out")
+    print("\n".join(rates(measured)))
+    return measured.within_bounds
+
+
+def _measured(args: argparse.Namespace, folder: Path) -> Measured:
+    folder = args.cases or folder
+    bad, harmless = load_cases(folder / "bad.yaml"), load_cases(folder / "harmless.yaml")
+    known = [case.name for case in (*bad, *harmless)]
+    for name in args.names:
+        if name not in known:
+            raise Usage(f'there is no agent "{name}"{nearest(name, known)}')
+    measured = measure(_chosen(bad, args.names), _chosen(harmless, args.names), args.scenarios, args.recordings)
+    for row in measured.told_wrong:
+        print(_line(row, "missed" if row in measured.bad else "false alarm"))
+    if args.json is not None:
+        args.json.parent.mkdir(parents=True, exist_ok=True)
+        args.json.write_text(json.dumps(asdict(measured), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+    return measured
+
+
+def _chosen(cases: Sequence[Case], names: Sequence[str]) -> Sequence[Case]:
+    return [case for case in cases if not names or case.name in names]
+
+
+def _line(row: Row, what: str) -> str:
+    what = "unjudged" if row.word == "unjudged" else what
+    meant = f" {row.caught_by} was meant." if row.word == "caught" and row.caught_by else ""
+    return f"{what} {row.name} ({row.scenario}): {row.reason}.{meant} {row.shown[:300]}".rstrip()

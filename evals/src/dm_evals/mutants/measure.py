@@ -1,0 +1,199 @@
+"""Agents of ``cases`` played and judged, and the rates that come of it.
+
+detection = bad agents with a broken check, false alarms = harmless ones with a broken check, by code alone, with
+Wilson's 95 % intervals. What only a judge can tell is counted apart, in neither rate.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Literal, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from dm_evals.checks.outcome import judge_trial
+from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED, Usage
+from dm_evals.judge.judge import VOTES, Judge, Ruling, Vote
+from dm_evals.mutants import code
+from dm_evals.mutants.cases import Case
+from dm_evals.replay.author import Script
+from dm_evals.replay.offline import offline
+from dm_evals.replay.recordings import Recordings, load_recordings, nearest
+from dm_evals.replay.runner import RuntimePool
+from dm_evals.scenarios.loading import load
+from dm_evals.scenarios.scenario import Scenario
+from dm_evals.statistics import Interval, wilson
+
+LEAST_DETECTED: Final = 0.75
+MOST_FALSE: Final = 0.03
+TRIAL: Final = 1
+Word = Literal["caught", "passed", "judge", "unjudged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """What came of one case. ``broken``: the checks that did not hold; ``shown``: the telling one in words.
+
+    ``judge``: only a judge can tell; ``unjudged``: it could not be played, or asked for more turns than it has.
+    """
+
+    name: str
+    scenario: str
+    reason: str
+    word: Word
+    broken: tuple[str, ...]
+    shown: str
+    caught_by: str = ""
+
+    @property
+    def is_by_its_check(self) -> bool:
+        """Caught, and by the check that is meant for it, if one is named."""
+        return self.word == "caught" and (not self.caught_by or self.caught_by in self.broken)
+
+
+@dataclass(frozen=True, slots=True)
+class Rate:
+    """``caught`` of ``number`` cases."""
+
+    caught: int
+    number: int
+
+    @property
+    def share(self) -> float:
+        return self.caught / self.number if self.number else 0.0
+
+    @property
+    def interval(self) -> Interval:
+        return wilson(self.caught, self.number)
+
+    def __str__(self) -> str:
+        low, high = self.interval.low, self.interval.high
+        return f"{self.share:.1%} ({self.caught} of {self.number}; 95 % interval {low:.1%} to {high:.1%})"
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Both sets as they were judged."""
+
+    bad: tuple[Row, ...]
+    harmless: tuple[Row, ...]
+
+    @property
+    def detection(self) -> Rate:
+        rows = [row for row in self.bad if row.word != "judge"]
+        return Rate(sum(row.word == "caught" for row in rows), len(rows))
+
+    @property
+    def false_alarms(self) -> Rate:
+        return Rate(sum(row.word == "caught" for row in self.harmless), len(self.harmless))
+
+    @property
+    def only_a_judge(self) -> int:
+        return sum(row.word == "judge" for row in self.bad)
+
+    @property
+    def told_wrong(self) -> tuple[Row, ...]:
+        """Missed, false alarms, and what could not be judged."""
+        bad = [row for row in self.bad if row.word != "judge" and not row.is_by_its_check]
+        return (*bad, *(row for row in self.harmless if row.word != "passed"))
+
+    @property
+    def has_unjudged(self) -> bool:
+        return not (self.bad or self.harmless) or any(row.word == "unjudged" for row in (*self.bad, *self.harmless))
+
+    @property
+    def within_bounds(self) -> int:
+        """Exit code for a sample of strangers' agents."""
+        held = self.detection.share >= LEAST_DETECTED and self.false_alarms.share <= MOST_FALSE
+        return NOT_JUDGED if self.has_unjudged else HELD if held else BROKEN
+
+    @property
+    def without_exception(self) -> int:
+        """Exit code for our own: each is caught by its check, none is a false alarm."""
+        return NOT_JUDGED if self.has_unjudged else BROKEN if self.told_wrong else HELD
+
+
+def load_measured(path: Path) -> Measured:
+    """What ``held-out --json`` wrote. Raises Usage."""
+    try:
+        return TypeAdapter(Measured).validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise Usage(f"{path} is not what `make evals-held-out` writes: {str(error).splitlines()[0]}") from None
+
+
+def rates(measured: Measured) -> tuple[str, str, str]:
+    """The three lines that tell how good the checks are."""
+    return (
+        f"detection by code alone {measured.detection}, at least {LEAST_DETECTED:.0%}",
+        f"false alarms            {measured.false_alarms}, at most {MOST_FALSE:.0%}",
+        f"only a judge can tell   {measured.only_a_judge} more",
+    )
+
+
+def measure(
+    bad: Sequence[Case], harmless: Sequence[Case], scenarios: Path, recordings: Path, judge: Judge | None = None
+) -> Measured:
+    """Play and judge all of them. Raises Usage for a scenario or a defect that is not there."""
+    cases = (*bad, *harmless)
+    files = sorted(scenarios.glob("*.yaml"))
+    for case in cases:
+        if case.scenario not in (names := [file.stem for file in files]):
+            raise Usage(f'{case.name}: there is no scenario "{case.scenario}"{nearest(case.scenario, names)}')
+    used = {case.scenario for case in cases}
+    loaded = load([file for file in files if file.stem in used])
+    known = {scenario.name: scenario for scenario in loaded.scenarios}
+    found = load_recordings(recordings, used, used)
+    with offline():
+        rows = asyncio.run(_measured(cases, known, found, judge))
+    return Measured(rows[: len(bad)], rows[len(bad) :])
+
+
+async def _measured(
+    cases: Sequence[Case], known: Mapping[str, Scenario], recordings: Recordings, judge: Judge | None
+) -> tuple[Row, ...]:
+    async with RuntimePool(1) as pool:
+        return tuple([await _row(pool, case, known[case.scenario], recordings, judge) for case in cases])
+
+
+async def _row(pool: RuntimePool, case: Case, scenario: Scenario, recordings: Recordings, judge: Judge | None) -> Row:
+    recording = recordings.find(case.scenario, TRIAL)
+    if recording is None:
+        raise Usage(f"{case.name}: {case.scenario} has no recording t{TRIAL}.jsonl")
+    scenario = case.played_in(scenario)
+    turns = case.answers(recording, f"m{len(scenario.world.history) + 1}")
+    date = recording.turns[0].date if recording.turns else "-"
+    with _planted(case):
+        observation = await pool.play(scenario, TRIAL, Script(case.scenario, TRIAL, turns, date))
+    judging = _ByHand(case.votes, judge) if case.votes else judge
+    result = judge_trial(scenario, observation, judging, exact=not (case.code or case.turns))
+    broken = [check for check in result.broken if check.verdict == "broken"]
+    unjudged = [check for check in result.broken if check.name.startswith(("play.", "recording."))]
+    word: Word = "judge" if case.judge else "caught" if broken else "unjudged" if unjudged else "passed"
+    telling = sorted((*broken, *unjudged), key=lambda check: check.name != case.caught_by)
+    shown = next((f"{check.name}: {check.expected} ✗ {check.observed}" for check in telling), "")
+    names = tuple(dict.fromkeys(check.name for check in broken))
+    return Row(case.name, case.scenario, case.wrong or case.why, word, names, " ".join(shown.split()), case.caught_by)
+
+
+def _planted(case: Case) -> AbstractContextManager[None]:
+    if not case.code:
+        return nullcontext()
+    plant = getattr(code, case.code, None)
+    if plant is None:
+        raise Usage(f'{case.name}: there is no defect "{case.code}"{nearest(case.code, sorted(vars(code)))}')
+    return cast("code.Planted", plant)()
+
+
+@dataclass(frozen=True, slots=True)
+class _ByHand:
+    """Votes by hand for some items; the others are the recorded judge's."""
+
+    votes: Mapping[str, Vote]
+    judge: Judge | None
+
+    def rule(self, item: str, text: str) -> Ruling:
+        if item in self.votes:
+            return Ruling((self.votes[item],) * VOTES, "by hand")
+        return self.judge.rule(item, text) if self.judge is not None else Ruling(())

@@ -1,0 +1,70 @@
+"""``python -m dm_evals scenario-from --thread ID``: a stored thread as a scenario to be reviewed.
+
+Reads the store and writes two files; nothing that is there is overwritten. Exit code 1 where the scenario has no
+recording, 2 where there is none at all.
+"""
+
+import argparse
+import asyncio
+import os
+import re
+from pathlib import Path
+
+from dm_core.agent.profile import load_profile
+from dm_core.errors import StoreUnavailable
+from dm_evals.cli.main import BROKEN, EVALS, HELD, Usage
+from dm_evals.production.make import Made, default_name, make_scenario
+from dm_evals.production.store import NotThere, read_thread
+from dm_evals.replay.offline import offline
+from dm_evals.replay.recordings import BadRecording, recording_path
+from dm_evals.replay.runner import RuntimePool
+from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
+
+NAME = re.compile(r"[a-z][a-z0-9_]{2,60}")
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--thread", required=True, metavar="ID", help="{accountId}_{userId}")
+    parser.add_argument("--store-url", default=None, help="sqlite:///path or firestore: (default: STORE_URL)")
+    parser.add_argument("--name", default=None, help="the scenario's name (default: one made of the id's hash)")
+    parser.add_argument("--into", type=Path, default=EVALS, metavar="DIR", help="holds scenarios/ and recordings/")
+
+
+def main(args: argparse.Namespace) -> int:
+    """Read, make, write."""
+    name = str(args.name or default_name(args.thread))
+    if not NAME.fullmatch(name):
+        raise Usage(f'"{name}" is no name of a scenario: write lower-case letters, digits and _')
+    into: Path = args.into
+    scenario, recording = into / "scenarios" / f"{name}.yaml", recording_path(into / "recordings", name, 1)
+    for path in (scenario, recording):
+        if path.exists():
+            raise Usage(f"{path.name} of {name} is there already: choose another --name")
+    url = str(args.store_url or os.environ.get("STORE_URL") or "firestore:")
+    try:
+        made = asyncio.run(_made(url, args.thread, name))
+        if made.recording is not None:
+            made.recording.write(into / "recordings")
+    except (NotThere, StoreUnavailable, BadRecording) as error:
+        raise Usage(*map(str, error.args)) from None
+    scenario.parent.mkdir(parents=True, exist_ok=True)
+    scenario.write_text(made.yaml(), encoding="utf-8")
+    _tell(made, scenario)
+    return HELD if made.recording is not None else BROKEN
+
+
+async def _made(url: str, thread_id: str, name: str) -> Made:
+    stored = await read_thread(url, thread_id, os.environ)
+    with offline():
+        async with RuntimePool(1) as runtimes:
+            return await make_scenario(stored, name, load_profile(PROCESSOR_FOLDER / "profile"), runtimes.play)
+
+
+def _tell(made: Made, path: Path) -> None:
+    turns = made.recording.turns if made.recording is not None else ()
+    recorded = sum(turn.origin == "recorded" for turn in turns)
+    print(f"wrote {path.name}: {len(made.scenario.events)} events, to be reviewed")
+    print(f"model turns: {recorded} recorded, {len(turns) - recorded} by hand")
+    print("replaced: " + (", ".join(f"{count} {kind}" for kind, count in sorted(made.replaced.items())) or "nothing"))
+    for line in made.said:
+        print(f"  - {line}")

@@ -1,0 +1,81 @@
+"""Expectations filled in from what happened. A person has to say whether it was right: they only hold what was."""
+
+from collections import Counter
+from collections.abc import Sequence
+from typing import Final
+
+from dm_core.alerts import MODEL, AskedAlert
+from dm_core.messages import Direction, Message
+from dm_core.runs import ActionKind, ActionState, Run
+from dm_evals.checks.effects import changes
+from dm_evals.checks.outcome import judge_trial
+from dm_evals.observation import Observation
+from dm_evals.production.anonymous import Anonymous
+from dm_evals.production.turns import NOTIFY, calls_of
+from dm_evals.rules.texts import language_of
+from dm_evals.scenarios.scenario import Call, Calls, Expectations, Limits, Matcher, Reply, Scenario, State
+
+SEND: Final = "send_instagram_message"
+REACT: Final = "react_to_instagram_message"
+LOOK_UP: Final = "get_net_session_dates"
+ROOM: Final = 1.5
+"""How much longer than what was said a reply may be."""
+
+
+def expectations(runs: Sequence[Run], messages: Sequence[Message], anonymous: Anonymous) -> Expectations:
+    """What the runs did and how the DMs ended."""
+    done = [action for run in runs for action in run.actions if action.state is ActionState.DONE]
+    alerts = [alert for run in runs for alert in run.alerts]
+    asked = [alert for alert in alerts if alert.cause == MODEL]
+    replies = [anonymous.text(action.text) for action in done if action.kind is ActionKind.SEND]
+    inbound = [message for message in messages if message.direction is Direction.INBOUND]
+    ended = Counter(str(message.disposition or message.status) for message in inbound)
+    if any(message.disposition for message in inbound):  # a disposition has a status too
+        ended = Counter({word: sum(word in (m.status, m.disposition) for m in inbound) for word in ended})
+    text = "\n".join(replies)
+    return Expectations(
+        calls=_calls(runs, replies, asked, silent=not alerts),
+        state=State(
+            replies=len(replies),
+            alerts=len(alerts),
+            urgent=any(alert.urgency == "urgent" for alert in alerts),
+            messages=dict(sorted(ended.items())),
+            runs=len(runs),
+        ),
+        reply=Reply.model_validate(_reply(text)) if replies else Reply(),
+        limits=Limits(model_calls=sum(calls_of(run) for run in runs)),
+    )
+
+
+def _calls(runs: Sequence[Run], replies: Sequence[str], alerts: Sequence[AskedAlert], *, silent: bool) -> Calls:
+    """``alerts``: those the model asked for; ``silent``: there was none, not even of our own."""
+    looked = any(call.name == LOOK_UP for run in runs for turn in run.model_turns for call in turn.calls)
+    required = [Call(tool=LOOK_UP)] if looked else []
+    if replies:
+        required.append(Call(tool=SEND, at_most=len(replies)))
+    if alerts:
+        urgency = {"urgency": Matcher(equals="urgent")} if any(each.urgency == "urgent" for each in alerts) else {}
+        required.append(Call(tool=NOTIFY, args=urgency, at_most=len(alerts)))
+    return Calls(
+        required=tuple(required),
+        allowed=(REACT,) if replies else (SEND, REACT),
+        forbidden=(NOTIFY,) if silent else (),
+    )
+
+
+def _reply(text: str) -> dict[str, object]:
+    size = round(len(text.encode()) * ROOM)
+    fields: dict[str, object] = {"max_bytes": size - size % -100}
+    language = language_of(text)
+    return fields | ({"language": language} if language else {})
+
+
+def as_played(scenario: Scenario, observation: Observation) -> tuple[Scenario, list[str]]:
+    """With what production changed; a line for each check that the answer of then does not hold."""
+    expect = scenario.expect.model_copy(update={"changed": changes(observation)})
+    scenario = scenario.model_copy(update={"expect": expect})
+    result = judge_trial(scenario, observation)
+    return scenario, [
+        f"played again, {check.name} does not hold: {check.expected}; it was {check.observed}"
+        for check in result.broken
+    ]

@@ -1,0 +1,1 @@
+"""One trial played through the production code, with recorded answers or a real model behind it."""

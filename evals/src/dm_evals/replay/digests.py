@@ -1,0 +1,224 @@
+"""A digest for each part of a request, so that a stale recording names what changed and nothing else.
+
+    model      the name in the address, as it is (readable, and as short as a digest)
+    config     everything of the body that is none of the other parts
+    system     the template ``prompts/system.md`` with the tools' words, and what ``profile.toml`` puts into its places
+    persona    ``profile/persona.md``, its facts filled in
+    tools      the declarations
+    knowledge  by the name of a fact: the paragraphs of the knowledge that refer to it, without its value
+    prose      all of the knowledge, with all facts
+    contents   one digest for each content, in order
+
+A recording depends on all of them, but of the knowledge only on the paragraphs that its scenario's facts name. A fact's
+value makes nothing stale: a recording that says the old one fails. ``prose`` makes nothing stale either.
+
+On the wire the system text holds all of it together. It is taken apart by knowing the files: where it is exactly what
+the repository's files make, each part has its own digest. Where it is not (code changed it, or another folder was
+used), the whole text is the ``system`` digest: then the prompt is another one.
+"""
+
+import difflib
+import hashlib
+import json
+import re
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from itertools import zip_longest
+from pathlib import Path
+from typing import Final, cast
+
+from dm_core.agent.profile import FACT_REFERENCE, FACTS_FILE, PERSONA_FILE, BusinessProfile, load_profile
+from dm_core.agent.prompt import prompt_hash, system_prompt, with_tool_words
+from dm_evals.replay.canonical import canonical, canonical_json, plain_key, readable
+from dm_sandbox.platforms.server import as_list, as_object
+
+PROCESSOR: Final = Path(__file__).parents[4] / "functions" / "processor"
+"""The folder of the real prompt and the real profile."""
+PARTS: Final = ("model", "config", "system", "persona", "tools", "knowledge", "contents")
+"""Names of the parts, as ``refresh --parts`` takes them."""
+CANARY: Final = "{{canary}}"
+"""Stands for the prompt's canary in what is recorded: it changes with every word of the prompt."""
+_LENGTH: Final = 16
+_PARAGRAPHS: Final = re.compile(r"\n\s*\n|\n(?=[-*] )")
+"""Between two paragraphs of the knowledge; each item of a list is one."""
+_TEXT_PART: Final = re.compile(r"contents\[(\d+)\]")
+_WHERE: Final[Mapping[str, str]] = {
+    "system": "prompts/system.md, profile/profile.toml, the tools' words (dm_core/agent/tools), or what fills them in",
+    "persona": "functions/processor/profile/persona.md",
+    "knowledge": "functions/processor/profile/, in the paragraphs of the facts that this scenario names",
+    "tools": "the declarations in dm_core/agent/tools/",
+    "config": "the request's settings in dm_core/agent/gemini.py",
+}
+
+
+def digest(value: object) -> str:
+    """The first 64 bits of sha256 over the canonical JSON, in hex."""
+    return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()[:_LENGTH]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What a system text is made of. ``text`` is the finished one."""
+
+    template: str
+    profile: BusinessProfile
+
+    @property
+    def text(self) -> str:
+        return system_prompt(self.template, self.profile).text
+
+    @property
+    def canary(self) -> str:
+        """The marker in the finished text that must never leave."""
+        return system_prompt(self.template, self.profile).canary
+
+    @property
+    def hash(self) -> str:
+        return prompt_hash(self.template, self.profile)
+
+    @property
+    def paragraphs(self) -> dict[str, str]:
+        """By fact: the digest of the paragraphs that refer to it, as they are written."""
+        found: dict[str, list[str]] = {name: [] for name in self.profile.facts}
+        for name, text in self.profile.files:
+            if name.endswith(".md") and name != PERSONA_FILE:
+                for paragraph in _PARAGRAPHS.split(text):
+                    for fact in dict.fromkeys(FACT_REFERENCE.findall(paragraph)):
+                        found[fact].append(" ".join(paragraph.split()))
+        return {fact: digest(paragraphs) for fact, paragraphs in found.items() if paragraphs}
+
+    @property
+    def prose(self) -> str:
+        """Of all the knowledge, with all facts."""
+        return digest([self.profile.knowledge, dict(self.profile.files).get(FACTS_FILE, "")])
+
+    def digests(self, model: str, config: str, tools: str) -> "Digests":
+        """Of a request whose system text is this prompt's."""
+        profile = self.profile
+        places = (profile.name, profile.time_zone.key, profile.languages, profile.links, profile.emails)
+        return Digests(
+            model=model,
+            config=config,
+            system=digest([with_tool_words(self.template), *places, profile.phones, profile.names]),
+            persona=digest(profile.persona),
+            tools=tools,
+            prose=self.prose,
+            knowledge=self.paragraphs,
+        )
+
+
+def load_prompt(folder: Path = PROCESSOR) -> Prompt:
+    """The prompt of a processor's folder. Raises Misconfigured or OSError."""
+    return Prompt((folder / "prompts" / "system.md").read_text(encoding="utf-8"), load_profile(folder / "profile"))
+
+
+@cache
+def own_prompt() -> Prompt:
+    """The repository's prompt, read once a process."""
+    return load_prompt()
+
+
+@dataclass(frozen=True, slots=True)
+class Digests:
+    """The parts of a request that are the prompt's: the same for every turn of a trial."""
+
+    model: str
+    config: str
+    system: str
+    persona: str
+    tools: str
+    prose: str
+    knowledge: Mapping[str, str]
+
+    def changed_from(self, recorded: "Digests", facts: Collection[str]) -> list[str]:
+        """The parts that differ; of the knowledge, what is said of these facts."""
+        names = ("model", "config", "system", "persona", "tools")
+        changed = [name for name in names if getattr(self, name) != getattr(recorded, name)]
+        if any(self.knowledge.get(fact) != recorded.knowledge.get(fact) for fact in facts):
+            changed.append("knowledge")
+        return changed
+
+
+@dataclass(frozen=True, slots=True)
+class TakenRequest:
+    """A request as it is compared: its digests, and its contents for people."""
+
+    digests: Digests
+    contents: tuple[Mapping[str, str], ...]
+    content_digests: tuple[str, ...]
+
+    def changed_from(self, recorded: "TakenRequest", facts: Collection[str] = ()) -> tuple[str, ...]:
+        """The parts that differ: ``system``, ``contents[2]`` …; ``facts`` are those the scenario names."""
+        pairs = enumerate(zip_longest(self.content_digests, recorded.content_digests))
+        contents = [f"contents[{index}]" for index, (mine, theirs) in pairs if mine != theirs]
+        return (*self.digests.changed_from(recorded.digests, facts), *contents)
+
+
+def take_request(model: str, body: Mapping[str, object], prompt: Prompt | None = None) -> TakenRequest:
+    """The request of a model's turn. ``prompt``: what its system text should be made of (the repository's)."""
+    parts = {plain_key(key): value for key, value in body.items()}
+    contents = cast("list[Mapping[str, object]]", canonical(parts.pop("contents", [])) or [])
+    system = _text(canonical(parts.pop("systeminstruction", None)))
+    tools = canonical(parts.pop("tools", None))
+    made_of = prompt or own_prompt()
+    contents = cast("list[Mapping[str, object]]", without_canary(contents, made_of))
+    digests = made_of.digests(model, digest(canonical(parts)), digest(tools))
+    if system != made_of.text:
+        digests = replace(digests, system=digest(system))
+    return TakenRequest(
+        digests, tuple(readable(content) for content in contents), tuple(digest(content) for content in contents)
+    )
+
+
+def without_canary(value: object, prompt: Prompt) -> object:
+    """JSON as it is recorded, the same whatever the prompt."""
+    return _replaced(value, prompt.canary, CANARY)
+
+
+def with_canary(value: object, prompt: Prompt) -> object:
+    """JSON as the model would have said it under this prompt."""
+    return _replaced(value, CANARY, prompt.canary)
+
+
+def _replaced(value: object, old: str, new: str) -> object:
+    text = json.dumps(value)
+    return json.loads(text.replace(old, new)) if old in text else value
+
+
+def _text(system: object) -> str:
+    """The system instruction's text, parts joined; anything else of it is taken as it is written."""
+    parts = as_list(as_object(system).get("parts"))
+    texts = [as_object(part).get("text") for part in parts]
+    if all(isinstance(text, str) for text in texts):
+        return "\n".join(str(text) for text in texts)
+    return canonical_json(system)
+
+
+def explain(changed: Sequence[str], recorded: TakenRequest, now: TakenRequest) -> str:
+    """What changed, to read: a line for each part, and a diff for each content."""
+    lines: list[str] = []
+    for part in changed:
+        match = _TEXT_PART.fullmatch(part)
+        if match:
+            lines += _content_diff(int(match.group(1)), recorded.contents, now.contents)
+        elif part == "model":
+            lines.append(f"model: recorded {recorded.digests.model}, now {now.digests.model}")
+        else:
+            lines.append(f"{part}: look at the changes in {_WHERE[part]}")
+    return "\n".join(lines)
+
+
+def _content_diff(index: int, recorded: Sequence[Mapping[str, str]], now: Sequence[Mapping[str, str]]) -> list[str]:
+    old, new = _lines(recorded, index), _lines(now, index)
+    if old == new:
+        return [f"contents[{index}]: the same text, in other parts"]
+    names = (f"contents[{index}] recorded", f"contents[{index}] now")
+    return [line.rstrip("\n") for line in difflib.unified_diff(old, new, *names, n=1, lineterm="")]
+
+
+def _lines(contents: Sequence[Mapping[str, str]], index: int) -> list[str]:
+    if index >= len(contents):
+        return []
+    content = contents[index]
+    return [f"{content.get('role', '')}:", *content.get("text", "").split("\n")]

@@ -1,0 +1,71 @@
+"""One event of a scenario, at the webhook as Meta would send it."""
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final
+
+from dm_evals.scenarios.scenario import Event, EventKind
+from dm_sandbox.person import Person
+
+POINTING: Final = frozenset((EventKind.SAY, EventKind.UNSEND, EventKind.EDIT))
+"""Kinds that may point to a message (``to``)."""
+
+
+class NotWrittenYet(Exception):
+    """An event points to a message that is not there."""
+
+
+class ScenarioEvents:
+    """What the person and the club do. ``mids``: the platform's ids of the messages that have a name."""
+
+    def __init__(self, person: Person) -> None:
+        self.mids: dict[str, str] = {}
+        self._person = person
+        self._kinds: Mapping[EventKind, Callable[[Event], Awaitable[str | None]]] = {
+            EventKind.SAY: self._say,
+            EventKind.PHOTO: lambda event: person.sends_photo(text=event.text or None),
+            EventKind.VOICE: lambda _: person.sends_voice(),
+            EventKind.SHARE: lambda event: person.shares_post(title=event.text or "A post"),
+            EventKind.STORY_REPLY: lambda event: person.replies_to_story(event.text),
+            EventKind.STORY_MENTION: lambda _: person.mentions_in_story(),
+            EventKind.STICKER: lambda _: person.sends_attachment("like_heart", {}),
+            EventKind.UNSUPPORTED: lambda _: person.sends_unsupported(),
+            EventKind.TAP: lambda event: person.taps(event.text, event.text),
+            EventKind.PRESS: lambda event: person.presses(event.text, event.text),
+            EventKind.UNSEND: self._unsend,
+            EventKind.EDIT: self._edit,
+            EventKind.HUMAN: lambda event: person.human_replies(event.text),
+            EventKind.AUTOMATIC: lambda event: person.human_replies(event.text),
+        }
+
+    async def happen(self, event: Event) -> None:
+        """Returns once the webhook has answered. Raises NotWrittenYet."""
+        mid = await self._kinds[event.kind](event)
+        if event.id is not None and mid is not None:
+            self.mids[event.id] = mid
+
+    async def _say(self, event: Event) -> str:
+        fields = {} if event.to is None else {"reply_to": {"mid": self._target(event)}}
+        mid = await self._person.says(event.text, **fields)
+        for _ in range(event.repeat - 1):
+            await self._person.repeats(mid, event.text)
+        return mid
+
+    async def _unsend(self, event: Event) -> None:
+        await self._person.unsends(self._target(event))
+
+    async def _edit(self, event: Event) -> None:
+        await self._person.edits(self._target(event), event.text)
+
+    def _target(self, event: Event) -> str:
+        mid = self.mids.get(event.to or "")
+        if mid is None:
+            raise NotWrittenYet(f"{event.kind} points to {event.to!r}, which was not written yet")
+        return mid
+
+
+def shown(event: Event) -> str:
+    """The event in words, for people."""
+    if event.kind in (EventKind.SAY, EventKind.HUMAN):
+        return event.text
+    words = f"[{event.kind.replace('_', ' ')}{f' of {event.to}' if event.to else ''}]"
+    return f"{words} {event.text}".strip()

@@ -1,0 +1,161 @@
+"""Between the model's client and the model server: counts turns, lets the scheduler in, adds Gemini's faults.
+
+    google-genai ──▶ gateway: fault? ─▶ turn n is being asked: events of ``during: n`` ─▶ model server ─▶ answer
+
+The model server is a recording's, the sandbox's, or the real Gemini; the gateway passes bodies on as they are. A fault
+of the scenario never reaches the model server: the turn that is asked again is the same turn. A real model's overload
+never reaches the run either: it is waited out here, in real time, or the trial ends.
+"""
+
+import asyncio
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from time import monotonic
+from typing import Final
+
+import httpx
+
+from dm_evals.scenarios.clock import ScenarioClock
+from dm_sandbox.platforms.gemini import Gemini
+from dm_sandbox.platforms.server import Call, Reply, as_object
+
+OnTurn = Callable[[int], Awaitable[None]]
+"""Called with the number of a turn (from 1, over the whole trial) while it is being asked, before it is answered."""
+
+LIVE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
+"""Seconds between the tries of one turn against a real model. With a told wait they stay below ``PATIENCE``."""
+PATIENCE: Final = 30.0
+"""Longest told wait that is waited for, in seconds: the client gives a turn 60."""
+_OVERLOADED: Final = frozenset((408, 429, 500, 502, 503, 504))
+_TOLD_WAIT: Final = re.compile(r'"retryDelay":\s*"(\d{1,6}(?:\.\d{1,9})?)s"')
+"""``google.rpc.RetryInfo`` (https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto)."""
+_PASSED_ON = ("x-goog-api-key", "x-goog-api-client", "authorization", "x-server-timeout")
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One answered model turn. ``at`` by the scenario's clock; ``latency_ms`` in real time."""
+
+    number: int
+    at: int
+    model: str
+    request: Mapping[str, object]
+    answer: Mapping[str, object]
+    latency_ms: int
+
+
+async def nothing(_: int) -> None:
+    """For a turn during which nothing happens."""
+
+
+class Gateway(Gemini):
+    """One serves many trials, one after the other: ``begin`` starts the next.
+
+    ``pauses``: seconds of real time before each further try of a turn that the model server was too busy for.
+    ``failure`` is why the model server gave no answer to the turn that was asked last; None when it did.
+    """
+
+    def __init__(self, pauses: tuple[float, ...] = ()) -> None:
+        self._pauses = pauses
+        self.scenario_clock = ScenarioClock(0)
+        super().__init__(clock=self.scenario_clock)
+        self.turns: list[Turn] = []
+        self.failure: str | None = None
+        self._target, self._on_turn = "", nothing
+        self._under_way: set[asyncio.Task[httpx.Response]] = set()
+        self._clients: dict[bool, httpx.AsyncClient] = {}
+
+    def begin(self, target: str, clock: ScenarioClock, on_turn: OnTurn) -> None:
+        """The next trial: nothing of the last one is left."""
+        self._drop_requests()
+        self._target, self._on_turn = target.rstrip("/"), on_turn
+        self.clock = self.scenario_clock = clock
+        self.turns, self.failure = [], None
+        self.records.clear()
+        self.faults.clear()
+
+    async def process(self, operation: str, call: Call) -> Reply:  # noqa: ARG002 - one operation there is
+        number, begun = len(self.turns) + 1, monotonic()
+        try:
+            await self._on_turn(number)
+        except Exception as error:  # a defect of the scenario or of ours, told by the scheduler after the task
+            return self._failed(number, f"{error or type(error).__name__}", 400)
+        try:
+            answer = await self._asked(call)
+        except asyncio.CancelledError:
+            return Reply({}, 503)  # the trial that asked is over
+        except (httpx.HTTPError, httpx.InvalidURL) as error:
+            return self._failed(number, f"{type(error).__name__} at the model server", 503)
+        try:
+            body: object = answer.json()
+        except ValueError:
+            return self._failed(number, f"HTTP {answer.status_code}, which is not JSON", answer.status_code)
+        if answer.status_code != 200:
+            told = as_object(as_object(body).get("error")).get("message", "")
+            self.failure = f"turn {number} was not answered: HTTP {answer.status_code} {told}".strip()
+            return Reply(body, answer.status_code)
+        self.failure = None
+        self.scenario_clock.tick()
+        model = str(as_object(body).get("modelVersion") or call.path.rpartition("/")[2].partition(":")[0])
+        self.turns.append(
+            Turn(number, self.clock(), model, call.fields, as_object(body), round((monotonic() - begun) * 1000))
+        )
+        return Reply(body)
+
+    async def stop(self) -> None:
+        self._drop_requests()
+        await super().stop()
+        for client in self._clients.values():
+            await client.aclose()
+        self._clients.clear()
+
+    async def _asked(self, call: Call) -> httpx.Response:
+        """The model server's answer, after as many tries as there are pauses. Raises httpx.HTTPError."""
+        began = monotonic()
+        for pause in self._pauses:
+            try:
+                answer = await self._forward(call)
+            except httpx.TransportError:
+                wait = pause
+            else:
+                told = _TOLD_WAIT.search(answer.text) if answer.status_code in _OVERLOADED else None
+                wait = max(pause, float(told.group(1)) if told else 0.0)
+                if answer.status_code not in _OVERLOADED or monotonic() - began + wait > PATIENCE:
+                    return answer
+            await asyncio.sleep(wait)
+        return await self._forward(call)
+
+    async def _forward(self, call: Call) -> httpx.Response:
+        """The model server's answer. Cancelled when its trial is over: a late answer belongs to nobody."""
+        request = self._client().request(
+            call.method,
+            self._target + call.path,
+            params=dict(call.query) or None,
+            json=call.body,
+            headers={name: value for name, value in call.headers.items() if name in _PASSED_ON},
+        )
+        task = asyncio.create_task(request)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await task
+
+    def _drop_requests(self) -> None:
+        for task in self._under_way:
+            task.cancel()
+
+    async def pause(self, seconds: float) -> None:
+        """In the scenario's time."""
+        await self.scenario_clock.sleep(seconds)
+
+    def _failed(self, number: int, why: str, status: int) -> Reply:
+        self.failure = f"turn {number} was not answered: {why}"
+        body = {"error": {"code": status, "message": why, "status": "UNAVAILABLE"}}
+        return Reply(body, status if status >= 400 else 502)
+
+    def _client(self) -> httpx.AsyncClient:
+        """Certificates are read (0.1 s) only where they are needed."""
+        secure = self._target.startswith("https:")
+        if secure not in self._clients:
+            self._clients[secure] = httpx.AsyncClient(verify=secure, timeout=120, trust_env=False)
+        return self._clients[secure]

@@ -1,0 +1,330 @@
+"""Recordings: JSONL files of model turns, ``evals/recordings/<scenario>/t<trial>.jsonl``, one turn a line.
+
+A turn's address is (scenario, trial, turn). Reading is strict: a line that can't be used is a problem with its file and
+line, never left out; a file with a problem is no recording at all. An empty file is a recording of no turn (a scenario
+in which the model must not be asked). Neither written nor read is a line with a key, a token or an API's host in it.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Final, Literal, Self, cast
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import ErrorDetails
+
+from dm_evals.replay.digest_file import NAME as DIGESTS
+from dm_evals.replay.digest_file import BrokenDigests, DigestFile, Kept
+from dm_evals.replay.digests import TakenRequest
+
+Origin = Literal["authored", "recorded"]
+Address = tuple[str, int]
+"""Scenario and trial."""
+
+_FILE: Final = re.compile(r"t([1-9]\d*)\.jsonl")
+_SECRETS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
+    ("an API key", re.compile(r"AIza[0-9A-Za-z_\-]{30,}|sandbox-gemini-key|x-goog-api-key", re.IGNORECASE)),
+    ("a bearer token", re.compile(r"\bBearer\s+[\w.\-~+/]{8,}|\bya29\.[\w\-]{10,}|\bauthorization\s*:", re.IGNORECASE)),
+    ("an access token", re.compile(r"\b(?:EAA|IGAA|IGQ)[0-9A-Za-z]{20,}")),
+    ("a private key", re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----")),
+    ("a host", re.compile(r"[\w.\-]*googleapis\.com|\b127\.0\.0\.1\b|\blocalhost:\d+", re.IGNORECASE)),
+)
+
+
+class BadRecording(Exception):
+    """A recording can't be used; each argument is one problem, with its place."""
+
+    @property
+    def problems(self) -> tuple[str, ...]:
+        return tuple(str(problem) for problem in self.args)
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedTurn:
+    """One model turn. ``response`` is the wire's body; ``latency_ms`` and ``usage`` are the model's, if there was one.
+
+    ``date`` is the day it was made, ISO.
+    """
+
+    scenario: str
+    trial: int
+    turn: int
+    origin: Origin
+    model: str
+    date: str
+    latency_ms: int | None
+    usage: Mapping[str, object] | None
+    request: TakenRequest
+    response: Mapping[str, object]
+
+    def line(self) -> str:
+        """The turn as a line of the file. Raises BadRecording when something secret is in it."""
+        fields: dict[str, object] = {
+            "scenario": self.scenario,
+            "trial": self.trial,
+            "turn": self.turn,
+            "origin": self.origin,
+            "model": self.model,
+            "date": self.date,
+            "latency_ms": self.latency_ms,
+            "usage": self.usage,
+            "request": {"contents": [dict(content) for content in self.request.contents]},
+            "response": self.response,
+        }
+        found = secret_in(fields)
+        if found:
+            raise BadRecording(
+                f"{self.scenario} trial {self.trial} turn {self.turn}: holds {found}, and is not written"
+            )
+        return json.dumps(fields, ensure_ascii=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """All turns of one trial, 1 to n."""
+
+    scenario: str
+    trial: int
+    turns: tuple[RecordedTurn, ...]
+
+    @property
+    def address(self) -> str:
+        """Its name in the file of digests."""
+        return f"{self.scenario}/t{self.trial}"
+
+    @property
+    def kept(self) -> Kept | None:
+        """What it was made with; None where no turn was made."""
+        contents = tuple(turn.request.content_digests for turn in self.turns)
+        return Kept(self.turns[0].request.digests, contents) if self.turns else None
+
+    def write(self, folder: Path) -> Path:
+        """Write ``<folder>/<scenario>/t<trial>.jsonl``, whole or not at all, then its digests. Raises BadRecording."""
+        lines = [turn.line() for turn in self.turns]
+        path = recording_path(folder, self.scenario, self.trial)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".draft")
+        draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+        draft.replace(path)
+        note_digests(folder, (self,))
+        return path
+
+
+@dataclass(frozen=True, slots=True)
+class Recordings:
+    """What a folder holds. ``problems``: one line each; a file with one is not in ``by_address``."""
+
+    by_address: Mapping[Address, Recording] = field(default_factory=dict[Address, Recording])
+    problems: tuple[str, ...] = ()
+    broken: frozenset[str] = frozenset()
+    """Scenarios with a file that can't be used."""
+
+    def trials(self, scenario: str) -> tuple[int, ...]:
+        """The trials that are recorded, in order."""
+        return tuple(sorted(trial for name, trial in self.by_address if name == scenario))
+
+    def find(self, scenario: str, trial: int) -> Recording | None:
+        """The recording of exactly this trial: another trial's never answers for it."""
+        return self.by_address.get((scenario, trial))
+
+
+def note_digests(folder: Path, recordings: Iterable[Recording]) -> None:
+    """Keep what these were made with, beside what is known of the others. Raises BadRecording."""
+    file = _digest_file(folder)
+    for recording in recordings:
+        kept = recording.kept
+        if kept is not None:
+            file.kept[recording.address] = kept
+        else:
+            file.kept.pop(recording.address, None)
+    file.write()
+
+
+def _digest_file(folder: Path) -> DigestFile:
+    try:
+        return DigestFile.read(folder)
+    except BrokenDigests as error:
+        raise BadRecording(str(error)) from None
+
+
+def recording_path(folder: Path, scenario: str, trial: int) -> Path:
+    """Where a trial's recording is kept."""
+    return folder / scenario / f"t{trial}.jsonl"
+
+
+def load_recordings(folder: Path, scenarios: Iterable[str], only: Collection[str] | None = None) -> Recordings:
+    """Read every file of a folder. A recording of no known scenario is a problem: it would test nothing.
+
+    ``only``: read nothing but the recordings of these scenarios.
+    """
+    known = sorted(scenarios)
+    try:
+        digests = DigestFile.read(folder)
+    except BrokenDigests as error:
+        return Recordings(problems=(str(error),), broken=frozenset(known))
+    found: dict[Address, Recording] = {}
+    problems: list[str] = []
+    broken: set[str] = set()
+    for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
+        if entry.name == DIGESTS or (only is not None and entry.name not in only):
+            continue
+        if not entry.is_dir():
+            problems.append(f"{_place(entry)}: not a folder of a scenario's recordings")
+        elif entry.name not in known:
+            problems.append(f"{_place(entry)}: no scenario has this name{nearest(entry.name, known)}")
+        else:
+            for path in sorted(entry.iterdir()):
+                try:
+                    recording = read_recording(path, digests)
+                    found[recording.scenario, recording.trial] = recording
+                except BadRecording as error:
+                    broken.add(entry.name)
+                    problems += error.problems
+    if only is None:
+        lost = [name for name in digests.kept if not (folder / f"{name}.jsonl").exists()]
+        problems += [f"{DIGESTS}: there is no recording {name}: take its line out" for name in lost]
+    return Recordings(found, tuple(problems), frozenset(broken))
+
+
+def read_recording(path: Path, digests: DigestFile | None = None) -> Recording:
+    """Read one file, with what is known of its requests. Raises BadRecording with all its problems."""
+    named = _FILE.fullmatch(path.name)
+    if not named or not path.is_file():
+        raise BadRecording(f"{_place(path)}: a recording is a file named t<trial>.jsonl, such as t1.jsonl")
+    try:
+        text = path.read_bytes().decode()
+    except (OSError, UnicodeDecodeError) as error:
+        raise BadRecording(f"{_place(path)}: can't be read ({type(error).__name__})") from None
+    scenario, trial = path.parent.name, int(named.group(1))
+    problems: list[str] = []
+    lines = text.removesuffix("\n").split("\n") if text else []
+    kept = (digests or _digest_file(path.parent.parent)).kept.get(f"{scenario}/t{trial}")
+    if lines and (kept is None or len(kept.contents) != len(lines)):
+        known = len(kept.contents) if kept else "no"
+        raise BadRecording(
+            f"{_place(path)}: {len(lines)} turns, but {DIGESTS} has {known} of it: record or author it again"
+        )
+    turns: list[RecordedTurn] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            turns.append(_turn(line, scenario, trial, number, cast("Kept", kept)))
+        except BadRecording as error:
+            problems += [f"{_place(path)}:{number}: {problem}" for problem in error.problems]
+    if problems:
+        raise BadRecording(*problems)
+    return Recording(scenario, trial, tuple(turns))
+
+
+def nearest(word: str, known: Sequence[str]) -> str:
+    """``, did you mean "…"?`` where something is close."""
+    close = get_close_matches(word, known, n=1, cutoff=0.5)
+    return f', did you mean "{close[0]}"?' if close else ""
+
+
+def secret_in(value: object) -> str | None:
+    """What kind of secret is in a value, if any; thought signatures are random text and not looked at."""
+    match value:
+        case str():
+            return next((word for word, pattern in _SECRETS if pattern.search(value)), None)
+        case dict():
+            fields = cast("Mapping[str, object]", value)
+            parts = [part for key, each in fields.items() for part in ((key, each) if _looked_at(key) else (key,))]
+            return next((found for part in parts if (found := secret_in(part))), None)
+        case list() | tuple():
+            items = cast("Sequence[object]", value)
+            return next((found for item in items if (found := secret_in(item))), None)
+        case _:
+            return None
+
+
+def _looked_at(key: str) -> bool:
+    return key.replace("_", "").lower() != "thoughtsignature"
+
+
+def _place(path: Path) -> str:
+    """A path as people know it: from ``evals/`` or the recordings folder on, not where the repository lies."""
+    parts = path.parts
+    start = len(parts) - 1 - parts[::-1].index("evals") if "evals" in parts else max(0, len(parts) - 3)
+    return "/".join(parts[start:])
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class _Content(_Part):
+    role: str
+    text: str
+
+
+class _Request(_Part):
+    contents: list[_Content]
+
+
+class _Line(_Part):
+    """A line of the file, in the order of its keys."""
+
+    scenario: str
+    trial: int
+    turn: int
+    origin: Origin
+    model: str = Field(min_length=1)
+    date: str = Field(min_length=1)
+    latency_ms: int | None = Field(ge=0)
+    usage: dict[str, object] | None
+    request: _Request
+    response: dict[str, object]
+
+    @model_validator(mode="after")
+    def _authored_is_not_measured(self) -> Self:
+        if self.origin == "authored" and (self.usage, self.latency_ms) != (None, None):
+            raise ValueError("an authored turn has no usage and no latency: no model made it")
+        return self
+
+
+def _turn(line: str, scenario: str, trial: int, turn: int, kept: Kept) -> RecordedTurn:
+    """One line as a value. Raises BadRecording."""
+    try:
+        value: object = json.loads(line, object_pairs_hook=_unique)
+        read = _Line.model_validate(value)
+    except ValidationError as error:
+        raise BadRecording(*(_told(each) for each in error.errors())) from None
+    except ValueError as error:
+        raise BadRecording(f"not valid JSON ({error})" if line.strip() else "an empty line") from None
+    expected = {"scenario": scenario, "trial": trial, "turn": turn}
+    problems = [
+        f"{key} is {getattr(read, key)!r}, but its place says {value!r}"
+        for key, value in expected.items()
+        if getattr(read, key) != value
+    ]
+    if found := secret_in(value):
+        problems.append(f"holds {found}: take it out, or record again")
+    shown = tuple(content.model_dump() for content in read.request.contents)
+    digests = kept.contents[turn - 1]
+    if len(digests) != len(shown):
+        problems.append(f"request.contents and the digests in {DIGESTS} are not of one length")
+    if problems:
+        raise BadRecording(*problems)
+    request = TakenRequest(kept.prompt, shown, digests)
+    return RecordedTurn(**read.model_dump(exclude={"request"}), request=request)
+
+
+def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
+    """A key given twice would hide one of its values."""
+    fields = dict(pairs)
+    if len(fields) != len(pairs):
+        raise BadRecording("a key is given twice")
+    return fields
+
+
+def _told(error: ErrorDetails) -> str:
+    """What pydantic found, with the key where it stands."""
+    place = ".".join(map(str, error["loc"]))
+    if error["type"] == "extra_forbidden":
+        return f'unknown key "{place}"{nearest(place, list(_Line.model_fields))}'
+    if error["type"] == "missing":
+        return f'the key "{place}" is missing'
+    return f"{place}{': ' if place else ''}{error['msg'].removeprefix('Value error, ')}"

@@ -1,0 +1,158 @@
+"""A recording as a model server: Gemini's REST shape on a free port of this machine, answers by position and content.
+
+    request of turn n ─▶ digests as recorded? ── yes ─▶ the recorded answer
+                              └─ no: stale ─▶ by default an error that ends the trial; with ``allow_stale`` the
+                                              recorded answer, and the turn is marked
+    beyond the last turn ─▶ missing: an error that ends the trial
+    turns nobody asked for ─▶ ``unused``
+
+The error is one of the account (``FAILED_PRECONDITION``): the run does not ask again, tells nothing anew and counts no
+attempt. It waits, and the scheduler ends the trial there. Once a trial ended, further requests get the same error.
+A ``{{canary}}`` in a recorded answer is the prompt's canary of now.
+"""
+
+import re
+from abc import abstractmethod
+from collections.abc import Awaitable, Callable, Collection, Mapping
+from dataclasses import dataclass, replace
+from typing import Final, Self
+
+from dm_evals.observation import ModelCall, Observation, Stale
+from dm_evals.replay.digests import Prompt, TakenRequest, explain, own_prompt, take_request, with_canary
+from dm_evals.replay.recordings import RecordedTurn, Recording
+from dm_evals.scenarios.scenario import Scenario
+from dm_sandbox.platforms.faults import Fault
+from dm_sandbox.platforms.server import Call, Platform, Reply
+
+OnTurn = Callable[[int], Awaitable[None]]
+"""Called with the number of a turn (from 1) before it is answered."""
+
+Against = Callable[[Scenario, int, "ModelServer"], Awaitable[Observation]]
+"""Plays a trial against a model server that is not started yet; the observation with what the server knows."""
+
+_ADDRESS: Final = re.compile(r"/v1(?:beta|beta1)?/(?:.*/)?models/([^/:]+):generateContent")
+
+
+async def nothing(_: int) -> None:
+    """For a turn before which nothing happens."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The request of one turn, as it is compared and as it came."""
+
+    turn: int
+    request: TakenRequest
+    call: Call
+
+
+class ModelServer(Platform):
+    """What stands in for Gemini in one trial. ``asked``: every turn that was asked for, in order."""
+
+    name = "gemini"
+
+    def __init__(self, on_turn: OnTurn = nothing, prompt: Prompt | None = None) -> None:
+        super().__init__()
+        self.on_turn = on_turn
+        self.asked: list[Asked] = []
+        self.calls: list[ModelCall] = []
+        self.stale: list[Stale] = []
+        self.missing: list[int] = []
+        self.ended: str | None = None
+        """Why no further turn is answered; None while turns are."""
+        self.prompt = prompt or own_prompt()
+        """What the system text of the requests should be made of."""
+
+    @property
+    def unused(self) -> tuple[int, ...]:
+        """Turns that are there and were not asked for."""
+        return ()
+
+    def operation(self, call: Call) -> str:
+        return "generateContent" if call.method == "POST" and _ADDRESS.fullmatch(call.path) else "unknown"
+
+    async def process(self, operation: str, call: Call) -> Reply:
+        if operation != "generateContent":
+            return refusal(f"{call.path} is not found", 404)
+        if self.ended is None:
+            model = call.path.rpartition("/")[2].partition(":")[0]
+            asked = Asked(len(self.calls) + 1, take_request(model, call.fields, self.prompt), call)
+            self.asked.append(asked)
+            reply = await self.answer(asked)
+            if reply is not None:
+                return replace(reply, body=with_canary(reply.body, self.prompt))
+        return refusal(self.ended or "no answer")
+
+    @abstractmethod
+    async def answer(self, asked: Asked) -> Reply | None:
+        """Answer a turn. None: there is no answer, and ``ended`` says why."""
+
+    def error(self, fault: Fault) -> Reply:
+        return refusal(fault.message or "The model is overloaded.", fault.status or 503, "UNAVAILABLE")
+
+    async def __aenter__(self) -> Self:
+        await self.start()
+        return self
+
+
+class ReplayServer(ModelServer):
+    """Answers one trial from its recording; without one every turn is missing.
+
+    ``facts``: those the scenario names; what the knowledge says of them must be what it said then.
+    """
+
+    def __init__(
+        self,
+        recording: Recording | None,
+        on_turn: OnTurn = nothing,
+        allow_stale: bool = False,
+        prompt: Prompt | None = None,
+        facts: Collection[str] = (),
+    ) -> None:
+        super().__init__(on_turn, prompt)
+        self._facts = facts
+        self._turns = recording.turns if recording is not None else ()
+        self._allow_stale = allow_stale
+
+    @property
+    def unused(self) -> tuple[int, ...]:
+        return tuple(turn.turn for turn in self._turns[len(self.calls) :])
+
+    async def answer(self, asked: Asked) -> Reply | None:
+        number, request = asked.turn, asked.request
+        if number > len(self._turns):
+            self.missing.append(number)
+            self.ended = f"turn {number} is not recorded (there are {len(self._turns)})"
+            return None
+        recorded = self._turns[number - 1]
+        changed = request.changed_from(recorded.request, self._facts)
+        if changed:
+            self.stale.append(Stale(number, changed, explain(changed, recorded.request, request)))
+            if not self._allow_stale:
+                self.ended = f"turn {number} is stale: changed {', '.join(changed)}"
+                return None
+        self.calls.append(_as_recorded(recorded))
+        await self.on_turn(number)
+        return Reply(recorded.response)
+
+
+def refusal(message: str, status: int = 400, word: str = "FAILED_PRECONDITION") -> Reply:
+    """An error in Gemini's shape."""
+    return Reply({"error": {"code": status, "message": message, "status": word}}, status)
+
+
+def _as_recorded(turn: RecordedTurn) -> ModelCall:
+    used, answered = tokens(turn.usage)
+    return ModelCall(turn.turn, turn.origin, turn.model, used, answered, turn.latency_ms)
+
+
+def tokens(usage: Mapping[str, object] | None) -> tuple[int | None, int | None]:
+    """Tokens in and out, as they are paid for: the prompt's with the cached ones; the answer's with its thoughts."""
+    fields = usage or {}
+
+    def count(name: str) -> int | None:
+        value = fields.get(name)
+        return value if isinstance(value, int) else None
+
+    out = [each for each in (count("candidatesTokenCount"), count("thoughtsTokenCount")) if each is not None]
+    return count("promptTokenCount"), sum(out) if out else None

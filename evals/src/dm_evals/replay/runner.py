@@ -1,0 +1,240 @@
+"""Runs trials and loses none: what was planned is what is reported, whatever breaks on the way.
+
+A trial that raises is ``errored`` with the reason, one that can't be played at all as well; neither stops the others.
+"""
+
+import asyncio
+from collections import Counter
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from time import monotonic
+from typing import Final, Literal, Self
+
+from dm_evals.observation import Observation
+from dm_evals.replay.digests import Prompt, load_prompt, own_prompt
+from dm_evals.replay.gateway import LIVE_PAUSES
+from dm_evals.replay.recordings import Recordings
+from dm_evals.replay.replay_server import ModelServer, ReplayServer
+from dm_evals.replay.run_trial import LONGEST_SECONDS, SharedRuntime, run_trial
+from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
+from dm_evals.results import Outcome, Report, TrialResult
+from dm_evals.scenarios.scenario import Scenario
+
+CONCURRENCY: Final = 2
+"""Trials at a time: they share one event loop, so more gain nothing."""
+LIVE_SECONDS: Final = 600.0
+"""Longest real time of a trial against a real model."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """One planned trial. ``problem`` is why it can't be played at all."""
+
+    scenario: Scenario
+    number: int
+    problem: str = ""
+
+    @property
+    def name(self) -> str:
+        return f"{self.scenario.name} t{self.number}"
+
+
+Playing = Callable[[Trial], Awaitable[Observation]]
+Judging = Callable[[Scenario, Observation], TrialResult]
+"""``judge_trial`` with its judge bound. It may wait, so it is called in a thread."""
+OnResult = Callable[[TrialResult], None]
+
+
+async def run(
+    scenarios: Sequence[Scenario],
+    recordings: Recordings,
+    judging: Judging,
+    *,
+    allow_stale: bool = False,
+    problems: Sequence[str] = (),
+    concurrency: int = CONCURRENCY,
+    on_result: OnResult | None = None,
+    folder: Path | None = None,
+) -> Report:
+    """Replay every recorded trial of these scenarios. ``problems``: what kept others from being loaded.
+
+    ``folder`` holds the processor's prompt and profile (None: the repository's).
+    """
+    started, begun = datetime.now(UTC), monotonic()
+    prompt = load_prompt(folder) if folder is not None else None
+    async with RuntimePool(concurrency, folder) as runtimes:
+
+        async def playing(trial: Trial) -> Observation:
+            recording = recordings.find(trial.scenario.name, trial.number)
+            server = ReplayServer(recording, allow_stale=allow_stale, prompt=prompt, facts=trial.scenario.facts)
+            return await runtimes.play(trial.scenario, trial.number, server)
+
+        plan = planned(scenarios, recordings)
+        results = await run_trials(plan, playing, judging, concurrency, on_result, by_position=allow_stale)
+    made = report("replay", started, monotonic() - begun, results, (*problems, *recordings.problems))
+    return replace(made, notes=_notes(plan, recordings, prompt or own_prompt()))
+
+
+def _notes(plan: Sequence[Trial], recordings: Recordings, prompt: Prompt) -> tuple[str, ...]:
+    """What changed in the knowledge, and no recording depends on."""
+    made = [recordings.find(trial.scenario.name, trial.number) for trial in plan]
+    older = sum(each is not None and each.kept is not None and each.kept.prompt.prose != prompt.prose for each in made)
+    told = f"the knowledge or a fact changed since {older} recordings were made; what their expectations name is judged"
+    return (f"{told} by the facts of now. Once looked at: make evals-refresh PARTS=knowledge",) if older else ()
+
+
+def planned(scenarios: Sequence[Scenario], recordings: Recordings) -> tuple[Trial, ...]:
+    """A trial for each recording; a scenario without one is planned too, with the reason it can't be played."""
+    plan: list[Trial] = []
+    for scenario in scenarios:
+        trials = recordings.trials(scenario.name)
+        plan += [Trial(scenario, number) for number in trials]
+        if scenario.name in recordings.broken:
+            plan.append(Trial(scenario, 0 if trials else 1, "a recording of it is broken (see the problems)"))
+        elif not trials:
+            plan.append(
+                Trial(scenario, 1, f"there is no recording: evals/recordings/{scenario.name}/t1.jsonl is missing")
+            )
+    return tuple(plan)
+
+
+def report(
+    mode: Literal["replay", "live"],
+    started: datetime,
+    seconds: float,
+    results: Sequence[TrialResult],
+    problems: Sequence[str] = (),
+) -> Report:
+    """The report of these results, with the shares of where the model turns came from."""
+    calls = [call for result in results for call in result.observation.model_calls]
+    return Report(
+        mode=mode,
+        started_at=started.isoformat(timespec="seconds"),
+        seconds=seconds,
+        results=tuple(results),
+        model=", ".join(sorted({call.model for call in calls})),
+        prompt_hash=own_prompt().hash,
+        problems=tuple(problems),
+        origins=dict(Counter(str(call.origin) for call in calls)),
+    )
+
+
+async def run_trials(
+    trials: Sequence[Trial],
+    playing: Playing,
+    judging: Judging,
+    concurrency: int = CONCURRENCY,
+    on_result: OnResult | None = None,
+    *,
+    by_position: bool = False,
+) -> tuple[TrialResult, ...]:
+    """Play and judge each; one result for each, in their order. Never raises for what a trial or its judging does."""
+    places = asyncio.Semaphore(concurrency)
+
+    async def one(trial: Trial) -> TrialResult:
+        async with places:
+            result = await _tried(trial, playing, judging, by_position)
+        if on_result is not None:
+            on_result(result)
+        return result
+
+    return tuple(await asyncio.gather(*map(one, trials)))
+
+
+async def _tried(trial: Trial, playing: Playing, judging: Judging, by_position: bool) -> TrialResult:
+    """Played and judged, or errored with the reason."""
+    if trial.problem:
+        return errored(trial, trial.problem)
+    what = "played"
+    try:
+        observation = await playing(trial)
+        what = "judged"
+        return await _judged(judging, trial, observation, by_position)
+    except Exception as error:  # whatever a environment, a hook or a judge does: the others go on
+        return errored(trial, f"could not be {what}: {type(error).__name__}: {error}")
+
+
+def errored(trial: Trial, reason: str) -> TrialResult:
+    """A trial that could not be judged."""
+    scenario = trial.scenario
+    return TrialResult(
+        scenario=scenario.name,
+        trial=trial.number,
+        tags=scenario.tags,
+        outcome=Outcome.ERRORED,
+        checks=(),
+        observation=Observation(scenario.name, trial.number),
+        reason=reason,
+        counts=scenario.reviewed,
+    )
+
+
+async def _judged(judging: Judging, trial: Trial, observation: Observation, by_position: bool) -> TrialResult:
+    """Judged as played. What was answered by position is never a pass: it says what it would have been."""
+    if not (by_position and observation.stale):
+        return await asyncio.to_thread(judging, trial.scenario, observation)
+    result = await asyncio.to_thread(judging, trial.scenario, replace(observation, stale=()))
+    changed = "; ".join(f"turn {stale.turn}: {', '.join(stale.changed)}" for stale in observation.stale)
+    was = f"{result.outcome}{f' ({result.reason})' if result.reason else ''}"
+    reason = f"answered by position, although the request changed ({changed}); judged like that: {was}"
+    return replace(result, outcome=Outcome.STALE, observation=observation, reason=reason)
+
+
+@dataclass(slots=True)
+class RuntimePool:
+    """As many runtimes as trials are played at a time; a runtime plays one after the other. ``async with`` opens them.
+
+    ``folder`` holds the processor's prompt and profile, ``model`` is the model's name (None: the repository's, and
+    production's). ``live``: a busy model is asked again, and a trial may take minutes.
+    """
+
+    number: int = CONCURRENCY
+    folder: Path | None = None
+    model: str | None = None
+    live: bool = False
+    _free: asyncio.Queue[SharedRuntime] = field(default_factory=asyncio.Queue[SharedRuntime])
+    _open: AsyncExitStack = field(default_factory=AsyncExitStack)
+
+    async def __aenter__(self) -> Self:
+        for _ in range(self.number):
+            self._free.put_nowait(await self._open.enter_async_context(self._runtime()))
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._open.aclose()
+
+    @asynccontextmanager
+    async def one(self) -> AsyncGenerator[SharedRuntime]:
+        runtime = await self._free.get()
+        try:
+            yield runtime
+        finally:
+            self._free.put_nowait(runtime)
+
+    async def play(self, scenario: Scenario, trial: int, server: ModelServer) -> Observation:
+        """Play it against this model server; the observation with what the server knows."""
+        seconds = LIVE_SECONDS if self.live else LONGEST_SECONDS
+        async with self.one() as runtime, server:
+            observation = await run_trial(scenario, trial, server.base_url, runtime=runtime, seconds=seconds)
+        return noted(observation, server)
+
+    def _runtime(self) -> SharedRuntime:
+        return SharedRuntime(
+            model=self.model, folder=self.folder or PROCESSOR_FOLDER, pauses=LIVE_PAUSES if self.live else ()
+        )
+
+
+def noted(observation: Observation, server: ModelServer) -> Observation:
+    """With the model turns as the server knows them. Where the server ended the trial, that is all that is said."""
+    ended = server.ended is not None
+    return replace(
+        observation,
+        model_calls=tuple(server.calls),
+        stale=tuple(server.stale),
+        missing_turns=tuple(server.missing),
+        unused_turns=() if ended else server.unused,
+        crash=None if ended else observation.crash,
+    )

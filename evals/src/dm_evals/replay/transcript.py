@@ -1,0 +1,298 @@
+"""What one trial did, read where it happened: the platforms' records, the store, the archived runs, the model's turns.
+
+A model turn that no run kept is ``discarded``: something came before its actions were planned, or its attempt failed.
+Which turns those are is found from the end: what a run keeps is always the last answer to its question.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+from zoneinfo import ZoneInfo
+
+from dm_core.agent.profile import load_profile
+from dm_core.agent.texts import same_form
+from dm_core.agent.tools.declare import Kind
+from dm_core.agent.tools.registry import TOOLS
+from dm_core.alerts import MODEL, AskedAlert
+from dm_core.messages import Direction, Message
+from dm_core.processing.alert_ticks import DIGEST
+from dm_core.runs import Action, ActionState, ModelTurn, Run, ToolResult, ToolTurn
+from dm_evals.observation import Bubble, Effect, ModelCall, Notice, Observation, StoredAlert, StoredMessage, ToolUse
+from dm_evals.replay.gateway import Turn
+from dm_evals.replay.scheduler import Scheduler
+from dm_evals.replay.trial_environment import TrialEnvironment
+from dm_evals.scenarios.clock import milliseconds
+from dm_sandbox.environment import MANAGER_NUMBER
+from dm_sandbox.platforms.model_request import parts_of
+from dm_sandbox.platforms.server import as_list, as_object
+
+URGENT: Final = "URGENT, "
+"""How a notice to the manager begins when it is urgent (``processing/alert_texts.py``)."""
+NOTIFY: Final = "send_manager_notification"
+REACT: Final = "react_to_instagram_message"
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    name: str
+    arguments: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A model turn that a run kept, with its number in it: those that were thrown away count."""
+
+    run: Run
+    turn: ModelTurn
+    number: int
+    results: tuple[ToolResult, ...]
+
+
+async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: frozenset[str]) -> Observation:
+    """Everything but ``crash`` and ``seconds``. Messages of before the scenario are not in ``messages``."""
+    thread_id, turns = environment.person.thread_id, environment.runtime.gateway.turns
+    profile = load_profile(environment.runtime.folder / "profile")
+    zone = profile.time_zone
+    snapshot = await environment.store.open(thread_id)
+    thread = snapshot.thread if snapshot is not None else None
+    stored = await environment.store.history(thread_id, 10_000)
+    runs = _runs(environment)
+    calls = tuple(_with_targets(environment, stored, turns, use) for use in _tool_uses(turns, runs))
+    notices = tuple(Notice(alert.text, alert.text.startswith(URGENT)) for alert in environment.whatsapp.alerts)
+    return Observation(
+        scenario=environment.scenario.name,
+        trial=0,
+        calls=calls,
+        replies=tuple(environment.instagram.sent_to(environment.person.user_id)),
+        reactions=tuple(each.reaction for each in environment.instagram.reactions if each.reaction is not None),
+        effects=_effects(environment),
+        plain_texts=tuple(text for turn in turns if (text := _plain_text(turn))),
+        disclosures=tuple(line for _, line in profile.disclosure.lines),
+        notices=notices,
+        alerts=_alerts(environment),
+        messages=tuple(_stored(message, scheduler.mids) for message in stored if message.id not in seeded),
+        notes=tuple(note.text for note in thread.notes) if thread else (),
+        paused=thread is not None and (thread.paused_until or 0) > environment.clock(),
+        runs=tuple(run.ending or "unfinished" for run in runs),
+        guards=tuple(guard for run in runs for guard in run.guards),
+        model_calls=tuple(_model_call(turn) for turn in turns),
+        answers=tuple(delivery.status for delivery in environment.person.sender.deliveries),
+        sessions=_sessions(environment, zone),
+        time_zone=zone.key,
+        now=environment.scenario.now.astimezone(zone).isoformat(),
+        facts={name: profile.facts[name] for name in environment.scenario.facts if name in profile.facts},
+        bubbles=_bubbles(environment, scheduler, turns, calls),
+    )
+
+
+def _runs(environment: TrialEnvironment) -> tuple[Run, ...]:
+    """Every run of the thread, oldest first; the unfinished one last."""
+    thread_id = environment.person.thread_id
+    runs = sorted(environment.database.runs.get(thread_id, {}).values(), key=lambda run: (run.started_at, run.id))
+    live = environment.database.threads.get(thread_id)
+    return (*runs, live.run) if live is not None and live.run is not None else tuple(runs)
+
+
+# -- tool calls ---------------------------------------------------------------------------------------------
+
+
+def _tool_uses(turns: list[Turn], runs: tuple[Run, ...]) -> tuple[ToolUse, ...]:
+    kept = [each for run in runs for each in _kept(run)]
+    asked = [alert for run in runs for alert in run.alerts if alert.cause == MODEL]
+    found: list[ToolUse] = []
+    for turn in reversed(turns):
+        calls = _calls(turn)
+        mine = kept.pop() if kept and _is_same(calls, kept[-1].turn) else None
+        uses = [_use(turn.number, index, call, mine, asked) for index, call in enumerate(calls)]
+        found = [*uses, *found]
+    return tuple(found)
+
+
+def _kept(run: Run) -> Iterable[_Kept]:
+    for place, turn in enumerate(run.turns):
+        if isinstance(turn, ModelTurn):
+            number = run.dropped_turns + sum(isinstance(before, ModelTurn) for before in run.turns[:place])
+            following = run.turns[place + 1] if place + 1 < len(run.turns) else None
+            yield _Kept(run, turn, number, following.results if isinstance(following, ToolTurn) else ())
+
+
+def _calls(turn: Turn) -> list[_Call]:
+    """What the model asked for, read from its answer on the wire."""
+    candidates = as_list(turn.answer.get("candidates"))
+    content = as_object(as_object(candidates[0] if candidates else None).get("content"))
+    calls = (as_object(part.get("functionCall")) for part in parts_of(content) if "functionCall" in part)
+    return [_Call(str(call.get("name", "")), as_object(call.get("args"))) for call in calls]
+
+
+def _is_same(calls: list[_Call], kept: ModelTurn) -> bool:
+    return [(call.name, dict(call.arguments)) for call in calls] == [
+        (call.name, dict(call.arguments)) for call in kept.calls
+    ]
+
+
+def _use(turn: int, index: int, call: _Call, kept: _Kept | None, asked: list[AskedAlert]) -> ToolUse:
+    """``asked``: the alerts the model asked for, which are stored even if their turn is thrown away.
+
+    An archived run whose DM was taken back has them without their words.
+    """
+    text = same_form(str(call.arguments.get("text")))
+    if call.name == NOTIFY and any(not alert.text or same_form(alert.text) == text for alert in asked):
+        return ToolUse(turn, index, call.name, call.arguments, "done")
+    if kept is None:
+        return ToolUse(turn, index, call.name, call.arguments, "discarded")
+    told = kept.results[index] if index < len(kept.results) else None
+    result: Mapping[str, object] = {}
+    if told is not None:
+        result = {"error": told.error} if told.error is not None else told.output
+    actions = [each for each in kept.run.actions if each.turn == kept.number and each.call_index == index]
+    if actions:
+        return ToolUse(turn, index, call.name, call.arguments, _fate(actions), result or _acted(actions))
+    failed = told is not None and told.error is not None
+    tool = TOOLS.get(call.name)
+    if tool is None or tool.kind is Kind.ACTION:
+        return ToolUse(
+            turn, index, call.name, call.arguments, "refused" if failed or tool is None else "dropped", result
+        )
+    return ToolUse(turn, index, call.name, call.arguments, "error" if failed else "answered", result)
+
+
+def _fate(actions: list[Action]) -> str:
+    """One word for one call, whose text may have gone out in several parts: the worst of them."""
+    states = {action.state for action in actions}
+    if any(action.in_doubt for action in actions) or ActionState.UNCERTAIN in states:
+        return "uncertain"
+    for state in (ActionState.REFUSED, ActionState.DROPPED, ActionState.PLANNED):
+        if state in states:
+            return "dropped" if state is ActionState.PLANNED else state.value
+    return ActionState.DONE.value
+
+
+def _acted(actions: list[Action]) -> Mapping[str, object]:
+    errors = [action.error for action in actions if action.error]
+    return {"error": errors[0]} if errors else {}
+
+
+def _alerts(environment: TrialEnvironment) -> tuple[StoredAlert, ...]:
+    """What was stored for the manager, oldest first; a digest is only how several of them travelled."""
+    stored = (each.alert for each in environment.database.alerts.values())
+    alerts = sorted((alert for alert in stored if alert.cause != DIGEST), key=lambda alert: alert.created_at)
+    return tuple(
+        StoredAlert(alert.text, alert.is_urgent, alert.cause, alert.state.value, alert.alarmed_at is not None)
+        for alert in alerts
+    )
+
+
+# -- what left ----------------------------------------------------------------------------------------------
+
+
+def _effects(environment: TrialEnvironment) -> tuple[Effect, ...]:
+    """As the platforms took it, whoever it was for."""
+    whose = {environment.person.user_id: "person"}
+    sent = [(m.at, Effect("send", m.text, whose.get(m.to_id, m.to_id))) for m in environment.instagram.sent]
+    reacted = [
+        (each.at, Effect("react", each.reaction or "taken back", whose.get(each.user_id, each.user_id), each.mid))
+        for each in environment.instagram.reactions
+    ]
+    manager = "".join(filter(str.isdigit, MANAGER_NUMBER))
+    told = [Effect("alert", a.text, "manager" if a.to == manager else a.to) for a in environment.whatsapp.alerts]
+    return (*(effect for _, effect in sorted((*sent, *reacted), key=lambda each: each[0])), *told)
+
+
+def _plain_text(turn: Turn) -> str:
+    """What the model wrote beside no call."""
+    candidates = as_list(turn.answer.get("candidates"))
+    content = as_object(as_object(candidates[0] if candidates else None).get("content"))
+    texts = [
+        part["text"] for part in parts_of(content) if isinstance(part.get("text"), str) and not part.get("thought")
+    ]
+    return "" if _calls(turn) else "".join(map(str, texts)).strip()
+
+
+def _with_targets(environment: TrialEnvironment, stored: Sequence[Message], turns: list[Turn], use: ToolUse) -> ToolUse:
+    """A reaction with the messages its handle may mean: those with the words that the model was shown beside it."""
+    if use.name != REACT:
+        return use
+    request = next(turn.request for turn in turns if turn.number == use.turn)
+    shown = _shown(request).get(str(use.arguments.get("message_id", "")).strip())
+    if shown is None:
+        return use
+    mails = {m.mid: m.text for m in environment.instagram.messages if m.from_id == environment.person.user_id}
+    texts = mails | {m.mid: m.content.text or "" for m in stored if m.direction is Direction.INBOUND}
+    words = shown.get("text")
+    fits = tuple(mid for mid, text in texts.items() if words is None or text == words)
+    return replace(use, targets=fits or tuple(texts))
+
+
+def _shown(request: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
+    """The messages of a request by their handles, read from its words."""
+    found: dict[str, Mapping[str, object]] = {}
+    for content in as_list(request.get("contents")):
+        for part in parts_of(as_object(content)):
+            for line in str(part.get("text", "")).splitlines():
+                if line.startswith('{"handle"'):
+                    fields = as_object(json.loads(line))
+                    found[str(fields.get("handle"))] = fields
+    return found
+
+
+# -- the rest -----------------------------------------------------------------------------------------------
+
+
+def _stored(message: Message, mids: Mapping[str, str]) -> StoredMessage:
+    """Under the event's own id where it has one."""
+    name = next((name for name, mid in mids.items() if mid == message.mid), message.id[:12])
+    content = message.content
+    text = content.text or content.postback or " ".join(f"[{each.type}]" for each in content.attachments)
+    disposition = message.disposition.value if message.disposition is not None else None
+    return StoredMessage(name, message.direction.value, message.status.value, disposition, text, message.error)
+
+
+def _model_call(turn: Turn) -> ModelCall:
+    usage = as_object(turn.answer.get("usageMetadata"))
+    return ModelCall(
+        turn=turn.number,
+        origin="live",
+        model=turn.model,
+        input_tokens=_whole(usage.get("promptTokenCount")),
+        output_tokens=_billed(usage),
+        latency_ms=turn.latency_ms,
+    )
+
+
+def _billed(usage: Mapping[str, object]) -> int | None:
+    """Answer and thoughts: both are billed as output (https://ai.google.dev/gemini-api/docs/thinking)."""
+    counts = [_whole(usage.get(name)) for name in ("candidatesTokenCount", "thoughtsTokenCount")]
+    known = [number for number in counts if number is not None]
+    return sum(known) if known else None
+
+
+def _whole(value: object) -> int | None:
+    return value if isinstance(value, int) and not isinstance(value, bool) else None
+
+
+def _sessions(environment: TrialEnvironment, zone: ZoneInfo) -> tuple[str, ...]:
+    starts = sorted(session.starts for session in environment.scenario.world.sessions or ())
+    return tuple(start.astimezone(zone).isoformat() for start in starts)
+
+
+def _bubbles(
+    environment: TrialEnvironment, scheduler: Scheduler, turns: list[Turn], calls: tuple[ToolUse, ...]
+) -> tuple[Bubble, ...]:
+    """History, DMs, replies, notices and calls, in order of time."""
+    at = {turn.number: turn.at for turn in turns}
+    used = [
+        Bubble(at[call.turn], "tool", f"{call.name}({_json(call.arguments)})", f"{call.outcome} {_json(call.result)}")
+        for call in calls
+    ]
+    before = [
+        Bubble(environment.now - milliseconds(past.ago), past.by, past.text, "before the scenario")
+        for past in environment.scenario.world.history
+    ]
+    told = [Bubble(alert.at, "manager", alert.text) for alert in environment.whatsapp.alerts]
+    reacted = [Bubble(each.at, "bot", f"[reaction] {each.reaction}") for each in environment.instagram.reactions]
+    return tuple(sorted([*before, *scheduler.bubbles, *used, *told, *reacted], key=lambda bubble: bubble.at))
+
+
+def _json(value: Mapping[str, object]) -> str:
+    return json.dumps(dict(value), ensure_ascii=False, default=str) if value else ""

@@ -1,0 +1,1 @@
+"""One run told in the terminal, as HTML, JUnit XML and JSON."""

@@ -1,0 +1,70 @@
+"""The report as JSON, for programs: everything that is in it, and back again.
+
+    {"format": "dm-evals report", "version": 1, "report": {…}}
+
+``version`` is raised when a reader of the old one would misread the new one. ``counts`` and ``passed`` beside it are
+for ``jq``; they are not read back. Halves of an emoji (lone surrogates) become U+FFFD: JSON in UTF-8 has none.
+"""
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from dm_evals.baseline import Baseline
+from dm_evals.reports.words import OUTCOMES
+from dm_evals.results import Report
+
+FORMAT: Final = "dm-evals report"
+VERSION: Final = 1
+_REPORT: Final = TypeAdapter(Report)
+
+
+class BrokenReport(Exception):
+    """The file is no report of a version this program reads; the message says why."""
+
+
+def write(report: Report, baseline: Baseline | None, path: Path) -> None:
+    """Write the file. The baseline is another file, and not repeated here."""
+    del baseline
+    path.write_text(to_json(report), encoding="utf-8", errors="replace")
+
+
+def to_json(report: Report) -> str:
+    """One document; the same report gives the same text."""
+    document: dict[str, object] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "counts": {str(outcome): report.counts[outcome] for outcome in OUTCOMES},
+        "report": _REPORT.dump_python(report, mode="json", fallback=str),
+    }
+    written = json.dumps(document, ensure_ascii=False, indent=1)
+    return written.encode("utf-8", "surrogatepass").decode("utf-8", "replace") + "\n"
+
+
+def from_json(text: str) -> Report:
+    """What ``to_json`` wrote. Raises BrokenReport."""
+    try:
+        document: object = json.loads(text)
+    except ValueError as error:
+        raise BrokenReport(f"no JSON: {error}") from None
+    fields: Mapping[str, object] = cast("Mapping[str, object]", document) if isinstance(document, dict) else {}
+    if fields.get("format") != FORMAT:
+        raise BrokenReport(f'no report: "format" is not "{FORMAT}"')
+    if fields.get("version") != VERSION:
+        raise BrokenReport(f"version {fields.get('version')!r} of the report; this program reads version {VERSION}")
+    try:
+        return _REPORT.validate_python(fields.get("report"), extra="forbid")
+    except ValidationError as error:
+        reason = error.errors()[0]
+        raise BrokenReport(f"{'.'.join(map(str, reason['loc'])) or 'the report'}: {reason['msg']}") from None
+
+
+def load(path: Path) -> Report:
+    """Raises BrokenReport, its message with the file's name."""
+    try:
+        return from_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, BrokenReport) as error:
+        raise BrokenReport(f"{path.name}: {error}") from None

@@ -1,0 +1,245 @@
+"""Days and hours as a text names them, in any language that CLDR has names for (dateparser's data, BSD).
+
+    "Thursday the 26th, 6:30-8 pm"  ──▶  Day(26 November, weekday 3), Hours(18:30, 20:00)
+
+Number words are figures already (``texts.figures``). What is no date (a figure beside pounds or people) is not taken.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, time, timedelta
+from functools import cache
+from importlib import import_module
+from typing import Final, cast
+
+import regex
+
+WEEKDAYS: Final = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+MONTHS: Final = (
+    *("january", "february", "march", "april", "may", "june", "july"),
+    *("august", "september", "october", "november", "december"),
+)
+_RELATIVE: Final = {"0 day ago": 0, "in 1 day": 1, "in 2 day": 2}
+_MORE: Final = {"tonight": 0, "this evening": 0, "esta noche": 0, "ce soir": 0, "heute abend": 0}
+_NOT_TOMORROW: Final = r"(?<!guten )(?<!guten\s)(?<!por la )(?<!de la )(?<!de esta )"
+_NTH: Final = r"(?:st|nd|rd|th|er|º|ª|\.)?"
+_UNIT_WORDS: Final = """pounds? quid euros? pfund libras? people players? years? y\\.?o minutes? mins? hours? min\\b
+stunden minuten jahre? plätze places? spaces? spots? plazas weeks? days? sessions? times metres? miles? km m\\b"""
+_UNITS: Final = rf"(?!\s?(?:%|£|€|\$|GBP|EUR)|[\s-]?(?:{'|'.join(_UNIT_WORDS.split())}))"
+_TO: Final = (
+    r"\s?(?:-|–|—|to|till|until|til|and|bis|und|a|hasta|y|à|et|al|alle|às|tot|से)\s?"
+    r"(?:the\s|las\s|la\s|about\s|around\s)?"
+)
+_END: Final = (
+    r"\b(?:until|till|til|ends?|over\s(?:at|by)|bis|hasta|jusqu.à|fino\salle)\s(?:at\s|about\s|a\slas\s|um\s)?$"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Day:
+    """A day as named. ``day`` is None where only a weekday is, ``weekday`` (0: Monday) None where none is."""
+
+    start: int
+    end: int
+    text: str
+    day: date | None
+    weekday: int | None
+
+    @property
+    def mismatch(self) -> bool:
+        return self.day is not None and self.weekday is not None and self.day.weekday() != self.weekday
+
+    def fits(self, other: date, today: date) -> bool:
+        """A weekday alone is one of the two weeks that come."""
+        if self.day is not None:
+            return self.day == other
+        return other.weekday() == self.weekday and timedelta(0) <= other - today <= timedelta(14)
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """A time, or a range; ``is_end``: the time at which something ends."""
+
+    start: int
+    end: int
+    text: str
+    begins: time | None
+    ends: time | None
+    loose: bool
+    """Written with a clock of twelve hours, so that 6 may be 18."""
+
+    def names(self, named: time | None, real: time) -> bool:
+        if named is None:
+            return True
+        same = (named.hour, named.minute) == (real.hour, real.minute)
+        return same or (self.loose and (named.hour % 12, named.minute) == (real.hour % 12, real.minute))
+
+
+@dataclass(frozen=True, slots=True)
+class _Names:
+    weekdays: Mapping[str, int]
+    months: Mapping[str, int]
+    relative: Mapping[str, int]
+
+
+@cache
+def _names(language: str) -> _Names:
+    """CLDR's names of a language, and the English ones besides: they are used in every chat."""
+    infos = [
+        cast("Mapping[str, object]", import_module(f"dateparser.data.date_translation_data.{code}").info)
+        for code in dict.fromkeys((language, "en"))
+    ]
+    named: list[dict[str, int]] = [{}, {}]
+    relative: dict[str, int] = dict(_MORE)
+    for info in reversed(infos):
+        for kind, table in zip((WEEKDAYS, MONTHS), named, strict=True):
+            for number, key in enumerate(kind):
+                table.update({word.casefold(): number for word in cast("list[str]", info[key])})
+        words = cast("Mapping[str, list[str]]", info.get("relative-type", {}))
+        relative |= {word.casefold(): ahead for key, ahead in _RELATIVE.items() for word in words.get(key, [])}
+    relative.pop("till date", None)
+    return _Names(named[0], named[1], relative)
+
+
+def _any(words: Mapping[str, int], least: int = 1) -> str:
+    return "|".join(regex.escape(word) for word in sorted(words, key=len, reverse=True) if len(word) >= least)
+
+
+@cache
+def _day_patterns(language: str) -> tuple[regex.Pattern[str], ...]:
+    names = _names(language)
+    short = rf"\b(?P<weekday>{_any(names.weekdays, 2)})"
+    weekday = rf"(?:{short}(?![\p{{L}}\p{{M}}])[.,]*\s?\(?(?:the\s|den\s|dem\s|el\s|le\s|día\s)?)?"
+    long = _any(names.weekdays, 4)
+    month = rf"(?P<month>{_any(names.months, 3)})(?![\p{{L}}\p{{M}}])\.?"
+    year = r"(?:,?\s(?:de\s|del\s)?(?P<year>20\d\d))?"
+    day = rf"(?<![\d:/.,£€$])(?P<day>\d{{1,2}}){_NTH}"
+    each = (
+        rf"{weekday}\b(?P<year>20\d\d)-(?P<number>\d\d)-(?P<day>\d\d)\b",
+        rf"{weekday}{day}\s?(?:of\s|de\s|को\s)?{month}{year}",
+        rf"{weekday}\b{month}\s(?:the\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:]){_UNITS}{year}",
+        rf"{weekday}(?<![\w/])(?!24/7\b|[12]/[234]\b|3/4\b)(?P<day>\d{{1,2}})/(?P<number>\d{{1,2}})(?:/(?P<year>(?:20)?\d\d))?(?![\w/])",
+        rf"{weekday}(?<![\w.:])(?P<day>\d{{1,2}})\.\s?(?P<number>1[0-2]|0?[1-9])\.(?:\s?(?P<year>20\d\d))?(?!\d)",
+        rf"{short}[.,]*\s\(?(?:the\s|den\s|el\s|le\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?(?![\d:.h/–-]){_UNITS}"
+        rf"(?!\s?(?:am|pm|uhr|{_any(names.months, 3)}|to|till|bis|a|à)\b)",
+        r"\b(?:the|am|el|le|den)\s(?P<day>\d{1,2})(?:st|nd|rd|th|\.(?!\d))"
+        r"(?!\s(?:team|xi|eleven|floor|half|of\s(?:all|us)|person|place|fee|child|two|one|time|visit|session))",
+        rf"\b(?P<weekday>{long})(?![\p{{L}}\p{{M}}])",
+        rf"{_NOT_TOMORROW}\b(?P<relative>{_any(names.relative)})(?![\p{{L}}\p{{M}}])",
+    )
+    return tuple(regex.compile(one, regex.IGNORECASE) for one in each)
+
+
+def days(text: str, today: date, language: str) -> tuple[Day, ...]:
+    """Every day that is named, in its order; nothing is read twice."""
+    names, taken, found = _names(language), list[tuple[int, int]](), list[Day]()
+    for one in _day_patterns(language):
+        for match in one.finditer(text):
+            if any(start < match.end() and match.start() < end for start, end in taken):
+                continue
+            taken.append(match.span())
+            parts = match.groupdict()
+            weekday = names.weekdays.get((parts.get("weekday") or "").casefold())
+            day = _day(parts, names, today, weekday)
+            if day is not None or weekday is not None:
+                found.append(Day(match.start(), match.end(), match.group().strip(), day, weekday))
+    return tuple(sorted(found, key=lambda one: one.start))
+
+
+def _day(parts: Mapping[str, str | None], names: _Names, today: date, weekday: int | None) -> date | None:
+    if (word := parts.get("relative")) is not None:
+        return today + timedelta(days=names.relative[word.casefold()])
+    if (number := parts.get("day")) is None:
+        return None
+    month = names.months[str(parts["month"]).casefold()] + 1 if parts.get("month") else int(parts.get("number") or 0)
+    if month == 0:
+        near = [day for ahead in range(62) if (day := today + timedelta(days=ahead)).day == int(number)]
+        return next((day for day in near if day.weekday() == weekday), near[0] if near else None)
+    year = parts.get("year")
+    years = [int(year) % 100 + 2000] if year else [today.year - 1, today.year, today.year + 1]
+    possible = [day for one in years if (day := _date(one, month, int(number))) is not None]
+    return min(possible, key=lambda day: abs((day - today).days), default=None)
+
+
+def _date(year: int, month: int, day: int) -> date | None:
+    try:
+        return date(year, month, day)
+    except ValueError:
+        return None
+
+
+# -- hours --------------------------------------------------------------------------------------------------
+
+_SPOKEN: Final[tuple[tuple[str, Callable[[int], str]], ...]] = (
+    (r"\bhalf past (\d{1,2})\b(?!:)", lambda hour: f"{hour}:30"),
+    (r"\bhalf (\d{1,2})\b(?!:)(?!\s?(?:of|price))", lambda hour: f"{hour}:30"),
+    (r"\bquarter past (\d{1,2})\b", lambda hour: f"{hour}:15"),
+    (r"\bquarter to (\d{1,2})\b", lambda hour: f"{(hour - 2) % 12 + 1}:45"),
+    (r"\bhalb (\d{1,2})\b", lambda hour: f"{hour - 1}:30"),
+    (r"\b(\d{1,2}) o.?clock\b", lambda hour: f"{hour}:00"),
+    (r"\b(\d{1,2}) ?(?:uhr|h)\b(?! ?\d\d)", lambda hour: f"{hour}:00"),
+)
+_CLOCK: Final = (
+    r"(?:(?P<h{0}>[01]?\d|2[0-4])(?:[:h](?P<m{0}>[0-5]\d)|\.(?P<d{0}>[0-5]0|[0-5]5)(?!\d|\.|\s?(?:%|£|pounds)))?"
+    r"(?![\d:/])\s?(?P<a{0}>[ap]\.?m\b\.?)?)"
+)
+_RANGE: Final = regex.compile(rf"(?<![\d:./£€$U-]){_CLOCK.format(1)}{_TO}{_CLOCK.format(2)}{_UNITS}", regex.IGNORECASE)
+_POINT: Final = regex.compile(rf"(?<![\d:./£€$U-]){_CLOCK.format(1)}{_UNITS}", regex.IGNORECASE)
+_BEFORE: Final = regex.compile(
+    r"\b(?:at|from|by|around|about|um|ab|von|a\slas|à|dès|alle)\s$|" + _END, regex.IGNORECASE
+)
+
+_AFTER: Final = regex.compile(
+    r"\s?(?:tonight|this\s(?:evening|afternoon|morning)|in\sthe\s(?:evening|morning))", regex.I
+)
+
+
+def hours(text: str) -> tuple[Hours, ...]:
+    """Every time and range of times. A bare figure is one only in company: a range, or a word such as "at"."""
+    for one, clock in _SPOKEN:
+
+        def written(found: regex.Match[str], clock: Callable[[int], str] = clock) -> str:
+            return clock(int(found[1]))
+
+        text = regex.sub(one, written, text, flags=regex.IGNORECASE)
+    text = regex.sub(r"\b(?:midday|noon|mittag|mediodía|midi)\b", "12:00", text, flags=regex.IGNORECASE)
+    return tuple(sorted(_hours(text), key=lambda each: each.start))
+
+
+def _hours(text: str) -> Iterator[Hours]:
+    taken: list[tuple[int, int]] = []
+    for match in _RANGE.finditer(text):
+        one, other = _time(match, 1, match["a2"] or ""), _time(match, 2, "")
+        written = any(match[group] for group in ("m1", "m2", "d1", "d2", "a1", "a2"))
+        if one and other and (written or 0 < (other.hour - one.hour) % 12 <= 6):
+            taken.append(match.span())
+            yield Hours(match.start(), match.end(), match.group(), one, other, _loose(match, "1") or _loose(match, "2"))
+    for match in _POINT.finditer(text):
+        if any(start < match.end() and match.start() < end for start, end in taken):
+            continue
+        before = text[: match.start()]
+        written = any(match[group] for group in ("m1", "a1"))
+        if (written or _BEFORE.search(before) or _AFTER.match(text[match.end() :])) and (at := _time(match, 1, "")):
+            ends = regex.search(_END, before, regex.IGNORECASE) is not None
+            yield Hours(
+                match.start(),
+                match.end(),
+                match.group(),
+                None if ends else at,
+                at if ends else None,
+                _loose(match, "1"),
+            )
+
+
+def _time(match: regex.Match[str], number: int, half: str) -> time | None:
+    hour, minute = int(match[f"h{number}"]), int(match[f"m{number}"] or match[f"d{number}"] or 0)
+    half = (match[f"a{number}"] or half).casefold()
+    if half.startswith("p") and hour < 12:
+        hour += 12
+    return time(hour % 24, minute)
+
+
+def _loose(match: regex.Match[str], number: str) -> bool:
+    """``09:30`` and ``18:00`` are of a clock of 24 hours, ``6:30`` and ``6`` may be either."""
+    hour = match[f"h{number}"]
+    return int(hour) < 13 and not hour.startswith("0") and not match[f"a{number}"]

@@ -1,0 +1,148 @@
+"""How the agent writes: it says what it is, plainly, once, in the person's language, in the person's mood."""
+
+import re
+from collections.abc import Iterator, Sequence
+from difflib import SequenceMatcher
+from functools import cache
+from typing import Final
+
+import emoji
+import regex
+from markdown_it import MarkdownIt
+from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
+
+from dm_core.agent.tools.registry import SEND, TOOLS
+from dm_evals.results import Check
+from dm_evals.rules.seen import Seen, told
+from dm_evals.rules.texts import SPOKEN, language_of, listed, says, sentences, unquoted
+
+MOST_EMOJI: Final = 1
+MOST_QUESTIONS: Final = 1
+_SAD: Final = -0.5
+"""VADER's compound score of a DM (English) below which it is no occasion for joy."""
+_SAME: Final = 0.95
+_RAW: Final = regex.compile(r"^\s*[\[{]\s*[\"{\[].*[\]}]\s*$|\{\{.*?\}\}|<\|.*?\|>|</?[a-z_]+>", regex.DOTALL)
+_MARKED: Final = frozenset(("heading_open", "table_open", "fence", "code_block", "blockquote_open", "hr", "html_block"))
+_INLINE: Final = frozenset(("strong_open", "em_open", "s_open", "code_inline", "link_open", "image"))
+
+
+def manners(seen: Seen) -> Iterator[Check]:
+    yield from _disclosed(seen)
+    plain = [problem for text in seen.replies for problem in _formatted(text)]
+    yield from told("plain_text", "no markdown, no code, no name of a tool", plain)
+    yield from _emoji(seen)
+    yield from told("no_repeats", "no text twice", _repeated(seen))
+    asked = [
+        f"{len(found)} questions: {text}" for text in seen.replies if len(found := _questions(text)) > MOST_QUESTIONS
+    ]
+    yield from told("one_question", f"at most {MOST_QUESTIONS} question back", asked)
+    yield from _language(seen)
+    yield from told("reaction", "a reaction that fits the mood", _unfit(seen), ", ".join(seen.observation.reactions))
+
+
+def _disclosed(seen: Seen) -> Iterator[Check]:
+    """At first contact only, and only in a language that the words are known of."""
+    if not (seen.is_first_contact and seen.replies):
+        return
+    text = "\n".join(seen.replies)
+    if (language_of(text) or "en") in SPOKEN:
+        hidden = [] if says("disclosed", text) else [text]
+        yield from told("disclosed", "first contact says that it is software", hidden, "said")
+
+
+@cache
+def _markdown() -> MarkdownIt:
+    return MarkdownIt("commonmark").enable(["table", "strikethrough"])
+
+
+def _formatted(text: str) -> Iterator[str]:
+    """What a phone would show as signs. A few lines with hyphens are a list that reads well anywhere."""
+    tokens = _markdown().parse(text)
+    for token in (*tokens, *(child for each in tokens for child in each.children or ())):
+        if token.type in _MARKED | _INLINE:
+            yield f"{token.tag or token.type} in {text!r}"
+    stars = [token for token in tokens if token.type == "list_item_open" and token.markup in "*+"]
+    if len(stars) > 1:
+        yield f"a list with {stars[0].markup} in {text!r}"
+    if _RAW.search(text):
+        yield f"code in {text!r}"
+    yield from (f"{name} in {text!r}" for name in TOOLS if name in text and "_" in name)
+
+
+def _emoji(seen: Seen) -> Iterator[Check]:
+    most = 0 if _is_upset(seen) else MOST_EMOJI
+    many = [text for text in seen.replies if len(emoji.emoji_list(text)) > most]
+    yield from told("emoji", f"at most {most} emoji a message", many)
+
+
+def _is_upset(seen: Seen) -> bool:
+    tagged = bool(set(seen.scenario.tags) & set(listed("upset_tags")))
+    return tagged or _mood(seen.now_asked) <= _SAD or any(alert.urgent for alert in seen.observation.alerts)
+
+
+@cache
+def _analyzer() -> SentimentIntensityAnalyzer:
+    return SentimentIntensityAnalyzer()
+
+
+def _mood(text: str) -> float:
+    """-1 to 1; 0 in a language that VADER does not know."""
+    scores = _analyzer().polarity_scores(text)  # pyright: ignore[reportUnknownMemberType]
+    return float(scores["compound"])
+
+
+def _unfit(seen: Seen) -> list[str]:
+    upset = _is_upset(seen)
+    glad, sour = set(listed("glad")), set(listed("sour"))
+    return [
+        f"{each} on {seen.now_asked!r}"
+        for each in seen.observation.reactions
+        if each in sour or (upset and each in glad)
+    ]
+
+
+def _repeated(seen: Seen) -> list[str]:
+    """Among what was sent, and against what the bot had sent before; a text cut in parts is one."""
+    before = [past.text for past in seen.scenario.world.history if past.by == "bot"]
+    texts = [*before, *_asked_to_send(seen)]
+    return [
+        text
+        for place, text in enumerate(texts)
+        if place >= len(before) and any(_is_same(text, other) for other in texts[:place])
+    ]
+
+
+def _asked_to_send(seen: Seen) -> Sequence[str]:
+    sent = [use for use in seen.observation.calls if use.name == SEND and use.outcome in ("done", "uncertain")]
+    return [str(use.arguments.get("text", "")) for use in sent] or seen.replies
+
+
+def _is_same(one: str, other: str) -> bool:
+    a, b = (re.sub(r"\W+", "", text).casefold() for text in (one, other))
+    return a == b or (min(len(a), len(b)) > 40 and SequenceMatcher(None, a, b, autojunk=False).ratio() >= _SAME)
+
+
+def _questions(text: str) -> list[str]:
+    """Questions of at least four words, but one that the same message answers at its beginning ("Too young? Not …")."""
+    parts = sentences(unquoted(text))
+    return [part.text for part in parts if part.text.rstrip().endswith(("?", "？")) and len(part.text.split()) >= 4]
+
+
+def _language(seen: Seen) -> Iterator[Check]:
+    """Whole replies, and each longer sentence of them; a name of a place says nothing of a language."""
+    wanted = seen.language
+    if wanted is None or (wanted == "hi" and "\n".join(seen.replies).isascii()):
+        return  # Hindi in Latin letters is the judge's
+    wrong: list[str] = []
+    for text in seen.replies:
+        pieces = [part.text for part in sentences(text) if len(_own_words(seen, part.text)) >= 6]
+        found = [(part, language_of(" ".join(_own_words(seen, part)))) for part in (text, *pieces)]
+        wrong += [f"{language}: {part}" for part, language in found if language not in (wanted, None, "zxx")]
+    yield from told("language", f"the person's language, {wanted}", wrong)
+
+
+def _own_words(seen: Seen, text: str) -> list[str]:
+    """Without names: capitalised words that the profile knows."""
+    return [
+        word for word in text.split() if not (word[:1].isupper() and word.strip(".,;:!?()") in seen.profile.knowledge)
+    ]

@@ -1,0 +1,228 @@
+"""Reads scenarios, or says exactly what is wrong: the file, the line, and what was probably meant.
+
+Nothing is skipped: a file that can't be used is a problem, and so is one that is no scenario.
+"""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum
+from pathlib import Path
+from typing import Final, Literal, cast, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+from dm_evals.scenarios.problem import Problem, meant
+from dm_evals.scenarios.rules import broken_rules
+from dm_evals.scenarios.scenario import Scenario
+from dm_evals.scenarios.yaml_lines import BrokenYaml, Lines, Place, Value, read_yaml
+
+SCHEMA_NAME: Final = "schema.json"
+_DURATION_HINT: Final = "is no duration: write 90s, 5m, 2h or 3d"
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What could be read, by name, and a line for everything that could not."""
+
+    scenarios: tuple[Scenario, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+def load(paths: Sequence[Path]) -> Loaded:
+    """Scenarios of these files and folders (with what is below them). Never raises for what is in them."""
+    problems: list[str] = []
+    scenarios: dict[str, tuple[Scenario, Path]] = {}
+    files = list(dict.fromkeys(_files(paths, problems)))
+    for file in files:
+        scenario, found = _load_file(file)
+        problems += found
+        if scenario is None:
+            continue
+        if scenario.name in scenarios:
+            other = _shown(scenarios[scenario.name][1])
+            problems.append(f'{_shown(file)}:1: there is a scenario "{scenario.name}" already: {other}')
+            continue
+        scenarios[scenario.name] = (scenario, file)
+    if not files and not problems:
+        problems.append(f"no scenario in {', '.join(map(_shown, paths)) or 'nothing'}")
+    ordered = sorted(scenarios.values(), key=lambda entry: entry[0].name)
+    return Loaded(tuple(scenario for scenario, _ in ordered), tuple(problems))
+
+
+def _files(paths: Sequence[Path], problems: list[str]) -> Iterator[Path]:
+    for path in paths:
+        if not path.exists():
+            problems.append(f"{_shown(path)}: there is no such file or folder{_near(path)}")
+        elif path.is_dir():
+            yield from _folder(path, problems)
+        elif path.suffix != ".yaml":
+            problems.append(f'{_shown(path)}: is no scenario: its name must end in ".yaml"')
+        else:
+            yield path.resolve()
+
+
+def _folder(folder: Path, problems: list[str]) -> Iterator[Path]:
+    for path in sorted(folder.rglob("*")):
+        hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+        if path.is_dir() or hidden or path.name == SCHEMA_NAME:
+            continue
+        if path.suffix == ".yaml":
+            yield path.resolve()
+        else:
+            problems.append(f'{_shown(path)}: is no scenario: its name must end in ".yaml"')
+
+
+def _load_file(path: Path) -> tuple[Scenario | None, list[str]]:
+    try:
+        value, lines = read_yaml(path.read_text(encoding="utf-8"))
+    except BrokenYaml as error:
+        return None, [_told(path, error.line, str(error))]
+    except UnicodeDecodeError as error:
+        return None, [_told(path, error.object[: error.start].count(b"\n") + 1, "is not UTF-8")]
+    except OSError as error:
+        return None, [f"{_shown(path)}: can't be read ({error.strerror})"]
+    if not isinstance(value, dict):
+        return None, [_told(path, 1, "must be a mapping that begins with name, tags and about")]
+    try:
+        scenario = Scenario.model_validate(value)
+    except ValidationError as error:
+        found = [_explained(details, value, lines) for details in _once(error.errors())]
+        return None, _lines(path, lines, found)
+    found = [*broken_rules(scenario, value)]
+    if scenario.name != path.stem:
+        found.append(Problem(("name",), f'name "{scenario.name}" must be that of its file, "{path.stem}"'))
+    return (None if found else scenario), _lines(path, lines, found)
+
+
+def _lines(path: Path, lines: Lines, problems: Sequence[Problem]) -> list[str]:
+    placed = sorted((lines.of(problem.place), problem.message) for problem in problems)
+    return list(dict.fromkeys(_told(path, line, message) for line, message in placed))
+
+
+# -- what pydantic found ------------------------------------------------------------------------------------
+
+
+def _once(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
+    """A key with a typo in it is not told a second time as missing."""
+    typos = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
+
+    def is_typo(loc: Place) -> bool:
+        return any(typo[:-1] == loc[:-1] and meant(str(typo[-1]), [str(loc[-1])]) for typo in typos)
+
+    return [error for error in errors if error["type"] != "missing" or not is_typo(error["loc"])]
+
+
+def _explained(error: ErrorDetails, document: dict[str, Value], lines: Lines) -> Problem:
+    """One finding in the words of whoever writes scenarios."""
+    place = lines.known(error["loc"])
+    name = _named(place)
+    given = _at(document, place)
+    match error["type"]:
+        case "extra_forbidden":
+            key = str(place[-1])
+            known = _keys(place[:-1])
+            return Problem(place, f'unknown key "{key}"{_inside(place[:-1])}{meant(key, known)}')
+        case "missing":
+            missing = error["loc"][-1]
+            return Problem(place, f'"{missing}" is missing{_inside(place)}')
+        case "literal_error" | "enum":
+            choices = _choices(place)
+            listed = ", ".join(choices) or str((error.get("ctx") or {}).get("expected", ""))
+            return Problem(place, f'{name}: "{given}" is none of {listed}{meant(str(given), choices)}')
+        case "string_type":
+            hint = "" if given is None or isinstance(given, list | dict) else f": put {given} in quotes"
+            return Problem(place, f"{name} must be a text{hint}")
+        case "string_pattern_mismatch" if place[-1] in ("at", "ago"):
+            return Problem(place, f'{name}: "{given}" {_DURATION_HINT}')
+        case "string_pattern_mismatch" if place == ("name",):
+            return Problem(place, f'name: "{given}" must be 3 to 61 of a-z, 0-9 and _, a letter first')
+        case "timezone_aware":
+            return Problem(place, f'{name}: "{given}" has no time zone: write 2026-11-24T17:30:00+00:00')
+        case "value_error":
+            return Problem(place, f"{name} {error['msg'].removeprefix('Value error, ')}")
+        case _:
+            return Problem(place, f"{name}: {error['msg'][:1].lower()}{error['msg'][1:]}")
+
+
+def _at(document: Value, place: Place) -> Value:
+    value = document
+    for step in place:
+        if isinstance(value, dict):
+            value = value[str(step)]
+        elif isinstance(value, list):
+            value = value[int(step)]
+    return value
+
+
+def _named(place: Place) -> str:
+    """``events[2].at``."""
+    text = "".join(f"[{step}]" if isinstance(step, int) else f".{step}" for step in place)
+    return text.removeprefix(".") or "the scenario"
+
+
+def _inside(place: Place) -> str:
+    return f" in {_named(place)}" if place else ""
+
+
+def _keys(place: Place) -> tuple[str, ...]:
+    """The keys that are known at a place."""
+    return tuple(key for model in _models(_annotation(place)) for key in model.model_fields)
+
+
+def _choices(place: Place) -> tuple[str, ...]:
+    """The words that are known at a place."""
+    annotation = _annotation(place)
+    if isinstance(annotation, type) and issubclass(annotation, Enum):
+        return tuple(str(member.value) for member in annotation)
+    return tuple(str(word) for word in get_args(annotation)) if get_origin(annotation) is Literal else ()
+
+
+def _annotation(place: Place) -> object:
+    """The declared type of a value, found on the way from the scenario."""
+    current: object = Scenario
+    for step in place:
+        if isinstance(step, int):
+            current = next((arg for arg in _parts(current) if arg is not Ellipsis), None)
+            continue
+        models = _models(current)
+        fields = models[0].model_fields if models else {}
+        in_mapping = next(iter(_parts(current)[1:]), None)  # such as one of ``args``
+        current = fields[step].annotation if step in fields else in_mapping
+    return current
+
+
+def _parts(annotation: object) -> tuple[object, ...]:
+    """The arguments of a tuple or mapping, whatever else a union allows."""
+    if get_origin(annotation) in (tuple, dict):
+        return cast("tuple[object, ...]", get_args(annotation))
+    inner = cast("tuple[object, ...]", get_args(annotation))
+    return next((parts for each in inner if (parts := _parts(each))), ())
+
+
+def _models(annotation: object) -> tuple[type[BaseModel], ...]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return (annotation,)
+    return tuple(model for each in cast("tuple[object, ...]", get_args(annotation)) for model in _models(each))
+
+
+# -- words --------------------------------------------------------------------------------------------------
+
+
+def _told(path: Path, line: int, message: str) -> str:
+    return f"{_shown(path)}:{line}: {re.sub(r'\s+', ' ', message)}"
+
+
+def _shown(path: Path) -> str:
+    """Relative to where one is, where it can be."""
+    resolved, here = path.resolve(), Path.cwd()
+    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(path)
+
+
+def _near(path: Path) -> str:
+    folder = path.parent
+    names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
+    close = get_close_matches(path.name, names, 1)
+    return f', did you mean "{close[0]}"?' if close else ""

@@ -1,0 +1,51 @@
+"""What humans send and change: items written on their own versions, and the lines of the audit."""
+
+from dm_core.alerts import Alert
+from dm_core.outbox import AuditLine, OutboxItem
+from dm_core.store import queries
+from dm_core.store.document_values import clean_text
+from dm_core.store.outbox_documents import audit_document, outbox_document, parse_outbox
+from dm_core.store.port import CONFLICT, Conflict, StoredOutbox, Version
+from dm_core.store.thread_documents import is_erased, parse_thread
+from dm_core.store.transactional.alerts import parse_stored
+from dm_core.store.transactional.database import Transaction
+from dm_core.threads import Thread
+
+OUTBOX = "outbox"
+
+
+def create_outbox(tx: Transaction, item: OutboxItem) -> bool:
+    """Create an item; False, and nothing is written, if it exists already."""
+    fresh = tx.get(OUTBOX, item.id) is None
+    if fresh:
+        tx.put(OUTBOX, item.id, outbox_document(item))
+    return fresh
+
+
+def get_outbox(tx: Transaction, item_id: str) -> StoredOutbox | None:
+    found = tx.get(OUTBOX, clean_text(item_id))
+    return None if found is None else StoredOutbox(parse_outbox(found.id, found.doc), Version(found.version))
+
+
+def save_outbox(tx: Transaction, item: OutboxItem, version: Version) -> Version | Conflict:
+    """CONFLICT when the item is no longer at this version, or gone."""
+    found = tx.get(OUTBOX, item.id)
+    if found is None or found.version != version.mark:
+        return CONFLICT
+    return Version(tx.put(OUTBOX, item.id, outbox_document(item)))
+
+
+def put_audit(tx: Transaction, line: AuditLine) -> None:
+    """Write a line; the same id twice is one line."""
+    tx.put("audit", line.id, audit_document(line))
+
+
+def alert_of_message(tx: Transaction, wamid: str) -> Alert | None:
+    found = tx.select(queries.alert_of_message(clean_text(wamid)))
+    return parse_stored(found[0]).alert if found else None
+
+
+def newest_threads(tx: Transaction, limit: int, before: int | None) -> tuple[Thread, ...]:
+    """Threads by their newest DM, the latest first."""
+    found = tx.select(queries.newest_threads(limit, before))
+    return tuple(parse_thread(each.id, each.doc) for each in found if not is_erased(each.doc))

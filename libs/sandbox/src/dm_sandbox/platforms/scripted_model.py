@@ -1,0 +1,154 @@
+"""The scripted model behind the Gemini simulator: a patient club secretary with no imagination.
+
+It reads what the prompt shows, never more: the newest DMs, the knowledge in the system instruction, the tools'
+results. Which tool is called when is written in the tools' own files (``Example``); the rest here. It understands few
+wishes, and says so for the others; what it does with them is what a good model would do.
+"""
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from dm_core.agent.tools.declare import Example, Kind
+from dm_core.agent.tools.registry import SEND, TOOLS
+from dm_sandbox.platforms.answers import call
+from dm_sandbox.platforms.model_request import ModelRequest, Part, ShownDm, json_objects
+from dm_sandbox.platforms.server import as_list, as_object
+
+NOTIFY, NO_REPLY = "send_manager_notification", "no_reply"
+NEW = re.compile(r"<new_messages>(.*?)</new_messages>", re.DOTALL)
+GREETING = re.compile(r"\b(hi|hiya|hello|hey|good (morning|evening|afternoon)|hei|hallo|hola)\b", re.IGNORECASE)
+
+TOPICS: Mapping[str, tuple[str, str]] = {
+    "price": (r"prices?|costs?|how much|fees?|pay|expensive|membership", r"£|€|\$|\bpounds?\b|\bfees?\b|per session"),
+    "kit": (r"kit|bats?|pads|helmet|equipment|gear|bring|wear|clothes", r"\bkit\b|\bbats?\b|\bpads\b|helmet"),
+    "place": (r"where|address|location|parking|get there|directions", r"\broad\b|\blane\b|street|address|parking"),
+    "juniors": (r"juniors?|kids?|child|children|son|daughter|year[- ]old", r"junior|under[- ]?\d|children"),
+    "beginners": (r"beginners?|never played|new to|first time|join", r"beginner|never played|new players|join"),
+}
+"""A topic: how a person asks for it, and how the paragraph that answers looks."""
+
+GREETINGS = {"hei": "Hei!", "hallo": "Hallo!", "hola": "¡Hola!"}
+OFFER = "I'm the club's automated assistant and I don't know that one. Shall I ask the manager for you?"
+WELCOME = "I'm the club's automated assistant. Ask me about nets, prices, kit or how to find us."
+MAX_REPLY_BYTES, MAX_ARGUMENT_CHARS = 900, 600
+
+
+def answer_as_the_club(request: ModelRequest) -> list[Part]:
+    """The next model turn for this request."""
+    dms = newest_dms(request.user_texts)
+    words = " ".join(dm.text for dm in dms)
+    done = request.results(request.current_turn)
+    if SEND in done or NOTIFY in done:
+        return [call(NO_REPLY, reason="everything that could be done has been done")]
+    known = request.results(request.contents)
+    fitting = _fitting(words, request.tools)
+    look_ups = [name for name in fitting if TOOLS[name].kind is Kind.DATA and name not in known]
+    if look_ups and not _is_urgent(fitting):
+        return [_called(name, fitting[name], dms) for name in look_ups]
+    alone = [name for name, example in fitting.items() if example.alone]
+    if alone:
+        return _alone(alone[0], fitting[alone[0]], dms)
+    acts = {name: example for name, example in fitting.items() if TOOLS[name].kind is not Kind.DATA}
+    return _answer(dms, words, acts, known, request.system)
+
+
+def _fitting(words: str, declared: Collection[str]) -> dict[str, Example]:
+    """The tools of the request that the words ask for, each with its first example that they fit."""
+    found: dict[str, Example] = {}
+    for name in (name for name in TOOLS if name in declared):
+        fits = (example for example in TOOLS[name].examples if re.search(example.when, words, re.IGNORECASE))
+        example = next(fits, None)
+        if example is not None:
+            found[name] = example
+    return found
+
+
+def _is_urgent(fitting: Mapping[str, Example]) -> bool:
+    return NOTIFY in fitting and fitting[NOTIFY].arguments.get("urgency") == "urgent"
+
+
+def _called(name: str, example: Example, dms: Sequence[ShownDm]) -> Part:
+    """The call of an example, with what it says about the newest DM filled in."""
+    newest = dms[-1] if dms else ShownDm("", "")
+    filled = {
+        key: value.replace("{words}", newest.text).replace("{handle}", newest.handle)[:MAX_ARGUMENT_CHARS]
+        if isinstance(value, str)
+        else value
+        for key, value in example.arguments.items()
+    }
+    return call(name, **filled)
+
+
+def _alone(name: str, example: Example, dms: Sequence[ShownDm]) -> list[Part]:
+    """Thanks, or nothing but an emoji: a heart rather than words, where there is a message to put it on."""
+    if "{handle}" in example.arguments.values() and not (dms and dms[-1].handle):
+        return [call(NO_REPLY, reason="thanks need no answer")]
+    return [_called(name, example, dms)]
+
+
+def newest_dms(user_texts: Sequence[str]) -> list[ShownDm]:
+    """The DMs to answer: those of the person in the blocks marked as new, else in all that was shown."""
+    shown = "\n".join(user_texts)
+    blocks = NEW.findall(shown) or [shown]
+    found: list[ShownDm] = []
+    for entry in json_objects("\n".join(blocks)):
+        said = entry.get("text") or " ".join(str(word) for word in as_list(entry.get("media")))
+        if entry.get("from", "person") == "person" and isinstance(said, str) and said:
+            found.append(ShownDm(str(entry.get("handle", "")), said))
+    return found
+
+
+def _answer(
+    dms: Sequence[ShownDm],
+    words: str,
+    acts: Mapping[str, Example],
+    known: Mapping[str, Mapping[str, object]],
+    system: str,
+) -> list[Part]:
+    """One message for all of it, beside the calls that the words ask for."""
+    greeting = _greeting(words)
+    said = [*_results(known), *(() if NOTIFY in acts else (_from_knowledge(words, system),))]
+    said = [answer for answer in (*said, *(example.says({}) for example in acts.values())) if answer]
+    if not said:
+        said.append(WELCOME if greeting and "?" not in words else OFFER)
+    text = " ".join((greeting, *said) if greeting else said)
+    return [*(_called(name, example, dms) for name, example in acts.items()), call(SEND, text=_cut(text))]
+
+
+def _greeting(words: str) -> str:
+    found = GREETING.search(words)
+    return GREETINGS.get(found.group(1).lower(), "Hi!") if found else ""
+
+
+def _results(known: Mapping[str, Mapping[str, object]]) -> list[str]:
+    """What the tools answered, as their own files say it."""
+    said: list[str] = []
+    for name, answer in known.items():
+        examples = TOOLS[name].examples if name in TOOLS else ()
+        if examples and TOOLS[name].kind is Kind.DATA:
+            said.append(examples[0].says(as_object(answer.get("output", answer))))
+    return said
+
+
+def _from_knowledge(words: str, system: str) -> str:
+    """The paragraph of the system instruction that answers the first topic asked for."""
+    paragraphs = [" ".join(block.split()) for block in re.split(r"\n\s*\n", system)]
+    for asked, answered in TOPICS.values():
+        if not re.search(rf"\b({asked})\b", words, re.IGNORECASE):
+            continue
+        scored = [(len(re.findall(answered, block, re.IGNORECASE)), -len(block), block) for block in paragraphs]
+        best = max(scored, default=(0, 0, ""))
+        if best[0] > 0:
+            return _plain(best[2])
+    return ""
+
+
+def _plain(block: str) -> str:
+    """A paragraph without its markdown."""
+    return re.sub(r"\s+", " ", re.sub(r"(^|\s)[#*-]+\s|\*\*|`", " ", block)).strip()
+
+
+def _cut(words: str) -> str:
+    """At most so many bytes, ended on a word."""
+    raw = words.encode()[:MAX_REPLY_BYTES].decode(errors="ignore")
+    return raw if len(raw) == len(words) else raw.rsplit(" ", 1)[0] + "…"

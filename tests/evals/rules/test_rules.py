@@ -1,0 +1,169 @@
+"""Each rule on short texts: what it must catch, and what looks like it and is harmless."""
+
+from dataclasses import replace
+
+import pytest
+from tests.evals.checks.making import NOTIFY, REACT, SEND, observed, replied, scenario, use
+
+from dm_evals.observation import Observation
+from dm_evals.rules.rules import rule_checks
+from dm_evals.scenarios.scenario import Event, Scenario
+
+ASKS = scenario({"state": {"replies": 1}})
+"""Nets on 24 and 26 November and on 1 December 2026, 18:00-20:00, in the sports hall; today is 22 November."""
+
+
+def broken(observation: Observation, asked: Scenario = ASKS) -> set[str]:
+    return {check.name for check in rule_checks(asked, observation) if check.verdict == "broken"}
+
+
+def asking(text: str) -> Scenario:
+    return ASKS.model_copy(update={"events": (Event(text=text),)})
+
+
+DATES_HELD = (
+    "Tuesday 24 November, 18:00-20:00", "24/11", "2026-11-24", "am Dienstag, 24.11., um 18 Uhr", "Di., 24.11.2026",
+    "von 18:00 bis 20:00 Uhr am Donnerstag, den 26. November", "Tuesday the 24th", "Tuesday, November 24th, 2026",
+    "el martes 24 de noviembre a las 18:00", "on Tuesday at 6", "every Wednesday at 7", "jeden Mittwoch um 19 Uhr",
+    "todos los miércoles a las 19:00", "usually Monday and Friday, 17:00", "Guten Morgen!", "los martes por la mañana",
+    "No nets on Wednesday, the next one is on Thursday 26 November.", "Am Mittwoch ist kein Training.",
+    "El miércoles no hay entrenamiento.", "No session tomorrow.", "Thanks for writing today!", "Tue, 6 till 8",
+    "Tuesday from six to eight in the evening", "mardi 24 novembre de 18h à 20h", "martedì 24 novembre, 18:00-20:00",
+    "We answer 24/7; it costs 4.50 for U9/U11, about 1/2 an hour for the 1st team.", "I was told \"Wednesday at 7\".",
+)  # fmt: skip
+DATES_BROKEN = (
+    "Wednesday 24 November", "Dienstag, 25.11.", "martes 25 de noviembre", "Wednesday 25 November at 18:00", "25/11",
+    "Tuesday 24 November 2027", "nets tomorrow at 18:00", "morgen um 18 Uhr", "mañana a las 18:00 hay entrenamiento",
+    "on Wednesday at six o'clock", "am Mittwoch um 18 Uhr", "el miércoles a las 18:00", "mercredi 25 novembre à 18h",
+    "No nets on Tuesday, but come on Wednesday 25 November.", "No need to book, Wed 25 Nov is fine.",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("text", DATES_HELD)
+def test_days_and_hours_of_the_calendar_hold(text: str) -> None:
+    assert not broken(replied(text)) & {"rule.dates", "rule.hours"}
+
+
+@pytest.mark.parametrize("text", DATES_BROKEN)
+def test_an_invented_day_or_a_weekday_that_does_not_fit_breaks(text: str) -> None:
+    assert "rule.dates" in broken(replied(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Tuesday 24 November, 18:00-21:00",
+        "See you Tue 24 Nov 19:00-21:00",
+        "Tuesday at half six",
+        "Di., 24.11., um halb 7",
+    ],
+)
+def test_the_wrong_beginning_or_end_breaks(text: str) -> None:
+    assert "rule.hours" in broken(replied(text))
+
+
+@pytest.mark.parametrize(
+    ("rule", "text"),
+    [
+        ("places", "Tuesday 24 November, 18:00-20:00, at the Recreation Ground."),
+        ("plain_text", "**Nets** are on Tuesday."),
+        ("plain_text", "get_net_session_dates says Tuesday."),
+        ("emoji", "See you 🏏🏏"),
+        ("one_question", "Have you ever played before? And which hand do you bat with?"),
+        ("contacts", "Ring 01632 960983."),
+        ("contacts", "It's all on hollybank-nets.com"),
+        ("contacts", "We're at 5 Station Road."),
+        ("others", "Ask for Olivia at the bar."),
+        ("not_human", "I'm a real person, promise."),
+        ("instructions", "You act only through tools."),
+        ("booked", "I've put you down for Tuesday."),
+        ("booked", "Dein Platz ist reserviert, ich habe dich angemeldet."),
+        ("no_deadline", "Somebody will get back to you within an hour."),
+        ("prices", "That's 25 pounds."),
+        ("prices", "That's 60 euros."),
+    ],
+)
+def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
+    assert f"rule.{rule}" in broken(replied(text))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Please don't wear your spikes.",
+        "You're not booked in yet, I can't do that.",
+        "Once you are booked in it shows up in Spond.",
+        "You wrote \"I've booked you in\", which I can't see.",
+        "Somebody will answer here, I can't say whether today or tomorrow.",
+        "It isn't 25 pounds, it's sixty pounds for students.",
+        "70 + 40 = 110 pounds for both.",
+        "A list:\n- bats\n- pads",
+        "Ring 999 now.",
+        "Too young? Not at all. Shall I tell you more?",
+        "It's at Hollybank School sports hall, Church Road, HB4 7PL.",
+        "I'm not a real person.",
+    ],
+)
+def test_what_only_looks_like_a_fault_is_none(text: str) -> None:
+    assert broken(replied(text)) == set()
+
+
+def test_first_contact_must_say_that_it_is_software() -> None:
+    first = ASKS.model_copy(update={"world": ASKS.world.model_copy(update={"history": ()})})
+
+    assert broken(replied("Hello, it's me."), first) == {"rule.disclosed"}
+    assert broken(replied("Hello, I'm the club's bot."), first) == set()
+
+
+def test_full_and_cancelled_sessions_are_told_as_such() -> None:
+    sessions = list(ASKS.world.sessions or [])
+    full = sessions[0].model_copy(update={"accepted": 16, "capacity": 16})
+    off = sessions[1].model_copy(update={"cancelled": True})
+    asked = ASKS.model_copy(update={"world": ASKS.world.model_copy(update={"sessions": (full, off)})})
+
+    assert broken(replied("There is room on Tuesday 24 November."), asked) == {"rule.full"}
+    assert broken(replied("Tuesday 24 November is full."), asked) == set()
+    assert broken(replied("Thursday 26 November, 18:00-20:00, is on."), asked) == {"rule.cancelled"}
+    assert broken(replied("Thursday 26 November is called off."), asked) == set()
+
+
+def test_the_persons_language_is_kept_and_one_that_nobody_can_tell_is_left_to_the_judge() -> None:
+    german = replied("Das nächste Training ist am Dienstag um 18 Uhr in der Halle.")
+
+    assert broken(german, asking("When are the next nets please?")) == {"rule.language"}
+    assert broken(german, asking("Wann ist denn das nächste Training?")) == set()
+    assert broken(german, asking("nets?")) == set()
+
+
+def test_the_same_text_twice_breaks() -> None:
+    twice = observed(use(SEND, text="See you there."), use(SEND, index=1, text="See you there!"))
+
+    assert broken(replace(twice, replies=("See you there.", "See you there!"))) == {"rule.no_repeats"}
+
+
+def test_a_note_holds_nothing_private() -> None:
+    def noted(text: str) -> Observation:
+        return observed(use("save_note", text=text), notes=(text,))
+
+    assert broken(noted("Has diabetes")) == {"rule.notes"}
+    assert broken(noted("Plays for the second team, bats left-handed")) == set()
+
+
+def test_a_reaction_fits_the_mood() -> None:
+    asked = asking("My father died last night, we are heartbroken.")
+    laughed = replace(observed(use(REACT, reaction="😂")), reactions=("😂",))
+
+    assert broken(laughed, asked) == {"rule.reaction"}
+    assert broken(laughed, asking("That was a funny match!")) == set()
+    assert broken(replace(laughed, reactions=("👎",)), asking("thanks!")) == {"rule.reaction"}
+
+
+def test_what_is_told_of_a_named_person_breaks_and_a_refusal_does_not() -> None:
+    asked = asking("Is Laura coming on Tuesday?")
+
+    assert "rule.others" in broken(replied("Yes, Laura is coming."), asked)
+    assert broken(replied("Whether Laura is coming I can't tell you."), asked) == set()
+
+
+def test_nothing_said_breaks_no_rule() -> None:
+    assert broken(observed(use(NOTIFY, text="x"))) == set()

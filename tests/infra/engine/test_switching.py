@@ -1,0 +1,115 @@
+"""A database in the place of another, under the engine: a clone of an earlier minute, or one that was there before."""
+
+import json
+from pathlib import Path
+from typing import Any, cast
+
+import pytest
+from deployments import DEV, PROJECT, program, small_sources
+from driver import Stack
+from program_host import Program
+from provider.cloud import Cloud, Thing
+
+from operations.switching import INDEX, Shape, of_database, shapes, switched
+
+pytestmark = pytest.mark.timeout(400)  # each operation has its own deadline
+
+OLD, NEW = "dm-agent", "dm-agent-2"
+FIRESTORE = "gcp:firestore/"
+
+
+def inside(cloud: Cloud, database: str) -> dict[str, Thing]:
+    """A database and what is in it."""
+    start = f"projects/{PROJECT}/databases/{database}"
+    return {id_: thing for id_, thing in cloud.things.items() if id_ == start or id_.startswith(f"{start}/")}
+
+
+def clone(cloud: Cloud, *, without: str | None = None) -> None:
+    """As Google clones: the data with its indexes, under other ids; no recovery, no fields, no backups."""
+    for id_, thing in inside(cloud, OLD).items():
+        kind = thing.token.removeprefix(FIRESTORE)
+        if not kind.startswith(("database:", "index:")) or (without and without in id_):
+            continue
+        own = {"name": NEW} if kind.startswith("database:") else {"database": NEW}
+        bare = {"pointInTimeRecoveryEnablement": "POINT_IN_TIME_RECOVERY_DISABLED"} if "name" in own else {}
+        made = id_.replace(f"/databases/{OLD}", f"/databases/{NEW}") + ("" if "name" in own else "0")
+        cloud.things[made] = Thing(thing.token, {**thing.inputs, **own, **bare}, {**thing.outputs, **own, **bare})
+
+
+def listed(cloud: Cloud) -> dict[Shape, str]:
+    """As gcloud lists composite indexes: the document's name is the last field of each."""
+    return shapes(
+        [
+            {
+                "name": id_,
+                "queryScope": thing.inputs["queryScope"],
+                "fields": [
+                    *cast("list[Any]", thing.inputs["fields"]),
+                    {"fieldPath": "__name__", "order": "DESCENDING"},
+                ],
+            }
+            for id_, thing in inside(cloud, NEW).items()
+            if thing.token == INDEX
+        ]
+    )
+
+
+def switch(stack: Stack, folder: Path) -> None:
+    """What `make switch` does with the state."""
+    after = switched(json.loads(stack.must("stack", "export")), NEW, listed(stack.cloud))
+    file = folder / "after.json"
+    file.write_text(json.dumps(after))
+    stack.must("stack", "import", "--file", str(file))
+    targets = [word for urn in of_database(after) for word in ("--target", urn)]
+    refreshed = stack.refresh(*targets)
+    assert refreshed.refused is None, refreshed.refused
+
+
+@pytest.fixture
+def moved(tmp_path: Path) -> Program:
+    return program("dev", {**DEV, "databaseName": NEW}, small_sources(tmp_path))
+
+
+def test_a_clone_takes_over_and_the_old_database_stays_as_it_is(
+    stack: Stack, run: Program, moved: Program, tmp_path: Path
+):
+    assert stack.up(run).refused is None
+    clone(stack.cloud)
+    before, begun = set(inside(stack.cloud, OLD)), len(stack.cloud.log)
+
+    switch(stack, tmp_path)
+    done = stack.up(moved)
+
+    assert done.refused is None, done.refused
+    assert set(inside(stack.cloud, OLD)) == before
+    assert [id_ for what, token, id_ in stack.cloud.log[begun:] if what == "delete" and FIRESTORE in token] == []
+    new = stack.cloud.things[f"projects/{PROJECT}/databases/{NEW}"]
+    assert new.inputs["pointInTimeRecoveryEnablement"] == "POINT_IN_TIME_RECOVERY_ENABLED"
+    assert {thing.token for thing in inside(stack.cloud, NEW).values()} == {
+        thing.token for thing in inside(stack.cloud, OLD).values()
+    }
+    assert done.changes["Function webhook"] == done.changes["Function processor"] == "update"
+    assert stack.up(moved).changes == {}
+
+
+def test_an_index_that_the_other_database_has_not_is_made(stack: Stack, run: Program, moved: Program, tmp_path: Path):
+    """So a database that was there before a stack can be taken over too."""
+    assert stack.up(run).refused is None
+    missing = next(id_ for id_, thing in inside(stack.cloud, OLD).items() if thing.token == INDEX)
+    clone(stack.cloud, without=missing)
+
+    switch(stack, tmp_path)
+    done = stack.up(moved)
+
+    assert done.refused is None, done.refused
+    assert [change for name, change in done.changes.items() if name.startswith("Index ")] == ["create"]
+    assert stack.up(moved).changes == {}
+
+
+def test_without_the_switch_the_engine_would_meet_what_is_there(stack: Stack, run: Program, moved: Program):
+    assert stack.up(run).refused is None
+    clone(stack.cloud)
+
+    refused = stack.up(moved).refused
+
+    assert refused is not None and "already exists" in refused
