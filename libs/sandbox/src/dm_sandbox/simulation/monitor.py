@@ -9,6 +9,7 @@
 For alerts see ``outbox``, which this watches too.
 """
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -51,7 +52,7 @@ class Execution:
     """One delivery of one task: who runs it, and the lease it took.
 
     ``begun``: turns of which it started an action; ``asks``: alerts that the model asked it for and no commit has
-    stored yet; ``failure``: what its last call of the model or send failed with.
+    stored yet; ``failure``: what its last call of the model or send failed with, at ``failed_at`` (s from the start).
     """
 
     process: str
@@ -61,6 +62,7 @@ class Execution:
     begun: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     asks: list[str] = field(default_factory=list[str])
     failure: PlatformError | None = None
+    failed_at: float = 0.0
 
 
 _EXECUTION: ContextVar[Execution] = ContextVar("execution")
@@ -82,7 +84,7 @@ def noting_failure(execution: Execution) -> Generator[None]:
     try:
         yield
     except PlatformError as error:
-        execution.failure = error
+        execution.failure, execution.failed_at = error, asyncio.get_running_loop().time()
         raise
 
 
@@ -281,7 +283,8 @@ class Monitor:
             self.journal.wrong("wake_up", f"{thread_id} waits, and nothing will wake it then")
         failure = execution.failure
         if isinstance(failure, RetryLater) and failure.wait_seconds is not None:
-            least = min(failure.wait_seconds * 1000, LONGEST_TOLD_MS) - SKEW_MS - DELAY_MS
+            since = (asyncio.get_running_loop().time() - execution.failed_at) * 1000  # the process may have slept
+            least = min(failure.wait_seconds * 1000, LONGEST_TOLD_MS) - SKEW_MS - DELAY_MS - since
             if not_before - self.now_ms < least:
                 self.journal.wrong("told_wait", f"{thread_id} waits for less than the {failure.service} asked")
         if isinstance(failure, AccountStopped) and failure.service is not Service.VAULT:
