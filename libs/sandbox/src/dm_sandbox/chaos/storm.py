@@ -41,6 +41,8 @@ The promises don't depend on the size of these."""
 SWEEP_SECONDS = 1.5
 TELL_SECONDS = 5.0
 SLOW_SEND_SECONDS = 1.6
+SOON_SECONDS = 10.0
+"""A task further ahead (a wait that is over by now, an alarm of the manager's alerts) has nothing left to find."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,9 +230,9 @@ async def _delivered(writing: "asyncio.Task[None]", senders: Senders, patience: 
 
 
 async def _quiet(sandbox: Sandbox, patience: float) -> None:
-    """The queue has nothing left, or what it has does not change any more."""
+    """The queue has nothing left for the next seconds, or what it has does not change any more."""
     progress = Progress(patience)
-    while sandbox.queue.pending and not progress.stalled(sandbox.queue.pending):  # noqa: ASYNC110 - it tells nobody
+    while (due := sandbox.queue.due_within(SOON_SECONDS)) and not progress.stalled(due):  # noqa: ASYNC110
         await asyncio.sleep(0.1)
 
 

@@ -78,6 +78,13 @@ class CloudTasksEmulator:
         """Tasks in all queues, those under way included."""
         return sum(len(queue.tasks) for queue in self._running().queues.values())
 
+    def due_within(self, seconds: float) -> int:
+        """Tasks whose next attempt is at most so far ahead, those under way included."""
+        latest = self._clock() + seconds * 1000
+        return sum(
+            task.schedule_at <= latest for queue in self._running().queues.values() for task in queue.tasks.values()
+        )
+
     def pending_in(self, queue: str) -> int:
         """Tasks in the queues of this short name, those under way included."""
         queues = self._running().queues.items()

@@ -149,7 +149,7 @@ class Fleet:
     async def _serve(self, member: Member, request: Request, timeout: float, thread_id: str) -> Response | None:
         """A request that outlives the timeout goes on: the platform only stops listening."""
         process, context = member.process, copy_context()
-        execution = Execution(process.name, thread_id)
+        execution = Execution(process.name, thread_id, began_at=asyncio.get_running_loop().time())
         context.run(begin_execution, execution)
         if self.begun is not None:
             self.begun(execution)

@@ -9,6 +9,7 @@
 For alerts see ``outbox``, which this watches too.
 """
 
+import asyncio
 from collections import Counter, defaultdict
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
@@ -51,7 +52,8 @@ class Execution:
     """One delivery of one task: who runs it, and the lease it took.
 
     ``begun``: turns of which it started an action; ``asks``: alerts that the model asked it for and no commit has
-    stored yet; ``failure``: what its last call of the model or send failed with.
+    stored yet; ``failure``: what its last call of the model or send failed with, at ``failed_at`` (s from the start, as
+    ``began_at``).
     """
 
     process: str
@@ -61,6 +63,8 @@ class Execution:
     begun: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
     asks: list[str] = field(default_factory=list[str])
     failure: PlatformError | None = None
+    failed_at: float = 0.0
+    began_at: float = 0.0
 
 
 _EXECUTION: ContextVar[Execution] = ContextVar("execution")
@@ -82,7 +86,7 @@ def noting_failure(execution: Execution) -> Generator[None]:
     try:
         yield
     except PlatformError as error:
-        execution.failure = error
+        execution.failure, execution.failed_at = error, asyncio.get_running_loop().time()
         raise
 
 
@@ -120,8 +124,9 @@ class Monitor:
     ``marks``: what each action key happened as. ``troubles`` counts, by thread, what went wrong in its executions and
     was no outage. ``told``: DMs that were ended badly by a commit that had an alert for the manager. ``archives``: runs
     as they were archived, before an unsend took words out of them. ``echoed_at``: when a message of the account's was
-    stored; ``looked_at``: when the platform's list of a person's messages could be read (s from the start). ``wakes``
-    says whether a task will wake a thread at that time (ms) or later.
+    stored; ``looked_at``: when the platform's list of a person's messages could be read (s from the start);
+    ``waits_since``: when the wait of a thread was stored. ``wakes`` says whether a task will wake a thread at that
+    time (ms) or later.
     """
 
     database: MemoryDatabase
@@ -144,6 +149,7 @@ class Monitor:
     archives: dict[str, Run] = field(default_factory=dict[str, Run])
     echoed_at: dict[str, float] = field(default_factory=dict[str, float])
     looked_at: dict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list))
+    waits_since: dict[str, float] = field(default_factory=dict[str, float])
     wakes: Callable[[str, int], bool] = lambda _, __: True
     largest: int = 0
 
@@ -195,6 +201,7 @@ class Monitor:
             self._finished(before, change.archive)
         self._check_asks(execution, change)
         if isinstance(change.not_before, int):
+            self.waits_since[change.thread_id] = self.journal.now()
             self._check_wait(execution, change.thread_id, change.not_before)
         self._count(change, messages)
         return outcome
@@ -210,12 +217,13 @@ class Monitor:
         self.journal.wrong("quarantine", f"an ordinary item was not understood: {reason}")
 
     def schedules(self, execution: Execution, wake_up: WakeUp) -> None:
-        """The sweep (which serves no thread of its own) lets threads that wait alone."""
+        """The sweep (which serves no thread of its own) lets threads alone that waited before it looked."""
         thread = self.database.threads.get(wake_up.thread_id)
         if execution.thread_id or not execution.process.startswith("p") or thread is None:
             return
         waits_until = thread.not_before
-        if waits_until is not None and waits_until > self.now_ms + SKEW_MS:
+        waited = self.waits_since.get(wake_up.thread_id, 0.0) < execution.began_at
+        if waited and waits_until is not None and waits_until > self.now_ms + SKEW_MS:
             self.journal.wrong("early", f"the sweep wakes {wake_up.thread_id}, which waits")
 
     def look_at(self, thread_id: str) -> None:
@@ -281,7 +289,8 @@ class Monitor:
             self.journal.wrong("wake_up", f"{thread_id} waits, and nothing will wake it then")
         failure = execution.failure
         if isinstance(failure, RetryLater) and failure.wait_seconds is not None:
-            least = min(failure.wait_seconds * 1000, LONGEST_TOLD_MS) - SKEW_MS - DELAY_MS
+            since = (asyncio.get_running_loop().time() - execution.failed_at) * 1000  # the process may have slept
+            least = min(failure.wait_seconds * 1000, LONGEST_TOLD_MS) - SKEW_MS - DELAY_MS - since
             if not_before - self.now_ms < least:
                 self.journal.wrong("told_wait", f"{thread_id} waits for less than the {failure.service} asked")
         if isinstance(failure, AccountStopped) and failure.service is not Service.VAULT:

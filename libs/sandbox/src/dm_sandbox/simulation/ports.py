@@ -116,7 +116,7 @@ class VaultPort:
     async def load(self) -> str | None:
         try:
             return await self.wire.call("vault.load", VAULT, lambda _: None)
-        except Exception:
+        except BaseException:  # a time-out cancels it
             current_execution().failure = None  # from here on it is the vault's, whatever made us look there
             raise
 
