@@ -42,8 +42,11 @@ async def known(reading: "asyncio.Task[Profile | None] | None") -> Profile | Non
     """What was read, if it is there in time."""
     if reading is None:
         return None
-    await asyncio.wait((reading,), timeout=PATIENCE)
-    if not reading.done():
+    try:
+        await asyncio.wait((reading,), timeout=PATIENCE)
+    finally:
         reading.cancel()
-        return None
-    return None if reading.cancelled() or reading.exception() is not None else reading.result()
+        (found,) = await asyncio.gather(reading, return_exceptions=True)
+    if isinstance(found, BaseException) and not isinstance(found, (Exception, asyncio.CancelledError)):
+        raise found  # the process is going down
+    return None if isinstance(found, BaseException) else found
