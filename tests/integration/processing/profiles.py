@@ -24,10 +24,10 @@ def folder_with(tmp_path: Path, keys: str = "", tables: str = "", files: dict[st
 
 @asynccontextmanager
 async def running(tmp_path: Path, folder: Path, **extra: str) -> AsyncGenerator[InProcess]:
-    """The system over this folder, with further environment variables."""
+    """The system over this folder, with further environment variables. A disclosure holds for 30 days."""
     clock = MovableClock()
     store = SqliteStore(str(tmp_path / "threads.sqlite3"), clock)
-    async with InProcess(store, extra=extra, clock=clock, folder=folder) as system:
+    async with InProcess(store, extra={"DISCLOSURE_DAYS": "30", **extra}, clock=clock, folder=folder) as system:
         yield system
     await store.close()
 

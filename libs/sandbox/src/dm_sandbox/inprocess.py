@@ -46,6 +46,13 @@ from dm_sandbox.platforms.meta import WebhookSender
 from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
 
+_DEFAULTS = {
+    "ECHO_WAIT_SECONDS": "0.01",
+    "DEBOUNCE_MIN_SECONDS": "5",
+    "DEBOUNCE_MAX_SECONDS": "15",
+    "DISCLOSURE_DAYS": "0",
+}
+
 STORE_CALLS = (
     "get_outbox",
     "save_outbox",
@@ -208,7 +215,10 @@ class _PiercedAccounts:
 
 @dataclass(slots=True)
 class InProcess:
-    """The whole system but its queue, in this process. ``async with`` starts and stops it."""
+    """The whole system but its queue, in this process. ``async with`` starts and stops it.
+
+    Nothing is put under a reply unless ``extra`` sets ``DISCLOSURE_DAYS``: what the model writes is what goes out.
+    """
 
     store: Store
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
@@ -234,8 +244,7 @@ class InProcess:
             await platform.start()
         addresses = Addresses("http://127.0.0.1:9", "127.0.0.1:9", "firestore:", gemini=self.gemini.base_url)
         platforms = Platforms(self.instagram, self.whatsapp, self.spond)
-        defaults = {"ECHO_WAIT_SECONDS": "0.01", "DEBOUNCE_MIN_SECONDS": "5", "DEBOUNCE_MAX_SECONDS": "15"}
-        self.env = function_environment(platforms, addresses, Pace(), model_variables({}), {**defaults, **self.extra})
+        self.env = function_environment(platforms, addresses, Pace(), model_variables({}), {**_DEFAULTS, **self.extra})
         settings = WebhookSettings.load(self.env)
         services = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock)
         app = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)

@@ -25,7 +25,11 @@ class Names:
 
     def begin(self, thread: Thread) -> "asyncio.Task[Profile | None] | None":
         """Start reading, if nothing is known of this person."""
-        return None if thread.profile is not None else asyncio.create_task(self._read(thread))
+        if thread.profile is not None:
+            return None
+        reading = asyncio.create_task(self._read(thread))
+        reading.add_done_callback(_noted)
+        return reading
 
     async def _read(self, thread: Thread) -> Profile | None:
         """None where it is worth asking another time; an empty profile where it is not."""
@@ -36,6 +40,12 @@ class Names:
             return None
         except DmAgentError:
             return unknown
+
+
+def _noted(reading: "asyncio.Task[Profile | None]") -> None:
+    """Its failure counts as seen: a run that is cancelled while it waits for the name may never ask."""
+    if not reading.cancelled():
+        reading.exception()
 
 
 async def known(reading: "asyncio.Task[Profile | None] | None") -> Profile | None:
