@@ -27,8 +27,13 @@ ACTORS: Final = 3
 FUNCTION_TIMEOUT: Final = 30.0
 LEASE_SECONDS: Final = 40.0
 """Shorter than in production: a crash is over sooner, the order of calls is the same."""
-UNNOTICED: Final = ("processor.model.generate", "instagram.indicate")
-"""Calls that neither see nor change what the others see."""
+UNNOTICED: Final = (
+    "processor.model.generate",
+    "instagram.indicate",
+    "instagram.profile",
+    "processor.store.documents",
+)
+"""Calls that neither see nor change what the others see; the documents are switches that nobody moves here."""
 READS: Final = (*UNNOTICED, "processor.store.open", "processor.store.history", "webhook.store.echo_view")
 """Calls that change nothing."""
 When = Literal["goes on", "dies before", "dies after"]

@@ -23,7 +23,14 @@ _ALERTS: Final = (
     "record_status",
     "manager_contact",
     "note_manager_contact",
+    "get_thread",
     "thread_profile",
+    "create_outbox",
+    "get_outbox",
+    "save_outbox",
+    "add_audit",
+    "alert_of_message",
+    "newest_threads",
 )
 
 
