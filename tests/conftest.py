@@ -7,8 +7,12 @@ from collections.abc import Callable, Iterator
 from typing import NoReturn, cast
 
 import pytest
+from hypothesis import settings
 
 from dm_sandbox.firestore_emulator import EmulatorUnavailable, find_emulator, firestore_emulator
+
+settings.register_profile("suite", deadline=None)  # no test is a measure of this machine's speed
+settings.load_profile("suite")
 
 
 def _is_local(address: object) -> bool:

@@ -108,7 +108,7 @@ def stack_configuration(context: Context) -> Finding:
     try:
         (context.values or read_values(context.stack)).configuration()
     except ConfigurationError as error:
-        return Finding("configuration", f"{len(error.problems)} to mend", "\n      ".join(error.problems))
+        return Finding("configuration", f"{len(error.problems)} to fix", "\n      ".join(error.problems))
     except Refused as refused:
         return Finding("configuration", str(refused), f"cd infra && pulumi config --stack {context.stack}")
     return Finding("configuration", "complete")
@@ -170,7 +170,7 @@ def budget(context: Context) -> Finding:
     stack, project = context.stack, context.project
     commands = (f"gcp:userProjectOverride true --stack {stack}", f"gcp:billingProject {project} --stack {stack}")
     run = " && ".join(f"pulumi config set {command}" for command in commands)
-    return Finding("budget", "a budget can't be made by a person's login as it is", f"cd infra && {run}")
+    return Finding("budget", "a budget can't be created with a person's login as it is set up", f"cd infra && {run}")
 
 
 def database(context: Context) -> Finding:
@@ -191,7 +191,7 @@ def region(context: Context) -> Finding:
     """Whether Google offers Cloud Tasks there to this project; before its API is on, only our own list says so."""
     wanted = context.configuration.region if context.configuration else ""
     if "cloudtasks.googleapis.com" not in _enabled(context):
-        return Finding("region", f"{wanted} (by infra/regions.py; Google is asked once the first `make up` was made)")
+        return Finding("region", f"{wanted} (by infra/regions.py; Google is asked after the first `make up`)")
     answer = ask(["gcloud", "tasks", "locations", "list", f"--project={context.project}", "--format=value(locationId)"])
     if not answer.good or wanted not in answer.out.split():
         run = f"pulumi config set dm-agent:region ANOTHER --stack {context.stack}"

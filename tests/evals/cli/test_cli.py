@@ -23,7 +23,7 @@ expect:
   state: {replies: 1}
 """
 GATE = "replay: [{tag: '*', must: all}]\nlive: [{tag: '*', must: all}]\n"
-GOOD = "- calls: [{send_instagram_message: {text: Nothing is listed.}}]\n"
+GOOD = "- calls: [{send_instagram_message: {text: I am the automated assistant. Nothing is listed.}}]\n"
 
 Run = Callable[..., int]
 

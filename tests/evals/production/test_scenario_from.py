@@ -44,7 +44,7 @@ async def sam(system: InProcess) -> Person:
             turn(call("get_net_session_dates", days_ahead=7)),
             turn(
                 call("send_manager_notification", text="Sam Joneson wants a call: 07911 123456", urgency="normal"),
-                call("send_instagram_message", text="Hi Sam! I've passed it on, somebody will answer you here."),
+                call("send_instagram_message", text="Hi Sam, the club's assistant here! I've passed it on."),
             ),
         ]
     )

@@ -28,7 +28,7 @@ def _scenario(name: str = "say_hi") -> Scenario:
 
 
 async def _recording(scenario: Scenario) -> Recording:
-    turns = parse_turns("- calls: [{send_instagram_message: {text: Nothing is listed.}}]")
+    turns = parse_turns("- calls: [{send_instagram_message: {text: I am the automated assistant. Nothing is listed.}}]")
     async with RuntimePool(1) as runtimes:
         return (await author(scenario, 1, turns, runtimes.play, "2026-11-22")).recording
 
@@ -65,7 +65,7 @@ async def test_a_stale_recording_is_stale_and_never_a_pass_even_if_allowed() -> 
     assert [(r.outcome, r.reason) for r in strict.results] == [(Outcome.STALE, "turn 1 is stale: changed contents[0]")]
     assert [r.outcome for r in allowed.results] == [Outcome.STALE]
     assert allowed.results[0].reason.endswith("(turn 1: contents[0]); judged like that: pass")
-    assert allowed.results[0].observation.replies == ("Nothing is listed.",)
+    assert allowed.results[0].observation.replies == ("I am the automated assistant. Nothing is listed.",)
 
 
 async def test_a_turn_too_many_and_a_turn_too_few_never_pass() -> None:

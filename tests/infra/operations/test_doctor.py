@@ -149,7 +149,7 @@ def test_a_model_that_the_region_does_not_have_is_named_with_the_places_that_hav
 
     run = machine.run("doctor", "--stack", "dev")
 
-    assert "1 to mend" in run.output
+    assert "1 to fix" in run.output
     assert "does not offer gemini-3.8 models: global, eu, us do" in run.output
     assert "pulumi config set dm-agent:vertexLocation global" in run.output
 

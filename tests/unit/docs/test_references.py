@@ -18,7 +18,14 @@ ELSEWHERE = re.compile(
 )
 TOPS = ("tests", "libs", "infra", "evals", "functions", "benchmarks")
 NAMED = re.compile(rf"(?<![\w./{{}}$-])(?:{'|'.join(TOPS)})/[\w./-]+\.(?:py|md|toml|ya?ml|jsonl?)\b")
-EXAMPLES = ("price_trial_session", "evals/scenarios/kit.yaml", "tests/test_it.py", "benchmarks/results.json")
+EXAMPLES = (
+    "price_trial_session",
+    "evals/scenarios/kit.yaml",
+    "tests/test_it.py",
+    "benchmarks/results.json",
+    "evals/history.jsonl",
+    "evals/rulings/SCENARIO.jsonl",
+)
 """Files that a page tells its reader to make, that a test makes up, or that a command writes."""
 CODE = ("libs/", "functions/", "infra/", "evals/src/", "benchmarks/", ".github/", "Makefile", "pyproject.toml")
 WRITTEN = "docs/settings.md"

@@ -7,7 +7,6 @@ end of the input end the chat and nothing else. Environment: ``PORT`` of the pag
 import os
 import sys
 import threading
-import time
 from collections.abc import Iterable
 from typing import Any, Final, cast
 
@@ -25,6 +24,7 @@ class LineChat:
     def __init__(self, base_url: str) -> None:
         self._client = httpx.Client(base_url=base_url, trust_env=False, timeout=10)
         self._printed = 0
+        self._over = threading.Event()
 
     def show(self) -> None:
         """Print the lines that came since the last look."""
@@ -35,14 +35,17 @@ class LineChat:
         self._printed += len(lines)
 
     def follow(self) -> None:
-        """Print for ever, until the page is gone."""
-        while True:
-            time.sleep(LOOK_SECONDS)
+        """Print until ``end``, or until the page is gone."""
+        while not self._over.wait(LOOK_SECONDS):
             try:
                 self.show()
             except httpx.HTTPError:
                 print("the page is gone: /quit", flush=True)
                 return
+
+    def end(self) -> None:
+        """Print nothing more."""
+        self._over.set()
 
     def type(self, typed: Iterable[str]) -> None:
         """Send each line, until one is ``/quit``."""
@@ -62,8 +65,13 @@ def main() -> int:
     try:
         chat.show()
         print(f"{HELP}  /quit", flush=True)
-        threading.Thread(target=chat.follow, daemon=True).start()
-        chat.type(sys.stdin)
+        following = threading.Thread(target=chat.follow, daemon=True)
+        following.start()
+        try:
+            chat.type(sys.stdin)
+        finally:
+            chat.end()
+            following.join()  # a thread that prints while the interpreter ends aborts it
     except (httpx.HTTPError, httpx.InvalidURL):
         print(f"make chat: nothing answers on {base_url}: start 'make dev' in another terminal", file=sys.stderr)
         return 1

@@ -31,12 +31,14 @@ SETTINGS: Mapping[str, str] = {
     "LEASE_SECONDS": "6",
     "MODEL_TIMEOUT_SECONDS": "3",
     "MAX_ATTEMPTS": "20",
+    "MAX_MODEL_TURNS": "40",
     "MAX_RUNS_PER_HOUR": "10000",
     "MAX_RUNS_PER_DAY": "100000",
     "MAX_ALERTS_PER_HOUR": "1000",
     "UNCERTAIN_SENDS": "hold",
 }
-"""Hasty, so that a dead run is taken over in seconds; patient with attempts, because on a busy machine hasty ones fail.
+"""Hasty, so that a dead run is taken over in seconds; patient with attempts, because on a busy machine hasty ones fail,
+and with turns, because each of them may find that something came and ask again.
 The promises don't depend on the size of these."""
 SWEEP_SECONDS = 1.5
 TELL_SECONDS = 5.0
