@@ -51,15 +51,11 @@ def test_the_examples_own_words_pass_its_guards(club: BusinessProfile) -> None:
         ("[links]", "[[links]]", "links must be a table"),
         ('"https://spond.com/client"', '"not a link"', "links.allow holds 'not a link', which is no web address"),
         ("[contact]", "[contact", "is not valid TOML"),
-        ("[contact]", "[disclosure]\nen = 3\n[contact]", "disclosure.en must be a text of one line"),
+        ("[disclosure]", "[disclosure]\nde = 3", "disclosure.de must be a text of one line"),
         ("[contact]", '[stopped]\nen = "a\\nb"\n[contact]', "stopped.en must be a text of one line"),
-        (
-            "[contact]",
-            '[disclosure]\nen = "evil.example"\n[contact]',
-            "evil.example is not listed under links.allow",
-        ),
-        ("[links]", 'handover = "maybe"\n[links]', 'handover must be "continue" or "hold"'),
-        ("[links]", 'stop_words = "stop"\n[links]', "stop_words must be a list of texts"),
+        ("[disclosure]", '[disclosure]\nde = "evil.example"', "evil.example is not listed under links.allow"),
+        ("[disclosure]", 'handover = "maybe"\n[disclosure]', 'handover must be "continue" or "hold"'),
+        ("[disclosure]", 'stop_words = "stop"\n[disclosure]', "stop_words must be a list of texts"),
     ],
 )
 def test_a_mistake_in_the_settings_is_one_line_that_names_file_and_key(

@@ -1,4 +1,4 @@
-"""What humans send and change, as documents and back (docs/architecture.md)."""
+"""What humans send and change, as documents and back (docs/architecture.md#what-is-stored)."""
 
 from collections.abc import Mapping
 

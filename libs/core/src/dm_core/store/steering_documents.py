@@ -1,4 +1,4 @@
-"""Steering as part of a thread's document, and back (docs/architecture.md)."""
+"""Steering as part of a thread's document, and back (docs/architecture.md#the-thread-document)."""
 
 from collections.abc import Mapping
 
