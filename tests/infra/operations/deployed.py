@@ -1,11 +1,11 @@
 """A webhook for the operations to ask: a server of the test that checks signatures as the core does."""
 
-import threading
 from collections.abc import Generator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import override
+from http.server import BaseHTTPRequestHandler
+
+from local_server import Quiet, listening
 
 from dm_core.webhook.signature import matching_secret
 
@@ -24,7 +24,7 @@ class Deployed:
 
 @contextmanager
 def serving(deployed: Deployed) -> Generator[str]:
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             code = deployed.health.pop(0) if len(deployed.health) > 1 else deployed.health[0]
             self._answer(code if self.path == "/health" else 404, "ok")
@@ -42,16 +42,5 @@ def serving(deployed: Deployed) -> Generator[str]:
             self.end_headers()
             self.wfile.write(text.encode())
 
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}"
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()
+    with listening(Handler) as url:
+        yield url

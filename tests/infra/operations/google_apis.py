@@ -5,16 +5,16 @@ GET|POST …testIamPermissions ──▶ the permissions that the caller has, of
 
 import json
 import re
-import threading
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
-from typing import Any, Final, cast, override
+from typing import Any, Final, cast
 from urllib.parse import parse_qs, urlsplit
 
 import googleapiclient
+from local_server import Quiet, listening
 
 TOKEN: Final = "ya29.a-token-that-nobody-sees"
 DOCUMENTS: Final = Path(googleapiclient.__file__).parent / "discovery_cache" / "documents"
@@ -109,7 +109,7 @@ def _error(code: int, message: str) -> tuple[int, object]:
 def serving(apis: GoogleApis) -> Generator[GoogleApis]:
     """Answers on 127.0.0.1 for as long as it is open."""
 
-    class Handler(BaseHTTPRequestHandler):
+    class Handler(Quiet, BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             self._do("GET", b"")
 
@@ -122,17 +122,5 @@ def serving(apis: GoogleApis) -> Generator[GoogleApis]:
             self.end_headers()
             self.wfile.write(json.dumps(said).encode())
 
-        @override
-        def log_message(self, format: str, *args: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    apis.url = f"http://127.0.0.1:{server.server_port}"
-    try:
+    with listening(Handler) as apis.url:
         yield apis
-    finally:
-        server.shutdown()
-        server.server_close()
-        thread.join()

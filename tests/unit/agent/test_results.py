@@ -3,9 +3,9 @@
 import json
 
 from dm_core.agent.plan import TurnPlan
-from dm_core.agent.results import MAX_TURN_BYTES, tool_turn
+from dm_core.agent.results import MAX_TURN_BYTES, answers, tool_turn
 from dm_core.agent.tools.get_thread_messages import MAX_RESULT_CHARS
-from dm_core.runs import ModelTurn, ToolCall, ToolResult
+from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, ToolCall, ToolResult, UserTurn
 
 LONGEST = "🏏" * MAX_RESULT_CHARS
 
@@ -36,3 +36,15 @@ def test_a_short_result_after_one_too_long_is_still_given() -> None:
     results = answered(LONGEST, LONGEST, "short")
 
     assert [result.error is None for result in results] == [True, False, True]
+
+
+def test_a_plain_text_of_which_a_part_went_out_is_not_told_as_unsent() -> None:
+    parts = (
+        Action("r/0/0.0", ActionKind.SEND, "One.", 0, 0, state=ActionState.DONE),
+        Action("r/0/0.1", ActionKind.SEND, "Two.", 0, 0, state=ActionState.DROPPED, error="not sent: new DMs came"),
+    )
+
+    told = answers(ModelTurn(content="", text="One. Two."), TurnPlan(actions=parts), {}, parts)
+
+    assert isinstance(told, UserTurn)
+    assert told.text == "Only the first 1 of 2 parts of your answer were sent: do not repeat them."

@@ -28,7 +28,7 @@ class InstagramTokens:
 
     def __init__(self, accounts: InstagramAccounts, token_store: TokenStore, settings: InstagramSettings) -> None:
         self._accounts = accounts
-        self._vault = token_store
+        self._token_store = token_store
         self._settings = settings
         self._used = dict(settings.tokens)
         self._loaded = False
@@ -61,7 +61,7 @@ class InstagramTokens:
         """Keep these tokens beside the other accounts', then use them. Raises as the vault and ``ensure`` do."""
         others = self._accounts.each().keys() - new.keys()
         old = {**self._settings.tokens, **await self._kept()} if others else {}
-        await self._vault.save(format_tokens({**old, **new}))
+        await self._token_store.save(format_tokens({**old, **new}))
         self._use(new)
 
     async def _read_once(self) -> None:
@@ -83,7 +83,7 @@ class InstagramTokens:
         """The kept tokens by account."""
         try:
             async with asyncio.timeout(LOAD_SECONDS):
-                text = await self._vault.load()
+                text = await self._token_store.load()
         except AccountStopped:
             raise
         except Exception as error:  # whatever the vault's SDK makes of it: nothing was read

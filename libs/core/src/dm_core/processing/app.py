@@ -1,4 +1,4 @@
-"""The processor's routes: a ``Request`` in, an ``Response`` out. Private: only the queue and the scheduler may call."""
+"""The processor's routes: a ``Request`` in, a ``Response`` out. Private: only the queue and the scheduler may call."""
 
 import json
 import re

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dm_core.agent.agent import Agent, Situation
+from dm_core.agent.agent import Agent, Opening, Situation
 from dm_core.agent.rebuild import done_so_far
 from dm_core.processing.freshness import Stale, shown
 from dm_core.processing.leased_thread import LeasedThread
@@ -12,14 +12,7 @@ from dm_core.runs import Asked, Run, Turn, UserTurn
 
 def opened(agent: Agent, run: Run, situation: Situation) -> Run:
     """A run whose turns show the situation, and nothing else yet."""
-    opening = agent.opening(replace(situation, run=run))
-    return replace(
-        run,
-        turns=(UserTurn(opening.text),),
-        handles=opening.handles,
-        asked=Asked(situation.thread.revision),
-        shown=shown(situation.messages),
-    )
+    return _showing(replace(run, turns=()), situation, agent.opening(replace(situation, run=run)))
 
 
 def reopened(
@@ -35,16 +28,21 @@ def reopened(
     run = replace(run, message_ids=tuple(message.id for message in (*leased.own, *leased.others)))
     if not run.acted:
         fresh = replace(run, actions=(), notes=(), model_calls=0, repairs=0, dropped_turns=number, fresh_from=number)
-        return opened(agent, replace(fresh, turns=()), situation)
+        return opened(agent, fresh, situation)
     run = replace(run, fresh_from=run.fresh_from if why is Stale.OLD else number)
     if not holds:
-        again = opened(agent, replace(run, dropped_turns=number, turns=()), situation)
+        again = opened(agent, replace(run, dropped_turns=number), situation)
         return replace(again, turns=(*again.turns, done_so_far(run)))
-    more = agent.more(situation, leased.others)
+    told = replace(run, turns=(*run.turns, *untold))
+    return _showing(told, situation, agent.more(situation, leased.others))
+
+
+def _showing(run: Run, situation: Situation, opening: Opening) -> Run:
+    """The run with one turn more, after which the model has seen all of this situation."""
     return replace(
         run,
-        turns=(*run.turns, *untold, UserTurn(more.text)),
-        handles=more.handles,
+        turns=(*run.turns, UserTurn(opening.text)),
+        handles=opening.handles,
         asked=Asked(situation.thread.revision),
         shown=shown(situation.messages),
     )

@@ -196,9 +196,7 @@ class RunLoop:
         turn = self.leased.run.turns[-1]
         if not isinstance(turn, ModelTurn):
             return ()
-        number = self.leased.run.next_turn - 1
-        actions = tuple(action for action in self.leased.run.actions if action.turn == number)
-        return (self.agent.results(turn, self._planned(turn, number)[1], {}, actions),)
+        return (self.agent.results(turn, self._planned(turn)[1], {}, self._newest_actions()),)
 
     def _reopened(self, run: Run, why: Stale, untold: tuple[Turn, ...]) -> ThreadChange | Ending:
         leased = self.leased
@@ -228,17 +226,22 @@ class RunLoop:
         run = self.leased.run
         if run.script is not None:
             return Ending(run.script)
-        number = run.next_turn - 1
-        actions = tuple(action for action in run.actions if action.turn == number)
-        before, plan = self._planned(turn, number)
+        actions = self._newest_actions()
+        before, plan = self._planned(turn)
         conclusion = conclude(before, turn, plan, actions)
         if conclusion.end is not None:
             return Ending(conclusion.end)
         return await self._give_results(turn, plan, actions, conclusion.turns)
 
-    def _planned(self, turn: ModelTurn, number: int) -> tuple[Run, TurnPlan]:
-        """The run as it was before this turn, and the turn's plan: made again only where another process made it."""
+    def _newest_actions(self) -> tuple[Action, ...]:
+        """The newest turn's actions, as they are now."""
         run = self.leased.run
+        return tuple(action for action in run.actions if action.turn == run.next_turn - 1)
+
+    def _planned(self, turn: ModelTurn) -> tuple[Run, TurnPlan]:
+        """The run as before its newest turn, and that turn's plan, made again only if another process made it."""
+        run = self.leased.run
+        number = run.next_turn - 1
         before = replace(
             run,
             turns=run.turns[:-1],
