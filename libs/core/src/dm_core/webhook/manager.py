@@ -1,4 +1,5 @@
-"""What a manager writes on WhatsApp: stored as it came, and a task that reads it (docs/architecture.md#the-way-of-a-managers-message).
+"""What a manager writes on WhatsApp, stored as it came, and a task that reads it
+(docs/architecture.md#the-way-of-a-managers-message).
 
     {"from", "id", "timestamp", "type", "text": {"body"}, "context": {"id": the quoted message},
      "interactive": {"button_reply": {"id", "title"}}, "button": {"text", "payload"}}
