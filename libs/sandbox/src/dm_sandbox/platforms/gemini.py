@@ -11,7 +11,7 @@ import itertools
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from dm_core.clock import Clock, system_clock
 from dm_sandbox.platforms.answers import Body, turn
@@ -41,7 +41,7 @@ class Gemini(Platform):
         self.api_key = api_key
         self.latency = 0.0
         self.fails_on = ""
-        self.brain: Callable[[ModelRequest], list[Part]] = answer_as_the_club
+        self.brain: Callable[[ModelRequest], list[Part] | Awaitable[list[Part]]] = answer_as_the_club
         self.requests: list[ModelRequest] = []
         self._script: deque[Scripted] = deque()
         self._issued: set[bytes] = set()
@@ -70,7 +70,8 @@ class Gemini(Platform):
             return _error(400, problem)
         scripted = self._script.popleft() if self._script else None
         if scripted is None:
-            body: Body = turn(*self.brain(request))
+            parts = self.brain(request)
+            body: Body = turn(*(parts if isinstance(parts, list) else await parts))
         else:
             body = scripted(request) if callable(scripted) else scripted
         return Reply(self._completed(body, call, request), facts=_facts(body))

@@ -8,6 +8,7 @@ import asyncio
 import base64
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -91,15 +92,28 @@ class WhatsApp(Platform):
 
     async def says(self, number: str, text: str, quotes: str = "") -> Delivery | None:
         """This person writes to the business, quoting a message by its id or not; the webhook, if any, is told."""
+        return await self._write(number, {"type": "text", "text": {"body": text}}, quotes)
+
+    async def taps(self, number: str, quotes: str, button: str, title: str) -> Delivery | None:
+        """This person taps a button of the message that is quoted."""
+        tapped = {"type": "button_reply", "button_reply": {"id": button, "title": title}}
+        return await self._write(number, {"type": "interactive", "interactive": tapped}, quotes)
+
+    async def reads(self, wamid: str) -> None:
+        """The message was looked at: WhatsApp says so."""
+        alert = next((each for each in self.accepted if each.id == wamid), None)
+        if alert is not None and self.statuses.webhook is not None:
+            item = self.statuses.item("read", wamid, alert.to, alert.reference)
+            await self.statuses.webhook.deliver(self.statuses.payload(statuses=[item]))
+
+    async def _write(self, number: str, words: Mapping[str, object], quotes: str) -> Delivery | None:
         self.hear(number)
         if self.statuses.webhook is None:
             return None
         sender = _digits(number)
-        message = {"from": sender, "id": self._wamid(sender), "timestamp": str(self.clock() // 1000), "type": "text"}
+        message = {"from": sender, "id": self._wamid(sender), "timestamp": str(self.clock() // 1000), **words}
         quoted = {"context": {"from": self.phone_number_id, "id": quotes}} if quotes else {}
-        payload = self.statuses.payload(
-            messages=[{**message, **quoted, "text": {"body": text}}], contacts=[{"wa_id": sender}]
-        )
+        payload = self.statuses.payload(messages=[{**message, **quoted}], contacts=[{"wa_id": sender}])
         return await self.statuses.webhook.deliver(payload)
 
     async def stop(self) -> None:
