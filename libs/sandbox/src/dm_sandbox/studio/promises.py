@@ -24,7 +24,7 @@ TITLES: Final[Mapping[str, str]] = {
     "P6": "A human outranks the bot",
     "P8": "The manager is told",
 }
-_ENDS: Final = frozenset({"run_finished", "run_dropped", "run_failed", "task_failed", "thread_waits"})
+_ENDS: Final = frozenset({"run_finished", "run_dropped", "run_failed", "run_stopped", "task_failed", "thread_waits"})
 
 
 @dataclass(frozen=True, slots=True)

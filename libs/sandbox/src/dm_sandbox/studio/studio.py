@@ -36,6 +36,8 @@ from dm_sandbox.studio.tour import Tour
 from dm_sandbox.world import Sandbox
 
 SAVE_SECONDS: Final = 0.5
+THINKING_SECONDS: Final = 1.0
+"""How long the script thinks: long enough for "seen" and "typing" to show, as with a real model."""
 PERSISTENCE: Final = 500
 """How often the simulated Meta tries to deliver before it gives up: about 40 minutes."""
 
@@ -76,6 +78,7 @@ class Studio:
         self._saving: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         sandbox.sender.persistence = PERSISTENCE
+        sandbox.gemini.latency = THINKING_SECONDS
         sandbox.log.listen(self._heard)
         self.seat.on_change = self.changed
 

@@ -61,6 +61,7 @@ class Breaker:
     def __init__(self, sandbox: Sandbox, seat: Seat, clock: StudioClock) -> None:
         self.sandbox, self._seat, self._clock = sandbox, seat, clock
         self.switched = Switched(clock_offset_ms=clock.offset_ms)
+        self._latency = sandbox.gemini.latency
         self._platforms = {platform.name: platform for platform in sandbox.platforms}
         sandbox.switch(self.switched)
 
@@ -110,7 +111,7 @@ class Breaker:
         self.sandbox.switch(switched)
 
     async def _slow(self, on: bool) -> None:
-        self.sandbox.gemini.latency = SLOW_SECONDS if on else 0.0
+        self.sandbox.gemini.latency = SLOW_SECONDS if on else self._latency
 
     async def _brain(self, brain: Callable[[ModelRequest], list[Part]] | None) -> None:
         self._seat.instead = brain

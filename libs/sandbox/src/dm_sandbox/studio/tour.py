@@ -91,15 +91,16 @@ async def _lost_answer(stage: Stage) -> str:
 
 
 async def _dies(stage: Stage) -> str:
-    """A crash. The instance dies between deciding and sending. Six minutes later its lease is over."""
-    await stage.breaker.set("processor_dies", on=True)
+    """A crash. The instance is killed while the model thinks. Six minutes later its lease is over."""
+    await stage.breaker.set("model_slow", on=True)
     since = await stage.says("do children play too?")
-    await stage.event(since, "failed")
+    await stage.event(since, "run_claimed")
     await asyncio.sleep(1)
+    await stage.breaker.set("processor_killed", on=True)
+    await stage.breaker.set("model_slow", on=False)
     await stage.breaker.set("clock_minutes", on=True)
     await stage.event(since, "run_finished")
-    await stage.breaker.set("processor_dies", on=False)
-    return f"A new instance went on with the run; the reply went out {_times(len(stage.replies(since)))}."
+    return f"A new instance took the DM up; the reply went out {_times(len(stage.replies(since)))}."
 
 
 async def _model_down(stage: Stage) -> str:
@@ -107,7 +108,7 @@ async def _model_down(stage: Stage) -> str:
     await stage.breaker.set("model_down", on=True)
     try:
         since = await stage.says("what should I bring to my first session?")
-        waits = await stage.event(since, "thread_waits")
+        waits = await stage.event(since, "run_stopped", "thread_waits")
     finally:
         await stage.breaker.set("model_down", on=False)
     await stage.breaker.set("clock_minutes", on=True)
