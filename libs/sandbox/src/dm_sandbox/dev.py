@@ -6,6 +6,7 @@ scripted one, and every setting of the functions that a stack may set (docs/sett
 """
 
 import asyncio
+import fcntl
 import os
 import shutil
 import signal
@@ -13,7 +14,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from starlette.responses import PlainTextResponse
 
@@ -82,7 +83,12 @@ async def run(options: Options, env: Mapping[str, str]) -> None:
     """Run until it is stopped. Raises CannotStart, FunctionDidNotStart, EmulatorUnavailable."""
     if answers_for_real(env) and (problem := await problem_of_key(env)):
         raise CannotStart(problem)
-    folder = _state_folder(options)
+    folder, lock = _state_folder(options)
+    with lock:
+        await _run_in(folder, options, env)
+
+
+async def _run_in(folder: Path, options: Options, env: Mapping[str, str]) -> None:
     remembered = kept.load(folder)
     clock = clock_of(remembered)
     sandbox = Sandbox(
@@ -121,19 +127,22 @@ async def _serve(studio: Studio, page: LocalServer, options: Options) -> None:
         await studio.close()
 
 
-def _state_folder(options: Options) -> Path:
-    """Made if need be, emptied if asked. Raises CannotStart where it can't be written to."""
+def _state_folder(options: Options) -> tuple[Path, TextIO]:
+    """Made if need be, emptied if asked, and held as long as the file is open. Raises CannotStart where it can't be
+    written to, or is held by another sandbox."""
     folder = options.state
     try:
-        if options.fresh:
-            shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True, exist_ok=True)
-        (folder / ".writable").touch()
+        lock = (folder / "lock").open("w")
+        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        for old in folder.iterdir() if options.fresh else ():
+            if old.name != "lock":
+                shutil.rmtree(old) if old.is_dir() else old.unlink()
+    except BlockingIOError:
+        raise CannotStart(f"{folder} is used by another make dev: stop it, or say STATE=folder for this one") from None
     except OSError as error:
-        raise CannotStart(
-            f"{folder} can't be written to ({error.strerror}): make it writable, or say STATE=…"
-        ) from None
-    return folder
+        raise CannotStart(f"{folder} can't be written to ({error.strerror}): mend that, or say STATE=folder") from None
+    return folder, lock
 
 
 async def _listening(port: int) -> LocalServer:

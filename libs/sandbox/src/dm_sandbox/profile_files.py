@@ -1,11 +1,14 @@
 """The checkout's files that a deployer edits, and whether they changed."""
 
+import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
 
 ROOT: Final = Path(__file__).parents[4]
-PROCESSOR_FOLDER: Final = ROOT / "functions" / "processor"
+PROCESSOR_VARIABLE: Final = "DM_SANDBOX_PROCESSOR"
+PROCESSOR_FOLDER: Final = Path(os.environ.get(PROCESSOR_VARIABLE) or ROOT / "functions" / "processor")
+"""Holds ``profile/`` and ``prompts/``; another folder where the variable names one."""
 CODE_FOLDERS: Final = (
     ROOT / "libs" / "core" / "src",
     ROOT / "functions",

@@ -48,6 +48,7 @@ from dm_sandbox.platforms.meta import Delivery, WebhookSender
 from dm_sandbox.platforms.server import Platform
 from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
+from dm_sandbox.profile_files import PROCESSOR_FOLDER, PROCESSOR_VARIABLE
 from dm_sandbox.tcp_ports import free_port
 
 StoreName = Literal["sqlite", "firestore"]
@@ -247,7 +248,7 @@ class Sandbox:
         if self._studio:
             folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dm-sandbox-switches-")))
             self._control = folder / "control.json"
-            extra[CONTROL_FILE] = str(self._control)
+            extra |= {CONTROL_FILE: str(self._control), PROCESSOR_VARIABLE: str(PROCESSOR_FOLDER)}
         return function_environment(platforms, addresses, self._pace, self._model, extra)
 
     def _function(self, name: FunctionName, env: Mapping[str, str]) -> FunctionProcess:

@@ -1,4 +1,4 @@
-"""Whether the promises hold, judged from the phones, the store and the events (docs/promises.md).
+"""Whether the promises hold (docs/promises.md#p1-nothing-is-lost and below), by the phones, the store and the events.
 
 Each is judged from what happened since a moment: kept, still open, or broken. Pure.
 """
