@@ -14,7 +14,7 @@ EVALS := $(PY) -m dm_evals
 needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
+.PHONY: help setup dev screenshots demo test check bench fuzz chaos simulate interleavings mutants \
 	evals evals-record evals-refresh evals-live evals-history evals-mutants evals-held-out scenario-from \
 	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean
 
@@ -36,8 +36,11 @@ $(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/sandbox/py
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
 	@touch $@
 
-dev: $(SYNCED) ## the whole system on this machine: events in the terminal, page on http://127.0.0.1:8080 [PORT=8080 STORE=firestore]
+dev: $(SYNCED) ## the whole system on this machine, and the studio on http://127.0.0.1:8080 [PORT=8080 STORE=firestore FRESH=1]
 	@$(PY) -m dm_sandbox.dev
+
+screenshots: $(SYNCED) ## six pictures of the studio into docs/images, with the installed Chromium
+	@$(PY) -m tests.e2e.screenshots
 
 chat: $(SYNCED) ## the page's conversation as plain lines, beside a running 'make dev' [PORT=8080]
 	@$(PY) -m dm_sandbox.line_chat

@@ -1,5 +1,7 @@
 """Axe finds nothing, at three widths, light and dark, with each tab open; the keyboard reaches what the mouse does."""
 
+from typing import Any, cast
+
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
@@ -28,7 +30,8 @@ def test_axe_finds_nothing(shared: Dev, opened: Opened, width: int, scheme: str)
             studio.page.click(
                 f"#small-nav [data-pane={'people' if tab == 'tour' else 'phone' if tab == 'run' else 'inspector'}]"
             )
-        violations = Axe().run(studio.page).response["violations"]
+        results = Axe().run(studio.page)  # pyright: ignore[reportUnknownMemberType]
+        violations = cast("list[dict[str, Any]]", results.response["violations"])  # pyright: ignore[reportUnknownMemberType]
         found += [f"{tab}: {each['id']}: {each['nodes'][0]['html'][:160]}" for each in violations]
 
     assert found == []

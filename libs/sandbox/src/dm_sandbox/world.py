@@ -205,6 +205,7 @@ class Sandbox:
                 continue
 
     async def _start(self) -> None:
+        self._stack.callback(self.log.close)
         for platform in self.platforms:
             self._stack.push_async_callback(platform.stop)
             await platform.start()

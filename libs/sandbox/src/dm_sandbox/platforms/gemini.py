@@ -52,14 +52,18 @@ class Gemini(Platform):
         self._script.extend(answers)
 
     def operation(self, call: Call) -> str:
-        matched = re.fullmatch(r"/v1(?:beta)?/models/[^/:]+:(\w+)", call.path)
-        return matched.group(1) if matched and call.method == "POST" else "unknown"
+        matched = re.fullmatch(r"/v1(?:beta)?/models/[^/:]+(?::(generateContent))?", call.path)
+        if matched is None or (call.method == "POST") is not bool(matched.group(1)):
+            return "unknown"
+        return matched.group(1) or "get"
 
     async def process(self, operation: str, call: Call) -> Reply:
-        if operation != "generateContent":
+        if operation == "unknown":
             return _error(404, f"{call.path} is not found")
         if call.headers.get("x-goog-api-key") != self.api_key:
             return _error(400, "API key not valid. Please pass a valid API key.", "API_KEY_INVALID")
+        if operation == "get":
+            return Reply({"name": call.path.rpartition("v1beta/")[2]})
         await self.pause(self.latency)
         request = ModelRequest.parse(call.body)
         self.requests.append(request)

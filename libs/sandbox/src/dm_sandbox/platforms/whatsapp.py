@@ -8,7 +8,6 @@ import asyncio
 import base64
 import itertools
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,7 +33,7 @@ _TROUBLES = {"throttled": (130429, 400), "token_dead": (190, 401), "refusing": (
 class Alert:
     """A message that WhatsApp accepted. ``template`` is its name, None for free text; ``at`` in ms.
 
-    ``arrived``: it reached the phone; else its ``failed`` status says why not.
+    ``arrived``: it reached the phone; else its ``failed`` status says why not. ``buttons``: ids of its reply buttons.
     """
 
     id: str
@@ -44,6 +43,7 @@ class Alert:
     reference: str
     at: int
     arrived: bool = True
+    buttons: tuple[str, ...] = ()
 
 
 class WhatsApp(Platform):
@@ -94,10 +94,12 @@ class WhatsApp(Platform):
         """This person writes to the business, quoting a message by its id or not; the webhook, if any, is told."""
         return await self._write(number, {"type": "text", "text": {"body": text}}, quotes)
 
-    async def taps(self, number: str, quotes: str, button: str, title: str) -> Delivery | None:
-        """This person taps a button of the message that is quoted."""
-        tapped = {"type": "button_reply", "button_reply": {"id": button, "title": title}}
-        return await self._write(number, {"type": "interactive", "interactive": tapped}, quotes)
+    async def taps(self, number: str, button: str) -> Delivery | None:
+        """This person taps a reply button, by its id, of a message that reached them."""
+        shown = next(alert for alert in self.alerts if button in alert.buttons)
+        title = button.partition(":")[0].capitalize()
+        reply = {"type": "button_reply", "button_reply": {"id": button, "title": title}}
+        return await self._write(number, {"type": "interactive", "interactive": reply}, shown.id)
 
     async def reads(self, wamid: str) -> None:
         """The message was looked at: WhatsApp says so."""
@@ -106,14 +108,14 @@ class WhatsApp(Platform):
             item = self.statuses.item("read", wamid, alert.to, alert.reference)
             await self.statuses.webhook.deliver(self.statuses.payload(statuses=[item]))
 
-    async def _write(self, number: str, words: Mapping[str, object], quotes: str) -> Delivery | None:
+    async def _write(self, number: str, content: dict[str, object], quotes: str) -> Delivery | None:
         self.hear(number)
         if self.statuses.webhook is None:
             return None
         sender = _digits(number)
-        message = {"from": sender, "id": self._wamid(sender), "timestamp": str(self.clock() // 1000), **words}
+        message = {"from": sender, "id": self._wamid(sender), "timestamp": str(self.clock() // 1000)}
         quoted = {"context": {"from": self.phone_number_id, "id": quotes}} if quotes else {}
-        payload = self.statuses.payload(messages=[{**message, **quoted}], contacts=[{"wa_id": sender}])
+        payload = self.statuses.payload(messages=[{**message, **quoted, **content}], contacts=[{"wa_id": sender}])
         return await self.statuses.webhook.deliver(payload)
 
     async def stop(self) -> None:

@@ -17,7 +17,7 @@ TICKS: Final = get_args(Ticks)
 
 @dataclass(slots=True)
 class ManagerMessage:
-    """One message on the manager's phone. ``quotes`` is the id of another; ``buttons`` can be tapped."""
+    """One message on the manager's phone. ``quotes`` is another's id, ``reference`` the alert's; ``buttons`` to tap."""
 
     id: str
     mine: bool
@@ -26,6 +26,7 @@ class ManagerMessage:
     ticks: Ticks = "sent"
     quotes: str = ""
     template: str = ""
+    reference: str = ""
     buttons: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
 
 
@@ -38,7 +39,9 @@ class ManagerPhone:
         self.messages = [ManagerMessage(**fields) for fields in kept]  # pyright: ignore[reportArgumentType]
         for message in self.messages:
             if not message.mine:
-                alert = Alert(message.id, "", message.text, message.template or None, "", message.at)
+                buttons = tuple(button["id"] for button in message.buttons)
+                number, template = "".join(filter(str.isdecimal, MANAGER_NUMBER)), message.template or None
+                alert = Alert(message.id, number, message.text, template, message.reference, message.at, True, buttons)
                 sandbox.whatsapp.accepted.append(alert)
         sandbox.whatsapp.listen(self._arrived)
         sandbox.whatsapp.statuses.on_told = self._told
@@ -53,7 +56,7 @@ class ManagerPhone:
         title = next((b["title"] for m in self.messages for b in m.buttons if b["id"] == button), text)
         self.messages.append(ManagerMessage(f"own-{number}", True, title, self.sandbox.clock(), quotes=quotes))
         if button:
-            await self.sandbox.whatsapp.taps(MANAGER_NUMBER, quotes, button, title)
+            await self.sandbox.whatsapp.taps(MANAGER_NUMBER, button)
         else:
             await self.sandbox.whatsapp.says(MANAGER_NUMBER, text, quotes)
 
@@ -84,6 +87,7 @@ class ManagerPhone:
             "accepted",
             str(context.get("message_id") or ""),
             (alert.template or "") if alert else "",
+            alert.reference if alert else "",
             buttons,
         )
         self.messages.append(shown)

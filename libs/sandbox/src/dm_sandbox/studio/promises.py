@@ -145,13 +145,15 @@ def _human_first(evidence: Evidence) -> Verdict:
 
 def _manager_told(evidence: Evidence) -> Verdict:
     since = [alert for alert in evidence.alerts if alert.created_at >= evidence.since]
-    waiting = [alert for alert in since if alert.first_due_at <= evidence.now and not alert.arrived]
-    late = [a for a in waiting if evidence.now - a.first_due_at > evidence.alarm_ms and a.alarmed_at is None]
+    alarmed = [alert for alert in since if alert.alarmed_at is not None and not alert.arrived]
+    waiting = [a for a in since if a.first_due_at <= evidence.now and not a.arrived and a.alarmed_at is None]
+    late = [alert for alert in waiting if evidence.now - alert.first_due_at > evidence.alarm_ms]
     if late:
         return Verdict("P8", "open", f"{_count(late, 'alert')} over its time: the next tick raises the alarm")
     if waiting:
         return Verdict("P8", "open", f"{_count(waiting, 'alert')} on the way")
-    return Verdict("P8", "kept", "nothing is left untold")
+    words = f"{_count(alarmed, 'alarm')} raised by another channel" if alarmed else "nothing is left untold"
+    return Verdict("P8", "kept", words)
 
 
 def _count(things: Sequence[object], one: str, many: str = "") -> str:

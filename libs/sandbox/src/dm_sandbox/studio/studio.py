@@ -66,6 +66,7 @@ class Studio:
         self.chat = Chat(sandbox, self.phones, self.acts)
         self.seat = Seat(sandbox.gemini)
         self.seat.sitter = "you" if remembered.get("seat") == "you" else "scripted"
+        sandbox.gemini.latency = THINKING_SECONDS
         self.breaker = Breaker(sandbox, self.seat, clock)
         self.inspector = Inspector(sandbox, self.phones, self.store)
         self.again = Again(sandbox.log, settings.model)
@@ -78,7 +79,6 @@ class Studio:
         self._saving: asyncio.TimerHandle | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         sandbox.sender.persistence = PERSISTENCE
-        sandbox.gemini.latency = THINKING_SECONDS
         sandbox.log.listen(self._heard)
         self.seat.on_change = self.changed
 

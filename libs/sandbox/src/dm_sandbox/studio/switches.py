@@ -50,7 +50,6 @@ _STANDING: Final = {
     "model_down": ("gemini", Fault(FaultKind.ERROR, status=503)),
     "instagram_throttled": ("instagram", Fault(FaultKind.THROTTLE, "send", wait_minutes=1)),
     "instagram_refuses": ("instagram", Fault(FaultKind.ERROR, "send", status=400, code=551)),
-    "instagram_down": ("instagram", Fault(FaultKind.DROP_BEFORE)),
     "spond_down": ("spond", Fault(FaultKind.ERROR, status=503)),
 }
 
@@ -86,6 +85,7 @@ class Breaker:
             "model_hostile": lambda on: self._brain(answer_as_an_attacker if on else None),
             "model_odd": lambda on: self._brain(answer_oddly if on else None),
             "instagram_loses": self._lose,
+            "instagram_down": lambda on: self.sandbox.instagram.be_reachable(not on),
             "whatsapp_throttled": lambda on: self._trouble("throttled" if on else None),
             "whatsapp_dead": lambda on: self._trouble("token_dead" if on else None),
             "whatsapp_silent": self._silent,

@@ -78,7 +78,7 @@ async def _burst(stage: Stage) -> str:
     """A burst. Three short DMs within seconds: they are read together and answered once."""
     since = await stage.does("burst", "hi!\nhow much is it to join?\nand do I need kit?")
     ended = await stage.event(since, "run_finished")
-    return f"{ended.record.get('messages')} DMs, one run, {_times(len(stage.replies(since)))}."
+    return f"{ended.record.get('messages')} DMs, one run; the answer went out {_times(len(stage.replies(since)))}."
 
 
 async def _lost_answer(stage: Stage) -> str:

@@ -3,11 +3,13 @@ import { byId, clock, h, reconcile } from "./dom.js";
 import { get, post } from "./api.js";
 import { choosePerson, freshly, now, on, state, tell } from "./state.js";
 
+let unsure = true; // whether the chosen person is known to this start of the sandbox
 const seen = new Map(JSON.parse(sessionStorage.getItem("seen") ?? "[]"));
 
 export const refresh = freshly(async () => {
   state.people = await get("/api/people");
-  if (!state.people.some((person) => person.userId === state.person)) choosePerson(state.people[0].userId);
+  if (unsure && !state.people.some((person) => person.userId === state.person)) choosePerson(state.people[0].userId);
+  unsure = false;
   show();
   tell("people");
 });
@@ -58,6 +60,7 @@ export function start() {
     choosePerson(userId);
     refresh();
   });
+  on("reset", () => { unsure = true; });
   on("person", () => { if (state.people.length) show(); });
   for (const event of ["entries", "studio", "connected"]) on(event, refresh);
   setInterval(() => { if (state.people.some((p) => (p.thread.pausedUntil ?? Infinity) < now())) refresh(); }, 5000);

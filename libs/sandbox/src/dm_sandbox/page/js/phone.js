@@ -1,10 +1,10 @@
 // The chosen person's phone.
 import { byId, clock, h, reconcile, stickToEnd } from "./dom.js";
 import { get, post } from "./api.js";
-import { chooseRun, freshly, now, on, state, tell } from "./state.js";
+import { chooseRun, freshly, on, state, tell } from "./state.js";
 import { quote } from "./composer.js";
 
-const EMOJIS = ["❤️", "👍", "😂", "😮"];
+const EMOJIS = ["❤️", "😂", "😮", "😢"];
 const MEDIA = { photo: "🖼️ Photo", voice: "🎙️ Voice message", video: "🎬 Video", share: "📎 Shared post", story_mention: "✨ Story mention" };
 const ENDS = {
   human: "left to the human", expired: "outside the 24-hour window", no_reply: "no reply needed", limited: "over the limit",
@@ -37,10 +37,10 @@ function show() {
   stickToEnd(list, () => {
     reconcile(list, items, (item) => `${item.at}-${item.by}-${item.kind}`, row);
     byId("typing").hidden = !phone.typing;
+    banner();
   });
   clearTimeout(typingTimer);
   if (phone.typing) typingTimer = setTimeout(refresh, 2000);
-  banner();
 }
 
 function row(bubble) {
@@ -104,7 +104,6 @@ function banner() {
     : thread.paused ? "A human answers until Resume" : thread.handedOver ? "Handed over: a human should go on here" : "";
   if (human) return place.replaceChildren(h("span", {}, human), resume);
   if (thread.waitsUntil) return place.replaceChildren(h("span", {}, `A service is down: tried again at ${clock(thread.waitsUntil)}`));
-  if (thread.leaseUntil && thread.leaseUntil - now() > 0 && !thread.running) return place.replaceChildren();
   return place.replaceChildren();
 }
 

@@ -27,7 +27,7 @@ function body(view) {
   return [
     h("header", { class: "toolbar" }, h("h3", {}, `Run ${view.run.slice(0, 8)}`), h("span", { class: `tag ${view.ended ? "good" : "warning"}` }, view.ended ? figures.ending ?? "ended" : "under way"),
       h("button", { type: "button", onclick: (event) => again(view, event.target) }, "Ask again"), h("button", { type: "button", onclick: scenario }, "Save as scenario")),
-    h("dl", { class: "figures" }, figure("from DM to end", seconds(total)), figure("model", seconds(figures.modelMs ?? 0)), figure("model calls", view.calls.length),
+    h("dl", { class: "figures" }, figure("in all", seconds(total)), figure("model", seconds(figures.modelMs ?? 0)), figure("model calls", view.calls.length),
       figure("tokens in", figures.inputTokens ?? "–"), figure("tokens out", figures.outputTokens ?? "–"), figure("cost", usd)),
     h("div", { id: "again" }),
     h("h3", {}, "Where the time went"), waterfall(spans),

@@ -11,7 +11,7 @@ function show() {
   const button = tour.playing ? h("button", { type: "button", onclick: () => post("/api/tour", { play: false }) }, "Stop") : h("button", { type: "button", class: "strong", onclick: play }, "Play");
   const steps = h("ol", { class: "steps" }, tour.steps.map((step, number) => h("li", { class: step.state }, h("b", {}, `${number + 1}. ${step.title} `),
     step.state !== "waiting" && h("span", { class: `tag ${STATES[step.state]}` }, step.state), h("p", { class: "dim" }, step.words), step.result && h("p", { class: "result" }, step.result))));
-  place.replaceChildren(h("div", { class: "toolbar" }, h("p", { class: "dim" }, "Seven things that go wrong in production, played with a visitor of their own. About two minutes."), button), steps);
+  place.replaceChildren(h("div", { class: "toolbar" }, h("p", { class: "dim" }, "Seven things that go wrong in production, played with a visitor of their own. About a minute."), button), steps);
 }
 
 export async function play() {
