@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from checkouts import REPOSITORY, contents
 
 from bundling import Bundle
 from bundling.archives import EPOCH
+from tests.infra.checkouts import REPOSITORY, contents
 
 REQUIREMENT = re.compile(r"[a-z0-9-]+==[^ ]+( ; [^\n]*?)?( --hash=sha256:[0-9a-f]{64})+")
 

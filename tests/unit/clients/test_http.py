@@ -16,7 +16,7 @@ from dm_core.clients.owners import Operation
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
 
 if TYPE_CHECKING:
-    from conftest import Pauses, Platform
+    from tests.unit.clients.conftest import Pauses, Platform
 
 NOW = 1_790_000_000_000
 TOKEN = "IGAAsecret-token"

@@ -15,7 +15,7 @@ from dm_core.settings import Flavor, InstagramSettings
 from dm_core.threads import Profile
 
 if TYPE_CHECKING:
-    from conftest import Now, Platform
+    from tests.unit.clients.conftest import Now, Platform
 
 TOKEN = "IGAAfirst-token"
 NOW = 1_790_000_000_000
