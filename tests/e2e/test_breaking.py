@@ -61,6 +61,7 @@ def test_promises_are_kept_while_it_is_broken(broken: Studio, switch: str) -> No
     expect(broken.page.locator("#facts")).not_to_contain_text("broken on purpose")
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize("switch", UNTIL_MENDED)
 def test_what_is_open_while_it_is_broken_is_kept_once_it_is_mended(broken: Studio, switch: str) -> None:
     button = broken.page.locator(f"[data-switch={switch}] button")
@@ -76,6 +77,7 @@ def test_what_is_open_while_it_is_broken_is_kept_once_it_is_mended(broken: Studi
     _verdict(broken, switch, "kept")
 
 
+@pytest.mark.timeout(300)
 def test_the_tour_plays_its_seven_steps(shared: Dev, opened: Opened) -> None:
     studio = opened(shared)
 

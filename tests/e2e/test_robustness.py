@@ -19,6 +19,7 @@ INJECTIONS = (
 )
 
 
+@pytest.mark.timeout(300)
 def test_open_tabs_catch_up_after_a_restart_and_threads_are_kept(own: Callable[[], Dev], opened: Opened) -> None:
     dev = own()
     dev.start()
@@ -39,6 +40,7 @@ def test_open_tabs_catch_up_after_a_restart_and_threads_are_kept(own: Callable[[
     expect(studio.page.locator("#phone-title")).to_have_text("Kept")
 
 
+@pytest.mark.timeout(300)
 def test_an_edited_profile_is_live_at_the_next_run_and_a_broken_one_is_said(
     own: Callable[[], Dev], opened: Opened
 ) -> None:

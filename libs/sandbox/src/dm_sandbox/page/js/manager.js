@@ -14,7 +14,7 @@ function show() {
   const items = messages.map((message) => ({ ...message, quotedText: texts.get(message.quotes), chosen: message.id === quoted }));
   const list = byId("alerts");
   list.dataset.empty = "Nothing yet. Ask for a real person, and the bot tells the manager here.";
-  stickToEnd(list, () => reconcile(list, items, (item) => item.id, row));
+  stickToEnd(list.parentElement, () => reconcile(list, items, (item) => item.id, row));
   const place = byId("manager-quoting"), text = texts.get(quoted);
   place.hidden = text === undefined;
   if (text !== undefined) {

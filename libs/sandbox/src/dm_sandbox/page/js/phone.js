@@ -34,7 +34,7 @@ function show() {
   const items = phone.bubbles.map((bubble) => ({
     ...bubble, chosen: bubble.id === chosen, quoted: byMid.get(bubble.reply_to)?.text, showsSeen: bubble.id === newestSeen,
   }));
-  stickToEnd(list, () => {
+  stickToEnd(list.parentElement, () => {
     reconcile(list, items, (item) => `${item.at}-${item.by}-${item.kind}`, row);
     byId("typing").hidden = !phone.typing;
     banner();

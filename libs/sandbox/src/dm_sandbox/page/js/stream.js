@@ -25,7 +25,10 @@ export function connect() {
   });
   stream.addEventListener("studio", (message) => { state.studio = JSON.parse(message.data); tell("studio"); });
   stream.addEventListener("entries", (message) => take(JSON.parse(message.data)));
-  stream.addEventListener("error", () => { byId("connection").textContent = "The sandbox does not answer; trying again…"; });
+  stream.addEventListener("error", () => {
+    byId("connection").textContent = "The sandbox does not answer; trying again…";
+    if (stream.readyState === EventSource.CLOSED) setTimeout(connect, 1000); // it was answered, but not with a stream
+  });
 }
 
 function take(rows) {
