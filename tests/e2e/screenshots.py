@@ -8,9 +8,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from playwright.sync_api import Page, expect, sync_playwright
-from tests.e2e.conftest import Dev, Studio
 
 from dm_sandbox.profile_files import ROOT
+from tests.e2e.conftest import Dev, Studio
 
 INTO = ROOT / "docs" / "images"
 WIDE, MIDDLE, SMALL = (1600, 1000), (768, 1000), (375, 780)

@@ -5,6 +5,7 @@ from typing import Any, cast
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
+
 from tests.e2e.conftest import Dev, Opened
 
 TABS = ("run", "thread", "waiting", "switches", "seat", "tour")

@@ -4,6 +4,7 @@ import re
 
 import pytest
 from playwright.sync_api import expect
+
 from tests.e2e.conftest import Dev, Opened, Studio
 
 QUESTION, REFUND = "how much is it to join?", "can I talk to a real person about a refund?"

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 import pytest
 from playwright.sync_api import expect
+
 from tests.e2e.conftest import Dev, Opened
 
 INJECTIONS = (

@@ -36,6 +36,8 @@ DEFAULT_PORT: Final = 8080
 TRIED_PORTS: Final = 20
 PACE: Final = Pace(debounce_min=3, debounce_max=6, echo_wait=2)
 STATE: Final = ROOT / ".state" / "dev"
+PORT_FILE: Final = "port"
+"""Where the page was served last, for ``make chat``."""
 
 
 class CannotStart(Exception):
@@ -114,6 +116,7 @@ async def _serve(studio: Studio, page: LocalServer, options: Options) -> None:
     """Open the page, and look after the files, until it is stopped."""
     sandbox = studio.sandbox
     page.app = page_app(studio)
+    (options.state / PORT_FILE).write_text(page.base_url.rpartition(":")[2], encoding="utf-8")
     model = "the real Gemini" if sandbox.real_model else "the scripted model"
     print(f"dm-agent sandbox: {page.base_url}, {options.store}, {model}", flush=True)
     for name, value in options.settings.items():
