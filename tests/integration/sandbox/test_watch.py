@@ -2,6 +2,8 @@
 
 import asyncio
 import contextlib
+import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -38,6 +40,18 @@ async def test_a_change_of_code_restarts_the_functions_and_keeps_the_threads(
     assert sandbox.processor.name == "processor"
     assert before
     assert len(sandbox.instagram.sent) == 1
+
+
+async def test_a_function_that_ended_by_itself_runs_again() -> None:
+    async with Sandbox(studio=True) as sandbox:
+        watching = asyncio.create_task(watch_files(sandbox))
+        os.killpg(sandbox.processor.pid, signal.SIGKILL)
+        await sandbox.wait_for(lambda: _happened(sandbox, "revived"), 40, "a revival")
+        await sandbox.person().says("how much is it to join?")
+        await sandbox.wait_for(lambda: sandbox.instagram.sent, 40, "a reply")
+        watching.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await watching
 
 
 async def test_a_store_that_is_switched_off_gets_no_dm_acknowledged_and_loses_none() -> None:

@@ -117,6 +117,7 @@ class Sandbox:
         self.sender: WebhookSender
         self._people = 0
         self._studio = studio
+        self._starting = asyncio.Lock()
         self._control: Path | None = None
         self.log.listen(lambda _: self._happened.set())
 
@@ -187,8 +188,23 @@ class Sandbox:
 
     async def restart_functions(self) -> None:
         """Both anew, at their addresses: their code changed. Raises FunctionDidNotStart."""
-        for function in (self.webhook, self.processor):
-            await function.restart()
+        async with self._starting:
+            for function in (self.webhook, self.processor):
+                await function.restart()
+
+    async def replace_processor(self) -> None:
+        """Its instance dies, and another comes up. Raises FunctionDidNotStart."""
+        async with self._starting:
+            await self.processor.kill()
+            await self.processor.start()
+
+    async def revive_functions(self) -> list[str]:
+        """Start those that have ended by themselves; their names. Raises FunctionDidNotStart."""
+        async with self._starting:
+            ended = [function for function in (self.webhook, self.processor) if not function.running]
+            for function in ended:
+                await function.start()
+        return [function.name for function in ended]
 
     async def wait_for(self, condition: Callable[[], object], seconds: float, what: str = "it") -> None:
         """Return once the condition holds. Raises StillWaiting after ``seconds``."""

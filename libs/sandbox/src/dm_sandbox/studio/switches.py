@@ -133,8 +133,7 @@ class Breaker:
     async def _kill(self, on: bool) -> None:
         if on:
             self.sandbox.log.add("studio", "the processor's instance is killed", "warning", kind="killed")
-            await self.sandbox.processor.kill()
-            await self.sandbox.processor.start()
+            await self.sandbox.replace_processor()
 
     async def _die(self, on: bool) -> None:
         if on:

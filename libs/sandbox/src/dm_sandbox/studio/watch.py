@@ -1,4 +1,4 @@
-"""Looks after the checkout's files: a changed profile is announced, changed code restarts the functions."""
+"""Looks after what runs: a changed profile is announced, changed code restarts the functions, a dead one is revived."""
 
 import asyncio
 from typing import Final
@@ -12,7 +12,7 @@ LOOK_SECONDS: Final = 1.0
 
 async def watch_files(sandbox: Sandbox) -> None:
     """Never returns. What can't be started says so, and is tried again after the next change."""
-    log = sandbox.log
+    log, broken = sandbox.log, False
     code, profile = await asyncio.to_thread(code_fingerprint), fingerprint(PROCESSOR_FOLDER)
     while True:
         await asyncio.sleep(LOOK_SECONDS)
@@ -26,7 +26,9 @@ async def watch_files(sandbox: Sandbox) -> None:
                 "warning",
                 kind="code_changed",
             )
-            await _restart(sandbox)
+            broken = not await _restart(sandbox)
+        elif not broken:
+            broken = not await _revive(sandbox)
         now = fingerprint(PROCESSOR_FOLDER)
         if now != profile:
             changed = sorted(name for name in now.keys() | profile.keys() if now.get(name) != profile.get(name))
@@ -34,12 +36,31 @@ async def watch_files(sandbox: Sandbox) -> None:
             log.add("studio", f"{', '.join(changed)} changed: live at the next run", "good", kind="profile_seen")
 
 
-async def _restart(sandbox: Sandbox) -> None:
+async def _restart(sandbox: Sandbox) -> bool:
+    """Whether both functions run the new code."""
     try:
         await sandbox.restart_functions()
     except FunctionDidNotStart as error:
-        first, *rest = str(error).splitlines()
-        why = next((line for line in reversed(rest) if line.strip()), "")
-        sandbox.log.add("studio", f"{first}: {why}", "error", kind="code_broken")
-    else:
-        sandbox.log.add("studio", "the functions run the new code, threads kept", "good", kind="restarted")
+        _tell(sandbox, error)
+        return False
+    sandbox.log.add("studio", "the functions run the new code, threads kept", "good", kind="restarted")
+    return True
+
+
+async def _revive(sandbox: Sandbox) -> bool:
+    """Whether both functions run."""
+    try:
+        revived = await sandbox.revive_functions()
+    except FunctionDidNotStart as error:
+        _tell(sandbox, error)
+        return False
+    for name in revived:
+        sandbox.log.add("studio", f"the function {name} had ended, it runs again", "warning", kind="revived")
+    return True
+
+
+def _tell(sandbox: Sandbox, error: FunctionDidNotStart) -> None:
+    """In one line: what did not start, and the last thing it said."""
+    first, *rest = str(error).splitlines()
+    why = next((line for line in reversed(rest) if line.strip()), "")
+    sandbox.log.add("studio", f"{first}: {why}; save a change, and it is tried again", "error", kind="code_broken")

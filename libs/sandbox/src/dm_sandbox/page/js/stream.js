@@ -4,7 +4,7 @@ import { notify } from "./api.js";
 import { state, tell } from "./state.js";
 
 const MOST = 20_000;
-const NOTICED = { profile_seen: "good", profile_broken: "error", code_changed: "warning", code_broken: "error", restarted: "good", clock_jumped: "warning" };
+const NOTICED = { profile_seen: "good", profile_broken: "error", code_changed: "warning", code_broken: "error", restarted: "good", revived: "warning", clock_jumped: "warning" };
 let boot = "", live = false;
 export const latencies = [];
 
