@@ -11,6 +11,7 @@ from dm_core.clock import Clock
 from dm_core.telemetry import hashed
 from dm_sandbox.cloud_tasks import QueueEvent
 from dm_sandbox.environment import ALERTS_QUEUE
+from dm_sandbox.event_words import function_words, platform_words, queue_words
 from dm_sandbox.platforms.meta import Delivery
 from dm_sandbox.platforms.record import Record
 from dm_sandbox.platforms.server import as_list, as_object
@@ -132,7 +133,7 @@ class EventLog:
         person = str(record.facts.get("to") or recipient or "") if record.platform == "instagram" else ""
         self.add(
             record.platform,
-            _platform_words(record),
+            platform_words(record),
             level,
             record.at,
             kind=record.operation,
@@ -156,7 +157,7 @@ class EventLog:
         if event.kind == "created":
             self._tasks[event.task] = self._people.get(_thread_in(event.detail.get("body")), "")
         person = self._tasks.get(event.task, "")
-        words = _queue_words(event, what)
+        words = queue_words(event, what)
         level: Level = "warning" if failed else "info"
         self.add("queue", words, level, event.at, kind=event.kind, person=person, record=asdict(event))
 
@@ -173,7 +174,7 @@ class EventLog:
         named = fields.get("thread") or next(iter(as_list(fields.get("threads"))), "")
         person = self._people.get(str(named), "")
         run = self._run_of(fields, person)
-        self.add(name, _function_words(fields), level, kind=kind, person=person, run=run, record=fields)
+        self.add(name, function_words(fields), level, kind=kind, person=person, run=run, record=fields)
         if kind in _RUN_ENDS:
             self._runs.pop(person, None)
 
@@ -220,113 +221,3 @@ SEVERITIES: Mapping[str, Level] = {"CRITICAL": "error", "ERROR": "error", "WARNI
 def _is_chatter(line: str) -> bool:
     """Lines of the web servers that say nothing about a DM."""
     return any(word in line for word in ("[INFO]", "INFO:", "HTTP/1.1", "Started server", "Waiting for application"))
-
-
-PLATFORM_WORDS: Mapping[str, str] = {
-    "send": "reply sent",
-    "react": "reaction set",
-    "unreact": "reaction taken back",
-    "typing_on": "typing…",
-    "typing_off": "typing ended",
-    "mark_seen": "marked as seen",
-    "conversations": "conversation read",
-    "profile": "profile read",
-    "subscribed_apps": "subscription read",
-    "refresh_access_token": "token refreshed",
-    "login": "logged in",
-    "sponds": "calendar read",
-    "groups": "groups read",
-    "generateContent": "model asked",
-}
-
-
-def _platform_words(record: Record) -> str:
-    facts = record.facts
-    words = PLATFORM_WORDS.get(record.operation, record.operation)
-    if record.platform == "whatsapp" and record.operation in ("send", "template"):
-        words = "manager alerted" + (" by template" if record.operation == "template" else "")
-    if not record.ok:
-        failed = f"{words}: refused" if record.status else f"{words}: connection cut"
-        done = " (but it was processed)" if record.processed and "fault" in facts else ""
-        return f"{failed} {facts.get('error', '')}".rstrip() + done
-    for name in ("text", "reaction", "answer", "events"):
-        if facts.get(name):
-            suffix = " sessions" if name == "events" else ""
-            return f"{words}: {_short(facts[name])}{suffix}"
-    return words
-
-
-def _queue_words(event: QueueEvent, what: str) -> str:
-    detail = event.detail
-    if event.kind == "created":
-        at = detail.get("fire_at")
-        ahead = f" for t+{max(0, at - event.at) / 1000:.1f} s" if isinstance(at, int) else ""
-        return f"{what} scheduled{ahead}"
-    words = {
-        "deduplicated": f"{what} joined the one already scheduled",
-        "dispatched": f"{what} fired",
-        "succeeded": f"{what} done",
-        "failed": f"{what} failed, it will be retried",
-        "given_up": f"{what} given up",
-    }.get(event.kind, event.kind)
-    facts = [f"{name} {detail[name]}" for name in ("attempt", "status", "ms", "reason") if detail.get(name)]
-    return f"{words} ({', '.join(facts)})" if facts else words
-
-
-FUNCTION_WORDS: Mapping[str, str] = {
-    "webhook_received": "request stored",
-    "webhook_not_stored": "not stored, Meta will deliver again",
-    "webhook_rejected": "request rejected",
-    "run_claimed": "run started",
-    "run_finished": "run finished",
-    "run_failed": "run failed",
-    "task_answered": "task answered",
-    "task_failed": "task failed",
-    "human_took_over": "a human took over",
-    "send_looked_up": "uncertain reply looked up",
-    "tick_answered": "tick answered",
-    "alert_tried": "alert attempted",
-    "digest_made": "alerts joined in a digest",
-    "model_called": "model answered",
-    "prompt_shown": "prompt composed",
-    "profile_changed": "profile changed: used from now on",
-    "profile_broken": "profile can't be used, the old one stays",
-    "thread_waits": "thread waits",
-    "outbox_answered": "the manager's message was dealt with",
-    "human_reply_sent": "the manager's words were sent",
-    "alert_undelivered": "ALARM: an alert did not reach the manager",
-    "whatsapp_received": "WhatsApp's statuses stored",
-}
-
-
-def _function_words(fields: Mapping[str, object]) -> str:
-    event = str(fields.get("message", ""))
-    words = FUNCTION_WORDS.get(event, event.replace("_", " "))
-    shown = [f"{name} {_value(value)}" for name, value in fields.items() if name not in _HIDDEN and value]
-    return f"{words} ({', '.join(shown)})" if shown else words
-
-
-_HIDDEN = frozenset(("severity", "message", "time", "thread", "threads", "run_id", "runId", "secret", "code")) | {
-    "promptHash",
-    "timings",
-    "inputTokens",
-    "cachedTokens",
-    "outputTokens",
-    "turns",
-    "tools",
-    "system",
-    "answer",
-    "begunAt",
-}
-
-
-def _value(value: object) -> str:
-    counts = as_object(value)
-    if counts:
-        return " ".join(f"{name} {number}" for name, number in counts.items() if number)
-    return _short(", ".join(str(each) for each in as_list(value)) or str(value))
-
-
-def _short(text: str, most: int = 110) -> str:
-    flat = " ".join(text.split())
-    return flat if len(flat) <= most else flat[: most - 1] + "…"
