@@ -36,5 +36,5 @@ def _fingerprint(files: Iterable[Path], base: Path) -> Fingerprint:
             stat = path.stat()
         except OSError:  # gone between the listing and the look
             continue
-        found[str(path.relative_to(base))] = (stat.st_size, stat.st_mtime_ns)
+        found[os.path.relpath(path, base)] = (stat.st_size, stat.st_mtime_ns)
     return found

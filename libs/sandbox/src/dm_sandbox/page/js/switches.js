@@ -4,21 +4,23 @@ import { get, post } from "./api.js";
 import { freshly } from "./state.js";
 
 const WORDS = { idle: ["not met yet: write a DM", ""], open: ["still open", "open"], kept: ["promises kept", "kept"], broken: ["a promise is broken", "broken"] };
-let place = null;
+let place = null, flipped = "";
 
 const refresh = freshly(async () => {
   const switches = await get("/api/switches");
-  const groups = Map.groupBy(switches, (each) => each.group);
+  const groups = Map.groupBy(switches.toSorted((a, b) => ("on" in b) - ("on" in a)), (each) => ("on" in each ? "Tried now" : each.group));
   const list = place.querySelector(".groups");
   if (!list) return;
-  reconcile(list, [...groups], ([group]) => group, ([group, members]) => h("section", {}, h("h3", {}, group), h("div", { class: "switches" }, members.map(card))));
+  reconcile(list, [...groups], ([group]) => group, ([group, members]) => h("section", {}, h("h3", {}, group), h("div", { class: "switches" }, members.map((each) => card(each, group)))));
+  if (flipped && document.activeElement === document.body) list.querySelector(`[data-switch="${flipped}"] button`)?.focus({ preventScroll: true });
+  flipped = "";
 });
 
-function card(each) {
+function card(each, group) {
   const [words, level] = WORDS[each.verdict] ?? [];
-  const flip = () => post(`/api/switches/${each.name}`, { on: each.once || !each.on });
+  const flip = () => { flipped = each.name; post(`/api/switches/${each.name}`, { on: each.once || !each.on }); };
   return h("div", { class: `switch${each.on ? " on" : ""}`, "data-switch": each.name },
-    h("header", {}, h("b", {}, each.title), h("button", { type: "button", "aria-pressed": each.once ? undefined : String(Boolean(each.on)), "aria-label": `${each.group}: ${each.title}`, onclick: flip },
+    h("header", {}, h("b", {}, group === each.group ? each.title : `${each.group}: ${each.title}`), h("button", { type: "button", "aria-pressed": each.once ? undefined : String(Boolean(each.on)), "aria-label": `${each.group}: ${each.title}`, onclick: flip },
       each.once ? "Do it" : each.on ? "Stop" : "Break")),
     h("p", {}, each.expects),
     words && h("span", { class: `tag ${level}`, "data-verdict": each.verdict }, words),

@@ -4,7 +4,7 @@ import { get, notify } from "./api.js";
 import { on, state } from "./state.js";
 
 const HEIGHT = 24, BEYOND = 8;
-let shown = [], drawn = "", frame = 0;
+let shown = [], drawn = "", frame = 0, following = true; // following: the newest row is to stay in sight
 
 function wanted() {
   const words = byId("search").value.trim().toLowerCase(), source = byId("source").value;
@@ -14,30 +14,30 @@ function wanted() {
 }
 
 function filter() {
-  const atEnd = isAtEnd();
   shown = state.entries.filter(wanted());
-  draw(true, atEnd);
+  draw(true);
 }
 
 function add(rows) {
-  const atEnd = isAtEnd(), options = byId("source");
+  const options = byId("source");
   shown.push(...rows.filter(wanted()));
   if (shown.length > state.entries.length) shown = state.entries.filter(wanted());
   const known = new Set([...options.options].map((option) => option.value));
   for (const source of new Set(rows.map((row) => row.source))) if (!known.has(source)) options.append(h("option", { value: source }, source));
-  draw(false, atEnd);
+  draw();
 }
 
-function isAtEnd() {
+function scrolled() {
   const rows = byId("rows");
-  return rows.scrollHeight - rows.scrollTop - rows.clientHeight < 2 * HEIGHT;
+  if (rows.clientHeight) following = rows.scrollHeight - rows.scrollTop - rows.clientHeight < 2 * HEIGHT;
+  later();
 }
 
-function draw(anew = false, toEnd = false) {
+function draw(anew = false) {
   const rows = byId("rows"), list = byId("window");
   list.style.height = `${shown.length * HEIGHT}px`;
   byId("count").textContent = shown.length === state.entries.length ? `${shown.length} events` : `${shown.length} of ${state.entries.length} events`;
-  if (toEnd) rows.scrollTop = rows.scrollHeight;
+  if (following) rows.scrollTop = rows.scrollHeight;
   const first = Math.max(0, Math.floor(rows.scrollTop / HEIGHT) - BEYOND), last = Math.min(shown.length, Math.ceil((rows.scrollTop + rows.clientHeight) / HEIGHT) + BEYOND);
   const key = `${first}-${last}-${shown[first]?.number}-${shown[last - 1]?.number}`;
   if (key === drawn && !anew) return;
@@ -74,7 +74,7 @@ async function whole(row) {
 const later = () => { if (!frame) frame = requestAnimationFrame(() => { frame = 0; draw(); }); };
 
 export function start() {
-  byId("rows").addEventListener("scroll", later);
+  byId("rows").addEventListener("scroll", scrolled);
   new ResizeObserver(later).observe(byId("rows"));
   byId("filters").addEventListener("submit", (event) => event.preventDefault());
   for (const id of ["search", "source", "only-person", "only-trouble"]) byId(id).addEventListener("input", filter);
