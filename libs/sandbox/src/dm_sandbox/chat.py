@@ -4,23 +4,14 @@ Plain text is a DM of the current person. Commands begin with a slash (see ``HEL
 """
 
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
-from typing import Literal
 
-from dm_sandbox.events import clock_time
+from dm_sandbox.chat_lines import HELP, ChatLine, Who
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.record import Record
 from dm_sandbox.studio.acts import Acts, CannotDo
 from dm_sandbox.studio.phones import Phones
 from dm_sandbox.world import Sandbox
 
-Who = Literal["person", "club", "owner", "manager", "note"]
-
-HELP = (
-    "type a DM, or: /photo  /voice  /post  /edit TEXT  /unsend  /react EMOJI"
-    "  /human TEXT (the owner answers in the app)  /person NAME (somebody new)"
-    "  /fault PLATFORM KIND [OPERATION]  /help"
-)
 _ACTS: Mapping[str, tuple[str, str]] = {
     "photo": ("photo", "[photo] {rest}"),
     "voice": ("voice", "[voice message]"),
@@ -30,21 +21,6 @@ _ACTS: Mapping[str, tuple[str, str]] = {
     "react": ("react", "(reacts with {rest})"),
 }
 """A command: the act it stands for, and how the line shows it."""
-
-
-@dataclass(frozen=True, slots=True)
-class ChatLine:
-    """One line of the conversation. ``at`` in ms since 1970; ``name`` is who is shown as its writer."""
-
-    number: int
-    at: int
-    who: Who
-    name: str
-    words: str
-
-    def __str__(self) -> str:
-        words = f"{self.name}: {self.words}" if self.name else self.words
-        return f"{clock_time(self.at)} {words}"
 
 
 Listener = Callable[[ChatLine], None]

@@ -19,12 +19,12 @@ from typing import Final, TextIO
 from starlette.responses import PlainTextResponse
 
 from dm_core.settings.table import INSTAGRAM_API_FLAVOR, SETTINGS
+from dm_sandbox.chat_lines import DEFAULT_PORT, PORT_FILE, STATE
 from dm_sandbox.environment import Pace, answers_for_real
 from dm_sandbox.firestore_emulator import EmulatorUnavailable
 from dm_sandbox.launcher import FunctionDidNotStart
 from dm_sandbox.platforms.instagram import Flavor
 from dm_sandbox.platforms.local_server import LocalServer
-from dm_sandbox.profile_files import ROOT
 from dm_sandbox.studio import kept
 from dm_sandbox.studio.model_key import problem_of_key
 from dm_sandbox.studio.server import page_app
@@ -32,12 +32,8 @@ from dm_sandbox.studio.studio import Studio, clock_of
 from dm_sandbox.studio.watch import watch_files
 from dm_sandbox.world import Sandbox, StoreName
 
-DEFAULT_PORT: Final = 8080
 TRIED_PORTS: Final = 20
 PACE: Final = Pace(debounce_min=3, debounce_max=6, echo_wait=2)
-STATE: Final = ROOT / ".state" / "dev"
-PORT_FILE: Final = "port"
-"""Where the page was served last, for ``make chat``."""
 
 
 class CannotStart(Exception):

@@ -3,12 +3,12 @@
 import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, cast
 
 from dm_core.clock import Clock
 from dm_core.telemetry import hashed
+from dm_sandbox.chat_lines import clock_time
 from dm_sandbox.cloud_tasks import QueueEvent
 from dm_sandbox.environment import ALERTS_QUEUE
 from dm_sandbox.event_words import function_words, platform_words, queue_words
@@ -49,11 +49,6 @@ class Entry:
         """Everything but the record."""
         names = ("number", "at", "source", "words", "level", "kind", "person", "run")
         return {name: getattr(self, name) for name in names}
-
-
-def clock_time(at: int) -> str:
-    """A moment (ms since 1970) on this machine's clock."""
-    return datetime.fromtimestamp(at / 1000).astimezone().strftime("%H:%M:%S")
 
 
 Listener = Callable[[Entry], None]

@@ -13,8 +13,7 @@ from typing import Any, Final, cast
 
 import httpx
 
-from dm_sandbox.chat import HELP, ChatLine
-from dm_sandbox.dev import DEFAULT_PORT, PORT_FILE, STATE
+from dm_sandbox.chat_lines import DEFAULT_PORT, HELP, PORT_FILE, STATE, ChatLine
 
 LOOK_SECONDS: Final = 0.3
 """How often the conversation is looked at."""
