@@ -104,6 +104,32 @@ async def test_outside_the_window_the_manager_is_told_and_nothing_is_sent(system
     assert len(system.instagram.sent_to("9001")) == 1
 
 
+async def test_words_whose_task_was_lost_are_found_by_the_sweep(system: InProcess) -> None:
+    wamid = await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana.", wamid)
+    system.queue.wake_ups.clear()
+    system.clock.forward(61)
+    _, swept = await system.job("/sweep")
+    await system.outbox()
+    _, again = await system.job("/sweep")
+
+    assert (swept["overdueOutbox"], again["overdueOutbox"]) == (1, 0)
+    assert system.instagram.sent_to("9001")[-1] == "Hi Ana."
+
+
+async def test_an_answer_that_whatsapp_refuses_is_told_again_at_once_and_not_for_ever(system: InProcess) -> None:
+    await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "list")
+    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    system.whatsapp.trouble = "throttled"
+    first = (await system.send_outbox(item))[0], (await system.send_outbox(item))[0]
+    system.whatsapp.trouble = "refusing"
+    given_up = (await system.send_outbox(item))[0]
+
+    assert (first, given_up) == ((500, 500), 200)
+    assert (await system.send_outbox(item))[1]["status"] == "nothing_to_do"
+
+
 async def test_a_quote_of_what_is_unknown_or_about_nobody_says_why(system: InProcess) -> None:
     await alerted(system)
     await system.whatsapp.says(MANAGER_NUMBER, "Hi.", "wamid.unknown")
@@ -185,7 +211,7 @@ async def test_off_and_on_for_one_conversation(system: InProcess) -> None:
     assert (await snapshot(system)).thread.steering.mode is Mode.OFF
     await system.whatsapp.says(MANAGER_NUMBER, "on", wamid)
     await system.outbox()
-    assert (await snapshot(system)).thread.steering.mode is Mode.AUTO
+    assert (await snapshot(system)).thread.steering.mode is None
 
 
 async def test_the_list_names_what_waits_for_a_human(system: InProcess) -> None:

@@ -23,6 +23,7 @@ SELECTIONS = (
     queries.of_account("1", 5),
     queries.open_deletions(5),
     queries.outbox_of(THREAD, 5),
+    queries.due_outbox(NOW, 5),
     queries.quarantine_of("1", 5),
     queries.runs_of_message(THREAD, "m", 5),
     queries.due_alerts("urgent", NOW, 5),

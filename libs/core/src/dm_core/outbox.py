@@ -4,8 +4,8 @@
                      ├─▶ DONE       a command, done
                      └─▶ REFUSED    nothing was sent or changed; ``answer`` says why
 
-An item is worked on by whoever holds ``claim_until``; its parts are actions like those of a run, so that nothing goes
-out twice.
+An item is worked on by whoever set ``claim_until``, or by nobody before then; its parts are actions like those of a
+run, so that nothing goes out twice.
 """
 
 import hashlib
@@ -51,6 +51,13 @@ class OutboxItem:
     @property
     def is_over(self) -> bool:
         return self.state in (OutboxState.DONE, OutboxState.REFUSED, OutboxState.UNCERTAIN)
+
+    @property
+    def due_at(self) -> int | None:
+        """By when somebody must look at it; None: it is over, and its sender was told."""
+        if self.is_over and (self.told_at is not None or not self.answer):
+            return None
+        return self.created_at if self.claim_until is None else self.claim_until
 
 
 @dataclass(frozen=True, slots=True)

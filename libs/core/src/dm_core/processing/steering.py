@@ -36,7 +36,7 @@ def steered(
     in_order = tuple(sorted(messages, key=lambda message: message.order))
     if not in_order:
         return None
-    if switches.mode_of(thread.steering) is not Mode.AUTO:  # a draft needs somebody who sends it: nothing goes out
+    if switches.mode_of(thread.steering) is Mode.OFF:
         return Steered(Ending.OFF, in_order)
     return _stopped(thread, in_order, rules) or _held(thread, in_order, rules, now)
 

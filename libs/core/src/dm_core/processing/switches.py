@@ -37,6 +37,10 @@ class SwitchReader:
         return switches
 
 
+def _mode(word: str) -> Mode:
+    return next((known for known in Mode if known.value == word), Mode.OFF)
+
+
 def document(switches: Switches) -> dict[str, object]:
     """The document's plain values."""
     pause = switches.pause
@@ -44,15 +48,17 @@ def document(switches: Switches) -> dict[str, object]:
         "mode": switches.mode.value,
         "pause": pause and {"by": pause.by, "since": pause.since},
         "resumedAt": switches.resumed_at,
+        "modeBefore": switches.mode_before.value,
     }
 
 
 def parse(doc: Mapping[str, object]) -> Switches:
     """Switches from their document. A mode that this version does not know is off: nothing is sent by mistake."""
     fields = dict(doc)
-    mode = text(fields, "mode", Mode.AUTO.value)
+    mode, before = (_mode(text(fields, name, Mode.AUTO.value)) for name in ("mode", "modeBefore"))
     return Switches(
-        mode=next((known for known in Mode if known.value == mode), Mode.OFF),
+        mode=mode,
+        mode_before=before,
         pause=optional(fields, "pause", lambda each: Pause(text(each, "by"), whole(each, "since"))),
         resumed_at=whole_or_none(fields, "resumedAt"),
     )

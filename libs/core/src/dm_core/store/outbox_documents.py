@@ -20,6 +20,7 @@ def outbox_document(item: OutboxItem) -> Document:
         state=item.state,
         actions=[action_document(action) for action in item.actions],
         claimUntil=item.claim_until,
+        dueAt=item.due_at,
         answer=item.answer,
         toldAt=item.told_at,
     )

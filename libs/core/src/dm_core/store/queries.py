@@ -34,6 +34,7 @@ class Query(Enum):
     ALERTS_OF_THREAD = ("alerts", (("threadId", "asc"),))
     ALERT_OF_MESSAGE = ("alerts", (("wamids", "asc"),))
     DIGEST_MEMBERS = ("alerts", (("digestId", "asc"),))
+    DUE_OUTBOX = ("outbox", (("dueAt", "asc"),))
     OUTBOX_OF_THREAD = ("outbox", (("threadId", "asc"),))
     QUARANTINE_OF_PERSON = ("quarantine", (("userIds", "asc"),))
     RUNS_OF_MESSAGE = ("runs", (("mids", "asc"),))
@@ -121,6 +122,11 @@ def due_alerts(urgency: str, before: int, limit: int) -> Selection:
 
 def alerts_of(thread_id: str, limit: int) -> Selection:
     return Selection(Query.ALERTS_OF_THREAD, limit, operator="==", operand=thread_id)
+
+
+def due_outbox(before: int, limit: int) -> Selection:
+    """What humans wrote and nobody has seen to, the longest due first."""
+    return Selection(Query.DUE_OUTBOX, limit, operator="<", operand=before)
 
 
 def outbox_of(thread_id: str, limit: int) -> Selection:

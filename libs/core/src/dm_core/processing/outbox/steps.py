@@ -97,6 +97,7 @@ class Steps:
             (steering.pause is not None, "paused"),
             (steering.mode is Mode.OFF, "off"),
             (steering.stopped_at is not None, "stopped by the person"),
+            (thread.run is not None and thread.run.waits_for_manager, "a draft waits"),
             (thread.not_before is not None and thread.not_before > now, "waiting"),
         )
         return ", ".join(word for holds, word in states if holds)
@@ -111,9 +112,9 @@ def _steered(steering: Steering, command: Command, by: str, now: int) -> tuple[S
         case Command.DONE:
             return replace(steering, handover=None), "done, I go on there."
         case Command.OFF:
-            return replace(steering, mode=Mode.OFF), "switched off."
+            return steering.switched_off(), "switched off."
         case _:
-            return replace(steering, mode=Mode.AUTO), "switched on."
+            return steering.switched_on(), "switched on."
 
 
 def _switched(switches: Switches, command: Command, by: str, now: int) -> Switches:
@@ -123,6 +124,6 @@ def _switched(switches: Switches, command: Command, by: str, now: int) -> Switch
         case Command.RESUME:
             return replace(switches, pause=None, resumed_at=now)
         case Command.OFF:
-            return replace(switches, mode=Mode.OFF)
+            return switches.switched_off()
         case _:
-            return replace(switches, mode=Mode.AUTO)
+            return switches.switched_on()

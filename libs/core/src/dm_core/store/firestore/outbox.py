@@ -49,6 +49,10 @@ class FirestoreOutbox:
             return CONFLICT
         return Version(versions[0])
 
+    async def due_outbox(self, before: int, limit: int) -> tuple[str, ...]:
+        page = await self.client.select(queries.due_outbox(before, limit))
+        return tuple(found.id for found in page.found)
+
     async def add_audit(self, line: AuditLine) -> None:
         await self.client.put(self.client.name("audit", line.id), audit_document(line))
 

@@ -165,6 +165,9 @@ class FirestoreStore:
     async def save_outbox(self, item: OutboxItem, version: Version) -> Version | Conflict:
         return await self._outbox.save_outbox(item, version)
 
+    async def due_outbox(self, before: int, limit: int) -> tuple[str, ...]:
+        return await self._outbox.due_outbox(before, limit)
+
     async def add_audit(self, line: AuditLine) -> None:
         await self._outbox.add_audit(line)
 

@@ -245,6 +245,10 @@ class OutboxStore(Protocol):
         """Write an item that is still at ``version``; CONFLICT also when it is gone (its person was erased)."""
         ...
 
+    async def due_outbox(self, before: int, limit: int) -> tuple[str, ...]:
+        """Ids of items with ``due_at`` < ``before``, the longest overdue first."""
+        ...
+
     async def add_audit(self, line: AuditLine) -> None:
         """A line about what concerns no thread alone; the same id twice is one line."""
         ...

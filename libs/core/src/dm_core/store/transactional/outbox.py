@@ -35,6 +35,11 @@ def save_outbox(tx: Transaction, item: OutboxItem, version: Version) -> Version 
     return Version(tx.put(OUTBOX, item.id, outbox_document(item)))
 
 
+def due_outbox(tx: Transaction, before: int, limit: int) -> tuple[str, ...]:
+    """Ids of items that are due before that time, the longest due first."""
+    return tuple(found.id for found in tx.select(queries.due_outbox(before, limit)))
+
+
 def put_audit(tx: Transaction, line: AuditLine) -> None:
     """Write a line; the same id twice is one line."""
     tx.put("audit", line.id, audit_document(line))

@@ -177,6 +177,9 @@ class TransactionalStore:
     async def save_outbox(self, item: OutboxItem, version: Version) -> Version | Conflict:
         return await self._database.write("save_outbox", lambda tx: outbox.save_outbox(tx, item, version))
 
+    async def due_outbox(self, before: int, limit: int) -> tuple[str, ...]:
+        return await self._database.read("due_outbox", lambda tx: outbox.due_outbox(tx, before, limit))
+
     async def add_audit(self, line: AuditLine) -> None:
         await self._database.write("add_audit", lambda tx: outbox.put_audit(tx, line))
 
