@@ -2,7 +2,8 @@
 
 The documents, and the code that reads and writes them, are production's (``dm_core.store.transactional``); only what
 holds them is not. Whoever checks on the database reads its documents as values: ``threads`` (without erased ones),
-``messages`` and ``runs`` (by thread), ``alerts``, ``deletions``, and ``quarantined`` (the documents themselves).
+``messages`` and ``runs`` (by thread), ``alerts``, ``outbox``, ``deletions``, and ``quarantined`` (the documents
+themselves).
 """
 
 from collections import defaultdict
@@ -10,9 +11,11 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 from dm_core.messages import Message
+from dm_core.outbox import OutboxItem
 from dm_core.runs import Run
 from dm_core.store.document_values import Document
 from dm_core.store.message_documents import is_message, parse_message
+from dm_core.store.outbox_documents import parse_outbox
 from dm_core.store.port import Deletion, StoredAlert
 from dm_core.store.queries import Selection
 from dm_core.store.record_documents import parse_deletion
@@ -42,6 +45,7 @@ class MemoryDatabase:
         )
         self.alerts: Mapping[str, StoredAlert] = _Values(self.places["alerts", ""], parse_stored)
         self.deletions: Mapping[str, Deletion] = _Values(self.places["deletions", ""], lambda s: parse_deletion(s.doc))
+        self.outbox: Mapping[str, OutboxItem] = _Values(self.places["outbox", ""], lambda s: parse_outbox(s.id, s.doc))
         self.quarantined: Mapping[str, Document] = _Values(self.places["quarantine", ""], lambda s: s.doc)
         self.messages: Mapping[str, Mapping[str, Message]] = _Below(
             self.places, "messages", lambda s: parse_message(s.doc), is_message
