@@ -31,15 +31,13 @@ from dm_sandbox.simulation.model import SECRET
 from dm_sandbox.simulation.monitor import Execution, begin_execution
 from dm_sandbox.simulation.network import InstanceDied, Network, Process
 from dm_sandbox.simulation.ports import InstagramPort, ModelPort, QueuePort, SpondPort, VaultPort
-from dm_sandbox.simulation.schedule import Schedule
+from dm_sandbox.simulation.schedule import START, STOP, Schedule
 from dm_sandbox.simulation.store_port import StorePort
 from dm_sandbox.simulation.wire import Shared, Wire
 
 FUNCTIONS: Final = Path(__file__).parents[5] / "functions"
 ACCOUNT: Final = "17840000000000001"
 TAKEOVER_MINUTES: Final = 10
-STOP: Final = "STOP"
-START: Final = "START"
 SIZE: Final = 2
 """Living instances of each function."""
 MAX_SKEW_MS: Final = 1_000

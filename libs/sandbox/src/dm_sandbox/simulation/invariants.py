@@ -10,12 +10,12 @@ from dm_core.messages import Direction, Disposition, EventKind, Message, Status,
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.steering import Mode
 from dm_sandbox.simulation.alert_invariants import judge_alerts
-from dm_sandbox.simulation.fleet import STOP, deployment
+from dm_sandbox.simulation.fleet import deployment
 from dm_sandbox.simulation.manager_invariants import judge_manager
 from dm_sandbox.simulation.model import SECRET, TOKEN
 from dm_sandbox.simulation.monitor import SKEW_MS, Announced, Basis
 from dm_sandbox.simulation.people import Person, Written
-from dm_sandbox.simulation.schedule import FaultKind
+from dm_sandbox.simulation.schedule import STOP, FaultKind
 from dm_sandbox.simulation.schedule import FaultKind as D
 from dm_sandbox.simulation.world import World
 

@@ -82,7 +82,8 @@ def was_released(world: World, thread_id: str, key: str, since: int) -> bool:
     thread = world.database.threads.get(thread_id)
     now = thread.steering.handover if thread is not None else None
     person = world.ledger.person_of(thread_id)
-    answered = any(at >= since - 5_000 for at in person.human_at)
+    sent = (effect.at for effect in world.platforms.effects if effect.text in person.human_texts)
+    answered = any(at >= since - 5_000 for at in (*person.human_at, *sent))
     return answered or now is None or now.key != key
 
 

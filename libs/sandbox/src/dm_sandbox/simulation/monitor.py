@@ -35,7 +35,7 @@ from dm_sandbox.simulation.model import TOKEN, Asked, answer_number
 from dm_sandbox.simulation.outbox import Outbox
 from dm_sandbox.simulation.people import Ledger
 from dm_sandbox.simulation.platforms import Effect
-from dm_sandbox.simulation.schedule import FaultKind
+from dm_sandbox.simulation.schedule import START, FaultKind
 
 MAX_DOCUMENT_BYTES = 1_048_576
 """Firestore's limit of one document."""
@@ -294,7 +294,8 @@ class Monitor:
         if before.not_before is not None and before.not_before > self.now_ms + SKEW_MS:
             early = (before.not_before - self.now_ms) / 1000
             self.journal.wrong("early", f"{execution.process} claims {before.id}, which waits for {early:.1f} s more")
-        if before.run is not None and before.run.acted and change.allowance is not UNSET:
+        fresh = isinstance(change.run, Run) and change.run.script is not None
+        if before.run is not None and before.run.acted and change.allowance is not UNSET and not fresh:
             self.journal.wrong("allowance", f"{before.id} pays twice for one run")
 
     def _count(self, change: ThreadChange, before: Mapping[str, Message]) -> None:
@@ -376,9 +377,10 @@ class Monitor:
         steering = thread.steering
         if steering.pause is not None or steering.mode is Mode.OFF:
             self.journal.wrong("steered", f"{action.key} was begun although {thread.id} is paused or off")
-        if steering.stopped_at is not None and run.script is None:
-            self.journal.wrong("steered", f"{action.key} was begun although its person said stop")
         own = [m for m in self.database.messages.get(thread.id, {}).values() if m.id in run.message_ids]
+        starts = run.script is not None or any(message.content.text == START for message in own)
+        if steering.stopped_at is not None and not starts:
+            self.journal.wrong("steered", f"{action.key} was begun although its person said stop")
         switches = self._switches_for_long()
         if switches is not None and run.script is None:
             humans = any(switches.leaves_to_humans(message.created_at) for message in own)

@@ -179,6 +179,10 @@ class Schedule:
     mode: Mode = Mode.AUTO
 
 
+STOP: Final = "STOP"
+START: Final = "START"
+"""The simulated profile's stop and start word."""
+
 D, F = FaultKind, Fault
 _DEATHS: Final = (D.DIE_BEFORE, D.DIE_DURING, D.DIE_AFTER)
 _FREEZES: Final = (D.FREEZE_BEFORE, D.FREEZE_AFTER)
