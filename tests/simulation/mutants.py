@@ -19,6 +19,7 @@ from defects_of_actions import DEFECTS_OF_ACTIONS
 from defects_of_alerts import DEFECTS_OF_ALERTS
 from defects_of_commits import DEFECTS_OF_COMMITS
 from defects_of_endings import DEFECTS_OF_ENDINGS
+from defects_of_the_manager import DEFECTS_OF_THE_MANAGER
 from defects_of_the_webhook import DEFECTS_OF_THE_WEBHOOK
 from defects_of_waits import DEFECTS_OF_WAITS
 from planting import Defect, planted_defect
@@ -34,6 +35,7 @@ DEFECTS: Final[Mapping[str, Defect]] = {
     **DEFECTS_OF_THE_WEBHOOK,
     **DEFECTS_OF_WAITS,
     **DEFECTS_OF_ALERTS,
+    **DEFECTS_OF_THE_MANAGER,
 }
 """Every defect by its name."""
 

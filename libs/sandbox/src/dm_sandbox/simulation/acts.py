@@ -94,9 +94,10 @@ class Acts:
 
     def _change(self, person: Person, act: Act) -> None:
         """Edit or unsend one of the person's texts, if there is one."""
-        if not person.texts:
+        texts = [written for written in person.texts if not written.is_word]
+        if not texts:
             return
-        written = person.texts[max(0, len(person.texts) - 1 - act.target)]
+        written = texts[max(0, len(texts) - 1 - act.target)]
         item = self.unsend(person, written) if act.kind is ActKind.UNSEND else self.edit(person, written)
         self._world.meta.post([item], f"{act.kind} {written.token}")
 

@@ -6,7 +6,7 @@ from math import inf
 from typing import Final
 
 from dm_core.alerts import MODEL
-from dm_core.messages import Direction, Disposition, EventKind, Message, Status, message_id
+from dm_core.messages import WINDOW_MS, Direction, Disposition, EventKind, Message, Status, message_id
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.steering import Mode
 from dm_sandbox.simulation.alert_invariants import judge_alerts
@@ -15,7 +15,7 @@ from dm_sandbox.simulation.manager_invariants import judge_manager
 from dm_sandbox.simulation.model import SECRET, TOKEN
 from dm_sandbox.simulation.monitor import SKEW_MS, Announced, Basis
 from dm_sandbox.simulation.people import Person, Written
-from dm_sandbox.simulation.schedule import STOP, FaultKind
+from dm_sandbox.simulation.schedule import START, STOP, FaultKind
 from dm_sandbox.simulation.schedule import FaultKind as D
 from dm_sandbox.simulation.world import World
 
@@ -81,6 +81,12 @@ class Judgement:
     def text(self, written: Written) -> None:
         """It ended, and in a way that what happened explains."""
         stored = self._messages.get(written.id)
+        if (
+            stored is not None
+            and stored.disposition in (None, Disposition.NO_REPLY)
+            and self._said_stop_before(written)
+        ):
+            self._wrong("stopped", f"{written.token} was answered although its person had said stop")
         if stored is None:
             if written.acknowledged_at is not None and self._erased is None:
                 self._wrong("lost", f"{written.token} is gone")
@@ -127,7 +133,7 @@ class Judgement:
             Disposition.STOPPED: lambda: any(each.text == STOP for each in self._person.texts),
             Disposition.UNSENT: lambda: written.unsent_at is not None,
             Disposition.EXPIRED: lambda: (
-                written.stale or self._found_closed(stored) or self._waited(written) or self._undecided(written)
+                written.stale or self._found_closed(stored) or self._waited(written) or self._undecided(written, stored)
             ),
             Disposition.UNCERTAIN: lambda: (
                 run is not None and _has(run, ActionState.UNCERTAIN) and self._check_told(written)
@@ -144,12 +150,23 @@ class Judgement:
         """The manager has said one of these words."""
         return any(each.text.strip().lower() in words for each in self._world.manager.wrote)
 
+    def _said_stop_before(self, written: Written) -> bool:
+        """The stop word itself, or a text that came when it had been read, of a person who never said start."""
+        texts, stored = self._person.texts, self._messages[written.id]
+        read = [
+            m.processed_at for each in texts if each.text == STOP and (m := self._messages.get(each.id)) is not None
+        ]
+        late = any(at is not None and at + SKEW_MS < stored.created_at for at in read)
+        return (written.text == STOP or late) and not any(each.text == START for each in texts)
+
     def _left_to_humans(self) -> bool:
         return self._said("pause", "drop")
 
-    def _undecided(self, written: Written) -> bool:
-        """A draft waited for the manager until the person's window ended, and the manager was told."""
-        return self._world.schedule.mode is Mode.DRAFT and self._check_told(written)
+    def _undecided(self, written: Written, stored: Message) -> bool:
+        """A draft waited for the manager until shortly before the person's window ended, and the manager was told."""
+        end = (self._thread.last_inbound_at if self._thread is not None else 0) + WINDOW_MS
+        left = end - (stored.processed_at or end)
+        return self._world.schedule.mode is Mode.DRAFT and left >= LEAST_LEFT_MS and self._check_told(written)
 
     def _found_closed(self, stored: Message) -> bool:
         """The platform said that the person's window is closed; nobody need be told of that."""
@@ -261,6 +278,8 @@ class Judgement:
 
 
 MOST_IN_VAIN: Final = 10
+LEAST_LEFT_MS: Final = 300_000
+"""Left of a person's window when a draft that nobody decided ends: ten minutes, less what a look may be late."""
 LOOKS_APART: Final = 57.5
 """Seconds between two look-ups, less the error of the clocks."""
 AT_ONCE: Final = 1.0

@@ -5,12 +5,12 @@ from dm_core.outbox import OutboxItem, OutboxState
 from dm_core.processing.outbox.drafts import RELEASED
 from dm_core.processing.steering import reminder_key
 from dm_core.runs import ActionState
+from dm_sandbox.simulation.fleet import TAKEOVER_MINUTES
 from dm_sandbox.simulation.manager import Wrote
-from dm_sandbox.simulation.monitor import Announced
+from dm_sandbox.simulation.monitor import SKEW_MS
 from dm_sandbox.simulation.schedule import FaultKind as D
 from dm_sandbox.simulation.world import World
 
-_NEVER = Announced()
 _BAD_NEWS = ("draft_not_sent", "uncertain", "expired", "failed", "refused", "handed_over")
 
 
@@ -26,6 +26,7 @@ def judge_manager(world: World) -> None:
             continue
         world.journal.states[f"item:{wrote.kind}:{item.state}"] += 1
         _judge(world, wrote, item)
+    _handed_over(world)
     for thread_id, handovers in world.monitor.handovers.items():
         if thread_id not in world.monitor.erased_at:
             for key, since in handovers.items():
@@ -53,8 +54,24 @@ def _sent_as_told(world: World, wrote: Wrote, item: OutboxItem) -> None:
         world.journal.wrong("sent", f"{wrote.text!r} is told as sent and went out {happened} times")
     if item.state is OutboxState.REFUSED and happened and not world.journal.faults[D.DENIED]:
         world.journal.wrong("sent", f"{wrote.text!r} is told as not sent ({item.answer}) and went out")
+    if item.state is OutboxState.DONE and item.actions and item.thread_id not in world.monitor.erased_at:
+        _takes_over(world, item)
     if happened > 1:
         world.journal.wrong("twice", f"{wrote.text!r} of the manager went out {happened} times")
+
+
+def _takes_over(world: World, item: OutboxItem) -> None:
+    """The agent keeps quiet after it, unless somebody said ``resume``."""
+    thread = world.database.threads.get(item.thread_id)
+    began = min((action.started_at or action.ended_at or 0) for action in item.actions)
+    until = (thread.paused_until if thread is not None else None) or 0
+    resumed = any(each.text.strip().lower() == "resume" for each in world.manager.wrote)
+    if until < began + TAKEOVER_MINUTES * 60_000 - 2 * SKEW_MS - 600_000 * _slept(world) and not resumed:
+        world.journal.wrong("pause", "the manager wrote to a person, and the agent does not pause")
+
+
+def _slept(world: World) -> bool:
+    return any(world.journal.faults[kind] for kind in (D.FREEZE_BEFORE, D.FREEZE_AFTER, D.SLOW, D.LATE))
 
 
 def _released(world: World, wrote: Wrote, item: OutboxItem) -> None:
@@ -66,6 +83,17 @@ def _released(world: World, wrote: Wrote, item: OutboxItem) -> None:
     news = (a for a in world.outbox.alerts.values() if a.thread_id == item.thread_id and a.created_at >= wrote.at)
     if not any(alert.cause in _BAD_NEWS for alert in news):
         world.journal.wrong("released", f"{wrote.text!r}: the draft was released, did not go out, and nobody was told")
+
+
+def _handed_over(world: World) -> None:
+    """What the model passed on is handed over once its run has ended, unless a human was there by then."""
+    known = {key for handovers in world.monitor.handovers.values() for key in handovers}
+    for run in world.monitor.archives.values():
+        asked = [alert.key for alert in run.alerts if alert.hand_over]
+        if asked and run.ending not in (None, "human", "dropped") and run.script is None and not known & set(asked):
+            closed = run.ending in ("off", "stopped", "expired", "unsent", "failed")
+            if not closed:
+                world.journal.wrong("handover", f"run {run.id} passed its person on, and that is not kept")
 
 
 def _reminded(world: World, thread_id: str, key: str, since: int) -> None:
