@@ -140,6 +140,19 @@ CRAFTED: Final[Mapping[str, Schedule]] = {
         Fault("processor.store.open", 2, FaultKind.FAIL),
         manner=Manner.REPLY_AND_NOTIFY,
     ),
+    "managers_message_acknowledged_although_not_stored": _crafted(
+        (Act(1.0, 0, ActKind.SAY), Act(60.0, 0, ActKind.MANAGER_REPLY)),
+        Fault("webhook.store.outbox", 1, FaultKind.FAIL),
+        manner=Manner.REPLY_AND_NOTIFY,
+    ),
+    "pause_by_word_ignored": _crafted(
+        (
+            Act(1.0, 0, ActKind.SAY),
+            Act(60.0, 0, ActKind.MANAGER_WORD, word="pause"),
+            Act(120.0, 0, ActKind.SAY),
+        ),
+        manner=Manner.REPLY_AND_NOTIFY,
+    ),
     "no_follow_up": _crafted(_said(1.0, 22.0), Fault("instagram.send", 1, FaultKind.SLOW, 40.0)),
     "uncertain_texts_forgotten": _crafted(
         _said(1.0),

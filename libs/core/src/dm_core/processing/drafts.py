@@ -24,6 +24,7 @@ LOOK_MS: Final = HOUR_MS
 """How often a waiting draft is looked at, should the wake-up of what came since be lost."""
 EXPIRED_NOTICE: Final = "Nobody decided the draft for this person in time, so nothing was sent. Please answer."
 NOT_SENT: Final = "The text you released for this person was not sent. Please look into Instagram."
+UNSURE: Final = "I can't tell whether the text you released arrived, and did not repeat it. Please look into Instagram."
 ASK: Final = "Draft. Send, edit or drop? Tap a button, or quote this message with that word:"
 
 
@@ -49,14 +50,18 @@ def asked_of(run: Run) -> tuple[AskedAlert, ...]:
 
 
 def not_sent(run: Run | None) -> tuple[AskedAlert, ...]:
-    """What the manager is told of a released draft that did not go out, when its run ends or starts over."""
+    """What the manager is told of a released draft that did not go out, or may not have, when its run ends or starts
+    over."""
     draft = run.draft if run is not None else None
     if run is None or draft is None or not draft.is_released:
         return ()
     sends = [a for a in run.actions if a.turn == draft.turn and a.kind is ActionKind.SEND]
-    if all(action.went_out for action in sends):
-        return ()  # of one in doubt for good the run itself tells
-    return (AskedAlert(f"{_key(run, draft.turn)}/not_sent", NOT_SENT, "draft_not_sent", "urgent"),)
+    told = any(alert.cause == "uncertain" for alert in run.alerts)
+    unsure = any(action.state is ActionState.UNCERTAIN for action in sends)
+    if told or (not unsure and all(action.went_out for action in sends)):
+        return ()
+    words = UNSURE if unsure else NOT_SENT
+    return (AskedAlert(f"{_key(run, draft.turn)}/not_sent", words, "draft_not_sent", "urgent"),)
 
 
 def rewritten(run: Run, draft: Draft, parts: Sequence[str]) -> Run:
