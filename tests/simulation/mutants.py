@@ -97,6 +97,23 @@ KNOWN: Final[Mapping[str, int]] = {
     "outcome_saved_over_a_status": 20,
     "limit_holds_urgent_ones_back": 197,
     "late_refusal_ignored": 0,
+    "draft_sent_undecided": 6,
+    "undecided_draft_expires_with_the_window": 7,
+    "draft_sent_although_something_came": 50,
+    "released_draft_lost_in_silence": 107,
+    "reply_in_doubt_taken_for_unsent": 11,
+    "item_saved_without_its_condition": 67,
+    "outbox_never_swept": 35,
+    "answer_to_the_manager_given_up_at_once": 69,
+    "reply_takes_nothing_over": 10,
+    "handover_not_kept": 0,
+    "handover_without_its_reminder": 0,
+    "reminder_withdrawn_unseen": 0,
+    "off_ignored": 10,
+    "switches_read_once": 13,
+    "stop_word_ignored": 17,
+    "stop_word_forgotten": 73,
+    "resume_without_a_pause_leaves_all_to_humans": 28,
 }
 """A seed that catches each defect."""
 

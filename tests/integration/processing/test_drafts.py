@@ -142,6 +142,29 @@ async def test_edit_sends_the_managers_next_message_instead(system: InProcess) -
     assert len(sent(system)) == 1
 
 
+async def test_the_text_may_quote_the_draft_or_the_line_that_asks_for_it(system: InProcess) -> None:
+    draft = await drafted(system)
+    await tap(system, draft, "edit")
+    line = system.whatsapp.alerts[-1]
+
+    assert await say(system, "Tuesdays at six.", line.id) == RELEASED
+    assert sent(system) == ["Tuesdays at six."]
+    other = await drafted(system, "Again: Tuesday.")
+    await tap(system, other, "edit")
+    assert await say(system, "As I said: six.", other.id) == RELEASED
+    assert sent(system)[-1] == "As I said: six."
+
+
+async def test_a_tap_that_names_no_message_counts_by_its_id(system: InProcess) -> None:
+    draft = await drafted(system)
+    reply = {"type": "button_reply", "button_reply": {"id": button(draft, "send"), "title": "Send"}}
+    message = {"from": MANAGER_NUMBER, "id": "wamid.tap", "timestamp": "1", "type": "interactive", "interactive": reply}
+    await system.whatsapp_says(system.whatsapp.statuses.payload(messages=[message]))
+    await work(system)
+
+    assert sent(system) == ["Nets are on Tuesday."]
+
+
 async def test_a_command_after_edit_is_still_a_command(system: InProcess) -> None:
     draft = await drafted(system)
     await tap(system, draft, "edit")

@@ -1,5 +1,6 @@
 """The manager answers and steers from WhatsApp: by rules, never by a model, and nothing goes out twice."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -202,6 +203,29 @@ async def test_off_for_all_ends_dms_without_a_model_until_on(system: InProcess) 
     assert (result["ending"], off) == ("off", Disposition.OFF)
     assert system.instagram.sent_to(ana.user_id) == ["Here I am."]
     assert system.gemini.count() == 1
+
+
+@pytest.mark.parametrize("everywhere", [True, False])
+async def test_resume_without_a_pause_leaves_nobody_to_humans(system: InProcess, *, everywhere: bool) -> None:
+    wamid = await alerted(system)
+    ana = system.person()
+    system.gemini.script(replies("Tuesday."))
+    await ana.says("When are nets?")
+    await system.whatsapp.says(MANAGER_NUMBER, "resume", "" if everywhere else wamid)
+    await system.outbox()
+    await system.task(ana.thread_id, "task-2")
+
+    assert system.instagram.sent_to(ana.user_id)[-1] == "Tuesday."
+
+
+async def test_two_words_at_the_same_moment_both_count(system: InProcess) -> None:
+    await system.whatsapp.says(MANAGER_NUMBER, "off")
+    await system.whatsapp.says(MANAGER_NUMBER, "pause")
+    items = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    await asyncio.gather(*(system.send_outbox(item) for item in items))
+
+    kept = await system.store.get_document("maintenance", "switches") or {}
+    assert (kept["mode"], bool(kept["pause"])) == ("off", True)
 
 
 async def test_off_and_on_for_one_conversation(system: InProcess) -> None:

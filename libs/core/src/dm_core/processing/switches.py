@@ -4,18 +4,20 @@ from collections.abc import Callable, Mapping
 from typing import Final
 
 from dm_core.clock import Clock
+from dm_core.messages import DAY_MS
 from dm_core.steering import ALL_ON, Mode, Pause, Switches
 from dm_core.store.document_values import optional, text, whole, whole_or_none
-from dm_core.store.port import DocumentStore
+from dm_core.store.port import EventStore
 
 READ_MS: Final = 30_000
 KEY: Final = "switches"
+KEPT_MS: Final = 3_650 * DAY_MS
 
 
 class SwitchReader:
     """Reads ``maintenance/switches``, and writes it for whoever may."""
 
-    def __init__(self, store: DocumentStore, clock: Clock) -> None:
+    def __init__(self, store: EventStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._read_at = 0
@@ -24,17 +26,21 @@ class SwitchReader:
     async def current(self) -> Switches:
         """As they were at most half a minute ago. Raises StoreUnavailable."""
         now = self._clock()
-        if not self._read_at or now - self._read_at >= READ_MS:
+        if not self._read_at or not 0 <= now - self._read_at < READ_MS:
             self._known = parse(await self._store.get_document("maintenance", KEY) or {})
             self._read_at = now
         return self._known
 
     async def change(self, make: Callable[[Switches], Switches]) -> Switches:
-        """Write what ``make`` makes of them; other instances know within half a minute. Raises StoreUnavailable."""
-        switches = make(parse(await self._store.get_document("maintenance", KEY) or {}))
-        await self._store.put_document("maintenance", KEY, document(switches))
-        self._known, self._read_at = switches, self._clock()
-        return switches
+        """Write what ``make`` makes of them, which may be asked twice: two words at the same moment both count.
+        Other instances know within half a minute. Raises StoreUnavailable.
+        """
+        now = self._clock()
+        written = await self._store.revise_document(
+            "maintenance", KEY, lambda kept: document(make(parse(kept))), now + KEPT_MS
+        )
+        self._known, self._read_at = parse(written), now
+        return self._known
 
 
 def _mode(word: str) -> Mode:

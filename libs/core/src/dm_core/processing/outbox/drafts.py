@@ -51,6 +51,14 @@ class Tapped:
     alert_id: str
 
 
+@dataclass(frozen=True, slots=True)
+class OpenEdit:
+    """A draft by its alert, and the WhatsApp message that asked for its text (empty: not sent yet)."""
+
+    alert_id: str
+    line: str
+
+
 def tapped(button: str) -> Tapped | None:
     """The meaning of ``send:ID`` and its like; None for a button that is none of a draft's."""
     word, _, alert_id = button.partition(":")
@@ -90,11 +98,17 @@ class DraftWords:
             await self._open_edit(held.item.sender, alert_id)
         await held.end(OutboxState.REFUSED if refusal else OutboxState.DONE, refusal or WRITE)
 
-    async def edited(self, sender: str) -> str | None:
-        """The alert of the draft whose text this sender's next message is. Raises StoreUnavailable."""
-        doc = await self.store.get_document("maintenance", _key(sender)) or {}
-        is_open = self.clock() - whole(dict(doc), "at") < EDIT_MS
-        return (text(dict(doc), "alertId") or None) if is_open else None
+    async def open_edit(self, sender: str) -> OpenEdit | None:
+        """The draft whose text this sender's next message is. Raises StoreUnavailable."""
+        doc = dict(await self.store.get_document("maintenance", _key(sender)) or {})
+        is_open = self.clock() - whole(doc, "at") < EDIT_MS
+        return OpenEdit(text(doc, "alertId"), text(doc, "line")) if is_open and text(doc, "alertId") else None
+
+    async def asked(self, item: OutboxItem, line: str) -> None:
+        """The line that asks for the text went out as this WhatsApp message. Raises StoreUnavailable."""
+        doc = dict(await self.store.get_document("maintenance", _key(item.sender)) or {})
+        if item.answer == WRITE and doc:
+            await self.store.put_document("maintenance", _key(item.sender), {**doc, "line": line})
 
     async def rewrite(self, held: HeldItem, alert_id: str, parts: Sequence[str]) -> None:
         """The item's words go out in the draft's place. Raises StoreUnavailable, QueueUnavailable, RetryLater."""
@@ -171,7 +185,8 @@ class DraftWords:
         await self.store.put_document("maintenance", _key(sender), {"alertId": alert_id, "at": self.clock()})
 
     async def _close_edit(self, sender: str, alert_id: str) -> None:
-        if await self.edited(sender) == alert_id:
+        edit = await self.open_edit(sender)
+        if edit is not None and edit.alert_id == alert_id:
             await self.store.put_document("maintenance", _key(sender), {})
 
 

@@ -113,18 +113,18 @@ class Outbox:
             )
             return
         command = self.commands.find(item.text)
-        edited = await self.drafts.edited(item.sender) if command is None else None
-        if not item.quoted and edited is not None:
-            await self._rewrite(held, edited)
+        edit = await self.drafts.open_edit(item.sender) if command is None else None
+        if edit is not None and item.quoted in ("", edit.line):
+            await self._rewrite(held, edit.alert_id)
         elif not item.quoted and command in STATES:
             await held.end(OutboxState.REFUSED, QUOTE_DRAFT)
         elif not item.quoted:
             answer = await self.steps.everywhere(command or Command.HELP, item)
             await held.end(OutboxState.DONE, answer)
         else:
-            await self._read_quote(held, command, edited)
+            await self._read_quote(held, command, edit.alert_id if edit is not None else "")
 
-    async def _read_quote(self, held: HeldItem, command: Command | None, edited: str | None) -> None:
+    async def _read_quote(self, held: HeldItem, command: Command | None, edited: str) -> None:
         item = held.item
         alert = await self.store.alert_of_message(item.quoted)
         if alert is None or not alert.thread_id:
@@ -198,7 +198,8 @@ class Outbox:
         item = held.item
         if item.origin == "whatsapp" and item.answer and item.told_at is None:
             try:
-                await self.whatsapp.answer(item.sender, item.answer, item.id)
+                line = await self.whatsapp.answer(item.sender, item.answer, item.id)
+                await self.drafts.asked(item, line)
             except PlatformError as error:
                 if not isinstance(error, (Refused, Unreachable)) and self.clock() - item.created_at < DAY_MS:
                     raise
