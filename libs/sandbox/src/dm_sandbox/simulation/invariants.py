@@ -261,13 +261,17 @@ class Judgement:
         mark = f"{action.target} {action.text}" if action.kind is ActionKind.REACT else action.text
         return self._world.monitor.announced.get((self._person.user_id, mark), _NEVER)
 
+    def _edits(self) -> set[str]:
+        """Texts of the manager's that went out in a draft's place: ours, in other words."""
+        return {item.text for item in self._world.database.outbox.values() if item.button.startswith("text:")}
+
     def history(self) -> None:
         """Our words are stored as ours, a human's as a human's."""
         for message in self._messages.values():
             text = message.content.text
             if message.direction is Direction.HUMAN and text not in self._person.human_texts and self._erased is None:
                 self._wrong("echo", f"{text!r} was taken for a human's")
-            if message.direction is Direction.OUTBOUND and text in self._person.human_texts:
+            if message.direction is Direction.OUTBOUND and text in self._person.human_texts - self._edits():
                 self._wrong("echo", f"a human's {text!r} was taken for ours")
         if self._erased is not None or self._had(D.LOST) or self._had(D.DENIED):
             return
