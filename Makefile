@@ -30,7 +30,7 @@ $(UV):
 	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
 	  || { echo "uv could not be installed: is the Python package index reachable?"; exit 1; }
 
-$(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/sandbox/pyproject.toml functions/webhook/pyproject.toml functions/processor/pyproject.toml infra/pyproject.toml evals/pyproject.toml
+$(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/admin/pyproject.toml libs/sandbox/pyproject.toml functions/webhook/pyproject.toml functions/processor/pyproject.toml infra/pyproject.toml evals/pyproject.toml
 	@echo "installing the locked environment into .venv"
 	@$(UV) sync --locked --quiet \
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }

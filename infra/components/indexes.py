@@ -28,6 +28,9 @@ COMPOSITES: Final = (
 )
 """Queries over one field need none: Firestore keeps those by itself, unless an exemption below takes them away."""
 
+EVERYWHERE: Final = (("messages", "id"),)
+"""Fields asked across all threads: the one kind of index over a single field that Firestore does not keep by itself."""
+
 EXPIRING: Final = (
     "conversations",
     "messages",
