@@ -15,7 +15,7 @@ needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
-	evals evals-record evals-refresh evals-live evals-history evals-mutants evals-held-out scenario-from \
+	evals evals-record evals-refresh evals-live evals-history evals-mutants evals-held-out scenario-from admin \
 	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean
 
 help: ## list the targets
@@ -103,6 +103,9 @@ evals-held-out: $(SYNCED) ## detection and false alarms of the checks by code al
 scenario-from: $(SYNCED) ## a stored thread as a scenario to be reviewed [THREAD=id STORE_URL=sqlite:///path]
 	@$(EVALS) scenario-from --thread $(or $(THREAD),$(error say which thread: make scenario-from THREAD=...)) \
 	  $(if $(STORE_URL),--store-url $(STORE_URL)) $(if $(NAME),--name $(NAME))
+
+admin: $(SYNCED) ## the operator's tool: see, explain, pause, retry, answer, erase [ARGS="threads" STACK=dev, or STORE_URL=... for the sandbox]
+	@$(if $(STORE_URL),$(PY) -m dm_admin $(ARGS),$(if $(STACK),$(INFRA) -m operations admin --stack $(STACK) -- $(ARGS),$(error say which: make admin STACK=dev ARGS="threads", or STORE_URL=... as make dev prints it)))
 
 bundle: $(SYNCED) ## the zips of both functions, deterministic [INTO=DIR]
 	@$(INFRA) -m bundling $(if $(INTO),--into $(INTO))

@@ -12,6 +12,7 @@ from dm_admin.views.messages import MessageView, message_view
 from dm_admin.views.runs import ActionView, Answer, CallView, RunView, StepView, explain, run_view
 from dm_admin.views.stats import Stats, stats
 from dm_admin.views.threads import (
+    DEFAULT_LIMIT,
     Everywhere,
     ThreadLine,
     ThreadState,
@@ -23,6 +24,7 @@ from dm_admin.views.threads import (
 )
 
 __all__ = [
+    "DEFAULT_LIMIT",
     "ActionView",
     "AlertView",
     "Answer",
