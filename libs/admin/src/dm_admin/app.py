@@ -330,16 +330,19 @@ def main() -> None:
     except (Refused, Misconfigured) as refused:
         _end(str(refused))
     except StoreUnavailable as error:
-        _end(_of_store(str(error)))
+        _end(of_store(str(error)))
     except TimeoutError:
         _end("it took too long, and the sweep goes on with what was begun")
     except DmAgentError as error:
         _end(str(error))
 
 
-def _of_store(error: str) -> str:
+def of_store(error: str) -> str:
+    """What to do about a store that did not do what was asked, on one line."""
     if "PermissionDenied" in error:
         return f"you may not do this in this database: {RIGHTS}"
+    if "lacks an index" in error:
+        return "the database has no index for this yet: run make up STACK=…, and try again some minutes later"
     if "DefaultCredentialsError" in error or "RefreshError" in error:
         return LOGIN
     return f"the store does not answer ({error}): look at STACK, STORE_URL and the network, then try again"

@@ -12,6 +12,7 @@ from dm_core.outbox import ADMIN, AuditLine
 from dm_core.plain_text import shown
 from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.store.port import Store
+from dm_core.store.thread_documents import parse_thread_id
 from dm_core.threads import Thread
 
 ALL: Final = "all"
@@ -55,9 +56,12 @@ class Desk:
 
     async def thread(self, reference: str) -> Thread:
         """The thread of an id, a person's id or a @username. Raises Refused, StoreUnavailable."""
-        if "_" in reference and not reference.startswith("@") and (found := await self.store.get_thread(reference)):
-            return self._own((found,), reference)
-        return self._own(await self._of_person(reference), reference)
+        if (parts := parse_thread_id(reference)) is None or not parts[0].isdecimal():
+            return self._own(await self._of_person(reference), reference)
+        if problem := accounts_problem(self.settings, parts[0]):
+            raise Refused(f"{shown(reference, 80)} {problem}")
+        found = await self.store.get_thread(reference)
+        return self._own((found,) if found else (), reference)
 
     async def person(self, reference: str) -> str:
         """The id of the person that is meant, also where nothing is known of them but an id. Raises Refused."""

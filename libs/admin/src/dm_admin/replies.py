@@ -7,7 +7,7 @@ from dm_admin.desk import Desk, Plan, Refused
 from dm_core.agent.guards import MAX_PARTS
 from dm_core.agent.texts import split_text, without_controls
 from dm_core.errors import QueueUnavailable
-from dm_core.outbox import ADMIN, OutboxItem, outbox_id
+from dm_core.outbox import ADMIN, OutboxItem, OutboxState, outbox_id
 from dm_core.queue.wakeup import plan_outbox
 from dm_core.webhook.manager import MAX_TEXT_CHARS
 
@@ -40,7 +40,7 @@ async def reply(desk: Desk, reference: str, text: str, why: str, wait_seconds: f
             origin=ADMIN,
             thread_id=thread.id,
         )
-        await desk.store.create_outbox(item, (desk.line("reply", why, thread.id),))
+        await desk.store.create_outbox(item, (desk.line("reply asked for", why, thread.id),))
         try:
             await queue.schedule(plan_outbox(item.id, now))
         except QueueUnavailable:
@@ -54,14 +54,16 @@ async def reply(desk: Desk, reference: str, text: str, why: str, wait_seconds: f
 
 
 async def _outcome(desk: Desk, item_id: str, wait_seconds: float) -> str:
-    """What the processor made of it, as soon as it says so."""
+    """What the processor made of it, as soon as it says so. Raises Refused where it did not arrive for sure."""
     ends_at = desk.clock() + round(wait_seconds * 1000)
     while True:
         stored = await desk.store.get_outbox(item_id)
         if stored is None:
             return "gone, for the person was erased"
-        if stored.item.is_over:
+        if stored.item.state is OutboxState.DONE:
             return stored.item.answer
+        if stored.item.is_over:
+            raise Refused(stored.item.answer)
         if desk.clock() >= ends_at:
             return "on its way; `dm-admin show` tells later whether it arrived"
         await asyncio.sleep(POLL_SECONDS)
