@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from fake_machine import Machine
+from tests.infra.operations.fake_machine import Machine
 
 OUTPUTS = {
     "processorUrl": "https://dm-processor-1.run.app",
