@@ -105,7 +105,7 @@ scenario-from: $(SYNCED) ## a stored thread as a scenario to be reviewed [THREAD
 	  $(if $(STORE_URL),--store-url $(STORE_URL)) $(if $(NAME),--name $(NAME))
 
 admin: $(SYNCED) ## the operator's tool: see, explain, pause, retry, answer, erase [ARGS="threads" STACK=dev, or STORE_URL=... for the sandbox]
-	@$(if $(STORE_URL),$(PY) -m dm_admin $(ARGS),$(if $(STACK),$(INFRA) -m operations admin --stack $(STACK) -- $(ARGS),$(error say which: make admin STACK=dev ARGS="threads", or STORE_URL=... as make dev prints it)))
+	@$(if $(STACK),$(INFRA) -m operations admin --stack $(STACK) -- $(ARGS),$(if $(STORE_URL),$(PY) -m dm_admin $(ARGS),$(error say which: make admin STACK=dev ARGS="threads", or STORE_URL=... as make dev prints it)))
 
 bundle: $(SYNCED) ## the zips of both functions, deterministic [INTO=DIR]
 	@$(INFRA) -m bundling $(if $(INTO),--into $(INTO))

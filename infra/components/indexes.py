@@ -25,6 +25,7 @@ class CompositeIndex:
 COMPOSITES: Final = (
     CompositeIndex("messages", (("status", "ASCENDING"), ("createdAt", "ASCENDING"))),
     CompositeIndex("alerts", (("urgency", "ASCENDING"), ("dueAt", "ASCENDING"))),
+    CompositeIndex("alerts", (("cause", "ASCENDING"), ("createdAt", "DESCENDING"))),
 )
 """Queries over one field need none: Firestore keeps those by itself, unless an exemption below takes them away."""
 

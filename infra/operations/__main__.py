@@ -38,7 +38,7 @@ def _run(command: str, stack: str, options: argparse.Namespace) -> int:
         case "smoke":
             return smoke.main(stack)
         case "admin":
-            return admin.main(stack, [word for word in options.words if word != "--"])
+            return admin.main(stack, options.words[options.words[:1] == ["--"] :])
         case "switch":
             return switching.main(stack, options.database)
         case "drift":

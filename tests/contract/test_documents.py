@@ -3,6 +3,9 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import pytest
+
+from dm_admin import reads as reading
 from dm_admin.reads import Reads
 from dm_core.alerts import AlertCount, AlertLimits, AskedAlert, new_alerts
 from dm_core.messages import DAY_MS, Status
@@ -16,7 +19,6 @@ from dm_core.usage import Spent
 from dm_sandbox.examples import NOW, dm, events
 
 if TYPE_CHECKING:
-    import pytest
     from conftest import AnyStore
 
 ACCOUNT = "17840000000000001"
@@ -71,11 +73,16 @@ async def test_a_thread_is_found_by_its_username_in_any_letter_case(store: "AnyS
     assert not await reads.is_account("1")
 
 
-async def test_threads_active_since_then_come_the_latest_first(store: "AnyStore") -> None:
-    for number in range(3):
-        await made(store, str(number), number)
+@pytest.mark.parametrize("page", [2, 3, 500])
+async def test_all_threads_active_since_then_come_the_latest_first(
+    store: "AnyStore", monkeypatch: pytest.MonkeyPatch, page: int
+) -> None:
+    monkeypatch.setattr(reading, "PAGE", page)
+    for user_id, number in (("1", 0), ("2", 1), ("3", 2), ("4", 2), ("5", 3), ("6", 4)):
+        await made(store, user_id, number)
+    found = ids(await Reads(store).active(NOW + 1))
 
-    assert ids(await Reads(store).active(NOW + 1, 9)) == ["2", "1"]
+    assert (found[:2], sorted(found[2:4]), found[4:]) == (["6", "5"], ["3", "4"], ["2"])
 
 
 async def test_a_message_is_found_in_any_thread(store: "AnyStore") -> None:
@@ -95,12 +102,14 @@ async def test_failed_messages_and_those_since_then(store: "AnyStore") -> None:
     thread_id = await made(store, "1")
     given_up = replace(dm(2, thread_id), status=Status.FAILED, error="ValueError")
     await store.record(events(dm(1, thread_id), given_up, thread_id=thread_id))
-    ((alert,), _) = new_alerts([AskedAlert("k", "failed", "failed")], thread_id, AlertCount(), NOW, AlertLimits())
-    await store.create_alert(alert)
+    for number, cause in enumerate(("failed", "failed", "model", "expired")):
+        asked = AskedAlert(f"k{number}", cause, cause)
+        ((alert,), _) = new_alerts([asked], f"{thread_id}{number or ''}", AlertCount(), NOW - number, AlertLimits())
+        await store.create_alert(alert)
     reads = Reads(store)
 
     assert [m.id for m in await reads.failed_messages(thread_id)] == [given_up.id]
-    assert ids(await reads.failed(9)) == ["1"]
+    assert ids(await reads.failed(9)) == ids(await reads.failed(1)) == ["1"]
     assert [m.id for m in await reads.messages_since(thread_id, NOW + 1)] == [dm(1, thread_id).id, given_up.id]
 
 
@@ -168,7 +177,7 @@ async def test_what_is_created_or_revised_brings_its_line_and_what_is_there_alre
 
 
 async def test_everything_of_a_person_is_what_an_erasure_deletes(
-    store: "AnyStore", monkeypatch: "pytest.MonkeyPatch"
+    store: "AnyStore", monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(client, "PAGE", 2)
     thread_id = await made(store, "1", archive=Run("r", "t", NOW, (), "h"), audit=(LINE,))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.infra.operations.fake_machine import Machine
 
 OUTPUTS = {

@@ -4,10 +4,10 @@ from collections.abc import AsyncGenerator
 
 import pytest
 import pytest_asyncio
-from tests.integration.admin.operator_stage import Operator
 
 from dm_sandbox.environment import Pace
 from dm_sandbox.world import Sandbox
+from tests.integration.admin.operator_stage import Operator
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module", params=["sqlite", "firestore"])

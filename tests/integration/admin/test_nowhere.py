@@ -1,9 +1,9 @@
 """A terminal that knows of no store, or of one that is not there."""
 
 import pytest
-from tests.integration.admin.operator_stage import Operator
 
 from dm_sandbox.world import Sandbox
+from tests.integration.admin.operator_stage import Operator
 
 
 @pytest.mark.parametrize(

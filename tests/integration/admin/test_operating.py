@@ -4,11 +4,15 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.integration.admin.operator_stage import Operator, answered, settled
 
+from dm_admin.reads import Reads
+from dm_core.clock import system_clock
 from dm_core.messages import DAY_MS, Direction, Status
+from dm_core.processing.switches import SwitchReader
+from dm_core.steering import Mode
 from dm_core.store.port import Conflict, MessageChange, Store, ThreadChange
 from dm_sandbox.platforms.answers import call, turn
+from tests.integration.admin.operator_stage import Operator, answered, settled
 
 pytestmark = [pytest.mark.asyncio(loop_scope="module"), pytest.mark.timeout(300)]
 
@@ -96,17 +100,28 @@ async def test_nothing_changes_without_yes_and_each_change_is_one_line_of_the_au
     assert all(line["expireAt"] - line["at"] == 90 * DAY_MS for line in view["audit"])
 
 
-async def test_everything_is_paused_and_resumed_for_everybody(operator: Operator) -> None:
-    sandbox = operator.sandbox
-    await operator.does("pause", "all", "--yes")
-    asked = sandbox.gemini.count()
-    kim = sandbox.person("Kim Lane")
-    await kim.says("when are the next nets?")
-    await settled(sandbox)
-
+async def test_what_holds_everywhere_is_said_first_and_audited(operator: Operator) -> None:
+    await operator.does("pause", "all", "--yes", "--why", "a fire")
+    await operator.does("mode", "all", "off", "--yes")
+    first = (await operator.does("threads", "--limit", "1")).splitlines()[:2]
     await operator.does("resume", "all", "--yes")
-    assert sandbox.gemini.count() == asked
-    assert (await operator.sees("threads", "--limit", "1"))["everywhere"]["pausedBy"] == ""
+    await operator.does("mode", "all", "auto", "--yes")
+
+    assert first[0].startswith("EVERYTHING is paused by admin since ")
+    assert first[1] == "EVERYTHING has the mode off"
+    store = operator.store()
+    try:
+        switches = await SwitchReader(store, system_clock).current()
+        lines = await Reads(store).audit_of("")
+    finally:
+        await store.close()
+    assert (switches.mode, switches.pause) == (Mode.AUTO, None)
+    assert [(line.what, line.why) for line in lines] == [
+        ("pause", "a fire"),
+        ("mode off", ""),
+        ("resume", ""),
+        ("mode auto", ""),
+    ]
 
 
 async def test_what_failed_is_retried_and_answered(operator: Operator) -> None:

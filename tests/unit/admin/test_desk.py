@@ -8,10 +8,12 @@ import pytest
 from dm_admin import people, quarantine, replies, steering
 from dm_admin.app import LOGIN, RIGHTS, of_store
 from dm_admin.desk import Desk, Refused
+from dm_admin.late import Late
 from dm_admin.reads import Reads
 from dm_admin.settings import AdminSettings
 from dm_core.messages import DAY_MS, Message, Status
 from dm_core.outbox import OutboxState
+from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import StoreSettings
 from dm_core.steering import Handover, Mode, Pause, Steering
 from dm_core.store.port import Conflict, MessageChange, ThreadChange
@@ -32,8 +34,8 @@ async def desk() -> Desk:
     store = MemoryStore(clock=lambda: NOW)
     await store.record(replace(events(dm(1)), last_inbound_at=NOW))
     ids = (f"id{number}" for number in range(99))
-    queues = RecordingQueue(), RecordingAlertQueue()
-    made = Desk(Reads(store), *queues, SETTINGS, "tom", lambda: NOW + 1_000, lambda: next(ids))
+    queue, alert_queue = Late[WakeUpQueue](RecordingQueue), Late[AlertQueue](RecordingAlertQueue)
+    made = Desk(Reads(store), queue, alert_queue, SETTINGS, "tom", lambda: NOW + 1_000, lambda: next(ids))
     await change(made, profile=Profile("Ana", "Ana", NOW))
     return made
 
@@ -261,5 +263,7 @@ async def test_a_task_that_cant_be_made_leaves_the_reply_stored(desk: Desk) -> N
 
 
 def _queue(desk: Desk) -> RecordingQueue:
-    assert isinstance(desk.queue, RecordingQueue)
-    return desk.queue
+    assert desk.queue is not None
+    queue = desk.queue.get()
+    assert isinstance(queue, RecordingQueue)
+    return queue

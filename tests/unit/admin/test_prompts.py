@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.unit.docs.repository import ROOT
 
 from dm_admin import prompts
 from dm_core.agent.profile import load_profile
 from dm_core.agent.prompt import prompt_hash
+from tests.unit.docs.repository import ROOT
 
 WHO = ("-c", "user.name=Tom", "-c", "user.email=tom@club.example", "-c", "commit.gpgsign=false")
 

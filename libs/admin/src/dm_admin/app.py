@@ -16,6 +16,7 @@ import typer
 
 from dm_admin import people, prompts, quarantine, replies, screen, steering, views
 from dm_admin.desk import Desk, Plan, Refused
+from dm_admin.late import Late
 from dm_admin.reads import Reads
 from dm_admin.settings import AdminSettings
 from dm_admin.views import ThreadState
@@ -57,8 +58,9 @@ async def _desk() -> AsyncGenerator[Desk]:
     """Everything connects on its first use. Raises Misconfigured."""
     settings = AdminSettings.load(os.environ)
     store = open_store(settings.store, system_clock)
-    queue = open_queue(settings.queue) if settings.queue else None
-    alert_queue = open_alert_queue(settings.alert_queue) if settings.alert_queue else None
+    to_wake, to_tell = settings.queue, settings.alert_queue
+    queue = Late(lambda: open_queue(to_wake)) if to_wake else None
+    alert_queue = Late(lambda: open_alert_queue(to_tell)) if to_tell else None
     try:
         yield Desk(Reads(store), queue, alert_queue, settings, getpass.getuser(), system_clock, random_ids)
     finally:

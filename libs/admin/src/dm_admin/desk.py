@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+from dm_admin.late import Late
 from dm_admin.reads import Reads
 from dm_admin.settings import AdminSettings, accounts_problem
 from dm_core.clock import Clock, Ids
@@ -37,8 +38,8 @@ class Desk:
     """An operator, and what they work on. ``operator`` is who types; ``queue`` None: no task can be made from here."""
 
     reads: Reads
-    queue: WakeUpQueue | None
-    alert_queue: AlertQueue | None
+    queue: Late[WakeUpQueue] | None
+    alert_queue: Late[AlertQueue] | None
     settings: AdminSettings
     operator: str
     clock: Clock

@@ -49,8 +49,8 @@ async def _store(desk: Desk, events: Sequence[Event]) -> None:
         settings.account_ids,
     )
     store: Store = desk.store
-    learnt = LearntAlerts(store, desk.alert_queue, desk.clock, settings.store.retention_days)
-    receipt = await Receiver(store, desk.queue, desk.clock, policy, learnt).receive(events)
+    learnt = LearntAlerts(store, desk.alert_queue.get(), desk.clock, settings.store.retention_days)
+    receipt = await Receiver(store, desk.queue.get(), desk.clock, policy, learnt).receive(events)
     if receipt.counts["other_account"]:
         raise Refused("it is about an account that is not this deployment's: choose the right STACK")
     if receipt.failures:

@@ -21,8 +21,10 @@ from dm_core.store.run_documents import parse_run
 from dm_core.store.thread_documents import is_erased, parse_thread
 from dm_core.threads import Thread
 
-MANY: Final = 1_000
-"""Most documents of one selection that are looked at."""
+MANY: Final = 10_000
+"""Most documents that are read of what one thread or one person has of a kind."""
+PAGE: Final = 500
+"""Threads asked for at once where all of a time are wanted."""
 SHORTEST_BEGINNING: Final = 6
 """Hex digits of a message's id that are enough to look for it."""
 
@@ -96,9 +98,17 @@ class Reads:
         """There are threads of this account."""
         return bool(await self.store.documents.select(queries.of_account(account_id, 1)))
 
-    async def active(self, since: int, limit: int) -> tuple[Thread, ...]:
-        """Threads whose newest DM came at or after ``since`` (ms since 1970), the latest first."""
-        return await self._threads(queries.steered_since(Query.LAST_INBOUND, limit, since))
+    async def active(self, since: int) -> tuple[Thread, ...]:
+        """All threads whose newest DM came at or after ``since`` (ms since 1970), the latest first."""
+        found: dict[str, Thread] = {}
+        before: int | None = None
+        while True:
+            page = await self._threads(queries.active(since, PAGE, before))
+            fresh = {thread.id: thread for thread in page if thread.id not in found}
+            found |= fresh
+            if len(page) < PAGE:
+                return tuple(found.values())
+            before = page[-1].last_inbound_at + bool(fresh)  # those of the same ms come once more
 
     # -- messages and runs
 

@@ -42,7 +42,7 @@ async def reply(desk: Desk, reference: str, text: str, why: str, wait_seconds: f
         )
         await desk.store.create_outbox(item, (desk.line("reply asked for", why, thread.id),))
         try:
-            await queue.schedule(plan_outbox(item.id, now))
+            await queue.get().schedule(plan_outbox(item.id, now))
         except QueueUnavailable:
             return (
                 f"reply: stored as {item.id[:12]}; no task could be made, so the sweep takes it up within two minutes"

@@ -141,7 +141,7 @@ async def retry(desk: Desk, reference: str, why: str) -> Plan:
         try:
             if desk.queue is None:
                 return f"{done}; {SWEPT}"
-            await desk.queue.schedule(wake_up)
+            await desk.queue.get().schedule(wake_up)
         except QueueUnavailable:
             return f"{done}; {SWEPT}, for no task could be made"
         return f"{done}; it wakes within {max(1, round((wake_up.fire_at - now) / 1000))} seconds"

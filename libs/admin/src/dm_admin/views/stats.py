@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from dm_admin.reads import MANY, Reads
+from dm_admin.reads import Reads
 from dm_core.messages import Direction, Disposition, Message, Status
 
 
@@ -32,7 +32,7 @@ class Stats:
 
 async def stats(reads: Reads, since: int) -> Stats:
     """Reads every thread active since then, and its messages of the time."""
-    threads = await reads.active(since, MANY)
+    threads = await reads.active(since)
     messages = [await reads.messages_since(thread.id, since) for thread in threads]
     return counted(messages, since)
 

@@ -39,7 +39,7 @@ class Query(Enum):
     OPEN_DELETIONS = ("deletions", (("completedAt", "asc"),))
     DUE_ALERTS = ("alerts", (("urgency", "asc"), ("dueAt", "asc")))
     NEWEST_ALERTS = ("alerts", (("createdAt", "desc"),))
-    ALERTS_OF_CAUSE = ("alerts", (("cause", "asc"),))
+    ALERTS_OF_CAUSE = ("alerts", (("cause", "asc"), ("createdAt", "desc")))
     ALERTS_OF_THREAD = ("alerts", (("threadId", "asc"),))
     ALERT_OF_MESSAGE = ("alerts", (("wamids", "asc"),))
     DIGEST_MEMBERS = ("alerts", (("digestId", "asc"),))
@@ -119,6 +119,11 @@ def newest_threads(limit: int, before: int | None) -> Selection:
     return Selection(Query.LAST_INBOUND, limit, operator=None if before is None else "<", operand=before)
 
 
+def active(since: int, limit: int, before: int | None) -> Selection:
+    """Threads whose newest DM came at or after ``since`` and before ``before`` (ms since 1970), the latest first."""
+    return Selection(Query.LAST_INBOUND, limit, operator=">=", operand=since, below=before)
+
+
 def alert_of_message(wamid: str) -> Selection:
     """The alert that went out as this WhatsApp message."""
     return Selection(Query.ALERT_OF_MESSAGE, 1, operator="contains", operand=wamid)
@@ -172,6 +177,7 @@ def newest_alerts(limit: int) -> Selection:
 
 
 def alerts_of_cause(cause: str, limit: int) -> Selection:
+    """Alerts of one cause, the latest first."""
     return Selection(Query.ALERTS_OF_CAUSE, limit, operator="==", operand=cause)
 
 
