@@ -6,8 +6,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any, Final
 
-from planting import Defect, Patch, always
-
 from dm_core.agent.rules import Rules
 from dm_core.errors import PlatformError, StoreUnavailable
 from dm_core.messages import WINDOW_MS
@@ -26,6 +24,7 @@ from dm_core.store.transactional import TransactionalStore
 from dm_core.store.transactional import outbox as stored_outbox
 from dm_core.threads import Thread
 from dm_core.webhook.manager import ManagerMessages
+from tests.simulation.planting import Defect, Patch, always
 
 
 def draft_sent_undecided(patch: Patch) -> None:

@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.processing.profiles import folder_with, replies, running
 
 from dm_core.messages import Disposition, Status
 from dm_core.processing.outbox.drafts import CAME, HUMAN, NO_DRAFT, RELEASED, WITHDRAWN, WRITE
@@ -17,6 +16,7 @@ from dm_sandbox.environment import MANAGER_NUMBER
 from dm_sandbox.inprocess import CrashPoints, InProcess, InstanceDied
 from dm_sandbox.platforms.answers import call, turn
 from dm_sandbox.platforms.whatsapp import Alert
+from tests.integration.processing.profiles import folder_with, replies, running
 
 DAY = 86_400
 

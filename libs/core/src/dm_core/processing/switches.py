@@ -1,17 +1,16 @@
 """What holds in the whole deployment, read at most every half minute an instance: its mode, and its pause."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from dm_core.clock import Clock
-from dm_core.messages import DAY_MS
+from dm_core.outbox import AuditLine
 from dm_core.steering import ALL_ON, Mode, Pause, Switches
 from dm_core.store.document_values import optional, text, whole, whole_or_none
 from dm_core.store.port import EventStore
 
 READ_MS: Final = 30_000
 KEY: Final = "switches"
-KEPT_MS: Final = 3_650 * DAY_MS
 
 
 class SwitchReader:
@@ -31,15 +30,15 @@ class SwitchReader:
             self._read_at = now
         return self._known
 
-    async def change(self, make: Callable[[Switches], Switches]) -> Switches:
-        """Write what ``make`` makes of them, which may be asked twice: two words at the same moment both count.
-        Other instances know within half a minute. Raises StoreUnavailable.
+    async def change(self, make: Callable[[Switches], Switches], audit: Sequence[AuditLine]) -> Switches:
+        """Write what ``make`` makes of them, and the audit with it; other instances know within half a minute.
+
+        Raises StoreUnavailable.
         """
-        now = self._clock()
-        written = await self._store.revise_document(
-            "maintenance", KEY, lambda kept: document(make(parse(kept))), now + KEPT_MS
+        changed = await self._store.revise_document(
+            "maintenance", KEY, lambda before: document(make(parse(before))), None, audit
         )
-        self._known, self._read_at = parse(written), now
+        self._known, self._read_at = parse(changed), self._clock()
         return self._known
 
 

@@ -18,7 +18,7 @@ from dm_core.clients.port import WhatsApp
 from dm_core.clock import Clock, Ids
 from dm_core.errors import AccountStopped, DmAgentError, PlatformError, Refused, RetryLater, Unreachable, described
 from dm_core.messages import DAY_MS
-from dm_core.outbox import OutboxState
+from dm_core.outbox import ADMIN, OutboxState
 from dm_core.processing.delivery import Delivery, LookAgain
 from dm_core.processing.outbox.commands import Command, Commands
 from dm_core.processing.outbox.drafts import STATES, DraftWords, tapped
@@ -107,6 +107,9 @@ class Outbox:
 
     async def _read(self, held: HeldItem) -> None:
         item = held.item
+        if item.origin == ADMIN:
+            await self._plan(held, item.thread_id)
+            return
         if (tap := tapped(item.button)) is not None:
             await (
                 self._rewrite(held, tap.alert_id) if tap.word is None else self.drafts.say(held, tap.word, tap.alert_id)
