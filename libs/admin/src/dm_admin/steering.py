@@ -11,7 +11,7 @@ from dm_core.outbox import ADMIN
 from dm_core.processing.leased_thread import TooManyConflicts, settle
 from dm_core.processing.switches import READ_MS, SwitchReader
 from dm_core.queue.wakeup import plan
-from dm_core.steering import Mode, Pause, Switches
+from dm_core.steering import Mode, Pause, Steering, Switches
 from dm_core.store.port import Conflict, MessageChange, ThreadChange
 from dm_core.threads import Thread
 
@@ -75,6 +75,11 @@ async def resume(desk: Desk, reference: str, why: str) -> Plan:
     )
 
 
+def _in_mode[S: (Steering, Switches)](steered: S, mode: Mode) -> S:
+    """Switched off, it knows what it was, for whoever says ``on`` by WhatsApp."""
+    return steered.switched_off() if mode is Mode.OFF else replace(steered, mode=mode)
+
+
 async def mode(desk: Desk, reference: str, word: str, why: str) -> Plan:
     """Who decides what is sent, in a thread or everywhere. Raises Refused for a word that is no mode."""
     known = next((mode for mode in Mode if mode.value == word), None)
@@ -82,7 +87,7 @@ async def mode(desk: Desk, reference: str, word: str, why: str) -> Plan:
         raise Refused(f"{word!r} is no mode: type {', '.join(Mode)}")
     would, what = f"set the mode to {known}", f"mode {known}"
     if reference == ALL:
-        return _everywhere(desk, what, why, would, lambda switches: replace(switches, mode=known))
+        return _everywhere(desk, what, why, would, lambda switches: _in_mode(switches, known))
     thread = await desk.thread(reference)
     return _in_thread(
         desk,
@@ -90,7 +95,7 @@ async def mode(desk: Desk, reference: str, word: str, why: str) -> Plan:
         what,
         why,
         would,
-        lambda thread, change: replace(change, steering=replace(thread.steering, mode=known)),
+        lambda thread, change: replace(change, steering=_in_mode(thread.steering, known)),
     )
 
 

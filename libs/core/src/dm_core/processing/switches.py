@@ -7,7 +7,7 @@ from dm_core.clock import Clock
 from dm_core.outbox import AuditLine
 from dm_core.steering import ALL_ON, Mode, Pause, Switches
 from dm_core.store.document_values import optional, text, whole, whole_or_none
-from dm_core.store.port import EventStore
+from dm_core.store.port import DocumentStore
 
 READ_MS: Final = 30_000
 KEY: Final = "switches"
@@ -16,7 +16,7 @@ KEY: Final = "switches"
 class SwitchReader:
     """Reads ``maintenance/switches``, and writes it for whoever may."""
 
-    def __init__(self, store: EventStore, clock: Clock) -> None:
+    def __init__(self, store: DocumentStore, clock: Clock) -> None:
         self._store = store
         self._clock = clock
         self._read_at = 0
