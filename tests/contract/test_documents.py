@@ -201,5 +201,5 @@ async def test_everything_of_a_person_is_what_an_erasure_deletes(
     assert len({document["id"] for document in found["messages"]}) == 6
     await store.erase_person("1")
 
-    assert not any((await reads.everything_of("1")).values())
+    assert not any((await reads.everything_of("1", [thread_id])).values())
     assert len((await reads.everything_of("2"))["messages"]) == 1

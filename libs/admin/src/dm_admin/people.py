@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from dm_admin.desk import Desk, Plan
 from dm_core.erasing.eraser import Eraser
@@ -48,13 +49,15 @@ async def export(desk: Desk, reference: str) -> Mapping[str, object]:
 async def erase(desk: Desk, reference: str, why: str) -> tuple[Plan, "Erasure"]:
     """Erase a person: first what there is, then all of it. Raises Refused, StoreUnavailable."""
     user_id = await desk.person(reference)
-    erasure = Erasure(desk, user_id, counts(await desk.reads.everything_of(user_id)), why)
+    documents = await desk.reads.everything_of(user_id)
+    threads = tuple(str(thread["id"]) for thread in documents["conversations"])
+    erasure = Erasure(desk, user_id, threads, counts(documents), why)
 
     async def act() -> str:
         certificate = await erasure.carry_out()
-        return (
-            f"erased {user_id}: {told(certificate.erased)}; left: {told(certificate.left)}; record {certificate.code}"
-        )
+        ended = datetime.fromtimestamp(certificate.completed_at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+        counted = f"{told(certificate.erased)}; left: {told(certificate.left)}"
+        return f"erased {user_id} at {ended}, by {desk.operator}: {counted}; record {certificate.code}"
 
     return Plan(f"erase {user_id}: {told(erasure.found)}", act), erasure
 
@@ -65,6 +68,7 @@ class Erasure:
 
     desk: Desk
     user_id: str
+    thread_ids: tuple[str, ...]
     found: Mapping[str, int]
     why: str
 
@@ -75,6 +79,6 @@ class Erasure:
         deletion = Deletion(desk.ids(), self.user_id, desk.clock())
         await desk.store.create_deletion(deletion, (desk.line(f"erase {deletion.code}", self.why),))
         done = await Eraser(desk.store, desk.clock, desk.settings.retention_ms).carry_out(deletion)
-        left = counts(await desk.reads.everything_of(self.user_id))
+        left = counts(await desk.reads.everything_of(self.user_id, self.thread_ids))
         completed_at = done.completed_at or desk.clock()
         return Certificate(done.code, desk.operator, done.requested_at, completed_at, done.threads, self.found, left)

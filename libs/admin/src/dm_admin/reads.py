@@ -166,18 +166,21 @@ class Reads:
 
     # -- everything of a person
 
-    async def everything_of(self, user_id: str) -> Mapping[str, Sequence[Document]]:
-        """Every document of a person, by collection: what an erasure deletes, and nothing else."""
+    async def everything_of(self, user_id: str, thread_ids: Iterable[str] = ()) -> Mapping[str, Sequence[Document]]:
+        """Every document of a person, by collection: what an erasure deletes, and nothing else.
+
+        Also what is below and about ``thread_ids``: an erased thread is not found by its person any more.
+        """
         documents = self.store.documents
         threads = await documents.select(queries.of_person(user_id, MANY))
         found: dict[str, list[Document]] = {"conversations": _plain(threads), "messages": [], "runs": []}
         beside = {"alerts": queries.alerts_of, "outbox": queries.outbox_of, "audit": queries.audit_of}
         found |= {collection: [] for collection in beside}
-        for thread in threads:
+        for thread_id in sorted({*(thread.id for thread in threads), *thread_ids}):
             for collection in ("messages", "runs"):
-                found[collection] += _plain(await documents.below(thread.id, collection))
+                found[collection] += _plain(await documents.below(thread_id, collection))
             for collection, select in beside.items():
-                found[collection] += _plain(await documents.select(select(thread.id, MANY)))
+                found[collection] += _plain(await documents.select(select(thread_id, MANY)))
         found["quarantine"] = _plain(await documents.select(queries.quarantine_of(user_id, MANY)))
         limits = await documents.get("limits", user_id)
         return found | {"limits": _plain((limits,) if limits else ())}
