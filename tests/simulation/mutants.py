@@ -87,7 +87,7 @@ KNOWN: Final[Mapping[str, int]] = {
     "alert_written_after_the_act": 3,
     "alerts_forgotten_at_a_start_over": 21,
     "alerts_never_swept": 3,
-    "alarm_stored_before_it_is_raised": 303,
+    "alarm_stored_before_it_is_raised": 65,
     "statuses_overwrite_each_other": 0,
     "claim_without_its_condition": 33,
     "outcome_saved_over_a_status": 20,
