@@ -8,6 +8,7 @@ scripted one, and every setting of the functions that a stack may set (docs/sett
 import asyncio
 import fcntl
 import os
+import shlex
 import shutil
 import signal
 import sys
@@ -20,7 +21,7 @@ from starlette.responses import PlainTextResponse
 
 from dm_core.settings.table import INSTAGRAM_API_FLAVOR, SETTINGS
 from dm_sandbox.chat_lines import DEFAULT_PORT, PORT_FILE, STATE
-from dm_sandbox.environment import Pace, answers_for_real
+from dm_sandbox.environment import Pace, answers_for_real, operators_environment
 from dm_sandbox.firestore_emulator import EmulatorUnavailable
 from dm_sandbox.launcher import FunctionDidNotStart
 from dm_sandbox.platforms.instagram import Flavor
@@ -118,6 +119,7 @@ async def _serve(studio: Studio, page: LocalServer, options: Options) -> None:
     for name, value in options.settings.items():
         print(f"{name}={value}", flush=True)
     print("type a DM on the page, or with 'make chat' in another terminal; Ctrl-C stops everything", flush=True)
+    print(f"as its operator, in another terminal: {operators_line(sandbox.environment)}", flush=True)
     sandbox.log.listen(lambda entry: print(entry, flush=True))
     studio.chat.listen(lambda line: print(line, flush=True))
     try:
@@ -155,6 +157,12 @@ async def _listening(port: int) -> LocalServer:
             continue
         return server
     raise CannotStart(f"the ports from {port} on are in use: choose another with PORT=…")
+
+
+def operators_line(env: Mapping[str, str]) -> str:
+    """What to type to look at this sandbox as its operator."""
+    words = (f"{name}={shlex.quote(value)}" for name, value in operators_environment(env).items())
+    return f"export {' '.join(words)}; make admin ARGS=threads"
 
 
 def main() -> int:

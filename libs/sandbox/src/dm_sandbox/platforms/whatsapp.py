@@ -8,15 +8,17 @@ import asyncio
 import base64
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from dm_core.clock import Clock, system_clock
 from dm_core.messages import WINDOW_MS
+from dm_core.settings.whatsapp import utf16_length
 from dm_sandbox.platforms.faults import Fault, FaultKind
 from dm_sandbox.platforms.graph import GraphError, graph_reply, scripted_error
 from dm_sandbox.platforms.meta import Delivery, WebhookSender
-from dm_sandbox.platforms.server import Call, Platform, Reply, as_object, bearer
+from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_object, bearer
 from dm_sandbox.platforms.whatsapp_statuses import Statuses
 from dm_sandbox.platforms.whatsapp_templates import ApprovedTemplate
 
@@ -157,13 +159,19 @@ class WhatsApp(Platform):
         if call.fields.get("messaging_product") != "whatsapp" or not number:
             raise GraphError(100, 0, "(#100) Invalid parameter", details="messaging_product and to are required")
         self._check_pair(number)
-        text, template = self._template(call) if operation == "template" else (self._text(call), None)
+        buttons: tuple[str, ...] = ()
+        if operation == "template":
+            text, template = self._template(call)
+        elif call.fields.get("type") == "interactive":
+            (text, buttons), template = interactive(as_object(call.fields.get("interactive"))), None
+        else:
+            text, template = self._text(call), None
         closed = template is None and not self._window_open(number)
         if closed and not self.finds_out_late:
             details = "Message failed to send because more than 24 hours have passed since the customer last replied"
             raise GraphError(131047, 0, "(#131047) Re-engagement message", details=details)
         reference = str(call.fields.get("biz_opaque_callback_data", ""))
-        alert = Alert(self._wamid(number), number, text, template, reference, call.at, arrived=not closed)
+        alert = Alert(self._wamid(number), number, text, template, reference, call.at, not closed, buttons)
         self.accepted.append(alert)
         self.statuses.tell(alert.id, number, reference, 131047 if closed else 0)
         if self.trouble == "uncertain":
@@ -228,6 +236,19 @@ class WhatsApp(Platform):
     def _wamid(self, number: str) -> str:
         raw = f"{number}/{self.clock()}/{next(self._numbers):06d}".encode()
         return "wamid.HBgL" + base64.b64encode(raw).decode()
+
+
+def interactive(content: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
+    """Text and button ids of a message with reply buttons, held to WhatsApp's limits."""
+    text = str(as_object(content.get("body")).get("text", ""))
+    buttons = [as_object(each) for each in as_list(as_object(content.get("action")).get("buttons"))]
+    replies = [as_object(button.get("reply")) for button in buttons]
+    ids, titles = ([str(reply.get(name, "")) for reply in replies] for name in ("id", "title"))
+    fits = 1 <= utf16_length(text) <= 1_024 and 1 <= len(replies) <= 3 and len(set(ids)) == len(set(titles)) == len(ids)
+    fits &= all(1 <= len(id_) <= 256 for id_ in ids) and all(1 <= len(title) <= 20 for title in titles)
+    if content.get("type") != "button" or not fits or any(button.get("type") != "reply" for button in buttons):
+        raise GraphError(131009, 0, "(#131009) Parameter value is not valid", details="interactive")
+    return text, tuple(ids)
 
 
 def _digits(number: str) -> str:
