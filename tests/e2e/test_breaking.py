@@ -70,7 +70,7 @@ def test_what_is_open_while_it_is_broken_is_kept_once_it_is_mended(broken: Studi
     button.click()
     broken.says(UNTIL_MENDED[switch])
     _verdict(broken, switch, "open|kept")
-    broken.page.wait_for_timeout(4_000)
+    broken.page.wait_for_timeout(9_000)  # quick tries are over
     button.click()
     for _ in range(2):  # past every wait, and past the time after which an alert raises its alarm
         broken.page.click("[data-switch=clock_minutes] button")

@@ -94,9 +94,7 @@ def test_what_a_person_writes_never_becomes_markup(shared: Dev, opened: Opened) 
         studio.says(words)
         expect(studio.page.locator("#bubbles .mine")).to_contain_text(words.replace("\x07", "").split("\n")[0][:10])
     studio.tab("thread")
-    expect(studio.page.locator("#panel pre")).to_contain_text(
-        "lastInboundAt".replace("lastInboundAt", "last_inbound_at")
-    )
+    expect(studio.page.locator("#panel pre").first).to_contain_text("lastInboundAt")
 
     assert (
         studio.page.locator("#bubbles script, #bubbles img, #bubbles svg, #bubbles iframe, #people-list img").count()

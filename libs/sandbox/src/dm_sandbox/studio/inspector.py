@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Final
 
+from dm_admin.views import Reads, as_json, explain, view_thread
 from dm_core.alerts import Alert
 from dm_core.messages import Message, Status
 from dm_core.store.port import Store
@@ -23,6 +24,7 @@ class Inspector:
 
     def __init__(self, sandbox: Sandbox, phones: Phones, store: Store) -> None:
         self.sandbox, self.phones, self.store = sandbox, phones, store
+        self._reads = Reads(store)
 
     def thread_id(self, phone: Phone) -> str:
         return thread_id(self.sandbox.instagram.account_id, phone.user_id)
@@ -33,7 +35,7 @@ class Inspector:
 
     async def people(self) -> list[dict[str, object]]:
         """Everybody, with the newest words and how their thread stands. Raises StoreUnavailable."""
-        return [await self._person(phone) for phone in self.phones.phones.values()]
+        return [await self._person(phone) for phone in list(self.phones.phones.values())]
 
     async def phone(self, phone: Phone) -> dict[str, object]:
         """The bubbles with what the store says of each, and the thread's state. Raises StoreUnavailable."""
@@ -49,10 +51,20 @@ class Inspector:
             "thread": _thread_state(thread, now),
         }
 
-    async def thread(self, phone: Phone) -> Mapping[str, object]:
-        """The whole thread document. Raises StoreUnavailable."""
+    async def thread(self, phone: Phone) -> object:
+        """The thread as the operator's tool shows it, and its whole document. Raises StoreUnavailable."""
         thread = await self.store.get_thread(self.thread_id(phone))
-        return {} if thread is None else asdict(thread)
+        if thread is None:
+            return {}
+        view = await view_thread(self._reads, thread.id, self.sandbox.clock())
+        return {"view": as_json(view), "document": as_json(thread)}
+
+    async def why(self, run: Mapping[str, object]) -> object:
+        """Why a run went as it did, as the operator's tool explains its newest message. Raises StoreUnavailable."""
+        phone = self.phones.phones.get(str(run.get("person")))
+        stored = (await self.messages(phone)).values() if phone else ()
+        newest = max((m for m in stored if m.run_id == run["run"]), key=lambda m: m.order, default=None)
+        return as_json(await explain(self._reads, newest)) if newest else None
 
     async def waiting(self) -> dict[str, object]:
         """The tasks of both queues and the alerts that somebody must look at. Raises StoreUnavailable."""

@@ -174,7 +174,8 @@ class _Page:
         return _json(await self._studio.inspector.thread(self._of(request)))
 
     async def run(self, request: Request) -> Response:
-        return _json(run_view(self._studio.sandbox.log, str(request.path_params["run"])))
+        view = run_view(self._studio.sandbox.log, str(request.path_params["run"]))
+        return _json(view | {"why": await self._studio.inspector.why(view)} if view else view)
 
     async def again(self, request: Request) -> Response:
         try:

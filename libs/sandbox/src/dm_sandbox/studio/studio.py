@@ -184,7 +184,7 @@ class Studio:
             [stored.alert for stored in await self.store.due_alerts(self._clock() + YEAR_MS, 100)] if self.used else []
         )
         if self.used:
-            for phone in self.phones.phones.values():
+            for phone in list(self.phones.phones.values()):
                 messages |= await self.inspector.messages(phone)
         shown: list[dict[str, object]] = []
         for switch in SWITCHES:

@@ -29,11 +29,13 @@ function body(view) {
       h("button", { type: "button", onclick: (event) => again(view, event.target) }, "Ask again"), h("button", { type: "button", onclick: scenario }, "Save as scenario")),
     h("dl", { class: "figures" }, figure("in all", seconds(total)), figure("model", seconds(figures.modelMs ?? 0)), figure("model calls", view.calls.length),
       figure("tokens in", figures.inputTokens ?? "–"), figure("tokens out", figures.outputTokens ?? "–"), figure("cost", usd)),
+    view.why?.why && h("p", {}, view.why.why),
     h("div", { id: "again" }),
     h("h3", {}, "Where the time went"), waterfall(spans),
     (figures.guards ?? []).length > 0 && h("p", {}, "Guards: ", figures.guards.map((guard) => h("span", { class: "tag warning" }, guard))),
     figures.alerts > 0 && h("p", {}, h("span", { class: "tag warning" }, `${figures.alerts} alert to the manager`)),
     h("h3", {}, "What the model saw and said"), view.calls.map((call, index) => turn(view, call, index)),
+    (view.why?.run?.askedAlerts ?? []).map((text) => h("div", { class: "card" }, h("b", {}, "Told to the manager"), h("p", {}, text))),
     h("h3", {}, "What it did"), h("div", { class: "card" }, view.effects.length ? view.effects.map((effect) => h("p", { class: effect.level }, effect.words)) : "nothing outside"),
   ].filter(Boolean).flat();
 }

@@ -6,14 +6,14 @@ import { freshly, state } from "./state.js";
 let place = null;
 
 const refresh = freshly(async () => {
-  const document = await get(`/api/thread/${encodeURIComponent(state.person)}`);
-  const text = Object.keys(document).length ? pretty(document) : "There is no thread yet: it begins with the first DM.";
-  let shown = place.querySelector("pre");
-  if (!shown) {
-    shown = h("pre", { tabindex: "0" });
-    place.replaceChildren(h("p", { class: "dim" }, "conversations/… decides who may run. It is read again after every event."), shown);
+  const { view, document } = await get(`/api/thread/${encodeURIComponent(state.person)}`);
+  const none = "There is no thread yet: it begins with the first DM.";
+  const texts = [document ? pretty(document) : none, view ? pretty(view) : none];
+  if (!place.querySelector("pre")) {
+    place.replaceChildren(h("p", { class: "dim" }, "The document that decides who may run. It is read again after every event."), h("pre", { tabindex: "0" }),
+      h("details", {}, h("summary", {}, "As make admin shows it"), h("pre", { tabindex: "0" })));
   }
-  if (shown.textContent !== text) shown.textContent = text;
+  place.querySelectorAll("pre").forEach((shown, number) => { if (shown.textContent !== texts[number]) shown.textContent = texts[number]; });
 });
 
 export function open(panel) { place = panel; refresh(); }
