@@ -15,7 +15,7 @@ needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
-	evals evals-record evals-refresh evals-live evals-history evals-mutants evals-held-out scenario-from \
+	evals evals-record evals-refresh evals-live evals-local evals-history evals-mutants evals-held-out scenario-from \
 	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean
 
 help: ## list the targets
@@ -36,7 +36,8 @@ $(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/sandbox/py
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
 	@touch $@
 
-dev: $(SYNCED) ## the whole system on this machine: events in the terminal, page on http://127.0.0.1:8080 [PORT=8080 STORE=firestore]
+dev: $(SYNCED) ## the whole system on this machine: events in the terminal, page on http://127.0.0.1:8080 [PORT=8080 STORE=firestore MODEL=local]
+	@$(if $(filter local,$(MODEL)),$(UV) sync --locked --quiet --group local-model)
 	@$(PY) -m dm_sandbox.dev
 
 chat: $(SYNCED) ## the page's conversation as plain lines, beside a running 'make dev' [PORT=8080]
@@ -87,9 +88,20 @@ evals-record: $(SYNCED) ## record Gemini's answers anew, with GEMINI_API_KEY [SC
 evals-refresh: $(SYNCED) ## bring recordings up to a change that is only in these parts [PARTS=system,tools SCENARIO="..."]
 	@$(EVALS) refresh $(SCENARIO) --parts $(or $(PARTS),$(error say which parts changed: make evals-refresh PARTS=system))
 
-evals-live: $(SYNCED) ## K trials of each scenario against the real Gemini, with GEMINI_API_KEY [K=4 MODEL=... TAGS=... BUDGET=usd]
-	@$(EVALS) live --trials $(or $(K),4) $(if $(MODEL),--model $(MODEL)) $(if $(TAGS),--tags $(TAGS)) \
-	  $(if $(BUDGET),--budget-usd $(BUDGET)) $(if $(COMPARE),--compare $(COMPARE))
+evals-live: $(SYNCED) ## K trials of each scenario against the real Gemini, with GEMINI_API_KEY [K=4 MODEL=a,b PROMPT=dir JUDGE=... TAGS=... BUDGET=usd RATE=10 RESUME=last BASELINE=update]
+	@mkdir -p .state/evals/live
+	@$(EVALS) live $(if $(K),--trials $(K)) $(if $(MODEL),--model $(MODEL)) $(if $(COMPARE),--compare $(COMPARE)) \
+	  $(if $(PROMPT),--compare-prompt $(PROMPT)) $(if $(JUDGE),--judge $(JUDGE)) $(if $(TAGS),--tags $(TAGS)) \
+	  $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(BUDGET),--budget-usd $(BUDGET)) $(if $(RATE),--rate $(RATE)) \
+	  $(if $(RESUME),--resume $(RESUME)) $(if $(filter update,$(BASELINE)),--update-baseline) \
+	  --html .state/evals/live/report.html --junit .state/evals/live/junit.xml \
+	  --json .state/evals/live/report.json --markdown .state/evals/live/summary.md
+
+evals-local: $(SYNCED) ## every scenario against a real, small, bad model on this machine [SCENARIO="..." TAGS=... RESUME=last]
+	@$(UV) sync --locked --quiet --group local-model
+	@mkdir -p .state/evals/local
+	@$(EVALS) local $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TAGS),--tags $(TAGS)) $(if $(RESUME),--resume $(RESUME)) \
+	  --html .state/evals/local/report.html --junit .state/evals/local/junit.xml --json .state/evals/local/report.json
 
 evals-history: $(SYNCED) ## note the last run of `make evals` in evals/history.jsonl, as a deployment [COMMIT=...]
 	@$(EVALS) history --report .state/evals/report.json --commit $(or $(COMMIT),$(GITHUB_SHA),$(shell git rev-parse HEAD))

@@ -28,6 +28,7 @@ HELD, BROKEN, NOT_JUDGED = 0, 1, 2
 
 _OTHERS: Final = {
     "live": ("live.command", "play k trials against a real model, and compare"),
+    "local": ("live.local", "play every scenario against a real, small model on this machine"),
     "mutants": ("mutants.command", "evaluate the evals: bad agents and harmless variants"),
     "history": ("reports.history", "note a run in the history of deployments"),
     "held-out": ("mutants.command:held_out", "detection and false alarms of code alone, on strangers' agents"),
@@ -94,16 +95,8 @@ def _parser(asked: str) -> Parser:
     run.add_argument("--tags", default="", help="only scenarios with one of these tags: a,b")
     run.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
     run.add_argument("--allow-stale", action="store_true", help="answer stale turns by position; they stay stale")
-    for kind in ("junit", "json", "html", "markdown"):
-        run.add_argument(f"--{kind}", type=Path, metavar="PATH")
-    run.add_argument("--before", type=Path, metavar="PATH", help="an earlier --json, side by side in --html")
-    run.add_argument("--held-out", type=Path, metavar="PATH", help="what held-out --json wrote: shown, and in --html")
-    run.add_argument("--history", type=Path, default=EVALS / "history.jsonl", help="earlier deployments, for --html")
-    run.add_argument("--gate", type=Path, default=EVALS / "gate.yaml")
-    run.add_argument("--baseline", type=Path, default=EVALS / "baseline.json")
+    add_report_options(run)
     run.add_argument("--rulings", type=Path, default=EVALS / "rulings", help="the judge's recordings")
-    run.add_argument("--update-baseline", action="store_true")
-    run.add_argument("--no-gate", action="store_true", help="decide by the results alone: all must pass")
 
     author = command(
         "author", "write a recording from hand-written turns (YAML on stdin)", "cli.recordings:author_command"
@@ -140,6 +133,19 @@ def _parser(asked: str) -> Parser:
     for name, (module, about) in _OTHERS.items():
         _brought(command, name, module, about, asked)
     return parser
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """What becomes of a run's results, for ``cli.run.finish``."""
+    for kind in ("junit", "json", "html", "markdown"):
+        parser.add_argument(f"--{kind}", type=Path, metavar="PATH")
+    parser.add_argument("--before", type=Path, metavar="PATH", help="an earlier --json, side by side in --html")
+    parser.add_argument("--held-out", type=Path, metavar="PATH", help="what held-out --json wrote, for --html")
+    parser.add_argument("--history", type=Path, default=EVALS / "history.jsonl", help="earlier deployments, for --html")
+    parser.add_argument("--gate", type=Path, default=EVALS / "gate.yaml")
+    parser.add_argument("--baseline", type=Path, default=EVALS / "baseline.json")
+    parser.add_argument("--update-baseline", action="store_true")
+    parser.add_argument("--no-gate", action="store_true", help="decide by the results alone: all must pass")
 
 
 def _folders(parser: argparse.ArgumentParser) -> None:

@@ -29,7 +29,7 @@ from dm_core.same_text import normal_form
 from dm_core.settings import ProcessorSettings, WebhookSettings
 from dm_core.webhook.app import WebhookApp
 from dm_core.webhook.automatic import AutomaticTexts
-from dm_evals.replay.gateway import Gateway, OnTurn
+from dm_evals.replay.gateway import LONGEST, Gateway, OnTurn
 from dm_evals.replay.platforms import TrialInstagram, TrialSpond, TrialWhatsApp
 from dm_evals.scenarios.clock import ScenarioClock
 from dm_evals.scenarios.scenario import Scenario
@@ -64,7 +64,7 @@ class SharedRuntime:
     """What trials share, one after the other. ``async with`` opens and closes it.
 
     ``model`` is the model's name (None: production's default), ``api_key`` the model server's key; ``folder`` holds the
-    processor's ``prompts/`` and ``profile/``; ``pauses`` are the gateway's (a recording is never too busy).
+    processor's ``prompts/`` and ``profile/``; ``live``: an answer may take minutes (its turn has to come, for one).
     """
 
     def __init__(
@@ -73,13 +73,15 @@ class SharedRuntime:
         model: str | None = None,
         api_key: str = SANDBOX_MODEL_KEY,
         folder: Path = PROCESSOR_FOLDER,
-        pauses: tuple[float, ...] = (),
+        live: bool = False,
     ) -> None:
         self.folder = folder
         self.variables = {"GEMINI_API_KEY": api_key, "GOOGLE_GENAI_USE_VERTEXAI": "false"}
         if model is not None:
             self.variables["GEMINI_MODEL"] = model
-        self.gateway = Gateway(pauses)
+        if live:
+            self.variables["MODEL_TIMEOUT_SECONDS"] = f"{LONGEST:g}"
+        self.gateway = Gateway()
         self.sender = EagerSender("", APP_SECRET)
         self.busy = asyncio.Lock()
         self._model: GeminiModel | None = None
