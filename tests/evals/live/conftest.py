@@ -32,8 +32,9 @@ Typed = Callable[..., Awaitable[Ended]]
 def live(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., Awaitable[Ended]]:
-    """``await live(server, "--trials", "2", key=…)``; files are written into ``tmp_path``."""
+    """``await live(server, "--trials", "2", key=…)``; in ``tmp_path``, where ``gate.yaml`` wants all to pass."""
     monkeypatch.chdir(tmp_path)
+    (tmp_path / "gate.yaml").write_text("replay: [{tag: '*', must: all}]\nlive: [{tag: '*', must: all}]\n")
 
     async def typed(server: Platform | None, *options: str, key: str = KEY) -> Ended:
         environment = {"GEMINI_API_KEY": key, "GOOGLE_GEMINI_BASE_URL": server.base_url if server else ""}

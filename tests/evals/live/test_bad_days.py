@@ -11,7 +11,9 @@ from dm_evals.checks.pricing import price
 from dm_evals.reports import json_file
 from dm_evals.results import Outcome, Report
 
-SMALL = ("--trials", "2", "--tags", "injuries,safeguarding", "--json", "report.json")
+GATE = ("--gate", "gate.yaml")
+SMALL = ("--trials", "3", "--scenario", "injury_at_training", "price_student", "--json", "report.json", *GATE)
+"""15 calls, of the agent, the judge and the preflight together."""
 
 
 def report() -> Report:
@@ -26,8 +28,8 @@ def everything_passed() -> bool:
     return {result.outcome for result in report().results} == {Outcome.PASS}
 
 
-async def test_a_limiter_of_ten_in_a_window_costs_time_and_no_trial(live: Typed) -> None:
-    async with ServedBack(Limiter(10, 1.0)) as server:
+async def test_a_limiter_of_so_many_in_a_window_costs_time_and_no_trial(live: Typed) -> None:
+    async with ServedBack(Limiter(5, 0.5)) as server:
         ended = await live(server, *SMALL)
 
     assert everything_passed(), ended.out
@@ -36,8 +38,8 @@ async def test_a_limiter_of_ten_in_a_window_costs_time_and_no_trial(live: Typed)
 
 
 async def test_with_the_rate_set_the_limiter_never_speaks(live: Typed) -> None:
-    async with ServedBack(Limiter(10, 1.0)) as server:
-        await live(server, *SMALL, "--rate", "540")
+    async with ServedBack(Limiter(5, 0.5)) as server:
+        await live(server, *SMALL, "--rate", "500")
 
     assert everything_passed()
     assert server.counts["HTTP 429"] == 0
@@ -52,7 +54,7 @@ async def test_half_of_all_answers_503_is_waited_out(live: Typed, quick: None) -
 
 
 async def test_hangs_pages_and_answers_cut_short_are_asked_again(live: Typed, quick: None) -> None:
-    async with ServedBack(troubles={"hang": 0.04, "html": 0.15, "cut": 0.15}) as server:
+    async with ServedBack(troubles={"hang": 0.1, "html": 0.15, "cut": 0.15}) as server:
         await live(server, *SMALL, "--timeout", "1.5")
 
     assert everything_passed()
@@ -61,35 +63,35 @@ async def test_hangs_pages_and_answers_cut_short_are_asked_again(live: Typed, qu
 
 async def test_a_server_that_never_answers_again_is_infrastructure_in_no_rate(live: Typed, quick: None) -> None:
     async with ServedBack() as server:
-        server.dies_after = 12
+        server.dies_after = 7
         ended = await live(server, *SMALL, "--patience", "0.3")
 
     reasons = [result.reason for result in report().results if result.outcome is Outcome.ERRORED]
-    assert reasons and all("HTTP 503" in reason or "no answer" in reason for reason in reasons)
+    assert reasons and all("503" in reason for reason in reasons)
     assert not any(result.outcome is Outcome.FAIL for result in report().results)
     assert ended.code == 2
 
 
 async def test_a_day_s_quota_that_is_used_up_ends_the_run_at_once_and_it_goes_on_tomorrow(live: Typed) -> None:
     async with ServedBack() as server:
-        server.day_ends_after = 15
+        server.day_ends_after = 7
         today = await live(server, *SMALL)
         asked = server.counts["HTTP 429"]
         server.day_ends_after = None
-        tomorrow = await live(server, "--resume", "last", "--json", "report.json")
+        tomorrow = await live(server, "--resume", "last", *GATE, "--json", "report.json")
 
     assert asked <= 4, "each trial under way asks once more at most"
     assert today.code == 2 and "the day's quota of the key is used up" in today.out
-    assert tomorrow.code in (0, 1) and everything_passed()
+    assert tomorrow.code == 0 and everything_passed()
 
 
 async def test_a_budget_ends_the_run_before_it_is_exceeded_and_says_what_was_not_run(live: Typed) -> None:
     one = price("gemini-3.8-flash", 3_000, 100)
     assert one is not None
     async with ServedBack() as server:
-        ended = await live(server, *SMALL, "--budget-usd", f"{one * 30}", "--concurrency", "4")
+        ended = await live(server, *SMALL, "--budget-usd", f"{one * 9}", "--concurrency", "4")
 
-    assert 15 < server.counts["answered"] <= 30
+    assert 5 < server.counts["answered"] <= 9
     outcomes = {result.outcome for result in report().results}
     assert outcomes == {Outcome.PASS, Outcome.SKIPPED}
     skipped = next(result for result in report().results if result.outcome is Outcome.SKIPPED)
@@ -101,11 +103,11 @@ async def test_what_a_resumed_run_spent_before_counts(live: Typed) -> None:
     one = price("gemini-3.8-flash", 3_000, 100)
     assert one is not None
     async with ServedBack() as server:
-        await live(server, *SMALL, "--budget-usd", f"{one * 30}")
+        await live(server, *SMALL, "--budget-usd", f"{one * 9}")
         before = server.counts["answered"]
-        await live(server, "--resume", "last", "--json", "report.json", "--budget-usd", f"{one * 31}")
+        await live(server, "--resume", "last", *GATE, "--json", "report.json", "--budget-usd", f"{one * 10}")
         assert server.counts["answered"] <= before + 3, "two of them are preflight"
-        await live(server, "--resume", "last", "--json", "report.json")
+        await live(server, "--resume", "last", *GATE, "--json", "report.json")
 
     assert everything_passed()
 
