@@ -19,7 +19,7 @@ from time import monotonic
 from types import TracebackType
 from typing import Final, Self
 
-import httpx
+import httpx2
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
@@ -95,7 +95,7 @@ class Upstream:
         self._lanes: defaultdict[str, Lane] = defaultdict(lambda: Lane(interval, timer, sleep))
         self._server = LocalServer(self._serve)
         self._jitter = random.Random(0)
-        self._http: httpx.AsyncClient
+        self._http: httpx2.AsyncClient
 
     @property
     def base_url(self) -> str:
@@ -108,7 +108,7 @@ class Upstream:
 
     async def __aenter__(self) -> Self:
         secure = self.target.startswith("https:")
-        self._http = httpx.AsyncClient(verify=secure, timeout=self._timeout, trust_env=False)
+        self._http = httpx2.AsyncClient(verify=secure, timeout=self._timeout, trust_env=False)
         await self._server.start()
         return self
 
@@ -187,7 +187,7 @@ class Upstream:
             read: object = answer.json()
         except TimeoutError:
             return _none(0, "no answer in time")
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             return _none(0, type(error).__name__)
         except (ValueError, RuntimeError):  # no JSON, or the run is over and its client closed
             return _none(0, "an answer that is not JSON")

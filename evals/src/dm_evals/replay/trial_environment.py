@@ -52,6 +52,13 @@ SETTINGS: Final[Mapping[str, str]] = {
 }
 """Production's pace by the scenario's clock; the wait for an echo is the one real wait of the core."""
 
+LIVE_LIMITS: Final[Mapping[str, str]] = {
+    "MODEL_TIMEOUT_SECONDS": f"{LONGEST:g}",
+    "FUNCTION_TIMEOUT_SECONDS": "3600",
+    "LEASE_SECONDS": "3630",
+}
+"""Limits by the real clock, which goes on while a call waits for its turn and the scenario's clock stands still."""
+
 
 class EagerSender(WebhookSender):
     """Meta's side, which delivers again at once instead of after a real wait."""
@@ -80,7 +87,7 @@ class SharedRuntime:
         if model is not None:
             self.variables["GEMINI_MODEL"] = model
         if live:
-            self.variables["MODEL_TIMEOUT_SECONDS"] = f"{LONGEST:g}"
+            self.variables |= LIVE_LIMITS
         self.gateway = Gateway()
         self.sender = EagerSender("", APP_SECRET)
         self.busy = asyncio.Lock()
