@@ -134,6 +134,7 @@ def _parser(asked: str) -> Parser:
     who.add_argument("--authored", type=Path, metavar="FILE", help="rulings of a person, as YAML; - is standard input")
     who.add_argument("--model", help="ask this model, with GEMINI_API_KEY")
     rulings.add_argument("--agreement", action="store_true", help="only measure --model on what people ruled")
+    rulings.add_argument("--general", action="store_true", help="the general rubric too, where nobody ruled on it yet")
     rulings.add_argument("--base-url", help="another server than Gemini's, in its shape")
 
     command("schema", "write the JSON schema of scenarios", "cli.recordings:schema_command")

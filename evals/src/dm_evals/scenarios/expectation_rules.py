@@ -146,7 +146,6 @@ _RULES: Final[Mapping[str, Callable[[object], str | None]]] = {
     "any_of": _words,
     "regex": _pattern,
     "between": _range,
-    "means": _words,
     "absent": _must_be_true,
     "anything": _must_be_true,
     "fact": _fact,

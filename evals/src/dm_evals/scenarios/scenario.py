@@ -130,10 +130,10 @@ class Event(Part):
 class Matcher(Part):
     """What one argument, or one text, must be: exactly one of these. A bare value in YAML means ``equals``.
 
-    ``contains`` and ``any_of`` ignore case and white space; ``between`` is a closed range of numbers; ``means`` is a
-    rubric item for the judge; ``absent`` holds where the argument is not given. ``fact`` names a value of
-    ``profile/facts.toml``; ``session`` one of the calendar (``next``, or its place in the list from 1), of which
-    ``field`` is said: its start, in whatever way a time, a date or an amount is written.
+    ``contains`` and ``any_of`` ignore case and white space; ``between`` is a closed range of numbers; ``absent``
+    holds where the argument is not given. ``fact`` names a value of ``profile/facts.toml``; ``session`` one of the
+    calendar (``next``, or its place in the list from 1), of which ``field`` is said: its start, in whatever way a time,
+    a date or an amount is written.
     """
 
     equals: str | int | float | bool | None = None
@@ -141,7 +141,6 @@ class Matcher(Part):
     any_of: tuple[str, ...] | None = None
     regex: str | None = None
     between: tuple[float, float] | None = None
-    means: str | None = None
     absent: bool | None = None
     anything: bool | None = None
     fact: str | None = None
@@ -160,7 +159,7 @@ class Matcher(Part):
     def _exactly_one(self) -> Self:
         if len(self.model_fields_set - {"field", "source"}) != 1 or (self.field and self.session is None):
             raise ValueError(
-                "needs exactly one of equals, contains, any_of, regex, between, means, absent, anything, fact, session"
+                "needs exactly one of equals, contains, any_of, regex, between, absent, anything, fact, session"
             )
         return self
 
