@@ -13,6 +13,7 @@ The first line that fits decides. Whatever the outcome, all checks are kept and 
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dm_evals.checks.calls import call_checks, guarded, limit_checks
 from dm_evals.checks.effects import effect_checks
@@ -64,11 +65,24 @@ def _checks(scenario: Scenario, observation: Observation, judge: Judge | None, *
         *guarded("calls", lambda: call_checks(expect.calls, observation)),
         *guarded("state", lambda: state_checks(expect.state, observation)),
         *guarded("reply", lambda: reply_checks(expect.reply, scenario, observation)),
+        *guarded("others", lambda: _others(scenario, observation)),
         *guarded("rules", lambda: rule_checks(scenario, observation)),
         *guarded("rubric", lambda: _rubric(scenario, observation, judge)),
         *(guarded("effects", lambda: effect_checks(scenario, observation)) if exact else ()),
         *guarded("limits", lambda: limit_checks(expect.limits, observation.model_calls)),
     )
+
+
+def _others(scenario: Scenario, observation: Observation) -> Iterator[Check]:
+    """What each of the others saw, as if the scenario were about them."""
+    for name, expected in scenario.expect.others.items():
+        seen = replace(observation, replies=observation.others.get(name, ()))
+        if expected.replies is not None:
+            observed = f"{len(seen.replies)}: {' | '.join(seen.replies)}"
+            held = "held" if len(seen.replies) == expected.replies else "broken"
+            yield Check(f"others.{name}", held, f"{expected.replies} replies", observed)
+        for check in reply_checks(expected, scenario, seen):
+            yield replace(check, name=f"others.{name}.{check.name}")
 
 
 def _rubric(scenario: Scenario, observation: Observation, judge: Judge | None) -> Iterator[Check]:

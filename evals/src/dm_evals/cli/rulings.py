@@ -72,6 +72,7 @@ class Person:
     general: bool
     open: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     """By scenario; the last line is the evidence."""
+    problems: list[str] = field(default_factory=list[str])
     used: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
     def asks_in_general(self, scenario: str) -> bool:
@@ -90,10 +91,14 @@ class Person:
             line = GENERAL_ITEM
         if written is None:
             told = "\n".join(f"    {each}" for each in evidence.shown().splitlines())
-            self.open[evidence.scenario] = [*self.open.get(evidence.scenario, [told])[:-1], f"  open: {text}", told]
+            self.open[evidence.scenario] = [
+                *self.open.get(evidence.scenario, [told])[:-1],
+                f"{evidence.scenario}: {text}",
+                told,
+            ]
             return Ruling((), "nobody has ruled on it")
         if written.quote and not evidence.holds(written.quote):
-            raise Usage(f"{evidence.scenario}: the evidence does not say {written.quote!r} (on {written.item!r})")
+            self.problems.append(f"{evidence.scenario}: the evidence does not say {written.quote!r} ({line})")
         self.used.add((written.scenario, line))
         return Ruling((written.verdict,) * VOTES, written.why, written.quote)
 
@@ -108,9 +113,9 @@ def rulings_command(args: argparse.Namespace) -> int:
             judging = stack.enter_context(_model(args))
             if args.agreement:
                 return agreement(judging, args.model, chosen, args.rulings)
-        _rule(chosen, judging, args)
+        _rule(chosen, judging, person.problems, args)
     for scenario, lines in sorted(person.open.items()):
-        print(f"\n{scenario}", *lines, sep="\n")
+        print(f"\n{len(lines) - 1} open in {scenario}", *lines, sep="\n")
     left = sum(len(lines) - 1 for lines in person.open.values())
     unknown = {(each.scenario, item) for each in person.rulings for item in each.items} - person.used
     for scenario, item in sorted(unknown):
@@ -145,13 +150,18 @@ def _model(args: argparse.Namespace) -> GeminiJudge:
     return judge
 
 
-def _rule(chosen: Chosen, judging: Judge, args: argparse.Namespace) -> None:
-    """Play them with a judge who asks ``judging`` only for what is new, and keep the files that changed."""
+def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: argparse.Namespace) -> None:
+    """Play them with a judge who asks ``judging`` only for what is new, and keep the files that changed.
+
+    Raises Usage for the problems that came up on the way: then nothing is kept.
+    """
     paths = {scenario.name: args.rulings / f"{scenario.name}.jsonl" for scenario in chosen.scenarios}
     known = _recorded(list(paths.values()))
     origin = "recorded" if args.model else "authored"
     keeping = RecordingJudge(judging, known, origin, datetime.now(UTC).date().isoformat(), args.model or "")
     asyncio.run(run(chosen.scenarios, chosen.recordings, partial(judge_trial, judge=keeping), concurrency=1))
+    if problems:
+        raise Usage(*dict.fromkeys(problems))
     for name, kept in keeping.kept.items():
         new = [each for each in kept if each not in known.rulings[name]]
         if new:
@@ -174,7 +184,7 @@ def _written(path: Path) -> tuple[Authored, ...]:
         read = AUTHORED.validate_python(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - makes plain values only
     except (ValidationError, yaml.YAMLError) as error:
         what = str(error).splitlines()[0]
-        raise Usage(f"the rulings are no list of {{item, verdict: yes or no, why, quote}}: {what}") from None
+        raise Usage(f"the rulings are no list of {{item, verdict: yes or no, why}} and a quote: {what}") from None
     named = [(each.scenario, item) for each in read for item in each.items]
     for place, (scenario, item) in enumerate(named):
         if (scenario, item) in named[:place]:

@@ -116,7 +116,9 @@ def _thread(scenario: Scenario, observation: Observation) -> Iterator[str]:
 def _sent(observation: Observation) -> Iterator[str]:
     yield from (f"Assistant: {reply}" for reply in observation.replies)
     yield from (f"Assistant reacts: {reaction}" for reaction in observation.reactions)
-    if not (observation.replies or observation.reactions):
+    for name, replies in observation.others.items():
+        yield from (f"Assistant to {name}: {reply}" for reply in replies)
+    if not (observation.replies or observation.reactions or any(observation.others.values())):
         yield "The assistant sent nothing."
 
 

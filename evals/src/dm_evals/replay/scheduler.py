@@ -53,7 +53,8 @@ class _Task:
     at: int
     number: int
     name: str = field(compare=False)
-    is_tick: bool = field(default=False, compare=False)
+    thread_id: str = field(default="", compare=False)
+    """Of a wake-up; a tick has none."""
     deliveries: int = field(default=0, compare=False)
 
 
@@ -63,7 +64,10 @@ class Scheduler:
     def __init__(self, environment: TrialEnvironment, also_on_turn: OnTurn = nothing) -> None:
         self.environment = environment
         self.bubbles: list[Bubble] = []
-        self._happenings = ScenarioEvents(environment.person)
+        self._happenings = ScenarioEvents(environment.people)
+        self.whose: dict[int, str] = {}
+        """In whose thread each turn was asked for."""
+        self._thread = ""
         self._also = also_on_turn
         self._tasks: list[_Task] = []
         self._numbers = count(1)
@@ -96,6 +100,7 @@ class Scheduler:
 
     async def on_turn(self, turn: int) -> None:
         """The model is asked for this turn; its answer waits for what happens now."""
+        self.whose[turn] = self._thread
         await self.environment.flush_echoes()
         for number, event in self._during.pop(turn, ()):
             await self._happen(number, event)
@@ -111,19 +116,20 @@ class Scheduler:
     async def _next(self) -> tuple[str, int] | None:
         """Event, task, tick or sweep, and when; None when nothing is left."""
         for wake_up in self.environment.queue.waiting:
-            heapq.heappush(self._tasks, _Task(wake_up.fire_at, next(self._numbers), wake_up.name))
+            heapq.heappush(self._tasks, _Task(wake_up.fire_at, next(self._numbers), wake_up.name, wake_up.thread_id))
         self.environment.queue.waiting.clear()
         for alert_id, not_before in self.environment.alert_queue.waiting:
-            heapq.heappush(self._tasks, _Task(not_before, next(self._numbers), alert_id, is_tick=True))
+            heapq.heappush(self._tasks, _Task(not_before, next(self._numbers), alert_id))
         self.environment.alert_queue.waiting.clear()
         candidates: list[tuple[int, int, str]] = []
         if self._timed:
             candidates.append((self._timed[0][0], 0, "event"))
         if self._tasks:
-            candidates.append((self._tasks[0].at, 1, "tick" if self._tasks[0].is_tick else "task"))
-        snapshot = await self.environment.store.open(self.environment.person.thread_id)
-        if snapshot is not None and snapshot.thread.due_at is not None:
-            candidates.append((max(snapshot.thread.due_at + GRACE_MS + 1, self._no_sweep_before), 2, "sweep"))
+            candidates.append((self._tasks[0].at, 1, "task" if self._tasks[0].thread_id else "tick"))
+        for person in self.environment.people.values():
+            snapshot = await self.environment.store.open(person.thread_id)
+            if snapshot is not None and snapshot.thread.due_at is not None:
+                candidates.append((max(snapshot.thread.due_at + GRACE_MS + 1, self._no_sweep_before), 2, "sweep"))
         if not candidates:
             return None
         at, _, what = min(candidates)
@@ -142,7 +148,11 @@ class Scheduler:
                 await self.environment.sweep()
 
     async def _deliver(self, task: _Task) -> None:
-        status = await (self.environment.tick(task.name) if task.is_tick else self.environment.task(task.name))
+        if task.thread_id:
+            self._thread = self.environment.names.get(task.thread_id, task.thread_id)
+            status = await self.environment.task(task.thread_id, task.name)
+        else:
+            status = await self.environment.tick(task.name)
         await self.environment.flush_echoes()
         if (failure := self.environment.runtime.gateway.failure) is not None:
             raise CantBePlayed(failure)
@@ -158,7 +168,7 @@ class Scheduler:
         """One event, at the webhook as Meta would send it."""
         self.environment.clock.tick()
         answered = len(self.environment.person.sender.deliveries)
-        self._bubble("human" if event.kind in BY_THE_CLUB else "person", shown(event))
+        self._bubble("human" if event.kind in BY_THE_CLUB else "person", shown(event), event.by or "")
         try:
             await self._happenings.happen(event)
         except NotWrittenYet as error:
@@ -168,12 +178,14 @@ class Scheduler:
             raise CantBePlayed(f"the webhook answered event {number + 1} with {answers[-1].status}, each time")
 
     async def _echo(self, message: SentMessage) -> None:
-        self._bubble("bot", message.text, at=message.at)
-        person = self.environment.person
+        name = self.environment.names.get(message.to_id, "")
+        self._bubble("bot", message.text, name, at=message.at)
+        person = self.environment.people[name]
         await person.sender.deliver(_envelope(self.environment, message, person.echo(message.mid, message.text)))
 
-    def _bubble(self, author: Author, text: str, *, at: int | None = None) -> None:
-        self.bubbles.append(Bubble(self.environment.clock() if at is None else at, author, text))
+    def _bubble(self, author: Author, text: str, other: str = "", *, at: int | None = None) -> None:
+        shown = f"[{'to ' if author == 'bot' else ''}{other}] {text}" if other else text
+        self.bubbles.append(Bubble(self.environment.clock() if at is None else at, author, shown))
 
 
 def _envelope(environment: TrialEnvironment, message: SentMessage, item: Item) -> dict[str, object]:

@@ -112,7 +112,7 @@ class Event(Part):
     ``at``: after ``now``. ``during``: while the model makes its n-th turn (1 is the first), in place of a time.
     ``id`` names a message so that a later ``unsend``, ``edit`` or an inline reply (``to``) can point to it.
     ``human`` is the club answering in the app, ``automatic`` the account doing so by itself; ``say`` with ``repeat``
-    has Meta deliver the same DM again.
+    has Meta deliver the same DM again. ``by``: one of the scenario's ``others``, in a thread of their own.
     """
 
     kind: EventKind = EventKind.SAY
@@ -122,6 +122,7 @@ class Event(Part):
     id: str | None = None
     to: str | None = None
     repeat: int = Field(default=1, ge=1, le=10)
+    by: str | None = None
 
 
 # -- what is expected ---------------------------------------------------------------------------------------
@@ -222,6 +223,12 @@ class Reply(Part):
     links: tuple[str, ...] | None = None
 
 
+class Other(Reply):
+    """What holds for all that one of the ``others`` saw."""
+
+    replies: int | None = None
+
+
 class Limits(Part):
     """Upper bounds of all runs of the scenario together."""
 
@@ -241,6 +248,7 @@ class Expectations(Part):
     state: State = State()
     reply: Reply = Reply()
     rubric: tuple[str, ...] = ()
+    others: dict[str, Other] = Field(default_factory=dict[str, Other])
     changed: dict[Change, int] = Field(default_factory=dict[Change, int])
     limits: Limits = Limits()
 
@@ -254,6 +262,8 @@ class Scenario(Part):
     reviewed: bool = True
     now: AwareDatetime
     person: Person = Person()
+    others: dict[Name, Person] = Field(default_factory=dict[str, Person])
+    """Who else writes, by the name that events call them; each has a thread, which begins empty."""
     world: World = World()
     events: tuple[Event, ...] = Field(min_length=1)
     expect: Expectations
