@@ -4,9 +4,9 @@ import json
 import re
 
 import pytest
-from stacks import DEV, MINIMAL, PINS, PROD, PROJECT, closed, dev, prod
 
 from configuration import Configuration, ConfigurationError
+from tests.infra.stacks import DEV, MINIMAL, PINS, PROD, PROJECT, closed, dev, prod
 
 
 def problems(project: str = PROJECT, stack: str = "dev", **changes: str) -> tuple[str, ...]:

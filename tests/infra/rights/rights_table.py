@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from recording import Graph, Registered, closed_graph, dev_graph, prod_graph
+from tests.infra.recording import Graph, Registered, closed_graph, dev_graph, prod_graph
 
 PAGE: Final = Path(__file__).resolve().parents[3] / "docs" / "rights.md"
 BEGIN: Final = "<!-- rights: computed from the program, see tests/infra/rights -->"

@@ -2,8 +2,6 @@
 
 from typing import cast
 
-from recording import prod_graph
-
 from components.indexes import EXPIRING, UNINDEXED
 from dm_core.alerts import Alert
 from dm_core.messages import Content, Direction, EventKind, Message, Status
@@ -16,6 +14,7 @@ from dm_core.store.record_documents import allowance_document, deletion_document
 from dm_core.store.run_documents import archive_document
 from dm_core.store.thread_documents import erasing_document, merged_fields, thread_fields, tombstone_document
 from dm_core.threads import Allowance, Profile
+from tests.infra.recording import prod_graph
 
 AWAITED = {"automatic", "outbox", "audit"}
 """Collections that no code writes yet. A name leaves this list with the code that does."""

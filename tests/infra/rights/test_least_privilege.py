@@ -5,9 +5,9 @@ from collections.abc import Callable
 from typing import cast
 
 import pytest
-from recording import Graph, closed_graph, dev_graph, prod_graph
-from rights.rights_table import NAMED, Right, compared, page_table, rights_of, table
 
+from tests.infra.recording import Graph, closed_graph, dev_graph, prod_graph
+from tests.infra.rights.rights_table import NAMED, Right, compared, page_table, rights_of, table
 from variables import ALL_SECRETS
 
 GRAPHS = [dev_graph, prod_graph, closed_graph]
