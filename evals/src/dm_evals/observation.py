@@ -124,6 +124,8 @@ class Observation:
     reactions: tuple[str, ...] = ()
     others: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """What each of the others saw, by their name in the scenario."""
+    said: tuple[str, ...] = ()
+    """What the simulated user wrote after the scenario's events."""
     mixed: tuple[str, ...] = ()
     """What of one person's the model was shown, or was sent, in the thread of another."""
     effects: tuple[Effect, ...] = ()

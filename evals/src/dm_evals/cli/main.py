@@ -111,6 +111,7 @@ def _parser(asked: str) -> Parser:
     _folders(author)
     author.add_argument("scenario", metavar="SCENARIO")
     author.add_argument("--trial", type=_whole, default=1)
+    author.add_argument("--user", type=Path, metavar="FILE", help="what the simulated user says: - {text: …} a message")
 
     refresh = command(
         "refresh", "bring recordings up to a changed request, in named parts only", "cli.recordings:refresh_command"
@@ -124,6 +125,7 @@ def _parser(asked: str) -> Parser:
     record.add_argument("scenario", nargs="*", metavar="SCENARIO")
     record.add_argument("--trials", type=_whole, default=1)
     record.add_argument("--model", help="another model than production's")
+    record.add_argument("--user", metavar="MODEL", help="the model that plays the simulated users")
     record.add_argument("--base-url", help="another server than Gemini's, in its shape")
 
     rulings = command("rulings", "what the judge still has to say, and writing it down", "cli.rulings:rulings_command")

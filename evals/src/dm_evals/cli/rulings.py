@@ -159,7 +159,15 @@ def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: argpars
     known = _recorded(list(paths.values()))
     origin = "recorded" if args.model else "authored"
     keeping = RecordingJudge(judging, known, origin, datetime.now(UTC).date().isoformat(), args.model or "")
-    asyncio.run(run(chosen.scenarios, chosen.recordings, partial(judge_trial, judge=keeping), concurrency=1))
+    asyncio.run(
+        run(
+            chosen.scenarios,
+            chosen.recordings,
+            partial(judge_trial, judge=keeping),
+            concurrency=1,
+            users=args.recordings.parent / "users",
+        )
+    )
     if problems:
         raise Usage(*dict.fromkeys(problems))
     for name, kept in keeping.kept.items():

@@ -43,6 +43,7 @@ def run_command(args: argparse.Namespace) -> int:
                 allow_stale=args.allow_stale,
                 problems=chosen.problems,
                 on_result=progress,
+                users=args.recordings.parent / "users",
             )
         )
     report = replace(report, notes=(*report.notes, *_rubric_note(judge, report)))

@@ -9,6 +9,7 @@
 A task that is answered with other than 200 comes again after the queue's back-off. Nothing is waited for in real time.
 """
 
+import asyncio
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -17,12 +18,14 @@ from itertools import count
 from typing import Final
 
 from dm_core.processing.sweeper import GRACE_MS
+from dm_evals.asking import NoAnswer
 from dm_evals.observation import Author, Bubble
 from dm_evals.replay.events import NotWrittenYet, ScenarioEvents, shown
 from dm_evals.replay.gateway import OnTurn, nothing
 from dm_evals.replay.trial_environment import TrialEnvironment
 from dm_evals.scenarios.clock import milliseconds
 from dm_evals.scenarios.scenario import Event, EventKind
+from dm_evals.user import BrokenUser, UserModel
 from dm_sandbox.platforms.mailbox import SentMessage
 from dm_sandbox.platforms.meta import Item, envelope
 
@@ -34,6 +37,8 @@ BACKOFF_MS: Final = 10_000
 LONGEST_BACKOFF_MS: Final = 300_000
 """The queue's waits before a task comes again: doubled with each failure, up to the longest."""
 SWEEP_EVERY_MS: Final = 60_000
+USER_PAUSE_MS: Final = 30_000
+"""How long a simulated user takes to write."""
 BY_THE_CLUB: Final = (EventKind.HUMAN, EventKind.AUTOMATIC)
 MAX_DELIVERIES: Final = 20
 """How often the queue delivers one task; then the sweep has to find the thread."""
@@ -61,14 +66,22 @@ class _Task:
 class Scheduler:
     """Plays one scenario on a environment that is set up. ``bubbles``: what people wrote, in order."""
 
-    def __init__(self, environment: TrialEnvironment, also_on_turn: OnTurn = nothing) -> None:
+    def __init__(
+        self,
+        environment: TrialEnvironment,
+        also_on_turn: OnTurn = nothing,
+        user: UserModel | None = None,
+        trial: int = 1,
+    ) -> None:
         self.environment = environment
         self.bubbles: list[Bubble] = []
         self._happenings = ScenarioEvents(environment.people)
         self.whose: dict[int, str] = {}
         """In whose thread each turn was asked for."""
         self._thread = ""
-        self._also = also_on_turn
+        self.said: list[str] = []
+        """What the simulated user wrote."""
+        self._also, self._user, self._trial = also_on_turn, user, trial
         self._tasks: list[_Task] = []
         self._numbers = count(1)
         self._no_sweep_before = 0
@@ -85,7 +98,9 @@ class Scheduler:
         """To the end. Raises CantBePlayed."""
         self.environment.instagram.on_echo = self._echo
         made: Counter[str] = Counter()
-        while (step := await self._next()) is not None:
+        while (step := await self._next()) is not None or await self._writes_on():
+            if step is None:
+                continue
             await self._step(*step)
             made["task" if step[0] == "sweep" else step[0]] += 1
             if made["task"] > MAX_TASKS:
@@ -97,6 +112,24 @@ class Scheduler:
             asked = len(self.environment.runtime.gateway.turns)
             number = self._during[left[0]][0][0] + 1
             raise CantBePlayed(f"event {number} happens during turn {left[0]}, but only {asked} were asked for")
+
+    async def _writes_on(self) -> bool:
+        """All is quiet: the simulated user, where there is one, writes the next message, or stops."""
+        scenario = self.environment.scenario
+        if self._user is None or scenario.user is None or len(self.said) >= scenario.user.patience:
+            return False
+        before = [f"{past.by}: {past.text}" for past in scenario.world.history]
+        thread = [*before, *(f"{bubble.author}: {bubble.text}" for bubble in self.bubbles)]
+        try:
+            said = await asyncio.to_thread(self._user.next, scenario, self._trial, thread)
+        except (BrokenUser, NoAnswer) as error:
+            raise CantBePlayed(str(error)) from error
+        if said.stop:
+            return False
+        self.said.append(said.text)
+        number = len(scenario.events) + len(self.said)
+        self._timed.append((self.environment.clock() + USER_PAUSE_MS, number, Event(text=said.text)))
+        return True
 
     async def on_turn(self, turn: int) -> None:
         """The model is asked for this turn; its answer waits for what happens now."""

@@ -77,6 +77,7 @@ async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: f
         reactions=tuple(
             r.reaction for r in environment.instagram.reactions if r.reaction and r.user_id == person.user_id
         ),
+        said=tuple(scheduler.said),
         others={name: texts for name, texts in replies.items() if name},
         mixed=tuple(_mixed(environment, turns, whose, replies)),
         effects=_effects(environment),

@@ -125,6 +125,14 @@ class Event(Part):
     by: str | None = None
 
 
+class SimulatedUser(Part):
+    """Who writes on after the events, with a mind of their own: ``patience`` is how many messages more they write."""
+
+    goal: Words
+    persona: Words
+    patience: int = Field(default=3, ge=1, le=20)
+
+
 # -- what is expected ---------------------------------------------------------------------------------------
 
 
@@ -266,6 +274,7 @@ class Scenario(Part):
     """Who else writes, by the name that events call them; each has a thread, which begins empty."""
     world: World = World()
     events: tuple[Event, ...] = Field(min_length=1)
+    user: SimulatedUser | None = None
     expect: Expectations
 
     @property
