@@ -15,7 +15,7 @@ needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
-	evals evals-record evals-refresh evals-live evals-local evals-history evals-mutants evals-held-out scenario-from \
+	evals evals-record evals-refresh evals-live evals-local evals-history evals-mutants evals-held-out evals-agreement scenario-from \
 	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean
 
 help: ## list the targets
@@ -111,6 +111,9 @@ evals-mutants: $(SYNCED) ## evaluate the evals: bad agents must be caught, rewor
 
 evals-held-out: $(SYNCED) ## detection and false alarms of the checks by code alone, on strangers' agents [NAMES="half_six ..."]
 	@$(EVALS) held-out $(NAMES) $(if $(NAMES),,--json .state/evals/held_out.json)
+
+evals-agreement: $(SYNCED) ## how far a judge agrees with what people ruled, with GEMINI_API_KEY [JUDGE=model]
+	@$(EVALS) rulings --agreement --model $(or $(JUDGE),$(error say which judge: make evals-agreement JUDGE=gemini-3.8-flash))
 
 scenario-from: $(SYNCED) ## a stored thread as a scenario to be reviewed [THREAD=id STORE_URL=sqlite:///path]
 	@$(EVALS) scenario-from --thread $(or $(THREAD),$(error say which thread: make scenario-from THREAD=...)) \

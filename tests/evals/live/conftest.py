@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from tests.evals.live.served_back import KEY
 
 from dm_evals.cli.main import main
 from dm_sandbox.platforms.gemini import Gemini
 from dm_sandbox.platforms.server import Platform
+from tests.evals.live.served_back import KEY
 
 FOLDER = Path(__file__).parent
 

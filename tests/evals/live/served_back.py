@@ -4,6 +4,7 @@ Answers are found by what was said so far, so trials may be played in any order,
 stand a real limiter and the faults of a bad day.
 """
 
+import hashlib
 import json
 import random
 import re
@@ -15,7 +16,7 @@ from time import monotonic
 from typing import Literal
 
 from dm_evals.cli.main import EVALS
-from dm_evals.judge.judge import RecordedJudge
+from dm_evals.judge.recorded import RecordedRuling, read_rulings
 from dm_evals.replay.digests import own_prompt, take_request, with_canary
 from dm_evals.replay.recordings import load_recordings
 from dm_evals.scenarios.loading import load
@@ -27,7 +28,6 @@ from dm_sandbox.platforms.server import Call, Platform, Reply, as_object
 
 KEY = "a-real-looking-key"
 MODELS = ("gemini-3.8-flash", "gemini-3.7-flash")
-_JUDGED = re.compile(r"<text>\n(.*)\n</text>\n\n<statement>\n(.*)\n</statement>", re.DOTALL)
 _A_DAY = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
 Trouble = Literal["503", "hang", "html", "cut"]
 
@@ -112,7 +112,8 @@ class ServedBack(Platform):
     def _body(self, model: str, call: Call) -> Mapping[str, object]:
         request = ModelRequest.parse(call.body)
         if "json" in str(as_object(call.fields.get("generationConfig")).get("responseMimeType")):
-            return turn(text(self._ruling("\n".join(request.user_texts))))
+            asked = "\n".join(request.user_texts)
+            return turn(text(self._judged(asked) if "<statements>" in asked else self._written_on(asked)))
         if not request.tools:
             return turn(text("Yes."))
         if model in self.worse:
@@ -122,12 +123,23 @@ class ServedBack(Platform):
             return turn(text("I have no idea what this is about."))
         return as_object(with_canary(known, own_prompt()))
 
-    def _ruling(self, asked: str) -> str:
+    def _judged(self, asked: str) -> str:
+        """A vote on each statement as it was ruled, with a quote of the evidence."""
         if self.nonsense_judge:
             return "certainly, I would say so"
-        found = _JUDGED.search(asked)
-        vote = recorded_judge().rule(found.group(2), found.group(1)).verdict if found else "held"
-        return json.dumps({"reason": "as it was ruled", "holds": vote != "broken"})
+        evidence, _, listed = asked.partition("<statements>")
+        votes: list[dict[str, object]] = []
+        for number, statement in re.findall(r"^(\d+)\. (.+)$", listed, re.MULTILINE):
+            ruled = [each for each in recorded_rulings() if statement in each.statements and each.quote in evidence]
+            quote = next((each.quote for each in ruled if each.quote), evidence.splitlines()[1])
+            holds = "no" not in ruled[0].votes if ruled else True
+            votes.append({"number": int(number), "quote": quote, "reason": "as it was ruled", "holds": holds})
+        return json.dumps(votes)
+
+    def _written_on(self, asked: str) -> str:
+        """What the simulated user said at this point."""
+        thread = asked.partition("<conversation>\n")[2].partition("\n</conversation>")[0]
+        return json.dumps(recorded_users()[hashlib.sha256(thread.encode()).hexdigest()[:16]])
 
     def _refusal(self, status: int, message: str, details: list[object] | None = None) -> Reply:
         self.counts[f"HTTP {status}"] += 1
@@ -156,5 +168,15 @@ def recorded_answers() -> Mapping[tuple[str, ...], Mapping[str, object]]:
 
 
 @cache
-def recorded_judge() -> RecordedJudge:
-    return RecordedJudge.read(sorted((EVALS / "rulings").glob("*.jsonl")))
+def recorded_rulings() -> tuple[RecordedRuling, ...]:
+    return tuple(each for path in sorted((EVALS / "rulings").glob("*.jsonl")) for each in read_rulings(path))
+
+
+@cache
+def recorded_users() -> Mapping[str, Mapping[str, object]]:
+    """By the digest of what was said before."""
+    lines = [line for path in (EVALS / "users").glob("*/*.jsonl") for line in path.read_text().splitlines()]
+    read = [as_object(json.loads(line)) for line in lines]
+    return {
+        str(each["thread"]): {"text": "", **{k: each[k] for k in ("why", "stop", "text") if k in each}} for each in read
+    }

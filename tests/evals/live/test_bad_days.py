@@ -4,12 +4,12 @@ quota or a budget that ends in mid-run. Nothing of it may count against the agen
 from pathlib import Path
 
 import pytest
-from tests.evals.live.conftest import Typed
-from tests.evals.live.served_back import Limiter, ServedBack
 
 from dm_evals.checks.pricing import price
 from dm_evals.reports import json_file
 from dm_evals.results import Outcome, Report
+from tests.evals.live.conftest import Typed
+from tests.evals.live.served_back import Limiter, ServedBack
 
 GATE = ("--gate", "gate.yaml")
 SMALL = ("--trials", "3", "--scenario", "injury_at_training", "price_student", "--json", "report.json", *GATE)

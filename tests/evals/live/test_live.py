@@ -7,8 +7,6 @@ from pathlib import Path
 
 import pytest
 from markupsafe import escape
-from tests.evals.live.conftest import FOLDER, Typed
-from tests.evals.live.served_back import ServedBack
 
 from dm_evals.live.command import FOLDER as RUNS
 from dm_evals.reports import json_file
@@ -17,6 +15,8 @@ from dm_sandbox.platforms.answers import call
 from dm_sandbox.platforms.gemini import Gemini
 from dm_sandbox.platforms.model_request import ModelRequest, Part
 from dm_sandbox.platforms.scripted_model import answer_as_the_club
+from tests.evals.live.conftest import FOLDER, Typed
+from tests.evals.live.served_back import ServedBack
 
 NETS = str(FOLDER / "asks_for_nets.yaml")
 ALONE = ("--judge", "off", "--json", "report.json", NETS)

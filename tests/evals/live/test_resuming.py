@@ -4,18 +4,19 @@ import asyncio
 import json
 import os
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from tests.evals.live.conftest import FOLDER, Typed
-from tests.evals.live.served_back import KEY, ServedBack
 
 from dm_evals.live.command import FOLDER as RUNS
 from dm_evals.live.journal import BrokenJournal, Journal, Settings
 from dm_evals.observation import Observation
 from dm_evals.reports import json_file
 from dm_evals.results import Outcome, TrialResult
+from tests.evals.live.conftest import FOLDER, Typed
+from tests.evals.live.served_back import KEY, ServedBack
 
 NETS = str(FOLDER / "asks_for_nets.yaml")
 SETTINGS = Settings(4, ("gemini-3.8-flash",), (), "off", (), ())
@@ -29,7 +30,7 @@ async def stopped_by(number: signal.Signals, server: ServedBack, folder: Path) -
     """A run of its own process, sent this signal after its second trial; what it printed."""
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "dm_evals", "live", "--trials", "6", "--concurrency", "1", "--json", "report.json",
-        "--scenario", "injury_at_training", cwd=folder, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT,
+        "--scenario", "injury_at_training", cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         env={**os.environ, "GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": server.base_url},
     )  # fmt: skip
     assert process.stdout is not None

@@ -104,6 +104,7 @@ def _parser(asked: str) -> Parser:
     _folders(author)
     author.add_argument("scenario", metavar="SCENARIO")
     author.add_argument("--trial", type=_whole, default=1)
+    author.add_argument("--user", type=Path, metavar="FILE", help="what the simulated user says: - {text: …} a message")
 
     refresh = command(
         "refresh", "bring recordings up to a changed request, in named parts only", "cli.recordings:refresh_command"
@@ -117,6 +118,7 @@ def _parser(asked: str) -> Parser:
     record.add_argument("scenario", nargs="*", metavar="SCENARIO")
     record.add_argument("--trials", type=_whole, default=1)
     record.add_argument("--model", help="another model than production's")
+    record.add_argument("--user", metavar="MODEL", help="the model that plays the simulated users")
     record.add_argument("--base-url", help="another server than Gemini's, in its shape")
 
     rulings = command("rulings", "what the judge still has to say, and writing it down", "cli.rulings:rulings_command")
@@ -127,6 +129,7 @@ def _parser(asked: str) -> Parser:
     who.add_argument("--authored", type=Path, metavar="FILE", help="rulings of a person, as YAML; - is standard input")
     who.add_argument("--model", help="ask this model, with GEMINI_API_KEY")
     rulings.add_argument("--agreement", action="store_true", help="only measure --model on what people ruled")
+    rulings.add_argument("--general", action="store_true", help="the general rubric too, where nobody ruled on it yet")
     rulings.add_argument("--base-url", help="another server than Gemini's, in its shape")
 
     command("schema", "write the JSON schema of scenarios", "cli.recordings:schema_command")

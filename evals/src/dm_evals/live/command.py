@@ -15,21 +15,25 @@ from pathlib import Path
 from typing import Final
 
 from dm_core.settings import table
+from dm_evals.asking import AskedGemini
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.main import EVALS, Usage, add_report_options
+from dm_evals.judge import JudgeUnavailable
 from dm_evals.judge.gemini import GeminiJudge
 from dm_evals.live.budget import Budget
 from dm_evals.live.journal import BrokenJournal, Journal, Settings, scenario_hashes
 from dm_evals.live.preflight import NotReady, preflight
 from dm_evals.live.summary import tables
 from dm_evals.live.trials import BudgetCantBeHeld, Live, LiveRun, Variant, check_price, live_report, now
-from dm_evals.live.upstream import JUDGE, PATIENCE, TIMEOUT, Upstream
+from dm_evals.live.upstream import PATIENCE, TIMEOUT, Upstream
 from dm_evals.replay.digests import load_prompt, own_prompt
+from dm_evals.replay.gateway import LONGEST
 from dm_evals.replay.recorder import GEMINI
 from dm_evals.replay.runner import Judging
 from dm_evals.results import TrialResult
 from dm_evals.scenarios.loading import Loaded, load
 from dm_evals.scenarios.scenario import Scenario
+from dm_evals.user import GeminiUser, UserModel
 
 FOLDER: Final = Path(".state/evals/live")
 """Where trials are written, below the folder that the command is run in."""
@@ -47,6 +51,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--compare-prompt", type=_names, metavar="DIR,…", help="folders with other prompts/ and profile/, side by side"
     )
     parser.add_argument("--judge", metavar="MODEL", help=f"who answers the rubrics (default {DEFAULT_MODEL}; {OFF})")
+    parser.add_argument("--user", metavar="MODEL", help=f"who plays simulated users (default {DEFAULT_MODEL})")
     parser.add_argument("--tags", type=_names, metavar="a,b", help="only scenarios with one of these")
     parser.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
     parser.add_argument("--budget-usd", type=float, help="stop before this much is spent, the judge's calls included")
@@ -71,7 +76,7 @@ def main(options: argparse.Namespace, environment: Mapping[str, str] = os.enviro
         budget = Budget(options.budget_usd, command.journal.spent)
         upstream = Upstream(base_url, budget, options.rate, patience=options.patience, timeout=options.timeout)
         return command.run(upstream, upstream, key)
-    except (BrokenJournal, BudgetCantBeHeld, NotReady) as error:
+    except (BrokenJournal, BudgetCantBeHeld, NotReady, JudgeUnavailable) as error:
         raise Usage(str(error)) from None
 
 
@@ -86,6 +91,8 @@ class LiveCommand:
     variants: Sequence[Variant]
     judging: Judging | None = None
     """In place of the judge's."""
+    user: UserModel | None = None
+    """In place of the model's."""
 
     @classmethod
     def prepared(cls, options: argparse.Namespace) -> "LiveCommand":
@@ -131,8 +138,11 @@ class LiveCommand:
                 await preflight(upstream, [each.model for each in self.variants], key)
                 judge = None
                 if settings.judge != OFF:
-                    judge = stack.enter_context(GeminiJudge(settings.judge, key, upstream.base_url + JUDGE, attempts=1))
-                    await asyncio.to_thread(_check_judge, judge)
+                    judge = stack.enter_context(self._other(GeminiJudge, "judge", settings.judge, upstream, key))
+                    await asyncio.to_thread(judge.check)
+                user = self.user or stack.enter_context(
+                    self._other(GeminiUser, "user", self.options.user or DEFAULT_MODEL, upstream, key)
+                )
                 live = Live(
                     upstream=upstream,
                     api_key=key,
@@ -141,10 +151,15 @@ class LiveCommand:
                     trials=settings.trials,
                     concurrency=self.options.concurrency,
                     on_result=_told,
+                    user=user,
                 )
                 for variant in self.variants:
                     await live.run(self.scenarios, variant)
                 return live.no_more or upstream.stopped or ""
+
+    def _other[T: AskedGemini](self, kind: type[T], name: str, model: str, upstream: Upstream, key: str) -> T:
+        """A model besides the agent's; upstream waits and tries again in its place."""
+        return kind(model, key, f"{upstream.base_url}/{name}", attempts=1, timeout=LONGEST)
 
     def _finished(self, runs: Sequence[LiveRun], upstream: Upstream, stopped: str) -> int:
         """Reports of every variant; the first one's decide."""
@@ -207,13 +222,6 @@ def _variants(settings: Settings) -> list[Variant]:
 
 def _prompt_hash(variant: Variant) -> str:
     return (own_prompt() if variant.folder is None else load_prompt(variant.folder)).hash
-
-
-def _check_judge(judge: GeminiJudge) -> None:
-    """Raises NotReady."""
-    ruling = judge.rule("The assistant says hello.", "Assistant: Hello, how are you?")
-    if ruling.verdict == "unknown":
-        raise NotReady(f"the judge {judge.model} can't be used: {ruling.why}. Name another with JUDGE=, or JUDGE={OFF}")
 
 
 def _told(result: TrialResult) -> None:

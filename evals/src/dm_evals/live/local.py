@@ -20,6 +20,7 @@ from dm_evals.live.upstream import Upstream
 from dm_evals.observation import Observation
 from dm_evals.results import TrialResult
 from dm_evals.scenarios.scenario import Scenario
+from dm_evals.user.user import ScriptedUser
 from dm_sandbox.environment import SANDBOX_MODEL_KEY
 from dm_sandbox.platforms.local_model import NAME, LocalGemini, LocalModelMissing, open_engine
 
@@ -50,7 +51,7 @@ def main(options: argparse.Namespace) -> int:
     try:
         model = LocalGemini(open_engine(options.threads))
         command = LiveCommand.prepared(options)
-        command.judging = _by_code
+        command.judging, command.user = _by_code, ScriptedUser([])
         upstream = Upstream("", timeout=TIMEOUT, patience=TIMEOUT)
         command.run(_opened(model, upstream), upstream, SANDBOX_MODEL_KEY)
     except (LocalModelMissing, BrokenJournal, NotReady) as error:

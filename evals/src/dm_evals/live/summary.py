@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from dm_evals.checks.pricing import cost_of
 from dm_evals.live.trials import INFRASTRUCTURE, LiveRun
-from dm_evals.live.upstream import Counts
+from dm_evals.live.upstream import ASKERS, Counts
 from dm_evals.observation import ModelCall
 from dm_evals.results import Outcome, Table, TrialResult
 from dm_evals.statistics import Counted, Interval, counted, flakes, mean_pass_hat_k, newcombe, wilson
@@ -132,7 +132,8 @@ def _shared(counts: Counts, variants: int) -> Iterator[tuple[str, ...]]:
     """What is counted over all variants stands in the first one's column."""
     rest = ("",) * (variants - 1)
     unpriced = f", {counts.unpriced} calls without a price" if counts.unpriced else ""
-    yield ("the judge's cost in USD", f"{counts.spent['judge']:.4f}{unpriced}", *rest)
+    for asker in ASKERS:
+        yield (f"the {asker}'s cost in USD", f"{counts.spent[asker]:.4f}{unpriced}", *rest)
     troubles = f": {_listed(counts.troubles)}" if counts.troubles else ""
     yield ("calls of this part", f"{counts.calls}, tried again {counts.again} times{troubles}", *rest)
 

@@ -14,13 +14,14 @@ from typing import Final
 
 from dm_evals.checks.pricing import cost_of, price
 from dm_evals.live.journal import Journal
-from dm_evals.live.upstream import Upstream
+from dm_evals.live.upstream import ASKERS, Upstream
 from dm_evals.observation import Observation
 from dm_evals.replay.digests import load_prompt
 from dm_evals.replay.run_trial import run_trial
 from dm_evals.replay.runner import LIVE_SECONDS, Judging, OnResult, RuntimePool, Trial, errored, report, run_trials
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.scenarios.scenario import Scenario
+from dm_evals.user import UserModel
 
 INFRASTRUCTURE: Final = "infrastructure: "
 """How the reason of such an error begins."""
@@ -65,6 +66,7 @@ class Live:
     trials: int = 4
     concurrency: int = CONCURRENCY
     on_result: OnResult | None = None
+    user: UserModel | None = None
     no_more: str = ""
     """Why no further trial is begun."""
     _failures: dict[str, str] = field(default_factory=dict[str, str])
@@ -97,7 +99,12 @@ class Live:
         self._begun.add(trial.name)
         async with pool.one() as runtime:
             observation = await run_trial(
-                trial.scenario, trial.number, self.upstream.base_url, runtime=runtime, seconds=LIVE_SECONDS
+                trial.scenario,
+                trial.number,
+                self.upstream.base_url,
+                runtime=runtime,
+                seconds=LIVE_SECONDS,
+                user=self.user,
             )
             failure = runtime.gateway.failure
         if observation.crash is not None and failure is not None and is_infrastructure(failure):
@@ -119,9 +126,10 @@ class Live:
             self.on_result(result)
 
     def _cost(self, result: TrialResult) -> float:
-        """Of the trial's calls, and the judge's mean for a trial."""
+        """Of the trial's calls, and the mean of the others' for a trial."""
         agent = sum(call.cost_usd or 0.0 for call in result.observation.model_calls)
-        return agent + self.upstream.counts.spent["judge"] / max(1, len(self._begun))
+        others = sum(self.upstream.counts.spent[each] for each in ASKERS)
+        return agent + others / max(1, len(self._begun))
 
 
 def planned(scenarios: Sequence[Scenario], trials: int) -> list[Trial]:

@@ -38,8 +38,8 @@ TIMEOUT: Final = 90.0
 """Seconds for one try."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before a call is tried again: doubled with each try, unless the server names a longer wait."""
-JUDGE: Final = "/judge"
-"""How the judge's addresses begin, so that its cost is told apart."""
+ASKERS: Final = ("judge", "user")
+"""Who else asks than the agent: how their addresses begin (``/judge/v1beta/…``), so that the cost is told apart."""
 _AGAIN: Final = frozenset((408, 429, 500, 502, 503, 504))
 _PASSED_ON: Final = ("x-goog-api-key", "x-goog-api-client", "authorization")
 
@@ -61,13 +61,13 @@ class Answer:
 
 @dataclass(slots=True)
 class Counts:
-    """What was asked. ``spent`` in US dollars by who asked (``agent``, ``judge``); ``unpriced``: calls without a known
-    cost; ``troubles``: why calls were tried again."""
+    """What was asked. ``spent`` in US dollars by who asked (the agent, or one of ``ASKERS``); ``unpriced``: calls
+    without a known cost; ``troubles``: why calls were tried again."""
 
     calls: int = 0
     again: int = 0
     troubles: Counter[str] = field(default_factory=Counter[str])
-    spent: dict[str, float] = field(default_factory=lambda: {"agent": 0.0, "judge": 0.0})
+    spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("agent", *ASKERS), 0.0))
     unpriced: int = 0
 
 
@@ -122,8 +122,8 @@ class Upstream:
     async def ask(self, path: str, body: object, headers: Mapping[str, str], patience: float | None = None) -> Answer:
         """The model server's answer to one call. Raises nothing for what a server does."""
         self.counts.calls += 1
-        asker = "judge" if path.startswith(JUDGE) else "agent"
-        path, model = path.removeprefix(JUDGE), path.rpartition("/")[2].partition(":")[0]
+        asker = next((each for each in ASKERS if path.startswith(f"/{each}/")), "agent")
+        path, model = path.removeprefix(f"/{asker}"), path.rpartition("/")[2].partition(":")[0]
         lane, began, tried = self._lanes[model], None, 0
         while True:
             async with lane.place():

@@ -21,10 +21,13 @@ from dm_evals.replay.run_trial import LONGEST_SECONDS, SharedRuntime, run_trial
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.scenarios.scenario import Scenario
+from dm_evals.user import RecordedUser, UserModel
 from dm_sandbox.environment import SANDBOX_MODEL_KEY
 
 CONCURRENCY: Final = 2
 """Trials at a time: they share one event loop, so more gain nothing."""
+USERS: Final = Path(__file__).parents[3] / "users"
+"""What simulated users said, by scenario and trial."""
 LIVE_SECONDS: Final = 3600.0
 """Longest real time of a trial against a real model: its calls may wait for their turn, each for minutes."""
 
@@ -60,10 +63,11 @@ async def run(
     concurrency: int = CONCURRENCY,
     on_result: OnResult | None = None,
     folder: Path | None = None,
+    users: Path = USERS,
 ) -> Report:
     """Replay every recorded trial of these scenarios. ``problems``: what kept others from being loaded.
 
-    ``folder`` holds the processor's prompt and profile (None: the repository's).
+    ``folder`` holds the processor's prompt and profile (None: the repository's), ``users`` what simulated users said.
     """
     started, begun = datetime.now(UTC), monotonic()
     prompt = load_prompt(folder) if folder is not None else None
@@ -72,7 +76,7 @@ async def run(
         async def playing(trial: Trial) -> Observation:
             recording = recordings.find(trial.scenario.name, trial.number)
             server = ReplayServer(recording, allow_stale=allow_stale, prompt=prompt, facts=trial.scenario.facts)
-            return await runtimes.play(trial.scenario, trial.number, server)
+            return await runtimes.play(trial.scenario, trial.number, server, RecordedUser(users))
 
         plan = planned(scenarios, recordings)
         results = await run_trials(plan, playing, judging, concurrency, on_result, by_position=allow_stale)
@@ -220,11 +224,13 @@ class RuntimePool:
         finally:
             self._free.put_nowait(runtime)
 
-    async def play(self, scenario: Scenario, trial: int, server: ModelServer) -> Observation:
+    async def play(
+        self, scenario: Scenario, trial: int, server: ModelServer, user: UserModel | None = None
+    ) -> Observation:
         """Play it against this model server; the observation with what the server knows."""
         seconds = LIVE_SECONDS if self.live else LONGEST_SECONDS
         async with self.one() as runtime, server:
-            observation = await run_trial(scenario, trial, server.base_url, runtime=runtime, seconds=seconds)
+            observation = await run_trial(scenario, trial, server.base_url, runtime=runtime, seconds=seconds, user=user)
         return noted(observation, server)
 
     def _runtime(self) -> SharedRuntime:

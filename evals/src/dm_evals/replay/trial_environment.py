@@ -10,11 +10,13 @@ import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Final, Self
 
 from dm_core.agent.gemini import GeminiModel
+from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.bootstrap.processor import Ports, processor_app
 from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clients.http import HttpClient
@@ -43,6 +45,8 @@ from dm_sandbox.platforms.meta import Delivery, Mids, WebhookSender
 
 USER_ID: Final = "819898670256713"
 """Who writes, in every scenario. A made-up id; the manager's notice may show its last digits."""
+OTHERS_APART: Final = 1_000
+"""Between the ids of the scenario's others and theirs."""
 FIRST_MID: Final = 4_200_000
 PROCESSOR_FOLDER: Final = FUNCTIONS / "processor"
 SETTINGS: Final[Mapping[str, str]] = {
@@ -103,6 +107,11 @@ class SharedRuntime:
         await self.sender.close()
         await self.gateway.stop()
 
+    @cached_property
+    def profile(self) -> BusinessProfile:
+        """What the trials are played with."""
+        return load_profile(self.folder / "profile")
+
     def model(self, settings: ProcessorSettings) -> GeminiModel:
         """The production adapter; its settings are the same for every trial of this runtime."""
         if self._model is None:
@@ -162,7 +171,8 @@ class TrialEnvironment:
         self._numbers = count(1)
         self._http = HttpClient(clock=clock, sleep=clock.sleep, jitter=lambda: 0.5)
         self._open = AsyncExitStack()
-        self.person: Person
+        self.people: dict[str, Person] = {}
+        """By the names of the scenario's others; the person's is empty."""
         self.processor: ProcessorApp
 
     async def __aenter__(self) -> Self:
@@ -189,19 +199,31 @@ class TrialEnvironment:
         self._open.push_async_callback(server.stop)
         sender.url, sender.clock = f"{server.base_url}/", self.clock
         sender.deliveries.clear()
-        account, who = self.instagram.account_id, self.scenario.person
-        self.person = Person(
-            sender.url, APP_SECRET, account, USER_ID, who.name, who.username, self.instagram, self.clock, sender
-        )
+        account, instagram = self.instagram.account_id, self.instagram
+        for number, (name, who) in enumerate([("", self.scenario.person), *self.scenario.others.items()]):
+            user_id = str(int(USER_ID) + OTHERS_APART * number)
+            self.people[name] = Person(
+                sender.url, APP_SECRET, account, user_id, who.name, who.username, instagram, self.clock, sender
+            )
         self.processor = self._processor(ProcessorSettings.load(env))
+
+    @property
+    def person(self) -> Person:
+        """Whom the scenario is about."""
+        return self.people[""]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Whose a user's or a thread's id is, by their name in the scenario."""
+        return {key: name for name, who in self.people.items() for key in (who.user_id, who.thread_id)}
 
     def begin_model(self, model_url: str, on_turn: OnTurn) -> None:
         """From now on the model is asked at ``model_url``."""
         self.runtime.gateway.begin(model_url, self.clock, on_turn)
 
-    async def task(self, name: str) -> int:
+    async def task(self, thread_id: str, name: str) -> int:
         """Deliver one wake-up to the processor; the answer's status."""
-        body = json.dumps({"threadId": self.person.thread_id}).encode()
+        body = json.dumps({"threadId": thread_id}).encode()
         return (await self.processor.handle(Request("POST", "/", headers={TASK_NAME_HEADER: name}, body=body))).status
 
     async def tick(self, alert_id: str) -> int:
