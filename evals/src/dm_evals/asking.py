@@ -31,7 +31,8 @@ class NoAnswer(Exception):
 class AskedGemini:
     """One model. Nothing is taken from the environment; ``base_url`` None is Google's. Synchronous.
 
-    ``timeout`` in seconds for one answer. ``before`` is called before each request, for whoever paces them; ``calls`` are the requests that were answered.
+    ``timeout`` in seconds for one answer. ``before`` is called before each request, for whoever paces them;
+    ``calls`` are the requests that were answered.
     """
 
     def __init__(

