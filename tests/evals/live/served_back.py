@@ -34,21 +34,32 @@ Trouble = Literal["503", "hang", "html", "cut"]
 
 @dataclass(slots=True)
 class Limiter:
-    """So many requests in a window of seconds; who comes too early is told when to come again."""
+    """So many requests in a window of seconds; who comes too early is told when to come again.
+
+    ``strict``: the window begins with the first request that is refused, so that one is, however slow the machine.
+    """
 
     requests: int
     seconds: float
-    taken: deque[float] = field(default_factory=deque[float])
+    strict: bool = False
+    _taken: deque[float] = field(default_factory=deque[float])
+    _closed_at: float | None = None
 
     def wait(self) -> float:
         """Seconds to wait; 0: the request is taken."""
         now = monotonic()
-        while self.taken and self.taken[0] <= now - self.seconds:
-            self.taken.popleft()
-        if len(self.taken) < self.requests:
-            self.taken.append(now)
+        if self.strict and len(self._taken) == self.requests:
+            self._closed_at = now if self._closed_at is None else self._closed_at
+            if (left := self._closed_at + self.seconds - now) > 0:
+                return left
+            self._closed_at = None
+            self._taken.clear()
+        while not self.strict and self._taken and self._taken[0] <= now - self.seconds:
+            self._taken.popleft()
+        if len(self._taken) < self.requests:
+            self._taken.append(now)
             return 0.0
-        return self.taken[0] + self.seconds - now
+        return self._taken[0] + self.seconds - now
 
 
 class ServedBack(Platform):
