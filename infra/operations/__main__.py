@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from configuration import ConfigurationError
-from operations import deploying, doctor, guided, secret_values, smoke, switching
+from operations import deploying, doctor, guided, scenarios, secret_values, smoke, switching
 from operations.running import Refused
 from operations.stacks import NAME
 
@@ -37,6 +37,8 @@ def _run(command: str, stack: str, options: argparse.Namespace) -> int:
             return guided.main(stack, guided.Wishes(options.lock, options.from_file, options.yes))
         case "smoke":
             return smoke.main(stack)
+        case "scenarios":
+            return scenarios.main(stack, options.arguments)
         case "switch":
             return switching.main(stack, options.database)
         case "drift":
@@ -53,6 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="operations", description="what a deployment needs, and what is done with it")
     commands = parser.add_subparsers(dest="command", required=True)
     parts = {
+        "scenarios": "sample stored threads as scenarios to be reviewed; changes nothing there",
         "doctor": "check what a deployment needs from this machine; changes nothing",
         "secrets": "add secret values out of band",
         "preview": "what `up` would change; changes nothing",
@@ -73,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("preview", "drift"):
         made[name].add_argument("--into", type=Path, metavar="FILE", help="write the plan into a file too")
     made["switch"].add_argument("--database", required=True, help="the database that takes over")
+    made["scenarios"].add_argument("arguments", nargs="*", help="after --: --since 7d --sample 20")
     secrets = made["secrets"]
     secrets.add_argument("names", nargs="*", metavar="NAME", help="which; all that the stack needs otherwise")
     made["deploy"].add_argument("--lock", help="a new stack's secrets provider, for example gcpkms://…")
