@@ -1,11 +1,11 @@
 """``scenarios-from``: a sample of stored threads, anonymised together, to be reviewed; ``reviewed``: what came of it.
 
-    evals/queue/scenarios/NAME.yaml      reviewed: false; a person reads it, mends it, sets reviewed: true
-    evals/queue/recordings/NAME/t1.jsonl
-    evals/queue/labels/NAME.yaml         what a person says of it: lines as ``rulings --authored`` reads them
+    queue/scenarios/NAME.yaml      reviewed: false; a person reads it, mends it, sets reviewed: true
+    queue/recordings/NAME/
+    queue/labels/NAME.yaml         what a person says of it: lines as ``rulings --authored`` reads them
 
-``reviewed`` moves each scenario that says so to the others, and its labels to ``evals/agreement/production.jsonl``,
-where judges are measured by them.
+``reviewed`` moves each scenario that says so to the others, and its labels to those that judges are measured
+by (``evals/agreement/``).
 """
 
 import argparse
