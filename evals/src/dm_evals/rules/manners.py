@@ -74,7 +74,7 @@ def _emoji(seen: Seen) -> Iterator[Check]:
 
 def _is_upset(seen: Seen) -> bool:
     tagged = bool(set(seen.scenario.tags) & set(listed("upset_tags")))
-    return tagged or any(alert.urgent for alert in seen.observation.alerts)
+    return tagged or says("bad_news", seen.now_asked) or any(alert.urgent for alert in seen.observation.alerts)
 
 
 def _unfit(seen: Seen) -> list[str]:
