@@ -16,7 +16,7 @@ export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
 	evals evals-record evals-refresh evals-live evals-local evals-history evals-mutants evals-held-out evals-agreement \
-	scenario-from admin \
+	scenarios-from scenarios-reviewed scenario-from admin \
 	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean
 
 help: ## list the targets
@@ -115,6 +115,13 @@ evals-held-out: $(SYNCED) ## detection and false alarms of the checks by code al
 
 evals-agreement: $(SYNCED) ## how far a judge agrees with what people ruled, with GEMINI_API_KEY [JUDGE=model]
 	@$(EVALS) rulings --agreement --model $(or $(JUDGE),$(error say which judge: make evals-agreement JUDGE=gemini-3.8-flash))
+
+scenarios-from: $(SYNCED) ## a sample of a deployment's threads, anonymised and queued for review [STACK=dev SINCE=7d SAMPLE=20, or STORE_URL=sqlite:///path]
+	@$(if $(STORE_URL),$(EVALS) scenarios-from --store-url $(STORE_URL),$(if $(STACK),$(INFRA) -m operations scenarios --stack $(STACK) --,$(error say which stack: make scenarios-from STACK=dev))) \
+	  --since $(or $(SINCE),7d) --sample $(or $(SAMPLE),20)
+
+scenarios-reviewed: $(SYNCED) ## what was reviewed in evals/queue/ becomes scenarios, and labels for the judge
+	@$(EVALS) scenarios-reviewed
 
 scenario-from: $(SYNCED) ## a stored thread as a scenario to be reviewed [THREAD=id STORE_URL=sqlite:///path]
 	@$(EVALS) scenario-from --thread $(or $(THREAD),$(error say which thread: make scenario-from THREAD=...)) \

@@ -32,6 +32,8 @@ _OTHERS: Final = {
     "mutants": ("mutants.command", "evaluate the evals: bad agents and harmless variants"),
     "history": ("reports.history", "note a run in the history of deployments"),
     "held-out": ("mutants.command:held_out", "detection and false alarms of code alone, on strangers' agents"),
+    "scenarios-from": ("production.queue", "sample stored threads and queue them for review"),
+    "scenarios-reviewed": ("production.queue:reviewed", "move what was reviewed to the scenarios and the labels"),
     "scenario-from": ("production.command", "make a scenario of a stored thread"),
 }
 

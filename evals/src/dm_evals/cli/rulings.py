@@ -106,7 +106,7 @@ class Person:
 def rulings_command(args: argparse.Namespace) -> int:
     """List what is not ruled on, or rule on it. 0: nothing is open any more."""
     chosen = choose(args, args.scenario)
-    person = Person(_written(args.authored) if args.authored else (), args.general)
+    person = Person(written(args.authored) if args.authored else (), args.general)
     with ExitStack() as stack:
         judging: Judge = person
         if args.model:
@@ -184,12 +184,12 @@ def _recorded(paths: Sequence[Path]) -> RecordedJudge:
         raise Usage(str(error)) from None
 
 
-def _written(path: Path) -> tuple[Authored, ...]:
+def written(path: Path) -> tuple[Authored, ...]:
     """``- {item: …, verdict: yes, quote: …, why: …}`` for each; ``-`` reads standard input."""
     text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     try:
         # every scalar is a text, so that yes stays a word
-        read = AUTHORED.validate_python(yaml.load(text, Loader=yaml.BaseLoader))  # noqa: S506 - makes plain values only
+        read = AUTHORED.validate_python(yaml.load(text, Loader=yaml.BaseLoader) or ())  # noqa: S506 - makes plain values only
     except (ValidationError, yaml.YAMLError) as error:
         what = str(error).splitlines()[0]
         raise Usage(f"the rulings are no list of {{item, verdict: yes or no, why}} and a quote: {what}") from None

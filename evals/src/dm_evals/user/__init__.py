@@ -3,8 +3,8 @@
     with GeminiUser(model, key) as model:                        # any ``UserModel``; waits for a network
         await run_trial(scenario, 1, url, user=model)            # a scenario without ``user`` never asks it
 
-In a replay ``RecordedUser`` says what ``evals/users/SCENARIO/t1.jsonl`` holds; ``RecordingUser`` keeps what another one
-says.
+In a replay ``RecordedUser`` says what ``t1.jsonl`` of its folder in ``evals/users/`` holds;
+``RecordingUser`` keeps what another one says.
 """
 
 from dm_evals.user.user import BrokenUser, GeminiUser, RecordedUser, RecordingUser, Said, UserModel

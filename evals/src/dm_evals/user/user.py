@@ -37,7 +37,7 @@ class Said(BaseModel):
 
 
 class RecordedSaid(Said):
-    """A line of ``evals/users/SCENARIO/t1.jsonl``. ``thread``: the digest of what had been said before."""
+    """A line of ``t1.jsonl`` of its folder in ``evals/users/``. ``thread``: the digest of what had been said before."""
 
     origin: Literal["authored", "recorded"]
     model: str = ""
