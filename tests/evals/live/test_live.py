@@ -48,7 +48,7 @@ def figures(title: str = "live") -> dict[str, tuple[str, ...]]:
 async def test_a_perfect_agent_ends_with_0_and_every_report_has_every_conversation(live: Typed) -> None:
     async with ServedBack() as server:
         ended = await live(
-            server, "--trials", "4", "--tags", "injuries,safeguarding", "--json", "report.json", "--html", "page.html",
+            server, "--trials", "1", "--tags", "injuries,safeguarding", "--gate", "gate.yaml", "--json", "report.json", "--html", "page.html",
             "--junit", "junit.xml",
         )  # fmt: skip
 
@@ -134,13 +134,13 @@ async def test_models_and_prompts_side_by_side_each_with_reports_of_its_own(live
         server.worse = frozenset({"gemini-3.7-flash"})
         await live(
             server, "--trials", "2", "--model", "gemini-3.8-flash,gemini-3.7-flash", "--compare-prompt", "kinder",
-            "--tags", "prices", "--json", "report.json",
+            "--scenario", "price_student", "price_hardship", "--json", "report.json",
         )  # fmt: skip
 
     passed = figures()["passed, of those judged"]
-    assert [each.split(" (")[0] for each in passed] == ["22 of 22", "0 of 22", "22 of 22"]
+    assert [each.split(" (")[0] for each in passed] == ["4 of 4", "0 of 4", "4 of 4"]
     against = figures("gemini-3.7-flash against gemini-3.8-flash")["all"]
-    assert against[:3] == ("22/22", "0/22", "-1.00") and against[3].endswith(" *")
+    assert against[:3] == ("4/4", "0/4", "-1.00") and against[3].endswith(" *")
     assert figures("prompt of kinder against gemini-3.8-flash")["all"][2] == "+0.00"
     assert all(r.outcome is Outcome.FAIL for r in report("report.gemini-3.7-flash.json").results)
     assert report("report.prompt-of-kinder.json").prompt_hash != report().prompt_hash
