@@ -48,7 +48,8 @@ def figures(title: str = "live") -> dict[str, tuple[str, ...]]:
 async def test_a_perfect_agent_ends_with_0_and_every_report_has_every_conversation(live: Typed) -> None:
     async with ServedBack() as server:
         ended = await live(
-            server, "--trials", "1", "--tags", "injuries,safeguarding", "--gate", "gate.yaml", "--json", "report.json", "--html", "page.html",
+            server, "--trials", "1", "--tags", "injuries,safeguarding", "--gate", "gate.yaml",
+            "--json", "report.json", "--html", "page.html",
             "--junit", "junit.xml",
         )  # fmt: skip
 
