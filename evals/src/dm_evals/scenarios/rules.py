@@ -36,17 +36,35 @@ def broken_rules(scenario: Scenario, document: Mapping[str, Value]) -> Iterator[
             yield Problem(("tags", number), f'tag "{tag}" must be of a-z, 0-9, _ and -, and stand there once')
     yield from world_rules(scenario)
     yield from _events(scenario.events)
+    yield from _others(scenario)
     yield from expectation_rules(scenario)
     if not _says_something(scenario):
         place: Place = ("expect",) if "expect" in document else ()
         yield Problem(place, "expects nothing: say something in calls, state, reply or rubric")
 
 
+def _others(scenario: Scenario) -> Iterator[Problem]:
+    """Everybody who writes is there, and everybody who is there writes."""
+    for number, event in enumerate(scenario.events):
+        if event.by is not None and event.by not in scenario.others:
+            told = f'"{event.by}" is none of the others{meant(event.by, scenario.others)}'
+            yield Problem(("events", number, "by"), told)
+    for name in scenario.expect.others:
+        if name not in scenario.others:
+            told = f'"{name}" is none of the others{meant(name, scenario.others)}'
+            yield Problem(("expect", "others", name), told)
+    for name in scenario.others:
+        if name not in {event.by for event in scenario.events}:
+            yield Problem(("others", name), f"{name} writes nothing: take {name} out, or write an event by {name}")
+
+
 def _says_something(scenario: Scenario) -> bool:
     """The limits alone are no expectation: a crash at once keeps every limit."""
     expect = scenario.expect
     calls = expect.calls.model_copy(update={"ordered": False})
-    return bool(calls != Calls() or expect.state != State() or expect.reply != Reply() or expect.rubric)
+    return bool(
+        calls != Calls() or expect.state != State() or expect.reply != Reply() or expect.rubric or expect.others
+    )
 
 
 def _events(events: tuple[Event, ...]) -> Iterator[Problem]:

@@ -112,7 +112,7 @@ class Event(Part):
     ``at``: after ``now``. ``during``: while the model makes its n-th turn (1 is the first), in place of a time.
     ``id`` names a message so that a later ``unsend``, ``edit`` or an inline reply (``to``) can point to it.
     ``human`` is the club answering in the app, ``automatic`` the account doing so by itself; ``say`` with ``repeat``
-    has Meta deliver the same DM again.
+    has Meta deliver the same DM again. ``by``: one of the scenario's ``others``, in a thread of their own.
     """
 
     kind: EventKind = EventKind.SAY
@@ -122,6 +122,15 @@ class Event(Part):
     id: str | None = None
     to: str | None = None
     repeat: int = Field(default=1, ge=1, le=10)
+    by: str | None = None
+
+
+class SimulatedUser(Part):
+    """Who writes on after the events, with a mind of their own: ``patience`` is how many messages more they write."""
+
+    goal: Words
+    persona: Words
+    patience: int = Field(default=3, ge=1, le=20)
 
 
 # -- what is expected ---------------------------------------------------------------------------------------
@@ -130,10 +139,10 @@ class Event(Part):
 class Matcher(Part):
     """What one argument, or one text, must be: exactly one of these. A bare value in YAML means ``equals``.
 
-    ``contains`` and ``any_of`` ignore case and white space; ``between`` is a closed range of numbers; ``means`` is a
-    rubric item for the judge; ``absent`` holds where the argument is not given. ``fact`` names a value of
-    ``profile/facts.toml``; ``session`` one of the calendar (``next``, or its place in the list from 1), of which
-    ``field`` is said: its start, in whatever way a time, a date or an amount is written.
+    ``contains`` and ``any_of`` ignore case and white space; ``between`` is a closed range of numbers; ``absent``
+    holds where the argument is not given. ``fact`` names a value of ``profile/facts.toml``; ``session`` one of the
+    calendar (``next``, or its place in the list from 1), of which ``field`` is said: its start, in whatever way a time,
+    a date or an amount is written.
     """
 
     equals: str | int | float | bool | None = None
@@ -141,7 +150,6 @@ class Matcher(Part):
     any_of: tuple[str, ...] | None = None
     regex: str | None = None
     between: tuple[float, float] | None = None
-    means: str | None = None
     absent: bool | None = None
     anything: bool | None = None
     fact: str | None = None
@@ -160,7 +168,7 @@ class Matcher(Part):
     def _exactly_one(self) -> Self:
         if len(self.model_fields_set - {"field", "source"}) != 1 or (self.field and self.session is None):
             raise ValueError(
-                "needs exactly one of equals, contains, any_of, regex, between, means, absent, anything, fact, session"
+                "needs exactly one of equals, contains, any_of, regex, between, absent, anything, fact, session"
             )
         return self
 
@@ -223,6 +231,12 @@ class Reply(Part):
     links: tuple[str, ...] | None = None
 
 
+class Other(Reply):
+    """What holds for all that one of the ``others`` saw."""
+
+    replies: int | None = None
+
+
 class Limits(Part):
     """Upper bounds of all runs of the scenario together."""
 
@@ -242,6 +256,7 @@ class Expectations(Part):
     state: State = State()
     reply: Reply = Reply()
     rubric: tuple[str, ...] = ()
+    others: dict[str, Other] = Field(default_factory=dict[str, Other])
     changed: dict[Change, int] = Field(default_factory=dict[Change, int])
     limits: Limits = Limits()
 
@@ -255,8 +270,11 @@ class Scenario(Part):
     reviewed: bool = True
     now: AwareDatetime
     person: Person = Person()
+    others: dict[Name, Person] = Field(default_factory=dict[str, Person])
+    """Who else writes, by the name that events call them; each has a thread, which begins empty."""
     world: World = World()
     events: tuple[Event, ...] = Field(min_length=1)
+    user: SimulatedUser | None = None
     expect: Expectations
 
     @property

@@ -1,7 +1,7 @@
 """``make dev``: everything up, a page to chat on 127.0.0.1:8080, and every DM, reply and event printed as it comes.
 
-Environment: ``PORT`` of the page, ``STORE=firestore`` for Google's emulator instead of SQLite, ``GEMINI_API_KEY`` for
-the real Gemini instead of the scripted one.
+Environment: ``PORT`` of the page, ``STORE=firestore`` for Google's emulator instead of SQLite; ``GEMINI_API_KEY`` for
+the real Gemini, ``MODEL=local`` for a real, small model on this machine, instead of the scripted one.
 """
 
 import asyncio
@@ -18,11 +18,14 @@ from dm_sandbox.chat import Chat
 from dm_sandbox.environment import Pace, operators_environment
 from dm_sandbox.firestore_emulator import EmulatorUnavailable
 from dm_sandbox.launcher import FunctionDidNotStart
+from dm_sandbox.platforms.local_model import LocalGemini, LocalModelMissing, open_engine
 from dm_sandbox.platforms.local_server import LocalServer
 from dm_sandbox.web import page_app
 from dm_sandbox.world import Sandbox, StoreName
 
 DEFAULT_PORT = 8080
+LOCAL = {"MODEL_TIMEOUT_SECONDS": "240"}
+"""The local model's first answer takes a minute, and longer on a busy machine."""
 PACE = Pace(debounce_min=3, debounce_max=6, echo_wait=2)
 
 
@@ -36,6 +39,7 @@ class Options:
 
     port: int
     store: StoreName
+    local: bool = False
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Options":
@@ -45,12 +49,16 @@ class Options:
             raise CannotStart(f"PORT must be a port number, not {port!r}")
         if store not in ("sqlite", "firestore"):
             raise CannotStart(f"STORE must be sqlite or firestore, not {store!r}")
-        return cls(int(port), store)
+        model = env.get("MODEL", "")
+        if model not in ("", "local"):
+            raise CannotStart(f"MODEL must be local, or nothing, not {model!r}")
+        return cls(int(port), store, model == "local")
 
 
 async def run(options: Options, env: Mapping[str, str]) -> None:
-    """Run until it is stopped. Raises CannotStart, FunctionDidNotStart, EmulatorUnavailable."""
-    sandbox = Sandbox(store=options.store, pace=PACE, ambient=env)
+    """Run until it is stopped. Raises CannotStart, FunctionDidNotStart, EmulatorUnavailable, LocalModelMissing."""
+    gemini, extra = (LocalGemini(open_engine()), LOCAL) if options.local else (None, None)
+    sandbox = Sandbox(store=options.store, pace=PACE, ambient=env, extra=extra, gemini=gemini)
     page = LocalServer(PlainTextResponse("starting…", 503), options.port)
     try:
         await page.start()
@@ -61,7 +69,7 @@ async def run(options: Options, env: Mapping[str, str]) -> None:
         async with sandbox:
             chat = Chat(sandbox)
             page.app = page_app(chat)
-            model = "the real Gemini" if sandbox.real_model else "the scripted model"
+            model = "the real Gemini" if sandbox.real_model else f"the {sandbox.gemini.kind} model"
             print(f"dm-agent sandbox: {page.base_url}, {options.store}, {model}", flush=True)
             print("type a DM on the page, or with 'make chat' in another terminal; Ctrl-C stops everything", flush=True)
             print(f"as its operator, in another terminal: {operators_line(sandbox.environment)}", flush=True)
@@ -89,7 +97,7 @@ def main() -> int:
     """Entry point of ``python -m dm_sandbox.dev``."""
     try:
         asyncio.run(_until_stopped(Options.read(os.environ), os.environ))
-    except (CannotStart, FunctionDidNotStart, EmulatorUnavailable) as error:
+    except (CannotStart, FunctionDidNotStart, EmulatorUnavailable, LocalModelMissing) as error:
         print(f"make dev: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -65,7 +65,8 @@ class StillWaiting(TimeoutError):
 class Sandbox:
     """Everything, started together.
 
-    ``ambient`` is where GEMINI_API_KEY is looked for: with it the real Gemini answers. ``extra`` are variables for both
+    ``ambient`` is where GEMINI_API_KEY is looked for: with it the real Gemini answers, unless there is a ``gemini`` in
+    its place. ``extra`` are variables for both
     functions. ``queue`` is how the Cloud Tasks emulator retries; with ``queue_path`` its tasks survive a restart.
     ``environment`` (once started) is what both functions get, for further instances of them; ``emulator`` is the
     Firestore emulator's process, where the store is that.
@@ -82,23 +83,25 @@ class Sandbox:
         queue: QueueConfig = QUEUE,
         queue_path: Path | None = None,
         clock: Clock = system_clock,
+        gemini: Gemini | None = None,
     ) -> None:
+        ambient = {} if gemini is not None or ambient is None else ambient
         self.clock = clock
         self.log = EventLog(clock)
         self.instagram = Instagram(flavor=flavor, clock=clock)
         self.whatsapp = WhatsApp(clock=clock)
         self.spond = Spond(clock=clock)
-        self.gemini = Gemini(SANDBOX_MODEL_KEY, clock=clock)
+        self.gemini = gemini or Gemini(SANDBOX_MODEL_KEY, clock=clock)
         self.queue = CloudTasksEmulator(
             config=queue, queues={ALERTS_QUEUE: ALERT_QUEUE}, on_event=self.log.queue, path=queue_path, clock=clock
         )
-        self.real_model = answers_for_real(ambient or {})
+        self.real_model = answers_for_real(ambient)
         self.webhook: FunctionProcess
         self.processor: FunctionProcess
         self.environment: Mapping[str, str] = {}
         self.emulator: FirestoreEmulator | None = None
         self._store: StoreName = store
-        self._pace, self._model, self._extra = pace or Pace(), model_variables(ambient or {}), dict(extra or {})
+        self._pace, self._model, self._extra = pace or Pace(), model_variables(ambient), dict(extra or {})
         self._stack = AsyncExitStack()
         self._happened = asyncio.Event()
         self._sender: WebhookSender
@@ -141,7 +144,7 @@ class Sandbox:
             "queue": self.queue.address,
             "platforms": {platform.name: platform.base_url for platform in self.platforms},
             "store": self._store,
-            "model": "gemini" if self.real_model else "scripted",
+            "model": "gemini" if self.real_model else self.gemini.kind,
             "pendingWakeUps": self.pending_wake_ups,
             "pendingTicks": self.queue.pending_in(ALERTS_QUEUE),
             "events": len(self.log.entries),

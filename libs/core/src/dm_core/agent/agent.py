@@ -23,7 +23,7 @@ from dm_core.agent.written_calls import is_written_call
 from dm_core.clients.port import InstagramAccounts
 from dm_core.errors import PlatformError, Unavailable
 from dm_core.messages import Message, Status
-from dm_core.runs import ModelTurn, ToolCall, ToolResult
+from dm_core.runs import ModelTurn, ToolCall, ToolResult, ToolTurn, Turn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore
 from dm_core.telemetry import emit
@@ -97,7 +97,8 @@ class Agent:
         ``situation.run`` is as before ``turn``; limits count its earlier actions and alerts.
         """
         calls = turn.calls or (ToolCall(SEND, {"text": turn.text}),)
-        planned = PlannedTurn(situation, self._guards, self._limits, is_written_call, self.rules.disclosure)
+        known = _looked_up(situation.run.turns)
+        planned = PlannedTurn(situation, self._guards, self._limits, is_written_call, self.rules.disclosure, known)
         for index, call in enumerate(calls):
             one = PlannedCall(planned, index, call)
             refusal = _settle(one)
@@ -120,6 +121,22 @@ class Agent:
         if output is None:
             return ToolResult(call.name, call.id, error=tool.unavailable)
         return ToolResult(call.name, call.id, output)
+
+
+def _looked_up(turns: Sequence[Turn]) -> list[ToolCall]:
+    """Look-ups that were answered, and nothing that could have changed the answer came or was done since."""
+    known: list[ToolCall] = []
+    for turn in turns:
+        match turn:
+            case ModelTurn(calls=calls):
+                data = [call for call in calls if isinstance(TOOLS.get(call.name), DataTool)]
+                known = [*(known if len(data) == len(calls) else ()), *data]
+            case ToolTurn(results=results):
+                failed = {result.name for result in results if result.error is not None}
+                known = [call for call in known if call.name not in failed]
+            case UserTurn():
+                known = []
+    return known
 
 
 def _settle(one: PlannedCall) -> Refusal | None:

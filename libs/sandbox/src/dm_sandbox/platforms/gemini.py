@@ -27,6 +27,10 @@ _DATA = {"text", "functionCall", "functionResponse", "inlineData", "fileData", "
 STATUSES = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED"}
 
 
+class Refused(Exception):
+    """A model behind the simulator gave no answer: the status, and why."""
+
+
 class Gemini(Platform):
     """The simulator. Without a script the brain answers from the system instruction and the tools' results.
 
@@ -35,6 +39,8 @@ class Gemini(Platform):
     """
 
     name = "gemini"
+    kind = "scripted"
+    """Which model answers."""
 
     def __init__(self, api_key: str = "sandbox-gemini-key", port: int = 0, clock: Clock = system_clock) -> None:
         super().__init__(port, clock)
@@ -68,12 +74,22 @@ class Gemini(Platform):
         problem = self._problem(request)
         if problem:
             return _error(400, problem)
-        scripted = self._script.popleft() if self._script else None
-        if scripted is None:
-            body: Body = turn(*self.brain(request))
-        else:
-            body = scripted(request) if callable(scripted) else scripted
+        try:
+            body = await self._answer_to(request)
+        except Refused as refused:
+            status, message = refused.args
+            return _error(status, message)
         return Reply(self._completed(body, call, request), facts=_facts(body))
+
+    async def think(self, request: ModelRequest) -> Body:
+        """What is answered where no script is left."""
+        return turn(*self.brain(request))
+
+    async def _answer_to(self, request: ModelRequest) -> Body:
+        if not self._script:
+            return await self.think(request)
+        scripted = self._script.popleft()
+        return scripted(request) if callable(scripted) else scripted
 
     def error(self, fault: Fault) -> Reply:
         usual = 429 if fault.kind is FaultKind.THROTTLE else 503

@@ -21,11 +21,11 @@ class ShownDm:
 
 @dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One request. ``size`` in characters."""
+    """One request. ``size`` in characters; ``declarations`` are the tools' as on the wire."""
 
     system: str
     contents: tuple[Mapping[str, object], ...]
-    tools: tuple[str, ...]
+    declarations: tuple[Mapping[str, object], ...]
     size: int
 
     @classmethod
@@ -34,12 +34,17 @@ class ModelRequest:
         fields = as_object(body)
         system = as_object(fields.get("systemInstruction", fields.get("system_instruction")))
         contents = [as_object(content) for content in as_list(fields.get("contents"))]
-        declared: list[str] = []
+        declared: list[Mapping[str, object]] = []
         for tool in as_list(fields.get("tools")):
             functions = as_object(tool).get("functionDeclarations", as_object(tool).get("function_declarations"))
-            declared += [str(as_object(function).get("name", "")) for function in as_list(functions)]
+            declared += [as_object(function) for function in as_list(functions)]
         written = "\n".join(str(part.get("text", "")) for part in parts_of(system))
         return cls(written, tuple(contents), tuple(declared), len(json.dumps(body)))
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The names of the declared tools."""
+        return tuple(str(each.get("name", "")) for each in self.declarations)
 
     @property
     def current_turn(self) -> tuple[Mapping[str, object], ...]:
