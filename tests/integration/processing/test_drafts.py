@@ -282,18 +282,18 @@ async def test_words_of_their_own_that_quote_it_are_a_humans_reply(system: InPro
 
 
 @pytest.mark.parametrize(
-    ("change", "disposition"),
+    ("steering", "disposition"),
     [
-        (lambda steering: replace(steering, pause=Pause("admin", 1)), Disposition.HUMAN),
-        (lambda steering: replace(steering, mode=Mode.OFF), Disposition.OFF),
+        (Steering(pause=Pause("admin", 1)), Disposition.HUMAN),
+        (Steering(mode=Mode.OFF), Disposition.OFF),
     ],
     ids=["paused", "off"],
 )
 async def test_a_thread_that_was_paused_or_switched_off_sends_no_draft(
-    system: InProcess, change: Callable[[Steering], Steering], disposition: Disposition
+    system: InProcess, steering: Steering, disposition: Disposition
 ) -> None:
     draft = await drafted(system)
-    await steer(system, change)
+    await steer(system, lambda before: replace(before, pause=steering.pause, mode=steering.mode))
 
     assert await tap(system, draft, "send") == HUMAN
     await system.task(system.person().thread_id, "later")
