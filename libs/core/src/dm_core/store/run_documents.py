@@ -7,6 +7,7 @@ optional fields and unknown ones are tolerated: a document may be older or newer
 from collections.abc import Mapping
 
 from dm_core.alerts import AskedAlert, Urgency
+from dm_core.media import MediaLook
 from dm_core.runs import (
     Action,
     ActionKind,
@@ -63,6 +64,7 @@ def run_document(run: Run) -> Document:
         tokens=run.spent.tokens,
         timings=run.timings,
         script=run.script,
+        looks=[_look_document(look) for look in run.looks] or None,
     )
 
 
@@ -97,13 +99,15 @@ def emptied_fields(doc: Mapping[str, object], now: int) -> Document:
     """
     turns = [{key: _emptied_part(key, value) for key, value in turn.items()} for turn in maps(doc, "turns")]
     actions, alerts = ([each | {"text": ""} for each in maps(doc, kind)] for kind in ("actions", "alerts"))
-    return document(turns=turns, actions=actions, alerts=alerts, notes=[], mids=[], emptiedAt=now)
+    return document(turns=turns, actions=actions, alerts=alerts, notes=[], mids=[], looks=[], emptiedAt=now)
 
 
 def _emptied_part(key: str, value: object) -> object:
     match key:
         case "content" | "text" | "detail":
             return ""
+        case "media":
+            return None
         case "calls":
             return [as_map(call) | {"arguments": "{}"} for call in as_list(value)]
         case "results":
@@ -133,6 +137,23 @@ def action_document(action: Action) -> Document:
         platformId=action.platform_id,
         error=action.error,
         lookedAt=action.looked_at,
+    )
+
+
+def _look_document(look: MediaLook) -> Document:
+    return document(
+        mid=look.mid, place=look.place, mimeType=look.mime_type, size=look.size, digest=look.digest, why=look.why
+    )
+
+
+def _parse_look(doc: Mapping[str, object]) -> MediaLook:
+    return MediaLook(
+        mid=text(doc, "mid"),
+        place=whole(doc, "place"),
+        mime_type=text(doc, "mimeType"),
+        size=whole(doc, "size"),
+        digest=text(doc, "digest"),
+        why=text(doc, "why"),
     )
 
 
@@ -167,6 +188,7 @@ def parse_run(doc: Mapping[str, object]) -> Run:
         spent=_parse_spent(doc, turns),
         timings={key: value for key, value in as_map(doc.get("timings")).items() if isinstance(value, int)},
         script=text_or_none(doc, "script"),
+        looks=tuple(_parse_look(look) for look in maps(doc, "looks")),
     )
 
 
