@@ -26,7 +26,7 @@ def drawn(words: str, size: tuple[int, int] = (480, 320)) -> Image.Image:
     image = Image.new("L", (size[0] // 2, size[1] // 2), 255)
     lines = [line for part in words.splitlines() for line in wrap(part, 36) or [""]]
     ImageDraw.Draw(image).multiline_text((8, 8), "\n".join(lines), fill=0, font=ImageFont.load_default_imagefont())
-    return image.resize(size, Image.Resampling.NEAREST)
+    return image.resize(size, Image.Resampling.NEAREST)  # pyright: ignore[reportUnknownMemberType]
 
 
 def picture(words: str = "") -> bytes:
@@ -49,7 +49,7 @@ def jpeg(words: str = "", size: tuple[int, int] = (480, 320)) -> bytes:
 def voice(seconds: float = 3.0) -> bytes:
     """A voice note as the app records them: AAC in m4a."""
     frames = [SILENT_FRAME] * max(1, round(seconds * _RATE / _FRAME))
-    return mp4([_sound(frames)], b"M4A ")
+    return mp4([sound(frames)], b"M4A ")
 
 
 def spoken(words: str, rate: int = 8_000) -> bytes:
@@ -66,20 +66,20 @@ def spoken(words: str, rate: int = 8_000) -> bytes:
 
 def video(words: str = "", seconds: int = 3) -> bytes:
     """An mp4 with one picture a second."""
-    return mp4([_pictures([jpeg(words)] * seconds)], b"isom")
+    return mp4([pictures([jpeg(words)] * seconds)], b"isom")
 
 
 # -- mp4 ----------------------------------------------------------------------------------------------------
 
 
-class _Track:
+class Track:
     """A track to be written: its frames, how long each is in units, and what describes them."""
 
     def __init__(self, handler: bytes, entry: bytes, frames: Sequence[bytes], each: int, scale: int) -> None:
         self.handler, self.entry, self.frames, self.each, self.scale = handler, entry, frames, each, scale
 
 
-def mp4(tracks: Sequence[_Track], brand: bytes) -> bytes:
+def mp4(tracks: Sequence[Track], brand: bytes) -> bytes:
     """A progressive file: what describes the frames, then the frames, one chunk a track."""
     head = _box(b"ftyp", brand + bytes(4) + brand + b"mp42")
     placed = _moov(tracks, [0] * len(tracks))
@@ -91,14 +91,14 @@ def mp4(tracks: Sequence[_Track], brand: bytes) -> bytes:
     return head + _moov(tracks, offsets) + _box(b"mdat", b"".join(b"".join(track.frames) for track in tracks))
 
 
-def _moov(tracks: Sequence[_Track], offsets: Iterable[int]) -> bytes:
+def _moov(tracks: Sequence[Track], offsets: Iterable[int]) -> bytes:
     length = max(len(track.frames) * track.each * 1_000 // track.scale for track in tracks)
     header = bytes(12) + struct.pack(">II", 1_000, length) + struct.pack(">IH", 0x10000, 0x100) + bytes(10)
     mvhd = _box(b"mvhd", header + _UNITY + bytes(24) + struct.pack(">I", len(tracks) + 1))
     return _box(b"moov", mvhd + b"".join(_trak(each, at) for each, at in zip(tracks, offsets, strict=True)))
 
 
-def _trak(track: _Track, offset: int) -> bytes:
+def _trak(track: Track, offset: int) -> bytes:
     count, length = len(track.frames), len(track.frames) * track.each
     sizes = b"".join(struct.pack(">I", len(frame)) for frame in track.frames)
     stbl = _box(
@@ -125,19 +125,20 @@ def _trak(track: _Track, offset: int) -> bytes:
     return _box(b"trak", tkhd + _box(b"mdia", mdhd + hdlr + _box(b"minf", media + links + stbl)))
 
 
-def _sound(frames: Sequence[bytes], config: bytes = bytes.fromhex("1208")) -> _Track:
-    """``config`` is the AudioSpecificConfig: AAC-LC, 44.1 kHz, mono."""
+def sound(frames: Sequence[bytes], config: bytes = bytes.fromhex("1208")) -> Track:
+    """A track of AAC frames. ``config`` is the AudioSpecificConfig: AAC-LC, 44.1 kHz, mono."""
     decoder = b"\x40\x15" + bytes(11) + b"\x05" + bytes([len(config)]) + config
     es = bytes(3) + b"\x04" + bytes([len(decoder)]) + decoder + b"\x06\x01\x02"
     esds = _box(b"esds", bytes(4) + b"\x03" + bytes([len(es)]) + es)
     entry = _box(b"mp4a", bytes(6) + struct.pack(">H8xHHI", 1, 1, 16, 0) + struct.pack(">I", _RATE << 16) + esds)
-    return _Track(b"soun", entry, frames, _FRAME, _RATE)
+    return Track(b"soun", entry, frames, _FRAME, _RATE)
 
 
-def _pictures(frames: Sequence[bytes]) -> _Track:
+def pictures(frames: Sequence[bytes]) -> Track:
+    """A track of JPEG pictures, one a second."""
     size = struct.pack(">HH", 480, 320) + struct.pack(">III", 0x480000, 0x480000, 0)
     entry = _box(b"jpeg", bytes(6) + struct.pack(">H16x", 1) + size + struct.pack(">H32xHh", 1, 24, -1))
-    return _Track(b"vide", entry, frames, 1_000, 1_000)
+    return Track(b"vide", entry, frames, 1_000, 1_000)
 
 
 def _box(name: bytes, content: bytes) -> bytes:

@@ -211,22 +211,31 @@ async def _body(response: httpcore.Response, kinds: frozenset[MediaKind], left: 
     told = _header(response, b"content-length")
     if told.isdecimal() and int(told) > _ANY_BYTES:
         raise _Refused(NotShown.TOO_LARGE)
-    data, content_type, most = bytearray(), None, _ANY_BYTES
-    async for chunk in response.aiter_stream():
-        left.size -= len(chunk)
-        if left.size < 0:
-            raise _Refused(NotShown.TOO_MANY)
-        data += chunk
-        if content_type is None and len(data) >= HEAD_BYTES:
-            content_type, most = _looked_at(data, kinds)
+    data = bytearray()
+    try:
+        await _read(response, data, kinds, left)
+        content_type, most = _looked_at(data, kinds)
         if len(data) > most:
+            raise _Refused(NotShown.TOO_LARGE)
+    except BaseException:
+        left.size += len(data)
+        raise
+    return bytes(data), content_type
+
+
+async def _read(response: httpcore.Response, data: bytearray, kinds: frozenset[MediaKind], left: _Left) -> None:
+    most = None
+    async for chunk in response.aiter_stream():
+        if len(chunk) > left.size:
+            raise _Refused(NotShown.TOO_MANY)
+        left.size -= len(chunk)
+        data += chunk
+        if most is None and len(data) >= HEAD_BYTES:
+            _, most = _looked_at(data, kinds)
+        if len(data) > (most or _ANY_BYTES):
             raise _Refused(NotShown.TOO_LARGE)
     if not data:
         raise _Refused(NotShown.EMPTY)
-    content_type, most = _looked_at(data, kinds)
-    if len(data) > most:
-        raise _Refused(NotShown.TOO_LARGE)
-    return bytes(data), content_type
 
 
 def _looked_at(data: bytearray, kinds: frozenset[MediaKind]) -> tuple[str, int]:

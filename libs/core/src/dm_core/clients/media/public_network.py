@@ -51,9 +51,9 @@ class PublicBackend(httpcore.AsyncNetworkBackend):
     """Connects to the address that was checked. The pool above still speaks to the host by its name: TLS checks the
     certificate for it, and ``Host`` says it."""
 
-    def __init__(self, resolver: Resolve = resolve, is_allowed: Callable[[str], bool] = is_public) -> None:
-        self._resolve, self._is_allowed = resolver, is_allowed
-        self._sockets = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+    def __init__(self, resolver: Resolve = resolve, sockets: httpcore.AsyncNetworkBackend | None = None) -> None:
+        self._resolve = resolver
+        self._sockets = sockets or cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
 
     async def connect_tcp(
         self,
@@ -71,7 +71,7 @@ class PublicBackend(httpcore.AsyncNetworkBackend):
             raise httpcore.ConnectTimeout("the name was not resolved in time") from None
         except OSError as error:
             raise httpcore.ConnectError("the name was not resolved") from error
-        if not addresses or not all(map(self._is_allowed, addresses)):
+        if not addresses or not all(map(is_public, addresses)):
             raise NotPublic("the host's address is not public")
         return await self._sockets.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
 
