@@ -17,6 +17,7 @@ from dm_sandbox.person import Person
 from dm_sandbox.platforms.answers import Body, blocked_prompt, call, finished, turn
 from dm_sandbox.platforms.gemini_files import IMAGE_TOKENS
 from dm_sandbox.platforms.model_request import ModelRequest, inline_file, parts_of
+from dm_sandbox.platforms.server import as_object
 
 REPLY = turn(call("send_instagram_message", text="Got it."))
 PNG = picture("Winter nets, Sunday 10:00")
@@ -37,8 +38,8 @@ def attached(request: ModelRequest) -> list[object]:
 
 
 def reasons(request: ModelRequest) -> list[str]:
-    lines = (part for part in attached(request) if isinstance(part, dict))
-    return [str(line["not_shown"]) for line in lines if "not_shown" in line]  # pyright: ignore[reportUnknownArgumentType, reportUnknownVariableType]
+    lines = (as_object(part) for part in attached(request))
+    return [str(line["not_shown"]) for line in lines if "not_shown" in line]
 
 
 async def answered(system: InProcess, person: Person, *answers: Body) -> Mapping[str, object]:

@@ -71,7 +71,7 @@ class GeminiJudge:
     def _vote(self, item: str, text: str) -> tuple[Vote, str]:
         asked = f"<text>\n{text}\n</text>\n\n<statement>\n{item}\n</statement>"
         try:
-            response = self._client.models.generate_content(  # pyright: ignore[reportUnknownMemberType]
+            response = self._client.models.generate_content(
                 model=self.model,
                 contents=asked,
                 config=types.GenerateContentConfig(

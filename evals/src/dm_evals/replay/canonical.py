@@ -2,8 +2,8 @@
 
 google-genai mixes spellings (``thinkingConfig: {"thinking_level": …}``, ``parameters_json_schema``) and changes them.
 So structural keys are compared in lower case without underscores; what people and tools put in (``args``, ``response``,
-JSON schemas) is left alone. A picture, a voice note or a video is its digest. Dropped, because they differ between two runs of the same: thought signatures, call ids,
-empty values, headers. Order of keys never counts; order of lists does.
+JSON schemas) is left alone. A picture, a voice note or a video is its digest. Dropped, because they differ between two
+runs of the same: thought signatures, call ids, empty values, headers. Order of keys never counts; order of lists does.
 """
 
 import base64

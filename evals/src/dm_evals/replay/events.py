@@ -3,34 +3,12 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
-from dm_evals.scenarios.scenario import Event, EventKind, File
-from dm_sandbox.media_samples import picture, spoken, video, voice
+from dm_evals.replay.files import GONE, send_files
+from dm_evals.scenarios.scenario import Event, EventKind
 from dm_sandbox.person import Person
 
 POINTING: Final = frozenset((EventKind.SAY, EventKind.UNSEND, EventKind.EDIT))
 """Kinds that may point to a message (``to``)."""
-
-
-GONE: Final = "https://lookaside.fbsbx.com/gone"
-_TYPES: Final[Mapping[EventKind, str]] = {
-    EventKind.PHOTO: "image",
-    EventKind.VOICE: "audio",
-    EventKind.VIDEO: "video",
-    EventKind.STORY_MENTION: "story_mention",
-}
-
-
-def made(kind: EventKind, file: File) -> bytes:
-    """The bytes of a file, the same each time."""
-    if file.heic:
-        return b"\x00\x00\x00\x18ftypheic" + bytes(500)
-    if kind is EventKind.VOICE:
-        data = voice(file.seconds) if file.seconds else spoken(file.says)
-    elif kind is EventKind.VIDEO:
-        data = video(file.shows, round(file.seconds) or 3)
-    else:
-        data = picture(file.shows)
-    return data[: len(data) // 2] if file.broken else data
 
 
 class NotWrittenYet(Exception):
@@ -45,12 +23,12 @@ class ScenarioEvents:
         self._person = person
         self._kinds: Mapping[EventKind, Callable[[Event], Awaitable[str | None]]] = {
             EventKind.SAY: self._say,
-            EventKind.PHOTO: lambda event: self._file(event) or person.sends_photo(text=event.text or None),
-            EventKind.VOICE: lambda event: self._file(event) or person.sends_voice(),
-            EventKind.VIDEO: lambda event: self._file(event) or person.sends_attachment("video", {"url": GONE}),
-            EventKind.SHARE: self._share,
-            EventKind.STORY_REPLY: self._story_reply,
-            EventKind.STORY_MENTION: lambda event: self._file(event) or person.mentions_in_story(),
+            EventKind.PHOTO: lambda event: person.sends_photo(text=event.text or None),
+            EventKind.VOICE: lambda _: person.sends_voice(),
+            EventKind.VIDEO: lambda _: person.sends_attachment("video", {"url": GONE}),
+            EventKind.SHARE: lambda event: person.shares_post(title=event.text or "A post"),
+            EventKind.STORY_REPLY: lambda event: person.replies_to_story(event.text),
+            EventKind.STORY_MENTION: lambda _: person.mentions_in_story(),
             EventKind.STICKER: lambda _: person.sends_attachment("like_heart", {}),
             EventKind.UNSUPPORTED: lambda _: person.sends_unsupported(),
             EventKind.TAP: lambda event: person.taps(event.text, event.text),
@@ -63,7 +41,7 @@ class ScenarioEvents:
 
     async def happen(self, event: Event) -> None:
         """Returns once the webhook has answered. Raises NotWrittenYet."""
-        mid = await self._kinds[event.kind](event)
+        mid = await (send_files(self._person, event) if event.files else self._kinds[event.kind](event))
         if event.id is not None and mid is not None:
             self.mids[event.id] = mid
 
@@ -73,26 +51,6 @@ class ScenarioEvents:
         for _ in range(event.repeat - 1):
             await self._person.repeats(mid, event.text)
         return mid
-
-    def _file(self, event: Event) -> Awaitable[str] | None:
-        """The message with its files; None without any."""
-        if not event.files:
-            return None
-        files = [(_TYPES[event.kind], made(event.kind, file)) for file in event.files]
-        return self._person.sends_files(files, event.text or None)
-
-    async def _share(self, event: Event) -> str:
-        title = event.text or "A post"
-        if not event.files:
-            return await self._person.shares_post(title=title)
-        return await self._person.shares_post(self._put(event), title)
-
-    async def _story_reply(self, event: Event) -> str:
-        return await self._person.replies_to_story(event.text, *([self._put(event)] if event.files else []))
-
-    def _put(self, event: Event) -> str:
-        assert self._person.platform is not None, "a scenario's person has a platform"  # noqa: S101
-        return self._person.platform.cdn.put(made(event.kind, event.files[0]))
 
     async def _unsend(self, event: Event) -> None:
         await self._person.unsends(self._target(event))

@@ -108,8 +108,8 @@ class EventKind(StrEnum):
 
 
 class File(Part):
-    """A file that is sent: a picture with these words on it, a voice note that stands for these words, a video of a
-    picture of them. ``seconds`` is for silence: a voice note as the app records it, or a video. ``broken``: cut in half.
+    """A file that is sent: a picture, or a video, that ``shows`` these words; a voice note that stands for what it
+    ``says``, or so many ``seconds`` of silence as the app records it. ``broken``: cut in half.
     """
 
     shows: str = ""
@@ -124,8 +124,8 @@ class Event(Part):
 
     ``at``: after ``now``. ``during``: while the model makes its n-th turn (1 is the first), in place of a time.
     ``id`` names a message so that a later ``unsend``, ``edit`` or an inline reply (``to``) can point to it.
-    ``files``: what comes with a photo, voice message, video, shared post or story, made by the sandbox; without any, what
-    the link leads to has gone. ``human`` is the club answering in the app, ``automatic`` the account doing so by itself; ``say`` with ``repeat``
+    ``files``: what comes with a photo, voice message, video, shared post or story; without any it has gone.
+    ``human`` is the club answering in the app, ``automatic`` the account doing so by itself; ``say`` with ``repeat``
     has Meta deliver the same DM again.
     """
 
