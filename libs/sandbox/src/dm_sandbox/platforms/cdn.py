@@ -29,13 +29,16 @@ class Cdn:
 
     def __init__(self) -> None:
         self.assets: dict[str, Asset] = {}
+        self.last = ""
+        """The address that was given last."""
 
     def put(self, data: bytes, content_type: str = "application/octet-stream") -> str:
         """Keep a file; its address."""
         asset = str(FIRST_ASSET + len(self.assets))
         self.assets[asset] = Asset(data, content_type)
         signature = hashlib.sha256(asset.encode()).hexdigest()[:32]
-        return f"https://{HOST}{PATH}?asset_id={asset}&signature={signature}"
+        self.last = f"https://{HOST}{PATH}?asset_id={asset}&signature={signature}"
+        return self.last
 
     def expire(self, url: str) -> None:
         """The address leads to nothing from now on."""
