@@ -82,7 +82,7 @@ def archive_document(run: Run, thread_id: str, now: int, expire_at: int) -> Docu
     archived = run_document(run)
     for turn in maps(archived, "turns"):
         if turn.get("type") == "user":
-            turn["text"] = ""
+            turn |= {"text": "", "media": None}
         for result in maps(turn, "results"):
             if result.get("name") == QUOTES_MESSAGES:
                 result["output"] = to_json({"omitted": "messages of the thread"})
@@ -106,8 +106,6 @@ def _emptied_part(key: str, value: object) -> object:
     match key:
         case "content" | "text" | "detail":
             return ""
-        case "media":
-            return None
         case "calls":
             return [as_map(call) | {"arguments": "{}"} for call in as_list(value)]
         case "results":
