@@ -10,11 +10,11 @@ from typing import Any, TypeGuard, cast, override
 
 import pulumi
 from pulumi.runtime import mocks, rpc
-from stacks import PROJECT_NUMBER, closed, dev, extreme, prod, sources
 
 from bundling import Bundle
 from configuration import Configuration
 from declaration import declare
+from tests.infra.stacks import PROJECT_NUMBER, closed, dev, extreme, prod, sources
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from planting import Defect, Patch, always
-
 from dm_core.agent.guards import Guards
 from dm_core.agent.plan import PlannedTurn, Situation
 from dm_core.agent.tools import react_to_instagram_message
@@ -18,6 +16,7 @@ from dm_core.processing.leased_thread import LeasedThread
 from dm_core.processing.timing import Timing
 from dm_core.runs import Action, ActionState, Run
 from dm_core.store.port import ThreadChange
+from tests.simulation.planting import Defect, Patch, always
 
 
 def checkpoint_after_the_act(patch: Patch) -> None:

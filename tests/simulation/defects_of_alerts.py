@@ -4,8 +4,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from planting import Defect, Patch, always
-
 from dm_core import alerts
 from dm_core.alerts import Alert, AlertState, AlertStatus
 from dm_core.processing import alert_steps, alert_texts
@@ -17,6 +15,7 @@ from dm_core.runs import Run
 from dm_core.store.port import ThreadChange, Version
 from dm_core.store.transactional import TransactionalStore
 from dm_core.store.transactional import alerts as stored_alerts
+from tests.simulation.planting import Defect, Patch, always
 
 
 def alert_written_after_the_act(patch: Patch) -> None:

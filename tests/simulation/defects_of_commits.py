@@ -9,8 +9,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from planting import Defect, Patch, always
-
 from dm_core.errors import StoreUnavailable
 from dm_core.processing import claims, leased_thread
 from dm_core.processing.finish import RunCloser
@@ -30,6 +28,7 @@ from dm_core.store.transactional import TransactionalStore
 from dm_core.store.transactional.threads import read_head
 from dm_core.threads import Lease
 from dm_sandbox.simulation.store_port import StorePort
+from tests.simulation.planting import Defect, Patch, always
 
 
 def finish_without_its_condition(patch: Patch) -> None:

@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
-from planting import Defect, Patch, always
-
 from dm_core.processing import actions, claims, finish, freshness, processor, recovery, run_loop
 from dm_core.processing.finish import RunCloser
 from dm_core.processing.freshness import Stale
@@ -15,6 +13,7 @@ from dm_core.store.port import (
     UNSET,
     MessageChange,
 )
+from tests.simulation.planting import Defect, Patch, always
 
 
 def takeover_not_checked_at_the_checkpoint(patch: Patch) -> None:

@@ -4,8 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from planting import Defect, Patch, always
-
 from dm_core.errors import StoreUnavailable
 from dm_core.messages import EventKind, message_id
 from dm_core.queue import wakeup
@@ -18,6 +16,7 @@ from dm_core.webhook.echoes import Author
 from dm_core.webhook.events import Echo
 from dm_core.webhook.ingest import Ingest
 from dm_core.webhook.work import RequestWork
+from tests.simulation.planting import Defect, Patch, always
 
 
 def task_named_by_the_thread_alone(patch: Patch) -> None:

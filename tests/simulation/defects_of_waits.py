@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
-from planting import Defect, Patch, always
-
 from dm_core.processing import actions, claims, delivery, finish, freshness, recovery, run_loop, waits
 from dm_core.processing.brake import Brake
 from dm_core.processing.claims import Claims
@@ -17,6 +15,7 @@ from dm_core.settings import RunLimits
 from dm_core.store.port import Snapshot, ThreadEvents
 from dm_core.store.transactional import Transaction
 from dm_core.store.transactional import events as stored_events
+from tests.simulation.planting import Defect, Patch, always
 
 
 def wake_up_of_a_dm_ends_the_wait(patch: Patch) -> None:

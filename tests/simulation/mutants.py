@@ -10,22 +10,18 @@ from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Final
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from defects_of_actions import DEFECTS_OF_ACTIONS
-from defects_of_alerts import DEFECTS_OF_ALERTS
-from defects_of_commits import DEFECTS_OF_COMMITS
-from defects_of_endings import DEFECTS_OF_ENDINGS
-from defects_of_the_webhook import DEFECTS_OF_THE_WEBHOOK
-from defects_of_waits import DEFECTS_OF_WAITS
-from planting import Defect, planted_defect
 
 from dm_core.errors import Service
 from dm_sandbox.simulation.play import simulate
 from dm_sandbox.simulation.schedule import Act, ActKind, Fault, FaultKind, Manner, Outage, Schedule, make_schedule
+from tests.simulation.defects_of_actions import DEFECTS_OF_ACTIONS
+from tests.simulation.defects_of_alerts import DEFECTS_OF_ALERTS
+from tests.simulation.defects_of_commits import DEFECTS_OF_COMMITS
+from tests.simulation.defects_of_endings import DEFECTS_OF_ENDINGS
+from tests.simulation.defects_of_the_webhook import DEFECTS_OF_THE_WEBHOOK
+from tests.simulation.defects_of_waits import DEFECTS_OF_WAITS
+from tests.simulation.planting import Defect, planted_defect
 
 DEFECTS: Final[Mapping[str, Defect]] = {
     **DEFECTS_OF_COMMITS,

@@ -1,10 +1,10 @@
 """The simulation can fail: every deliberate defect of the protocol is caught."""
 
 import pytest
-from mutants import CRAFTED, DEFECTS, KNOWN, UnknownDefect, hunt, main, planted
 
 from dm_core.processing import finish
 from dm_sandbox.simulation.play import simulate
+from tests.simulation.mutants import CRAFTED, DEFECTS, KNOWN, UnknownDefect, hunt, main, planted
 
 SCHEDULES = 1_500
 """Schedules within which each must be caught when its known seed has stopped to catch it."""

@@ -3,12 +3,12 @@
 from collections.abc import Callable
 
 import pytest
-from mutants import planted
 
 from dm_sandbox.simulation.play import simulate
 from dm_sandbox.simulation.runner import fails_like, story
 from dm_sandbox.simulation.schedule import Act, ActKind, Fault, FaultKind, Schedule, make_schedule
 from dm_sandbox.simulation.shrink import UnknownPart, only, part_names, shrink
+from tests.simulation.mutants import planted
 
 MANY = Schedule(
     seed=0,

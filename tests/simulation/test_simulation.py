@@ -1,11 +1,11 @@
 """Ten thousand random schedules of messages and faults: every invariant holds in each of them."""
 
 import pytest
-from mutants import CRAFTED
 
 from dm_sandbox.simulation.play import simulate
 from dm_sandbox.simulation.runner import Report, run_chunk
 from dm_sandbox.simulation.schedule import make_schedule
+from tests.simulation.mutants import CRAFTED
 
 SCHEDULES = 10_000
 CHUNK = 250

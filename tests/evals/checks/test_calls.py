@@ -1,8 +1,7 @@
 """Tool calls: required, ordered, bounded, forbidden, not allowed; and which call came nearest."""
 
-from making import DATES, NOTIFY, REACT, SEND, check, judged, observed, outcome, use, verdict
-
 from dm_evals.results import Outcome
+from tests.evals.checks.making import DATES, NOTIFY, REACT, SEND, check, judged, observed, outcome, use, verdict
 
 TUESDAY = {"calls": {"required": [{"tool": SEND, "args": {"text": {"contains": "Tuesday"}}}]}}
 

@@ -4,11 +4,11 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from making import observed
 
 from dm_evals.baseline import Baseline, BrokenBaseline, NotABaseline, changes
 from dm_evals.gate import BrokenGate, Gate, GateDecision
 from dm_evals.results import Outcome, Report, TrialResult
+from tests.evals.checks.making import observed
 
 P, F, E, S, K = Outcome.PASS, Outcome.FAIL, Outcome.ERRORED, Outcome.STALE, Outcome.SKIPPED
 ALL = {"tag": "*", "must": "all"}

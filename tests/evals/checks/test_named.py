@@ -4,13 +4,13 @@ from dataclasses import replace
 from datetime import datetime
 
 import pytest
-from making import replied, scenario
 
 from dm_evals.checks.matching import matched
 from dm_evals.checks.named import Named, Unknown
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.results import Outcome
 from dm_evals.scenarios.scenario import Expectations, Session
+from tests.evals.checks.making import replied, scenario
 
 FACTS = {
     "student": "65 pounds",

@@ -4,12 +4,12 @@ from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
-from making import DATES, NOTIFY, REACT, SEND, judged, observed, outcome, replied, scenario, use
 
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.judge.judge import Ruling
 from dm_evals.observation import Stale, ToolUse
 from dm_evals.results import Outcome
+from tests.evals.checks.making import DATES, NOTIFY, REACT, SEND, judged, observed, outcome, replied, scenario, use
 
 GOOD = {
     "calls": {"required": [{"tool": SEND, "args": {"text": {"contains": "Tuesday"}}}], "forbidden": [NOTIFY]},

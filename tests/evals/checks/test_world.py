@@ -1,11 +1,11 @@
 """Reply, end state and limits."""
 
 import pytest
-from making import SEND, model_call, observed, outcome, replied, use, verdict
 
 from dm_evals.checks.reply import sentences
 from dm_evals.observation import Notice, StoredMessage
 from dm_evals.results import Outcome
+from tests.evals.checks.making import SEND, model_call, observed, outcome, replied, use, verdict
 
 
 def test_what_must_be_said_is_looked_for_in_all_replies_together() -> None:

@@ -4,12 +4,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_samples import passing, sample
 
 from dm_evals.cli.main import main
 from dm_evals.reports import json_file
 from dm_evals.reports.history import BrokenHistory, entry, points, read
 from dm_evals.reports.html import to_html
+from tests.evals.reports.report_samples import passing, sample
 
 
 def noted(tmp_path: Path, made: str) -> Path:

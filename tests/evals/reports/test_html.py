@@ -7,7 +7,13 @@ from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from report_samples import (
+
+from dm_evals.cli.main import Usage
+from dm_evals.mutants.measure import load_measured
+from dm_evals.observation import Bubble
+from dm_evals.reports.html import to_html, write
+from dm_evals.results import Report
+from tests.evals.reports.report_samples import (
     INJECTION,
     baseline,
     before,
@@ -20,12 +26,6 @@ from report_samples import (
     result,
     sample,
 )
-
-from dm_evals.cli.main import Usage
-from dm_evals.mutants.measure import load_measured
-from dm_evals.observation import Bubble
-from dm_evals.reports.html import to_html, write
-from dm_evals.results import Report
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 VOID = {"meta", "input", "br", "link", "img", "source"}

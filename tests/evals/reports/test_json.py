@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from report_samples import bubbles, many, observed, passing, report, result, sample
 
 from dm_evals.reports.json_file import BrokenReport, from_json, load, to_json, write
 from dm_evals.results import Report
+from tests.evals.reports.report_samples import bubbles, many, observed, passing, report, result, sample
 
 
 @pytest.mark.parametrize("made", [sample(), many(), passing(0), replace(passing(), mode="live", origins={})])

@@ -6,10 +6,10 @@ from pathlib import Path
 from xml.etree import ElementTree as ET
 
 import pytest
-from report_samples import INJECTION, many, passing, report, result, sample, skipped
 
 from dm_evals.reports.junit import to_xml, write
 from dm_evals.results import Outcome, Report
+from tests.evals.reports.report_samples import INJECTION, many, passing, report, result, sample, skipped
 
 # Of junit-10.xsd: for each element the attributes it must and may have, and the children it may have.
 SHAPE: dict[str, tuple[set[str], set[str], set[str]]] = {

@@ -2,9 +2,8 @@
 
 from dataclasses import replace
 
-from report_samples import decision, hostile, many, passing, report, sample
-
 from dm_evals.reports.markdown import MOST, to_markdown
+from tests.evals.reports.report_samples import decision, hostile, many, passing, report, sample
 
 
 def test_a_good_run_is_a_few_lines() -> None:

@@ -6,9 +6,9 @@ from typing import Literal
 
 import pytest
 from playwright.sync_api import Browser, Page, Request
-from report_samples import baseline, before, decision, many
 
 from dm_evals.reports.html import write
+from tests.evals.reports.report_samples import baseline, before, decision, many
 
 WIDTHS = (390, 1280)
 OUTSIDE = "http://127.0.0.1:9/"

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
-from report_samples import baseline, decision, failed, many, passing, report, result, sample, stale
 from rich.cells import cell_len
 from rich.console import Console
 
@@ -13,6 +12,7 @@ from dm_evals.baseline import Baseline
 from dm_evals.gate import GateDecision
 from dm_evals.reports.terminal import RunProgress, show
 from dm_evals.results import Check, Outcome, Report
+from tests.evals.reports.report_samples import baseline, decision, failed, many, passing, report, result, sample, stale
 
 
 @pytest.fixture

@@ -1,8 +1,7 @@
 """Languages of short texts: measured on authored ones, and rather unsure than wrong."""
 
-from tests.evals.rules.language_cases import CASES
-
 from dm_evals.rules.texts import language_of
+from tests.evals.rules.language_cases import CASES
 
 LEAST_RIGHT = 0.75
 MOST_WRONG = 0.03

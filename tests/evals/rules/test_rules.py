@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from tests.evals.checks.making import NOTIFY, REACT, SEND, observed, replied, scenario, use
 
 from dm_evals.observation import Observation
 from dm_evals.rules.rules import rule_checks
 from dm_evals.scenarios.scenario import Event, Scenario
+from tests.evals.checks.making import NOTIFY, REACT, SEND, observed, replied, scenario, use
 
 ASKS = scenario({"state": {"replies": 1}})
 """Nets on 24 and 26 November and on 1 December 2026, 18:00-20:00, in the sports hall; today is 22 November."""

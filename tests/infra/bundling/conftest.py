@@ -1,16 +1,12 @@
 """The two bundles of this tree, made once, and copies of the tree to change."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
 
 from bundling import FUNCTIONS, Bundle, bundle
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from checkouts import REPOSITORY, copy_checkout
+from tests.infra.checkouts import REPOSITORY, copy_checkout
 
 
 @pytest.fixture(scope="session")

@@ -21,11 +21,11 @@ from pathlib import Path
 from typing import Literal
 
 import httpx
-from checkouts import REPOSITORY
 
 from bundling import Bundle
 from bundling.uv_command import find_uv
 from dm_sandbox.processes import ProcessGroup
+from tests.infra.checkouts import REPOSITORY
 
 Installer = Literal["pip", "uv"]
 START_SECONDS = 120.0

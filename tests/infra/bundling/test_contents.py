@@ -10,10 +10,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-from checkouts import REPOSITORY, contents
 
 from bundling import Bundle
 from bundling.archives import EPOCH
+from tests.infra.checkouts import REPOSITORY, contents
 
 REQUIREMENT = re.compile(r"[a-z0-9-]+==[^ ]+( ; [^\n]*?)?( --hash=sha256:[0-9a-f]{64})+")
 
@@ -70,7 +70,7 @@ def test_every_requirement_is_pinned_and_hashed_and_the_core_comes_from_the_zip(
 def test_each_function_installs_its_own_extras_only(bundles: Mapping[str, Bundle]) -> None:
     webhook, processor = _packages(bundles["webhook"]), _packages(bundles["processor"])
 
-    only_the_processor = {"google-genai", "httpx", "httpx2", "pydantic", "google-cloud-secret-manager", "regex"}
+    only_the_processor = {"google-genai", "httpx2", "pydantic", "google-cloud-secret-manager", "regex"}
     assert only_the_processor <= processor
     assert not only_the_processor & webhook
     assert {"functions-framework", "google-cloud-firestore", "google-cloud-tasks", "starlette"} <= webhook & processor

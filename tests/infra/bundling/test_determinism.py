@@ -8,9 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from checkouts import REPOSITORY, digests, run_bundler
 
 from bundling import Bundle, bundle
+from tests.infra.checkouts import REPOSITORY, digests, run_bundler
 
 STRANGE = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "tr_TR.UTF-8", "SOURCE_DATE_EPOCH": "1234567890"}
 

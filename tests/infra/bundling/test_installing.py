@@ -11,12 +11,12 @@ from typing import cast
 
 import httpx
 import pytest
-from installing import Installation, Installer, install, served, signature
 
 from bundling import Bundle
 from dm_core.messages import Status
 from dm_core.store.sqlite import SqliteStore
 from dm_sandbox.cloud_tasks import CloudTasksEmulator
+from tests.infra.bundling.installing import Installation, Installer, install, served, signature
 
 SECRET = "app-secret"
 WEBHOOK = {

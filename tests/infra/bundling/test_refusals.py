@@ -5,11 +5,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from checkouts import run_bundler
 
 from bundling import BundlingError
 from bundling.archives import collect
 from bundling.requirements import logical_lines, normalised
+from tests.infra.checkouts import run_bundler
 
 HASH = "--hash=sha256:" + "a" * 64
 

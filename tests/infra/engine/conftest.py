@@ -1,21 +1,17 @@
 """The engine, and what it did to a dev and a prod deployment: each deployed once, then looked at by many tests."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from deployments import DEV, PROJECT, program, small_sources
-from driver import Engine, Stack
-from lifecycle import Lifecycle, dev_lifecycle, prod_lifecycle
-from program_host import Program
-from provider.cloud import Cloud
-from run_once import once
-
+from tests.infra.engine.deployments import DEV, PROJECT, program, small_sources
+from tests.infra.engine.driver import Engine, Stack
+from tests.infra.engine.lifecycle import Lifecycle, dev_lifecycle, prod_lifecycle
+from tests.infra.engine.program_host import Program
+from tests.infra.engine.provider.cloud import Cloud
+from tests.infra.engine.run_once import once
 from tools import pulumi_cli
 
 

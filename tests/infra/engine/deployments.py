@@ -6,11 +6,10 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
-from checkouts import copy_checkout
-from program_host import Program
-
 from bundling import FUNCTIONS, Bundle, bundle
 from configuration import Configuration
+from tests.infra.checkouts import copy_checkout
+from tests.infra.engine.program_host import Program
 
 type Values = Mapping[str, str]
 type Sources = Mapping[str, Bundle]

@@ -18,10 +18,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from program_host import Program, hosting
-from provider.cloud import Cloud
-from provider.server import Serving, serving
-from steps import Done, steps_of
+from tests.infra.engine.program_host import Program, hosting
+from tests.infra.engine.provider.cloud import Cloud
+from tests.infra.engine.provider.server import Serving, serving
+from tests.infra.engine.steps import Done, steps_of
 
 type State = dict[str, object]
 

@@ -5,10 +5,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import cast
 
-from deployments import DEV, PROD, PROJECT, Sources, Tree, Values, pinned, program
-from driver import Engine, Stack, State
-from provider.cloud import Cloud
-from steps import Done
+from tests.infra.engine.deployments import DEV, PROD, PROJECT, Sources, Tree, Values, pinned, program
+from tests.infra.engine.driver import Engine, Stack, State
+from tests.infra.engine.provider.cloud import Cloud
+from tests.infra.engine.steps import Done
 
 SECRETS = (
     "INSTAGRAM_ACCESS_TOKEN",

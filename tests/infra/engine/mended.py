@@ -1,7 +1,7 @@
 """What a deployment has to be like after the `up` that follows a fault."""
 
-from driver import Stack
-from program_host import Program
+from tests.infra.engine.driver import Stack
+from tests.infra.engine.program_host import Program
 
 
 def assert_completed(stack: Stack, run: Program) -> None:

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import yaml
-from checkouts import REPOSITORY, copy_checkout
-from deployments import PROJECT, Values
-from provider.cloud import Cloud
-from provider.server import serving
-from steps import Done, steps_of
+
+from tests.infra.checkouts import REPOSITORY, copy_checkout
+from tests.infra.engine.deployments import PROJECT, Values
+from tests.infra.engine.provider.cloud import Cloud
+from tests.infra.engine.provider.server import serving
+from tests.infra.engine.steps import Done, steps_of
 
 DEADLINE_SECONDS = 240.0
 """Of one command, which starts Python, imports everything and may build a wheel; the slowest took 28 s here."""

@@ -3,10 +3,11 @@
 import signal
 
 import pytest
-from driver import Stack
-from mended import assert_completed, assert_mended
-from program_host import Program
-from provider.cloud import Cloud, Disconnected, Hook, Refused
+
+from tests.infra.engine.driver import Stack
+from tests.infra.engine.mended import assert_completed, assert_mended
+from tests.infra.engine.program_host import Program
+from tests.infra.engine.provider.cloud import Cloud, Disconnected, Hook, Refused
 
 pytestmark = pytest.mark.timeout(300)  # each operation has its own deadline
 

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from deployments import DEV, PROJECT, Values, pinned, program, small_sources
-from driver import Stack
-from mended import assert_completed, assert_mended
-from program_host import Program
-from provider.cloud import service_of
+
+from tests.infra.engine.deployments import DEV, PROJECT, Values, pinned, program, small_sources
+from tests.infra.engine.driver import Stack
+from tests.infra.engine.mended import assert_completed, assert_mended
+from tests.infra.engine.program_host import Program
+from tests.infra.engine.provider.cloud import service_of
 
 pytestmark = pytest.mark.timeout(300)  # each operation has its own deadline
 

@@ -4,9 +4,10 @@ import json
 from typing import cast
 
 import pytest
-from deployments import PROJECT
-from driver import State
-from lifecycle import Lifecycle
+
+from tests.infra.engine.deployments import PROJECT
+from tests.infra.engine.driver import State
+from tests.infra.engine.lifecycle import Lifecycle
 
 pytestmark = pytest.mark.timeout(600)  # a dozen operations before the first test; each has its own deadline
 

@@ -4,10 +4,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from deployments import DEV, PROD
-from plain import Shell
-from run_once import once
-from steps import Done
+
+from tests.infra.engine.deployments import DEV, PROD
+from tests.infra.engine.plain import Shell
+from tests.infra.engine.run_once import once
+from tests.infra.engine.steps import Done
 
 pytestmark = pytest.mark.timeout(900)  # a dozen commands before the first test; each has its own deadline
 

@@ -3,15 +3,16 @@
 import json
 
 import pytest
-from driver import Engine, Stack
-from provider import checks
-from provider.cloud import Cloud, Refused
-from provider.kinds import KINDS, PROJECT
-from provider.outputs import PROJECT_NUMBER
-from provider.rights import allowed
-from provider.sdk_shape import shape_of
-from provider.wire import UNKNOWN, Properties, Value
-from races import forgetful, patient
+
+from tests.infra.engine.driver import Engine, Stack
+from tests.infra.engine.provider import checks
+from tests.infra.engine.provider.cloud import Cloud, Refused
+from tests.infra.engine.provider.kinds import KINDS, PROJECT
+from tests.infra.engine.provider.outputs import PROJECT_NUMBER
+from tests.infra.engine.provider.rights import allowed
+from tests.infra.engine.provider.sdk_shape import shape_of
+from tests.infra.engine.provider.wire import UNKNOWN, Properties, Value
+from tests.infra.engine.races import forgetful, patient
 
 DATABASE = "gcp:firestore/database:Database"
 QUEUE = "gcp:cloudtasks/queue:Queue"

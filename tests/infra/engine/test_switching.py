@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from deployments import DEV, PROJECT, program, small_sources
-from driver import Stack
-from program_host import Program
-from provider.cloud import Cloud, Thing
 
 from operations.switching import INDEX, Shape, of_database, shapes, switched
+from tests.infra.engine.deployments import DEV, PROJECT, program, small_sources
+from tests.infra.engine.driver import Stack
+from tests.infra.engine.program_host import Program
+from tests.infra.engine.provider.cloud import Cloud, Thing
 
 pytestmark = pytest.mark.timeout(400)  # each operation has its own deadline
 

@@ -1,8 +1,9 @@
 """What is made before what: the edges that nothing implies and a deployment fails without."""
 
 import pytest
-from recording import Graph, Registered, dev_graph, prod_graph, registered
-from stacks import dev
+
+from tests.infra.recording import Graph, Registered, dev_graph, prod_graph, registered
+from tests.infra.stacks import dev
 
 BUILD_RIGHTS = ("build-logs", "build-images", "build-source")
 

@@ -1,9 +1,8 @@
 """The database is hard to lose and holds what the code needs."""
 
-from recording import dev_graph, prod_graph
-from stacks import MINIMAL, PROJECT
-
 from configuration import Configuration
+from tests.infra.recording import dev_graph, prod_graph
+from tests.infra.stacks import MINIMAL, PROJECT
 
 DATABASE = "gcp:firestore/database:Database"
 

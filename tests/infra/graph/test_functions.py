@@ -2,8 +2,8 @@
 
 import re
 
-from recording import Graph, dev_graph, extreme_graph, prod_graph, registered
-from stacks import dev, sources
+from tests.infra.recording import Graph, dev_graph, extreme_graph, prod_graph, registered
+from tests.infra.stacks import dev, sources
 
 
 def differing(one: Graph, other: Graph) -> set[str]:

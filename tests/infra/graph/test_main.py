@@ -8,8 +8,9 @@ from pathlib import Path
 import pulumi
 import pytest
 from pulumi.runtime import config as pulumi_config
-from recording import Graph, graph_of
-from stacks import DEV, PROJECT
+
+from tests.infra.recording import Graph, graph_of
+from tests.infra.stacks import DEV, PROJECT
 
 INFRA = Path(__file__).parents[3] / "infra"
 

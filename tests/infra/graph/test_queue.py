@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from recording import Graph, closed_graph, dev_graph, extreme_graph, prod_graph, registered
-from stacks import dev
 
 from components.retries import DEADLINE_GRACE, LEAST_ATTEMPTS, MAX_BACKOFF, MIN_BACKOFF, attempts_needed, backoff
 from dm_core.settings import ProcessorSettings, WebhookSettings
+from tests.infra.recording import Graph, closed_graph, dev_graph, extreme_graph, prod_graph, registered
+from tests.infra.stacks import dev
 
 
 def lasted(attempts: int) -> int:

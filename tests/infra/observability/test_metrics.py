@@ -5,13 +5,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from logged_events import logged_events, texts_of
-from recording import Registered, prod_graph, registered
-from stacks import prod
 
 from components.observability_metrics import METRICS, LogMetric
 from dm_core.processing.task_result import Ending, RunStatus
 from dm_core.runs import ActionState
+from tests.infra.observability.logged_events import logged_events, texts_of
+from tests.infra.recording import Registered, prod_graph, registered
+from tests.infra.stacks import prod
 
 
 def _filters() -> Iterator[tuple[str, str]]:

@@ -7,12 +7,12 @@ from typing import cast
 
 import googleapiclient
 import pytest
-from logged_events import texts_of
-from recording import Graph, dev_graph, prod_graph, registered
-from stacks import prod
 
 from components.dashboard import COLUMNS, dashboard_json
 from components.observability_metrics import Names
+from tests.infra.observability.logged_events import texts_of
+from tests.infra.recording import Graph, dev_graph, prod_graph, registered
+from tests.infra.stacks import prod
 
 Json = Mapping[str, object]
 JOB = "gcp:cloudscheduler/job:Job"

@@ -1,15 +1,12 @@
 """Makes this folder's helper importable, and a ``machine`` whose tools are small scripts that write down their use."""
 
-import sys
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from fake_machine import Machine
-from google_apis import GoogleApis, serving
+from tests.infra.operations.fake_machine import Machine
+from tests.infra.operations.google_apis import GoogleApis, serving
 
 
 @pytest.fixture

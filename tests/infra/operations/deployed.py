@@ -5,9 +5,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler
 
-from local_server import Quiet, listening
-
 from dm_core.webhook.signature import matching_secret
+from tests.infra.operations.local_server import Quiet, listening
 
 SECRET = "a-secret-that-nobody-sees"
 

@@ -14,10 +14,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
-from google_apis import TOKEN, GoogleApis
-from stacks import DEV, PINS, PROD, PROJECT, SPOND_PINS
-
 from operations.__main__ import main
+from tests.infra.operations.google_apis import TOKEN, GoogleApis
+from tests.infra.stacks import DEV, PINS, PROD, PROJECT, SPOND_PINS
 
 ROOT: Final = Path(__file__).parents[3]
 INFRA: Final = ROOT / "infra"

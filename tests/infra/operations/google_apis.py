@@ -14,7 +14,8 @@ from typing import Any, Final, cast
 from urllib.parse import parse_qs, urlsplit
 
 import googleapiclient
-from local_server import Quiet, listening
+
+from tests.infra.operations.local_server import Quiet, listening
 
 TOKEN: Final = "ya29.a-token-that-nobody-sees"
 DOCUMENTS: Final = Path(googleapiclient.__file__).parent / "discovery_cache" / "documents"

@@ -1,7 +1,8 @@
 """``make preview``, ``up`` and ``down``: what is missing is said in one line before Pulumi starts."""
 
 import pytest
-from fake_machine import GOOD, Machine
+
+from tests.infra.operations.fake_machine import GOOD, Machine
 
 
 @pytest.mark.parametrize(

@@ -5,11 +5,11 @@ import re
 import time
 
 import pytest
-from fake_machine import GOOD, ROOT, Machine
 
 from operations.checks import OLDEST
 from operations.policies import ACCOUNTS, DOMAINS, INGRESS, LOCATIONS, MEMBERS
 from operations.running import TIMED_OUT, ask
+from tests.infra.operations.fake_machine import GOOD, ROOT, Machine
 
 NAMED_MEMBERS = json.dumps(
     {"spec": {"rules": [{"enforce": True, "parameters": {"allowedPrincipalSets": ["//cloudresourcemanager/1"]}}]}}

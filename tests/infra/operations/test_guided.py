@@ -4,10 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
-from deployed import SECRET, Deployed, serving
-from fake_machine import GOOD, Machine
 
 from operations import smoke
+from tests.infra.operations.deployed import SECRET, Deployed, serving
+from tests.infra.operations.fake_machine import GOOD, Machine
 from variables import ALL_SECRETS, secret_id
 
 UNPINNED = {key: value for key, value in GOOD.items() if key != "dm-agent:secretVersions"}

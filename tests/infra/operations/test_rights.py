@@ -3,11 +3,11 @@
 import re
 
 import pytest
-from fake_machine import GOOD, ROOT, Machine
-from recording import prod_graph
 
 from operations import rights
 from operations.stacks import INFRA
+from tests.infra.operations.fake_machine import GOOD, ROOT, Machine
+from tests.infra.recording import prod_graph
 
 BUDGET = {
     **GOOD,

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from fake_machine import GOOD, Machine
+
+from tests.infra.operations.fake_machine import GOOD, Machine
 
 SECRET = "hush-IGAA-0123456789"
 OTHER = "hush-EAA-9876543210"

@@ -4,8 +4,6 @@ import json
 import time
 
 import pytest
-from deployed import SECRET, Deployed, serving
-from fake_machine import GOOD, Machine
 
 from dm_core.messages import WINDOW_MS
 from dm_core.telemetry import hashed
@@ -14,6 +12,8 @@ from dm_core.webhook.events import InboundMessage
 from dm_core.webhook.signature import matching_secret
 from operations import smoke
 from probe import PERSON, logged_thread, probe, signature
+from tests.infra.operations.deployed import SECRET, Deployed, serving
+from tests.infra.operations.fake_machine import GOOD, Machine
 
 ACCOUNT = GOOD["dm-agent:instagramPageId"]
 

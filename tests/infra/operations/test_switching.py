@@ -3,7 +3,8 @@
 import json
 
 import pytest
-from fake_machine import Machine
+
+from tests.infra.operations.fake_machine import Machine
 
 NEW = {"name": "projects/p/databases/dm-agent-2", "locationId": "europe-west2", "type": "FIRESTORE_NATIVE"}
 DATABASE_URN = "urn:pulumi:dev::dm-agent::dmagent:gcp:EventStore$gcp:firestore/database:Database::database"

@@ -3,11 +3,11 @@
 from collections.abc import Callable
 
 import pytest
-from policy_samples import LIMITS
-from recording import Graph, closed_graph, dev_graph, extreme_graph, prod_graph
 
 from policy.resource import Resource
 from policy.rules import BUCKET_OBJECT, DATABASE, FUNCTION, SECRET, violations
+from tests.infra.policy.policy_samples import LIMITS
+from tests.infra.recording import Graph, closed_graph, dev_graph, extreme_graph, prod_graph
 
 STACKS = [("dev", dev_graph), ("prod", prod_graph), ("prod", closed_graph), ("dev", extreme_graph)]
 

@@ -9,7 +9,6 @@ from typing import Any, Protocol, cast
 import grpc
 import pytest
 from google.protobuf import empty_pb2, json_format, struct_pb2
-from policy_samples import GOOD, INVOKER, resource
 from pulumi.runtime.proto import analyzer_pb2, analyzer_pb2_grpc
 from pulumi_policy import (
     EnforcementLevel,
@@ -22,6 +21,7 @@ from pulumi_policy import (
 
 from policy.pack import policies, stack_of
 from policy.rules import DATABASE, FUNCTION, RULES
+from tests.infra.policy.policy_samples import GOOD, INVOKER, resource
 
 ROOT = Path(__file__).parents[3]
 OPTIONS = PolicyResourceOptions(False, [], None, [], PolicyCustomTimeouts(0, 0, 0), [])

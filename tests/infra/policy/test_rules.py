@@ -3,7 +3,6 @@
 from datetime import date
 
 import pytest
-from policy_samples import DIGEST, GOOD, INVOKER, LIMITS, PROJECT_MEMBER, resource
 
 from policy.resource import Limits
 from policy.rules import (
@@ -17,6 +16,7 @@ from policy.rules import (
     SERVICE,
     violations,
 )
+from tests.infra.policy.policy_samples import DIGEST, GOOD, INVOKER, LIMITS, PROJECT_MEMBER, resource
 
 KEY = "gcp:serviceaccount/key:Key"
 SECRETS = "serviceConfig/secretEnvironmentVariables"

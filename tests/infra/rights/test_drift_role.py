@@ -6,7 +6,8 @@ from typing import cast
 
 import pytest
 import yaml
-from recording import prod_graph
+
+from tests.infra.recording import prod_graph
 
 ROLE = Path(__file__).resolve().parents[3] / "infra" / "roles" / "drift.yaml"
 

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
-from recording import Graph, closed_graph, dev_graph, prod_graph
 
 from dm_core.errors import Misconfigured
 from dm_core.settings import ProcessorSettings, WebhookSettings
+from tests.infra.recording import Graph, closed_graph, dev_graph, prod_graph
 from variables import ALL_SECRETS, OPTIONAL_SECRETS, SETTINGS, TUNINGS, Function
 
 LOADERS: Mapping[Function, Callable[[Mapping[str, str]], object]] = {

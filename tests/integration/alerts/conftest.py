@@ -1,6 +1,5 @@
 """The whole system in this process, with a clock that the test moves; the alerts' queue delivers when it is told to."""
 
-import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
 
@@ -8,10 +7,7 @@ import pytest
 
 from dm_core.store.sqlite import SqliteStore
 from dm_sandbox.inprocess import InProcess, MovableClock
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from alert_stage import AlertStage
+from tests.integration.alerts.alert_stage import AlertStage
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from alert_stage import PERSON, AlertStage, alarms
 
 from dm_core.alerts import AlertState, ManagerContact
 from dm_core.errors import Service, StoreUnavailable
@@ -12,6 +11,7 @@ from dm_core.threads import Profile
 from dm_sandbox.environment import MANAGER_NUMBER
 from dm_sandbox.examples import claim
 from dm_sandbox.inprocess import CrashPoints, InstanceDied
+from tests.integration.alerts.alert_stage import PERSON, AlertStage, alarms
 
 
 async def test_a_plain_alert_goes_out_once_and_arrives(stage: AlertStage) -> None:

@@ -3,8 +3,8 @@
 from pathlib import Path
 
 import pytest
-from benchmarks.long_thread import LONG, SHORT, documents_read
 
+from benchmarks.long_thread import LONG, SHORT, documents_read
 from dm_core.store.port import PAGE_SIZE
 
 STORES = ["sqlite", "firestore"]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from benchmarks.remote_calls import Cost, Ledger, Seen, of_one_plain_dm
 
 

@@ -7,9 +7,9 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from benchmarks.harness.google import FastGoogle
 from benchmarks.harness.stage import signed_dms, webhook_environment
-
 from dm_core.clock import system_clock
 
 FUNCTION = Path(__file__).parents[3] / "functions" / "webhook"

@@ -3,7 +3,6 @@
 from collections.abc import AsyncIterator
 
 import pytest
-from tests.integration.processing.schedule import stored
 
 from dm_core.agent.prices import spent_on
 from dm_core.errors import ModelUnavailable, StoreUnavailable
@@ -16,6 +15,7 @@ from dm_sandbox.inprocess import CrashPoints, InProcess, InstanceDied, MovableCl
 from dm_sandbox.memory_store import MemoryStore
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.answers import Body, call, finished, turn
+from tests.integration.processing.schedule import stored
 
 CHECKPOINT, SEND = 4, 5
 USAGE = Usage(input_tokens=1_000, cached_tokens=100, output_tokens=50, thought_tokens=10)

@@ -4,11 +4,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.integration.processing.profiles import folder_with, replies, running
 
 from dm_core.messages import DAY_MS
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.platforms.answers import call, turn
+from tests.integration.processing.profiles import folder_with, replies, running
 
 LINE = "You are talking with our automated assistant."
 GERMAN = "Hier schreibt der automatische Assistent."

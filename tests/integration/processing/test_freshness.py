@@ -3,12 +3,12 @@
 from collections.abc import Awaitable, Callable
 
 import pytest
-from tests.integration.processing.schedule import stored
 
 from dm_sandbox.inprocess import CrashPoints, InProcess
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.answers import call, turn
 from dm_sandbox.platforms.model_request import ModelRequest
+from tests.integration.processing.schedule import stored
 
 CLAIM, MODEL, CHECKPOINT, SEND, FINISH = range(2, 7)
 

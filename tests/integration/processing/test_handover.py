@@ -4,12 +4,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.integration.processing.profiles import folder_with, replies, running
 
 from dm_core.messages import Disposition
 from dm_core.threads import Thread
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.platforms.answers import Body, blocked_prompt, call, turn
+from tests.integration.processing.profiles import folder_with, replies, running
 
 HELD = "A colleague answers you here. I wait until then."
 MINUTE = 60

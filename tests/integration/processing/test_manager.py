@@ -5,7 +5,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from tests.integration.processing.profiles import folder_with, replies, running
 
 from dm_core.messages import Direction, Disposition
 from dm_core.processing.outbox.outbox import CAUSE_QUOTE, UNKNOWN_QUOTE
@@ -15,6 +14,7 @@ from dm_core.store.port import Snapshot
 from dm_sandbox.environment import MANAGER_NUMBER
 from dm_sandbox.inprocess import CrashPoints, InProcess, InstanceDied
 from dm_sandbox.platforms.answers import call, turn
+from tests.integration.processing.profiles import folder_with, replies, running
 
 SECOND = "447700900777"
 

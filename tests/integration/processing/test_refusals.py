@@ -1,11 +1,11 @@
 """Whose fault a platform's no is decides what happens: one post to somebody who blocked us, never two of anything."""
 
 import pytest
-from tests.integration.processing.schedule import Deliveries, stored
 
 from dm_core.messages import Disposition, Status
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.platforms.answers import call, turn
+from tests.integration.processing.schedule import Deliveries, stored
 
 
 def answers(system: InProcess, *texts: str) -> None:

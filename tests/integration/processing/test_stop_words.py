@@ -4,10 +4,10 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.integration.processing.profiles import folder_with, replies, running
 
 from dm_core.messages import Direction, Disposition, Message, Status
 from dm_sandbox.inprocess import CrashPoints, InProcess, InstanceDied
+from tests.integration.processing.profiles import folder_with, replies, running
 
 LINE = "All right, I am silent here. Write START and I answer again."
 GERMAN = "Gut, ich schweige hier. START weckt mich."

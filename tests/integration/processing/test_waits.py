@@ -3,13 +3,13 @@
 from pathlib import Path
 
 import pytest
-from tests.integration.processing.schedule import Deliveries, stored
 
 from dm_core.messages import Disposition, Status
 from dm_core.threads import Thread
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.platforms.answers import call, turn
 from dm_sandbox.platforms.model_request import ModelRequest
+from tests.integration.processing.schedule import Deliveries, stored
 
 ALWAYS = 1_000_000
 HOUR = 3_600

@@ -1,16 +1,12 @@
 """The webhook function as it is deployed: a process of its own under functions-framework, on a free local port."""
 
-import sys
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
 
 from dm_sandbox.cloud_tasks import CloudTasksEmulator
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from webhook_function import Events, WebhookFunction
+from tests.integration.webhook.webhook_function import Events, WebhookFunction
 
 
 @pytest.fixture

@@ -9,12 +9,12 @@ from pathlib import Path
 
 import httpx
 import pytest
-from webhook_function import ENVIRONMENT, SOURCE, Events, WebhookFunction, command
 
 from dm_core.http import MAX_BODY_BYTES
 from dm_core.messages import Status
 from dm_core.store.sqlite import SqliteStore
 from dm_sandbox.cloud_tasks import CloudTasksEmulator
+from tests.integration.webhook.webhook_function import ENVIRONMENT, SOURCE, Events, WebhookFunction, command
 
 
 def _dm(mid: str, person: str = "9001", text: str = "Når er trening? 🏏") -> dict[str, object]:

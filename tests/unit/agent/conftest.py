@@ -1,6 +1,5 @@
 """An agent made of the real prompt and profile, on a real embedded store."""
 
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -12,10 +11,7 @@ from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.settings import RunLimits
 from dm_core.store.sqlite import SqliteStore
 from dm_sandbox.one_account import OneAccount
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from agent_stage import MANAGER, NOW, PROCESSOR, SECRETS, Calendar, Inbox, MakeAgent
+from tests.unit.agent.agent_stage import MANAGER, NOW, PROCESSOR, SECRETS, Calendar, Inbox, MakeAgent
 
 
 @pytest.fixture

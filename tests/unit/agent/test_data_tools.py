@@ -7,7 +7,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from agent_stage import NOW, Calendar, Inbox, MakeAgent, View, dm, reply, situation
 
 from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.guards import Guards
@@ -21,6 +20,7 @@ from dm_core.store.port import ThreadEvents
 from dm_core.store.sqlite import SqliteStore
 from dm_core.threads import Note, Thread
 from dm_sandbox.one_account import OneAccount
+from tests.unit.agent.agent_stage import NOW, Calendar, Inbox, MakeAgent, View, dm, reply, situation
 
 TODAY = datetime(2026, 11, 24, 18, 5, tzinfo=UTC)
 

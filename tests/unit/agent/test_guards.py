@@ -3,10 +3,10 @@
 import base64
 
 import pytest
-from agent_stage import MANAGER, SECRETS
 
 from dm_core.agent.guards import Guards
 from dm_core.agent.links import AllowList, found_links
+from tests.unit.agent.agent_stage import MANAGER, SECRETS
 
 GUARDS = Guards(
     SECRETS,

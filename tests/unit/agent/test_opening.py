@@ -5,7 +5,6 @@ import re
 from dataclasses import replace
 
 import pytest
-from agent_stage import NOW, MakeAgent, dm, reply, situation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from dm_core.agent.profile import BusinessProfile
 from dm_core.agent.prompt import OPENING_LIMIT, opening_text
 from dm_core.messages import Attachment, Content, Direction, EventKind, Message, Status
 from dm_core.threads import Note, Profile, Thread
+from tests.unit.agent.agent_stage import NOW, MakeAgent, dm, reply, situation
 
 THREAD = Thread("178414_9001", "178414", "9001")
 

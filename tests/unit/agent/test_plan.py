@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
-from agent_stage import NOW, SECRETS, MakeAgent, dm, reply, situation
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -13,6 +12,7 @@ from dm_core.agent.agent import Agent, Situation
 from dm_core.alerts import AskedAlert
 from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
 from dm_core.threads import Profile
+from tests.unit.agent.agent_stage import NOW, SECRETS, MakeAgent, dm, reply, situation
 
 HANDLES = {"m1": "mid-0", "m2": "mid-1", "m3": "mid-2"}
 

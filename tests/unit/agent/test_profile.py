@@ -4,12 +4,12 @@ import shutil
 from pathlib import Path
 
 import pytest
-from agent_stage import PROCESSOR
 
 from dm_core.agent.guards import Guards
 from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.agent.prompt import prompt_hash, system_prompt
 from dm_core.errors import Misconfigured
+from tests.unit.agent.agent_stage import PROCESSOR
 
 
 @pytest.fixture

@@ -3,11 +3,11 @@
 from dataclasses import replace
 
 import pytest
-from agent_stage import NOW
 
 from dm_core.agent.plan import TurnPlan
 from dm_core.agent.reading import NO_CODE, NUDGE, UNUSABLE, Conclusion, Step, conclude, read_turn, replied
 from dm_core.runs import Action, ActionKind, ActionState, Finish, ModelTurn, Run, ToolCall, ToolResult, Turn, UserTurn
+from tests.unit.agent.agent_stage import NOW
 
 SEND = "send_instagram_message"
 WRITTEN = 'print(default_api.send_instagram_message(text="Hi"))'

@@ -2,11 +2,10 @@
 
 from dataclasses import replace
 
-from agent_stage import NOW
-
 from dm_core.agent.gemini_turns import contents
 from dm_core.agent.rebuild import done_so_far, said_and_done
 from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
+from tests.unit.agent.agent_stage import NOW
 
 READ = ModelTurn('{"parts": [{"functionCall": {"name": "get_notes", "args": {}}}]}', calls=(ToolCall("get_notes", {}),))
 RUN = Run(

@@ -3,11 +3,9 @@
 import asyncio
 import json
 import socket
-import sys
 from collections import deque
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import cast
 from urllib.parse import parse_qsl, urlsplit
 
@@ -16,10 +14,7 @@ import pytest
 
 from dm_core.clients.http import HttpClient, Timeouts
 from dm_core.clients.token_store import SecretManagerTokenStore
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from secret_manager import SECRET, SecretManager
+from tests.unit.clients.secret_manager import SECRET, SecretManager
 
 NOW = 1_790_000_000_000
 """2026-09-21T14:13:20Z, in ms."""

@@ -16,7 +16,7 @@ from dm_core.clients.owners import Operation
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
 
 if TYPE_CHECKING:
-    from conftest import Pauses, Platform
+    from tests.unit.clients.conftest import Pauses, Platform
 
 NOW = 1_790_000_000_000
 TOKEN = "IGAAsecret-token"
@@ -315,7 +315,7 @@ async def test_no_token_and_no_body_is_ever_logged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    for name in ("httpx", "httpcore", "httpcore.http11", "httpcore.connection"):
+    for name in ("httpx2", "httpcore2", "httpcore2.http11", "httpcore2.connection"):
         caplog.set_level(logging.DEBUG, name)
     platform.answers({"error": {"code": 4, "message": "answered words"}}, 400)
     call = Call(Service.INSTAGRAM, "GET", f"{platform.url}/x", idempotent=True, query={"access_token": TOKEN})

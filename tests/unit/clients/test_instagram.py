@@ -15,7 +15,7 @@ from dm_core.settings import Flavor, InstagramSettings
 from dm_core.threads import Profile
 
 if TYPE_CHECKING:
-    from conftest import Now, Platform
+    from tests.unit.clients.conftest import Now, Platform
 
 TOKEN = "IGAAfirst-token"
 NOW = 1_790_000_000_000
@@ -295,7 +295,7 @@ async def test_a_token_in_a_query_is_not_logged(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     caplog.set_level(logging.DEBUG)
-    caplog.set_level(logging.DEBUG, "httpx")
+    caplog.set_level(logging.DEBUG, "httpx2")
     platform.answers(status=500)
 
     with pytest.raises(RetryLater) as caught:

@@ -19,7 +19,7 @@ from dm_core.settings import SpondSettings
 from dm_core.store.port import DocumentCollection
 
 if TYPE_CHECKING:
-    from conftest import Now, Platform
+    from tests.unit.clients.conftest import Now, Platform
 
 LOGIN, EVENTS = "/auth2/login", "/sponds/"
 NOW = datetime.fromtimestamp(1_790_000_000, UTC)

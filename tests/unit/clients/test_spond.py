@@ -16,7 +16,7 @@ from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater
 from dm_core.settings import SpondSettings
 
 if TYPE_CHECKING:
-    from conftest import Now, Platform
+    from tests.unit.clients.conftest import Now, Platform
 
 FIRST = "jwt-1"
 LOGIN, EVENTS = "/auth2/login", "/sponds/"

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 import grpc
 import pytest
-from secret_manager import SecretManager
 
 from dm_core.clients.http import HttpClient
 from dm_core.clients.instagram_accounts import InstagramClients
@@ -16,9 +15,10 @@ from dm_core.clients.token_renewal import InstagramTokens, RenewedAccounts
 from dm_core.clients.token_store import FileTokenStore, NoTokenStore, SecretManagerTokenStore
 from dm_core.errors import AccountStopped, Misconfigured, RetryLater, Service
 from dm_core.settings import InstagramSettings
+from tests.unit.clients.secret_manager import SecretManager
 
 if TYPE_CHECKING:
-    from conftest import Now, Platform
+    from tests.unit.clients.conftest import Now, Platform
 
 FIRST, SECOND = "178414", "178415"
 OLD, NEW = "IGAA-old", "IGAA-new"

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import grpc
 import pytest
-from secret_manager import SECRET, SecretManager
 
 from dm_core.clients.token_store import FileTokenStore, NoTokenStore, SecretManagerTokenStore, open_token_store
 from dm_core.errors import AccountStopped, Misconfigured, Service, Unavailable
 from dm_core.settings import InstagramSettings
+from tests.unit.clients.secret_manager import SECRET, SecretManager
 
 TOKEN = "IGAAsecret"
 

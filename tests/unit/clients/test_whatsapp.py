@@ -14,7 +14,7 @@ from dm_core.settings import Template, WhatsAppSettings
 from dm_core.settings.whatsapp import utf16_length
 
 if TYPE_CHECKING:
-    from conftest import Now, Platform
+    from tests.unit.clients.conftest import Now, Platform
 
 ACCEPTED = {"messaging_product": "whatsapp", "contacts": [{"wa_id": "47"}], "messages": [{"id": "wamid.1"}]}
 TEMPLATE = Template("dm_alert", room=1_024)

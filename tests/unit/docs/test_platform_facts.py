@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.unit.docs.repository import ROOT, name, prose
 
 PLATFORMS = sorted((ROOT / "docs" / "platforms").glob("*.md"))

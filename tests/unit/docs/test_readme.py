@@ -6,6 +6,7 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
+
 from tests.unit.docs.repository import ROOT, files, name, pages, text
 
 README = ROOT / "README.md"

@@ -6,6 +6,7 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+
 from tests.unit.docs import repository
 from tests.unit.docs.repository import ROOT, anchors, code_spans, exists, files, name, pages, slug, text, tops
 

@@ -29,6 +29,21 @@ SELECTIONS = (
     queries.alerts_of(THREAD, 5),
     queries.digest_members("d", 5),
     queries.alert_of_message("wamid"),
+    queries.waiting(5),
+    queries.steered_since(queries.Query.HANDED_OVER, 5),
+    queries.steered_since(queries.Query.PAUSED, 5),
+    queries.steered_since(queries.Query.TAKEN_OVER, 5, NOW),
+    queries.steered_since(queries.Query.STOPPED, 5),
+    queries.of_modes(("off", "draft"), 5),
+    queries.named("ana", 5),
+    queries.newest_alerts(5),
+    queries.alerts_of_cause("failed", 5),
+    queries.audit_of(THREAD, 5),
+    queries.newest_quarantined(5),
+    queries.newest_runs(THREAD, 5, NOW),
+    queries.newest_since(THREAD, 5, NOW),
+    queries.messages_by_id(["a", "b"]),
+    queries.messages_by_beginning("abcdef", 5),
 )
 
 

@@ -1,14 +1,11 @@
 """The webhook on a real embedded store, for tests through its outermost framework-free surface."""
 
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent))
-
-from webhook_stage import Stage
+from tests.unit.webhook.webhook_stage import Stage
 
 
 @pytest.fixture

@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from webhook_stage import ACCOUNT, NOW, Json, Stage, dm, echo, inbound
 
 from dm_core.errors import Misconfigured, StoreUnavailable
 from dm_core.messages import Direction, Disposition, Status
 from dm_core.same_text import normal_form
 from dm_core.store.sqlite import SqliteStore
 from dm_core.webhook.automatic import AutomaticTexts, candidate_key, load_automatic_texts
+from tests.unit.webhook.webhook_stage import ACCOUNT, NOW, Json, Stage, dm, echo, inbound
 
 WELCOME = "Thanks for writing! Nets are on Tuesdays &amp; Thursdays."
 _HOUR = 3_600_000

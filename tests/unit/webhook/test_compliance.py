@@ -10,13 +10,24 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from webhook_stage import ACCOUNT, NOW, PERSON, SECRETS, THREAD, Stage, dm, echo, inbound, signed_request
 
 from dm_core.erasing.eraser import Eraser, Progress
 from dm_core.errors import StoreUnavailable
 from dm_core.messages import DAY_MS
 from dm_core.store.port import Deletion, ThreadChange
 from dm_core.threads import Note
+from tests.unit.webhook.webhook_stage import (
+    ACCOUNT,
+    NOW,
+    PERSON,
+    SECRETS,
+    THREAD,
+    Stage,
+    dm,
+    echo,
+    inbound,
+    signed_request,
+)
 
 _CLAIM = {"algorithm": "HMAC-SHA256", "issued_at": 1_790_000_000, "user_id": PERSON}
 RETENTION_MS = 90 * DAY_MS

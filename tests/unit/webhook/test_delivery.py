@@ -4,9 +4,9 @@ import json
 import time
 
 import pytest
-from webhook_stage import ACCOUNT, NOW, THREAD, Stage, dm, echo, inbound, messaging, texts
 
 from dm_core.messages import Status
+from tests.unit.webhook.webhook_stage import ACCOUNT, NOW, THREAD, Stage, dm, echo, inbound, messaging, texts
 
 PEOPLE = [str(9_000 + n) for n in range(10)]
 

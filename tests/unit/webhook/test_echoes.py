@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from webhook_stage import ACCOUNT, NOW, PERSON, THREAD, Stage, dm, echo
 
 from dm_core.messages import DAY_MS, Content, Direction, EventKind, Message, Status, message_id
 from dm_core.runs import Action, ActionKind, Run
@@ -14,6 +13,7 @@ from dm_core.store.port import EchoView, ThreadChange
 from dm_core.webhook.automatic import NOTHING_LISTED
 from dm_core.webhook.echoes import Author, author_of
 from dm_core.webhook.events import Echo, ThreadKey
+from tests.unit.webhook.webhook_stage import ACCOUNT, NOW, PERSON, THREAD, Stage, dm, echo
 
 _HOUR = 3_600_000
 

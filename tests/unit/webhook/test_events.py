@@ -4,7 +4,9 @@ import json
 from collections.abc import Callable
 
 import pytest
-from webhook_stage import (
+
+from dm_core.messages import DAY_MS, Attachment, Content, Direction, Disposition, EventKind, Status, message_id
+from tests.unit.webhook.webhook_stage import (
     ACCOUNT,
     NOW,
     PERSON,
@@ -20,8 +22,6 @@ from webhook_stage import (
     standby,
     texts,
 )
-
-from dm_core.messages import DAY_MS, Attachment, Content, Direction, Disposition, EventKind, Status, message_id
 
 Shape = Callable[[Json], object]
 SHAPES: dict[str, Shape] = {

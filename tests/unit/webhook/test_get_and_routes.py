@@ -1,9 +1,9 @@
 """Subscription, health, and whatever else is asked."""
 
 import pytest
-from webhook_stage import SECRETS, Stage
 
 from dm_core.http import Request, Response
+from tests.unit.webhook.webhook_stage import SECRETS, Stage
 
 _GENUINE = {"hub.mode": "subscribe", "hub.verify_token": "open sésame", "hub.challenge": "1158201444"}
 

@@ -11,11 +11,23 @@ from typing import cast
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from webhook_stage import ACCOUNT, NOW, PERSON, Stage, changes, dm, echo, flat, inbound, messaging, standby
 
 from dm_core.http import Request, Response
 from dm_core.webhook.events import InboundMessage, Unknown
 from dm_core.webhook.payload import NotJson, parse
+from tests.unit.webhook.webhook_stage import (
+    ACCOUNT,
+    NOW,
+    PERSON,
+    Stage,
+    changes,
+    dm,
+    echo,
+    flat,
+    inbound,
+    messaging,
+    standby,
+)
 
 _SCALARS = (
     st.none()

@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from webhook_stage import NOW, SECRETS, Stage
 
 from dm_core.alerts import Alert, AlertCount, AlertLimits, AlertState, AskedAlert, ManagerContact, new_alerts
 from dm_core.errors import StoreUnavailable
 from dm_core.http import Request, Response
+from tests.unit.webhook.webhook_stage import NOW, SECRETS, Stage
 
 NUMBER_ID, MANAGER = "555", "4790000000"
 META_SECRET = "meta-app-secret"
@@ -229,11 +229,10 @@ async def test_a_store_that_fails_is_500_so_that_meta_delivers_again(
 async def test_start_up_says_that_instagrams_secret_signs_no_whatsapp_webhook(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    from webhook_stage import ENVIRONMENT
-
     from dm_core.bootstrap.webhook import webhook_app
     from dm_core.settings import WebhookSettings
     from dm_sandbox.inprocess import FUNCTIONS
+    from tests.unit.webhook.webhook_stage import ENVIRONMENT
 
     webhook_app(WebhookSettings.load(ENVIRONMENT | {"WHATSAPP_APP_SECRET": "meta"}), FUNCTIONS / "webhook")
     assert "whatsapp_secret_missing" not in capsys.readouterr().out

@@ -7,6 +7,7 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 from dm_core.agent.agent import Agent, Opening, Situation
+from dm_core.agent.disclosure import Disclosure
 from dm_core.agent.guards import Guards
 from dm_core.agent.plan import PlannedTurn
 from dm_core.agent.tools import get_net_session_dates
@@ -112,6 +113,11 @@ def _in_new_york(*arguments: object) -> Awaitable[Mapping[str, object]]:
     return tell(*arguments[:-1], ZoneInfo("America/New_York"))
 
 
+def _never_due(_: Disclosure, steering: object, now: int) -> bool:
+    del steering, now
+    return False
+
+
 def _forgets(_: RunLoop, run: object) -> tuple[Note, ...]:
     del run
     return ()
@@ -129,6 +135,7 @@ unsent_ignored = planted(freshness, "came", _nothing_came)
 first_dm_only = planted(Agent, "opening", _only_the_first)
 no_history = planted(Agent, "opening", _without_history)
 another_zone = planted(get_net_session_dates, "session_dates", _in_new_york)
+disclosure_forgotten = planted(Disclosure, "is_due", _never_due)
 notes_lost = planted(RunLoop, "notes", _forgets)
 
 

@@ -13,17 +13,19 @@ from typing import Final, Literal, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from dm_evals.checks.effects import changes
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED, Usage
 from dm_evals.judge.judge import VOTES, Judge, Ruling, Vote
 from dm_evals.mutants import code
 from dm_evals.mutants.cases import Case
+from dm_evals.observation import Observation
 from dm_evals.replay.author import Script
 from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import Recordings, load_recordings, nearest
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.scenarios.loading import load
-from dm_evals.scenarios.scenario import Scenario
+from dm_evals.scenarios.scenario import Change, Scenario
 from dm_evals.statistics import Interval, wilson
 
 LEAST_DETECTED: Final = 0.75
@@ -167,7 +169,9 @@ async def _row(pool: RuntimePool, case: Case, scenario: Scenario, recordings: Re
     with _planted(case):
         observation = await pool.play(scenario, TRIAL, Script(case.scenario, TRIAL, turns, date))
     judging = _ByHand(case.votes, judge) if case.votes else judge
-    result = judge_trial(scenario, observation, judging, exact=not (case.code or case.turns))
+    result = judge_trial(
+        _with_the_disclosure_of(case, scenario, observation), observation, judging, exact=not (case.code or case.turns)
+    )
     broken = [check for check in result.broken if check.verdict == "broken"]
     unjudged = [check for check in result.broken if check.name.startswith(("play.", "recording."))]
     word: Word = "judge" if case.judge else "caught" if broken else "unjudged" if unjudged else "passed"
@@ -175,6 +179,14 @@ async def _row(pool: RuntimePool, case: Case, scenario: Scenario, recordings: Re
     shown = next((f"{check.name}: {check.expected} ✗ {check.observed}" for check in telling), "")
     names = tuple(dict.fromkeys(check.name for check in broken))
     return Row(case.name, case.scenario, case.wrong or case.why, word, names, " ".join(shown.split()), case.caught_by)
+
+
+def _with_the_disclosure_of(case: Case, scenario: Scenario, observation: Observation) -> Scenario:
+    """The scenario as it is when other words decide whether production puts the disclosure under them."""
+    if case.code:
+        return scenario
+    changed: dict[Change, int] = {**scenario.expect.changed, "disclosure": changes(observation).get("disclosure", 0)}
+    return scenario.model_copy(update={"expect": scenario.expect.model_copy(update={"changed": changed})})
 
 
 def _planted(case: Case) -> AbstractContextManager[None]:

@@ -11,8 +11,12 @@ out twice.
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from dm_core.runs import Action
+
+ADMIN: Final = "admin"
+"""The origin of what was typed at the command line: words for the one thread that it names, never a command."""
 
 
 class OutboxState(StrEnum):

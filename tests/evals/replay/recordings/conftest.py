@@ -1,7 +1,6 @@
 """What the tests of recordings share."""
 
 import json
-import sys
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,10 +10,7 @@ import pytest
 from dm_evals.replay.digests import Prompt, own_prompt
 from dm_evals.replay.recordings import Recording, note_digests
 from dm_evals.scenarios.scenario import Scenario
-
-sys.path.insert(0, str(Path(__file__).parent))
-
-from recorded_trials import Asking, recorded
+from tests.evals.replay.recordings.recorded_trials import Asking, recorded
 
 
 @pytest.fixture

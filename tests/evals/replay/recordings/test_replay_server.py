@@ -4,12 +4,12 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
-from recorded_trials import Asking
 
 from dm_core.runs import ModelTurn
 from dm_evals.replay.digests import Prompt, own_prompt
 from dm_evals.replay.recordings import Recording
 from dm_evals.replay.replay_server import ReplayServer
+from tests.evals.replay.recordings.recorded_trials import Asking
 
 Record = Callable[..., Awaitable[Recording]]
 Prompts = Callable[..., Prompt]

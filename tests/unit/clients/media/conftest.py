@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequen
 from dataclasses import dataclass, field
 from typing import Protocol, cast
 
-import httpcore
+import httpcore2
 import pytest
 import trustme
 
@@ -81,12 +81,12 @@ class Cdn:
             writer.close()
 
 
-class _Sockets(httpcore.AsyncNetworkBackend):
+class _Sockets(httpcore2.AsyncNetworkBackend):
     """Notes the address that is dialled, and connects to the server of this machine."""
 
     def __init__(self, cdn: Cdn) -> None:
         self._cdn = cdn
-        self._real = cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+        self._real = cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
 
     async def connect_tcp(
         self,
@@ -94,8 +94,8 @@ class _Sockets(httpcore.AsyncNetworkBackend):
         port: int,  # noqa: ARG002
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
         self._cdn.dialled.append(host)
         return await self._real.connect_tcp("127.0.0.1", self._cdn.port, timeout, local_address, socket_options)
 

@@ -24,7 +24,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Literal
 
-import httpx
+import httpx2
 
 from dm_core.clients.connection_pools import IDLE_SECONDS, POOL_SIZE, Pools
 from dm_core.clients.graph_errors import NAMES
@@ -41,7 +41,7 @@ _LEAST_CONNECT_SECONDS: Final = 0.5
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 """Answers above this are not read further; they count as not JSON."""
 
-_LIMITS: Final = httpx.Limits(
+_LIMITS: Final = httpx2.Limits(
     max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE, keepalive_expiry=IDLE_SECONDS
 )
 
@@ -156,7 +156,7 @@ class HttpClient:
         try:
             async with asyncio.timeout(self._timeouts.total):
                 reply = await self._exchange(call, progress, connect_within)
-        except (httpx.HTTPError, httpx.InvalidURL, OSError) as error:
+        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
             failure = _failure(call, progress, error)
             if isinstance(failure, RetryLater):
                 failure.__cause__ = error
@@ -196,11 +196,11 @@ class HttpClient:
                 body = await _read(response)
                 return Response(response.status_code, dict(response.headers.items()), parsed_json(body))
 
-    def _limits(self, call: Call, connect_within: float) -> httpx.Timeout:
+    def _limits(self, call: Call, connect_within: float) -> httpx2.Timeout:
         times = self._timeouts
         read = times.quick if call.quick else times.read
         connect = min(times.connect, max(connect_within, _LEAST_CONNECT_SECONDS))
-        return httpx.Timeout(connect=connect, write=times.write, read=read, pool=times.pool)
+        return httpx2.Timeout(connect=connect, write=times.write, read=read, pool=times.pool)
 
 
 def bearer(service: Service, token: str) -> str:
@@ -212,7 +212,7 @@ def bearer(service: Service, token: str) -> str:
 
 def _failure(call: Call, progress: _Progress, error: Exception) -> PlatformError:
     what, name, service = type(error).__name__, NAMES[call.service], call.service
-    if isinstance(error, (httpx.LocalProtocolError, httpx.UnsupportedProtocol, httpx.InvalidURL)):
+    if isinstance(error, (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol, httpx2.InvalidURL)):
         return Refused(f"{name}: the request could not be built ({what})", service=service)
     if not progress.written:
         return RetryLater(f"{name} could not be reached ({what})", service=service)
@@ -221,7 +221,7 @@ def _failure(call: Call, progress: _Progress, error: Exception) -> PlatformError
     return Uncertain(f"{name} did not answer after the request was written ({what})", service=service)
 
 
-async def _read(response: httpx.Response) -> bytes:
+async def _read(response: httpx2.Response) -> bytes:
     """The body; empty when it is over the limit."""
     chunks: list[bytes] = []
     size = 0
@@ -233,9 +233,9 @@ async def _read(response: httpx.Response) -> bytes:
     return b"".join(chunks)
 
 
-def _connections() -> httpx.AsyncClient:
+def _connections() -> httpx2.AsyncClient:
     _hush_request_logs()
-    return httpx.AsyncClient(
+    return httpx2.AsyncClient(
         follow_redirects=False,
         trust_env=False,
         verify=_trusted(),
@@ -246,7 +246,7 @@ def _connections() -> httpx.AsyncClient:
 @cache
 def _trusted() -> ssl.SSLContext:
     """The certificates we trust; read once a process, because reading them takes tens of milliseconds."""
-    return httpx.create_ssl_context(trust_env=False)
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 def _only_warnings(record: logging.LogRecord) -> bool:
@@ -254,8 +254,8 @@ def _only_warnings(record: logging.LogRecord) -> bool:
 
 
 def _hush_request_logs() -> None:
-    """httpx logs each URL at INFO, and one of ours carries a token; a filter holds whatever level is set later."""
-    for name in ("httpx", "httpcore.connection", "httpcore.http11"):
+    """httpx2 logs each URL at INFO, and one of ours carries a token; a filter holds whatever level is set later."""
+    for name in ("httpx2", "httpcore2.connection", "httpcore2.http11"):
         logger = logging.getLogger(name)
         if _only_warnings not in logger.filters:
             logger.addFilter(_only_warnings)

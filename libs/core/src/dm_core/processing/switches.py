@@ -1,9 +1,10 @@
 """What holds in the whole deployment, read at most every half minute an instance: its mode, and its pause."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final
 
 from dm_core.clock import Clock
+from dm_core.outbox import AuditLine
 from dm_core.steering import ALL_ON, Mode, Pause, Switches
 from dm_core.store.document_values import optional, text, whole, whole_or_none
 from dm_core.store.port import DocumentStore
@@ -29,12 +30,16 @@ class SwitchReader:
             self._read_at = now
         return self._known
 
-    async def change(self, make: Callable[[Switches], Switches]) -> Switches:
-        """Write what ``make`` makes of them; other instances know within half a minute. Raises StoreUnavailable."""
-        switches = make(parse(await self._store.get_document("maintenance", KEY) or {}))
-        await self._store.put_document("maintenance", KEY, document(switches))
-        self._known, self._read_at = switches, self._clock()
-        return switches
+    async def change(self, make: Callable[[Switches], Switches], audit: Sequence[AuditLine]) -> Switches:
+        """Write what ``make`` makes of them, and the audit with it; other instances know within half a minute.
+
+        Raises StoreUnavailable.
+        """
+        changed = await self._store.revise_document(
+            "maintenance", KEY, lambda before: document(make(parse(before))), None, audit
+        )
+        self._known, self._read_at = parse(changed), self._clock()
+        return self._known
 
 
 def document(switches: Switches) -> dict[str, object]:

@@ -45,6 +45,18 @@ def parse_outbox(item_id: str, doc: Mapping[str, object]) -> OutboxItem:
     )
 
 
+def parse_audit(line_id: str, doc: Mapping[str, object]) -> AuditLine:
+    return AuditLine(
+        line_id,
+        whole(doc, "at"),
+        text(doc, "who"),
+        text(doc, "what"),
+        whole(doc, "expireAt"),
+        text(doc, "why"),
+        text(doc, "threadId"),
+    )
+
+
 def audit_document(line: AuditLine) -> Document:
     return document(
         at=line.at, who=line.who, what=line.what, why=line.why, threadId=line.thread_id, expireAt=line.expire_at or None

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Final
 from urllib.parse import urlsplit
 
-import httpcore
+import httpcore2
 
 from dm_core.clients.media.cdn import MediaUrl, media_url, redirected
 from dm_core.clients.media.kinds import HEAD_BYTES, kind_of, type_of
@@ -79,14 +79,14 @@ class MediaClient:
         self,
         base_url: str | None = None,
         *,
-        context: Callable[[], ssl.SSLContext] = httpcore.default_ssl_context,
-        backend: Callable[[], httpcore.AsyncNetworkBackend] = PublicBackend,
+        context: Callable[[], ssl.SSLContext] = httpcore2.default_ssl_context,
+        backend: Callable[[], httpcore2.AsyncNetworkBackend] = PublicBackend,
         times: Times | None = None,
     ) -> None:
         self._base = urlsplit(base_url) if base_url else None
         self._make_context, self._make_backend, self._times = context, backend, times or Times()
-        self._pool: httpcore.AsyncConnectionPool | None = None
-        self._plain: httpcore.AsyncConnectionPool | None = None
+        self._pool: httpcore2.AsyncConnectionPool | None = None
+        self._plain: httpcore2.AsyncConnectionPool | None = None
         self._room = Room()
         self._decoding = asyncio.Lock()
 
@@ -140,9 +140,9 @@ class MediaClient:
             return refused.why
         except NotPublic:
             return NotShown.FOREIGN
-        except httpcore.RemoteProtocolError:
+        except httpcore2.RemoteProtocolError:
             return NotShown.BROKEN
-        except (TimeoutError, OSError, httpcore.NetworkError, httpcore.TimeoutException, httpcore.ProtocolError):
+        except (TimeoutError, OSError, httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError):
             return NotShown.UNREACHABLE
         from dm_core.clients.media.prepare import prepare
 
@@ -163,7 +163,7 @@ class MediaClient:
             url, pool, request = target, self._public(), _request(target)
         raise _Refused(NotShown.UNREACHABLE)
 
-    def _first(self, url: MediaUrl) -> tuple[httpcore.AsyncConnectionPool, httpcore.URL]:
+    def _first(self, url: MediaUrl) -> tuple[httpcore2.AsyncConnectionPool, httpcore2.URL]:
         """Where the first request goes. ``base_url`` is the deployer's word: its scheme and address are not checked."""
         if self._base is None:
             return self._public(), _request(url)
@@ -171,9 +171,9 @@ class MediaClient:
             self._plain = connections(None, None)
         port = self._base.port or (443 if self._base.scheme == "https" else 80)
         host = (self._base.hostname or "").encode()
-        return self._plain, httpcore.URL(scheme=self._base.scheme.encode(), host=host, port=port, target=url.target)
+        return self._plain, httpcore2.URL(scheme=self._base.scheme.encode(), host=host, port=port, target=url.target)
 
-    def _public(self) -> httpcore.AsyncConnectionPool:
+    def _public(self) -> httpcore2.AsyncConnectionPool:
         if self._pool is None:
             self._pool = connections(self._make_backend(), self._make_context())
         return self._pool
@@ -194,15 +194,15 @@ def _size(files: Sequence[Media | NotShown]) -> int:
     return sum(len(file.data) for file in files if isinstance(file, Media))
 
 
-def _request(url: MediaUrl) -> httpcore.URL:
-    return httpcore.URL(scheme=b"https", host=url.host.encode(), port=443, target=url.target)
+def _request(url: MediaUrl) -> httpcore2.URL:
+    return httpcore2.URL(scheme=b"https", host=url.host.encode(), port=443, target=url.target)
 
 
-def _header(response: httpcore.Response, name: bytes) -> str:
+def _header(response: httpcore2.Response, name: bytes) -> str:
     return next((value.decode("latin-1") for key, value in response.headers if key.lower() == name), "")
 
 
-async def _body(response: httpcore.Response, kinds: frozenset[MediaKind], left: _Left) -> tuple[bytes, str]:
+async def _body(response: httpcore2.Response, kinds: frozenset[MediaKind], left: _Left) -> tuple[bytes, str]:
     """The file and its type. Raises _Refused as soon as it is known not to be shown."""
     if response.status != 200:
         raise _Refused(NotShown.EXPIRED if response.status in _GONE else NotShown.UNREACHABLE)
@@ -223,7 +223,7 @@ async def _body(response: httpcore.Response, kinds: frozenset[MediaKind], left: 
     return bytes(data), content_type
 
 
-async def _read(response: httpcore.Response, data: bytearray, kinds: frozenset[MediaKind], left: _Left) -> None:
+async def _read(response: httpcore2.Response, data: bytearray, kinds: frozenset[MediaKind], left: _Left) -> None:
     most = None
     async for chunk in response.aiter_stream():
         if len(chunk) > left.size:

@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, cast
 
-import httpcore
+import httpcore2
 
 _ROUTED_V6: Final = IPv6Network("2000::/3")
 """All of IPv6 that is routed to the public today; what translates to IPv4 is elsewhere, or refused below."""
@@ -47,13 +47,13 @@ class NotPublic(OSError):
     """A host has an address that is not public."""
 
 
-class PublicBackend(httpcore.AsyncNetworkBackend):
+class PublicBackend(httpcore2.AsyncNetworkBackend):
     """Connects to the address that was checked. The pool above still speaks to the host by its name: TLS checks the
     certificate for it, and ``Host`` says it."""
 
-    def __init__(self, resolver: Resolve = resolve, sockets: httpcore.AsyncNetworkBackend | None = None) -> None:
+    def __init__(self, resolver: Resolve = resolve, sockets: httpcore2.AsyncNetworkBackend | None = None) -> None:
         self._resolve = resolver
-        self._sockets = sockets or cast("httpcore.AsyncNetworkBackend", httpcore.AnyIOBackend())
+        self._sockets = sockets or cast("httpcore2.AsyncNetworkBackend", httpcore2.AnyIOBackend())
 
     async def connect_tcp(
         self,
@@ -61,26 +61,26 @@ class PublicBackend(httpcore.AsyncNetworkBackend):
         port: int,
         timeout: float | None = None,
         local_address: str | None = None,
-        socket_options: Iterable[httpcore.SOCKET_OPTION] | None = None,
-    ) -> httpcore.AsyncNetworkStream:
-        """Raises NotPublic if one of the host's addresses is not public, httpcore.ConnectError, ConnectTimeout."""
+        socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """Raises NotPublic if one of the host's addresses is not public, httpcore2.ConnectError, ConnectTimeout."""
         try:
             async with asyncio.timeout(timeout):
                 addresses = await self._resolve(host, port)
         except TimeoutError:
-            raise httpcore.ConnectTimeout("the name was not resolved in time") from None
+            raise httpcore2.ConnectTimeout("the name was not resolved in time") from None
         except OSError as error:
-            raise httpcore.ConnectError("the name was not resolved") from error
+            raise httpcore2.ConnectError("the name was not resolved") from error
         if not addresses or not all(map(is_public, addresses)):
             raise NotPublic("the host's address is not public")
         return await self._sockets.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
 
 
 def connections(
-    backend: httpcore.AsyncNetworkBackend | None, context: ssl.SSLContext | None
-) -> httpcore.AsyncConnectionPool:
+    backend: httpcore2.AsyncNetworkBackend | None, context: ssl.SSLContext | None
+) -> httpcore2.AsyncConnectionPool:
     """A pool for media: few connections, none kept for long, and nothing taken from the environment (no proxy)."""
-    return httpcore.AsyncConnectionPool(
+    return httpcore2.AsyncConnectionPool(
         ssl_context=context,
         max_connections=16,
         max_keepalive_connections=4,

@@ -14,7 +14,7 @@ from dm_core.agent.texts import split_text, without_controls
 from dm_core.clients.port import WhatsApp
 from dm_core.clock import Clock, Ids
 from dm_core.errors import AccountStopped, RetryLater
-from dm_core.outbox import OutboxState
+from dm_core.outbox import ADMIN, OutboxState
 from dm_core.processing.delivery import Delivery, LookAgain
 from dm_core.processing.outbox.commands import Command, Commands
 from dm_core.processing.outbox.sending import CLOSED, GONE, HeldItem, ItemLost, Sending, sent_messages
@@ -91,6 +91,9 @@ class Outbox:
 
     async def _read(self, held: HeldItem) -> None:
         item = held.item
+        if item.origin == ADMIN:
+            await self._plan(held, item.thread_id)
+            return
         command = self.commands.find(item.text)
         if not item.quoted:
             answer = await self.steps.everywhere(command or Command.HELP, item)

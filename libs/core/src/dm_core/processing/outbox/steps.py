@@ -51,8 +51,8 @@ class Steps:
                 return QUOTE_FIRST
             case _:
                 now, by = self.clock(), item.origin
-                await self.switches.change(lambda switches: _switched(switches, command, by, now))
-        await self.audit(item, command.value)
+                line = self._line(item, command.value)
+                await self.switches.change(lambda switches: _switched(switches, command, by, now), (line,))
         return f"{_SWITCHED[command]} It may take half a minute."
 
     async def in_thread(self, command: Command, item: OutboxItem) -> str:

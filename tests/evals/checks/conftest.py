@@ -1,6 +1,0 @@
-"""The scoring tests share the plain modules beside them."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))

@@ -1,6 +1,0 @@
-"""Infra's tests share the recording monitor and the configurations beside this file."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))

@@ -1,6 +1,0 @@
-"""The simulation's tests share the deliberate defects beside them."""
-
-import sys
-from pathlib import Path
-
-sys.path.insert(0, str(Path(__file__).parent))
