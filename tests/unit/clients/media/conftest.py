@@ -18,7 +18,7 @@ from dm_core.media import Media, MediaKind, NotShown
 HOST = "scontent.cdninstagram.com"
 PUBLIC = "157.240.1.35"
 ALL = frozenset(MediaKind)
-QUICK = Times(connect=1.0, read=0.4, file=1.0, run=2.0, room=0.3)
+QUICK = Times(connect=3.0, read=2.0, file=4.0, run=8.0, room=0.3)
 
 Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -47,7 +47,8 @@ class Cdn:
 
     def serves(self, target: str, data: bytes, status: int = 200, **headers: str) -> str:
         """A file; its address."""
-        named = {"content-length": str(len(data)), **{name.replace("_", "-"): text for name, text in headers.items()}}
+        more = {name.replace("_", "-"): text for name, text in headers.items()}
+        named = {"connection": "close", "content-length": str(len(data)), **more}
         head = "".join(f"{name}: {text}\r\n" for name, text in named.items())
 
         async def answer(writer: asyncio.StreamWriter) -> None:

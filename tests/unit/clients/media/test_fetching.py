@@ -5,12 +5,12 @@ import hashlib
 import time
 
 import pytest
-from tests.unit.clients.media.conftest import HOST, PUBLIC, Cdn, Fetch
 
 from dm_core.clients.media.fetcher import MAX_INSTANCE_BYTES, MediaClient, Times
 from dm_core.clients.media.limits import MAX_BYTES
 from dm_core.media import Media, MediaKind, NotShown
 from dm_sandbox.media_samples import jpeg, picture, spoken, video, voice
+from tests.unit.clients.media.conftest import HOST, PUBLIC, Cdn, Fetch
 
 PNG = picture("Winter nets")
 OK = b"HTTP/1.1 200 OK\r\n"
