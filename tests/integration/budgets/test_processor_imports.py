@@ -1,0 +1,14 @@
+"""A cold start of the processor loads nothing that only files of messages need."""
+
+import subprocess
+import sys
+
+LAZY = ("PIL", "filetype", "tinytag")
+
+
+def test_decoders_are_loaded_with_the_first_file() -> None:
+    code = f"import sys, dm_core.bootstrap.processor; print([name for name in {LAZY!r} if name in sys.modules])"
+
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True)  # noqa: S603
+
+    assert loaded.stdout.strip() == "[]"
