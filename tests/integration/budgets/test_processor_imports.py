@@ -3,7 +3,8 @@
 import subprocess
 import sys
 
-LAZY = ("PIL", "filetype", "tinytag")
+LAZY = ("PIL.JpegImagePlugin", "PIL.PngImagePlugin", "filetype", "tinytag")
+"""``PIL.Image`` itself is loaded by google-genai wherever it is installed."""
 
 
 def test_decoders_are_loaded_with_the_first_file() -> None:
