@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from dm_evals.replay.files import GONE, send_files
 from dm_evals.scenarios.scenario import Event, EventKind
 from dm_sandbox.person import Person
 
@@ -24,6 +25,7 @@ class ScenarioEvents:
             EventKind.SAY: self._say,
             EventKind.PHOTO: lambda who, event: who.sends_photo(text=event.text or None),
             EventKind.VOICE: lambda who, _: who.sends_voice(),
+            EventKind.VIDEO: lambda who, _: who.sends_attachment("video", {"url": GONE}),
             EventKind.SHARE: lambda who, event: who.shares_post(title=event.text or "A post"),
             EventKind.STORY_REPLY: lambda who, event: who.replies_to_story(event.text),
             EventKind.STORY_MENTION: lambda who, _: who.mentions_in_story(),
@@ -39,7 +41,8 @@ class ScenarioEvents:
 
     async def happen(self, event: Event) -> None:
         """Returns once the webhook has answered. Raises NotWrittenYet."""
-        mid = await self._kinds[event.kind](self._people[event.by or ""], event)
+        who = self._people[event.by or ""]
+        mid = await (send_files(who, event) if event.files else self._kinds[event.kind](who, event))
         if event.id is not None and mid is not None:
             self.mids[event.id] = mid
 

@@ -21,6 +21,7 @@ from dm_core.bootstrap.processor import Ports, processor_app
 from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clients.http import HttpClient
 from dm_core.clients.instagram_accounts import InstagramClients
+from dm_core.clients.media.fetcher import MediaClient
 from dm_core.clients.spond import SpondClient
 from dm_core.clients.token_store import open_token_store
 from dm_core.clients.whatsapp import WhatsAppClient
@@ -251,6 +252,11 @@ class TrialEnvironment:
             env = {name: value for name, value in env.items() if not name.startswith("SPOND_")}
         return env
 
+    def _media(self, settings: ProcessorSettings) -> MediaClient:
+        media = MediaClient(settings.media.base_url)
+        self._open.push_async_callback(media.close)
+        return media
+
     def _processor(self, settings: ProcessorSettings) -> ProcessorApp:
         clock, http = self.clock, self._http
         ports = Ports(
@@ -264,5 +270,6 @@ class TrialEnvironment:
             token_store=open_token_store(settings.instagram),
             clock=clock,
             ids=lambda: f"{next(self._numbers):032x}",
+            media=self._media(settings),
         )
         return processor_app(settings, self.runtime.folder, ports)

@@ -26,6 +26,16 @@ WRITTEN: Final = frozenset(
     )
 )
 """Kinds that have a text; PHOTO and SHARE may have one, the others have none."""
+_MAY_HAVE_FILES: Final = frozenset(
+    (
+        EventKind.PHOTO,
+        EventKind.VOICE,
+        EventKind.VIDEO,
+        EventKind.SHARE,
+        EventKind.STORY_MENTION,
+        EventKind.STORY_REPLY,
+    )
+)
 _MAY_HAVE_TEXT: Final = WRITTEN | {EventKind.PHOTO, EventKind.SHARE}
 
 
@@ -90,6 +100,8 @@ def _event(event: Event) -> Iterator[str]:
         yield f"{kind} needs a text"
     if kind not in _MAY_HAVE_TEXT and event.text:
         yield f"{kind} has no text"
+    if kind not in _MAY_HAVE_FILES and event.files:
+        yield f"{kind} has no files"
     if event.to is None and kind in (EventKind.UNSEND, EventKind.EDIT):
         yield f'{kind} needs "to": the id of the message it is about'
     if event.to is not None and kind not in POINTING:

@@ -93,6 +93,7 @@ class EventKind(StrEnum):
     SAY = "say"
     PHOTO = "photo"
     VOICE = "voice"
+    VIDEO = "video"
     SHARE = "share"
     STORY_REPLY = "story_reply"
     STORY_MENTION = "story_mention"
@@ -106,17 +107,31 @@ class EventKind(StrEnum):
     AUTOMATIC = "automatic"
 
 
+class File(Part):
+    """A file that is sent: a picture, or a video, that ``shows`` these words; a voice note that stands for what it
+    ``says``, or so many ``seconds`` of silence as the app records it. ``broken``: cut in half.
+    """
+
+    shows: str = ""
+    says: str = ""
+    seconds: float = Field(default=0, ge=0, le=600)
+    heic: bool = False
+    broken: bool = False
+
+
 class Event(Part):
     """One thing that happens: ``kind`` with its ``text``.
 
     ``at``: after ``now``. ``during``: while the model makes its n-th turn (1 is the first), in place of a time.
     ``id`` names a message so that a later ``unsend``, ``edit`` or an inline reply (``to``) can point to it.
+    ``files``: what comes with a photo, voice message, video, shared post or story; without any it has gone.
     ``human`` is the club answering in the app, ``automatic`` the account doing so by itself; ``say`` with ``repeat``
     has Meta deliver the same DM again. ``by``: one of the scenario's ``others``, in a thread of their own.
     """
 
     kind: EventKind = EventKind.SAY
     text: str = ""
+    files: tuple[File, ...] = Field(default=(), max_length=10)
     at: Duration = "0s"
     during: int | None = Field(default=None, ge=1)
     id: str | None = None

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from dm_sandbox.events import clock_time
+from dm_sandbox.media_routes import send_made
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.record import Record
 from dm_sandbox.world import Sandbox
@@ -93,11 +94,11 @@ class Chat:
 
     async def _photo(self, rest: str) -> None:
         self._show(f"[photo] {rest}".strip())
-        await self.person.sends_photo(text=rest or None)
+        await send_made(self.person, "photo", rest)
 
     async def _voice(self, _: str) -> None:
         self._show("[voice message]")
-        await self.person.sends_voice()
+        await send_made(self.person, "voice")
 
     async def _post(self, _: str) -> None:
         self._show("[shared post]")

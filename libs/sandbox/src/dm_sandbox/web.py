@@ -11,10 +11,14 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
 from dm_sandbox.chat import Chat
+from dm_sandbox.media_routes import media_routes
 from dm_sandbox.platforms.server import as_object
 
 PAGE = Path(__file__).parent / "page"
-POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; base-uri 'none'"
+POLICY = (
+    "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self'; media-src 'self'; "
+    "base-uri 'none'"
+)
 MAX_LINE_CHARS = 4_000
 FILES = {"index.html": "text/html", "page.js": "text/javascript", "page.css": "text/css"}
 
@@ -60,6 +64,7 @@ def page_app(chat: Chat) -> Starlette:
         Route("/state", state),
         Route("/status", status),
         Route("/type", type_line, methods=["POST"]),
+        *media_routes(lambda: chat.person, chat.sandbox.instagram.cdn),
         Route("/{name}", file),
     ]
     return Starlette(routes=routes, middleware=[Middleware(TrustedHostMiddleware, ["127.0.0.1", "localhost"])])

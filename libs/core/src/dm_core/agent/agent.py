@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from dm_core.agent.files import shows_files
 from dm_core.agent.guards import MAX_CALLS_A_TURN, Guards, Refusal
 from dm_core.agent.plan import PlannedCall, PlannedTurn, Situation, TurnPlan
 from dm_core.agent.profile import BusinessProfile
@@ -72,24 +73,26 @@ class Agent:
 
     def opening(self, situation: Situation) -> Opening:
         """The first user turn: the context, what was said before, and the DMs to answer."""
-        own, ids = situation.own, situation.own_ids
+        own, ids = sorted(situation.own, key=lambda message: message.order), situation.own_ids
         before = tuple(m for m in situation.recent if m.id not in ids and m.status is not Status.PENDING)
-        return opening_text(
+        opening = opening_text(
             situation.thread,
             now=situation.now,
             zone=self._zone,
-            new=sorted(own, key=lambda message: message.order),
+            new=own,
             history=sorted(before, key=lambda message: message.order),
             first_contact=not known_before(situation.thread, ids, situation.recent),
             notes=len(situation.thread.notes),
             release_ms=self.rules.handover.release_ms,
             hours=self._hours,
         )
+        return replace(opening, mids=shows_files(own, before, opening.handles))
 
     def more(self, situation: Situation, new: Sequence[Message]) -> Opening:
         """What a run that goes on is shown: the time, and DMs that came since, with handles that go on from its own."""
         ordered = sorted(new, key=lambda message: message.order)
-        return more_text(ordered, situation.run.handles, now=situation.now, zone=self._zone)
+        opening = more_text(ordered, situation.run.handles, now=situation.now, zone=self._zone)
+        return replace(opening, mids=shows_files(ordered, situation.recent, opening.handles))
 
     def plan(self, situation: Situation, turn: ModelTurn) -> TurnPlan:
         """What becomes of each call, settled exactly once; of a plain text as if it had been its one call.

@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from dm_core.clock import Clock, system_clock
 from dm_sandbox.platforms.answers import Body, turn
 from dm_sandbox.platforms.faults import Fault, FaultKind
+from dm_sandbox.platforms.gemini_files import file_tokens, unreadable
 from dm_sandbox.platforms.model_request import ModelRequest, Part, parts_of
 from dm_sandbox.platforms.scripted_model import answer_as_the_club
 from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_object
@@ -111,7 +112,7 @@ class Gemini(Platform):
                 if not _DATA & part.keys():
                     place = f"GenerateContentRequest.contents[{position}].parts[{number}].data"
                     return f"* {place}: required oneof field 'data' must have one initialized field\n"
-        return _unanswered(request) or self._unsigned(request)
+        return unreadable(request.files) or _unanswered(request) or self._unsigned(request)
 
     def _unsigned(self, request: ModelRequest) -> str | None:
         """The first function call of each model turn of the current turn must carry the signature it came with."""
@@ -133,9 +134,12 @@ class Gemini(Platform):
                 if issued:
                     self._issued.add(issued)
         model = call.path.rpartition("/")[2].partition(":")[0]
-        written, read = len(json.dumps(body.get("candidates", ""))) // 4, request.size // 4
-        usage = {
+        written, text = len(json.dumps(body.get("candidates", ""))) // 4, request.size // 4
+        tokens = {"TEXT": text, **file_tokens(request.files)}
+        read = sum(tokens.values())
+        usage: dict[str, object] = {
             "promptTokenCount": read,
+            "promptTokensDetails": [{"modality": name, "tokenCount": count} for name, count in tokens.items()],
             "candidatesTokenCount": written,
             "thoughtsTokenCount": 32,
             "totalTokenCount": read + written + 32,

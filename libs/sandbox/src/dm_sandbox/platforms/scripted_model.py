@@ -49,7 +49,7 @@ def answer_as_the_club(request: ModelRequest) -> list[Part]:
     if alone:
         return _alone(alone[0], fitting[alone[0]], dms)
     acts = {name: example for name, example in fitting.items() if TOOLS[name].kind is not Kind.DATA}
-    return _answer(dms, words, acts, known, request.system)
+    return _answer(dms, words, acts, known, request.system, [file.mime_type for file in request.files])
 
 
 def _fitting(words: str, declared: Collection[str]) -> dict[str, Example]:
@@ -104,11 +104,14 @@ def _answer(
     acts: Mapping[str, Example],
     known: Mapping[str, Mapping[str, object]],
     system: str,
+    files: Sequence[str],
 ) -> list[Part]:
     """One message for all of it, beside the calls that the words ask for."""
     greeting = _greeting(words)
     said = [*_results(known), *(() if NOTIFY in acts else (_from_knowledge(words, system),))]
     said = [answer for answer in (*said, *(example.says({}) for example in acts.values())) if answer]
+    if files and not said:
+        said.append(f"I can see or hear what you sent ({', '.join(files)}). What would you like to know about it?")
     if not said:
         said.append(WELCOME if greeting and "?" not in words else OFFER)
     text = " ".join((greeting, *said) if greeting else said)
