@@ -5,6 +5,7 @@ import subprocess
 import sys
 from collections.abc import Sequence
 
+from operations.admin import ELSEWHERE
 from operations.deploying import outputs
 from operations.running import ROOT, Refused
 from operations.stacks import read_values
@@ -17,4 +18,5 @@ def main(stack: str, arguments: Sequence[str]) -> int:
         raise Refused(f"stack {stack} is not deployed, or its outputs can't be read. Run: make doctor STACK={stack}")
     told = {"GOOGLE_CLOUD_PROJECT": read_values(stack).project, "FIRESTORE_DATABASE": str(database)}
     command = [sys.executable, "-m", "dm_evals", "scenarios-from", "--store-url", "firestore:", *arguments]
-    return subprocess.run(command, env={**os.environ, **told}, cwd=ROOT, check=False).returncode
+    ambient = {name: value for name, value in os.environ.items() if name not in ELSEWHERE}
+    return subprocess.run(command, env={**ambient, **told}, cwd=ROOT, check=False).returncode
