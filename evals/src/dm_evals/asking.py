@@ -84,7 +84,7 @@ class AskedGemini:
     def _asked[T](self, instructions: str, text: str, form: type[T]) -> T:
         self._before()
         begun = monotonic()
-        response = self._client.models.generate_content(  # pyright: ignore[reportUnknownMemberType]
+        response = self._client.models.generate_content(
             model=self.model,
             contents=text,
             config=types.GenerateContentConfig(

@@ -6,6 +6,7 @@ those of ``MADE``. ``GET /media/{asset}`` serves the bytes, 404 once they have e
 """
 
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Final
 
 from starlette.requests import Request
@@ -49,10 +50,9 @@ def media_routes(person: Callable[[], Person], cdn: Cdn) -> list[Route]:
     async def send(request: Request) -> Response:
         if request.headers.get("content-type", "").partition(";")[0] != "application/json":
             return JSONResponse({"error": "content-type must be application/json"}, 415)
-        try:
+        fields: Mapping[str, object] = {}
+        with suppress(ValueError):
             fields = as_object(await request.json())
-        except ValueError:
-            fields = {}
         kind, words, text = (fields.get(name) or "" for name in ("kind", "words", "text"))
         if not (isinstance(words, str) and isinstance(text, str) and max(len(words), len(text)) <= MAX_WORDS):
             return JSONResponse({"error": "words and text must be texts"}, 400)
