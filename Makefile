@@ -15,7 +15,8 @@ needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev screenshots demo test check bench fuzz chaos simulate interleavings mutants \
-	evals evals-record evals-refresh evals-live evals-history evals-mutants evals-held-out scenario-from admin \
+	evals evals-record evals-refresh evals-live evals-local evals-history evals-mutants evals-held-out evals-agreement \
+	scenarios-from scenarios-reviewed scenario-from admin \
 	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean
 
 help: ## list the targets
@@ -36,7 +37,8 @@ $(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/admin/pypr
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
 	@touch $@
 
-dev: $(SYNCED) ## the whole system on this machine, and the studio on http://127.0.0.1:8080 [PORT=8080 STORE=firestore FRESH=1]
+dev: $(SYNCED) ## the whole system on this machine, and the studio on http://127.0.0.1:8080 [PORT=8080 STORE=firestore MODEL=local FRESH=1]
+	@$(if $(filter local,$(MODEL)),$(UV) sync --locked --quiet --group local-model)
 	@$(PY) -m dm_sandbox.dev
 
 screenshots: $(SYNCED) ## six pictures of the studio into docs/images, with the installed Chromium
@@ -90,9 +92,20 @@ evals-record: $(SYNCED) ## record Gemini's answers anew, with GEMINI_API_KEY [SC
 evals-refresh: $(SYNCED) ## bring recordings up to a change that is only in these parts [PARTS=system,tools SCENARIO="..."]
 	@$(EVALS) refresh $(SCENARIO) --parts $(or $(PARTS),$(error say which parts changed: make evals-refresh PARTS=system))
 
-evals-live: $(SYNCED) ## K trials of each scenario against the real Gemini, with GEMINI_API_KEY [K=4 MODEL=... TAGS=... BUDGET=usd]
-	@$(EVALS) live --trials $(or $(K),4) $(if $(MODEL),--model $(MODEL)) $(if $(TAGS),--tags $(TAGS)) \
-	  $(if $(BUDGET),--budget-usd $(BUDGET)) $(if $(COMPARE),--compare $(COMPARE))
+evals-live: $(SYNCED) ## K trials of each scenario against the real Gemini, with GEMINI_API_KEY [K=4 MODEL=a,b PROMPT=dir JUDGE=... TAGS=... BUDGET=usd RATE=10 RESUME=last BASELINE=update]
+	@mkdir -p .state/evals/live
+	@$(EVALS) live $(if $(K),--trials $(K)) $(if $(MODEL),--model $(MODEL)) $(if $(COMPARE),--compare $(COMPARE)) \
+	  $(if $(PROMPT),--compare-prompt $(PROMPT)) $(if $(JUDGE),--judge $(JUDGE)) $(if $(TAGS),--tags $(TAGS)) \
+	  $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(BUDGET),--budget-usd $(BUDGET)) $(if $(RATE),--rate $(RATE)) \
+	  $(if $(RESUME),--resume $(RESUME)) $(if $(filter update,$(BASELINE)),--update-baseline) \
+	  --html .state/evals/live/report.html --junit .state/evals/live/junit.xml \
+	  --json .state/evals/live/report.json --markdown .state/evals/live/summary.md
+
+evals-local: $(SYNCED) ## every scenario against a real, small, bad model on this machine [SCENARIO="..." TAGS=... RESUME=last]
+	@$(UV) sync --locked --quiet --group local-model
+	@mkdir -p .state/evals/local
+	@$(EVALS) local $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TAGS),--tags $(TAGS)) $(if $(RESUME),--resume $(RESUME)) \
+	  --html .state/evals/local/report.html --junit .state/evals/local/junit.xml --json .state/evals/local/report.json
 
 evals-history: $(SYNCED) ## note the last run of `make evals` in evals/history.jsonl, as a deployment [COMMIT=...]
 	@$(EVALS) history --report .state/evals/report.json --commit $(or $(COMMIT),$(GITHUB_SHA),$(shell git rev-parse HEAD))
@@ -102,6 +115,16 @@ evals-mutants: $(SYNCED) ## evaluate the evals: bad agents must be caught, rewor
 
 evals-held-out: $(SYNCED) ## detection and false alarms of the checks by code alone, on strangers' agents [NAMES="half_six ..."]
 	@$(EVALS) held-out $(NAMES) $(if $(NAMES),,--json .state/evals/held_out.json)
+
+evals-agreement: $(SYNCED) ## how far a judge agrees with what people ruled, with GEMINI_API_KEY [JUDGE=model]
+	@$(EVALS) rulings --agreement --model $(or $(JUDGE),$(error say which judge: make evals-agreement JUDGE=gemini-3.8-flash))
+
+scenarios-from: $(SYNCED) ## a sample of a deployment's threads, anonymised and queued for review [STACK=dev SINCE=7d SAMPLE=20, or STORE_URL=sqlite:///path]
+	@$(if $(STORE_URL),$(EVALS) scenarios-from --store-url $(STORE_URL),$(if $(STACK),$(INFRA) -m operations scenarios --stack $(STACK) --,$(error say which stack: make scenarios-from STACK=dev))) \
+	  --since $(or $(SINCE),7d) --sample $(or $(SAMPLE),20)
+
+scenarios-reviewed: $(SYNCED) ## what was reviewed in evals/queue/ becomes scenarios, and labels for the judge
+	@$(EVALS) scenarios-reviewed
 
 scenario-from: $(SYNCED) ## a stored thread as a scenario to be reviewed [THREAD=id STORE_URL=sqlite:///path]
 	@$(EVALS) scenario-from --thread $(or $(THREAD),$(error say which thread: make scenario-from THREAD=...)) \

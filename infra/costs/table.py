@@ -57,6 +57,8 @@ CLOUD: Final[Sequence[Part]] = (
     Part("Cloud Tasks", "2 operations", "0.40 a million", 2 * 0.40 / _MILLION),
     Part("Logs", "10 kB", "0.50 a GiB", 10e3 / 2**30 * 0.50),
 )
+FILES: Final = {"a picture": 1_120, "a minute of voice": 60 * 32, "10 s of video with sound": 10 * (70 + 32)}
+"""Tokens of what a person sends beside words (docs/platforms/gemini.md#pictures-voice-and-video)."""
 FIXED: Final = {
     "sweep 43,200 × 0.2 s": 43_200 * (0.2 * (0.000024 + 0.0000025) + 0.40 / _MILLION),
     "its reads": 43_200 * 0.60 / _MILLION,
@@ -149,6 +151,14 @@ def _parts(measured: Measured, model: str, known: Sequence[Period]) -> Iterator[
         yield f"| {part.name} | {part.use} | {part.price} | {part.usd:.7f} |"
     price = f"{WHATSAPP_MESSAGE:.3f} a message"
     yield f"| WhatsApp | {ALERTS_A_DM:.0%} reach the manager | {price} | {ALERTS_A_DM * WHATSAPP_MESSAGE:.7f} |"
+    yield ""
+    yield f"| beside its words a DM brings | tokens more | {' | '.join(f'USD {period.name}' for period in known)} |"
+    yield "|" + "---|" * (2 + len(known))
+    for what, tokens in FILES.items():
+        dollars = " | ".join(
+            f"{tokens * measured.calls_a_dm * period.rate.received / _MILLION:.7f}" for period in known
+        )
+        yield f"| {what} | {tokens:,} a call | {dollars} |"
     fixed = ", ".join(f"{what} {usd:.2f}" for what, usd in FIXED.items())
     yield ""
     yield f"Fixed: {sum(FIXED.values()):.2f} a month ({fixed})."

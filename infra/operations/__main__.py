@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from configuration import ConfigurationError
-from operations import admin, deploying, doctor, guided, secret_values, smoke, switching
+from operations import admin, deploying, doctor, guided, scenarios, secret_values, smoke, switching
 from operations.running import Refused
 from operations.stacks import NAME
 
@@ -37,8 +37,9 @@ def _run(command: str, stack: str, options: argparse.Namespace) -> int:
             return guided.main(stack, guided.Wishes(options.lock, options.from_file, options.yes))
         case "smoke":
             return smoke.main(stack)
-        case "admin":
-            return admin.main(stack, options.words[options.words[:1] == ["--"] :])
+        case "admin" | "scenarios":
+            run = admin.main if command == "admin" else scenarios.main
+            return run(stack, options.words[options.words[:1] == ["--"] :])
         case "switch":
             return switching.main(stack, options.database)
         case "drift":
@@ -55,6 +56,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="operations", description="what a deployment needs, and what is done with it")
     commands = parser.add_subparsers(dest="command", required=True)
     parts = {
+        "scenarios": "sample stored threads as scenarios to be reviewed; changes nothing there",
         "doctor": "check what a deployment needs from this machine; changes nothing",
         "secrets": "add secret values out of band",
         "preview": "what `up` would change; changes nothing",
@@ -76,7 +78,8 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("preview", "drift"):
         made[name].add_argument("--into", type=Path, metavar="FILE", help="write the plan into a file too")
     made["switch"].add_argument("--database", required=True, help="the database that takes over")
-    made["admin"].add_argument("words", nargs=argparse.REMAINDER, help="what `dm-admin` is given")
+    for name in ("admin", "scenarios"):
+        made[name].add_argument("words", nargs=argparse.REMAINDER, help="what the tool itself is given, after --")
     secrets = made["secrets"]
     secrets.add_argument("names", nargs="*", metavar="NAME", help="which; all that the stack needs otherwise")
     made["deploy"].add_argument("--lock", help="a new stack's secrets provider, for example gcpkms://…")

@@ -135,10 +135,17 @@ def _decided(rule: Rule, report: Report, baseline: Baseline | None, only: Collec
         return RuleResult(str(rule), "unknown", f"no scenario has the tag {rule.tag}")
     verdict, reason = _judged(rule, judged, report.mode, baseline, only)
     unjudged = [r for r in results if r.outcome not in (Outcome.PASS, Outcome.FAIL)]
-    if verdict == "held" and len(unjudged) > rule.errors_at_most * len(results):
+    is_open = verdict == "held" or (verdict == "broken" and _may_hold(rule, judged, len(results)))
+    if is_open and len(unjudged) > rule.errors_at_most * len(results):
         verdict = "unknown"
         reason = f"{len(unjudged)} of {len(results)} trials could not be judged: {_named(unjudged)}"
     return RuleResult(str(rule), verdict, reason)
+
+
+def _may_hold(rule: Rule, judged: Sequence[TrialResult], planned: int) -> bool:
+    """Whether a rate that is too low now would be reached if all that was not judged passed."""
+    failed = sum(result.outcome is Outcome.FAIL for result in judged)
+    return rule.at_least is not None and wilson(planned - failed, planned, rule.confidence).low >= rule.at_least
 
 
 def _judged(
@@ -180,7 +187,8 @@ def _against(
     if gone:
         return "unknown", f"in the baseline, but not judged now: {', '.join(gone)}"
     new = sorted(now.keys() - before.keys())
-    return "held", "none below" + (f"; new: {', '.join(new)}" if new else "")
+    listed = ", ".join(new) if len(new) <= 5 else f"{len(new)} scenarios"
+    return "held", "none below" + (f"; new: {listed}" if new else "")
 
 
 def _named(results: Sequence[TrialResult]) -> str:

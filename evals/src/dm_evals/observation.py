@@ -22,6 +22,8 @@ class ToolUse:
     arguments: Mapping[str, object]
     outcome: str
     result: Mapping[str, object] = field(default_factory=dict[str, object])
+    by: str = ""
+    """Whose thread it was made in: empty for the person, else the name of one of the others."""
     targets: tuple[str, ...] = ()
     """The platform's ids of the messages that the handle of a reaction may mean."""
 
@@ -30,7 +32,8 @@ class ToolUse:
 class Effect:
     """Something that left the system, as the platform took it.
 
-    ``to``: ``person``, ``manager``, or the id of somebody else; ``target``: the message that a reaction is on.
+    ``to``: ``person``, ``manager``, the name of one of the others, or the id of somebody else; ``target``: the message
+    that a reaction is on.
     """
 
     kind: Literal["send", "react", "alert"]
@@ -119,6 +122,12 @@ class Observation:
     calls: tuple[ToolUse, ...] = ()
     replies: tuple[str, ...] = ()
     reactions: tuple[str, ...] = ()
+    others: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    """What each of the others saw, by their name in the scenario."""
+    said: tuple[str, ...] = ()
+    """What the simulated user wrote after the scenario's events."""
+    mixed: tuple[str, ...] = ()
+    """What of one person's the model was shown, or was sent, in the thread of another."""
     effects: tuple[Effect, ...] = ()
     """All that left, to the person in order of time, then to the manager."""
     plain_texts: tuple[str, ...] = ()

@@ -57,6 +57,15 @@ class TrialResult:
 
 
 @dataclass(frozen=True, slots=True)
+class Table:
+    """Figures of a run, as every kind of report shows them. ``rows`` are as long as ``columns``."""
+
+    title: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One invocation.
 
@@ -75,6 +84,7 @@ class Report:
     notes: tuple[str, ...] = ()
     """What is worth knowing and decides nothing, a line each."""
     origins: Mapping[str, int] = field(default_factory=dict[str, int])
+    tables: tuple[Table, ...] = ()
 
     @property
     def counts(self) -> Counter[Outcome]:

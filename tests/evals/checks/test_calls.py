@@ -112,10 +112,3 @@ def test_an_empty_list_of_calls_forbids_every_action_but_only_if_written() -> No
     assert verdict(expects_silence, observed(use(SEND, text="Hi")), "calls.unallowed") == "broken"
     made = judged({"state": {"replies": 0}}, observed(use(SEND, text="Hi"))).checks
     assert [check.name for check in made if not check.name.startswith("rule.")] == ["state.replies"]
-
-
-def test_a_meaning_nobody_can_judge_is_unknown_but_a_wrong_tool_is_broken() -> None:
-    means = {"calls": {"required": [{"tool": SEND, "args": {"text": {"means": "is kind"}}}]}}
-
-    assert outcome(means, observed(use(SEND, text="Hi"))) is Outcome.ERRORED
-    assert outcome(means, observed(use(REACT))) is Outcome.FAIL

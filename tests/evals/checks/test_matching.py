@@ -32,7 +32,7 @@ def of(**matcher: object) -> Matcher:
     ],
 )
 def test_matchers_hold_for_what_they_say(matcher: dict[str, object], value: object) -> None:
-    assert matched(of(**matcher), value) == "held"
+    assert matched(of(**matcher), value)
 
 
 @pytest.mark.parametrize(
@@ -66,17 +66,12 @@ def test_matchers_hold_for_what_they_say(matcher: dict[str, object], value: obje
     ],
 )
 def test_matchers_break_on_near_misses(matcher: dict[str, object], value: object) -> None:
-    assert matched(of(**matcher), value) == "broken"
-
-
-def test_a_meaning_is_unknown_without_a_judge_and_its_opposite_too() -> None:
-    assert matched(of(means="is polite"), "hello") == "unknown"
-    assert none_of(of(means="is rude"), "hello") == "unknown"
+    assert not matched(of(**matcher), value)
 
 
 def test_of_several_forbidden_parts_one_is_enough() -> None:
-    assert none_of(of(contains=["refund", "discount"]), "A refund? Of course.") == "broken"
-    assert none_of(of(contains=["refund", "discount"]), "Ask the manager.") == "held"
+    assert not none_of(of(contains=["refund", "discount"]), "A refund? Of course.")
+    assert none_of(of(contains=["refund", "discount"]), "Ask the manager.")
 
 
 def test_a_call_that_two_requirements_could_use_goes_where_the_other_has_none() -> None:

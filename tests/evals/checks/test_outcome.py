@@ -1,12 +1,13 @@
 """The outcome of a trial: each row of the table, and what no change may do to it."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
 
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.judge.judge import Ruling
+from dm_evals.judge import GENERAL, Evidence, Ruling
 from dm_evals.observation import Stale, ToolUse
 from dm_evals.results import Outcome
 from tests.evals.checks.making import DATES, NOTIFY, REACT, SEND, judged, observed, outcome, replied, scenario, use
@@ -22,10 +23,13 @@ class Judge:
     def __init__(self, *votes: str) -> None:
         self.votes = votes
 
-    def rule(self, item: str, text: str) -> Ruling:
+    def asks_in_general(self, scenario: str) -> bool:
+        return scenario == "asks_all"
+
+    def rule(self, statements: Sequence[str], evidence: Evidence) -> Sequence[Ruling]:
         if not self.votes:
-            raise TimeoutError(f"no answer about {item} of {len(text)} characters")
-        return Ruling(self.votes)  # pyright: ignore[reportArgumentType]
+            raise TimeoutError(f"no answer about {statements} of {evidence.scenario}")
+        return [Ruling(self.votes) for _ in statements]  # pyright: ignore[reportArgumentType]
 
 
 def test_everything_held_is_a_pass() -> None:
@@ -79,6 +83,16 @@ def test_a_rubric_is_held_broken_or_unknown_as_the_judge_says() -> None:
 
     assert results == [Outcome.PASS, Outcome.FAIL, Outcome.ERRORED, Outcome.ERRORED]
     assert judge_trial(asked, replied(REPLY)).outcome is Outcome.ERRORED
+
+
+def test_the_general_rubric_is_asked_where_the_judge_asks_it_and_alone_is_no_expectation() -> None:
+    asked = scenario(GOOD, name="asks_all")
+
+    result = judge_trial(asked, replied(REPLY), Judge("no", "no"))
+
+    assert result.outcome is Outcome.FAIL
+    assert [check.name for check in result.broken] == [f"general.{name}" for name in GENERAL]
+    assert judge_trial(scenario({}, name="asks_all"), replied(REPLY), Judge("yes", "yes")).outcome is Outcome.ERRORED
 
 
 def test_an_evaluator_that_crashes_is_an_unknown_check_and_the_others_are_kept() -> None:

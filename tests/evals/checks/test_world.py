@@ -21,10 +21,6 @@ def test_without_a_reply_nothing_that_must_be_said_holds() -> None:
         assert outcome({"reply": expects}, observed()) is Outcome.FAIL
 
 
-def test_a_range_asked_of_a_text_is_unknown() -> None:
-    assert outcome({"reply": {"must": [{"between": [1, 2]}]}}, replied("1")) is Outcome.ERRORED
-
-
 def test_bytes_are_utf8_and_of_all_replies() -> None:
     assert verdict({"reply": {"max_bytes": 4}}, replied("🏏"), "reply.max_bytes") == "held"
     assert verdict({"reply": {"max_bytes": 4}}, replied("🏏", "a"), "reply.max_bytes") == "broken"

@@ -54,6 +54,26 @@ def test_an_item_without_a_ruling_is_listed_with_its_text(evals: Run, capsys: py
     assert evals("run", "--no-gate") == 2
 
 
+def test_a_ruling_in_general_is_asked_for_on_demand_and_must_quote_the_evidence(
+    evals: Run, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    evals("rulings", "--authored", "-", stdin=RULING % "yes")
+    assert evals("rulings") == 0
+    assert evals("rulings", "--general") == 2
+    assert "say_hi: The assistant is polite" in capsys.readouterr().out
+
+    general = (
+        "- {item: general, verdict: yes, quote: '%s'}\n- {item: general.brief, verdict: no, quote: Nothing is listed.}"
+    )
+    assert evals("rulings", "--authored", "-", stdin=general % "Nets are at noon") == 2
+    assert "the evidence does not say 'Nets are at noon'" in capsys.readouterr().err
+    assert evals("rulings", "--authored", "-", stdin=general % "I am the automated assistant.") == 0
+
+    assert evals("rulings") == 0
+    assert len((tmp_path / "rulings" / "say_hi.jsonl").read_text().splitlines()) == 3
+    assert evals("run", "--no-gate") == 1
+
+
 def test_a_written_ruling_is_kept_and_decides(evals: Run, tmp_path: Path) -> None:
     assert evals("rulings", "--authored", "-", stdin=RULING % "yes") == 0
 
@@ -88,6 +108,8 @@ def test_a_reworded_reply_is_not_covered_by_the_old_ruling(evals: Run) -> None:
         ("- {item: x, verdict: yes, why: y}\n- {item: x, verdict: yes, why: y}", "two rulings on 'x'"),
         ("- {item: another, verdict: yes, why: y}", "'another' is an item of none of these scenarios"),
         ("[", "no list"),
+        ("- {item: general.warm, verdict: yes}", "there is no general.warm: the general rubric has answered, true"),
+        ("- {item: x, verdict: yes, scenario: another}", "'x' is not an item of another"),
     ],
 )
 def test_rulings_that_can_not_be_used_are_told(

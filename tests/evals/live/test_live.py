@@ -1,150 +1,165 @@
-"""Live runs against the sandbox's Gemini over HTTP, with chance injected: counts, budget, errors, comparison."""
+"""Live runs as they are typed: what is told, what is written, and how the command ends."""
 
+import json
 import random
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from pytest import raises
+import pytest
+from markupsafe import escape
 
-from dm_evals.checks.outcome import judge_trial
-from dm_evals.live.summary import compared, lines, side_by_side, summary
-from dm_evals.live.trials import Budget, BudgetCantBeHeld, Live, Variant, is_infrastructure
-from dm_evals.results import Outcome
-from dm_evals.scenarios.loading import load
-from dm_evals.scenarios.scenario import Scenario
+from dm_evals.live.command import FOLDER as RUNS
+from dm_evals.reports import json_file
+from dm_evals.results import Outcome, Report
 from dm_sandbox.platforms.answers import call
 from dm_sandbox.platforms.gemini import Gemini
 from dm_sandbox.platforms.model_request import ModelRequest, Part
 from dm_sandbox.platforms.scripted_model import answer_as_the_club
+from tests.evals.live.conftest import FOLDER, Typed
+from tests.evals.live.served_back import ServedBack
 
-FOLDER = Path(__file__).parent
-MODEL = Variant("flash", "gemini-3.8-flash")
-
-
-def greeting() -> tuple[Scenario, ...]:
-    loaded = load([FOLDER / "asks_for_nets.yaml"])
-    assert loaded.problems == ()
-    return loaded.scenarios
+NETS = str(FOLDER / "asks_for_nets.yaml")
+ALONE = ("--judge", "off", "--json", "report.json", NETS)
+"""One small scenario that needs no judge."""
 
 
-def careless(share: float, seed: int = 7) -> "partial[list[Part]]":
+def careless(share: float, request: ModelRequest, chance: random.Random) -> list[Part]:
     """The club's brain, which now and then invents a session."""
-    return partial(_careless, random.Random(seed), share)
-
-
-def _careless(chance: random.Random, share: float, request: ModelRequest) -> list[Part]:
     parts = answer_as_the_club(request)
     if any("get_net_session_dates" in str(part) for part in parts) and chance.random() < share:
         return [call("send_instagram_message", text="Come to nets on Wednesday 25 November at 18:00!")]
     return parts
 
 
-def live(gemini: Gemini, trials: int = 4, budget: float | None = None, concurrency: int = 2) -> Live:
-    return Live(
-        base_url=gemini.base_url,
-        api_key=gemini.api_key,
-        judging=judge_trial,
-        trials=trials,
-        budget=Budget(budget),
-        concurrency=concurrency,
+def read(path: str) -> str:
+    return Path(path).read_text()
+
+
+def report(path: str = "report.json") -> Report:
+    return json_file.load(Path(path))
+
+
+def figures(title: str = "live") -> dict[str, tuple[str, ...]]:
+    """The rows of a table by their first cell."""
+    table = next(table for table in report().tables if table.title == title)
+    return {row[0]: row[1:] for row in table.rows}
+
+
+async def test_a_perfect_agent_ends_with_0_and_every_report_has_every_conversation(live: Typed) -> None:
+    async with ServedBack() as server:
+        ended = await live(
+            server, "--trials", "1", "--tags", "injuries,safeguarding", "--gate", "gate.yaml",
+            "--json", "report.json", "--html", "page.html",
+            "--junit", "junit.xml",
+        )  # fmt: skip
+
+    assert (ended.code, ended.error) == (0, "")
+    assert "the gate held" in ended.out
+    found = report()
+    assert found.mode == "live" and found.origins.keys() == {"live"}
+    assert all(result.observation.bubbles and result.outcome is Outcome.PASS for result in found.results)
+    assert all(
+        each.cost_usd and each.latency_ms is not None for r in found.results for each in r.observation.model_calls
     )
+    page = read("page.html")
+    assert all(escape(each.text)[:40] in page for r in found.results for each in r.observation.bubbles)
+    assert float(figures()["the judge's cost in USD"][0]) > 0
+    assert read("junit.xml").count("<testcase") == len(found.results)
 
 
-async def test_a_good_model_passes_every_trial_with_cost_tokens_and_latency(gemini: Gemini) -> None:
-    run = await live(gemini).run(greeting(), MODEL)
-    found = summary(run)
+async def test_without_a_key_nothing_is_asked(live: Typed, gemini: Gemini) -> None:
+    ended = await live(gemini, NETS, key="")
 
-    assert [result.reason for result in run.report.results] == [""] * 4
-    assert found.pass_hat == {1: 1.0, 2: 1.0, 3: 1.0, 4: 1.0}
-    assert found.cost.value is not None and found.cost.value > 0
-    assert found.tokens.value is not None and found.latency_p50 is not None
-    assert run.report.origins == {"live": 8}
+    assert (ended.code, ended.error) == (2, "GEMINI_API_KEY is not set: a live run asks a real model\n")
+    assert gemini.records == []
 
 
-async def test_a_careless_model_is_caught_by_the_dates_and_shown_as_flaky(gemini: Gemini) -> None:
-    gemini.brain = careless(0.5)
+@pytest.mark.parametrize(
+    ("options", "key", "words"),
+    [
+        ((), "wrong", "GEMINI_API_KEY is not accepted: API key not valid"),
+        (("--model", "gemini-9-nano"), None, "there is no model gemini-9-nano for this key"),
+        (("--judge", "gemini-9-nano"), None, "the judge gemini-9-nano can't be used"),
+        (("--model", "gemini-4-hydrogen", "--budget-usd", "1"), None, "there is no price for gemini-4-hydrogen"),
+        (("--tags", "sesions"), None, 'no scenario has the tag "sesions"'),
+        (("--scenario", "ask_for_nets"), None, 'there is no scenario "ask_for_nets"'),
+        (("--compare-prompt", "nowhere"), None, "nowhere has no folders prompts/ and profile/"),
+        (("--resume", "nothing.jsonl"), None, "RESUME: nothing.jsonl can't be read: No such file"),
+        (("--resume", "last"), None, "RESUME: there is no run in"),
+    ],
+)
+async def test_what_stands_in_the_way_is_one_line_before_any_trial(
+    live: Typed, options: tuple[str, ...], key: str | None, words: str
+) -> None:
+    async with ServedBack() as server:
+        ended = await live(server, *options, NETS, **({"key": key} if key else {}))
 
-    run = await live(gemini, trials=8, concurrency=1).run(greeting(), MODEL)
-    found = summary(run)
+    assert ended.code == 2
+    assert words in ended.error and ended.error.count("\n") == 1
+    assert server.counts["answered"] <= 1, "a preflight at most"
+    assert not RUNS.exists()
 
-    failed = [result for result in run.report.results if result.outcome is Outcome.FAIL]
+
+async def test_a_judge_that_answers_nonsense_is_one_line(live: Typed) -> None:
+    async with ServedBack() as server:
+        server.nonsense_judge = True
+        ended = await live(server, NETS)
+
+    assert ended.code == 2
+    assert "the judge gemini-3.8-flash can't be used" in ended.error and ended.error.count("\n") == 1
+
+
+async def test_a_careless_model_is_caught_and_shown_as_flaky(live: Typed, gemini: Gemini) -> None:
+    gemini.brain = partial(careless, 0.5, chance=random.Random(7))
+
+    ended = await live(gemini, "--trials", "8", "--concurrency", "1", *ALONE)
+
+    failed = [result for result in report().results if result.outcome is Outcome.FAIL]
     assert 0 < len(failed) < 8
     assert all("rule.dates" in {check.name for check in result.broken} for result in failed)
-    assert [row.scenario for row in found.flaky] == ["asks_for_nets"]
-    assert any("flaky: asks_for_nets" in line for line in lines(found))
+    assert figures("flaky")["asks_for_nets"][1] == f"{8 - len(failed)} of 8"
+    assert "rule.dates" in figures("flaky")["asks_for_nets"][2]
+    assert ended.code == 1
 
 
-async def test_the_network_s_errors_are_counted_apart(gemini: Gemini) -> None:
-    gemini.api_key = "live-key"
-    running = replace(live(gemini, trials=2), pauses=(0.01,))
-    await gemini.stop()
+async def test_models_and_prompts_side_by_side_each_with_reports_of_its_own(live: Typed, tmp_path: Path) -> None:
+    processor = FOLDER.parents[2] / "functions" / "processor"
+    for name in ("prompts", "profile"):
+        (tmp_path / "kinder" / name).mkdir(parents=True)
+        for file in (processor / name).iterdir():
+            (tmp_path / "kinder" / name / file.name).write_bytes(file.read_bytes())
+    with (tmp_path / "kinder" / "prompts" / "system.md").open("a") as file:
+        file.write("\nBe kind.\n")
 
-    found = summary(await running.run(greeting(), MODEL))
+    async with ServedBack() as server:
+        server.worse = frozenset({"gemini-3.7-flash"})
+        await live(
+            server, "--trials", "2", "--model", "gemini-3.8-flash,gemini-3.7-flash", "--compare-prompt", "kinder",
+            "--scenario", "price_student", "price_hardship", "--json", "report.json",
+        )  # fmt: skip
 
-    assert (found.infrastructure, found.errored, found.counts[0].judged) == (2, 0, 0)
-    assert found.pass_hat == {1: None, 2: None}
-
-
-async def test_a_wrong_key_is_our_fault_not_the_network_s(gemini: Gemini) -> None:
-    found = summary(await replace(live(gemini, trials=1), api_key="wrong").run(greeting(), MODEL))
-
-    assert (found.infrastructure, found.errored) == (0, 1)
-
-
-async def test_the_run_stops_before_the_budget_is_exceeded_and_says_what_was_not_run(gemini: Gemini) -> None:
-    cost = summary(await live(gemini, trials=1).run(greeting(), MODEL)).cost.total
-
-    run = await live(gemini, trials=6, budget=cost * 2.5, concurrency=1).run(greeting(), MODEL)
-
-    found = summary(run)
-    assert (found.counts[0].judged, found.skipped) == (2, 4)
-    assert found.cost.total <= cost * 2.5
-    assert "budget" in run.report.results[-1].reason
+    passed = figures()["passed, of those judged"]
+    assert [each.split(" (")[0] for each in passed] == ["4 of 4", "0 of 4", "4 of 4"]
+    against = figures("gemini-3.7-flash against gemini-3.8-flash")["all"]
+    assert against[:3] == ("4/4", "0/4", "-1.00") and against[3].endswith(" *")
+    assert figures("prompt of kinder against gemini-3.8-flash")["all"][2] == "+0.00"
+    assert all(r.outcome is Outcome.FAIL for r in report("report.gemini-3.7-flash.json").results)
+    assert report("report.prompt-of-kinder.json").prompt_hash != report().prompt_hash
 
 
-async def test_a_budget_for_a_model_without_a_price_is_refused_before_anything_is_asked(gemini: Gemini) -> None:
-    with raises(BudgetCantBeHeld):
-        await live(gemini, budget=1.0).run(greeting(), Variant("unpriced", "gemini-4-hydrogen"))
+async def test_a_price_that_is_not_known_is_told_as_unknown(live: Typed, gemini: Gemini) -> None:
+    await live(gemini, "--trials", "1", "--model", "gemini-4-hydrogen", *ALONE)
 
-    assert gemini.requests == []
-
-
-async def test_a_cost_that_is_not_known_is_told_as_unknown(gemini: Gemini) -> None:
-    found = summary(await live(gemini, trials=1).run(greeting(), Variant("unpriced", "gemini-4-hydrogen")))
-
-    assert found.cost.value is None
-    assert "cost unknown" in "\n".join(lines(found))
+    assert figures()["cost in USD"][0].startswith("unknown")
 
 
-async def test_two_models_side_by_side(gemini: Gemini) -> None:
-    good = summary(await live(gemini).run(greeting(), MODEL))
-    gemini.brain = careless(1.0)
-    bad = summary(await live(gemini).run(greeting(), replace(MODEL, name="careless")))
+async def test_the_live_baseline_is_written_and_compared(live: Typed, gemini: Gemini, tmp_path: Path) -> None:
+    baseline = ("--baseline", str(tmp_path / "baseline.json"))
+    await live(gemini, "--trials", "4", "--update-baseline", *baseline, *ALONE)
+    gemini.brain = partial(careless, 1.0, chance=random.Random(7))
 
-    together = compared(good, bad)[0]
-    assert (together.first, together.second, together.difference) == ((4, 4), (0, 4), -1.0)
-    assert together.is_clear
-    assert side_by_side(good, bad)[1].endswith("*")
+    ended = await live(gemini, "--trials", "4", *baseline, *ALONE)
 
-
-def test_what_counts_as_infrastructure() -> None:
-    told = {
-        text: is_infrastructure(text)
-        for text in ("HTTP 503 busy", "HTTP 429", "ConnectError", "HTTP 400 bad", "HTTP 403")
-    }
-
-    assert list(told.values()) == [True, True, True, False, False]
-
-
-async def test_a_model_that_is_busy_for_a_moment_is_asked_again_and_counts_once(gemini: Gemini) -> None:
-    gemini.faults.add("error", "generateContent", 2, status=503)
-    running = replace(live(gemini, trials=1), pauses=(0.01, 0.01))
-
-    found = await running.run(greeting(), MODEL)
-
-    assert [result.reason for result in found.report.results] == [""]
-    assert [call.turn for call in found.report.results[0].observation.model_calls] == [1, 2]
-    assert (await replace(running, pauses=()).run(greeting(), MODEL)).report.results[0].outcome is Outcome.PASS
-    gemini.faults.add("error", "generateContent", 2, status=503)
-    assert (await replace(running, pauses=()).run(greeting(), MODEL)).report.results[0].outcome is Outcome.ERRORED
+    kept = json.loads((tmp_path / "baseline.json").read_text())
+    assert kept["live"]["asks_for_nets"] == {"n": 4, "passes": 4, "tags": ["sessions"]}
+    assert "below the baseline: asks_for_nets 4/4 → 0/4" in " ".join(ended.out.split())

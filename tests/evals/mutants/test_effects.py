@@ -59,3 +59,17 @@ async def test_what_production_changed_is_what_the_scenario_counts() -> None:
         "model_writes_plain_text": {"plain_text": 1},
         "fault_whatsapp_down": {"undelivered": 1},
     }
+
+
+async def test_what_the_model_is_shown_of_another_person_is_told() -> None:
+    scenario = load([EVALS / "scenarios" / "two_people_at_once.yaml"]).scenarios[0]
+    recording = load_recordings(EVALS / "recordings", [scenario.name], [scenario.name]).find(scenario.name, 1)
+    defect = next(each for each in DEFECTS if each.about == "the model is shown another person's thread")
+
+    async with RuntimePool(1) as runtimes:
+        with defect.plant():
+            played = await runtimes.play(scenario, 1, ReplayServer(recording, allow_stale=True))
+
+    (apart,) = (check for check in judge_trial(scenario, played, exact=True).checks if check.name == "effects.apart")
+    assert apart.verdict == "broken"
+    assert "asked of the model for mia: 'what does an adult pay for the year?' of the person" in apart.observed

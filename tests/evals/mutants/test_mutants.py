@@ -6,7 +6,7 @@ import pytest
 
 from dm_core.agent.guards import Guards
 from dm_evals.cli.main import Usage, main
-from dm_evals.judge.judge import RecordedJudge
+from dm_evals.judge import RecordedJudge
 from dm_evals.mutants import code
 from dm_evals.mutants.cases import Case, load_cases
 from dm_evals.mutants.measure import LEAST_DETECTED, MOST_FALSE, Measured, Rate, measure

@@ -51,11 +51,29 @@ def test_the_tool_gets_its_arguments_and_the_stacks_places(
     assert environment["PATH"] == str(machine.folder / "bin")
 
 
-def test_a_stack_that_is_not_deployed_is_one_line(machine: Machine) -> None:
+@pytest.mark.usefixtures("tool")
+def test_threads_are_sampled_from_the_stacks_own_database(
+    machine: Machine, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine.says("pulumi", "^stack output", json.dumps(OUTPUTS))
+    monkeypatch.setenv("FIRESTORE_EMULATOR_HOST", "127.0.0.1:9")
+    run = machine.run("scenarios", "--stack", "dev", "--", "--since", "7d", "--sample", "5")
+
+    assert run.code == 0, run.output
+    told = json.loads(capfd.readouterr().out)
+    start = ["-m", "dm_evals", "scenarios-from", "--store-url", "firestore:"]
+    assert told["arguments"] == [*start, "--since", "7d", "--sample", "5"]
+    environment = told["environment"]
+    assert "FIRESTORE_EMULATOR_HOST" not in environment
+    assert (environment["GOOGLE_CLOUD_PROJECT"], environment["FIRESTORE_DATABASE"]) == ("club-dms-test", "dm-agent")
+
+
+@pytest.mark.parametrize("command", ["admin", "scenarios"])
+def test_a_stack_that_is_not_deployed_is_one_line(machine: Machine, command: str) -> None:
     machine.says("pulumi", "^stack output", "{}")
-    run = machine.run("admin", "--stack", "dev", "--", "threads")
+    run = machine.run(command, "--stack", "dev", "--", "threads")
 
     assert run.code == 1
     assert run.output.strip() == (
-        "admin: stack dev is not deployed, or its outputs can't be read. Run: make doctor STACK=dev"
+        f"{command}: stack dev is not deployed, or its outputs can't be read. Run: make doctor STACK=dev"
     )

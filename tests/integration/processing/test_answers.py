@@ -294,3 +294,17 @@ async def test_a_model_that_keeps_asking_does_not_keep_calling_a_platform_that_r
     _, result = await system.task(ana.thread_id)
 
     assert (result["ending"], system.instagram.count("conversations")) == ("answered", 1)
+
+
+async def test_a_model_that_only_ever_looks_the_same_up_is_told_so_and_handed_over(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("i know where you lot train")
+    again = call("get_net_session_dates", days_ahead=11)  # the local model's answers to this, one after the other
+    system.gemini.script([turn(again, again), *[turn(again)] * 5])
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["ending"], result["modelTurns"]) == ("handed_over", 6)
+    assert system.spond.count("sponds") == 1
+    shown = str(system.gemini.requests[-1].contents)
+    assert shown.count("already_known") == 5, "of six repeated ones, the last turn's result is shown to nobody"

@@ -18,6 +18,7 @@ from dm_core.agent.gemini import GeminiModel
 from dm_core.agent.gemini_turns import MAX_CONTENT_BYTES, NOT_AN_OBJECT
 from dm_core.agent.tools.registry import DECLARATIONS
 from dm_core.errors import AccountStopped, ModelRefused, ModelUnavailable, PlatformError, Service
+from dm_core.media import Media, MediaKind
 from dm_core.runs import Finish, ModelTurn, ToolResult, ToolTurn, Usage, UserTurn
 from dm_core.settings import ModelSettings
 
@@ -149,6 +150,27 @@ async def test_one_request_a_turn_with_everything_set(gemini: Gemini, model: Gem
     declared = json.loads(json.dumps(asked["tools"]))[0]["functionDeclarations"]
     assert [tool["name"] for tool in declared] == [tool.name for tool in DECLARATIONS]
     assert "functionCallingConfig" in str(asked["toolConfig"])
+
+
+async def test_files_follow_the_words_as_inline_data_and_are_counted(gemini: Gemini, model: GeminiModel) -> None:
+    details = [
+        {"modality": name, "tokenCount": count} for name, count in (("TEXT", 5), ("IMAGE", 1_120), ("AUDIO", 64))
+    ]
+    odd: list[Json] = [{"modality": 7}, {"tokenCount": 3}, {"modality": "HOLOGRAM", "tokenCount": 9}]
+    gemini.answer(candidate({"text": "a"}) | {"usageMetadata": {"promptTokensDetails": [*details, *odd, None]}})
+    picture = Media(MediaKind.PICTURE, "image/png", "digest", b"\xff\xfe picture")
+
+    turn = await ask(model, UserTurn("hi", ("mid",), ('{"attached_to": "m1"}', picture, "left out")))
+
+    contents = json.loads(json.dumps(gemini.asked[0]["contents"]))
+    inline = {"data": base64.urlsafe_b64encode(picture.data).decode(), "mime_type": "image/png"}
+    assert contents[0]["parts"] == [
+        {"text": "hi"},
+        {"text": '{"attached_to": "m1"}'},
+        {"inlineData": inline},
+        {"text": "left out"},
+    ]
+    assert turn.usage == Usage(image_tokens=1_120, audio_tokens=64)
 
 
 async def test_signatures_and_ids_go_back_as_they_came(gemini: Gemini, model: GeminiModel) -> None:

@@ -413,3 +413,41 @@ def test_encodings_of_a_secret_are_refused_in_a_plan(agent: Agent) -> None:
     text = base64.b64encode(b"x" + SECRETS[1].encode()).decode()
 
     assert agent.plan(here(), turn(send(text))).guards == ("secret",)
+
+
+def answered(asked: ModelTurn, *, error: str | None = None) -> ToolTurn:
+    output = {} if error else {"x": 1}
+    return ToolTurn(tuple(ToolResult(call.name, call.id, output, error) for call in asked.calls))
+
+
+NETS = turn(("get_net_session_dates", {"days_ahead": 11}))
+
+
+@pytest.mark.parametrize(
+    ("before", "is_read"),
+    [
+        ((NETS, answered(NETS)), False),
+        ((NETS, answered(NETS, error="schedule unavailable")), True),
+        ((NETS, answered(NETS), UserTurn("new messages")), True),
+        ((NETS, answered(NETS), turn(send("Hi!"))), True),
+        ((turn(("get_net_session_dates", {"days_ahead": 14})),), True),
+    ],
+)
+def test_what_the_model_has_looked_up_is_not_read_again(
+    agent: Agent, before: tuple[ModelTurn | ToolTurn | UserTurn, ...], is_read: bool
+) -> None:
+    seen = here()
+    seen = replace(seen, run=replace(seen.run, turns=(*seen.run.turns, *before)))
+
+    plan = agent.plan(seen, NETS)
+
+    assert plan.data == ((0,) if is_read else ())
+    assert plan.guards == (() if is_read else ("repeated_look_up",))
+    assert not plan.failed
+
+
+def test_the_same_look_up_twice_in_a_turn_is_one(agent: Agent) -> None:
+    plan = agent.plan(here(), turn(*[("is_new_thread", {})] * 3))
+
+    assert plan.data == (0,)
+    assert [plan.answered[index].output.keys() for index in (1, 2)] == [{"already_known"}] * 2

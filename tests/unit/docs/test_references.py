@@ -26,6 +26,7 @@ EXAMPLES = (
     "benchmarks/results.json",
     "evals/history.jsonl",
     "evals/rulings/SCENARIO.jsonl",
+    "evals/users/SCENARIO/t1.jsonl",
 )
 """Files that a page tells its reader to make, that a test makes up, or that a command writes."""
 CODE = ("libs/", "functions/", "infra/", "evals/src/", "benchmarks/", ".github/", "Makefile", "pyproject.toml")

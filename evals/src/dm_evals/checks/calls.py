@@ -17,7 +17,7 @@ from typing import Final
 
 from dm_core.agent.tools.declare import Kind
 from dm_core.agent.tools.registry import TOOLS
-from dm_evals.checks.matching import Means, assigned, call_verdict, in_order
+from dm_evals.checks.matching import assigned, in_order, is_call
 from dm_evals.checks.nearest_call import nearest_call, shown_call, shown_requirement
 from dm_evals.checks.pricing import cost_of
 from dm_evals.observation import ModelCall, Observation, ToolUse
@@ -45,26 +45,22 @@ class _Table:
     """Each requirement against each call that was made."""
 
     made: tuple[ToolUse, ...]
-    verdicts: tuple[tuple[Verdict, ...], ...]
+    fits: tuple[tuple[bool, ...], ...]
     wanted: tuple[int, ...]
 
-    def fits(self, *verdicts: Verdict) -> list[list[bool]]:
-        return [[verdict in verdicts for verdict in row] for row in self.verdicts]
 
-
-def call_checks(expected: Calls, observation: Observation, means: Means) -> Checks:
+def call_checks(expected: Calls, observation: Observation) -> Checks:
     """All that is said of tool calls. Where ``calls`` is not written at all, nothing is."""
     ordered = sorted(observation.calls, key=lambda use: (use.turn, use.index))
     made = tuple(use for use in ordered if use.outcome not in _NEVER_BEGUN)
-    verdicts: tuple[tuple[Verdict, ...], ...] = tuple(
-        tuple(call_verdict(call, use, means) for use in made) for call in expected.required
-    )
-    table = _Table(made, verdicts, tuple(call.at_least for call in expected.required))
+    fits = tuple(tuple(is_call(call, use) for use in made) for call in expected.required)
+    table = _Table(made, fits, tuple(call.at_least for call in expected.required))
     reported: set[int] = set()
-    yield from _required(expected, table, reported, means)
+    yield from _required(expected, table, reported)
     yield from _too_often(expected, table)
     if expected.ordered:
-        yield _order(expected, table)
+        order = ", then ".join(shown_requirement(call) for call in expected.required)
+        yield Check("calls.order", _verdict(in_order(table.fits, table.wanted)), order, _names(table.made))
     for name in expected.forbidden:
         yield _forbidden(name, ordered)
     yield from _not_allowed(expected, table, reported)
@@ -73,41 +69,32 @@ def call_checks(expected: Calls, observation: Observation, means: Means) -> Chec
         yield Check("calls.total", _verdict(count <= expected.at_most), f"at most {expected.at_most} calls", str(count))
 
 
-def _required(expected: Calls, table: _Table, reported: set[int], means: Means) -> Checks:
+def _required(expected: Calls, table: _Table, reported: set[int]) -> Checks:
     """One check a requirement. The call nearest to a missing one is noted: it is told once, here."""
-    sure = assigned(table.fits("held"), table.wanted)
-    perhaps = assigned(table.fits("held", "unknown"), table.wanted)
-    used = {index for found in sure for index in found}
-    decided = all(len(found) >= count for found, count in zip(perhaps, table.wanted, strict=True))
-    for index, call in enumerate(expected.required):
-        enough = len(sure[index]) >= call.at_least
-        possible = decided or len(perhaps[index]) >= call.at_least
-        verdict: Verdict = "held" if enough else "unknown" if possible else "broken"
-        nearest = ""
+    found = assigned(table.fits, table.wanted)
+    used = {index for mine in found for index in mine}
+    for mine, call in zip(found, expected.required, strict=True):
+        enough, nearest = len(mine) >= call.at_least, ""
         if not enough:
             free = [position for position in range(len(table.made)) if position not in used]
-            position, nearest = nearest_call(call, [table.made[free_one] for free_one in free], means)
+            position, nearest = nearest_call(call, [table.made[free_one] for free_one in free])
             if position is not None:
                 reported.add(free[position])
             nearest = nearest or "no such call was made"
-        observed = f"{len(sure[index])} such call(s)" if sure[index] else _names(table.made)
-        yield Check("calls.required", verdict, shown_requirement(call), observed, nearest)
+        observed = f"{len(mine)} such call(s)" if mine else _names(table.made)
+        yield Check("calls.required", _verdict(enough), shown_requirement(call), observed, nearest)
 
 
 def _too_often(expected: Calls, table: _Table) -> Checks:
     """One check a bounded requirement: a call that fits, and finds no requirement with room left, is one too many."""
-    if all(call.at_most is None for call in expected.required):
-        return
     room = [len(table.made) if call.at_most is None else call.at_most for call in expected.required]
     counted = [use.outcome != "refused" for use in table.made]
-    sure = [counts and any(row[at] == "held" for row in table.verdicts) for at, counts in enumerate(counted)]
-    certain, possible = (_overflow(table.fits("held", "unknown"), room, calls) for calls in (sure, counted))
+    over = _overflow(table.fits, room, counted)
     for index, call in enumerate(expected.required):
         if call.at_most is not None:
-            verdict: Verdict = "broken" if index in certain else "unknown" if index in possible else "held"
-            count = sum(fit and counts for fit, counts in zip(table.fits("held")[index], counted, strict=True))
+            count = sum(fit and counts for fit, counts in zip(table.fits[index], counted, strict=True))
             shown = f"{shown_requirement(call)}, at most {call.at_most} times"
-            yield Check("calls.at_most", verdict, shown, f"{count} such calls")
+            yield Check("calls.at_most", _verdict(index not in over), shown, f"{count} such calls")
 
 
 def _overflow(fits: Sequence[Sequence[bool]], room: Sequence[int], counts: Sequence[bool]) -> set[int]:
@@ -117,15 +104,6 @@ def _overflow(fits: Sequence[Sequence[bool]], room: Sequence[int], counts: Seque
     return {
         index for index, row in enumerate(fits) for position, fit in enumerate(row) if fit and position not in placed
     }
-
-
-def _order(expected: Calls, table: _Table) -> Check:
-    if in_order(table.fits("held"), table.wanted):
-        verdict: Verdict = "held"
-    else:
-        verdict = "unknown" if in_order(table.fits("held", "unknown"), table.wanted) else "broken"
-    order = ", then ".join(shown_requirement(call) for call in expected.required)
-    return Check("calls.order", verdict, order, _names(table.made))
 
 
 def _forbidden(name: str, calls: Sequence[ToolUse]) -> Check:
@@ -138,7 +116,7 @@ def _not_allowed(expected: Calls, table: _Table, reported: set[int]) -> Checks:
     """Actions nobody asked for. Said only where calls are spoken of at all, or an empty list would forbid them."""
     if not expected.model_fields_set:
         return
-    fitting = {position for row in table.verdicts for position, verdict in enumerate(row) if verdict != "broken"}
+    fitting = {position for row in table.fits for position, fit in enumerate(row) if fit}
     required = {call.tool for call in expected.required}
     extra = [
         use

@@ -60,6 +60,8 @@ class _Asked:
 def effect_checks(scenario: Scenario, observation: Observation) -> Iterator[Check]:
     """One check for each way out, and one for what was changed."""
     asked = _asked(observation)
+    if scenario.others:
+        yield _told("effects.apart", (), observation.mixed)
     yield _told("effects.person", *_to_person(asked, observation))
     yield from _to_manager(asked, observation)
     yield _told(
@@ -189,11 +191,12 @@ def _line(effect: Effect) -> str:
 
 def _line_of(use: ToolUse, left: Effect | None) -> str:
     """A call as the effect it asks for. Several messages may be meant by a handle: one of them is enough."""
+    to = f" to {use.by}" if use.by else ""
     if use.name == SEND:
-        return f"send: {_words(use.arguments.get('text'))}"
+        return f"send{to}: {_words(use.arguments.get('text'))}"
     hit = left.target if left is not None and left.target in use.targets else " or ".join(use.targets) or "nothing"
     reaction = _words(use.arguments.get("reaction"))
-    return f"react on {hit}: {normal_reaction(reaction) or reaction}"
+    return f"react{to} on {hit}: {normal_reaction(reaction) or reaction}"
 
 
 def _lines(kind: str, texts: Sequence[str]) -> list[str]:

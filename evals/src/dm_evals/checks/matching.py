@@ -1,8 +1,5 @@
 """One value held against one matcher, and calls assigned to what was required of them.
 
-Three verdicts everywhere: ``held``, ``broken``, and ``unknown`` where nobody could say (a rubric item without a judge,
-a range asked of a text). Unknown is never taken for held.
-
 Text is compared without regard to case, white space and typographic quotes. Numbers are whole: ``20 pounds`` is not
 contained in ``120 pounds``, nor ``5`` in ``5.50``.
 """
@@ -12,21 +9,9 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Protocol
 
-from dm_evals.checks.named import folded, says
-from dm_evals.results import Verdict
+from dm_evals.checks.named import says
+from dm_evals.folded import folded
 from dm_evals.scenarios.scenario import Call, Matcher
-
-
-class Means(Protocol):
-    """Answers whether a text means what a rubric item says."""
-
-    def __call__(self, item: str, text: str) -> Verdict: ...
-
-
-def no_judge(item: str, text: str) -> Verdict:
-    """Without a judge nobody can say."""
-    del item, text
-    return "unknown"
 
 
 def contains(text: str, part: str) -> bool:
@@ -49,31 +34,24 @@ def as_text(value: object) -> str:
     return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
 
 
-def matched(matcher: Matcher, value: object, means: Means = no_judge) -> Verdict:
-    """The verdict on one value. ``None`` is a value that is not given: only ``absent`` holds of it.
+def matched(matcher: Matcher, value: object) -> bool:
+    """Whether it holds of one value. ``None`` is a value that is not given: only ``absent`` holds of it.
 
     Raises re.error where the regular expression is none.
     """
     if matcher.absent is not None:
-        return _held((value is None) is matcher.absent)
-    if value is None:
-        return "broken"
-    if matcher.means is not None:
-        return means(matcher.means, as_text(value))
+        return (value is None) is matcher.absent
     if matcher.between is not None:
         low, high = matcher.between
-        if isinstance(value, bool) or not isinstance(value, int | float):
-            return "broken"
-        return _held(low <= value <= high)
-    return _held(_text_or_equal(matcher, value))
+        return isinstance(value, int | float) and not isinstance(value, bool) and low <= value <= high
+    return value is not None and _text_or_equal(matcher, value)
 
 
-def none_of(matcher: Matcher, text: str, means: Means = no_judge) -> Verdict:
+def none_of(matcher: Matcher, text: str) -> bool:
     """The matcher turned round, for what must not be said: of several parts, not one may be contained."""
     if isinstance(matcher.contains, tuple):
-        return _held(not any(contains(text, part) for part in matcher.contains))
-    opposite: Mapping[Verdict, Verdict] = {"held": "broken", "broken": "held", "unknown": "unknown"}
-    return opposite[matched(matcher, text or None, means)]
+        return not any(contains(text, part) for part in matcher.contains)
+    return not matched(matcher, text or None)
 
 
 def _text_or_equal(matcher: Matcher, value: object) -> bool:
@@ -91,10 +69,6 @@ def _text_or_equal(matcher: Matcher, value: object) -> bool:
     return is_same(matcher.equals, value)
 
 
-def _held(holds: bool) -> Verdict:
-    return "held" if holds else "broken"
-
-
 # -- calls --------------------------------------------------------------------------------------------------
 
 
@@ -107,20 +81,14 @@ class Made(Protocol):
     def arguments(self) -> Mapping[str, object]: ...
 
 
-def differing(call: Call, made: Made, means: Means = no_judge) -> dict[str, Verdict]:
+def differing(call: Call, made: Made) -> list[str]:
     """The arguments that do not hold. One that is named and not given breaks its matcher (but ``absent``)."""
-    verdicts: dict[str, Verdict] = {
-        name: matched(matcher, made.arguments.get(name), means) for name, matcher in call.args.items()
-    }
-    return {name: verdict for name, verdict in verdicts.items() if verdict != "held"}
+    return [name for name, matcher in call.args.items() if not matched(matcher, made.arguments.get(name))]
 
 
-def call_verdict(call: Call, made: Made, means: Means = no_judge) -> Verdict:
+def is_call(call: Call, made: Made) -> bool:
     """Whether one call is what was required."""
-    if made.name != call.tool:
-        return "broken"
-    verdicts = differing(call, made, means).values()
-    return "broken" if "broken" in verdicts else "unknown" if "unknown" in verdicts else "held"
+    return made.name == call.tool and not differing(call, made)
 
 
 def assigned(fits: Sequence[Sequence[bool]], wanted: Sequence[int]) -> list[list[int]]:

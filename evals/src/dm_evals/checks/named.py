@@ -10,7 +10,6 @@ languages are CLDR's, by Babel.
 """
 
 import re
-import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -21,6 +20,7 @@ from zoneinfo import ZoneInfo
 from babel.dates import get_day_names, get_month_names
 from text_to_num import alpha2digit as _alpha2digit  # pyright: ignore[reportUnknownVariableType]
 
+from dm_evals.folded import folded
 from dm_evals.scenarios.scenario import Expectations, Matcher, Part, Scenario, Session
 
 LANGUAGES: Final = ("en", "de", "es", "fr", "hi", "it", "nl", "pl", "pt", "ru", "tr")
@@ -93,17 +93,6 @@ class Named:
         if field == "date":
             return _date_pattern(at, (at.date() - self.now.date()).days), f"{at:%A %-d %B}"
         return _time_pattern(at.hour, at.minute), f"{at:%H:%M}"
-
-
-_SIGNS: Final = str.maketrans({"’": "'", "‘": "'", "“": '"', "”": '"', "–": "-", "—": "-", "‑": "-", "…": "..."})
-_INVISIBLE: Final = re.compile("[\u00ad\u200b-\u200f\u2060\ufeff]")
-
-
-def folded(text: str) -> str:
-    """Text as it is compared: case, white space, typographic signs and the script of digits make no difference."""
-    plain = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text)).translate(_SIGNS)
-    figures = "".join(str(unicodedata.decimal(char)) if char.isdecimal() else char for char in plain)
-    return " ".join(figures.casefold().split())
 
 
 def says(text: str, pattern: str) -> bool:

@@ -4,7 +4,7 @@ import json
 from collections.abc import Sequence
 from difflib import SequenceMatcher
 
-from dm_evals.checks.matching import Means, as_text, differing
+from dm_evals.checks.matching import as_text, differing
 from dm_evals.observation import ToolUse
 from dm_evals.scenarios.scenario import Call, Matcher
 
@@ -36,7 +36,7 @@ def shown_call(use: ToolUse) -> str:
     return f"{use.name}({arguments})"
 
 
-def nearest_call(call: Call, made: Sequence[ToolUse], means: Means) -> tuple[int | None, str]:
+def nearest_call(call: Call, made: Sequence[ToolUse]) -> tuple[int | None, str]:
     """Position and words of the call of this tool that fits best; (None, …) where no call is of this tool.
 
     Best: fewest arguments that differ, then the texts most alike.
@@ -44,13 +44,11 @@ def nearest_call(call: Call, made: Sequence[ToolUse], means: Means) -> tuple[int
     same = [(position, use) for position, use in enumerate(made) if use.name == call.tool]
     if not same:
         return None, ""
-    position, best = min(same, key=lambda entry: (len(differing(call, entry[1], means)), -_likeness(call, entry[1])))
-    wrong = differing(call, best, means)
+    position, best = min(same, key=lambda entry: (len(differing(call, entry[1])), -_likeness(call, entry[1])))
     reasons = [
         f"{name}: wanted {shown_matcher(call.args[name])}, "
         + (f"got {_json(best.arguments[name])}" if best.arguments.get(name) is not None else "not given")
-        + (" (nobody could say)" if verdict == "unknown" else "")
-        for name, verdict in wrong.items()
+        for name in differing(call, best)
     ]
     return position, f"turn {best.turn}, {shown_call(best)}" + (f": {'; '.join(reasons)}" if reasons else "")
 

@@ -6,20 +6,21 @@
 | the trial was not played to its end | errored |
 | a check is broken (recorded turns nobody asked for are one) | fail |
 | a check is unknown (no judge, no price, an evaluator that crashed) | errored |
-| nothing was checked but the rules of every scenario | errored |
+| nothing was checked but the rules and the rubric of every scenario | errored |
 | every check was made and held | pass |
 
 The first line that fits decides. Whatever the outcome, all checks are kept and shown.
 """
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from dm_evals.checks.calls import call_checks, guarded, limit_checks
 from dm_evals.checks.effects import effect_checks
 from dm_evals.checks.named import Named, Unknown
 from dm_evals.checks.reply import reply_checks
 from dm_evals.checks.state import state_checks
-from dm_evals.judge.judge import Judge, means_of, transcript
+from dm_evals.judge import GENERAL, Evidence, Judge
 from dm_evals.observation import Observation
 from dm_evals.replay.digests import own_prompt
 from dm_evals.results import Check, Outcome, TrialResult
@@ -59,11 +60,12 @@ def judge_trial(
 
 
 def _checks(scenario: Scenario, observation: Observation, judge: Judge | None, *, exact: bool) -> tuple[Check, ...]:
-    expect, means = scenario.expect, means_of(judge)
+    expect = scenario.expect
     return (
-        *guarded("calls", lambda: call_checks(expect.calls, observation, means)),
-        *guarded("state", lambda: state_checks(expect.state, observation, means)),
-        *guarded("reply", lambda: reply_checks(expect.reply, scenario, observation, means)),
+        *guarded("calls", lambda: call_checks(expect.calls, observation)),
+        *guarded("state", lambda: state_checks(expect.state, observation)),
+        *guarded("reply", lambda: reply_checks(expect.reply, scenario, observation)),
+        *guarded("others", lambda: _others(scenario, observation)),
         *guarded("rules", lambda: rule_checks(scenario, observation)),
         *guarded("rubric", lambda: _rubric(scenario, observation, judge)),
         *(guarded("effects", lambda: effect_checks(scenario, observation)) if exact else ()),
@@ -71,14 +73,30 @@ def _checks(scenario: Scenario, observation: Observation, judge: Judge | None, *
     )
 
 
+def _others(scenario: Scenario, observation: Observation) -> Iterator[Check]:
+    """What each of the others saw, as if the scenario were about them."""
+    for name, expected in scenario.expect.others.items():
+        seen = replace(observation, replies=observation.others.get(name, ()))
+        if expected.replies is not None:
+            observed = f"{len(seen.replies)}: {' | '.join(seen.replies)}"
+            held = "held" if len(seen.replies) == expected.replies else "broken"
+            yield Check(f"others.{name}", held, f"{expected.replies} replies", observed)
+        for check in reply_checks(expected, scenario, seen):
+            yield replace(check, name=f"others.{name}.{check.name}")
+
+
 def _rubric(scenario: Scenario, observation: Observation, judge: Judge | None) -> Iterator[Check]:
-    """One check an item, over the whole conversation."""
-    text = transcript(scenario, observation)
-    for item in scenario.expect.rubric:
-        if judge is None:
-            yield Check("rubric", "unknown", item, "there is no judge")
-            continue
-        yield from guarded("rubric", lambda item=item: (judge.rule(item, text).check(item),))
+    """One check an item of the scenario's, and of the general rubric where the judge asks it: all in one question."""
+    lines = [("rubric", item) for item in scenario.expect.rubric]
+    if judge is None:
+        yield from (Check(name, "unknown", item, "there is no judge") for name, item in lines)
+        return
+    if judge.asks_in_general(scenario.name):
+        lines += [(f"general.{name}", says) for name, says in GENERAL.items()]
+    if lines:
+        rulings = judge.rule([says for _, says in lines], Evidence.of(scenario, observation))
+        for (name, says), ruling in zip(lines, rulings, strict=True):
+            yield ruling.check(name, says)
 
 
 def _recording_checks(observation: Observation) -> Iterator[Check]:
@@ -110,6 +128,6 @@ def _outcome(checks: tuple[Check, ...], played: tuple[Check, ...], observation: 
         return Outcome.FAIL, ""
     if unknown:
         return Outcome.ERRORED, "; ".join(f"{check.name}: {check.observed}" for check in unknown)
-    if all(check.name.startswith("rule.") for check in checks):
+    if all(check.name.startswith(("rule.", "general.")) for check in checks):
         return Outcome.ERRORED, "nothing was checked"
     return Outcome.PASS, ""

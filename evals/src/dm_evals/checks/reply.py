@@ -6,7 +6,7 @@ from typing import Final
 import regex
 
 from dm_core.agent.links import AllowList, found_links
-from dm_evals.checks.matching import Means, matched, none_of
+from dm_evals.checks.matching import matched, none_of
 from dm_evals.checks.nearest_call import shown_matcher
 from dm_evals.observation import Observation
 from dm_evals.results import Check
@@ -26,7 +26,7 @@ _SENTENCE_END: Final = regex.compile(
 )
 
 
-def reply_checks(expected: Reply, scenario: Scenario, observation: Observation, means: Means) -> Iterator[Check]:
+def reply_checks(expected: Reply, scenario: Scenario, observation: Observation) -> Iterator[Check]:
     """Without a reply there is nothing to praise: ``must`` is broken, nothing else can be."""
     text = "\n".join(observation.replies)
     readings = readings_of(text, Seen(scenario, observation))
@@ -36,9 +36,9 @@ def reply_checks(expected: Reply, scenario: Scenario, observation: Observation, 
     if expected.max_sentences is not None:
         yield _bound("reply.max_sentences", expected.max_sentences, sentences(text), "sentences")
     for matcher in expected.must:
-        yield _must(matcher, text, readings, means)
+        yield _must(matcher, text, readings)
     for matcher in expected.must_not:
-        yield _must_not(matcher, text, means)
+        yield _must_not(matcher, text)
     if expected.links is not None:
         yield _links(expected.links, text)
 
@@ -54,25 +54,19 @@ def _bound(name: str, bound: int, size: int, unit: str) -> Check:
     return Check(name, "held" if size <= bound else "broken", f"at most {bound} {unit}", f"{size} {unit}")
 
 
-def _must(matcher: Matcher, text: str, readings: str, means: Means) -> Check:
-    """Held by the words or by what they mean: "half six" for 18:30, "sixty" for 60.
-
-    ``between`` asks something of a number, which a text is not.
-    """
-    verdict = "unknown" if matcher.between is not None else matched(matcher, text or None, means)
-    if verdict == "broken" and text:
-        verdict = matched(matcher, f"{text}\n{readings}", means)
-    return Check("reply.must", verdict, shown_matcher(matcher), text or NO_REPLY)
+def _must(matcher: Matcher, text: str, readings: str) -> Check:
+    """Held by the words or by what they mean: "half six" for 18:30, "sixty" for 60."""
+    held = matched(matcher, text or None) or (bool(text) and matched(matcher, f"{text}\n{readings}"))
+    return Check("reply.must", "held" if held else "broken", shown_matcher(matcher), text or NO_REPLY)
 
 
-def _must_not(matcher: Matcher, text: str, means: Means) -> Check:
+def _must_not(matcher: Matcher, text: str) -> Check:
     """What is denied beside it, or quoted, is not said: "please don't wear your spikes" invites nobody to."""
-    verdict = none_of(matcher, text, means)
-    if verdict == "broken" and (pattern := _pattern(matcher)) is not None:
+    held = none_of(matcher, text)
+    if not held and (pattern := _pattern(matcher)) is not None:
         plain = unquoted(text)
-        said = any(not _is_denied(plain, found.span()) for found in pattern.finditer(plain))
-        verdict = "broken" if said else "held"
-    return Check("reply.must_not", verdict, f"not {shown_matcher(matcher)}", text or NO_REPLY)
+        held = all(_is_denied(plain, found.span()) for found in pattern.finditer(plain))
+    return Check("reply.must_not", "held" if held else "broken", f"not {shown_matcher(matcher)}", text or NO_REPLY)
 
 
 def _pattern(matcher: Matcher) -> regex.Pattern[str] | None:

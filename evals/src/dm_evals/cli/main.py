@@ -28,9 +28,12 @@ HELD, BROKEN, NOT_JUDGED = 0, 1, 2
 
 _OTHERS: Final = {
     "live": ("live.command", "play k trials against a real model, and compare"),
+    "local": ("live.local", "play every scenario against a real, small model on this machine"),
     "mutants": ("mutants.command", "evaluate the evals: bad agents and harmless variants"),
     "history": ("reports.history", "note a run in the history of deployments"),
     "held-out": ("mutants.command:held_out", "detection and false alarms of code alone, on strangers' agents"),
+    "scenarios-from": ("production.queue", "sample stored threads and queue them for review"),
+    "scenarios-reviewed": ("production.queue:reviewed", "move what was reviewed to the scenarios and the labels"),
     "scenario-from": ("production.command", "make a scenario of a stored thread"),
 }
 
@@ -94,16 +97,8 @@ def _parser(asked: str) -> Parser:
     run.add_argument("--tags", default="", help="only scenarios with one of these tags: a,b")
     run.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
     run.add_argument("--allow-stale", action="store_true", help="answer stale turns by position; they stay stale")
-    for kind in ("junit", "json", "html", "markdown"):
-        run.add_argument(f"--{kind}", type=Path, metavar="PATH")
-    run.add_argument("--before", type=Path, metavar="PATH", help="an earlier --json, side by side in --html")
-    run.add_argument("--held-out", type=Path, metavar="PATH", help="what held-out --json wrote: shown, and in --html")
-    run.add_argument("--history", type=Path, default=EVALS / "history.jsonl", help="earlier deployments, for --html")
-    run.add_argument("--gate", type=Path, default=EVALS / "gate.yaml")
-    run.add_argument("--baseline", type=Path, default=EVALS / "baseline.json")
+    add_report_options(run)
     run.add_argument("--rulings", type=Path, default=EVALS / "rulings", help="the judge's recordings")
-    run.add_argument("--update-baseline", action="store_true")
-    run.add_argument("--no-gate", action="store_true", help="decide by the results alone: all must pass")
 
     author = command(
         "author", "write a recording from hand-written turns (YAML on stdin)", "cli.recordings:author_command"
@@ -111,6 +106,7 @@ def _parser(asked: str) -> Parser:
     _folders(author)
     author.add_argument("scenario", metavar="SCENARIO")
     author.add_argument("--trial", type=_whole, default=1)
+    author.add_argument("--user", type=Path, metavar="FILE", help="what the simulated user says: - {text: …} a message")
 
     refresh = command(
         "refresh", "bring recordings up to a changed request, in named parts only", "cli.recordings:refresh_command"
@@ -124,6 +120,7 @@ def _parser(asked: str) -> Parser:
     record.add_argument("scenario", nargs="*", metavar="SCENARIO")
     record.add_argument("--trials", type=_whole, default=1)
     record.add_argument("--model", help="another model than production's")
+    record.add_argument("--user", metavar="MODEL", help="the model that plays the simulated users")
     record.add_argument("--base-url", help="another server than Gemini's, in its shape")
 
     rulings = command("rulings", "what the judge still has to say, and writing it down", "cli.rulings:rulings_command")
@@ -134,12 +131,26 @@ def _parser(asked: str) -> Parser:
     who.add_argument("--authored", type=Path, metavar="FILE", help="rulings of a person, as YAML; - is standard input")
     who.add_argument("--model", help="ask this model, with GEMINI_API_KEY")
     rulings.add_argument("--agreement", action="store_true", help="only measure --model on what people ruled")
+    rulings.add_argument("--general", action="store_true", help="the general rubric too, where nobody ruled on it yet")
     rulings.add_argument("--base-url", help="another server than Gemini's, in its shape")
 
     command("schema", "write the JSON schema of scenarios", "cli.recordings:schema_command")
     for name, (module, about) in _OTHERS.items():
         _brought(command, name, module, about, asked)
     return parser
+
+
+def add_report_options(parser: argparse.ArgumentParser) -> None:
+    """What becomes of a run's results, for ``cli.run.finish``."""
+    for kind in ("junit", "json", "html", "markdown"):
+        parser.add_argument(f"--{kind}", type=Path, metavar="PATH")
+    parser.add_argument("--before", type=Path, metavar="PATH", help="an earlier --json, side by side in --html")
+    parser.add_argument("--held-out", type=Path, metavar="PATH", help="what held-out --json wrote, for --html")
+    parser.add_argument("--history", type=Path, default=EVALS / "history.jsonl", help="earlier deployments, for --html")
+    parser.add_argument("--gate", type=Path, default=EVALS / "gate.yaml")
+    parser.add_argument("--baseline", type=Path, default=EVALS / "baseline.json")
+    parser.add_argument("--update-baseline", action="store_true")
+    parser.add_argument("--no-gate", action="store_true", help="decide by the results alone: all must pass")
 
 
 def _folders(parser: argparse.ArgumentParser) -> None:

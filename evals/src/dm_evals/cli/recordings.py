@@ -6,7 +6,11 @@ import os
 import sys
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
+
+import yaml
+from pydantic import TypeAdapter, ValidationError
 
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.choice import Chosen, choose
@@ -20,6 +24,8 @@ from dm_evals.replay.recordings import BadRecording
 from dm_evals.replay.refresh import FROM_FILES, Refreshed, follow_files, parse_parts, refresh
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.scenarios.scenario import Scenario
+from dm_evals.user import GeminiUser, RecordedUser, RecordingUser
+from dm_evals.user.user import ScriptedUser, Written
 from dm_sandbox.environment import SANDBOX_MODEL_KEY
 
 
@@ -28,9 +34,12 @@ def author_command(args: argparse.Namespace) -> int:
     chosen = choose(args, [args.scenario])
     scenario, trial = chosen.scenarios[0], int(args.trial)
 
+    user = RecordingUser(_written_user(args.user), "authored", _today())
+
     async def made() -> tuple[Path, Observation]:
         async with RuntimePool(1) as runtimes:
-            played = await author(scenario, trial, parse_turns(sys.stdin.read()), runtimes.play, _today())
+            against = partial(runtimes.play, user=user)
+            played = await author(scenario, trial, parse_turns(sys.stdin.read()), against, _today())
         return played.recording.write(args.recordings), played.observation
 
     try:
@@ -38,9 +47,24 @@ def author_command(args: argparse.Namespace) -> int:
             path, observation = asyncio.run(made())
     except (BadTurns, BadRecording) as error:
         raise Usage(*error.args) from None
+    if user.kept:
+        user.write(_user_path(args, scenario.name, trial))
     print(f"wrote {_shown(path)}: {len(observation.model_calls)} turns")
     _tell(scenario, observation)
     return HELD
+
+
+def _written_user(path: Path | None) -> ScriptedUser:
+    """``- {text: …}`` a message, in order; after the last one the user stops."""
+    try:
+        said = TypeAdapter(tuple[Written, ...]).validate_python(yaml.safe_load(path.read_text("utf-8")) if path else ())
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
+        raise Usage(f"{path}: is no list of the user's messages, - {{text: …}}: {str(error).splitlines()[0]}") from None
+    return ScriptedUser([each.text for each in said])
+
+
+def _user_path(args: argparse.Namespace, scenario: str, trial: int) -> Path:
+    return args.recordings.parent / "users" / scenario / f"t{trial}.jsonl"
 
 
 def refresh_command(args: argparse.Namespace) -> int:
@@ -79,10 +103,11 @@ def _followed(chosen: Chosen, parts: frozenset[str], folder: Path) -> int:
 async def _refreshed(chosen: Chosen, parts: frozenset[str], folder: Path) -> list[Refreshed]:
     done: list[Refreshed] = []
     async with RuntimePool(1) as runtimes:
+        against = partial(runtimes.play, user=RecordedUser(folder.parent / "users"))
         for scenario in chosen.scenarios:
             for trial in chosen.recordings.trials(scenario.name):
                 recording = chosen.recordings.by_address[scenario.name, trial]
-                done.append(await refresh(scenario, recording, parts, runtimes.play, folder))
+                done.append(await refresh(scenario, recording, parts, against, folder))
     return done
 
 
@@ -100,15 +125,21 @@ def record_command(args: argparse.Namespace) -> int:
 async def _recorded(scenarios: Sequence[Scenario], args: argparse.Namespace, key: str, base_url: str) -> int:
     """How many could not be recorded."""
     failed = 0
+    playing = GeminiUser(args.user, key, base_url) if args.user else None
     async with RuntimePool(1, model=args.model, live=True) as runtimes:
         for scenario in scenarios:
             for trial in range(1, args.trials + 1):
                 recorder = Recorder(scenario.name, trial, date=_today(), api_key=key, base_url=base_url)
-                observation = await runtimes.play(scenario, trial, recorder)
+                user = RecordingUser(playing, "recorded", _today(), args.user) if playing else None
+                if scenario.user is not None and user is None:
+                    raise Usage(f"{scenario.name} has a simulated user: say which model plays it, with --user MODEL")
+                observation = await runtimes.play(scenario, trial, recorder, user)
                 try:
                     if observation.crash is not None:
                         raise BadRecording(observation.crash)
                     path = recorder.recording.write(args.recordings)
+                    if user is not None and user.kept:
+                        user.write(_user_path(args, scenario.name, trial))
                     print(f"wrote {_shown(path)}: {len(observation.model_calls)} turns")
                 except BadRecording as error:
                     failed += 1

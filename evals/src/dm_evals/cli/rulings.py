@@ -1,14 +1,14 @@
 """``rulings``: what the judge still has to say about the recorded conversations, and writing it down.
 
-A ruling is bound to the exact text it was made of, so a reworded reply needs a new one. Who made it is kept with it: a
-person (``--authored``) or a model (``--model``).
+A ruling is bound to what was said, so a reworded reply needs a new one. Who made it is kept with it: a person
+(``--authored``) or a model (``--model``).
 """
 
 import argparse
 import asyncio
 import os
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -20,33 +20,45 @@ import yaml
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.choice import choose
+from dm_evals.cli.choice import Chosen, choose
 from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED, Usage
-from dm_evals.judge.agreement import measure, read_verdicts
-from dm_evals.judge.gemini import GeminiJudge
-from dm_evals.judge.judge import (
-    VOTES,
+from dm_evals.judge import (
+    GENERAL,
     BrokenRuling,
+    Evidence,
     Judge,
+    JudgeUnavailable,
     RecordedJudge,
-    RecordedRuling,
     RecordingJudge,
     Ruling,
-    read_rulings,
 )
-from dm_evals.replay.recordings import Recordings
+from dm_evals.judge.agreement import Labelling, measure, read_labels
+from dm_evals.judge.gemini import GeminiJudge
+from dm_evals.judge.judge import VOTES
+from dm_evals.judge.recorded import line_of, statement, write_rulings
 from dm_evals.replay.runner import run
-from dm_evals.scenarios.scenario import Scenario
+
+GENERAL_ITEM: Final = "general"
 
 
 class Authored(BaseModel):
-    """One ruling as a person writes it: the item word for word, yes or no, and why."""
+    """One ruling as a person writes it: on one rubric item or several, yes or no, why, and the words that show it.
+
+    ``item``: word for word, or ``general.NAME``; ``general`` is every general one that no other entry names.
+    ``scenario``: only in this one. ``quote`` must stand in the evidence.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    item: str
+    item: str | tuple[str, ...]
     verdict: Literal["yes", "no"]
-    why: str
+    why: str = ""
+    quote: str = ""
+    scenario: str = ""
+
+    @property
+    def items(self) -> tuple[str, ...]:
+        return (self.item,) if isinstance(self.item, str) else self.item
 
 
 AUTHORED: Final = TypeAdapter(tuple[Authored, ...])
@@ -54,109 +66,137 @@ AUTHORED: Final = TypeAdapter(tuple[Authored, ...])
 
 @dataclass(slots=True)
 class Person:
-    """The judge who wrote the rulings down beforehand; what they did not rule on is kept as open."""
+    """The judge who wrote the rulings down beforehand. ``open``: what they did not rule on."""
 
-    rulings: Mapping[str, Authored]
-    open: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
-    used: set[str] = field(default_factory=set[str])
+    rulings: Sequence[Authored]
+    general: bool
+    open: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    """By scenario; the last line is the evidence."""
+    problems: list[str] = field(default_factory=list[str])
+    used: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
-    def rule(self, item: str, text: str) -> Ruling:
-        written = self.rulings.get(item)
+    def asks_in_general(self, scenario: str) -> bool:
+        mine = [item for each in self.rulings if each.scenario in ("", scenario) for item in each.items]
+        return self.general or any(item.startswith(GENERAL_ITEM) for item in mine)
+
+    def rule(self, statements: Sequence[str], evidence: Evidence) -> Sequence[Ruling]:
+        return [self._one(text, evidence) for text in statements]
+
+    def _one(self, text: str, evidence: Evidence) -> Ruling:
+        line = line_of(text)
+        mine = [each for each in self.rulings if each.scenario in ("", evidence.scenario)]
+        written = next((each for each in mine if line in each.items), None)
+        if written is None and line != text:
+            written = next((each for each in mine if GENERAL_ITEM in each.items), None)
+            line = GENERAL_ITEM
         if written is None:
-            self.open.append((item, text))
+            told = "\n".join(f"    {each}" for each in evidence.shown().splitlines())
+            self.open[evidence.scenario] = [
+                *self.open.get(evidence.scenario, [told])[:-1],
+                f"{evidence.scenario}: {text}",
+                told,
+            ]
             return Ruling((), "nobody has ruled on it")
-        self.used.add(item)
-        return Ruling((written.verdict,) * VOTES, written.why)
+        if written.quote and not evidence.holds(written.quote):
+            self.problems.append(f"{evidence.scenario}: the evidence does not say {written.quote!r} ({line})")
+        self.used.add((written.scenario, line))
+        return Ruling((written.verdict,) * VOTES, written.why, written.quote)
 
 
 def rulings_command(args: argparse.Namespace) -> int:
     """List what is not ruled on, or rule on it. 0: nothing is open any more."""
     chosen = choose(args, args.scenario)
-    person = Person(_written(args.authored) if args.authored else {})
-    judging: Judge = person
-    left = 0
+    person = Person(written(args.authored) if args.authored else (), args.general)
     with ExitStack() as stack:
+        judging: Judge = person
         if args.model:
-            key = os.environ.get("GEMINI_API_KEY")
-            if not key:
-                raise Usage("GEMINI_API_KEY is not set: a model's ruling is asked of a real model")
-            judging = stack.enter_context(GeminiJudge(args.model, key, args.base_url))
+            judging = stack.enter_context(_model(args))
             if args.agreement:
-                return _agreement(judging)
-        for scenario in chosen.scenarios:
-            person.open.clear()
-            _rule(scenario, chosen.recordings, judging, args)
-            left += len(person.open)
-            for item, text in person.open:
-                print(f"\n{scenario.name}: {item}\n{_indented(text)}")
-    unknown = set(person.rulings) - person.used
-    for item in sorted(unknown):
-        print(f"{item!r} is an item of none of these scenarios, or was ruled on before", file=sys.stderr)
+                return agreement(judging, args.model, chosen, args.rulings)
+        _rule(chosen, judging, person.problems, args)
+    for scenario, lines in sorted(person.open.items()):
+        print(f"\n{len(lines) - 1} open in {scenario}", *lines, sep="\n")
+    left = sum(len(lines) - 1 for lines in person.open.values())
+    unknown = {(each.scenario, item) for each in person.rulings for item in each.items} - person.used
+    for scenario, item in sorted(unknown):
+        where = f"not an item of {scenario}" if scenario else "an item of none of these scenarios"
+        print(f"{item!r} is {where}, or was ruled on before", file=sys.stderr)
     print(f"{left} open" if left else "every item has a ruling")
     return NOT_JUDGED if left or unknown else HELD
 
 
-def _agreement(judge: Judge) -> int:
-    """How far a judge can be trusted: measured before a rubric may gate anything."""
-    found = measure(judge, read_verdicts(sorted((EVALS / "agreement").glob("*.jsonl"))))
-    for each in found.disagreements:
-        print(f"{each.judged}, a person said {each.authored.verdict}: {each.authored.item}")
-    print(f"agrees on {found.agreed} of {found.n} (95 % interval {found.rate.low:.1%} to {found.rate.high:.1%});")
-    print(f"{found.false_yes} false yes, {found.false_no} false no, {found.unanswered} without an answer")
+def agreement(judge: Judge, name: str, chosen: Chosen, rulings: Path) -> int:
+    """How far a judge can be trusted: what people ruled, asked of it."""
+    labelling = Labelling(_recorded(sorted(rulings.glob("*.jsonl"))))
+    asyncio.run(run(chosen.scenarios, chosen.recordings, partial(judge_trial, judge=labelling)))
+    found = measure(judge, (*labelling.labels, *read_labels(sorted((EVALS / "agreement").glob("*.jsonl")))))
+    for label, ruling in found.disagreements:
+        print(f"{ruling.verdict}, a person said {label.verdict}: {line_of(label.statement)} {label.evidence.scenario}")
+    print(f"{name} {found}")
     return HELD
 
 
-def _rule(scenario: Scenario, recordings: Recordings, judging: Judge, args: argparse.Namespace) -> None:
-    """Play one scenario with a judge who asks ``judging`` only for what is new, and keep the file if it changed."""
-    path: Path = args.rulings / f"{scenario.name}.jsonl"
-    keeping = RecordingJudge(
-        judging,
-        args.model or "",
-        datetime.now(UTC).date().isoformat(),
-        "recorded" if args.model else "authored",
-        _known(path),
-    )
-    before = dict(keeping.rulings)
-    asyncio.run(run((scenario,), recordings, partial(judge_trial, judge=keeping)))
-    if keeping.rulings != before:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        keeping.write(path)
-        print(f"wrote {path.name}: {len(keeping.rulings) - len(before)} new")
-
-
-def _known(path: Path) -> dict[str, RecordedRuling]:
-    """The rulings of a file. Raises Usage where they can't be used."""
+def _model(args: argparse.Namespace) -> GeminiJudge:
+    """The judge model, asked once. Raises Usage."""
+    key = os.environ.get("GEMINI_API_KEY")
+    if not key:
+        raise Usage("GEMINI_API_KEY is not set: a model's ruling is asked of a real model")
+    judge = GeminiJudge(args.model, key, args.base_url)
     try:
-        RecordedJudge.read([path] if path.exists() else [])
-        return {each.digest: each for each in read_rulings([path] if path.exists() else [])}
+        judge.check()
+    except JudgeUnavailable as error:
+        judge.close()
+        raise Usage(str(error)) from None
+    return judge
+
+
+def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: argparse.Namespace) -> None:
+    """Play them with a judge who asks ``judging`` only for what is new, and keep the files that changed.
+
+    Raises Usage for the problems that came up on the way: then nothing is kept.
+    """
+    paths = {scenario.name: args.rulings / f"{scenario.name}.jsonl" for scenario in chosen.scenarios}
+    known = _recorded(list(paths.values()))
+    origin = "recorded" if args.model else "authored"
+    keeping = RecordingJudge(judging, known, origin, datetime.now(UTC).date().isoformat(), args.model or "")
+    asyncio.run(
+        run(
+            chosen.scenarios,
+            chosen.recordings,
+            partial(judge_trial, judge=keeping),
+            concurrency=1,
+            users=args.recordings.parent / "users",
+        )
+    )
+    if problems:
+        raise Usage(*dict.fromkeys(problems))
+    for name, kept in keeping.kept.items():
+        new = [each for each in kept if each not in known.rulings[name]]
+        if new:
+            write_rulings(paths[name], kept)
+            print(f"wrote {name}.jsonl: {sum(len(each.lines) for each in new)} new")
+
+
+def _recorded(paths: Sequence[Path]) -> RecordedJudge:
+    try:
+        return RecordedJudge.read(paths)
     except BrokenRuling as error:
         raise Usage(str(error)) from None
 
 
-def _written(path: Path) -> dict[str, Authored]:
-    """``- {item: …, verdict: yes, why: …}`` for each item; ``-`` reads standard input."""
+def written(path: Path) -> tuple[Authored, ...]:
+    """``- {item: …, verdict: yes, quote: …, why: …}`` for each; ``-`` reads standard input."""
     text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     try:
-        read = AUTHORED.validate_python(_loaded(text))
+        # every scalar is a text, so that yes stays a word
+        read = AUTHORED.validate_python(yaml.load(text, Loader=yaml.BaseLoader) or ())  # noqa: S506 - makes plain values only
     except (ValidationError, yaml.YAMLError) as error:
         what = str(error).splitlines()[0]
-        raise Usage(f"the rulings are no list of {{item, verdict: yes or no, why}}: {what}") from None
-    return _once(read)
-
-
-def _loaded(text: str) -> object:
-    """YAML with every scalar as text, so that yes stays a word."""
-    return yaml.load(text, Loader=yaml.BaseLoader)  # noqa: S506 - the base loader makes texts, lists and mappings only
-
-
-def _once(rulings: Iterable[Authored]) -> dict[str, Authored]:
-    found: dict[str, Authored] = {}
-    for ruling in rulings:
-        if ruling.item in found:
-            raise Usage(f"two rulings on {ruling.item!r}")
-        found[ruling.item] = ruling
-    return found
-
-
-def _indented(text: str) -> str:
-    return "\n".join(f"    {line}" for line in text.splitlines())
+        raise Usage(f"the rulings are no list of {{item, verdict: yes or no, why}} and a quote: {what}") from None
+    named = [(each.scenario, item) for each in read for item in each.items]
+    for place, (scenario, item) in enumerate(named):
+        if (scenario, item) in named[:place]:
+            raise Usage(f"two rulings on {item!r}" + (f" in {scenario}" if scenario else ""))
+        if item.startswith("general.") and statement(item) == item:
+            raise Usage(f"there is no {item}: the general rubric has {', '.join(GENERAL)}")
+    return read

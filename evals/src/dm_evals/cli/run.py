@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Final
@@ -12,7 +13,7 @@ from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.choice import choose
 from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED, Usage
 from dm_evals.gate import BrokenGate, Gate, GateDecision
-from dm_evals.judge.judge import BrokenRuling, RecordedJudge
+from dm_evals.judge import BrokenRuling, RecordedJudge
 from dm_evals.mutants.measure import Measured, load_measured, rates
 from dm_evals.replay.offline import offline
 from dm_evals.replay.runner import planned, run
@@ -42,8 +43,10 @@ def run_command(args: argparse.Namespace) -> int:
                 allow_stale=args.allow_stale,
                 problems=chosen.problems,
                 on_result=progress,
+                users=args.recordings.parent / "users",
             )
         )
+    report = replace(report, notes=(*report.notes, *_rubric_note(judge, report)))
     if chosen.everything:
         return finish(args, report)
     return finish(args, report, _tags_of(report, tags), {scenario.name for scenario in chosen.scenarios})
@@ -97,6 +100,14 @@ def _judge(folder: Path) -> RecordedJudge:
         return RecordedJudge.read(sorted(folder.glob("*.jsonl")))
     except BrokenRuling as error:
         raise Usage(str(error)) from None
+
+
+def _rubric_note(judge: RecordedJudge, report: Report) -> tuple[str, ...]:
+    """Who ruled on the rubric, and where nobody did in general."""
+    ruled = ", ".join(f"{count} {origin}" for origin, count in sorted(judge.used.items())) or "nothing"
+    bare = [each for each in dict.fromkeys(r.scenario for r in report.results) if not judge.asks_in_general(each)]
+    missing = f"; the general rubric is not ruled on in {', '.join(bare)}" if bare else ""
+    return (f"rubric: {ruled} ruled on{missing}",)
 
 
 def _tags_of(report: Report, tags: Collection[str]) -> Collection[str]:

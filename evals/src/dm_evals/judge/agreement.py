@@ -1,22 +1,27 @@
-"""How well a judge agrees with verdicts that people wrote (``evals/agreement/*.jsonl``).
+"""How well a judge agrees with people: the authored rulings of the scenarios, and ``evals/agreement/*.jsonl``.
 
-Measured before a rubric may gate anything. A false yes lets a bad answer through; a false no stops a good one.
+Measured before a judge may gate anything. A false yes lets a bad answer through; a false no stops a good one.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dm_evals.judge.judge import BrokenRuling, Judge
+from dm_evals.judge.evidence import Evidence
+from dm_evals.judge.judge import Judge, Ruling
+from dm_evals.judge.recorded import BrokenRuling, RecordedJudge, statement
 from dm_evals.results import Verdict
 from dm_evals.statistics import Interval, wilson
 
 
 class Authored(BaseModel):
-    """One verdict of a person: a line of the files. ``why`` is for who reads a disagreement."""
+    """A line of the files: what a person ruled on one conversation. ``why`` is for who reads a disagreement.
+
+    ``item``: a statement, or ``general.NAME``.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,16 +32,17 @@ class Authored(BaseModel):
 
 
 @dataclass(frozen=True, slots=True)
-class Disagreement:
-    """A verdict the judge did not share, or had no answer to."""
+class Label:
+    """What a person says of one statement on this evidence."""
 
-    authored: Authored
-    judged: Verdict
+    statement: str
+    evidence: Evidence
+    verdict: Verdict
 
 
 @dataclass(frozen=True, slots=True)
 class Agreement:
-    """Counts over all verdicts. ``unanswered`` agrees with nothing."""
+    """Counts over all labels. ``unanswered`` agrees with nothing."""
 
     n: int
     agreed: int
@@ -45,40 +51,72 @@ class Agreement:
     unanswered: int
     kappa: float | None
     """Cohen's kappa over what was answered: agreement above chance. None where chance alone explains everything."""
-    disagreements: tuple[Disagreement, ...]
+    disagreements: tuple[tuple[Label, Ruling], ...]
 
     @property
     def rate(self) -> Interval:
         """95 % interval of the share that agreed."""
         return wilson(self.agreed, self.n)
 
+    def __str__(self) -> str:
+        rate, kappa = self.rate, "unknown" if self.kappa is None else f"{self.kappa:.2f}"
+        return (
+            f"agrees with people on {self.agreed} of {self.n} (95 % interval {rate.low:.1%} to {rate.high:.1%}, "
+            f"kappa {kappa}): {self.false_yes} false yes, {self.false_no} false no, {self.unanswered} without an answer"
+        )
 
-def read_verdicts(paths: Iterable[Path]) -> tuple[Authored, ...]:
+
+@dataclass(slots=True)
+class Labelling:
+    """A judge that answers as people ruled, and notes each ruling as a label."""
+
+    known: RecordedJudge
+    labels: list[Label] = field(default_factory=list[Label])
+
+    def asks_in_general(self, scenario: str) -> bool:
+        return self.known.asks_in_general(scenario)
+
+    def rule(self, statements: Sequence[str], evidence: Evidence) -> Sequence[Ruling]:
+        rulings = self.known.rule(statements, evidence)
+        self.labels += [
+            Label(text, evidence, ruling.verdict)
+            for text, ruling in zip(statements, rulings, strict=True)
+            if ruling.origin == "authored" and ruling.verdict != "unknown"
+        ]
+        return rulings
+
+
+def read_labels(paths: Iterable[Path]) -> tuple[Label, ...]:
     """All lines of all files. Raises BrokenRuling with file and line, also for a verdict given twice."""
-    found: dict[tuple[str, str], Authored] = {}
+    found: dict[tuple[str, str], Label] = {}
     for path in paths:
         for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
             if not line.strip():
                 continue
             try:
-                verdict = Authored.model_validate_json(line)
+                read = Authored.model_validate_json(line)
             except ValidationError as error:
                 reason = error.errors()[0]
                 where = ".".join(map(str, reason["loc"]))
                 raise BrokenRuling(f"{path}:{number}: {where} {reason['msg']}") from None
-            if (verdict.item, verdict.text) in found:
+            if (read.item, read.text) in found:
                 raise BrokenRuling(f"{path}:{number}: this item of this text has a verdict already")
-            found[verdict.item, verdict.text] = verdict
+            verdict: Verdict = "held" if read.verdict == "yes" else "broken"
+            found[read.item, read.text] = Label(statement(read.item), Evidence.of_text(read.text), verdict)
     return tuple(found.values())
 
 
-def measure(judge: Judge, verdicts: Sequence[Authored]) -> Agreement:
-    """Ask the judge each item and count."""
-    judged: list[tuple[Authored, Verdict]] = [
-        (verdict, judge.rule(verdict.item, verdict.text).verdict) for verdict in verdicts
+def measure(judge: Judge, labels: Sequence[Label]) -> Agreement:
+    """Ask the judge, once for each conversation, and count."""
+    by_evidence: dict[str, list[Label]] = {}
+    for label in labels:
+        by_evidence.setdefault(f"{label.evidence.scenario} {label.evidence.bound}", []).append(label)
+    judged = [
+        pair
+        for group in by_evidence.values()
+        for pair in zip(group, judge.rule([each.statement for each in group], group[0].evidence), strict=True)
     ]
-    meant: dict[str, Verdict] = {"yes": "held", "no": "broken"}
-    pairs: list[tuple[Verdict, Verdict]] = [(meant[verdict.verdict], answer) for verdict, answer in judged]
+    pairs: list[tuple[Verdict, Verdict]] = [(label.verdict, ruling.verdict) for label, ruling in judged]
     return Agreement(
         n=len(pairs),
         agreed=sum(wanted == answer for wanted, answer in pairs),
@@ -86,9 +124,7 @@ def measure(judge: Judge, verdicts: Sequence[Authored]) -> Agreement:
         false_no=pairs.count(("held", "broken")),
         unanswered=sum(answer == "unknown" for _, answer in pairs),
         kappa=_kappa([pair for pair in pairs if pair[1] != "unknown"]),
-        disagreements=tuple(
-            Disagreement(verdict, answer) for verdict, answer in judged if meant[verdict.verdict] != answer
-        ),
+        disagreements=tuple((label, ruling) for label, ruling in judged if label.verdict != ruling.verdict),
     )
 
 

@@ -1,105 +1,256 @@
-"""``python -m dm_evals live``: k trials against the real model, or another server in Gemini's shape."""
+"""``python -m dm_evals live``: k trials against the real model, or another server in Gemini's shape.
+
+Each trial is written as it ends. Stopped by Ctrl-C, a crash, a budget or a quota, the run goes on with ``--resume``.
+"""
 
 import argparse
 import asyncio
 import os
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, ExitStack
+from dataclasses import dataclass, replace
+from datetime import datetime
 from functools import partial
 from pathlib import Path
+from typing import Final
 
-from dm_evals.baseline import Baseline, BrokenBaseline
+from dm_core.settings import table
+from dm_evals.asking import AskedGemini
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.gate import NOT_JUDGED, BrokenGate, Gate
+from dm_evals.cli.main import EVALS, Usage, add_report_options
+from dm_evals.judge import JudgeUnavailable
 from dm_evals.judge.gemini import GeminiJudge
-from dm_evals.live.summary import lines, side_by_side, summary
-from dm_evals.live.trials import Budget, BudgetCantBeHeld, Live, LiveRun, Variant
+from dm_evals.live.budget import Budget
+from dm_evals.live.journal import BrokenJournal, Journal, Settings, scenario_hashes
+from dm_evals.live.preflight import NotReady, preflight
+from dm_evals.live.summary import tables
+from dm_evals.live.trials import BudgetCantBeHeld, Live, LiveRun, Variant, check_price, live_report, now
+from dm_evals.live.upstream import PATIENCE, TIMEOUT, Upstream
+from dm_evals.replay.digests import load_prompt, own_prompt
+from dm_evals.replay.gateway import LONGEST
 from dm_evals.replay.recorder import GEMINI
-from dm_evals.scenarios.loading import load
+from dm_evals.replay.runner import Judging
+from dm_evals.results import TrialResult
+from dm_evals.scenarios.loading import Loaded, load
 from dm_evals.scenarios.scenario import Scenario
+from dm_evals.user import GeminiUser, UserModel
 
-EVALS = Path(__file__).parents[3]
-"""The folder ``evals/`` of the repository."""
-Print = Callable[[str], None]
+FOLDER: Final = Path(".state/evals/live")
+"""Where trials are written, below the folder that the command is run in."""
+DEFAULT_MODEL: Final = str(table.GEMINI_MODEL.default)
+OFF: Final = "off"
+"""As ``--judge``: there is none, and what only a judge can tell is errored."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """The options, added to the command's parser."""
-    parser.add_argument("--trials", type=_positive, default=4, help="trials of each scenario (K)")
-    parser.add_argument("--model", help="the model to try (default: production's)")
-    other = parser.add_mutually_exclusive_group()
-    other.add_argument("--compare", metavar="MODEL", help="a second model, side by side")
-    other.add_argument("--compare-prompt", metavar="DIR", type=Path, help="a folder with other prompts/ and profile/")
-    parser.add_argument("--tags", type=_tags, default=(), help="only scenarios with one of these, comma-separated")
-    parser.add_argument("--budget-usd", type=float, help="stop before this much is spent on the tried models")
-    parser.add_argument("--judge", metavar="MODEL", help="the model that answers rubric items (default: none)")
+    """The options, added to the command's parser. What is not given is, in a resumed run, as it was."""
+    parser.add_argument("--trials", type=_positive, help="trials of each scenario (K; default 4)")
+    parser.add_argument("--model", type=_names, metavar="M,…", help=f"the models to try (default {DEFAULT_MODEL})")
+    parser.add_argument("--compare", type=_names, default=(), metavar="M,…", help="further models, side by side")
+    parser.add_argument(
+        "--compare-prompt", type=_names, metavar="DIR,…", help="folders with other prompts/ and profile/, side by side"
+    )
+    parser.add_argument("--judge", metavar="MODEL", help=f"who answers the rubrics (default {DEFAULT_MODEL}; {OFF})")
+    parser.add_argument("--user", metavar="MODEL", help=f"who plays simulated users (default {DEFAULT_MODEL})")
+    parser.add_argument("--tags", type=_names, metavar="a,b", help="only scenarios with one of these")
+    parser.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
+    parser.add_argument("--budget-usd", type=float, help="stop before this much is spent, the judge's calls included")
+    parser.add_argument("--rate", type=float, help="requests a minute to one model (default: as its server says)")
+    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds for one try of a call")
+    parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds that a call is tried again for")
     parser.add_argument("--concurrency", type=_positive, default=4)
+    parser.add_argument("--resume", metavar="FILE", help="go on with this run; last: with the newest one")
+    add_report_options(parser)
     parser.add_argument("paths", nargs="*", type=Path, default=[EVALS / "scenarios"])
+    parser.set_defaults(folder=FOLDER)
 
 
-def main(options: argparse.Namespace, environment: Mapping[str, str] = os.environ, show: Print = print) -> int:
-    """Run and print; the gate's exit code for the first variant. The key is ``GEMINI_API_KEY``'s."""
-    return run(options, environment, show)[0]
-
-
-def run(
-    options: argparse.Namespace, environment: Mapping[str, str] = os.environ, show: Print = print
-) -> tuple[int, tuple[LiveRun, ...]]:
-    """Exit code, and the runs for whoever writes reports of them."""
-    key = environment.get("GEMINI_API_KEY")
+def main(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> int:
+    """Run, write the reports, print; the gate's exit code for the first variant. The key is ``GEMINI_API_KEY``'s."""
+    key = environment.get("GEMINI_API_KEY", "").strip()
     if not key:
-        show("GEMINI_API_KEY is not set: a live run asks a real model")
-        return NOT_JUDGED, ()
+        raise Usage("GEMINI_API_KEY is not set: a live run asks a real model")
+    base_url = environment.get("GOOGLE_GEMINI_BASE_URL") or GEMINI
     try:
-        gate, baseline = Gate.load(EVALS / "gate.yaml"), Baseline.load(EVALS / "baseline.json")
-        base_url = environment.get("GOOGLE_GEMINI_BASE_URL") or GEMINI
-        runs = _runs(options, key, base_url, show)
-    except (BrokenGate, BrokenBaseline, BudgetCantBeHeld) as error:
-        show(str(error))
-        return NOT_JUDGED, ()
-    summaries = [summary(each) for each in runs]
-    for found in summaries:
-        show("\n".join(lines(found)))
-    if len(summaries) == 2:
-        show("\n".join(side_by_side(*summaries)))
-    decision = gate.decide(runs[0].report, baseline, only=options.tags or None)
-    for rule in decision.rules:
-        show(f"{rule.verdict:<8} {rule.rule}: {rule.reason}")
-    return decision.exit_code, runs
+        command = LiveCommand.prepared(options)
+        budget = Budget(options.budget_usd, command.journal.spent)
+        upstream = Upstream(base_url, budget, options.rate, patience=options.patience, timeout=options.timeout)
+        return command.run(upstream, upstream, key)
+    except (BrokenJournal, BudgetCantBeHeld, NotReady, JudgeUnavailable) as error:
+        raise Usage(str(error)) from None
 
 
-def _runs(options: argparse.Namespace, key: str, base_url: str, show: Print) -> tuple[LiveRun, ...]:
-    """One variant after the other, so that neither takes the other's rate limit."""
-    loaded = load(options.paths)
-    wanted = set(options.tags)
-    scenarios: list[Scenario] = [s for s in loaded.scenarios if not wanted or wanted & set(s.tags)]
-    with ExitStack() as stack:
-        judge = stack.enter_context(GeminiJudge(options.judge, key, base_url)) if options.judge else None
-        live = Live(
-            base_url=base_url,
-            api_key=key,
-            judging=partial(judge_trial, judge=judge),
-            trials=options.trials,
-            budget=Budget(options.budget_usd),
-            concurrency=options.concurrency,
-            on_result=lambda result: show(
-                f"{result.outcome:<8} {result.scenario} t{result.trial} {result.reason}".rstrip()
-            ),
+@dataclass(slots=True)
+class LiveCommand:
+    """One run of the command: what is tried, on what, and where it is written."""
+
+    options: argparse.Namespace
+    journal: Journal
+    loaded: Loaded
+    scenarios: Sequence[Scenario]
+    variants: Sequence[Variant]
+    judging: Judging | None = None
+    """In place of the judge's."""
+    user: UserModel | None = None
+    """In place of the model's."""
+
+    @classmethod
+    def prepared(cls, options: argparse.Namespace) -> "LiveCommand":
+        """Raises BrokenJournal: it can't be resumed, or its settings were others; Usage; BudgetCantBeHeld."""
+        before = Journal.resume(_newest(options.resume, options.folder)) if options.resume else None
+        settings = _settings(options, before.settings if before else None)
+        loaded = load(options.paths)
+        scenarios = _chosen(loaded, settings)
+        variants = _variants(settings)
+        settings = replace(
+            settings,
+            prompts={each.name: _prompt_hash(each) for each in variants},
+            scenarios=scenario_hashes(scenarios),
         )
+        if before is not None and (difference := before.settings.difference(settings)):
+            raise BrokenJournal(f"RESUME: this is another run ({difference}): resume it as it was, or begin a new one")
+        if options.update_baseline and (settings.tags or settings.only):
+            raise Usage("--update-baseline takes the whole run: not with --scenario or --tags")
+        if options.budget_usd is not None:
+            check_price([*(each.model for each in variants), *([] if settings.judge == OFF else [settings.judge])])
+        return cls(options, before or Journal(_new_path(options.folder), settings), loaded, scenarios, variants)
 
-        async def each() -> tuple[LiveRun, ...]:
-            return tuple([await live.run(scenarios, variant, loaded.problems) for variant in _variants(options)])
+    def run(self, opening: AbstractAsyncContextManager[object], upstream: Upstream, key: str) -> int:
+        """Play, report, decide. Stopped by Ctrl-C, it reports what there is. ``opening`` opens ``upstream``."""
+        started, seconds = now()
+        print(f"trials are written to {self.journal.path}", flush=True)
+        try:
+            stopped = asyncio.run(self._played(opening, upstream, key))
+        except KeyboardInterrupt:
+            stopped = "the run was stopped"
+        runs = [
+            live_report(self.journal, each, self.scenarios, started, now()[1] - seconds, self.loaded.problems, stopped)
+            for each in self.variants
+        ]
+        self.journal.close(upstream.budget.spent)
+        return self._finished(runs, upstream, stopped)
 
-        return asyncio.run(each())
+    async def _played(self, opening: AbstractAsyncContextManager[object], upstream: Upstream, key: str) -> str:
+        """One variant after the other, so that neither takes the other's rate limit. Why it ended early, if it did."""
+        settings = self.journal.settings
+        with ExitStack() as stack:
+            async with opening:
+                await preflight(upstream, [each.model for each in self.variants], key)
+                judge = None
+                if settings.judge != OFF:
+                    judge = stack.enter_context(self._other(GeminiJudge, "judge", settings.judge, upstream, key))
+                    await asyncio.to_thread(judge.check)
+                user = self.user or stack.enter_context(
+                    self._other(GeminiUser, "user", self.options.user or DEFAULT_MODEL, upstream, key)
+                )
+                live = Live(
+                    upstream=upstream,
+                    api_key=key,
+                    judging=self.judging or partial(judge_trial, judge=judge),
+                    journal=self.journal,
+                    trials=settings.trials,
+                    concurrency=self.options.concurrency,
+                    on_result=_told,
+                    user=user,
+                )
+                for variant in self.variants:
+                    await live.run(self.scenarios, variant)
+                return live.no_more or upstream.stopped or ""
+
+    def _other[T: AskedGemini](self, kind: type[T], name: str, model: str, upstream: Upstream, key: str) -> T:
+        """A model besides the agent's; upstream waits and tries again in its place."""
+        return kind(model, key, f"{upstream.base_url}/{name}", attempts=1, timeout=LONGEST)
+
+    def _finished(self, runs: Sequence[LiveRun], upstream: Upstream, stopped: str) -> int:
+        """Reports of every variant; the first one's decide."""
+        from dm_evals.cli.run import finish
+
+        figures = tables(runs, upstream.counts)
+        goes_on = f"; to go on: RESUME={self.journal.path}" if self.journal.path.exists() else ""
+        notes = (f"{stopped}{goes_on}",) if stopped else ()
+        first, *others = [replace(run.report, tables=figures, notes=notes) for run in runs]
+        settings = self.journal.settings
+        for variant, report in zip(self.variants[1:], others, strict=True):
+            finish(_beside(self.options, variant.name), report)
+        restricted = bool(settings.tags or settings.only) or self.options.paths != [EVALS / "scenarios"]
+        tags = settings.tags or {tag for each in self.scenarios for tag in each.tags}
+        names = {each.name for each in self.scenarios} if restricted else None
+        return finish(self.options, first, tags if restricted else None, names)
 
 
-def _variants(options: argparse.Namespace) -> list[Variant]:
-    first = Variant(options.model or "production's model", options.model)
-    if options.compare:
-        return [first, Variant(options.compare, options.compare)]
-    if options.compare_prompt:
-        return [first, Variant(f"prompt of {options.compare_prompt.name}", options.model, options.compare_prompt)]
-    return [first]
+def _settings(options: argparse.Namespace, before: Settings | None) -> Settings:
+    """As given, else as before, else the default."""
+    models = (*(options.model or (before.models if before else (DEFAULT_MODEL,))), *options.compare)
+    was = before or Settings(4, models, (), DEFAULT_MODEL, (), ())
+    return Settings(
+        trials=options.trials or was.trials,
+        models=tuple(dict.fromkeys(models)),
+        folders=was.folders if options.compare_prompt is None else options.compare_prompt,
+        judge=options.judge or was.judge,
+        tags=was.tags if options.tags is None else options.tags,
+        only=tuple(options.scenario) or was.only,
+    )
+
+
+def _chosen(loaded: Loaded, settings: Settings) -> list[Scenario]:
+    """Raises Usage for a name or a tag that does not exist."""
+    known = {each.name for each in loaded.scenarios}
+    tags = {tag for each in loaded.scenarios for tag in each.tags}
+    for name in settings.only:
+        if name not in known:
+            raise Usage(f'there is no scenario "{name}"')
+    for tag in settings.tags:
+        if tag not in tags:
+            raise Usage(f'no scenario has the tag "{tag}"')
+    return [
+        each
+        for each in loaded.scenarios
+        if (not settings.only or each.name in settings.only)
+        and (not settings.tags or set(settings.tags) & set(each.tags))
+    ]
+
+
+def _variants(settings: Settings) -> list[Variant]:
+    """Each model with the repository's prompt; then the first model with each other prompt. Raises Usage."""
+    found = [Variant(model, model) for model in settings.models]
+    for folder in settings.folders:
+        if not (Path(folder) / "prompts").is_dir() or not (Path(folder) / "profile").is_dir():
+            raise Usage(f"{folder} has no folders prompts/ and profile/: copy functions/processor and edit it there")
+        found.append(Variant(f"prompt of {Path(folder).name}", settings.models[0], Path(folder)))
+    return found
+
+
+def _prompt_hash(variant: Variant) -> str:
+    return (own_prompt() if variant.folder is None else load_prompt(variant.folder)).hash
+
+
+def _told(result: TrialResult) -> None:
+    print(f"{result.outcome:<8} {result.scenario} t{result.trial} {result.reason}".rstrip(), flush=True)
+
+
+def _beside(options: argparse.Namespace, name: str) -> argparse.Namespace:
+    """The reports' options for a further variant: files of its own, no gate, no baseline."""
+    mark = "".join(char if char.isalnum() or char in ".-" else "-" for char in name)
+    own = argparse.Namespace(**vars(options))
+    own.no_gate, own.update_baseline = True, False
+    for kind in ("junit", "json", "html", "markdown"):
+        path: Path | None = getattr(options, kind)
+        setattr(own, kind, path and path.with_name(f"{path.stem}.{mark}{path.suffix}"))
+    return own
+
+
+def _new_path(folder: Path) -> Path:
+    return folder / f"{datetime.now():%Y%m%d-%H%M%S}-{os.getpid()}.jsonl"  # noqa: DTZ005 - a name for people
+
+
+def _newest(given: str, folder: Path) -> Path:
+    """Raises BrokenJournal."""
+    if given != "last":
+        return Path(given)
+    found = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+    if not found:
+        raise BrokenJournal(f"RESUME: there is no run in {folder}")
+    return found[-1]
 
 
 def _positive(text: str) -> int:
@@ -109,5 +260,5 @@ def _positive(text: str) -> int:
     return number
 
 
-def _tags(text: str) -> tuple[str, ...]:
-    return tuple(tag.strip() for tag in text.split(",") if tag.strip())
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -1,12 +1,14 @@
 """What a live run says in numbers: pass^k, cost, latency, tokens, flakes; two runs side by side."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dm_evals.checks.pricing import cost_of
 from dm_evals.live.trials import INFRASTRUCTURE, LiveRun
+from dm_evals.live.upstream import ASKERS, Counts
 from dm_evals.observation import ModelCall
-from dm_evals.results import Outcome, TrialResult
+from dm_evals.results import Outcome, Table, TrialResult
 from dm_evals.statistics import Counted, Interval, counted, flakes, mean_pass_hat_k, newcombe, wilson
 
 
@@ -39,6 +41,10 @@ class Summary:
     errored: int
     skipped: int
     flaky: tuple[Counted, ...]
+    endings: Counter[str]
+    """How runs ended."""
+    guards: Counter[str]
+    """What the guards kept back or mended."""
 
 
 def summary(run: LiveRun) -> Summary:
@@ -61,6 +67,8 @@ def summary(run: LiveRun) -> Summary:
         errored=outcomes.count(Outcome.ERRORED) + outcomes.count(Outcome.STALE) - infrastructure,
         skipped=outcomes.count(Outcome.SKIPPED),
         flaky=flakes(counts),
+        endings=Counter(ending for result in results for ending in result.observation.runs),
+        guards=Counter(guard for result in results for guard in result.observation.guards),
     )
 
 
@@ -90,32 +98,79 @@ def compared(first: Summary, second: Summary) -> tuple[Compared, ...]:
     return tuple(_compared(name, one, other) for name, one, other in rows)
 
 
-def lines(found: Summary) -> list[str]:
-    """The summary for a terminal."""
+def tables(runs: Sequence[LiveRun], counts: Counts) -> tuple[Table, ...]:
+    """The figures of all variants, the scenarios that flake, and each further variant against the first."""
+    found = [summary(run) for run in runs]
+    flaky = [
+        (row.scenario, each.name, f"{row.passes} of {row.judged}", _broken(run.report.results, row.scenario))
+        for run, each in zip(runs, found, strict=True)
+        for row in each.flaky
+    ]
+    return (
+        Table("live", ("", *(each.name for each in found)), (*_figures(found), *_shared(counts, len(found)))),
+        *([Table("flaky", ("scenario", "variant", "passed", "checks that broke"), tuple(flaky))] if flaky else []),
+        *(_against(found[0], other) for other in found[1:]),
+    )
+
+
+def _figures(found: Sequence[Summary]) -> Iterator[tuple[str, ...]]:
+    yield ("passed, of those judged", *map(_passed, found))
+    for k in found[0].pass_hat:
+        yield (f"pass^{k}", *(_share(each.pass_hat[k]) for each in found))
+    yield (
+        "not judged",
+        *(f"{x.infrastructure} infrastructure, {x.errored} errored, {x.skipped} skipped" for x in found),
+    )
+    yield ("cost in USD", *(_known(each.cost, ".4f") for each in found))
+    yield ("tokens", *(_known(each.tokens, ",.0f") for each in found))
+    yield ("latency of a turn", *(f"p50 {_ms(each.latency_p50)}, p95 {_ms(each.latency_p95)}" for each in found))
+    yield ("how runs ended", *(_listed(each.endings) for each in found))
+    yield ("guards at work", *(_listed(each.guards) for each in found))
+
+
+def _shared(counts: Counts, variants: int) -> Iterator[tuple[str, ...]]:
+    """What is counted over all variants stands in the first one's column."""
+    rest = ("",) * (variants - 1)
+    unpriced = f", {counts.unpriced} calls without a price" if counts.unpriced else ""
+    for asker in ASKERS:
+        yield (f"the {asker}'s cost in USD", f"{counts.spent[asker]:.4f}{unpriced}", *rest)
+    troubles = f": {_listed(counts.troubles)}" if counts.troubles else ""
+    yield ("calls of this part", f"{counts.calls}, tried again {counts.again} times{troubles}", *rest)
+
+
+def _against(first: Summary, other: Summary) -> Table:
+    """All scenarios together, then those in which the variants differ."""
+    rows: list[tuple[str, ...]] = []
+    for row in compared(first, other):
+        if row.name == "all" or row.difference:
+            difference = "unknown" if row.difference is None else f"{row.difference:+.2f}"
+            sides = [f"{passes}/{n}" for passes, n in (row.first, row.second)]
+            interval = f"{row.interval.low:+.2f} to {row.interval.high:+.2f}{' *' if row.is_clear else ''}"
+            rows.append((row.name, *sides, difference, interval))
+    columns = ("scenario", first.name, other.name, "difference", "95 % interval (*: without zero)")
+    return Table(f"{other.name} against {first.name}", columns, tuple(rows))
+
+
+def _passed(found: Summary) -> str:
     passes, judged = sum(row.passes for row in found.counts), sum(row.judged for row in found.counts)
     interval = wilson(passes, judged)
-    hats = ", ".join(f"pass^{k} {_share(value)}" for k, value in found.pass_hat.items())
-    shown = [
-        f"{found.name}: {passes} of {judged} judged trials passed, "
-        f"95 % interval {interval.low:.2f} to {interval.high:.2f}",
-        f"  {hats}",
-        f"  not judged: {found.infrastructure} infrastructure, {found.errored} errored, {found.skipped} skipped",
-        f"  cost {_known(found.cost, '.4f')} USD, tokens {_known(found.tokens, '.0f')}, latency per turn "
-        f"p50 {_ms(found.latency_p50)}, p95 {_ms(found.latency_p95)}",
-    ]
-    shown += [f"  flaky: {row.scenario} passed {row.passes} of {row.judged}" for row in found.flaky]
-    return shown
+    return f"{passes} of {judged} (95 % interval {interval.low:.2f} to {interval.high:.2f})"
 
 
-def side_by_side(first: Summary, second: Summary) -> list[str]:
-    """Two variants for a terminal; ``*`` where the difference is clear."""
-    shown = [f"{'scenario':<40} {first.name:>20} {second.name:>20}  difference (95 % interval)"]
-    for row in compared(first, second):
-        difference = "unknown" if row.difference is None else f"{row.difference:+.2f}"
-        sides = [f"{passes}/{n}" for passes, n in (row.first, row.second)]
-        interval = f"{difference} ({row.interval.low:+.2f} to {row.interval.high:+.2f})"
-        shown.append(f"{row.name:<40} {sides[0]:>20} {sides[1]:>20}  {interval}{' *' if row.is_clear else ''}")
-    return shown
+def _broken(results: Sequence[TrialResult], scenario: str) -> str:
+    counts = Counter(
+        check.name
+        for result in results
+        if result.scenario == scenario and result.outcome is Outcome.FAIL
+        for check in result.checks
+        if check.verdict == "broken"
+    )
+    return _listed(counts)
+
+
+def _listed(counts: Counter[str]) -> str:
+    """``answered 41, handed_over 3``, the most frequent first."""
+    return ", ".join(f"{name} {number}" for name, number in counts.most_common()) or "none"
 
 
 def _compared(name: str, first: tuple[int, int], second: tuple[int, int]) -> Compared:

@@ -1,13 +1,11 @@
 """Live runs: each scenario k times against a real model, counted so that chance is not taken for a result.
 
-What the network costs (429, 5xx, no connection) is an infrastructure error: counted apart, in no rate. A budget stops
-the run before the trial that could exceed it; what was not run is ``skipped`` and said. The judge's own calls are not
-in the cost.
+What the network costs (429, 5xx, no connection) was waited out upstream; what is left of it is an infrastructure error:
+counted apart, in no rate. A budget or a quota that is used up ends the run: what was not run is ``skipped`` and said.
 """
 
 import re
 from collections.abc import Sequence
-from contextlib import AsyncExitStack
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,18 +13,18 @@ from time import monotonic
 from typing import Final
 
 from dm_evals.checks.pricing import cost_of, price
+from dm_evals.live.journal import Journal
+from dm_evals.live.upstream import ASKERS, Upstream
 from dm_evals.observation import Observation
-from dm_evals.replay.gateway import LIVE_PAUSES
-from dm_evals.replay.run_trial import SharedRuntime, run_trial
-from dm_evals.replay.runner import Judging, OnResult, Trial, report, run_trials
-from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
+from dm_evals.replay.digests import load_prompt
+from dm_evals.replay.run_trial import run_trial
+from dm_evals.replay.runner import LIVE_SECONDS, Judging, OnResult, RuntimePool, Trial, errored, report, run_trials
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.scenarios.scenario import Scenario
+from dm_evals.user import UserModel
 
 INFRASTRUCTURE: Final = "infrastructure: "
 """How the reason of such an error begins."""
-SECONDS: Final = 300.0
-"""Longest real time of one live trial."""
 CONCURRENCY: Final = 4
 _STATUS: Final = re.compile(r"\bHTTP (\d{3})\b")
 
@@ -35,48 +33,17 @@ class BudgetCantBeHeld(Exception):
     """A budget was given, but the model's price is not known."""
 
 
-class _BudgetUsedUp(Exception):
-    """The next trial could exceed the budget."""
+class _NotRun(Exception):
+    """The run is over, or the trial could exceed the budget."""
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """What is tried: a model (None: production's default), and a folder with ``prompts/`` and ``profile/``."""
+    """What is tried: a model, and a folder with ``prompts/`` and ``profile/`` (None: the repository's)."""
 
     name: str
-    model: str | None = None
+    model: str
     folder: Path | None = None
-
-
-@dataclass(slots=True)
-class Budget:
-    """US dollars, shared by all variants of a run; None is no limit.
-
-    A trial starts only if all that are under way, and itself, may each cost as much as the dearest one so far.
-    """
-
-    usd: float | None = None
-    spent: float = 0.0
-    dearest: float = 0.0
-    under_way: int = 0
-
-    def begin(self) -> None:
-        """Raises _BudgetUsedUp."""
-        foreseen = self.spent + self.dearest * (self.under_way + 1)
-        if self.usd is not None and (self.spent >= self.usd or foreseen > self.usd):
-            raise _BudgetUsedUp(f"the budget of {self.usd:g} USD allows no further trial ({self.spent:.4f} spent)")
-        self.under_way += 1
-
-    def end(self, observation: Observation | None) -> None:
-        """Raises BudgetCantBeHeld: tokens or price of a turn are not known, so nothing is known of the sum."""
-        self.under_way -= 1
-        costs = [cost_of(call) for call in observation.model_calls] if observation is not None else []
-        known = sum(cost for cost in costs if cost is not None)
-        self.spent += known
-        self.dearest = max(self.dearest, known)
-        if self.usd is not None and None in costs:
-            self.usd = min(self.usd, self.spent)
-            raise BudgetCantBeHeld("the cost of a turn is not known, so no further trial is run under a budget")
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,72 +57,114 @@ class LiveRun:
 
 @dataclass(slots=True)
 class Live:
-    """A live run's circumstances. ``base_url`` is any server in Gemini's REST shape."""
+    """A live run's circumstances. Each trial is in the ``journal`` before ``on_result`` is told of it."""
 
-    base_url: str
+    upstream: Upstream
     api_key: str
     judging: Judging
+    journal: Journal
     trials: int = 4
-    budget: Budget = field(default_factory=Budget)
     concurrency: int = CONCURRENCY
     on_result: OnResult | None = None
-    seconds: float = SECONDS
-    pauses: tuple[float, ...] = LIVE_PAUSES
-    """Seconds before each further try of a turn that the model was too busy for."""
+    user: UserModel | None = None
+    no_more: str = ""
+    """Why no further trial is begun."""
+    _failures: dict[str, str] = field(default_factory=dict[str, str])
+    _begun: set[str] = field(default_factory=set[str])
 
-    async def run(self, scenarios: Sequence[Scenario], variant: Variant, problems: Sequence[str] = ()) -> LiveRun:
-        """Every scenario ``trials`` times; all first trials come before the second ones.
-
-        Raises BudgetCantBeHeld before anything is asked, where the variant names a model without a known price.
-        """
-        if self.budget.usd is not None and variant.model is not None and price(variant.model, 1, 1) is None:
-            raise BudgetCantBeHeld(f"there is no price for {variant.model}, so a budget can't be held")
-        started, begun = datetime.now(UTC), monotonic()
-        plan = [Trial(scenario, number) for number in range(1, self.trials + 1) for scenario in scenarios]
-        told: dict[str, tuple[Outcome, str]] = {}
-        async with AsyncExitStack() as stack:
-            runtimes = [await stack.enter_async_context(self._runtime(variant)) for _ in range(self.concurrency)]
+    async def run(self, scenarios: Sequence[Scenario], variant: Variant) -> None:
+        """What of it is not in the journal yet; all first trials come before the second ones."""
+        done = self.journal.judged(variant.name)
+        plan = [trial for trial in planned(scenarios, self.trials) if (trial.scenario.name, trial.number) not in done]
+        self._failures.clear()
+        self._begun.clear()
+        pool = RuntimePool(self.concurrency, variant.folder, variant.model, live=True, api_key=self.api_key)
+        async with pool:
 
             async def playing(trial: Trial) -> Observation:
-                return await self._played(trial, runtimes, told)
+                return await self._played(trial, pool)
 
-            results = await run_trials(plan, playing, self.judging, self.concurrency, self.on_result)
-        results = sorted(
-            (_told(result, told) for result in results), key=lambda result: (result.scenario, result.trial)
-        )
-        return LiveRun(variant, self.trials, report("live", started, monotonic() - begun, results, problems))
-
-    def _runtime(self, variant: Variant) -> SharedRuntime:
-        folder = variant.folder or PROCESSOR_FOLDER
-        return SharedRuntime(model=variant.model, api_key=self.api_key, folder=folder, pauses=self.pauses)
-
-    async def _played(
-        self, trial: Trial, runtimes: list[SharedRuntime], told: dict[str, tuple[Outcome, str]]
-    ) -> Observation:
-        """One trial in a free runtime; why it can't be judged is noted under its name."""
-        try:
-            self.budget.begin()
-        except _BudgetUsedUp as used_up:
-            told[trial.name] = (Outcome.SKIPPED, str(used_up))
-            raise
-        runtime, played = runtimes.pop(), None
-        try:
-            observation = await run_trial(
-                trial.scenario, trial.number, self.base_url, runtime=runtime, seconds=self.seconds
+            await run_trials(
+                plan, playing, self.judging, self.concurrency, on_end=lambda result: self._ended(variant, result)
             )
-            failure, played = runtime.gateway.failure, observation
-        finally:
-            runtimes.append(runtime)
-            self._paid(trial, played, told)
-        if observation.crash is not None and failure is not None and is_infrastructure(failure):
-            told[trial.name] = (Outcome.ERRORED, INFRASTRUCTURE + failure)
-        return observation
 
-    def _paid(self, trial: Trial, observation: Observation | None, told: dict[str, tuple[Outcome, str]]) -> None:
-        try:
-            self.budget.end(observation)
-        except BudgetCantBeHeld as unknown:
-            told[trial.name] = (Outcome.ERRORED, str(unknown))
+    async def _played(self, trial: Trial, pool: RuntimePool) -> Observation:
+        """One trial in a free runtime; why the model gave no answer is noted under its name."""
+        budget = self.upstream.budget
+        self.no_more = self.no_more or self.upstream.stopped or ""
+        if not self.no_more and not await budget.begin(budget.trials):
+            self.no_more = budget.used_up
+        if self.no_more:
+            raise _NotRun(self.no_more)
+        self._begun.add(trial.name)
+        async with pool.one() as runtime:
+            observation = await run_trial(
+                trial.scenario,
+                trial.number,
+                self.upstream.base_url,
+                runtime=runtime,
+                seconds=LIVE_SECONDS,
+                user=self.user,
+            )
+            failure = runtime.gateway.failure
+        if observation.crash is not None and failure is not None and is_infrastructure(failure):
+            self._failures[trial.name] = INFRASTRUCTURE + failure
+        calls = tuple(replace(call, cost_usd=cost_of(call)) for call in observation.model_calls)
+        return replace(observation, model_calls=calls)
+
+    async def _ended(self, variant: Variant, result: TrialResult) -> None:
+        """Written down, unless the end of the run came between; then it was not run."""
+        name = f"{result.scenario} t{result.trial}"
+        if name in self._begun:
+            await self.upstream.budget.end(self.upstream.budget.trials, self._cost(result))
+        if failure := self._failures.get(name):
+            result = replace(result, outcome=Outcome.ERRORED, reason=failure)
+        if name not in self._begun or (result.outcome is Outcome.ERRORED and self.upstream.stopped is not None):
+            return
+        self.journal.write(variant.name, result, self.upstream.budget.spent)
+        if self.on_result is not None:
+            self.on_result(result)
+
+    def _cost(self, result: TrialResult) -> float:
+        """Of the trial's calls, and the mean of the others' for a trial."""
+        agent = sum(call.cost_usd or 0.0 for call in result.observation.model_calls)
+        others = sum(self.upstream.counts.spent[each] for each in ASKERS)
+        return agent + others / max(1, len(self._begun))
+
+
+def planned(scenarios: Sequence[Scenario], trials: int) -> list[Trial]:
+    """Every trial of a variant, in the order they are run."""
+    return [Trial(scenario, number) for number in range(1, trials + 1) for scenario in scenarios]
+
+
+def live_report(
+    journal: Journal,
+    variant: Variant,
+    scenarios: Sequence[Scenario],
+    started: datetime,
+    seconds: float,
+    problems: Sequence[str] = (),
+    stopped: str = "",
+) -> LiveRun:
+    """What the journal has of a variant; what was not run is skipped, for the reason ``stopped``."""
+    known = journal.of(variant.name)
+    results = [
+        known.get((trial.scenario.name, trial.number))
+        or replace(errored(trial, stopped or "the run was stopped"), outcome=Outcome.SKIPPED)
+        for trial in planned(scenarios, journal.settings.trials)
+    ]
+    results.sort(key=lambda result: (result.scenario, result.trial))
+    made = report("live", started, seconds, results, problems)
+    if variant.folder is not None:
+        made = replace(made, prompt_hash=load_prompt(variant.folder).hash)
+    return LiveRun(variant, journal.settings.trials, made)
+
+
+def check_price(models: Sequence[str]) -> None:
+    """Raises BudgetCantBeHeld for a model whose price is not known."""
+    for model in models:
+        if price(model, 1, 1) is None:
+            raise BudgetCantBeHeld(f"there is no price for {model}, so a budget can't be held")
 
 
 def is_infrastructure(failure: str) -> bool:
@@ -164,6 +173,6 @@ def is_infrastructure(failure: str) -> bool:
     return status is None or int(status.group(1)) in (408, 429) or int(status.group(1)) >= 500
 
 
-def _told(result: TrialResult, told: dict[str, tuple[Outcome, str]]) -> TrialResult:
-    noted = told.get(f"{result.scenario} t{result.trial}")
-    return result if noted is None else replace(result, outcome=noted[0], reason=noted[1])
+def now() -> tuple[datetime, float]:
+    """When something begins, to be told and to be measured from."""
+    return datetime.now(UTC), monotonic()

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 
 from dm_core.agent.tools.registry import SEND
 from dm_evals.cli.main import Usage
-from dm_evals.judge.judge import Vote
+from dm_evals.judge import Vote
 from dm_evals.replay.author import AuthoredTurn, parse_turns
 from dm_evals.replay.recordings import Recording
 from dm_evals.scenarios.scenario import Event, Expectations, Scenario

@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dm_core.agent.agent import Agent, Situation
+from dm_core.agent.agent import Agent, Opening, Situation
 from dm_core.agent.guards import Guards, Refusal
 from dm_core.agent.plan import TurnPlan
 from dm_core.agent.texts import split_text
@@ -15,6 +15,7 @@ from dm_core.agent.tools import send_instagram_message
 from dm_core.alerts import Alert
 from dm_core.clients.instagram import InstagramClient
 from dm_core.clients.whatsapp import WhatsAppClient
+from dm_core.messages import Message, Status
 from dm_core.processing import alert_texts
 from dm_core.processing.run_loop import RunLoop
 from dm_core.runs import Action, ActionKind, ModelTurn
@@ -28,6 +29,7 @@ BOTH: Final = "question_is_not_answered_by_a_reaction"
 ALERT: Final = "abuse_threat_alerts_the_manager"
 NOTE: Final = "returning_person_saves_a_preference"
 SILENCE: Final = "spam_crypto_offer_no_reply"
+TWO: Final = "two_people_at_once"
 STRANGER: Final = "819898670256714"
 
 
@@ -41,7 +43,7 @@ class Defect:
 
 
 _send, _react, _whatsapp, _plan = InstagramClient.send_text, InstagramClient.react, WhatsAppClient.send_text, Agent.plan
-_notes, _single, _refusal = RunLoop.notes, alert_texts.single, Guards.refusal
+_notes, _single, _refusal, _opening = RunLoop.notes, alert_texts.single, Guards.refusal, Agent.opening
 
 
 def _says(change: Callable[[str], str], to: str | None = None) -> Planted:
@@ -60,6 +62,32 @@ async def _send_twice(client: InstagramClient, user_id: str, text: str) -> str:
 
 async def _send_nothing(_: InstagramClient, user_id: str, text: str) -> str:
     return f"mid.{user_id}.{len(text)}"
+
+
+def _to_whoever_wrote_first() -> Planted:
+    """A client that keeps the first recipient it is asked for."""
+    first: list[str] = []
+
+    async def send(client: InstagramClient, user_id: str, text: str) -> str:
+        first.append(user_id)
+        return await _send(client, first[0], text)
+
+    return planted(InstagramClient, "send_text", send)
+
+
+def _with_the_last_thread() -> Planted:
+    """What the model is shown opens with the messages of the thread before."""
+    last: list[Message] = []
+
+    def opening(agent: Agent, situation: Situation) -> Opening:
+        shown = _opening(
+            agent,
+            replace(situation, recent=(*(replace(each, status=Status.PROCESSED) for each in last), *situation.recent)),
+        )
+        last[:] = situation.messages
+        return shown
+
+    return planted(Agent, "opening", opening)
 
 
 def _reacts(act: Callable[[InstagramClient, str, str, str], Awaitable[None]]) -> Planted:
@@ -211,6 +239,8 @@ DEFECTS: Final = (
     Defect("a note is kept twice", NOTE, _keeps(lambda notes: (*notes, notes[-1]))),
     Defect("a note is cut", NOTE, _keeps(lambda notes: (*notes[:-1], replace(notes[-1], text=notes[-1].text[:9])))),
     Defect("a note is lost", NOTE, _keeps(lambda notes: notes[:-1])),
+    Defect("a reply goes to whoever wrote first", TWO, _to_whoever_wrote_first()),
+    Defect("the model is shown another person's thread", TWO, _with_the_last_thread()),
     Defect("a guard refuses what is right", PRICE, planted(Guards, "refusal", _refuses_figures)),
     Defect("no guard refuses", "tool_error_foreign_link", planted(Guards, "refusal", _refuses_nothing)),
 )

@@ -16,7 +16,8 @@ from pydantic import TypeAdapter, ValidationError
 from dm_evals.checks.effects import changes
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED, Usage
-from dm_evals.judge.judge import VOTES, Judge, Ruling, Vote
+from dm_evals.judge import Evidence, Judge, Ruling, Vote
+from dm_evals.judge.judge import VOTES
 from dm_evals.mutants import code
 from dm_evals.mutants.cases import Case
 from dm_evals.observation import Observation
@@ -205,7 +206,13 @@ class _ByHand:
     votes: Mapping[str, Vote]
     judge: Judge | None
 
-    def rule(self, item: str, text: str) -> Ruling:
-        if item in self.votes:
-            return Ruling((self.votes[item],) * VOTES, "by hand")
-        return self.judge.rule(item, text) if self.judge is not None else Ruling(())
+    def asks_in_general(self, scenario: str) -> bool:
+        del scenario
+        return False
+
+    def rule(self, statements: Sequence[str], evidence: Evidence) -> Sequence[Ruling]:
+        others = self.judge.rule(statements, evidence) if self.judge else [Ruling(())] * len(statements)
+        return [
+            Ruling((self.votes[text],) * VOTES, "by hand") if text in self.votes else other
+            for text, other in zip(statements, others, strict=True)
+        ]

@@ -18,6 +18,7 @@ import yaml
 from dm_core.agent.profile import BusinessProfile
 from dm_core.messages import Direction, Message
 from dm_core.runs import Run
+from dm_core.threads import Thread
 from dm_evals.production.anonymous import Anonymous
 from dm_evals.production.events import Story, arranged, covering, history
 from dm_evals.production.expect import as_played, expectations
@@ -66,11 +67,13 @@ def default_name(thread_id: str) -> str:
     return f"production_{hashlib.sha256(thread_id.encode()).hexdigest()[:8]}"
 
 
-async def make_scenario(stored: StoredThread, name: str, profile: BusinessProfile, against: Against) -> Made:
-    """Raises NotThere where there is nothing that a scenario could be made of."""
+async def make_scenario(
+    stored: StoredThread, name: str, profile: BusinessProfile, against: Against, anonymous: Anonymous | None = None
+) -> Made:
+    """``anonymous`` has met the thread (None: it is alone). Raises NotThere where there is nothing to make it of."""
     runs = [each.run for each in stored.runs]
     said = _of_the_archive(stored)
-    anonymous = _anonymous(stored, profile)
+    anonymous = anonymous or meet(profile, (), (stored,))
     arrived = sorted((m for m in stored.messages if m.direction is not Direction.OUTBOUND), key=_arrival)
     start = _start(arrived, stored.runs)
     turns = [turn for run in runs for turn in played_turns(run, anonymous)]
@@ -116,18 +119,22 @@ def _of_the_archive(stored: StoredThread) -> list[str]:
     return said
 
 
-def _anonymous(stored: StoredThread, profile: BusinessProfile) -> Anonymous:
-    """Knows everybody of the thread before the first text is cleaned."""
+def meet(profile: BusinessProfile, around: Sequence[Thread], threads: Sequence[StoredThread]) -> Anonymous:
+    """Knows everybody before the first text is cleaned: the same person is the same other in each of the threads.
+
+    ``around``: threads whose people may be spoken of.
+    """
     public = "\n".join((profile.name, profile.persona, profile.knowledge))
     anonymous = Anonymous(profile.allowed, profile.emails, profile.phones, public)
-    known = stored.thread.profile
-    if known is not None and (known.name or known.username):
-        anonymous.knows(known.name, known.username)
-    ordered = sorted(stored.messages, key=lambda message: message.order)
-    anonymous.introduces(message.content.text or "" for message in ordered)
-    anonymous.introduces(note.text for note in stored.thread.notes)
-    anonymous.surnames(alert.text for each in stored.runs for alert in each.run.alerts)
-    anonymous.surnames(message.content.text or "" for message in ordered)
+    for thread in (*around, *(stored.thread for stored in threads)):
+        if thread.profile is not None and (thread.profile.name or thread.profile.username):
+            anonymous.knows(thread.profile.name, thread.profile.username)
+    for stored in threads:
+        ordered = sorted(stored.messages, key=lambda message: message.order)
+        anonymous.introduces(message.content.text or "" for message in ordered)
+        anonymous.introduces(note.text for note in stored.thread.notes)
+        anonymous.surnames(alert.text for each in stored.runs for alert in each.run.alerts)
+        anonymous.surnames(message.content.text or "" for message in ordered)
     return anonymous
 
 

@@ -5,7 +5,8 @@ adapters' own layer below it. The archive keeps no words of people (``store/run_
 and so is what ``get_thread_messages`` brought.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,6 +15,7 @@ from dm_core.clock import system_clock
 from dm_core.messages import Message
 from dm_core.runs import Run
 from dm_core.store.document_values import Document
+from dm_core.store.port import Store
 from dm_core.store.run_documents import parse_run
 from dm_core.store.thread_documents import parse_thread_id
 from dm_core.store.usage import StoreUsage
@@ -21,7 +23,10 @@ from dm_core.threads import Thread
 
 MAX_MESSAGES: Final = 500
 """Newest messages of a thread that are read."""
+PAGE: Final = 100
 _SQLITE: Final = "sqlite:///"
+Archive = Callable[[str, Sequence[str]], Awaitable[list[Document | None]]]
+Close = Callable[[], Awaitable[None]]
 
 
 class NotThere(Exception):
@@ -46,48 +51,73 @@ class StoredThread:
     lost: int
 
 
-async def read_thread(url: str, thread_id: str, env: Mapping[str, str]) -> StoredThread:
-    """Read it from ``sqlite:///path`` or ``firestore:`` (project, database and emulator from ``env``).
+@asynccontextmanager
+async def opened(url: str, env: Mapping[str, str]) -> AsyncGenerator["Reader"]:
+    """``sqlite:///path`` or ``firestore:`` (project, database and emulator from ``env``). Raises NotThere."""
+    if url.startswith(_SQLITE):
+        store, archive, close = _sqlite(url.removeprefix(_SQLITE))
+    elif url == "firestore:":
+        store, archive, close = _firestore(env)
+    else:
+        raise NotThere(f"{url!r} is no store: write firestore: or sqlite:///path")
+    try:
+        yield Reader(store, archive)
+    finally:
+        await store.close()
+        await close()
 
-    Raises NotThere, StoreUnavailable.
-    """
+
+async def read_thread(url: str, thread_id: str, env: Mapping[str, str]) -> StoredThread:
+    """One thread. Raises NotThere, StoreUnavailable."""
     if parse_thread_id(thread_id) is None:
         raise NotThere(f"{thread_id!r} is no thread's id: it is {{accountId}}_{{userId}}")
-    if url.startswith(_SQLITE):
-        return await _from_sqlite(url.removeprefix(_SQLITE), thread_id)
-    if url == "firestore:":
-        return await _from_firestore(thread_id, env)
-    raise NotThere(f"{url!r} is no store: write firestore: or sqlite:///path")
+    async with opened(url, env) as reader:
+        return await reader.thread(thread_id)
 
 
-async def _from_sqlite(path: str, thread_id: str) -> StoredThread:
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """A store that is only read, and its archive of runs: documents by thread and run ids."""
+
+    store: Store
+    archive: Archive
+
+    async def thread(self, thread_id: str) -> StoredThread:
+        """Raises NotThere, StoreUnavailable."""
+        snapshot = await self.store.open(thread_id)
+        messages = await self.store.history(thread_id, MAX_MESSAGES)
+        ids = _run_ids(messages)
+        found = await self.archive(thread_id, ids) if ids else []
+        return _stored(snapshot.thread if snapshot else None, messages, found)
+
+    async def since(self, since: int) -> list[Thread]:
+        """The threads with a DM from then on (ms since 1970), the latest first."""
+        found: dict[str, Thread] = {}
+        before: int | None = None
+        while page := await self.store.newest_threads(PAGE, before):
+            before = page[-1].last_inbound_at
+            found |= {thread.id: thread for thread in page if thread.last_inbound_at >= since}
+            if before < since:
+                break
+        return list(found.values())
+
+
+def _sqlite(path: str) -> tuple[Store, Archive, Close]:
     from dm_core.store.sqlite import SqliteStore
     from dm_core.store.sqlite.file import SqliteFile
 
-    _must_be_there(Path(path))
-    store, file = SqliteStore(path), SqliteFile(path, system_clock, StoreUsage())
+    if not Path(path).is_file():  # opening one that is not there would make it
+        raise NotThere(f"there is no file {Path(path).name}")
+    file = SqliteFile(path, system_clock, StoreUsage())
 
-    async def documents(ids: Sequence[str]) -> list[Document | None]:
+    async def archive(thread_id: str, ids: Sequence[str]) -> list[Document | None]:
         found = await file.read("runs", lambda tx: [tx.get("runs", run_id, thread_id) for run_id in ids])
         return [each.doc if each is not None else None for each in found]
 
-    try:
-        snapshot = await store.open(thread_id)
-        messages = await store.history(thread_id, MAX_MESSAGES)
-        found = await documents(_run_ids(messages))
-    finally:
-        await store.close()
-        await file.close()
-    return _stored(snapshot.thread if snapshot else None, messages, found)
+    return SqliteStore(path), archive, file.close
 
 
-def _must_be_there(path: Path) -> None:
-    """Opening one that is not there would make it."""
-    if not path.is_file():
-        raise NotThere(f"there is no file {path.name}")
-
-
-async def _from_firestore(thread_id: str, env: Mapping[str, str]) -> StoredThread:
+def _firestore(env: Mapping[str, str]) -> tuple[Store, Archive, Close]:
     from dm_core.store.firestore import FirestoreStore
     from dm_core.store.firestore.client import FirestoreClient
 
@@ -95,18 +125,13 @@ async def _from_firestore(thread_id: str, env: Mapping[str, str]) -> StoredThrea
     if not project:
         raise NotThere("GOOGLE_CLOUD_PROJECT is not set: whose Firestore?")
     database, emulator = env.get("FIRESTORE_DATABASE", "(default)"), env.get("FIRESTORE_EMULATOR_HOST") or None
-    store = FirestoreStore(project, database, emulator_host=emulator)
     client = FirestoreClient(project, database, emulator, StoreUsage())
-    try:
-        snapshot = await store.open(thread_id)
-        messages = await store.history(thread_id, MAX_MESSAGES)
-        ids = _run_ids(messages)
-        names = [client.name("conversations", thread_id, "runs", run_id) for run_id in ids]
-        found = await client.get(*names) if names else []
-    finally:
-        await store.close()
-        await client.close()
-    return _stored(snapshot.thread if snapshot else None, messages, [each.doc for each in found])
+
+    async def archive(thread_id: str, ids: Sequence[str]) -> list[Document | None]:
+        found = await client.get(*(client.name("conversations", thread_id, "runs", run_id) for run_id in ids))
+        return [each.doc for each in found]
+
+    return FirestoreStore(project, database, emulator_host=emulator), archive, client.close
 
 
 def _run_ids(messages: Sequence[Message]) -> list[str]:

@@ -2,10 +2,13 @@
 
 google-genai mixes spellings (``thinkingConfig: {"thinking_level": …}``, ``parameters_json_schema``) and changes them.
 So structural keys are compared in lower case without underscores; what people and tools put in (``args``, ``response``,
-JSON schemas) is left alone. Dropped, because they differ between two runs of the same: thought signatures, call ids,
-empty values, headers. Order of keys never counts; order of lists does.
+JSON schemas) is left alone. A picture, a voice note or a video is its digest. Dropped, because they differ between two
+runs of the same: thought signatures, call ids, empty values, headers. Order of keys never counts; order of lists does.
 """
 
+import base64
+import binascii
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Final, cast
@@ -15,6 +18,8 @@ _DATA: Final = frozenset(
 )
 """Structural keys whose value is data: kept as it is."""
 _DROPPED: Final = frozenset(("thoughtsignature",))
+_FILE: Final = "inlinedata"
+"""A picture, sound or video: its digest stands for it."""
 _IDENTIFIED: Final = frozenset(("functioncall", "functionresponse"))
 """Structural keys whose value has an ``id`` that is made anew for each call."""
 
@@ -41,11 +46,23 @@ def _object(fields: Mapping[str, object]) -> dict[str, object]:
         if key in _DROPPED:
             continue
         kept = value if key in _DATA else canonical(value)
+        if key == _FILE and isinstance(kept, dict):
+            kept = _digested(cast("Mapping[str, object]", kept))
         if key in _IDENTIFIED and isinstance(kept, dict):
             kept = {name: each for name, each in cast("dict[str, object]", kept).items() if name != "id"}
         if not _empty(kept):
             plain[key] = kept
     return plain
+
+
+def _digested(file: Mapping[str, object]) -> dict[str, object]:
+    """The file by its content, whichever alphabet of base64 it is written in; as written, where it is not base64."""
+    written = str(file.get("data", "")).replace("-", "+").replace("_", "/")
+    try:
+        data = base64.b64decode(written, validate=True)
+    except (binascii.Error, ValueError):
+        data = written.encode()
+    return {**file, "data": f"sha256:{hashlib.sha256(data).hexdigest()}", "bytes": len(data)}
 
 
 def _empty(value: object) -> bool:
@@ -73,4 +90,8 @@ def _readable_part(part: Mapping[str, object]) -> str:
             fields = cast("Mapping[str, object]", inner)
             word = "call" if key == "functioncall" else "result"
             return f"[{word}] {fields.get('name', '')} {canonical_json(fields.get(data, {}))}"
+    file = part.get(_FILE)
+    if isinstance(file, dict):
+        fields = cast("Mapping[str, object]", file)
+        return f"[file] {fields.get('mimetype', '')} {fields.get('bytes', 0)} bytes {fields.get('data', '')}"
     return f"[part] {canonical_json(part)}"

@@ -3,6 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from dm_evals.replay.files import GONE, send_files
 from dm_evals.scenarios.scenario import Event, EventKind
 from dm_sandbox.person import Person
 
@@ -17,44 +18,40 @@ class NotWrittenYet(Exception):
 class ScenarioEvents:
     """What the person and the club do. ``mids``: the platform's ids of the messages that have a name."""
 
-    def __init__(self, person: Person) -> None:
+    def __init__(self, people: Mapping[str, Person]) -> None:
         self.mids: dict[str, str] = {}
-        self._person = person
-        self._kinds: Mapping[EventKind, Callable[[Event], Awaitable[str | None]]] = {
+        self._people = people
+        self._kinds: Mapping[EventKind, Callable[[Person, Event], Awaitable[str | None]]] = {
             EventKind.SAY: self._say,
-            EventKind.PHOTO: lambda event: person.sends_photo(text=event.text or None),
-            EventKind.VOICE: lambda _: person.sends_voice(),
-            EventKind.SHARE: lambda event: person.shares_post(title=event.text or "A post"),
-            EventKind.STORY_REPLY: lambda event: person.replies_to_story(event.text),
-            EventKind.STORY_MENTION: lambda _: person.mentions_in_story(),
-            EventKind.STICKER: lambda _: person.sends_attachment("like_heart", {}),
-            EventKind.UNSUPPORTED: lambda _: person.sends_unsupported(),
-            EventKind.TAP: lambda event: person.taps(event.text, event.text),
-            EventKind.PRESS: lambda event: person.presses(event.text, event.text),
-            EventKind.UNSEND: self._unsend,
-            EventKind.EDIT: self._edit,
-            EventKind.HUMAN: lambda event: person.human_replies(event.text),
-            EventKind.AUTOMATIC: lambda event: person.human_replies(event.text),
+            EventKind.PHOTO: lambda who, event: who.sends_photo(text=event.text or None),
+            EventKind.VOICE: lambda who, _: who.sends_voice(),
+            EventKind.VIDEO: lambda who, _: who.sends_attachment("video", {"url": GONE}),
+            EventKind.SHARE: lambda who, event: who.shares_post(title=event.text or "A post"),
+            EventKind.STORY_REPLY: lambda who, event: who.replies_to_story(event.text),
+            EventKind.STORY_MENTION: lambda who, _: who.mentions_in_story(),
+            EventKind.STICKER: lambda who, _: who.sends_attachment("like_heart", {}),
+            EventKind.UNSUPPORTED: lambda who, _: who.sends_unsupported(),
+            EventKind.TAP: lambda who, event: who.taps(event.text, event.text),
+            EventKind.PRESS: lambda who, event: who.presses(event.text, event.text),
+            EventKind.UNSEND: lambda who, event: who.unsends(self._target(event)),
+            EventKind.EDIT: lambda who, event: who.edits(self._target(event), event.text),
+            EventKind.HUMAN: lambda who, event: who.human_replies(event.text),
+            EventKind.AUTOMATIC: lambda who, event: who.human_replies(event.text),
         }
 
     async def happen(self, event: Event) -> None:
         """Returns once the webhook has answered. Raises NotWrittenYet."""
-        mid = await self._kinds[event.kind](event)
+        who = self._people[event.by or ""]
+        mid = await (send_files(who, event) if event.files else self._kinds[event.kind](who, event))
         if event.id is not None and mid is not None:
             self.mids[event.id] = mid
 
-    async def _say(self, event: Event) -> str:
+    async def _say(self, who: Person, event: Event) -> str:
         fields = {} if event.to is None else {"reply_to": {"mid": self._target(event)}}
-        mid = await self._person.says(event.text, **fields)
+        mid = await who.says(event.text, **fields)
         for _ in range(event.repeat - 1):
-            await self._person.repeats(mid, event.text)
+            await who.repeats(mid, event.text)
         return mid
-
-    async def _unsend(self, event: Event) -> None:
-        await self._person.unsends(self._target(event))
-
-    async def _edit(self, event: Event) -> None:
-        await self._person.edits(self._target(event), event.text)
 
     def _target(self, event: Event) -> str:
         mid = self.mids.get(event.to or "")

@@ -3,12 +3,11 @@
     google-genai ──▶ gateway: fault? ─▶ turn n is being asked: events of ``during: n`` ─▶ model server ─▶ answer
 
 The model server is a recording's, the sandbox's, or the real Gemini; the gateway passes bodies on as they are. A fault
-of the scenario never reaches the model server: the turn that is asked again is the same turn. A real model's overload
-never reaches the run either: it is waited out here, in real time, or the trial ends.
+of the scenario never reaches the model server: the turn that is asked again is the same turn. What a real model server
+does wrong never reaches the run either: it was waited out before (``live/upstream.py``), or it ends the trial.
 """
 
 import asyncio
-import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from time import monotonic
@@ -23,13 +22,10 @@ from dm_sandbox.platforms.server import Call, Reply, as_object
 OnTurn = Callable[[int], Awaitable[None]]
 """Called with the number of a turn (from 1, over the whole trial) while it is being asked, before it is answered."""
 
-LIVE_PAUSES: Final = (0.5, 1.0, 2.0, 4.0, 8.0)
-"""Seconds between the tries of one turn against a real model. With a told wait they stay below ``PATIENCE``."""
-PATIENCE: Final = 30.0
-"""Longest told wait that is waited for, in seconds: the client gives a turn 60."""
-_OVERLOADED: Final = frozenset((408, 429, 500, 502, 503, 504))
-_TOLD_WAIT: Final = re.compile(r'"retryDelay":\s*"(\d{1,6}(?:\.\d{1,9})?)s"')
-"""``google.rpc.RetryInfo`` (https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto)."""
+LATENCY: Final = "x-dm-evals-latency-ms"
+"""Header of an answer that waited for its turn: the milliseconds without the waiting."""
+LONGEST: Final = 600.0
+"""Seconds for one answer, its waiting included."""
 _PASSED_ON = ("x-goog-api-key", "x-goog-api-client", "authorization", "x-server-timeout")
 
 
@@ -52,12 +48,10 @@ async def nothing(_: int) -> None:
 class Gateway(Gemini):
     """One serves many trials, one after the other: ``begin`` starts the next.
 
-    ``pauses``: seconds of real time before each further try of a turn that the model server was too busy for.
     ``failure`` is why the model server gave no answer to the turn that was asked last; None when it did.
     """
 
-    def __init__(self, pauses: tuple[float, ...] = ()) -> None:
-        self._pauses = pauses
+    def __init__(self) -> None:
         self.scenario_clock = ScenarioClock(0)
         super().__init__(clock=self.scenario_clock)
         self.turns: list[Turn] = []
@@ -82,7 +76,7 @@ class Gateway(Gemini):
         except Exception as error:  # a defect of the scenario or of ours, told by the scheduler after the task
             return self._failed(number, f"{error or type(error).__name__}", 400)
         try:
-            answer = await self._asked(call)
+            answer = await self._forward(call)
         except asyncio.CancelledError:
             return Reply({}, 503)  # the trial that asked is over
         except (httpx.HTTPError, httpx.InvalidURL) as error:
@@ -98,9 +92,8 @@ class Gateway(Gemini):
         self.failure = None
         self.scenario_clock.tick()
         model = str(as_object(body).get("modelVersion") or call.path.rpartition("/")[2].partition(":")[0])
-        self.turns.append(
-            Turn(number, self.clock(), model, call.fields, as_object(body), round((monotonic() - begun) * 1000))
-        )
+        latency = int(answer.headers.get(LATENCY) or (monotonic() - begun) * 1000)
+        self.turns.append(Turn(number, self.clock(), model, call.fields, as_object(body), latency))
         return Reply(body)
 
     async def stop(self) -> None:
@@ -109,22 +102,6 @@ class Gateway(Gemini):
         for client in self._clients.values():
             await client.aclose()
         self._clients.clear()
-
-    async def _asked(self, call: Call) -> httpx.Response:
-        """The model server's answer, after as many tries as there are pauses. Raises httpx.HTTPError."""
-        began = monotonic()
-        for pause in self._pauses:
-            try:
-                answer = await self._forward(call)
-            except httpx.TransportError:
-                wait = pause
-            else:
-                told = _TOLD_WAIT.search(answer.text) if answer.status_code in _OVERLOADED else None
-                wait = max(pause, float(told.group(1)) if told else 0.0)
-                if answer.status_code not in _OVERLOADED or monotonic() - began + wait > PATIENCE:
-                    return answer
-            await asyncio.sleep(wait)
-        return await self._forward(call)
 
     async def _forward(self, call: Call) -> httpx.Response:
         """The model server's answer. Cancelled when its trial is over: a late answer belongs to nobody."""
@@ -157,5 +134,5 @@ class Gateway(Gemini):
         """Certificates are read (0.1 s) only where they are needed."""
         secure = self._target.startswith("https:")
         if secure not in self._clients:
-            self._clients[secure] = httpx.AsyncClient(verify=secure, timeout=120, trust_env=False)
+            self._clients[secure] = httpx.AsyncClient(verify=secure, timeout=LONGEST, trust_env=False)
         return self._clients[secure]

@@ -5,6 +5,7 @@ async with SharedRuntime() as runtime:
 """
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from time import monotonic
@@ -18,6 +19,7 @@ from dm_evals.replay.transcript import observe
 from dm_evals.replay.trial_environment import SharedRuntime, TrialEnvironment
 from dm_evals.replay.world import set_up
 from dm_evals.scenarios.scenario import Scenario
+from dm_evals.user import UserModel
 
 __all__ = ["OnTurn", "SharedRuntime", "run_trial"]
 
@@ -33,31 +35,41 @@ async def run_trial(
     *,
     runtime: SharedRuntime | None = None,
     seconds: float = LONGEST_SECONDS,
+    user: UserModel | None = None,
 ) -> Observation:
     """Play it to its end, at most ``seconds`` of real time.
 
     ``model_url`` is any server in Gemini's REST shape. Events of ``during: n`` are delivered by the gateway in front of
     it, so the model server needs no hook; ``on_turn`` is called besides, for whoever wants to know. A ``runtime`` plays
-    one trial at a time; several runtimes play side by side. Never raises for what a trial does: ``crash`` says it.
+    one trial at a time; several runtimes play side by side. ``user`` writes on where the scenario has a simulated
+    one. Never raises for what a trial does: ``crash`` says it.
     """
     started = monotonic()
     async with AsyncExitStack() as stack:
         if runtime is None:
             runtime = await stack.enter_async_context(SharedRuntime())
         async with runtime.busy:
-            observation = await _played(runtime, scenario, model_url, on_turn, seconds)
+
+            def schedule(environment: TrialEnvironment) -> Scheduler:
+                return Scheduler(environment, on_turn, user, trial)
+
+            observation = await _played(runtime, scenario, model_url, schedule, seconds)
     return replace(observation, trial=trial, seconds=monotonic() - started)
 
 
 async def _played(
-    runtime: SharedRuntime, scenario: Scenario, model_url: str, on_turn: OnTurn, seconds: float
+    runtime: SharedRuntime,
+    scenario: Scenario,
+    model_url: str,
+    schedule: Callable[[TrialEnvironment], Scheduler],
+    seconds: float,
 ) -> Observation:
     """The trial and what it left, however it ended."""
     observation, crash = Observation(scenario.name, 0), None
     with captured() as lines:
         try:
             async with TrialEnvironment(runtime, scenario) as environment:
-                scheduler = Scheduler(environment, on_turn)
+                scheduler = schedule(environment)
                 environment.begin_model(model_url, scheduler.on_turn)
                 seeded = await set_up(environment)
                 crash = await _to_the_end(scheduler, seconds)

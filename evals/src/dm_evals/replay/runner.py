@@ -15,18 +15,21 @@ from typing import Final, Literal, Self
 
 from dm_evals.observation import Observation
 from dm_evals.replay.digests import Prompt, load_prompt, own_prompt
-from dm_evals.replay.gateway import LIVE_PAUSES
 from dm_evals.replay.recordings import Recordings
 from dm_evals.replay.replay_server import ModelServer, ReplayServer
 from dm_evals.replay.run_trial import LONGEST_SECONDS, SharedRuntime, run_trial
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.scenarios.scenario import Scenario
+from dm_evals.user import RecordedUser, UserModel
+from dm_sandbox.environment import SANDBOX_MODEL_KEY
 
 CONCURRENCY: Final = 2
 """Trials at a time: they share one event loop, so more gain nothing."""
-LIVE_SECONDS: Final = 600.0
-"""Longest real time of a trial against a real model."""
+USERS: Final = Path(__file__).parents[3] / "users"
+"""What simulated users said, by scenario and trial."""
+LIVE_SECONDS: Final = 3600.0
+"""Longest real time of a trial against a real model: its calls may wait for their turn, each for minutes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,8 @@ Playing = Callable[[Trial], Awaitable[Observation]]
 Judging = Callable[[Scenario, Observation], TrialResult]
 """``judge_trial`` with its judge bound. It may wait, so it is called in a thread."""
 OnResult = Callable[[TrialResult], None]
+OnEnd = Callable[[TrialResult], Awaitable[None]]
+"""Before the next trial takes the place of the one that ended."""
 
 
 async def run(
@@ -58,10 +63,11 @@ async def run(
     concurrency: int = CONCURRENCY,
     on_result: OnResult | None = None,
     folder: Path | None = None,
+    users: Path = USERS,
 ) -> Report:
     """Replay every recorded trial of these scenarios. ``problems``: what kept others from being loaded.
 
-    ``folder`` holds the processor's prompt and profile (None: the repository's).
+    ``folder`` holds the processor's prompt and profile (None: the repository's), ``users`` what simulated users said.
     """
     started, begun = datetime.now(UTC), monotonic()
     prompt = load_prompt(folder) if folder is not None else None
@@ -70,7 +76,7 @@ async def run(
         async def playing(trial: Trial) -> Observation:
             recording = recordings.find(trial.scenario.name, trial.number)
             server = ReplayServer(recording, allow_stale=allow_stale, prompt=prompt, facts=trial.scenario.facts)
-            return await runtimes.play(trial.scenario, trial.number, server)
+            return await runtimes.play(trial.scenario, trial.number, server, RecordedUser(users))
 
         plan = planned(scenarios, recordings)
         results = await run_trials(plan, playing, judging, concurrency, on_result, by_position=allow_stale)
@@ -130,6 +136,7 @@ async def run_trials(
     on_result: OnResult | None = None,
     *,
     by_position: bool = False,
+    on_end: OnEnd | None = None,
 ) -> tuple[TrialResult, ...]:
     """Play and judge each; one result for each, in their order. Never raises for what a trial or its judging does."""
     places = asyncio.Semaphore(concurrency)
@@ -137,6 +144,8 @@ async def run_trials(
     async def one(trial: Trial) -> TrialResult:
         async with places:
             result = await _tried(trial, playing, judging, by_position)
+            if on_end is not None:
+                await on_end(result)
         if on_result is not None:
             on_result(result)
         return result
@@ -188,13 +197,14 @@ class RuntimePool:
     """As many runtimes as trials are played at a time; a runtime plays one after the other. ``async with`` opens them.
 
     ``folder`` holds the processor's prompt and profile, ``model`` is the model's name (None: the repository's, and
-    production's). ``live``: a busy model is asked again, and a trial may take minutes.
+    production's), ``api_key`` the model server's. ``live``: an answer, and a trial, may take minutes.
     """
 
     number: int = CONCURRENCY
     folder: Path | None = None
     model: str | None = None
     live: bool = False
+    api_key: str = SANDBOX_MODEL_KEY
     _free: asyncio.Queue[SharedRuntime] = field(default_factory=asyncio.Queue[SharedRuntime])
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
@@ -214,17 +224,18 @@ class RuntimePool:
         finally:
             self._free.put_nowait(runtime)
 
-    async def play(self, scenario: Scenario, trial: int, server: ModelServer) -> Observation:
+    async def play(
+        self, scenario: Scenario, trial: int, server: ModelServer, user: UserModel | None = None
+    ) -> Observation:
         """Play it against this model server; the observation with what the server knows."""
         seconds = LIVE_SECONDS if self.live else LONGEST_SECONDS
         async with self.one() as runtime, server:
-            observation = await run_trial(scenario, trial, server.base_url, runtime=runtime, seconds=seconds)
+            observation = await run_trial(scenario, trial, server.base_url, runtime=runtime, seconds=seconds, user=user)
         return noted(observation, server)
 
     def _runtime(self) -> SharedRuntime:
-        return SharedRuntime(
-            model=self.model, folder=self.folder or PROCESSOR_FOLDER, pauses=LIVE_PAUSES if self.live else ()
-        )
+        folder = self.folder or PROCESSOR_FOLDER
+        return SharedRuntime(model=self.model, api_key=self.api_key, folder=folder, live=self.live)
 
 
 def noted(observation: Observation, server: ModelServer) -> Observation:

@@ -9,6 +9,7 @@
 A task that is answered with other than 200 comes again after the queue's back-off. Nothing is waited for in real time.
 """
 
+import asyncio
 import heapq
 from collections import Counter, defaultdict
 from collections.abc import Mapping
@@ -17,12 +18,14 @@ from itertools import count
 from typing import Final
 
 from dm_core.processing.sweeper import GRACE_MS
+from dm_evals.asking import NoAnswer
 from dm_evals.observation import Author, Bubble
 from dm_evals.replay.events import NotWrittenYet, ScenarioEvents, shown
 from dm_evals.replay.gateway import OnTurn, nothing
 from dm_evals.replay.trial_environment import TrialEnvironment
 from dm_evals.scenarios.clock import milliseconds
 from dm_evals.scenarios.scenario import Event, EventKind
+from dm_evals.user import BrokenUser, UserModel
 from dm_sandbox.platforms.mailbox import SentMessage
 from dm_sandbox.platforms.meta import Item, envelope
 
@@ -34,6 +37,8 @@ BACKOFF_MS: Final = 10_000
 LONGEST_BACKOFF_MS: Final = 300_000
 """The queue's waits before a task comes again: doubled with each failure, up to the longest."""
 SWEEP_EVERY_MS: Final = 60_000
+USER_PAUSE_MS: Final = 30_000
+"""How long a simulated user takes to write."""
 BY_THE_CLUB: Final = (EventKind.HUMAN, EventKind.AUTOMATIC)
 MAX_DELIVERIES: Final = 20
 """How often the queue delivers one task; then the sweep has to find the thread."""
@@ -53,18 +58,30 @@ class _Task:
     at: int
     number: int
     name: str = field(compare=False)
-    is_tick: bool = field(default=False, compare=False)
+    thread_id: str = field(default="", compare=False)
+    """Of a wake-up; a tick has none."""
     deliveries: int = field(default=0, compare=False)
 
 
 class Scheduler:
     """Plays one scenario on a environment that is set up. ``bubbles``: what people wrote, in order."""
 
-    def __init__(self, environment: TrialEnvironment, also_on_turn: OnTurn = nothing) -> None:
+    def __init__(
+        self,
+        environment: TrialEnvironment,
+        also_on_turn: OnTurn = nothing,
+        user: UserModel | None = None,
+        trial: int = 1,
+    ) -> None:
         self.environment = environment
         self.bubbles: list[Bubble] = []
-        self._happenings = ScenarioEvents(environment.person)
-        self._also = also_on_turn
+        self._happenings = ScenarioEvents(environment.people)
+        self.whose: dict[int, str] = {}
+        """In whose thread each turn was asked for."""
+        self._thread = ""
+        self.said: list[str] = []
+        """What the simulated user wrote."""
+        self._also, self._user, self._trial = also_on_turn, user, trial
         self._tasks: list[_Task] = []
         self._numbers = count(1)
         self._no_sweep_before = 0
@@ -81,7 +98,9 @@ class Scheduler:
         """To the end. Raises CantBePlayed."""
         self.environment.instagram.on_echo = self._echo
         made: Counter[str] = Counter()
-        while (step := await self._next()) is not None:
+        while (step := await self._next()) is not None or await self._writes_on():
+            if step is None:
+                continue
             await self._step(*step)
             made["task" if step[0] == "sweep" else step[0]] += 1
             if made["task"] > MAX_TASKS:
@@ -94,8 +113,27 @@ class Scheduler:
             number = self._during[left[0]][0][0] + 1
             raise CantBePlayed(f"event {number} happens during turn {left[0]}, but only {asked} were asked for")
 
+    async def _writes_on(self) -> bool:
+        """All is quiet: the simulated user, where there is one, writes the next message, or stops."""
+        scenario = self.environment.scenario
+        if self._user is None or scenario.user is None or len(self.said) >= scenario.user.patience:
+            return False
+        before = [f"{past.by}: {past.text}" for past in scenario.world.history]
+        thread = [*before, *(f"{bubble.author}: {bubble.text}" for bubble in self.bubbles)]
+        try:
+            said = await asyncio.to_thread(self._user.next, scenario, self._trial, thread)
+        except (BrokenUser, NoAnswer) as error:
+            raise CantBePlayed(str(error)) from error
+        if said.stop:
+            return False
+        self.said.append(said.text)
+        number = len(scenario.events) + len(self.said)
+        self._timed.append((self.environment.clock() + USER_PAUSE_MS, number, Event(text=said.text)))
+        return True
+
     async def on_turn(self, turn: int) -> None:
         """The model is asked for this turn; its answer waits for what happens now."""
+        self.whose[turn] = self._thread
         await self.environment.flush_echoes()
         for number, event in self._during.pop(turn, ()):
             await self._happen(number, event)
@@ -111,19 +149,20 @@ class Scheduler:
     async def _next(self) -> tuple[str, int] | None:
         """Event, task, tick or sweep, and when; None when nothing is left."""
         for wake_up in self.environment.queue.waiting:
-            heapq.heappush(self._tasks, _Task(wake_up.fire_at, next(self._numbers), wake_up.name))
+            heapq.heappush(self._tasks, _Task(wake_up.fire_at, next(self._numbers), wake_up.name, wake_up.thread_id))
         self.environment.queue.waiting.clear()
         for alert_id, not_before in self.environment.alert_queue.waiting:
-            heapq.heappush(self._tasks, _Task(not_before, next(self._numbers), alert_id, is_tick=True))
+            heapq.heappush(self._tasks, _Task(not_before, next(self._numbers), alert_id))
         self.environment.alert_queue.waiting.clear()
         candidates: list[tuple[int, int, str]] = []
         if self._timed:
             candidates.append((self._timed[0][0], 0, "event"))
         if self._tasks:
-            candidates.append((self._tasks[0].at, 1, "tick" if self._tasks[0].is_tick else "task"))
-        snapshot = await self.environment.store.open(self.environment.person.thread_id)
-        if snapshot is not None and snapshot.thread.due_at is not None:
-            candidates.append((max(snapshot.thread.due_at + GRACE_MS + 1, self._no_sweep_before), 2, "sweep"))
+            candidates.append((self._tasks[0].at, 1, "task" if self._tasks[0].thread_id else "tick"))
+        for person in self.environment.people.values():
+            snapshot = await self.environment.store.open(person.thread_id)
+            if snapshot is not None and snapshot.thread.due_at is not None:
+                candidates.append((max(snapshot.thread.due_at + GRACE_MS + 1, self._no_sweep_before), 2, "sweep"))
         if not candidates:
             return None
         at, _, what = min(candidates)
@@ -142,7 +181,11 @@ class Scheduler:
                 await self.environment.sweep()
 
     async def _deliver(self, task: _Task) -> None:
-        status = await (self.environment.tick(task.name) if task.is_tick else self.environment.task(task.name))
+        if task.thread_id:
+            self._thread = self.environment.names.get(task.thread_id, task.thread_id)
+            status = await self.environment.task(task.thread_id, task.name)
+        else:
+            status = await self.environment.tick(task.name)
         await self.environment.flush_echoes()
         if (failure := self.environment.runtime.gateway.failure) is not None:
             raise CantBePlayed(failure)
@@ -158,7 +201,7 @@ class Scheduler:
         """One event, at the webhook as Meta would send it."""
         self.environment.clock.tick()
         answered = len(self.environment.person.sender.deliveries)
-        self._bubble("human" if event.kind in BY_THE_CLUB else "person", shown(event))
+        self._bubble("human" if event.kind in BY_THE_CLUB else "person", shown(event), event.by or "")
         try:
             await self._happenings.happen(event)
         except NotWrittenYet as error:
@@ -168,12 +211,14 @@ class Scheduler:
             raise CantBePlayed(f"the webhook answered event {number + 1} with {answers[-1].status}, each time")
 
     async def _echo(self, message: SentMessage) -> None:
-        self._bubble("bot", message.text, at=message.at)
-        person = self.environment.person
+        name = self.environment.names.get(message.to_id, "")
+        self._bubble("bot", message.text, name, at=message.at)
+        person = self.environment.people[name]
         await person.sender.deliver(_envelope(self.environment, message, person.echo(message.mid, message.text)))
 
-    def _bubble(self, author: Author, text: str, *, at: int | None = None) -> None:
-        self.bubbles.append(Bubble(self.environment.clock() if at is None else at, author, text))
+    def _bubble(self, author: Author, text: str, other: str = "", *, at: int | None = None) -> None:
+        shown = f"[{'to ' if author == 'bot' else ''}{other}] {text}" if other else text
+        self.bubbles.append(Bubble(self.environment.clock() if at is None else at, author, shown))
 
 
 def _envelope(environment: TrialEnvironment, message: SentMessage, item: Item) -> dict[str, object]:

@@ -10,7 +10,6 @@ from dataclasses import dataclass, replace
 from typing import Final
 from zoneinfo import ZoneInfo
 
-from dm_core.agent.profile import load_profile
 from dm_core.agent.texts import same_form
 from dm_core.agent.tools.declare import Kind
 from dm_core.agent.tools.registry import TOOLS
@@ -18,6 +17,7 @@ from dm_core.alerts import MODEL, AskedAlert
 from dm_core.messages import Direction, Message
 from dm_core.processing.alert_ticks import DIGEST
 from dm_core.runs import Action, ActionState, ModelTurn, Run, ToolResult, ToolTurn
+from dm_evals.folded import folded
 from dm_evals.observation import Bubble, Effect, ModelCall, Notice, Observation, StoredAlert, StoredMessage, ToolUse
 from dm_evals.replay.gateway import Turn
 from dm_evals.replay.scheduler import Scheduler
@@ -29,6 +29,8 @@ from dm_sandbox.platforms.server import as_list, as_object
 
 URGENT: Final = "URGENT, "
 """How a notice to the manager begins when it is urgent (``processing/alert_texts.py``)."""
+TELLING: Final = 8
+"""Characters below which a DM or a name may stand in another thread by chance."""
 NOTIFY: Final = "send_manager_notification"
 REACT: Final = "react_to_instagram_message"
 
@@ -51,21 +53,33 @@ class _Kept:
 
 async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: frozenset[str]) -> Observation:
     """Everything but ``crash`` and ``seconds``. Messages of before the scenario are not in ``messages``."""
-    thread_id, turns = environment.person.thread_id, environment.runtime.gateway.turns
-    profile = load_profile(environment.runtime.folder / "profile")
+    person, turns, whose = environment.person, environment.runtime.gateway.turns, scheduler.whose
+    thread_id = person.thread_id
+    profile = environment.runtime.profile
     zone = profile.time_zone
     snapshot = await environment.store.open(thread_id)
     thread = snapshot.thread if snapshot is not None else None
     stored = await environment.store.history(thread_id, 10_000)
-    runs = _runs(environment)
-    calls = tuple(_with_targets(environment, stored, turns, use) for use in _tool_uses(turns, runs))
+    runs = _runs(environment, thread_id)
+    used = [
+        replace(use, by=name)
+        for name, who in environment.people.items()
+        for use in _tool_uses([t for t in turns if whose.get(t.number) == name], _runs(environment, who.thread_id))
+    ]
+    calls = tuple(_with_targets(environment, stored, turns, use) for use in sorted(used, key=lambda use: use.turn))
+    replies = {name: tuple(environment.instagram.sent_to(who.user_id)) for name, who in environment.people.items()}
     notices = tuple(Notice(alert.text, alert.text.startswith(URGENT)) for alert in environment.whatsapp.alerts)
     return Observation(
         scenario=environment.scenario.name,
         trial=0,
         calls=calls,
-        replies=tuple(environment.instagram.sent_to(environment.person.user_id)),
-        reactions=tuple(each.reaction for each in environment.instagram.reactions if each.reaction is not None),
+        replies=replies[""],
+        reactions=tuple(
+            r.reaction for r in environment.instagram.reactions if r.reaction and r.user_id == person.user_id
+        ),
+        said=tuple(scheduler.said),
+        others={name: texts for name, texts in replies.items() if name},
+        mixed=tuple(_mixed(environment, turns, whose, replies)),
         effects=_effects(environment),
         plain_texts=tuple(text for turn in turns if (text := _plain_text(turn))),
         disclosures=tuple(line for _, line in profile.disclosure.lines),
@@ -86,9 +100,29 @@ async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: f
     )
 
 
-def _runs(environment: TrialEnvironment) -> tuple[Run, ...]:
-    """Every run of the thread, oldest first; the unfinished one last."""
-    thread_id = environment.person.thread_id
+def _mixed(
+    environment: TrialEnvironment, turns: list[Turn], whose: Mapping[int, str], replies: Mapping[str, tuple[str, ...]]
+) -> Iterable[str]:
+    """Where words or the name of one person stand in what the model was asked, or in what was sent, for another."""
+    own = {name: _own_words(environment, name) for name in environment.people}
+    for name in environment.people:
+        foreign = {words: other for other, texts in own.items() if other != name for words in texts - own[name]}
+        asked = [_json(t.request).replace("\\", "") for t in turns if whose.get(t.number) == name]
+        for words, other in foreign.items():
+            for place, texts in (("asked of the model", asked), ("sent", replies[name])):
+                if any(folded(words) in folded(text) for text in texts):
+                    yield f"{place} for {name or 'the person'}: {words!r} of {other or 'the person'}"
+
+
+def _own_words(environment: TrialEnvironment, name: str) -> frozenset[str]:
+    """The DMs of one person, and their names."""
+    who = environment.scenario.others[name] if name else environment.scenario.person
+    said = [event.text for event in environment.scenario.events if (event.by or "") == name]
+    return frozenset(text for text in (*said, who.name, who.username) if text and len(text) >= TELLING)
+
+
+def _runs(environment: TrialEnvironment, thread_id: str) -> tuple[Run, ...]:
+    """Every run of a thread, oldest first; the unfinished one last."""
     runs = sorted(environment.database.runs.get(thread_id, {}).values(), key=lambda run: (run.started_at, run.id))
     live = environment.database.threads.get(thread_id)
     return (*runs, live.run) if live is not None and live.run is not None else tuple(runs)
@@ -188,7 +222,7 @@ def _alerts(environment: TrialEnvironment) -> tuple[StoredAlert, ...]:
 
 def _effects(environment: TrialEnvironment) -> tuple[Effect, ...]:
     """As the platforms took it, whoever it was for."""
-    whose = {environment.person.user_id: "person"}
+    whose = {who.user_id: name or "person" for name, who in environment.people.items()}
     sent = [(m.at, Effect("send", m.text, whose.get(m.to_id, m.to_id))) for m in environment.instagram.sent]
     reacted = [
         (each.at, Effect("react", each.reaction or "taken back", whose.get(each.user_id, each.user_id), each.mid))

@@ -10,15 +10,18 @@ import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
+from functools import cached_property
 from itertools import count
 from pathlib import Path
 from typing import Final, Self
 
 from dm_core.agent.gemini import GeminiModel
+from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.bootstrap.processor import Ports, processor_app
 from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clients.http import HttpClient
 from dm_core.clients.instagram_accounts import InstagramClients
+from dm_core.clients.media.fetcher import MediaClient
 from dm_core.clients.spond import SpondClient
 from dm_core.clients.token_store import open_token_store
 from dm_core.clients.whatsapp import WhatsAppClient
@@ -29,7 +32,7 @@ from dm_core.same_text import normal_form
 from dm_core.settings import ProcessorSettings, WebhookSettings
 from dm_core.webhook.app import WebhookApp
 from dm_core.webhook.automatic import AutomaticTexts
-from dm_evals.replay.gateway import Gateway, OnTurn
+from dm_evals.replay.gateway import LONGEST, Gateway, OnTurn
 from dm_evals.replay.platforms import TrialInstagram, TrialSpond, TrialWhatsApp
 from dm_evals.scenarios.clock import ScenarioClock
 from dm_evals.scenarios.scenario import Scenario
@@ -43,6 +46,8 @@ from dm_sandbox.platforms.meta import Delivery, Mids, WebhookSender
 
 USER_ID: Final = "819898670256713"
 """Who writes, in every scenario. A made-up id; the manager's notice may show its last digits."""
+OTHERS_APART: Final = 1_000
+"""Between the ids of the scenario's others and theirs."""
 FIRST_MID: Final = 4_200_000
 PROCESSOR_FOLDER: Final = FUNCTIONS / "processor"
 SETTINGS: Final[Mapping[str, str]] = {
@@ -51,6 +56,13 @@ SETTINGS: Final[Mapping[str, str]] = {
     "DEBOUNCE_MAX_SECONDS": "15",
 }
 """Production's pace by the scenario's clock; the wait for an echo is the one real wait of the core."""
+
+LIVE_LIMITS: Final[Mapping[str, str]] = {
+    "MODEL_TIMEOUT_SECONDS": f"{LONGEST:g}",
+    "FUNCTION_TIMEOUT_SECONDS": "3600",
+    "LEASE_SECONDS": "3630",
+}
+"""Limits by the real clock, which goes on while a call waits for its turn and the scenario's clock stands still."""
 
 
 class EagerSender(WebhookSender):
@@ -64,7 +76,7 @@ class SharedRuntime:
     """What trials share, one after the other. ``async with`` opens and closes it.
 
     ``model`` is the model's name (None: production's default), ``api_key`` the model server's key; ``folder`` holds the
-    processor's ``prompts/`` and ``profile/``; ``pauses`` are the gateway's (a recording is never too busy).
+    processor's ``prompts/`` and ``profile/``; ``live``: an answer may take minutes (its turn has to come, for one).
     """
 
     def __init__(
@@ -73,13 +85,15 @@ class SharedRuntime:
         model: str | None = None,
         api_key: str = SANDBOX_MODEL_KEY,
         folder: Path = PROCESSOR_FOLDER,
-        pauses: tuple[float, ...] = (),
+        live: bool = False,
     ) -> None:
         self.folder = folder
         self.variables = {"GEMINI_API_KEY": api_key, "GOOGLE_GENAI_USE_VERTEXAI": "false"}
         if model is not None:
             self.variables["GEMINI_MODEL"] = model
-        self.gateway = Gateway(pauses)
+        if live:
+            self.variables |= LIVE_LIMITS
+        self.gateway = Gateway()
         self.sender = EagerSender("", APP_SECRET)
         self.busy = asyncio.Lock()
         self._model: GeminiModel | None = None
@@ -93,6 +107,11 @@ class SharedRuntime:
             await self._model.close()
         await self.sender.close()
         await self.gateway.stop()
+
+    @cached_property
+    def profile(self) -> BusinessProfile:
+        """What the trials are played with."""
+        return load_profile(self.folder / "profile")
 
     def model(self, settings: ProcessorSettings) -> GeminiModel:
         """The production adapter; its settings are the same for every trial of this runtime."""
@@ -153,7 +172,8 @@ class TrialEnvironment:
         self._numbers = count(1)
         self._http = HttpClient(clock=clock, sleep=clock.sleep, jitter=lambda: 0.5)
         self._open = AsyncExitStack()
-        self.person: Person
+        self.people: dict[str, Person] = {}
+        """By the names of the scenario's others; the person's is empty."""
         self.processor: ProcessorApp
 
     async def __aenter__(self) -> Self:
@@ -180,19 +200,31 @@ class TrialEnvironment:
         self._open.push_async_callback(server.stop)
         sender.url, sender.clock = f"{server.base_url}/", self.clock
         sender.deliveries.clear()
-        account, who = self.instagram.account_id, self.scenario.person
-        self.person = Person(
-            sender.url, APP_SECRET, account, USER_ID, who.name, who.username, self.instagram, self.clock, sender
-        )
+        account, instagram = self.instagram.account_id, self.instagram
+        for number, (name, who) in enumerate([("", self.scenario.person), *self.scenario.others.items()]):
+            user_id = str(int(USER_ID) + OTHERS_APART * number)
+            self.people[name] = Person(
+                sender.url, APP_SECRET, account, user_id, who.name, who.username, instagram, self.clock, sender
+            )
         self.processor = self._processor(ProcessorSettings.load(env))
+
+    @property
+    def person(self) -> Person:
+        """Whom the scenario is about."""
+        return self.people[""]
+
+    @property
+    def names(self) -> dict[str, str]:
+        """Whose a user's or a thread's id is, by their name in the scenario."""
+        return {key: name for name, who in self.people.items() for key in (who.user_id, who.thread_id)}
 
     def begin_model(self, model_url: str, on_turn: OnTurn) -> None:
         """From now on the model is asked at ``model_url``."""
         self.runtime.gateway.begin(model_url, self.clock, on_turn)
 
-    async def task(self, name: str) -> int:
+    async def task(self, thread_id: str, name: str) -> int:
         """Deliver one wake-up to the processor; the answer's status."""
-        body = json.dumps({"threadId": self.person.thread_id}).encode()
+        body = json.dumps({"threadId": thread_id}).encode()
         return (await self.processor.handle(Request("POST", "/", headers={TASK_NAME_HEADER: name}, body=body))).status
 
     async def tick(self, alert_id: str) -> int:
@@ -220,6 +252,11 @@ class TrialEnvironment:
             env = {name: value for name, value in env.items() if not name.startswith("SPOND_")}
         return env
 
+    def _media(self, settings: ProcessorSettings) -> MediaClient:
+        media = MediaClient(settings.media.base_url)
+        self._open.push_async_callback(media.close)
+        return media
+
     def _processor(self, settings: ProcessorSettings) -> ProcessorApp:
         clock, http = self.clock, self._http
         ports = Ports(
@@ -233,5 +270,6 @@ class TrialEnvironment:
             token_store=open_token_store(settings.instagram),
             clock=clock,
             ids=lambda: f"{next(self._numbers):032x}",
+            media=self._media(settings),
         )
         return processor_app(settings, self.runtime.folder, ports)

@@ -33,6 +33,11 @@ def _lines(report: Report, decision: GateDecision | None) -> Iterator[str]:
         yield f"- {rule.verdict}: {_plain(f'{rule.rule}: {rule.reason}')}"
     for line in (*report.notes, *report.problems):
         yield f"- {_plain(line)}"
+    for table in report.tables:
+        yield from ("", f"**{_plain(table.title)}**", "")
+        yield f"| {' | '.join(map(_plain, table.columns))} |"
+        yield f"|{'---|' * len(table.columns)}"
+        yield from (f"| {' | '.join(map(_plain, row))} |" for row in table.rows)
     trouble = [result for result in report.results if result.outcome not in (Outcome.PASS, Outcome.SKIPPED)]
     if not trouble:
         return

@@ -23,6 +23,7 @@ from dm_evals.replay.digests import PARTS
 from dm_evals.reports.terminal_trial import trouble
 from dm_evals.reports.words import OUTCOMES, causes, counts_line, mode_sentence, printable, shares, why
 from dm_evals.results import Outcome, Report, TrialResult
+from dm_evals.results import Table as Figures
 
 STYLES: Final = {
     Outcome.PASS: "green",
@@ -49,6 +50,9 @@ def show(
     for note in report.notes:
         out.print(Text(printable(note), style="yellow"))
     _problems(out, report.problems)
+    for table in report.tables:
+        _title(out, table.title)
+        out.print(_figures(table))
     _changes(out, report, baseline)
     _end(out, report, decision)
 
@@ -127,6 +131,15 @@ def _table(results: Sequence[TrialResult]) -> Table:
     return table
 
 
+def _figures(table: Figures) -> Table:
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    for column in table.columns:
+        shown.add_column(column, overflow="fold")
+    for row in table.rows:
+        shown.add_row(*(Text(printable(cell)) for cell in row))
+    return shown
+
+
 def _outcomes(trials: Sequence[TrialResult]) -> Text:
     counts = Counter(trial.outcome for trial in trials)
     shown = Text()
@@ -173,7 +186,7 @@ def _problems(out: Console, problems: Sequence[str]) -> None:
 
 def _changes(out: Console, report: Report, baseline: Baseline | None) -> None:
     """What is not as in the baseline; nothing without a baseline, since then everything would be new."""
-    if baseline is None:
+    if baseline is None or not baseline.of(report.mode):
         return
     other = [change for change in changes(baseline, report) if change.kind != "same"]
     if other:

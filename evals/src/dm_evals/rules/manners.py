@@ -9,7 +9,6 @@ from typing import Final
 import emoji
 import regex
 from markdown_it import MarkdownIt
-from vaderSentiment.vaderSentiment import SentimentIntensityAnalyzer
 
 from dm_core.agent.tools.registry import SEND, TOOLS
 from dm_evals.results import Check
@@ -18,8 +17,6 @@ from dm_evals.rules.texts import SPOKEN, language_of, listed, says, sentences, u
 
 MOST_EMOJI: Final = 1
 MOST_QUESTIONS: Final = 1
-_SAD: Final = -0.5
-"""VADER's compound score of a DM (English) below which it is no occasion for joy."""
 _SAME: Final = 0.95
 _RAW: Final = regex.compile(r"^\s*[\[{]\s*[\"{\[].*[\]}]\s*$|\{\{.*?\}\}|<\|.*?\|>|</?[a-z_]+>", regex.DOTALL)
 _MARKED: Final = frozenset(("heading_open", "table_open", "fence", "code_block", "blockquote_open", "hr", "html_block"))
@@ -77,18 +74,7 @@ def _emoji(seen: Seen) -> Iterator[Check]:
 
 def _is_upset(seen: Seen) -> bool:
     tagged = bool(set(seen.scenario.tags) & set(listed("upset_tags")))
-    return tagged or _mood(seen.now_asked) <= _SAD or any(alert.urgent for alert in seen.observation.alerts)
-
-
-@cache
-def _analyzer() -> SentimentIntensityAnalyzer:
-    return SentimentIntensityAnalyzer()
-
-
-def _mood(text: str) -> float:
-    """-1 to 1; 0 in a language that VADER does not know."""
-    scores = _analyzer().polarity_scores(text)  # pyright: ignore[reportUnknownMemberType]
-    return float(scores["compound"])
+    return tagged or says("bad_news", seen.now_asked) or any(alert.urgent for alert in seen.observation.alerts)
 
 
 def _unfit(seen: Seen) -> list[str]:

@@ -60,7 +60,8 @@ class Seen:
 
     @property
     def _dms(self) -> Sequence[str]:
-        return [each.text for each in self.scenario.events if each.kind in SAID_BY_PERSON]
+        said = [each.text for each in self.scenario.events if each.kind in SAID_BY_PERSON and each.by is None]
+        return [*said, *self.observation.said]
 
     @property
     def now_asked(self) -> str:

@@ -25,6 +25,8 @@ def expectation_rules(scenario: Scenario) -> Iterator[Problem]:
     for name in ("alert", "notice", "notes"):
         yield from _texts(getattr(expect.state, name), (*place, "state", name))
     yield from _reply(expect.reply, (*place, "reply"))
+    for name, other in expect.others.items():
+        yield from _reply(other, (*place, "others", name))
     yield from _named(scenario, place)
     for number, item in enumerate(expect.rubric):
         if not item.strip():
@@ -146,7 +148,6 @@ _RULES: Final[Mapping[str, Callable[[object], str | None]]] = {
     "any_of": _words,
     "regex": _pattern,
     "between": _range,
-    "means": _words,
     "absent": _must_be_true,
     "anything": _must_be_true,
     "fact": _fact,

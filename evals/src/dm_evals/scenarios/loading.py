@@ -7,16 +7,16 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
-from enum import Enum
+from functools import cache
 from pathlib import Path
-from typing import Final, Literal, cast, get_args, get_origin
+from typing import Final
 
-from pydantic import BaseModel, ValidationError
+from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dm_evals.scenarios.problem import Problem, meant
 from dm_evals.scenarios.rules import broken_rules
-from dm_evals.scenarios.scenario import Scenario
+from dm_evals.scenarios.scenario import Part, Scenario
 from dm_evals.scenarios.yaml_lines import BrokenYaml, Lines, Place, Value, read_yaml
 
 SCHEMA_NAME: Final = "schema.json"
@@ -123,15 +123,13 @@ def _explained(error: ErrorDetails, document: dict[str, Value], lines: Lines) ->
     match error["type"]:
         case "extra_forbidden":
             key = str(place[-1])
-            known = _keys(place[:-1])
-            return Problem(place, f'unknown key "{key}"{_inside(place[:-1])}{meant(key, known)}')
+            return Problem(place, f'unknown key "{key}"{_inside(place[:-1])}{meant(key, _keys())}')
         case "missing":
             missing = error["loc"][-1]
             return Problem(place, f'"{missing}" is missing{_inside(place)}')
         case "literal_error" | "enum":
-            choices = _choices(place)
-            listed = ", ".join(choices) or str((error.get("ctx") or {}).get("expected", ""))
-            return Problem(place, f'{name}: "{given}" is none of {listed}{meant(str(given), choices)}')
+            choices = re.findall("'([^']*)'", str((error.get("ctx") or {}).get("expected", "")))
+            return Problem(place, f'{name}: "{given}" is none of {", ".join(choices)}{meant(str(given), choices)}')
         case "string_type":
             hint = "" if given is None or isinstance(given, list | dict) else f": put {given} in quotes"
             return Problem(place, f"{name} must be a text{hint}")
@@ -167,45 +165,15 @@ def _inside(place: Place) -> str:
     return f" in {_named(place)}" if place else ""
 
 
-def _keys(place: Place) -> tuple[str, ...]:
-    """The keys that are known at a place."""
-    return tuple(key for model in _models(_annotation(place)) for key in model.model_fields)
-
-
-def _choices(place: Place) -> tuple[str, ...]:
-    """The words that are known at a place."""
-    annotation = _annotation(place)
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return tuple(str(member.value) for member in annotation)
-    return tuple(str(word) for word in get_args(annotation)) if get_origin(annotation) is Literal else ()
-
-
-def _annotation(place: Place) -> object:
-    """The declared type of a value, found on the way from the scenario."""
-    current: object = Scenario
-    for step in place:
-        if isinstance(step, int):
-            current = next((arg for arg in _parts(current) if arg is not Ellipsis), None)
-            continue
-        models = _models(current)
-        fields = models[0].model_fields if models else {}
-        in_mapping = next(iter(_parts(current)[1:]), None)  # such as one of ``args``
-        current = fields[step].annotation if step in fields else in_mapping
-    return current
-
-
-def _parts(annotation: object) -> tuple[object, ...]:
-    """The arguments of a tuple or mapping, whatever else a union allows."""
-    if get_origin(annotation) in (tuple, dict):
-        return cast("tuple[object, ...]", get_args(annotation))
-    inner = cast("tuple[object, ...]", get_args(annotation))
-    return next((parts for each in inner if (parts := _parts(each))), ())
-
-
-def _models(annotation: object) -> tuple[type[BaseModel], ...]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return (annotation,)
-    return tuple(model for each in cast("tuple[object, ...]", get_args(annotation)) for model in _models(each))
+@cache
+def _keys() -> tuple[str, ...]:
+    """Every key of a scenario, wherever it may stand."""
+    parts, found = [Part], list[str]()
+    while parts:
+        part = parts.pop()
+        parts += part.__subclasses__()
+        found += part.model_fields
+    return tuple(dict.fromkeys(found))
 
 
 # -- words --------------------------------------------------------------------------------------------------

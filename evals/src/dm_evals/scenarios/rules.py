@@ -26,6 +26,16 @@ WRITTEN: Final = frozenset(
     )
 )
 """Kinds that have a text; PHOTO and SHARE may have one, the others have none."""
+_MAY_HAVE_FILES: Final = frozenset(
+    (
+        EventKind.PHOTO,
+        EventKind.VOICE,
+        EventKind.VIDEO,
+        EventKind.SHARE,
+        EventKind.STORY_MENTION,
+        EventKind.STORY_REPLY,
+    )
+)
 _MAY_HAVE_TEXT: Final = WRITTEN | {EventKind.PHOTO, EventKind.SHARE}
 
 
@@ -36,17 +46,35 @@ def broken_rules(scenario: Scenario, document: Mapping[str, Value]) -> Iterator[
             yield Problem(("tags", number), f'tag "{tag}" must be of a-z, 0-9, _ and -, and stand there once')
     yield from world_rules(scenario)
     yield from _events(scenario.events)
+    yield from _others(scenario)
     yield from expectation_rules(scenario)
     if not _says_something(scenario):
         place: Place = ("expect",) if "expect" in document else ()
         yield Problem(place, "expects nothing: say something in calls, state, reply or rubric")
 
 
+def _others(scenario: Scenario) -> Iterator[Problem]:
+    """Everybody who writes is there, and everybody who is there writes."""
+    for number, event in enumerate(scenario.events):
+        if event.by is not None and event.by not in scenario.others:
+            told = f'"{event.by}" is none of the others{meant(event.by, scenario.others)}'
+            yield Problem(("events", number, "by"), told)
+    for name in scenario.expect.others:
+        if name not in scenario.others:
+            told = f'"{name}" is none of the others{meant(name, scenario.others)}'
+            yield Problem(("expect", "others", name), told)
+    for name in scenario.others:
+        if name not in {event.by for event in scenario.events}:
+            yield Problem(("others", name), f"{name} writes nothing: take {name} out, or write an event by {name}")
+
+
 def _says_something(scenario: Scenario) -> bool:
     """The limits alone are no expectation: a crash at once keeps every limit."""
     expect = scenario.expect
     calls = expect.calls.model_copy(update={"ordered": False})
-    return bool(calls != Calls() or expect.state != State() or expect.reply != Reply() or expect.rubric)
+    return bool(
+        calls != Calls() or expect.state != State() or expect.reply != Reply() or expect.rubric or expect.others
+    )
 
 
 def _events(events: tuple[Event, ...]) -> Iterator[Problem]:
@@ -72,6 +100,8 @@ def _event(event: Event) -> Iterator[str]:
         yield f"{kind} needs a text"
     if kind not in _MAY_HAVE_TEXT and event.text:
         yield f"{kind} has no text"
+    if kind not in _MAY_HAVE_FILES and event.files:
+        yield f"{kind} has no files"
     if event.to is None and kind in (EventKind.UNSEND, EventKind.EDIT):
         yield f'{kind} needs "to": the id of the message it is about'
     if event.to is not None and kind not in POINTING:

@@ -93,6 +93,7 @@ class EventKind(StrEnum):
     SAY = "say"
     PHOTO = "photo"
     VOICE = "voice"
+    VIDEO = "video"
     SHARE = "share"
     STORY_REPLY = "story_reply"
     STORY_MENTION = "story_mention"
@@ -106,22 +107,45 @@ class EventKind(StrEnum):
     AUTOMATIC = "automatic"
 
 
+class File(Part):
+    """A file that is sent: a picture, or a video, that ``shows`` these words; a voice note that stands for what it
+    ``says``, or so many ``seconds`` of silence as the app records it. ``broken``: cut in half.
+    """
+
+    shows: str = ""
+    says: str = ""
+    seconds: float = Field(default=0, ge=0, le=600)
+    heic: bool = False
+    broken: bool = False
+
+
 class Event(Part):
     """One thing that happens: ``kind`` with its ``text``.
 
     ``at``: after ``now``. ``during``: while the model makes its n-th turn (1 is the first), in place of a time.
     ``id`` names a message so that a later ``unsend``, ``edit`` or an inline reply (``to``) can point to it.
+    ``files``: what comes with a photo, voice message, video, shared post or story; without any it has gone.
     ``human`` is the club answering in the app, ``automatic`` the account doing so by itself; ``say`` with ``repeat``
-    has Meta deliver the same DM again.
+    has Meta deliver the same DM again. ``by``: one of the scenario's ``others``, in a thread of their own.
     """
 
     kind: EventKind = EventKind.SAY
     text: str = ""
+    files: tuple[File, ...] = Field(default=(), max_length=10)
     at: Duration = "0s"
     during: int | None = Field(default=None, ge=1)
     id: str | None = None
     to: str | None = None
     repeat: int = Field(default=1, ge=1, le=10)
+    by: str | None = None
+
+
+class SimulatedUser(Part):
+    """Who writes on after the events, with a mind of their own: ``patience`` is how many messages more they write."""
+
+    goal: Words
+    persona: Words
+    patience: int = Field(default=3, ge=1, le=20)
 
 
 # -- what is expected ---------------------------------------------------------------------------------------
@@ -130,10 +154,10 @@ class Event(Part):
 class Matcher(Part):
     """What one argument, or one text, must be: exactly one of these. A bare value in YAML means ``equals``.
 
-    ``contains`` and ``any_of`` ignore case and white space; ``between`` is a closed range of numbers; ``means`` is a
-    rubric item for the judge; ``absent`` holds where the argument is not given. ``fact`` names a value of
-    ``profile/facts.toml``; ``session`` one of the calendar (``next``, or its place in the list from 1), of which
-    ``field`` is said: its start, in whatever way a time, a date or an amount is written.
+    ``contains`` and ``any_of`` ignore case and white space; ``between`` is a closed range of numbers; ``absent``
+    holds where the argument is not given. ``fact`` names a value of ``profile/facts.toml``; ``session`` one of the
+    calendar (``next``, or its place in the list from 1), of which ``field`` is said: its start, in whatever way a time,
+    a date or an amount is written.
     """
 
     equals: str | int | float | bool | None = None
@@ -141,7 +165,6 @@ class Matcher(Part):
     any_of: tuple[str, ...] | None = None
     regex: str | None = None
     between: tuple[float, float] | None = None
-    means: str | None = None
     absent: bool | None = None
     anything: bool | None = None
     fact: str | None = None
@@ -160,7 +183,7 @@ class Matcher(Part):
     def _exactly_one(self) -> Self:
         if len(self.model_fields_set - {"field", "source"}) != 1 or (self.field and self.session is None):
             raise ValueError(
-                "needs exactly one of equals, contains, any_of, regex, between, means, absent, anything, fact, session"
+                "needs exactly one of equals, contains, any_of, regex, between, absent, anything, fact, session"
             )
         return self
 
@@ -223,6 +246,12 @@ class Reply(Part):
     links: tuple[str, ...] | None = None
 
 
+class Other(Reply):
+    """What holds for all that one of the ``others`` saw."""
+
+    replies: int | None = None
+
+
 class Limits(Part):
     """Upper bounds of all runs of the scenario together."""
 
@@ -242,6 +271,7 @@ class Expectations(Part):
     state: State = State()
     reply: Reply = Reply()
     rubric: tuple[str, ...] = ()
+    others: dict[str, Other] = Field(default_factory=dict[str, Other])
     changed: dict[Change, int] = Field(default_factory=dict[Change, int])
     limits: Limits = Limits()
 
@@ -255,8 +285,11 @@ class Scenario(Part):
     reviewed: bool = True
     now: AwareDatetime
     person: Person = Person()
+    others: dict[Name, Person] = Field(default_factory=dict[str, Person])
+    """Who else writes, by the name that events call them; each has a thread, which begins empty."""
     world: World = World()
     events: tuple[Event, ...] = Field(min_length=1)
+    user: SimulatedUser | None = None
     expect: Expectations
 
     @property

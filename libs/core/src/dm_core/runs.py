@@ -10,14 +10,21 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from dm_core.alerts import AskedAlert, Urgency
+from dm_core.media import Media, MediaLook
 from dm_core.usage import Spent
 
 
 @dataclass(frozen=True, slots=True)
 class UserTurn:
-    """What we show the model: history and DMs as marked data, or a nudge."""
+    """What we show the model: history and DMs as marked data, or a nudge.
+
+    ``mids``: the messages whose files it shows too. ``attached`` follows the text: those files, and lines that
+    say whose they are. It is made for each request, and never stored.
+    """
 
     text: str
+    mids: tuple[str, ...] = ()
+    attached: tuple[str | Media, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +48,16 @@ class Finish(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Usage:
-    """Tokens of one model turn, as billed; None where the model did not say."""
+    """Tokens of one model turn, as billed; None where the model did not say. Pictures, sound and video are among the
+    ``input_tokens``."""
 
     input_tokens: int | None = None
     cached_tokens: int | None = None
     output_tokens: int | None = None
     thought_tokens: int | None = None
+    image_tokens: int | None = None
+    audio_tokens: int | None = None
+    video_tokens: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,7 +200,7 @@ class Run:
     ``spent`` holds every model call of the run, also those whose turns were thrown away; ``model_calls`` only those
     since it last started over, which is what the limit of turns is about. ``script``: the ending of a run that asks no
     model, because what it says and how it ends was decided by rules. ``draft``: the turn that waits, or waited, for the
-    manager's word.
+    manager's word. ``looks``: which files the model was shown, and which not.
 
     The first user turn lives only as long as the run: the archive keeps message ids instead, so that an unsent or
     erased message does not survive in it.
@@ -220,6 +231,7 @@ class Run:
     timings: Mapping[str, int] = field(default_factory=dict[str, int])
     script: str | None = None
     draft: Draft | None = None
+    looks: tuple[MediaLook, ...] = ()
 
     @property
     def newest_draft(self) -> Draft | None:

@@ -11,7 +11,8 @@ _DECIMALS: Final = 9
 
 @dataclass(frozen=True, slots=True)
 class Spent:
-    """Model calls with their tokens and price. ``input_tokens`` holds the cached ones; thoughts are billed as output.
+    """Model calls with their tokens and price. ``input_tokens`` holds the cached ones, and those of pictures, sound and
+    video; thoughts are billed as output.
 
     ``usd``: US dollars, None where the price of a call is not known: it is never counted as 0.
     """
@@ -22,6 +23,9 @@ class Spent:
     output_tokens: int = 0
     thought_tokens: int = 0
     usd: float | None = 0.0
+    image_tokens: int = 0
+    audio_tokens: int = 0
+    video_tokens: int = 0
 
     def __add__(self, other: "Spent") -> "Spent":
         known = self.usd is not None and other.usd is not None
@@ -32,6 +36,9 @@ class Spent:
             self.output_tokens + other.output_tokens,
             self.thought_tokens + other.thought_tokens,
             round((self.usd or 0) + (other.usd or 0), _DECIMALS) if known else None,
+            self.image_tokens + other.image_tokens,
+            self.audio_tokens + other.audio_tokens,
+            self.video_tokens + other.video_tokens,
         )
 
     @property
@@ -41,12 +48,14 @@ class Spent:
 
     @property
     def tokens(self) -> Mapping[str, int]:
-        """The field ``tokens`` of a document."""
+        """The field ``tokens`` of a document. Pictures, sound and video are named where there were any."""
+        by_modality = {"image": self.image_tokens, "audio": self.audio_tokens, "video": self.video_tokens}
         return {
             "input": self.input_tokens,
             "cached": self.cached_tokens,
             "output": self.output_tokens,
             "thought": self.thought_tokens,
+            **{modality: count for modality, count in by_modality.items() if count},
         }
 
 
@@ -61,6 +70,9 @@ def parse_spent(cost: Mapping[str, object], tokens: Mapping[str, object]) -> Spe
         whole(cost.get("modelCalls")),
         *(whole(tokens.get(kind)) for kind in ("input", "cached", "output", "thought")),
         usd=float(usd) if isinstance(usd, int | float) and not isinstance(usd, bool) else None,
+        image_tokens=whole(tokens.get("image")),
+        audio_tokens=whole(tokens.get("audio")),
+        video_tokens=whole(tokens.get("video")),
     )
 
 

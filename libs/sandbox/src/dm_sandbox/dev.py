@@ -1,8 +1,9 @@
 """``make dev``: everything up, and the studio on 127.0.0.1:8080; every event is printed as it comes.
 
 Environment: ``PORT`` of the page, ``STORE=firestore`` for Google's emulator instead of SQLite, ``FRESH=1`` to forget
-what was kept in ``.state/dev`` (``STATE=folder`` for another), ``GEMINI_API_KEY`` for the real Gemini instead of the
-scripted one, and every setting of the functions that a stack may set (docs/settings.md#what-a-stack-may-set).
+what was kept in ``.state/dev`` (``STATE=folder`` for another), ``GEMINI_API_KEY`` for the real Gemini or ``MODEL=local``
+for a small one on this machine instead of the scripted one, and every setting of the functions that a stack may set
+(docs/settings.md#what-a-stack-may-set).
 """
 
 import asyncio
@@ -25,6 +26,7 @@ from dm_sandbox.environment import Pace, answers_for_real, operators_environment
 from dm_sandbox.firestore_emulator import EmulatorUnavailable
 from dm_sandbox.launcher import FunctionDidNotStart
 from dm_sandbox.platforms.instagram import Flavor
+from dm_sandbox.platforms.local_model import LocalGemini, LocalModelMissing, open_engine
 from dm_sandbox.platforms.local_server import LocalServer
 from dm_sandbox.studio import kept
 from dm_sandbox.studio.model_key import problem_of_key
@@ -35,6 +37,8 @@ from dm_sandbox.world import Sandbox, StoreName
 
 TRIED_PORTS: Final = 20
 PACE: Final = Pace(debounce_min=3, debounce_max=6, echo_wait=2)
+LOCAL: Final = {"MODEL_TIMEOUT_SECONDS": "240"}
+"""The local model's first answer takes a minute, and longer on a busy machine."""
 
 
 class CannotStart(Exception):
@@ -51,6 +55,7 @@ class Options:
     state: Path = STATE
     flavor: Flavor = "instagram"
     settings: Mapping[str, str] = field(default_factory=dict[str, str])
+    local: bool = False
 
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Options":
@@ -60,10 +65,13 @@ class Options:
             raise CannotStart(f"PORT must be a port number, not {port!r}")
         if store not in ("sqlite", "firestore"):
             raise CannotStart(f"STORE must be sqlite or firestore, not {store!r}")
-        settings = _settings(env)
+        model = env.get("MODEL", "")
+        if model not in ("", "local"):
+            raise CannotStart(f"MODEL must be local, or nothing, not {model!r}")
+        settings = (LOCAL if model == "local" else {}) | _settings(env)
         flavor: Flavor = "page" if settings.pop(INSTAGRAM_API_FLAVOR.name, "") == "page" else "instagram"
         state = Path(env.get("STATE") or STATE)
-        return cls(int(port), store, env.get("FRESH", "") not in ("", "0"), state, flavor, settings)
+        return cls(int(port), store, env.get("FRESH", "") not in ("", "0"), state, flavor, settings, model == "local")
 
 
 def _settings(env: Mapping[str, str]) -> dict[str, str]:
@@ -80,7 +88,7 @@ def _settings(env: Mapping[str, str]) -> dict[str, str]:
 
 async def run(options: Options, env: Mapping[str, str]) -> None:
     """Run until it is stopped. Raises CannotStart, FunctionDidNotStart, EmulatorUnavailable."""
-    if answers_for_real(env) and (problem := await problem_of_key(env)):
+    if not options.local and answers_for_real(env) and (problem := await problem_of_key(env)):
         raise CannotStart(problem)
     folder, lock = _state_folder(options)
     with lock:
@@ -88,6 +96,7 @@ async def run(options: Options, env: Mapping[str, str]) -> None:
 
 
 async def _run_in(folder: Path, options: Options, env: Mapping[str, str]) -> None:
+    gemini = LocalGemini(open_engine()) if options.local else None
     remembered = kept.load(folder)
     clock = clock_of(remembered)
     sandbox = Sandbox(
@@ -96,6 +105,7 @@ async def _run_in(folder: Path, options: Options, env: Mapping[str, str]) -> Non
         flavor=options.flavor,
         ambient=env,
         extra=options.settings,
+        gemini=gemini,
         clock=clock,
         folder=folder,
         studio=True,
@@ -114,7 +124,7 @@ async def _serve(studio: Studio, page: LocalServer, options: Options) -> None:
     sandbox = studio.sandbox
     page.app = page_app(studio)
     (options.state / PORT_FILE).write_text(page.base_url.rpartition(":")[2], encoding="utf-8")
-    model = "the real Gemini" if sandbox.real_model else "the scripted model"
+    model = "the real Gemini" if sandbox.real_model else f"the {sandbox.gemini.kind} model"
     print(f"dm-agent sandbox: {page.base_url}, {options.store}, {model}", flush=True)
     for name, value in options.settings.items():
         print(f"{name}={value}", flush=True)
@@ -169,7 +179,7 @@ def main() -> int:
     """Entry point of ``python -m dm_sandbox.dev``."""
     try:
         asyncio.run(_until_stopped(Options.read(os.environ), os.environ))
-    except (CannotStart, FunctionDidNotStart, EmulatorUnavailable) as error:
+    except (CannotStart, FunctionDidNotStart, EmulatorUnavailable, LocalModelMissing) as error:
         print(f"make dev: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

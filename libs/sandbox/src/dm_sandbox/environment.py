@@ -68,6 +68,7 @@ def function_environment(
         table.ECHO_WAIT_SECONDS: f"{pace.echo_wait:g}",
         table.INSTAGRAM_API_FLAVOR: instagram.flavor,
         table.INSTAGRAM_API_BASE_URL: instagram.base_url,
+        table.INSTAGRAM_MEDIA_BASE_URL: instagram.base_url,
         table.INSTAGRAM_PAGE_ID: instagram.node,
         table.INSTAGRAM_ACCOUNT_IDS: instagram.account_id,
         table.INSTAGRAM_ACCESS_TOKEN: instagram.tokens[0],

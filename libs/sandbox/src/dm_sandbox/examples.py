@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from dm_core.alerts import AskedAlert
+from dm_core.media import MediaLook
 from dm_core.messages import Attachment, Content, Direction, EventKind, Message, Status, message_id
 from dm_core.runs import (
     Action,
@@ -114,7 +115,7 @@ def full_run(run_id: str = "r1") -> Run:
             ToolCall("no_reply", {}),
         ),
         finish=Finish.TRUNCATED,
-        usage=Usage(10, 4, 3, 2),
+        usage=Usage(10, 4, 3, 2, 6, 7, 8),
         model_version="gemini-x",
         detail="detail",
         latency_ms=1_234,
@@ -145,7 +146,13 @@ def full_run(run_id: str = "r1") -> Run:
         message_ids=("a", "b"),
         prompt_hash="hash",
         handles={"m1": "m_1", "m2": "m_2"},
-        turns=(UserTurn("what the person wrote"), answer, results, replace(answer, usage=Usage()), UserTurn("nudge")),
+        turns=(
+            UserTurn("what the person wrote", ("m_1",)),
+            answer,
+            results,
+            replace(answer, usage=Usage()),
+            UserTurn("nudge"),
+        ),
         actions=(sent, told),
         guards=("link",),
         notes=("likes tennis",),
@@ -161,4 +168,5 @@ def full_run(run_id: str = "r1") -> Run:
         model_calls=2,
         spent=Spent(3, 2_010, 4, 503, 2, usd=0.0034),
         timings={"model": 1_234},
+        looks=(MediaLook("m_1", 1, "image/png", 9, "digest"), MediaLook("m_1", 2, why="expired")),
     )

@@ -4,7 +4,7 @@ Every method returns once the webhook has answered; ``sender.deliveries`` holds 
 simulator learns of it too: the person is known, the 24-hour window opens, the conversation shows the message.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import cast
 
 from dm_core.clock import Clock, system_clock
@@ -74,6 +74,22 @@ class Person:
 
     async def mentions_in_story(self, url: str = "https://cdn.example/story") -> str:
         return await self.sends_attachment("story_mention", {"url": url})
+
+    async def sends_file(self, kind: str, data: bytes, text: str | None = None, content_type: str = "") -> str:
+        """A file that is really there: ``kind`` as the platform calls it (image, audio, video, ig_post …). Its mid."""
+        return await self.sends_files([(kind, data)], text, content_type)
+
+    async def sends_files(
+        self, files: Sequence[tuple[str, bytes]], text: str | None = None, content_type: str = ""
+    ) -> str:
+        """Several files in one message."""
+        assert self.platform is not None, "files are on the platform's servers"  # noqa: S101
+        cdn = self.platform.cdn
+        attachments = [
+            {"type": kind, "payload": {"url": cdn.put(data, content_type or "application/octet-stream")}}
+            for kind, data in files
+        ]
+        return await self._writes({"attachments": attachments} | ({"text": text} if text else {}), text or "")
 
     async def sends_attachment(self, kind: str, payload: Mapping[str, object], text: str | None = None) -> str:
         """Any attachment, known to us or not."""

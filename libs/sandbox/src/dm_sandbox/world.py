@@ -69,7 +69,8 @@ class StillWaiting(TimeoutError):
 class Sandbox:
     """Everything, started together.
 
-    ``ambient`` is where GEMINI_API_KEY is looked for: with it the real Gemini answers. ``extra`` are variables for both
+    ``ambient`` is where GEMINI_API_KEY is looked for: with it the real Gemini answers, unless there is a ``gemini`` in
+    its place. ``extra`` are variables for both
     functions. ``queue`` is how the Cloud Tasks emulator retries; with ``queue_path`` its tasks survive a restart.
     In ``folder`` everything does: threads (of the SQLite store), tasks and events. ``studio`` runs the sandbox's own
     entry points, whose model calls are recorded and whose ports and clock can be switched (``switch``).
@@ -90,14 +91,16 @@ class Sandbox:
         clock: Clock = system_clock,
         folder: Path | None = None,
         studio: bool = False,
+        gemini: Gemini | None = None,
     ) -> None:
+        ambient = {} if gemini is not None or ambient is None else ambient
         self.clock = clock
         self.folder = folder
         self.log = EventLog(clock, folder / "events.jsonl" if folder else None)
         self.instagram = Instagram(flavor=flavor, clock=clock)
         self.whatsapp = WhatsApp(clock=clock)
         self.spond = Spond(clock=clock)
-        self.gemini = Gemini(SANDBOX_MODEL_KEY, clock=clock)
+        self.gemini = gemini or Gemini(SANDBOX_MODEL_KEY, clock=clock)
         self.queue = CloudTasksEmulator(
             config=queue,
             queues={ALERTS_QUEUE: ALERT_QUEUE},
@@ -105,13 +108,13 @@ class Sandbox:
             path=folder / "tasks.db" if folder else queue_path,
             clock=clock,
         )
-        self.real_model = answers_for_real(ambient or {})
+        self.real_model = answers_for_real(ambient)
         self.webhook: FunctionProcess
         self.processor: FunctionProcess
         self.environment: Mapping[str, str] = {}
         self.emulator: FirestoreEmulator | None = None
         self._store: StoreName = store
-        self._pace, self._model, self._extra = pace or Pace(), model_variables(ambient or {}), dict(extra or {})
+        self._pace, self._model, self._extra = pace or Pace(), model_variables(ambient), dict(extra or {})
         self._stack = AsyncExitStack()
         self._happened = asyncio.Event()
         self.sender: WebhookSender
@@ -157,7 +160,7 @@ class Sandbox:
             "queue": self.queue.address,
             "platforms": {platform.name: platform.base_url for platform in self.platforms},
             "store": self._store,
-            "model": "gemini" if self.real_model else "scripted",
+            "model": "gemini" if self.real_model else self.gemini.kind,
             "pendingWakeUps": self.pending_wake_ups,
             "pendingTicks": self.queue.pending_in(ALERTS_QUEUE),
             "events": len(self.log.entries),

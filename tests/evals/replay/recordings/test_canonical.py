@@ -1,5 +1,7 @@
 """One form of a request, whatever the client's version writes."""
 
+import base64
+import hashlib
 from collections.abc import Callable
 
 import pytest
@@ -100,3 +102,25 @@ def test_of_the_knowledge_only_what_is_said_of_the_named_facts_counts(
     assert changed("Student or under 21", "Student or under 25") == ["knowledge"]
     assert changed("second child of a family", "second child") == []
     assert changed("Dogs on a lead are welcome.", "No dogs.") == []
+
+
+def _with_file(
+    data: bytes, encode: Callable[[bytes], bytes] = base64.b64encode, key: str = "inlineData"
+) -> dict[str, object]:
+    inline = {"mimeType" if key == "inlineData" else "mime_type": "image/png", "data": encode(data).decode()}
+    return {**REQUEST, "contents": [{"role": "user", "parts": [{"text": "look"}, {key: inline}]}]}
+
+
+def test_a_file_is_its_digest_whatever_alphabet_it_is_written_in() -> None:
+    data = bytes(range(256)) * 400
+    one = take_request("m", _with_file(data))
+    other = take_request("m", _with_file(data, base64.urlsafe_b64encode, "inline_data"))
+
+    assert other.changed_from(one) == ()
+    assert one.contents[0]["text"] == f"look\n[file] image/png 102400 bytes sha256:{hashlib.sha256(data).hexdigest()}"
+
+
+def test_another_file_makes_the_recording_stale() -> None:
+    one, other = take_request("m", _with_file(b"one")), take_request("m", _with_file(b"two"))
+
+    assert other.changed_from(one) == ("contents[0]",)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.judge.judge import RecordedJudge
+from dm_evals.judge import RecordedJudge
 from dm_evals.replay.digest_file import NAME
 from dm_evals.replay.digests import load_prompt
 from dm_evals.replay.recordings import BadRecording, Recording, load_recordings, note_digests

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Final
 
+from dm_core.agent.files import shows_files
 from dm_core.agent.guards import MAX_CALLS_A_TURN, Guards, Refusal
 from dm_core.agent.plan import PlannedCall, PlannedTurn, Situation, TurnPlan
 from dm_core.agent.profile import BusinessProfile
@@ -23,7 +24,7 @@ from dm_core.agent.written_calls import is_written_call
 from dm_core.clients.port import InstagramAccounts
 from dm_core.errors import PlatformError, Unavailable
 from dm_core.messages import Message, Status
-from dm_core.runs import ModelTurn, ToolCall, ToolResult
+from dm_core.runs import ModelTurn, ToolCall, ToolResult, ToolTurn, Turn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore
 from dm_core.telemetry import emit
@@ -72,24 +73,26 @@ class Agent:
 
     def opening(self, situation: Situation) -> Opening:
         """The first user turn: the context, what was said before, and the DMs to answer."""
-        own, ids = situation.own, situation.own_ids
+        own, ids = sorted(situation.own, key=lambda message: message.order), situation.own_ids
         before = tuple(m for m in situation.recent if m.id not in ids and m.status is not Status.PENDING)
-        return opening_text(
+        opening = opening_text(
             situation.thread,
             now=situation.now,
             zone=self._zone,
-            new=sorted(own, key=lambda message: message.order),
+            new=own,
             history=sorted(before, key=lambda message: message.order),
             first_contact=not known_before(situation.thread, ids, situation.recent),
             notes=len(situation.thread.notes),
             release_ms=self.rules.handover.release_ms,
             hours=self._hours,
         )
+        return replace(opening, mids=shows_files(own, before, opening.handles))
 
     def more(self, situation: Situation, new: Sequence[Message]) -> Opening:
         """What a run that goes on is shown: the time, and DMs that came since, with handles that go on from its own."""
         ordered = sorted(new, key=lambda message: message.order)
-        return more_text(ordered, situation.run.handles, now=situation.now, zone=self._zone)
+        opening = more_text(ordered, situation.run.handles, now=situation.now, zone=self._zone)
+        return replace(opening, mids=shows_files(ordered, situation.recent, opening.handles))
 
     def plan(self, situation: Situation, turn: ModelTurn) -> TurnPlan:
         """What becomes of each call, settled exactly once; of a plain text as if it had been its one call.
@@ -97,7 +100,8 @@ class Agent:
         ``situation.run`` is as before ``turn``; limits count its earlier actions and alerts.
         """
         calls = turn.calls or (ToolCall(SEND, {"text": turn.text}),)
-        planned = PlannedTurn(situation, self._guards, self._limits, is_written_call, self.rules.disclosure)
+        known = _looked_up(situation.run.turns)
+        planned = PlannedTurn(situation, self._guards, self._limits, is_written_call, self.rules.disclosure, known)
         for index, call in enumerate(calls):
             one = PlannedCall(planned, index, call)
             refusal = _settle(one)
@@ -120,6 +124,22 @@ class Agent:
         if output is None:
             return ToolResult(call.name, call.id, error=tool.unavailable)
         return ToolResult(call.name, call.id, output)
+
+
+def _looked_up(turns: Sequence[Turn]) -> list[ToolCall]:
+    """Look-ups that were answered, and nothing that could have changed the answer came or was done since."""
+    known: list[ToolCall] = []
+    for turn in turns:
+        match turn:
+            case ModelTurn(calls=calls):
+                data = [call for call in calls if isinstance(TOOLS.get(call.name), DataTool)]
+                known = [*(known if len(data) == len(calls) else ()), *data]
+            case ToolTurn(results=results):
+                failed = {result.name for result in results if result.error is not None}
+                known = [call for call in known if call.name not in failed]
+            case UserTurn():
+                known = []
+    return known
 
 
 def _settle(one: PlannedCall) -> Refusal | None:

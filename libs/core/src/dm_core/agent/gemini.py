@@ -72,9 +72,7 @@ class GeminiModel:
         try:
             async with asyncio.timeout(self._settings.timeout):
                 models = self._opened().aio.models
-                response = await models.generate_content(  # pyright: ignore[reportUnknownMemberType]
-                    model=self._settings.model, contents=shown, config=config
-                )
+                response = await models.generate_content(model=self._settings.model, contents=shown, config=config)
             return model_turn(_body(response), round((time.monotonic() - started) * 1000))
         except DmAgentError:
             raise

@@ -15,6 +15,7 @@ from typing import Final, cast
 
 from google.genai import types
 
+from dm_core.media import Media
 from dm_core.runs import Finish, ModelTurn, ToolCall, ToolResult, ToolTurn, Turn, Usage, UserTurn
 
 MAX_CONTENT_BYTES: Final = 64 * 1024
@@ -39,8 +40,8 @@ def contents(turns: Sequence[Turn]) -> list[types.Content]:
     usable = True
     for turn in turns:
         match turn:
-            case UserTurn(text=text):
-                sent.append(types.Content(role="user", parts=[types.Part(text=text)]))
+            case UserTurn(text=text, attached=attached):
+                sent.append(types.Content(role="user", parts=[types.Part(text=text), *map(_attached, attached)]))
             case ModelTurn():
                 back = _sent_back(turn)
                 usable = back is not None
@@ -165,17 +166,28 @@ def _sent_back(turn: ModelTurn) -> types.Content | None:
     return types.Content.model_validate({"role": "model", "parts": parts}) if parts else None
 
 
+def _attached(part: str | Media) -> types.Part:
+    if isinstance(part, str):
+        return types.Part(text=part)
+    return types.Part(inline_data=types.Blob(mime_type=part.mime_type, data=part.data))
+
+
 def _response(result: ToolResult) -> types.Part:
     response = {"error": result.error} if result.error is not None else {"output": dict(result.output)}
     return types.Part(function_response=types.FunctionResponse(id=result.id, name=result.name, response=response))
 
 
 def _usage(usage: Json) -> Usage:
+    details = map(_object, _list(usage.get("promptTokensDetails")))
+    by_modality = {_word(detail.get("modality")): _count(detail.get("tokenCount")) for detail in details}
     return Usage(
         input_tokens=_count(usage.get("promptTokenCount")),
         cached_tokens=_count(usage.get("cachedContentTokenCount")),
         output_tokens=_count(usage.get("candidatesTokenCount")),
         thought_tokens=_count(usage.get("thoughtsTokenCount")),
+        image_tokens=by_modality.get("IMAGE"),
+        audio_tokens=by_modality.get("AUDIO"),
+        video_tokens=by_modality.get("VIDEO"),
     )
 
 

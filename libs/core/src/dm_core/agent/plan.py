@@ -78,6 +78,8 @@ class PlannedTurn:
     limits: RunLimits
     is_written_call: Callable[[str], bool]
     disclosure: Disclosure = NO_DISCLOSURE
+    known: list[ToolCall] = field(default_factory=list[ToolCall])
+    """Look-ups whose results the model has, or gets with this turn."""
     actions: list[Action] = field(default_factory=list[Action])
     alerts: list[AskedAlert] = field(default_factory=list[AskedAlert])
     repeats: list[int] = field(default_factory=list[int])
@@ -154,6 +156,15 @@ class PlannedCall:
     def answer(self, output: Mapping[str, object]) -> None:
         """What the model is told at once."""
         self.turn.answered[self.index] = ToolResult(self.call.name, self.call.id, output)
+
+    def look_up(self) -> None:
+        """Data to be read, unless the model has it already: a model that asks again and again is told so instead."""
+        if any((known.name, known.arguments) == (self.call.name, self.call.arguments) for known in self.turn.known):
+            self.turn.guards_acted.append("repeated_look_up")
+            self.answer({"already_known": "You have looked this up: its result stands above. Act on it now."})
+            return
+        self.turn.known.append(self.call)
+        self.turn.data.append(self.index)
 
     def refuse(self, refusal: Refusal) -> None:
         """Nothing is done; the model is told why, and the run remembers which guard acted."""

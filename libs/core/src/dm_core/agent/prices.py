@@ -67,6 +67,9 @@ def spent_on(turn: ModelTurn, model: str, at: int) -> Spent:
         output_tokens=usage.output_tokens or 0,
         thought_tokens=usage.thought_tokens or 0,
         usd=_price(usage, versions, datetime.fromtimestamp(at / 1000, UTC)) if billed else 0.0,
+        image_tokens=usage.image_tokens or 0,
+        audio_tokens=usage.audio_tokens or 0,
+        video_tokens=usage.video_tokens or 0,
     )
 
 
@@ -93,6 +96,7 @@ def _list_price(usage: Usage, models: tuple[str, ...], at: datetime) -> float | 
         input_tokens=received,
         cache_read_tokens=min(usage.cached_tokens or 0, received) or None,
         output_tokens=(usage.output_tokens or 0) + (usage.thought_tokens or 0),
+        input_audio_tokens=min(usage.audio_tokens or 0, received) or None,  # some models take more for sound
     )
     for model in models:
         name = model.removeprefix("models/")

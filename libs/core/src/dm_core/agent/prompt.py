@@ -52,10 +52,14 @@ _ASK_AGAIN: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Opening:
-    """A text for the model, and the short ids of every message shown so far in the run, mapped to platform ids."""
+    """A text for the model, and the short ids of every message shown so far in the run, mapped to platform ids.
+
+    ``mids``: the messages whose files are shown behind the text.
+    """
 
     text: str
     handles: Mapping[str, str]
+    mids: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,6 +15,7 @@ MAX_SHOWN_CHARS: Final = 2_500
 MAX_SAID_CHARS: Final = 4_000
 """Most characters shown of all a message says: its text, and what titles, captions, cards and referrals hold."""
 
+STORY_REPLY: Final = "reply to your story"
 _MAX_TAP_CHARS: Final = 300
 _AUTOMATIC: Final = "automatic message of the account"
 _AUTHORS: Final[Mapping[Direction, str]] = {
@@ -44,7 +45,7 @@ _MEDIA: Final[Mapping[str, str]] = {
     "product": "shared product",
     "link": "shared link",
 }
-_HOSTED: Final = frozenset(_MEDIA) - {"share", "fallback", "product", "link", "post"}
+HOSTED: Final = frozenset(_MEDIA) - {"share", "fallback", "product", "link", "post"}
 """Types whose address is a file on the platform's own servers, and says nothing."""
 
 
@@ -101,14 +102,14 @@ class _Budget:
 
 def _media(content: Content, budget: _Budget) -> list[str]:
     """Short words for what is not text, each with the texts that came with it."""
-    media = ["[reply to your story]"] if content.reply_to_story else []
+    media = [f"[{STORY_REPLY}]"] if content.reply_to_story else []
     for attachment in content.attachments:
         words = budget.line(_words(attachment))
-        media.append(f"[{_kind(attachment)}: {words}]" if words else f"[{_kind(attachment)}]")
+        media.append(f"[{kind(attachment)}: {words}]" if words else f"[{kind(attachment)}]")
     return [*media, "[unsupported message]"] if content.unsupported and not content.attachments else media
 
 
-def _kind(attachment: Attachment) -> str:
+def kind(attachment: Attachment) -> str:
     """What it is. Of a type nobody knows here the platform's own word is shown, as data like all the rest."""
     known = _MEDIA.get(attachment.type)
     if known is not None:
@@ -124,7 +125,7 @@ def _words(attachment: Attachment) -> str:
     if title and any(words.startswith(title) for words in attachment.words):
         title = None
     said = [*filter(None, (title,)), *attachment.words]
-    if attachment.url and attachment.type not in _HOSTED:
+    if attachment.url and attachment.type not in HOSTED:
         said.append(_address(attachment.url))
     return " · ".join(said)
 

@@ -16,7 +16,8 @@ from dm_core.agent.rules import Rules
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clients.http import HttpClient
 from dm_core.clients.instagram_accounts import InstagramClients
-from dm_core.clients.port import InstagramAccounts, Spond, TokenStore, WhatsApp
+from dm_core.clients.media.fetcher import MediaClient
+from dm_core.clients.port import InstagramAccounts, MediaFiles, Spond, TokenStore, WhatsApp
 from dm_core.clients.schedule import JoinedSchedule
 from dm_core.clients.spond import SpondClient
 from dm_core.clients.token_renewal import InstagramTokens, RenewedAccounts
@@ -29,6 +30,7 @@ from dm_core.messages import DAY_MS, Direction
 from dm_core.processing.alert_ticks import AlertTicks
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.app import ProcessorApp
+from dm_core.processing.attached_media import LOOKED_AT
 from dm_core.processing.brake import Brake
 from dm_core.processing.delivery import Delivery
 from dm_core.processing.maintenance import Maintenance
@@ -60,10 +62,12 @@ class Ports:
     token_store: TokenStore
     clock: Clock
     ids: Ids
+    media: MediaFiles | None = None
 
     async def close(self) -> None:
         """Release every connection. A function never does: its process ends with them."""
-        for port in (self.model, self.instagram, self.whatsapp, self.spond, self.queue, self.alert_queue, self.store):
+        platforms = (self.model, self.instagram, self.media, self.whatsapp, self.spond)
+        for port in (*platforms, self.queue, self.alert_queue, self.store):
             if port is not None:
                 await port.close()
 
@@ -82,6 +86,7 @@ def open_ports(settings: ProcessorSettings, clock: Clock = system_clock) -> Port
         token_store=open_token_store(settings.instagram),
         clock=clock,
         ids=random_ids,
+        media=MediaClient(settings.media.base_url) if settings.media.kinds != "off" else None,
     )
 
 
@@ -141,6 +146,8 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports, prices: Pri
         brake=Brake(ports.clock),
         switches=switches,
         rules=rules,
+        media=ports.media,
+        media_kinds=LOOKED_AT[settings.media.kinds],
     )
     eraser = Eraser(ports.store, ports.clock, timing.retention_ms)
     sweeper = Sweeper(ports.store, ports.queue, ports.clock, timing, alerts, eraser)

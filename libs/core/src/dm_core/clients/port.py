@@ -4,11 +4,12 @@ Errors are those of ``dm_core.errors``, sorted by their owner (``clients.owners`
 quick tries, or at once when the platform asks for a longer wait), AccountStopped, Unreachable, Refused, Uncertain.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
+from dm_core.media import Media, MediaKind, NotShown
 from dm_core.threads import Profile
 
 
@@ -200,4 +201,24 @@ class TokenStore(Protocol):
 
     async def save(self, text: str) -> None:
         """Keep this from now on."""
+        ...
+
+
+class MediaFiles(Protocol):
+    """Files of messages, from the platform's CDN."""
+
+    async def fetch(self, urls: Sequence[str], kinds: frozenset[MediaKind], most: int) -> list[Media | NotShown]:
+        """What became of each file, in order; never raises for one that can't be had. Takes some 20 s at most.
+
+        ``kinds``: what may be shown; ``most``: bytes of all of them together. What is fetched takes room of the
+        instance until it is released.
+        """
+        ...
+
+    def release(self, files: Sequence[Media]) -> None:
+        """These are no longer held."""
+        ...
+
+    async def close(self) -> None:
+        """Release connections."""
         ...

@@ -41,7 +41,7 @@ def _showing(run: Run, situation: Situation, opening: Opening) -> Run:
     """The run with one turn more, after which the model has seen all of this situation."""
     return replace(
         run,
-        turns=(*run.turns, UserTurn(opening.text)),
+        turns=(*run.turns, UserTurn(opening.text, opening.mids)),
         handles=opening.handles,
         asked=Asked(situation.thread.revision),
         shown=shown(situation.messages),

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from dm_core.errors import QueueUnavailable, described
 from dm_core.processing.actions import ActionExecutor
+from dm_core.processing.attached_media import AttachedMedia
 from dm_core.processing.claims import Claims
 from dm_core.processing.delivery import Delivery
 from dm_core.processing.drafts import PROPOSED
@@ -65,6 +66,7 @@ class Processor:
             except Superseded:
                 return await self._superseded(claimed)
         finally:
+            run_loop.media.close()
             runtime.local_leases.remove(thread_id, claimed.lease)
 
     def _collaborators(self, leased: LeasedThread, deadline: int) -> tuple[RunLoop, RunCloser]:
@@ -72,7 +74,8 @@ class Processor:
         rt = self.runtime
         delivery = Delivery(rt.store, rt.instagram, rt.clock, rt.limits)
         executor = ActionExecutor(leased, delivery, rt.brake, rt.clock, rt.limits, deadline, rt.switches)
-        run_loop = RunLoop(leased, executor, rt.agent, rt.model, rt.prices, rt.instagram, rt.clock, rt.limits)
+        media = AttachedMedia(rt.media, rt.media_kinds, leased.thread.id)
+        run_loop = RunLoop(leased, executor, rt.agent, rt.model, rt.prices, rt.instagram, rt.clock, rt.limits, media)
         closer = RunCloser(leased, rt.queue, rt.clock, rt.timing, rt.limits, rt.local_leases, rt.rules)
         return run_loop, closer
 

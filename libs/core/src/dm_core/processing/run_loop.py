@@ -25,6 +25,7 @@ from dm_core.errors import DmAgentError, ModelRefused, ModelUnavailable, Service
 from dm_core.messages import Message, Status
 from dm_core.processing import drafts
 from dm_core.processing.actions import ActionExecutor
+from dm_core.processing.attached_media import WITHHELD, AttachedMedia, shows_any
 from dm_core.processing.drafts import PROPOSED, Proposed
 from dm_core.processing.freshness import Stale, came, taken_over
 from dm_core.processing.leased_thread import LeasedThread
@@ -32,7 +33,7 @@ from dm_core.processing.names import Names, known
 from dm_core.processing.openings import reopened
 from dm_core.processing.steering import steered
 from dm_core.processing.task_result import Ending
-from dm_core.runs import Action, Asked, Draft, DraftState, ModelTurn, Run, ToolResult, Turn, UserTurn
+from dm_core.runs import Action, Asked, Draft, DraftState, Finish, ModelTurn, Run, ToolResult, Turn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import UNSET, MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
@@ -42,6 +43,9 @@ MAX_NOTES = 50
 """Notes kept of one person, the newest."""
 INDICATOR_DELAY = 0.7
 """Seconds of thinking before the person is shown "seen" and "typing"; a quick answer needs neither."""
+
+SAME_FAILURES = 2
+"""Waits of a thread after which files are held to be why the model fails (500) on it, and left out."""
 
 OUT_OF_TURNS = "I could not find an answer here in the steps I am allowed. Please have a look."
 
@@ -58,6 +62,7 @@ class RunLoop:
     instagram: InstagramAccounts
     clock: Clock
     limits: RunLimits
+    media: AttachedMedia
     planned: tuple[ModelTurn, TurnPlan] | None = field(default=None)
 
     async def conduct(self) -> Ending | Proposed:
@@ -119,19 +124,32 @@ class RunLoop:
                 return await self._checkpoint(before, run, turn)
 
     async def _generate(self) -> ModelTurn | None:
-        """The model's answer; None when the API refuses what it is shown, which is then told in other words, once."""
+        """The model's answer; None when it takes not what it is shown, which is then told in other words, once."""
         started = self.clock()
         remaining = (self.executor.check_time() - started) / 1000
         indicator = asyncio.create_task(self._indicate())
         reading = Names(self.instagram, self.clock).begin(self.leased.thread)
         self.prices.load_aside()
         run = self.leased.run
+        shown = run.turns
         try:
             async with asyncio.timeout(remaining):
-                turn = await self.model.generate(run.turns, self.agent.declarations, self.agent.system)
+                shown = await self.media.beside(run, (*self.leased.recent, *self.leased.own))
+                run = self.leased.run = replace(run, looks=self.media.looks or run.looks)
+                turn = await self.model.generate(shown, self.agent.declarations, self.agent.system)
         except TimeoutError as error:
             raise ModelUnavailable("the model did not answer before the run's deadline") from error
+        except ModelUnavailable as error:
+            if (
+                error.code != 500
+                or self.leased.thread.wait_count < SAME_FAILURES
+                or not self._leave_out(shown, "failed")
+            ):
+                raise
+            return None
         except ModelRefused:
+            if self._leave_out(shown, "refused"):
+                return None
             if (turns := said_and_done(run)) is None:
                 raise
             emit("model_history_refused", "WARNING", thread_id=self.leased.thread.id, run_id=run.id)
@@ -145,7 +163,18 @@ class RunLoop:
         turn = replace(turn, latency_ms=self.clock() - started)
         spent = run.spent + await self.prices.spent(turn, started)  # it is billed, whatever becomes of it
         self.leased.run = replace(run, model_calls=run.model_calls + 1, spent=spent)
+        if turn.finish is Finish.BLOCKED and self._leave_out(shown, "blocked"):
+            return None
         return turn
+
+    def _leave_out(self, shown: tuple[Turn, ...], why: str) -> bool:
+        """Files that the model does not take are left out from now on, and said; False where none were shown."""
+        if not shows_any(shown):
+            return False
+        run = self.leased.run
+        emit(WITHHELD, "WARNING", thread_id=self.leased.thread.id, run_id=run.id, why=why)
+        self.leased.run = replace(run, guards=(*run.guards, WITHHELD))
+        return True
 
     async def _indicate(self) -> None:
         """Best effort, beside the model call, never in front of a reply."""

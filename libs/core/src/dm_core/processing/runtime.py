@@ -6,8 +6,9 @@ from dm_core.agent.agent import Agent
 from dm_core.agent.model import Model
 from dm_core.agent.prices import Prices
 from dm_core.agent.rules import Rules
-from dm_core.clients.port import InstagramAccounts, Tokens
+from dm_core.clients.port import InstagramAccounts, MediaFiles, Tokens
 from dm_core.clock import Clock, Ids
+from dm_core.media import MediaKind
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import Brake
 from dm_core.processing.local_leases import LocalLeases
@@ -38,3 +39,5 @@ class Runtime:
     switches: SwitchReader
     rules: Rules = field(default_factory=Rules)
     local_leases: LocalLeases = field(default_factory=LocalLeases)
+    media: MediaFiles | None = None
+    media_kinds: frozenset[MediaKind] = frozenset()

@@ -7,6 +7,7 @@ optional fields and unknown ones are tolerated: a document may be older or newer
 from collections.abc import Mapping
 
 from dm_core.alerts import AskedAlert, Urgency
+from dm_core.media import MediaLook
 from dm_core.runs import (
     Action,
     ActionKind,
@@ -66,6 +67,7 @@ def run_document(run: Run) -> Document:
         timings=run.timings,
         script=run.script,
         draft=run.draft and _draft_document(run.draft),
+        looks=[_look_document(look) for look in run.looks] or None,
     )
 
 
@@ -101,7 +103,7 @@ def archive_document(run: Run, thread_id: str, now: int, expire_at: int) -> Docu
     archived = run_document(run)
     for turn in maps(archived, "turns"):
         if turn.get("type") == "user":
-            turn["text"] = ""
+            turn |= {"text": "", "media": None}
         for result in maps(turn, "results"):
             if result.get("name") == QUOTES_MESSAGES:
                 result["output"] = to_json({"omitted": "messages of the thread"})
@@ -118,7 +120,7 @@ def emptied_fields(doc: Mapping[str, object], now: int) -> Document:
     """
     turns = [{key: _emptied_part(key, value) for key, value in turn.items()} for turn in maps(doc, "turns")]
     actions, alerts = ([each | {"text": ""} for each in maps(doc, kind)] for kind in ("actions", "alerts"))
-    return document(turns=turns, actions=actions, alerts=alerts, notes=[], mids=[], emptiedAt=now)
+    return document(turns=turns, actions=actions, alerts=alerts, notes=[], mids=[], looks=[], emptiedAt=now)
 
 
 def _emptied_part(key: str, value: object) -> object:
@@ -157,6 +159,23 @@ def action_document(action: Action) -> Document:
     )
 
 
+def _look_document(look: MediaLook) -> Document:
+    return document(
+        mid=look.mid, place=look.place, mimeType=look.mime_type, size=look.size, digest=look.digest, why=look.why
+    )
+
+
+def _parse_look(doc: Mapping[str, object]) -> MediaLook:
+    return MediaLook(
+        mid=text(doc, "mid"),
+        place=whole(doc, "place"),
+        mime_type=text(doc, "mimeType"),
+        size=whole(doc, "size"),
+        digest=text(doc, "digest"),
+        why=text(doc, "why"),
+    )
+
+
 def _alert_document(alert: AskedAlert) -> Document:
     return document(key=alert.key, text=alert.text, urgency=alert.urgency, handOver=alert.hand_over, cause=alert.cause)
 
@@ -189,6 +208,7 @@ def parse_run(doc: Mapping[str, object]) -> Run:
         timings={key: value for key, value in as_map(doc.get("timings")).items() if isinstance(value, int)},
         script=text_or_none(doc, "script"),
         draft=optional(doc, "draft", _parse_draft),
+        looks=tuple(_parse_look(look) for look in maps(doc, "looks")),
     )
 
 

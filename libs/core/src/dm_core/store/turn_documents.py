@@ -11,6 +11,7 @@ from dm_core.store.document_values import (
     maps,
     text,
     text_or_none,
+    texts,
     to_json,
     whole,
     whole_or_none,
@@ -21,7 +22,7 @@ from dm_core.store.document_values import (
 def turn_document(turn: Turn) -> Document:
     match turn:
         case UserTurn():
-            return document(type="user", text=turn.text)
+            return document(type="user", text=turn.text, media=list(turn.mids) or None)
         case ModelTurn():
             return document(
                 type="model",
@@ -49,6 +50,9 @@ def _usage_document(usage: Usage) -> Document:
         cachedTokens=usage.cached_tokens,
         outputTokens=usage.output_tokens,
         thoughtTokens=usage.thought_tokens,
+        imageTokens=usage.image_tokens,
+        audioTokens=usage.audio_tokens,
+        videoTokens=usage.video_tokens,
     )
 
 
@@ -59,7 +63,7 @@ def parse_turn(doc: Mapping[str, object]) -> Turn:
         case "tool":
             return ToolTurn(tuple(_parse_result(result) for result in maps(doc, "results")))
         case _:
-            return UserTurn(text(doc, "text"))
+            return UserTurn(text(doc, "text"), texts(doc, "media"))
 
 
 def _parse_model_turn(doc: Mapping[str, object]) -> ModelTurn:
@@ -77,6 +81,9 @@ def _parse_model_turn(doc: Mapping[str, object]) -> ModelTurn:
             cached_tokens=whole_or_none(usage, "cachedTokens"),
             output_tokens=whole_or_none(usage, "outputTokens"),
             thought_tokens=whole_or_none(usage, "thoughtTokens"),
+            image_tokens=whole_or_none(usage, "imageTokens"),
+            audio_tokens=whole_or_none(usage, "audioTokens"),
+            video_tokens=whole_or_none(usage, "videoTokens"),
         ),
         model_version=text(doc, "modelVersion"),
         detail=text(doc, "detail"),

@@ -16,6 +16,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dm_core.clock import Clock, system_clock
 from dm_sandbox.platforms.answers import Body, turn
 from dm_sandbox.platforms.faults import Fault, FaultKind
+from dm_sandbox.platforms.gemini_files import file_tokens, unreadable
 from dm_sandbox.platforms.model_request import ModelRequest, Part, parts_of
 from dm_sandbox.platforms.scripted_model import answer_as_the_club
 from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_object
@@ -27,6 +28,10 @@ _DATA = {"text", "functionCall", "functionResponse", "inlineData", "fileData", "
 STATUSES = {400: "INVALID_ARGUMENT", 403: "PERMISSION_DENIED", 404: "NOT_FOUND", 429: "RESOURCE_EXHAUSTED"}
 
 
+class Refused(Exception):
+    """A model behind the simulator gave no answer: the status, and why."""
+
+
 class Gemini(Platform):
     """The simulator. Without a script the brain answers from the system instruction and the tools' results.
 
@@ -35,6 +40,8 @@ class Gemini(Platform):
     """
 
     name = "gemini"
+    kind = "scripted"
+    """Which model answers."""
 
     def __init__(self, api_key: str = "sandbox-gemini-key", port: int = 0, clock: Clock = system_clock) -> None:
         super().__init__(port, clock)
@@ -72,13 +79,23 @@ class Gemini(Platform):
         problem = self._problem(request)
         if problem:
             return _error(400, problem)
-        scripted = self._script.popleft() if self._script else None
-        if scripted is None:
-            parts = self.brain(request)
-            body: Body = turn(*(parts if isinstance(parts, list) else await parts))
-        else:
-            body = scripted(request) if callable(scripted) else scripted
+        try:
+            body = await self._answer_to(request)
+        except Refused as refused:
+            status, message = refused.args
+            return _error(status, message)
         return Reply(self._completed(body, call, request), facts=_facts(body))
+
+    async def think(self, request: ModelRequest) -> Body:
+        """What is answered where no script is left."""
+        parts = self.brain(request)
+        return turn(*(parts if isinstance(parts, list) else await parts))
+
+    async def _answer_to(self, request: ModelRequest) -> Body:
+        if not self._script:
+            return await self.think(request)
+        scripted = self._script.popleft()
+        return scripted(request) if callable(scripted) else scripted
 
     def error(self, fault: Fault) -> Reply:
         usual = 429 if fault.kind is FaultKind.THROTTLE else 503
@@ -100,7 +117,7 @@ class Gemini(Platform):
                 if not _DATA & part.keys():
                     place = f"GenerateContentRequest.contents[{position}].parts[{number}].data"
                     return f"* {place}: required oneof field 'data' must have one initialized field\n"
-        return _unanswered(request) or self._unsigned(request)
+        return unreadable(request.files) or _unanswered(request) or self._unsigned(request)
 
     def _unsigned(self, request: ModelRequest) -> str | None:
         """The first function call of each model turn of the current turn must carry the signature it came with."""
@@ -122,9 +139,12 @@ class Gemini(Platform):
                 if issued:
                     self._issued.add(issued)
         model = call.path.rpartition("/")[2].partition(":")[0]
-        written, read = len(json.dumps(body.get("candidates", ""))) // 4, request.size // 4
-        usage = {
+        written, text = len(json.dumps(body.get("candidates", ""))) // 4, request.size // 4
+        tokens = {"TEXT": text, **file_tokens(request.files)}
+        read = sum(tokens.values())
+        usage: dict[str, object] = {
             "promptTokenCount": read,
+            "promptTokensDetails": [{"modality": name, "tokenCount": count} for name, count in tokens.items()],
             "candidatesTokenCount": written,
             "thoughtsTokenCount": 32,
             "totalTokenCount": read + written + 32,

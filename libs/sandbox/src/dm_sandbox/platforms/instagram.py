@@ -11,6 +11,7 @@ from typing import Literal
 
 from dm_core.clock import Clock, system_clock
 from dm_core.messages import WINDOW_MS
+from dm_sandbox.platforms.cdn import PATH, Cdn
 from dm_sandbox.platforms.faults import Fault, FaultKind
 from dm_sandbox.platforms.graph import GraphError, graph_reply, scripted_error
 from dm_sandbox.platforms.mailbox import Contact, Mailbox, SentMessage, conversation_id
@@ -41,7 +42,8 @@ class Instagram(Platform):
     """The simulator. ``sent`` and ``reactions`` are what really happened, whatever the caller was told.
 
     ``echo_delay`` and ``conversation_lag`` in seconds; the lag is how long a message stays invisible to the
-    Conversations API. ``token_age_hours`` below 24 makes a refresh fail, as on the platform.
+    Conversations API. ``token_age_hours`` below 24 makes a refresh fail, as on the platform. ``cdn`` holds the files of
+    messages (operation ``media``).
     """
 
     name = "instagram"
@@ -65,6 +67,7 @@ class Instagram(Platform):
         self.subscribed: tuple[str, ...] = ()
         self.reactions: list[Reaction] = []
         self.mids = Mids()
+        self.cdn = Cdn()
         self._webhook: WebhookSender | None = None
         self._echoes: set[asyncio.Task[None]] = set()
 
@@ -125,6 +128,8 @@ class Instagram(Platform):
         await super().stop()
 
     def operation(self, call: Call) -> str:
+        if call.path == PATH:
+            return "media"
         parts = _parts(call.path)
         if parts[-1:] == ["messages"] and call.method == "POST":
             action = call.fields.get("sender_action")
@@ -137,6 +142,8 @@ class Instagram(Platform):
         return "unknown"
 
     async def process(self, operation: str, call: Call) -> Reply:
+        if operation == "media":
+            return self.cdn.answer(call)
         if bearer(call) not in self.tokens:
             return self._refuse(GraphError(190, 0, "Invalid OAuth access token - Cannot parse access token", 401))
         answers = {

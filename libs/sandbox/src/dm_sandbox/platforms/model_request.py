@@ -1,5 +1,7 @@
 """A ``generateContent`` request as a value: who said what, and what the tools answered in the current turn."""
 
+import base64
+import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,13 +22,23 @@ class ShownDm:
 
 
 @dataclass(frozen=True, slots=True)
+class InlineFile:
+    """A picture, sound or video in a request. ``data`` is empty where it is not base64; ``size`` as written."""
+
+    mime_type: str
+    data: bytes
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
 class ModelRequest:
-    """One request. ``size`` in characters."""
+    """One request. ``size`` in characters, without its ``files``; ``declarations`` are the tools' as on the wire."""
 
     system: str
     contents: tuple[Mapping[str, object], ...]
-    tools: tuple[str, ...]
+    declarations: tuple[Mapping[str, object], ...]
     size: int
+    files: tuple[InlineFile, ...] = ()
 
     @classmethod
     def parse(cls, body: object) -> "ModelRequest":
@@ -34,12 +46,20 @@ class ModelRequest:
         fields = as_object(body)
         system = as_object(fields.get("systemInstruction", fields.get("system_instruction")))
         contents = [as_object(content) for content in as_list(fields.get("contents"))]
-        declared: list[str] = []
+        declared: list[Mapping[str, object]] = []
         for tool in as_list(fields.get("tools")):
             functions = as_object(tool).get("functionDeclarations", as_object(tool).get("function_declarations"))
-            declared += [str(as_object(function).get("name", "")) for function in as_list(functions)]
+            declared += [as_object(function) for function in as_list(functions)]
         written = "\n".join(str(part.get("text", "")) for part in parts_of(system))
-        return cls(written, tuple(contents), tuple(declared), len(json.dumps(body)))
+        parts = (part for content in contents for part in parts_of(content))
+        files = tuple(inline for part in parts if (inline := inline_file(part)) is not None)
+        size = len(json.dumps(body)) - sum(inline.size for inline in files)
+        return cls(written, tuple(contents), tuple(declared), size, files)
+
+    @property
+    def tools(self) -> tuple[str, ...]:
+        """The names of the declared tools."""
+        return tuple(str(each.get("name", "")) for each in self.declarations)
 
     @property
     def current_turn(self) -> tuple[Mapping[str, object], ...]:
@@ -71,6 +91,19 @@ class ModelRequest:
 def parts_of(content: Mapping[str, object]) -> list[Part]:
     """The parts of a content."""
     return [as_object(part) for part in as_list(content.get("parts"))]
+
+
+def inline_file(part: Part) -> InlineFile | None:
+    """The file in a part; both spellings are accepted, and both base64 alphabets."""
+    inline = as_object(part.get("inlineData", part.get("inline_data")))
+    if not inline:
+        return None
+    written = str(inline.get("data", ""))
+    try:
+        data = base64.b64decode(written.replace("-", "+").replace("_", "/"), validate=True)
+    except (binascii.Error, ValueError):
+        data = b""
+    return InlineFile(str(inline.get("mimeType", inline.get("mime_type", ""))), data, len(written))
 
 
 def json_objects(written: str) -> list[Mapping[str, object]]:

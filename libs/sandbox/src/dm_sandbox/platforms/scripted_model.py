@@ -107,6 +107,7 @@ def _answer(
 ) -> list[Part]:
     """One message for all of it, beside the calls that the words ask for."""
     language, known = language_of(words), request.results(request.contents)
+    files = [file.mime_type for file in request.files]
     greeting = language.hello if GREETING.search(words) else ""
     if NOTIFY not in acts and re.search(language.yes, words, re.IGNORECASE) and _offered(request, language):
         notice = "They asked something I don't know, and would like you to answer: see the conversation."
@@ -118,6 +119,8 @@ def _answer(
     if NOTIFY in acts:
         said.append(language.passed_on)
     said = [answer for answer in (*said, *(e.says({}) for name, e in acts.items() if name != NOTIFY)) if answer]
+    if files and not said:
+        said.append(f"I can see or hear what you sent ({', '.join(files)}). What would you like to know about it?")
     if not said:
         said.append(
             small_talk(words, language) or (language.welcome if greeting and "?" not in words else language.offer)

@@ -44,7 +44,7 @@ class Call:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer. ``body`` is JSON, or a text sent as it is. ``facts`` go into the record."""
+    """One answer. ``body`` is JSON, or a text or bytes sent as they are. ``facts`` go into the record."""
 
     body: object
     status: int = 200
@@ -161,7 +161,7 @@ class Platform(ABC):
             while (await receive())["type"] != "http.disconnect":
                 pass
             return
-        content = reply.body if isinstance(reply.body, str) else json.dumps(reply.body)
+        content = reply.body if isinstance(reply.body, str | bytes) else json.dumps(reply.body)
         headers = {"date": formatdate(usegmt=True), **reply.headers}
         await Response(content, reply.status, headers, reply.content_type)(scope, receive, send)
 

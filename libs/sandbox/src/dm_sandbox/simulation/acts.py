@@ -1,6 +1,7 @@
 """What people do, and what the webhook's 200 to it must mean at that moment."""
 
 from collections.abc import Callable
+from typing import Final
 from urllib.parse import urlencode
 
 from dm_core.http import Request
@@ -13,6 +14,8 @@ from dm_sandbox.simulation.monitor import SKEW_MS
 from dm_sandbox.simulation.people import Person, Written
 from dm_sandbox.simulation.schedule import START, STOP, Act, ActKind
 from dm_sandbox.simulation.world import World
+
+PHOTO: Final = {"type": "image", "payload": {"url": "https://lookaside.fbsbx.com/ig_messaging_cdn/?asset_id=1"}}
 
 
 class Acts:
@@ -73,7 +76,8 @@ class Acts:
         base = {**self._from(person), "timestamp": written.sent_at}
         if written.kind is EventKind.POSTBACK:
             return {**base, "postback": {"mid": written.mid, "title": written.text, "payload": "PRESSED"}}
-        return {**base, "message": {"mid": written.mid, "text": written.text}}
+        photo = {"attachments": [PHOTO]} if written.has_photo else {}
+        return {**base, "message": {"mid": written.mid, "text": written.text, **photo}}
 
     def _check_acknowledged(self, written: Written) -> None:
         """P1: stored, and a wake-up that will process it exists, unless the queue itself lost one: then the sweeper's.

@@ -30,7 +30,7 @@ from dm_sandbox.simulation.journal import Journal
 from dm_sandbox.simulation.model import SECRET
 from dm_sandbox.simulation.monitor import Execution, begin_execution
 from dm_sandbox.simulation.network import InstanceDied, Network, Process
-from dm_sandbox.simulation.ports import InstagramPort, ModelPort, QueuePort, SpondPort, VaultPort
+from dm_sandbox.simulation.ports import InstagramPort, MediaPort, ModelPort, QueuePort, SpondPort, VaultPort
 from dm_sandbox.simulation.schedule import START, STOP, Schedule
 from dm_sandbox.simulation.store_port import StorePort
 from dm_sandbox.simulation.wire import Shared, Wire
@@ -213,5 +213,6 @@ class Fleet:
             token_store=VaultPort(wire),
             clock=clock,
             ids=self.ids,
+            media=MediaPort(wire),
         )
         return compose_processor(replace(made.processor, limits=self.limits), made.files, ports, LoadedPrices())

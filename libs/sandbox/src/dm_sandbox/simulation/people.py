@@ -29,6 +29,11 @@ class Written:
     unsent_at: int | None = None
 
     @property
+    def has_photo(self) -> bool:
+        """Every fifth text comes with one."""
+        return sum(self.token.encode()) % 5 == 0
+
+    @property
     def id(self) -> str:
         """Its document id."""
         return message_id(self.kind, self.mid)

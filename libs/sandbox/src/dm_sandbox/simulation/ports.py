@@ -6,16 +6,17 @@ Sites are named as in ``schedule.SITES``: ``<function>.store.commit``, ``instagr
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal, Self
+from typing import Final, Literal, Self
 
 from dm_core.agent.model import ToolDeclaration
 from dm_core.clients.port import AccessToken, PlatformMessage, Session
+from dm_core.media import Media, MediaKind, NotShown
 from dm_core.queue.port import WakeUp
 from dm_core.runs import ActionKind, ModelTurn, Turn
 from dm_core.threads import Profile
 from dm_sandbox.simulation.monitor import current_execution, noting_failure
 from dm_sandbox.simulation.schedule import Fault, FaultKind
-from dm_sandbox.simulation.wire import ACT, LOOK, MODEL, QUEUE, SPOND, VAULT, Wire
+from dm_sandbox.simulation.wire import ACT, LOOK, MEDIA, MODEL, QUEUE, SPOND, VAULT, Wire
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +89,23 @@ class InstagramPort:
         return ("messages",)
 
     def use_token(self, token: str) -> None: ...
+
+
+PICTURE: Final = Media(MediaKind.PICTURE, "image/png", "0" * 64, b"a picture")
+
+
+@dataclass(frozen=True, slots=True)
+class MediaPort:
+    """Every file is the same picture. Where the real one would only say that it has none, this one raises too."""
+
+    wire: Wire
+
+    async def fetch(self, urls: Sequence[str], kinds: frozenset[MediaKind], most: int) -> list[Media | NotShown]:  # noqa: ARG002
+        return await self.wire.call("media.fetch", MEDIA, lambda _: [PICTURE for _ in urls])
+
+    def release(self, files: Sequence[Media]) -> None: ...
+
+    async def close(self) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

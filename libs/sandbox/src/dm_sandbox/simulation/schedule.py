@@ -321,7 +321,11 @@ def _unsteered(seed: int) -> Schedule:
         seed=seed,
         threads=threads,
         acts=tuple(acts),
-        faults=tuple(dict.fromkeys(sorted(faults, key=lambda fault: (fault.site, fault.call, fault.kind)))),
+        faults=tuple(
+            dict.fromkeys(
+                sorted([*faults, *_media_faults(seed, faults)], key=lambda fault: (fault.site, fault.call, fault.kind))
+            )
+        ),
         quiet_at=max(acts[-1].at, *(outage.end for outage in outages), 0.0) + rng.choice((60.0, 60.0, 400.0, 900.0)),
         uncertain_sends="resend" if resend else "hold",
         max_attempts=rng.choice((5, 5, 5, 3, 2)),
@@ -406,6 +410,15 @@ def _faults(rng: Random, acts: int) -> list[Fault]:
     count = 1 if theme < 0.40 else rng.randint(2, 4) if theme < 0.85 else rng.randint(5, 12)
     sites, weights = list(SITES), [site[0] for site in SITES.values()]
     return [_fault(rng, site, acts) for site in rng.choices(sites, weights, k=count)]
+
+
+def _media_faults(seed: int, faults: list[Fault]) -> list[Fault]:
+    """Of the files in messages, where anything goes wrong at all. By draws of their own: the rest of a seed stays."""
+    rng = Random(f"media {seed}")
+    if not faults or rng.random() < 0.5:
+        return []
+    kinds = (*_DEATHS, D.FAIL, D.FAIL, D.HANG, D.DOWN)
+    return [Fault("media.fetch", rng.randint(1, 3), rng.choice(kinds)) for _ in range(rng.choice((1, 2, 4)))]
 
 
 def _fault(rng: Random, site: str, acts: int, sites: Sites = SITES) -> Fault:

@@ -86,6 +86,7 @@ ACT: Final = Line(0.05, 0.4, 30.0, _acting(Service.INSTAGRAM))
 LOOK: Final = Line(0.05, 0.4, 30.0, _reading(Service.INSTAGRAM))
 MANAGER: Final = Line(0.05, 0.4, 30.0, _acting(Service.WHATSAPP))
 SPOND: Final = Line(0.05, 0.4, 30.0, _reading(Service.SPOND))
+MEDIA: Final = Line(0.05, 0.4, 20.0, lambda kind, _: OSError(f"simulated: {kind}"))
 VAULT: Final = Line(0.02, 0.2, 30.0, _reading_tokens)
 """Latencies each way and the real clients' own timeouts, in s."""
 

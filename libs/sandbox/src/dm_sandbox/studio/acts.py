@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from dm_sandbox.media_routes import send_made
+from dm_sandbox.platforms.cdn import asset_of
 from dm_sandbox.platforms.server import as_list, as_object
 from dm_sandbox.studio.bubbles import Bubble, Phone
 from dm_sandbox.studio.phones import Phones
@@ -69,24 +71,31 @@ class Acts:
 
     async def _photo(self, phone: Phone, fields: Fields) -> None:
         text = str(fields.get("text") or "").strip()
-        bubble = await self._shown_first(phone, "photo", text, lambda: phone.person.sends_photo(text=text or None))
-        bubble.media = "photo"
+        await self._file(phone, "photo", text)
 
     async def _voice(self, phone: Phone, _: Fields) -> None:
-        bubble = await self._shown_first(phone, "voice", "", phone.person.sends_voice)
-        bubble.media = "voice"
+        await self._file(phone, "voice")
 
     async def _video(self, phone: Phone, _: Fields) -> None:
-        url = "https://lookaside.fbsbx.com/video"
-        bubble = await self._shown_first(
-            phone, "video", "", lambda: phone.person.sends_attachment("video", {"url": url})
-        )
-        bubble.media = "video"
+        await self._file(phone, "video")
 
     async def _share(self, phone: Phone, _: Fields) -> None:
         title = "Season opener: Saturday at two"
         bubble = await self._shown_first(phone, "share", "", lambda: phone.person.shares_post(title=title))
         bubble.about = title
+
+    async def _file(self, phone: Phone, kind: str, text: str = "") -> Bubble:
+        """A file that is made here, and can be fetched as from the platform's servers."""
+        addresses: list[str] = []
+
+        async def send() -> str:
+            mid, address = await send_made(phone.person, kind, text or "Sent from the studio", text or None)
+            addresses.append(address)
+            return mid
+
+        bubble = await self._shown_first(phone, kind, text, send)
+        bubble.media = f"/media/{asset_of(addresses[0])}"
+        return bubble
 
     async def _story_reply(self, phone: Phone, fields: Fields) -> None:
         text = _words(fields, "That looks great!")

@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from dm_core.errors import DmAgentError, described
 from dm_sandbox.events import Entry
+from dm_sandbox.media_routes import media_routes
 from dm_sandbox.platforms.server import as_object
 from dm_sandbox.studio.acts import CannotDo
 from dm_sandbox.studio.bubbles import Phone
@@ -68,6 +69,7 @@ def page_app(studio: Studio) -> ASGIApp:
         Route("/api/seat", page.seat, methods=["POST"]),
         Route("/api/seat/answer", page.answer, methods=["POST"]),
         Route("/api/scenario/{person}", page.scenario, methods=["POST"]),
+        *media_routes(lambda: studio.chat.person, studio.sandbox.instagram.cdn),
     ]
     errors = {HTTPException: _refused, CannotDo: _cannot, DmAgentError: _failed}
     return Guarded(Starlette(routes=routes, exception_handlers=cast("Mapping[type[Exception], Handler]", errors)))  # pyright: ignore[reportArgumentType]

@@ -114,13 +114,17 @@ class Studio:
         question = self.seat.question
         return {
             "boot": self.boot,
-            "model": "gemini" if self.sandbox.real_model else self.seat.sitter,
+            "model": self._model_kind(),
             "store": self.sandbox.status()["store"],
             "clockOffsetMs": self._clock.offset_ms,
             "question": question.shown() if question else None,
             "tour": self.tour.shown(),
             "on": [name for name, used in self.used.items() if used.on],
         }
+
+    def _model_kind(self) -> str:
+        kind = self.sandbox.gemini.kind
+        return "gemini" if self.sandbox.real_model else kind if kind != "scripted" else self.seat.sitter
 
     async def act(self, phone: Phone, act: str, fields: Mapping[str, object]) -> None:
         """Do what a button says; a burst goes on by itself. Raises CannotDo."""

@@ -99,7 +99,7 @@ class DataTool[A: Arguments](Tool):
 
     def settle(self, call: PlannedCall) -> Refusal | None:
         parse(self.arguments, self.name, call.call.arguments)
-        call.turn.data.append(call.index)
+        call.look_up()
 
     async def answer(self, given: Mapping[str, object], look_up: LookUp) -> Mapping[str, object] | None:
         """Answer a call. Raises BadArguments, and what ``read`` raises."""

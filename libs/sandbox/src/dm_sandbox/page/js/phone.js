@@ -46,11 +46,20 @@ function show() {
 function row(bubble) {
   const side = bubble.by === "person" ? "mine" : bubble.by === "human" || bubble.direction === "human" ? "human" : "";
   return h("li", { class: `bubble-row ${side}` },
+    bubble.media && player(bubble),
     h("button", { type: "button", class: `bubble${bubble.unsent ? " gone" : ""}`, "aria-pressed": String(bubble.chosen), onclick: () => choose(bubble) },
       h("span", { class: "visually-hidden" }, bubble.by === "person" ? "They wrote: " : "The club: "), content(bubble)),
     Object.keys(bubble.reactions).length > 0 && h("span", { class: "reactions" }, Object.values(bubble.reactions).join(" ")),
     h("span", { class: "under" }, under(bubble).map((words) => h("span", {}, words))),
     bubble.chosen && tools(bubble));
+}
+
+// Outside of the bubble's button: a player has buttons of its own.
+function player(bubble) {
+  const gone = (event) => event.target.remove();
+  if (bubble.kind === "voice") return h("audio", { class: "player", src: bubble.media, controls: true, "aria-label": "Voice message", onerror: gone });
+  if (bubble.kind === "video") return h("video", { class: "player", src: bubble.media, controls: true, "aria-label": "Video", onerror: gone });
+  return h("img", { class: "player", src: bubble.media, alt: "The photo they sent", onerror: gone });
 }
 
 function content(bubble) {

@@ -12,11 +12,11 @@ function show() {
   sitter = model;
   place.replaceChildren(choices(model), ...(question ? form(question) : [h("p", { class: "empty" }, model === "you"
     ? "You are the model. Write a DM: what the model would see appears here, and you answer."
-    : model === "gemini" ? "The real Gemini answers. Its prompts and answers are under Why." : "A script answers, from the profile. With GEMINI_API_KEY set, make dev asks the real Gemini.")]));
+    : model === "gemini" || model === "local" ? "A real model answers. Its prompts and answers are under Why." : "A script answers, from the profile. With GEMINI_API_KEY set, make dev asks the real Gemini.")]));
 }
 
 function choices(model) {
-  if (model === "gemini") return h("p", {}, h("span", { class: "tag good" }, "the real Gemini"));
+  if (model === "gemini" || model === "local") return h("p", {}, h("span", { class: "tag good" }, model === "local" ? "a small model on this machine" : "the real Gemini"));
   const choice = (value, words) => h("label", {}, h("input", { type: "radio", name: "sitter", value, checked: model === value, onchange: () => post("/api/seat", { sitter: value }) }), ` ${words}`);
   return h("fieldset", { class: "choices" }, h("legend", { class: "visually-hidden" }, "Who answers as the model"), choice("scripted", "the script"), choice("you", "you"));
 }

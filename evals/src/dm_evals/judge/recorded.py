@@ -1,0 +1,173 @@
+"""Rulings kept in ``evals/rulings/SCENARIO.jsonl``, so that a replay asks nobody.
+
+A ruling is bound to the words of its statements and to what was said and done; of the profile, and of what tools said,
+to its quote alone. What changed has no ruling: unknown, never yes. ``authored``: a person ruled, no model did.
+"""
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Final
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dm_evals.judge.evidence import Evidence
+from dm_evals.judge.judge import GENERAL, Judge, Origin, Ruling, Vote
+
+GENERAL_PREFIX: Final = "general."
+
+
+class BrokenRuling(Exception):
+    """A line of rulings can't be used; the message names file and line."""
+
+
+class RecordedRuling(BaseModel):
+    """A line of the file: one ruling on one statement, or on several with the same quote.
+
+    ``lines``: rubric items word for word, ``general.NAME`` for those of the general rubric.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lines: tuple[str, ...] = Field(min_length=1)
+    votes: tuple[Vote, ...]
+    quote: str = ""
+    why: str = ""
+    origin: Origin
+    model: str = ""
+    date: str = ""
+    digest: str
+
+    @property
+    def statements(self) -> tuple[str, ...]:
+        return tuple(map(statement, self.lines))
+
+    @property
+    def ruling(self) -> Ruling:
+        return Ruling(self.votes, self.why, self.quote, self.origin)
+
+
+def statement(line: str) -> str:
+    """The words of a line, which may be the name of a general one."""
+    return GENERAL.get(line.removeprefix(GENERAL_PREFIX), line) if line.startswith(GENERAL_PREFIX) else line
+
+
+def line_of(text: str) -> str:
+    """A statement as it is kept."""
+    return next((f"{GENERAL_PREFIX}{name}" for name, words in GENERAL.items() if words == text), text)
+
+
+def digest(statements: Iterable[str], evidence: Evidence) -> str:
+    """What a ruling on these statements is bound to."""
+    return hashlib.sha256("\n".join((*statements, evidence.bound)).encode()).hexdigest()[:16]
+
+
+def read_rulings(path: Path) -> tuple[RecordedRuling, ...]:
+    """All lines of a file, none where there is no file. Raises BrokenRuling."""
+    found: list[RecordedRuling] = []
+    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            read = RecordedRuling.model_validate_json(line)
+        except ValidationError as error:
+            reason = error.errors()[0]
+            raise BrokenRuling(f"{path}:{number}: {'.'.join(map(str, reason['loc']))} {reason['msg']}") from None
+        again = next(
+            (text for text in read.lines for each in found if text in each.lines and each.digest == read.digest), ""
+        )
+        if again:
+            raise BrokenRuling(f"{path}:{number}: there are two rulings on {again!r}: take one out")
+        found.append(read)
+    return tuple(found)
+
+
+@dataclass(slots=True)
+class RecordedJudge:
+    """Answers from recordings only. ``used`` counts rulings by their origin."""
+
+    rulings: dict[str, tuple[RecordedRuling, ...]] = field(default_factory=dict[str, tuple[RecordedRuling, ...]])
+    used: Counter[Origin] = field(default_factory=Counter[Origin])
+
+    @classmethod
+    def read(cls, paths: Iterable[Path]) -> "RecordedJudge":
+        """The files of rulings; a file's name is its scenario's. Raises BrokenRuling."""
+        return cls({path.stem: read_rulings(path) for path in paths})
+
+    def asks_in_general(self, scenario: str) -> bool:
+        """Where somebody has ruled on it before: a changed answer then needs new rulings."""
+        return any(line.startswith(GENERAL_PREFIX) for each in self.rulings.get(scenario, ()) for line in each.lines)
+
+    def rule(self, statements: Sequence[str], evidence: Evidence) -> Sequence[Ruling]:
+        return [self._one(each, evidence) for each in statements]
+
+    def _one(self, text: str, evidence: Evidence) -> Ruling:
+        found = self.find(text, evidence)
+        if isinstance(found, str):
+            return Ruling((), found)
+        self.used[found.origin] += 1
+        return found.ruling
+
+    def find(self, text: str, evidence: Evidence) -> RecordedRuling | str:
+        """The ruling on a statement; why there is none."""
+        known = [each for each in self.rulings.get(evidence.scenario, ()) if text in each.statements]
+        fitting = [each for each in known if each.digest == digest(each.statements, evidence)]
+        if not fitting:
+            why = "what was said changed since it was ruled on" if known else "nobody has ruled on it"
+            return f"{why}: python -m dm_evals rulings {evidence.scenario}".rstrip()
+        if fitting[0].quote and not evidence.holds(fitting[0].quote):
+            return f"the evidence no longer says {fitting[0].quote!r}: python -m dm_evals rulings {evidence.scenario}"
+        return fitting[0]
+
+
+@dataclass(slots=True)
+class RecordingJudge:
+    """Asks another judge what is not known yet. ``kept``: what still holds and what is new, by scenario."""
+
+    judge: Judge
+    known: RecordedJudge
+    origin: Origin
+    date: str
+    model: str = ""
+    kept: dict[str, list[RecordedRuling]] = field(default_factory=dict[str, list[RecordedRuling]])
+
+    def asks_in_general(self, scenario: str) -> bool:
+        return self.judge.asks_in_general(scenario) or self.known.asks_in_general(scenario)
+
+    def rule(self, statements: Sequence[str], evidence: Evidence) -> Sequence[Ruling]:
+        kept, found = self.kept.setdefault(evidence.scenario, []), dict[str, Ruling]()
+        for text in statements:
+            if isinstance(ruling := self.known.find(text, evidence), RecordedRuling):
+                found[text] = ruling.ruling
+                kept += [] if ruling in kept else [ruling]
+        left = [text for text in statements if text not in found]
+        groups: dict[Ruling, list[str]] = {}
+        for text, ruling in zip(left, self.judge.rule(left, evidence), strict=True):
+            found[text] = ruling = replace(ruling, origin=self.origin)
+            if ruling.verdict != "unknown":
+                groups.setdefault(ruling, []).append(text)
+        kept += [self._recorded(texts, ruling, evidence) for ruling, texts in groups.items()]
+        return [found[text] for text in statements]
+
+    def _recorded(self, texts: Sequence[str], ruling: Ruling, evidence: Evidence) -> RecordedRuling:
+        return RecordedRuling(
+            lines=tuple(map(line_of, texts)),
+            votes=ruling.votes,
+            quote=ruling.quote,
+            why=ruling.why,
+            origin=self.origin,
+            model=self.model,
+            date=self.date,
+            digest=digest(texts, evidence),
+        )
+
+
+def write_rulings(path: Path, rulings: Iterable[RecordedRuling]) -> None:
+    """One ruling a line; what says nothing is left out."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lines = (json.dumps(each.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) for each in rulings)
+    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -1,0 +1,160 @@
+"""Every trial of a live run, written as it ends; a run that was stopped goes on from here.
+
+    {"format": "dm-evals live run", "version": 1, "settings": {…}}       what the run is
+    {"variant": "gemini-3.8-flash", "spent": 0.0123, "result": {…}}      a trial; a later line replaces an earlier one
+    {"spent": 0.0131}                                                    the end: what was not a trial's is in it
+
+A line counts once its line feed is written: what a crash cut short is dropped. What was judged stays; what was not
+(errored, skipped) is run again.
+"""
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Final, Self, cast
+
+from pydantic import TypeAdapter, ValidationError
+
+from dm_evals.results import Outcome, TrialResult
+from dm_evals.scenarios.scenario import Scenario
+from dm_sandbox.platforms.server import as_object
+
+FORMAT: Final = "dm-evals live run"
+VERSION: Final = 1
+_JUDGED: Final = (Outcome.PASS, Outcome.FAIL)
+
+
+class BrokenJournal(Exception):
+    """The file can't be gone on with; the message is a line that says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What makes two parts of a run the same run. ``prompts`` by variant, ``scenarios`` by name: a hash of each."""
+
+    trials: int
+    models: tuple[str, ...]
+    folders: tuple[str, ...]
+    judge: str
+    tags: tuple[str, ...]
+    only: tuple[str, ...]
+    prompts: Mapping[str, str] = field(default_factory=dict[str, str])
+    scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
+
+    def difference(self, other: "Settings") -> str:
+        """What of the other one is not as in this one; empty where nothing is."""
+        words = {"trials": "K", "models": "MODEL", "folders": "PROMPT", "judge": "JUDGE", "tags": "TAGS"}
+        told = [
+            f"{words.get(name, name)} was {_shown(before)}, now {_shown(now)}"
+            for name in ("trials", "models", "folders", "judge", "tags", "only")
+            if (before := getattr(self, name)) != (now := getattr(other, name))
+        ]
+        told += [f"the prompt of {name} changed" for name in _changed(self.prompts, other.prompts)]
+        if scenarios := _changed(self.scenarios, other.scenarios):
+            told.append(f"scenarios changed: {', '.join(scenarios[:3])}{' …' if len(scenarios) > 3 else ''}")
+        return "; ".join(told)
+
+
+def scenario_hashes(scenarios: Sequence[Scenario]) -> dict[str, str]:
+    """The scenarios as they are now."""
+    return {each.name: hashlib.sha256(each.model_dump_json().encode()).hexdigest()[:16] for each in scenarios}
+
+
+_SETTINGS: Final = TypeAdapter(Settings)
+_RESULT: Final = TypeAdapter(TrialResult)
+
+
+@dataclass(slots=True)
+class Journal:
+    """One file, there with its first trial. ``spent`` in US dollars, of all parts of the run so far."""
+
+    path: Path
+    settings: Settings
+    results: dict[tuple[str, str, int], TrialResult] = field(default_factory=dict[tuple[str, str, int], TrialResult])
+    spent: float = 0.0
+
+    @classmethod
+    def resume(cls, path: Path) -> Self:
+        """An earlier one, to be gone on with. Raises BrokenJournal."""
+        try:
+            written = path.read_bytes()
+        except OSError as error:
+            raise BrokenJournal(f"RESUME: {path} can't be read: {error.strerror}") from None
+        whole = written[: written.rfind(b"\n") + 1]
+        head, *lines = whole.splitlines() or [b""]
+        made = cls(path, _settings(path, head))
+        for number, line in enumerate(lines, 2):
+            try:
+                entry = as_object(json.loads(line))
+                made.spent = float(cast("float", entry["spent"]))
+                if "result" in entry:
+                    result = _RESULT.validate_python(entry["result"])
+                    made.results[str(entry["variant"]), result.scenario, result.trial] = result
+            except (KeyError, TypeError, ValueError) as error:
+                raise BrokenJournal(f"RESUME: {path}:{number} is not a trial: {_first(error)}") from None
+        if len(whole) < len(written):
+            os.truncate(path, len(whole))
+        return made
+
+    def judged(self, variant: str) -> set[tuple[str, int]]:
+        """Scenario and trial of what need not be run again."""
+        return {(name, number) for (of, name, number), r in self.results.items() if of == variant and _is_judged(r)}
+
+    def of(self, variant: str) -> dict[tuple[str, int], TrialResult]:
+        """All trials of a variant."""
+        return {(name, number): result for (of, name, number), result in self.results.items() if of == variant}
+
+    def write(self, variant: str, result: TrialResult, spent: float) -> None:
+        """On the disk before this returns."""
+        self.results[variant, result.scenario, result.trial], self.spent = result, spent
+        if not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._append({"format": FORMAT, "version": VERSION, "settings": asdict(self.settings)})
+        dumped = _RESULT.dump_python(result, mode="json", fallback=str)
+        self._append({"variant": variant, "spent": spent, "result": dumped})
+
+    def close(self, spent: float) -> None:
+        """The run ended, or is stopped."""
+        if self.path.exists():
+            self._append({"spent": spent})
+
+    def _append(self, entry: Mapping[str, object]) -> None:
+        line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
+        with self.path.open("a", encoding="utf-8", newline="\n") as file:
+            file.write(f"{line}\n")
+            file.flush()
+            os.fsync(file.fileno())
+
+
+def _settings(path: Path, line: bytes) -> Settings:
+    try:
+        head = as_object(json.loads(line))
+        if (head.get("format"), head.get("version")) != (FORMAT, VERSION):
+            raise ValueError(f"it does not begin as version {VERSION} of a live run does")
+        return _SETTINGS.validate_python(head.get("settings"))
+    except ValueError as error:
+        raise BrokenJournal(f"RESUME: {path} is not a live run: {_first(error)}") from None
+
+
+def _is_judged(result: TrialResult) -> bool:
+    return result.outcome in _JUDGED
+
+
+def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
+
+
+def _shown(value: object) -> str:
+    return (
+        ", ".join(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else str(value)
+    ) or "none"
+
+
+def _first(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        found = error.errors()[0]
+        return f"{'.'.join(map(str, found['loc']))} {found['msg']}"
+    return str(error).splitlines()[0]

@@ -1,0 +1,216 @@
+"""The one way to the model server in a live run, for every trial and the judge: paced, tried again, counted, paid.
+
+    trials' gateways ─┐
+    the judge ────────┼──▶ Upstream ── turn of the model's lane ─▶ budget? ─▶ Gemini, or any server in its shape
+    preflight ────────┘       ▲                                                  │
+                              └── 408, 429, 5xx, no or no readable answer ◀──────┘  waited out, for ``patience``
+
+What is not answered in the end is answered as 503 with why; once the budget or a day's quota is used up, everything is
+answered as 402. Neither is the agent's doing.
+"""
+
+import asyncio
+import json
+import random
+from collections import Counter, defaultdict
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from time import monotonic
+from types import TracebackType
+from typing import Final, Self
+
+import httpx2
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from dm_evals.checks.pricing import price
+from dm_evals.live.budget import Budget
+from dm_evals.live.pacing import Lane, Sleep, Timer, is_for_today, told_wait
+from dm_evals.replay.gateway import LATENCY
+from dm_evals.replay.replay_server import tokens
+from dm_sandbox.platforms.local_server import LocalServer
+from dm_sandbox.platforms.server import JSON_TYPE, as_object
+
+PATIENCE: Final = 300.0
+"""Seconds from the first try of a call to its last; waits of the set rate come before it."""
+TIMEOUT: Final = 90.0
+"""Seconds for one try."""
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
+"""Seconds before a call is tried again: doubled with each try, unless the server names a longer wait."""
+ASKERS: Final = ("judge", "user")
+"""Who else asks than the agent: how their addresses begin (``/judge/v1beta/…``), so that the cost is told apart."""
+_AGAIN: Final = frozenset((408, 429, 500, 502, 503, 504))
+_PASSED_ON: Final = ("x-goog-api-key", "x-goog-api-client", "authorization")
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer, or why there is none (a status of 503 or 402). ``tried`` is how often it was asked."""
+
+    status: int
+    body: Mapping[str, object]
+    latency_ms: int = 0
+    tried: int = 1
+
+    @property
+    def told(self) -> str:
+        """The message of an error."""
+        return str(as_object(self.body.get("error")).get("message") or "no message")
+
+
+@dataclass(slots=True)
+class Counts:
+    """What was asked. ``spent`` in US dollars by who asked (the agent, or one of ``ASKERS``); ``unpriced``: calls
+    without a known cost; ``troubles``: why calls were tried again."""
+
+    calls: int = 0
+    again: int = 0
+    troubles: Counter[str] = field(default_factory=Counter[str])
+    spent: dict[str, float] = field(default_factory=lambda: dict.fromkeys(("agent", *ASKERS), 0.0))
+    unpriced: int = 0
+
+
+class Upstream:
+    """``async with`` opens it. ``rate``: requests a minute to one model; None leaves it to the server to say."""
+
+    def __init__(
+        self,
+        target: str,
+        budget: Budget | None = None,
+        rate: float | None = None,
+        *,
+        patience: float = PATIENCE,
+        timeout: float = TIMEOUT,
+        timer: Timer = monotonic,
+        sleep: Sleep = asyncio.sleep,
+    ) -> None:
+        self.budget, self.counts = budget or Budget(), Counts()
+        self.stopped: str | None = None
+        """Why nothing more is asked; None as long as it is."""
+        self._closed = False
+        self.target, self._patience, self._timeout = target, patience, timeout
+        self._timer, self._sleep = timer, sleep
+        interval = 60 / rate if rate else 0.0
+        self._lanes: defaultdict[str, Lane] = defaultdict(lambda: Lane(interval, timer, sleep))
+        self._server = LocalServer(self._serve)
+        self._jitter = random.Random(0)
+        self._http: httpx2.AsyncClient
+
+    @property
+    def base_url(self) -> str:
+        return self._server.base_url
+
+    @property
+    def waited(self) -> float:
+        """Seconds that were waited for turns, of all calls together."""
+        return sum(lane.waited for lane in self._lanes.values())
+
+    async def __aenter__(self) -> Self:
+        secure = self.target.startswith("https:")
+        self._http = httpx2.AsyncClient(verify=secure, timeout=self._timeout, trust_env=False)
+        await self._server.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
+    ) -> None:
+        self._closed = True
+        await self._http.aclose()
+        await self._server.stop()
+
+    async def ask(self, path: str, body: object, headers: Mapping[str, str], patience: float | None = None) -> Answer:
+        """The model server's answer to one call. Raises nothing for what a server does."""
+        self.counts.calls += 1
+        asker = next((each for each in ASKERS if path.startswith(f"/{each}/")), "agent")
+        path, model = path.removeprefix(f"/{asker}"), path.rpartition("/")[2].partition(":")[0]
+        lane, began, tried = self._lanes[model], None, 0
+        while True:
+            async with lane.place():
+                began, tried = began if began is not None else self._timer(), tried + 1
+                answer = await self._paid(asker, model, path, body, headers)
+                wait = self._wait(lane, answer, tried)
+            if wait is None or self.stopped or self._closed:
+                return Answer(answer.status, answer.body, answer.latency_ms, tried)
+            if self._timer() - began + wait > (self._patience if patience is None else patience):
+                return _none(503, f"after {tried} tries, the last: HTTP {answer.status} {answer.told}", tried)
+            self.counts.again += 1
+            self.counts.troubles[f"HTTP {answer.status}" if answer.status else answer.told] += 1
+            if answer.status != 429:
+                await self._sleep(wait)
+
+    def _wait(self, lane: Lane, answer: Answer, tried: int) -> float | None:
+        """Seconds until it is tried again; None where it is not. A throttle holds the whole lane."""
+        if answer.status and answer.status not in _AGAIN:
+            lane.free()
+            return None
+        if answer.status == 429 and is_for_today(answer.body):
+            self.stopped = f"the day's quota of the key is used up: {answer.told}"
+            return None
+        pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (tried - 1)) * self._jitter.uniform(0.75, 1.25)
+        wait = max(pause, told_wait(answer.body))
+        if answer.status == 429:
+            lane.held(wait)
+        return wait
+
+    async def _paid(self, asker: str, model: str, path: str, body: object, headers: Mapping[str, str]) -> Answer:
+        """One try, if the budget allows it; what it cost is noted."""
+        if self.stopped is None and not await self.budget.begin(self.budget.calls):
+            self.stopped = self.budget.used_up
+        if self.stopped is not None:
+            return _none(402, self.stopped)
+        cost = 0.0
+        try:
+            answer = await self._once(path, body, headers)
+            if answer.status == 200:
+                known = _cost(model, answer.body)
+                cost = known or 0.0
+                self.counts.spent[asker] += cost
+                self._priced(known)
+            return answer
+        finally:
+            await self.budget.end(self.budget.calls, cost)
+
+    def _priced(self, cost: float | None) -> None:
+        if cost is not None:
+            return
+        self.counts.unpriced += 1
+        if self.budget.usd is not None:
+            self.stopped = "the cost of a call is not known, so nothing more is asked under a budget"
+
+    async def _once(self, path: str, body: object, headers: Mapping[str, str]) -> Answer:
+        """One try. Status 0: no answer that can be read."""
+        began = monotonic()
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer = await self._http.post(self.target.rstrip("/") + path, json=body, headers=dict(headers))
+            read: object = answer.json()
+        except TimeoutError:
+            return _none(0, "no answer in time")
+        except httpx2.HTTPError as error:
+            return _none(0, type(error).__name__)
+        except (ValueError, RuntimeError):  # no JSON, or the run is over and its client closed
+            return _none(0, "an answer that is not JSON")
+        body = as_object(read)
+        if answer.status_code == 200 and read != body:
+            return _none(0, "an answer that is not an object")
+        return Answer(answer.status_code, body, round((monotonic() - began) * 1000))
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        asked: object = json.loads(await request.body() or b"null")
+        headers = {name: value for name, value in request.headers.items() if name in _PASSED_ON}
+        answer = await self.ask(request.url.path, asked, headers)
+        told = {LATENCY: str(answer.latency_ms)}
+        await Response(json.dumps(answer.body), answer.status, told, JSON_TYPE)(scope, receive, send)
+
+
+def _none(status: int, why: str, tried: int = 1) -> Answer:
+    return Answer(status, {"error": {"code": status, "message": why, "status": "UNAVAILABLE"}}, tried=tried)
+
+
+def _cost(model: str, body: Mapping[str, object]) -> float | None:
+    used, answered = tokens(as_object(body.get("usageMetadata")))
+    if used is None or answered is None:
+        return None
+    return price(str(body.get("modelVersion") or model), used, answered)

@@ -1,0 +1,145 @@
+"""A live run that was stopped: by Ctrl-C, killed, in the middle of a line; and what may not be gone on with."""
+
+import asyncio
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dm_evals.live.command import FOLDER as RUNS
+from dm_evals.live.journal import BrokenJournal, Journal, Settings
+from dm_evals.observation import Observation
+from dm_evals.reports import json_file
+from dm_evals.results import Outcome, TrialResult
+from tests.evals.live.conftest import FOLDER, Typed
+from tests.evals.live.served_back import KEY, ServedBack
+
+NETS = str(FOLDER / "asks_for_nets.yaml")
+SETTINGS = Settings(4, ("gemini-3.8-flash",), (), "off", (), ())
+
+
+def trial(name: str, number: int, outcome: Outcome = Outcome.PASS, text: str = "") -> TrialResult:
+    return TrialResult(name, number, ("sessions",), outcome, (), Observation(name, number, replies=(text,)))
+
+
+async def stopped_by(number: signal.Signals, server: ServedBack, folder: Path) -> str:
+    """A run of its own process, sent this signal after its second trial; what it printed."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "dm_evals", "live", "--trials", "4", "--concurrency", "1", "--json", "report.json",
+        "--scenario", "injury_at_training", cwd=folder, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        env={**os.environ, "GEMINI_API_KEY": KEY, "GOOGLE_GEMINI_BASE_URL": server.base_url},
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler) and None,
+    )  # fmt: skip
+    assert process.stdout is not None
+    read = ""
+    while " t2" not in read:
+        line = await process.stdout.readline()
+        assert line, read
+        read += line.decode()
+    process.send_signal(number)
+    rest, _ = await process.communicate()
+    return read + rest.decode()
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+async def test_a_stopped_run_goes_on_where_it_was(live: Typed, tmp_path: Path, number: signal.Signals) -> None:
+    async with ServedBack() as server:
+        told = await stopped_by(number, server, tmp_path)
+        written = next((tmp_path / RUNS).iterdir()).read_text()
+        done, before = written.count('{"variant"'), server.counts["answered"]
+        ended = await live(server, "--resume", "last", "--gate", "gate.yaml", "--json", "report.json")
+
+    assert 2 <= done < 4
+    assert server.counts["answered"] - before == 2 + 3 * (4 - done), "preflight, and what was left"
+    assert {r.outcome for r in json_file.load(Path("report.json")).results} == {Outcome.PASS}
+    assert ended.code == 0
+    if number is signal.SIGINT:
+        assert "the run was stopped; to go on: RESUME=" in " ".join(told.split())
+        assert "Traceback" not in told
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (("--trials", "3"), "K was 2, now 3"),
+        (("--model", "gemini-3.7-flash"), "MODEL was gemini-3.8-flash, now gemini-3.7-flash"),
+        (("--judge", "gemini-3.7-flash"), "JUDGE was off, now gemini-3.7-flash"),
+        (("--tags", "sessions"), "TAGS was none, now sessions"),
+    ],
+)
+async def test_with_other_settings_it_is_another_run(live: Typed, options: tuple[str, ...], words: str) -> None:
+    async with ServedBack() as server:
+        await live(server, "--trials", "2", "--judge", "off", NETS)
+        before = server.counts["answered"]
+        ended = await live(server, "--resume", "last", *options, NETS)
+
+    assert ended.code == 2
+    assert words in ended.error and ended.error.count("\n") == 1
+    assert server.counts["answered"] == before
+
+
+async def test_other_scenarios_or_another_prompt_are_another_run_too() -> None:
+    before = Settings(4, ("m",), (), "off", (), (), {"m": "1"}, {"a": "1", "b": "1"})
+    now = Settings(4, ("m",), (), "off", (), (), {"m": "2"}, {"a": "1", "b": "2", "c": "1"})
+
+    assert before.difference(now) == "the prompt of m changed; scenarios changed: b, c"
+    assert before.difference(before) == ""
+
+
+def test_what_was_judged_is_not_run_again_and_what_was_not_is(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "run.jsonl", SETTINGS)
+    journal.write("m", trial("a", 1), 0.1)
+    journal.write("m", trial("a", 2, Outcome.ERRORED), 0.2)
+    journal.write("m", trial("a", 3, Outcome.FAIL, "half an emoji: \ud83d"), 0.3)
+    journal.close(0.35)
+
+    again = Journal.resume(tmp_path / "run.jsonl")
+
+    assert again.settings == SETTINGS
+    assert again.judged("m") == {("a", 1), ("a", 3)}
+    assert again.spent == 0.35
+    assert len(again.of("m")) == 3
+
+
+def test_a_line_that_a_crash_cut_short_is_dropped_and_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    journal = Journal(path, SETTINGS)
+    journal.write("m", trial("a", 1), 0.1)
+    journal.write("m", trial("a", 2), 0.2)
+    path.write_bytes(path.read_bytes()[:-20])
+
+    again = Journal.resume(path)
+    again.write("m", trial("a", 2), 0.2)
+
+    assert Journal.resume(path).judged("m") == {("a", 1), ("a", 2)}
+
+
+@pytest.mark.parametrize(
+    ("written", "words"),
+    [
+        ("", "is not a live run"),
+        ("{}\n", "is not a live run: it does not begin as version 1 of a live run does"),
+        ("<html>\n", "is not a live run"),
+    ],
+)
+def test_another_file_is_refused_in_one_line(tmp_path: Path, written: str, words: str) -> None:
+    path = tmp_path / "run.jsonl"
+    path.write_text(written)
+
+    with pytest.raises(BrokenJournal, match=words) as refused:
+        Journal.resume(path)
+    assert "\n" not in str(refused.value)
+
+
+def test_a_broken_line_within_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    Journal(path, SETTINGS).write("m", trial("a", 1), 0.1)
+    lines = path.read_text().splitlines()
+    path.write_text("\n".join([lines[0], json.dumps({"variant": "m", "spent": 0.1, "result": {}}), lines[1], ""]))
+
+    with pytest.raises(BrokenJournal, match=r"run\.jsonl:2 is not a trial"):
+        Journal.resume(path)
