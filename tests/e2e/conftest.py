@@ -65,9 +65,9 @@ class Dev:
             self._process = None
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser(missing: Callable[[str], NoReturn]) -> Iterator[Browser]:
-    """The installed Chromium; nothing is downloaded."""
+    """The installed Chromium; nothing is downloaded. Stopped with the module: its event loop must not outlive it."""
     path = shutil.which("chromium")
     if path is None:
         missing("chromium is missing: apt-get install chromium")

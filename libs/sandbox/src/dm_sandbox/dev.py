@@ -1,9 +1,9 @@
 """``make dev``: everything up, and the studio on 127.0.0.1:8080; every event is printed as it comes.
 
 Environment: ``PORT`` of the page, ``STORE=firestore`` for Google's emulator instead of SQLite, ``FRESH=1`` to forget
-what was kept in ``.state/dev`` (``STATE=folder`` for another), ``GEMINI_API_KEY`` for the real Gemini or ``MODEL=local``
-for a small one on this machine instead of the scripted one, and every setting of the functions that a stack may set
-(docs/settings.md#what-a-stack-may-set).
+what was kept in ``.state/dev`` (``STATE=folder`` for another), ``GEMINI_API_KEY`` for Gemini itself or ``MODEL=local``
+for a small one on this machine instead of the scripted one, and every setting of the functions that a stack may
+set (docs/settings.md#what-a-stack-may-set).
 """
 
 import asyncio
