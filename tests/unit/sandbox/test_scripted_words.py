@@ -22,7 +22,9 @@ def answer(words: str, system: str = SYSTEM, history: str = "") -> tuple[str, st
     shown = (
         history + "<new_messages>" + json.dumps({"handle": "m1", "from": "person", "text": words}) + "</new_messages>"
     )
-    request = ModelRequest(system, ({"role": "user", "parts": [{"text": shown}]},), tuple(NAMES), len(shown))
+    request = ModelRequest(
+        system, ({"role": "user", "parts": [{"text": shown}]},), tuple({"name": name} for name in NAMES), len(shown)
+    )
     called = cast("Mapping[str, object]", answer_as_the_club(request)[-1]["functionCall"])
     arguments = cast("Mapping[str, object]", called["args"])
     return str(called["name"]), str(arguments.get("text", ""))
