@@ -5,11 +5,12 @@ from typing import Any, cast
 from google.cloud.firestore_v1 import types
 from google.protobuf import wrappers_pb2
 
+from dm_core.google_grpc import generated
 from dm_core.store.document_values import clean
-from dm_core.store.firestore.protobuf import encode, generated_class
+from dm_core.store.firestore.protobuf import encode
 from dm_core.store.queries import Selection
 
-_Query = generated_class(types.StructuredQuery)
+_Query = generated(types.StructuredQuery)
 _Int32 = cast("Any", wrappers_pb2.Int32Value)
 
 _OPERATORS = {"<": 1, "==": 5, "contains": 7, "in": 8}  # StructuredQuery.FieldFilter.Operator
