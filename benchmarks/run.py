@@ -22,6 +22,7 @@ from benchmarks import (
     many_conversations,
     own_share,
     remote_calls,
+    steady_load,
     webhook_throughput,
 )
 from benchmarks.harness import cores
@@ -54,6 +55,7 @@ def benchmarks(quick: bool) -> dict[str, Benchmark]:
         "cold": lambda: cold_start.measure(1 if quick else 7),
         "many": lambda: many_conversations.measure(1 if quick else 5),
         "processors": lambda: many_conversations.beside_node(1 if quick else 5, 20 if quick else 100),
+        "model": lambda: steady_load.measure(50 if quick else 600),
         "own": on_emulator(lambda host: own_share.measure(host, 30 if quick else 300)),
         "long": on_emulator(lambda host: long_thread.measure(host, 5 if quick else 40)),
     }
