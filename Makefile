@@ -15,7 +15,7 @@ needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
 
 .PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
-	evals evals-record evals-refresh evals-live evals-history evals-mutants evals-held-out scenario-from \
+	evals evals-record evals-refresh evals-live evals-history evals-mutants evals-held-out scenario-from admin \
 	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean
 
 help: ## list the targets
@@ -30,7 +30,7 @@ $(UV):
 	@.tools/uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION) \
 	  || { echo "uv could not be installed: is the Python package index reachable?"; exit 1; }
 
-$(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/sandbox/pyproject.toml functions/webhook/pyproject.toml functions/processor/pyproject.toml infra/pyproject.toml evals/pyproject.toml
+$(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/admin/pyproject.toml libs/sandbox/pyproject.toml functions/webhook/pyproject.toml functions/processor/pyproject.toml infra/pyproject.toml evals/pyproject.toml
 	@echo "installing the locked environment into .venv"
 	@$(UV) sync --locked --quiet \
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
@@ -103,6 +103,9 @@ evals-held-out: $(SYNCED) ## detection and false alarms of the checks by code al
 scenario-from: $(SYNCED) ## a stored thread as a scenario to be reviewed [THREAD=id STORE_URL=sqlite:///path]
 	@$(EVALS) scenario-from --thread $(or $(THREAD),$(error say which thread: make scenario-from THREAD=...)) \
 	  $(if $(STORE_URL),--store-url $(STORE_URL)) $(if $(NAME),--name $(NAME))
+
+admin: $(SYNCED) ## the operator's tool: see, explain, pause, retry, answer, erase [ARGS="threads" STACK=dev, or STORE_URL=... for the sandbox]
+	@$(if $(STACK),$(INFRA) -m operations admin --stack $(STACK) -- $(ARGS),$(if $(STORE_URL),$(PY) -m dm_admin $(ARGS),$(error say which: make admin STACK=dev ARGS="threads", or STORE_URL=... as make dev prints it)))
 
 bundle: $(SYNCED) ## the zips of both functions, deterministic [INTO=DIR]
 	@$(INFRA) -m bundling $(if $(INTO),--into $(INTO))

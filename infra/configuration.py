@@ -72,6 +72,8 @@ class Configuration:
     lease_seconds: int
     public: bool
     webhook_invokers: tuple[str, ...]
+    readers: tuple[str, ...]
+    operators: tuple[str, ...]
     vertex_location: str | None
     secret_versions: Mapping[str, str]
     secrets_only: bool
@@ -124,7 +126,11 @@ class Configuration:
             processor=processor,
             lease_seconds=_lease(reader, processor.timeout),
             public=reader.flag("public", default=True),
-            webhook_invokers=_members(reader),
+            webhook_invokers=_members(
+                reader, "webhookInvokers", "serviceAccount:gateway@project.iam.gserviceaccount.com"
+            ),
+            readers=_members(reader, "readers", "group:desk@club.example"),
+            operators=_members(reader, "operators", "user:sam@club.example"),
             vertex_location=vertex_location,
             secret_versions=_secret_versions(reader, _needed(vertex_location, spond_group), required=not secrets_only),
             secrets_only=secrets_only,
@@ -271,13 +277,12 @@ def _account_ids(reader: Reader) -> tuple[str, ...]:
     return ids
 
 
-def _members(reader: Reader) -> tuple[str, ...]:
-    """Who may call a webhook that is not public; never everybody."""
-    members = reader.texts("webhookInvokers")
+def _members(reader: Reader, key: str, example: str) -> tuple[str, ...]:
+    """Who is given something: people, groups or identities with commas between them; never everybody."""
+    members = reader.texts(key)
     if not all(re.fullmatch(r"(serviceAccount|user|group):[^@\s:]+@[^@\s:]+", member) for member in members):
-        meant = "must be members such as serviceAccount:gateway@project.iam.gserviceaccount.com"
-        reader.problem("webhookInvokers", meant, "serviceAccount:gateway@project.iam.gserviceaccount.com")
-    return members
+        reader.problem(key, f"must be members such as {example}", example)
+    return tuple(dict.fromkeys(members))
 
 
 def _secret_versions(reader: Reader, needed: tuple[str, ...], *, required: bool) -> dict[str, str]:

@@ -11,6 +11,7 @@ from components.event_store import EventStore, EventStoreArgs
 from components.failed_deployments import is_deployed
 from components.functions import Functions, FunctionsArgs
 from components.observability import Observability, ObservabilityArgs
+from components.operators import Operators, OperatorsArgs
 from components.project_apis import ProjectApis, ProjectApisArgs
 from components.retries import LEAST_ATTEMPTS, attempts_needed
 from components.schedules import Schedules, SchedulesArgs
@@ -43,6 +44,7 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
     callers = Callers("callers", CallersArgs(project, config.prefix, apis))
     made = FunctionsArgs(config, bundles, apis, rights, calls, store, wake_ups, alerts, callers, secrets)
     functions = Functions("functions", made)
+    Operators("operators", _operators_args(config, apis, rights, store, (wake_ups, alerts), callers))
     Schedules("schedules", _schedules_args(config, apis, calls, functions, callers))
     observability = Observability("observability", _observability_args(config, apis))
     return {
@@ -53,6 +55,7 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
         "queue": wake_ups.name,
         "alertsQueue": alerts.name,
         "database": store.database.name,
+        "tasksInvoker": callers.tasks.email,
         "sourceBucket": functions.build.bucket.name,
         "imageRepository": functions.build.repository.name,
         "dashboardUrl": observability.dashboard_url,
@@ -122,6 +125,27 @@ def _schedules_args(
         processor_url=functions.processor.url,
         invoker_email=callers.scheduler.email,
         time_zone=config.time_zone,
+    )
+
+
+def _operators_args(
+    config: Configuration,
+    apis: ProjectApis,
+    rights: Settling,
+    store: EventStore,
+    queues: tuple[WorkQueue, ...],
+    callers: Callers,
+) -> OperatorsArgs:
+    return OperatorsArgs(
+        project=config.project,
+        region=config.region,
+        apis=apis,
+        settling=rights,
+        database=store.database.name,
+        queues=queues,
+        tasks_invoker=callers.tasks,
+        readers=config.readers,
+        operators=config.operators,
     )
 
 

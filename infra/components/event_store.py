@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pulumi
 from pulumi_gcp import firestore
 
-from components.indexes import COMPOSITES, EXPIRING, UNINDEXED
+from components.indexes import COMPOSITES, EVERYWHERE, EXPIRING, UNINDEXED
 from components.project_apis import ProjectApis
 from components.settling import below
 from configuration import DatabasePlan
@@ -18,6 +18,10 @@ class EventStoreArgs:
     project: str
     plan: DatabasePlan
     apis: ProjectApis
+
+
+def _everywhere() -> firestore.FieldIndexConfigIndexArgs:
+    return firestore.FieldIndexConfigIndexArgs(order="ASCENDING", query_scope="COLLECTION_GROUP")
 
 
 class EventStore(pulumi.ComponentResource):
@@ -81,8 +85,8 @@ class EventStore(pulumi.ComponentResource):
 
     def _make_fields(self, last: pulumi.Resource) -> None:
         """One resource a field: a TTL and an exemption of the same field belong together. Each is asked for and not
-        waited for: only the next request must not meet this one, and nothing needs the result."""
-        fields = [*((collection, "expireAt") for collection in EXPIRING), *UNINDEXED]
+        waited for: only the next request must not meet this one, and no function needs the result."""
+        fields = [*((collection, "expireAt") for collection in EXPIRING), *UNINDEXED, *EVERYWHERE]
         for collection, field in fields:
             last = firestore.Field(
                 f"{collection}-{field}",
@@ -90,7 +94,9 @@ class EventStore(pulumi.ComponentResource):
                 database=self.database.name,
                 collection=collection,
                 field=field,
-                index_config=firestore.FieldIndexConfigArgs(indexes=[]),
+                index_config=firestore.FieldIndexConfigArgs(
+                    indexes=[_everywhere()] if (collection, field) in EVERYWHERE else []
+                ),
                 ttl_config=firestore.FieldTtlConfigArgs() if field == "expireAt" else None,
                 skip_wait=True,
                 opts=below(self, [last]),

@@ -25,8 +25,12 @@ class CompositeIndex:
 COMPOSITES: Final = (
     CompositeIndex("messages", (("status", "ASCENDING"), ("createdAt", "ASCENDING"))),
     CompositeIndex("alerts", (("urgency", "ASCENDING"), ("dueAt", "ASCENDING"))),
+    CompositeIndex("alerts", (("cause", "ASCENDING"), ("createdAt", "DESCENDING"))),
 )
 """Queries over one field need none: Firestore keeps those by itself, unless an exemption below takes them away."""
+
+EVERYWHERE: Final = (("messages", "id"),)
+"""Fields asked across all threads: the one kind of index over a single field that Firestore does not keep by itself."""
 
 EXPIRING: Final = (
     "conversations",

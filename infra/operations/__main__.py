@@ -5,7 +5,7 @@ import sys
 from pathlib import Path
 
 from configuration import ConfigurationError
-from operations import deploying, doctor, guided, secret_values, smoke, switching
+from operations import admin, deploying, doctor, guided, secret_values, smoke, switching
 from operations.running import Refused
 from operations.stacks import NAME
 
@@ -37,6 +37,8 @@ def _run(command: str, stack: str, options: argparse.Namespace) -> int:
             return guided.main(stack, guided.Wishes(options.lock, options.from_file, options.yes))
         case "smoke":
             return smoke.main(stack)
+        case "admin":
+            return admin.main(stack, options.words[options.words[:1] == ["--"] :])
         case "switch":
             return switching.main(stack, options.database)
         case "drift":
@@ -59,6 +61,7 @@ def _parser() -> argparse.ArgumentParser:
         "up": "deploy",
         "deploy": "the first deployment, from nothing to the first /health; goes on where it was stopped",
         "smoke": "ask what is deployed whether it is alive",
+        "admin": "the operator's tool, with this stack's store and queues",
         "drift": "what is no longer as deployed; changes nothing",
         "switch": "another database in place of the stack's own; changes the state and nothing at Google",
         "down": "remove everything; refuses while the data is protected",
@@ -73,6 +76,7 @@ def _parser() -> argparse.ArgumentParser:
     for name in ("preview", "drift"):
         made[name].add_argument("--into", type=Path, metavar="FILE", help="write the plan into a file too")
     made["switch"].add_argument("--database", required=True, help="the database that takes over")
+    made["admin"].add_argument("words", nargs=argparse.REMAINDER, help="what `dm-admin` is given")
     secrets = made["secrets"]
     secrets.add_argument("names", nargs="*", metavar="NAME", help="which; all that the stack needs otherwise")
     made["deploy"].add_argument("--lock", help="a new stack's secrets provider, for example gcpkms://…")

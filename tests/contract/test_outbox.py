@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 ITEM = OutboxItem(outbox_id("whatsapp", "wamid.1"), "447700900123", "Hi Ana", NOW, NOW + DAY_MS, quoted="wamid.0")
 SENT = Action("o/0/0", ActionKind.SEND, "Hi Ana", 0, 0, state=ActionState.DONE, started_at=NOW, platform_id="mid.9")
-STEERING = Steering(Mode.DRAFT, Pause("admin", NOW), Handover("r/0/0", NOW, NOW + 1), NOW + 2, NOW + 3)
+STEERING = Steering(Mode.DRAFT, Pause("admin", NOW), Handover("r/0/0", NOW, NOW + 1), NOW + 2, NOW + 3, Mode.AUTO)
 
 
 async def test_an_item_is_created_once_and_read_as_it_was(store: "AnyStore") -> None:
@@ -42,6 +42,18 @@ async def test_a_save_names_the_version_it_was_made_from(store: "AnyStore") -> N
     found = await store.get_outbox(ITEM.id)
     assert found is not None
     assert (found.item, found.version) == (planned, version)
+
+
+async def test_what_nobody_has_seen_to_is_found_the_longest_due_first(store: "AnyStore") -> None:
+    waiting, told = replace(ITEM, id="b" * 64, claim_until=NOW + 50), replace(ITEM, id="c" * 64)
+    for item in (waiting, ITEM, replace(told, state=OutboxState.DONE, answer="Sent.", told_at=NOW)):
+        await store.create_outbox(item)
+    untold = replace(ITEM, id="d" * 64, created_at=NOW - 5, state=OutboxState.REFUSED, answer="No.")
+    await store.create_outbox(untold)
+
+    assert await store.due_outbox(NOW + 1, 5) == (untold.id, ITEM.id)
+    assert await store.due_outbox(NOW + 51, 5) == (untold.id, ITEM.id, waiting.id)
+    assert await store.due_outbox(NOW + 51, 1) == (untold.id,)
 
 
 async def test_an_erased_persons_items_are_gone_and_stay_gone(store: "AnyStore") -> None:

@@ -43,6 +43,8 @@ PROD: Mapping[str, str] = {
     "budgetMonthly": "50",
     "billingAccount": "012345-6789AB-CDEF01",
     "timeZone": "Europe/London",
+    "readers": "group:desk@club.example",
+    "operators": "user:sam@club.example,user:kim@club.example",
 }
 """Everything that changes the graph."""
 

@@ -19,6 +19,7 @@ from tests.simulation.defects_of_actions import DEFECTS_OF_ACTIONS
 from tests.simulation.defects_of_alerts import DEFECTS_OF_ALERTS
 from tests.simulation.defects_of_commits import DEFECTS_OF_COMMITS
 from tests.simulation.defects_of_endings import DEFECTS_OF_ENDINGS
+from tests.simulation.defects_of_the_manager import DEFECTS_OF_THE_MANAGER
 from tests.simulation.defects_of_the_webhook import DEFECTS_OF_THE_WEBHOOK
 from tests.simulation.defects_of_waits import DEFECTS_OF_WAITS
 from tests.simulation.planting import Defect, planted_defect
@@ -30,6 +31,7 @@ DEFECTS: Final[Mapping[str, Defect]] = {
     **DEFECTS_OF_THE_WEBHOOK,
     **DEFECTS_OF_WAITS,
     **DEFECTS_OF_ALERTS,
+    **DEFECTS_OF_THE_MANAGER,
 }
 """Every defect by its name."""
 
@@ -85,12 +87,29 @@ KNOWN: Final[Mapping[str, int]] = {
     "alert_written_after_the_act": 3,
     "alerts_forgotten_at_a_start_over": 21,
     "alerts_never_swept": 3,
-    "alarm_stored_before_it_is_raised": 303,
+    "alarm_stored_before_it_is_raised": 65,
     "statuses_overwrite_each_other": 0,
     "claim_without_its_condition": 33,
     "outcome_saved_over_a_status": 20,
     "limit_holds_urgent_ones_back": 197,
     "late_refusal_ignored": 0,
+    "draft_sent_undecided": 6,
+    "undecided_draft_expires_with_the_window": 7,
+    "draft_sent_although_something_came": 50,
+    "released_draft_lost_in_silence": 107,
+    "reply_in_doubt_taken_for_unsent": 11,
+    "item_saved_without_its_condition": 67,
+    "outbox_never_swept": 35,
+    "answer_to_the_manager_given_up_at_once": 69,
+    "reply_takes_nothing_over": 10,
+    "handover_not_kept": 0,
+    "handover_without_its_reminder": 0,
+    "reminder_withdrawn_unseen": 0,
+    "off_ignored": 10,
+    "switches_read_once": 13,
+    "stop_word_ignored": 17,
+    "stop_word_forgotten": 73,
+    "resume_without_a_pause_leaves_all_to_humans": 28,
 }
 """A seed that catches each defect."""
 
@@ -132,6 +151,19 @@ CRAFTED: Final[Mapping[str, Schedule]] = {
         _said(1.0),
         Fault("processor.store.commit", 2, FaultKind.LOST),
         Fault("processor.store.open", 2, FaultKind.FAIL),
+        manner=Manner.REPLY_AND_NOTIFY,
+    ),
+    "managers_message_acknowledged_although_not_stored": _crafted(
+        (Act(1.0, 0, ActKind.SAY), Act(60.0, 0, ActKind.MANAGER_REPLY)),
+        Fault("webhook.store.outbox", 1, FaultKind.FAIL),
+        manner=Manner.REPLY_AND_NOTIFY,
+    ),
+    "pause_by_word_ignored": _crafted(
+        (
+            Act(1.0, 0, ActKind.SAY),
+            Act(60.0, 0, ActKind.MANAGER_WORD, word="pause"),
+            Act(120.0, 0, ActKind.SAY),
+        ),
         manner=Manner.REPLY_AND_NOTIFY,
     ),
     "no_follow_up": _crafted(_said(1.0, 22.0), Fault("instagram.send", 1, FaultKind.SLOW, 40.0)),

@@ -199,6 +199,8 @@ def test_a_production_stack_can_not_be_unprotected() -> None:
 @pytest.mark.parametrize("member", ["allUsers", "allAuthenticatedUsers", "domain:club.example", "someone@club.example"])
 def test_nobody_can_be_let_in_by_a_wide_member(member: str) -> None:
     assert "dm-agent:webhookInvokers must be members" in only(public="false", webhookInvokers=member)
+    assert "dm-agent:readers must be members" in only(readers=member)
+    assert "dm-agent:operators must be members" in only(operators=member)
 
 
 def test_a_budget_is_whole_or_absent() -> None:

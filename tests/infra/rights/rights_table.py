@@ -15,6 +15,8 @@ BEGIN: Final = "<!-- rights: computed from the program, see tests/infra/rights -
 END: Final = "<!-- end of rights -->"
 
 NAMED: Final = "a named member"
+PEOPLE: Final = {"reader": "a reader", "operator": "an operator"}
+"""Whom the stack names, by the beginning of what gives them a right."""
 
 WHEN: Final = {
     "roles/aiplatform.user": "with Vertex AI",
@@ -24,6 +26,8 @@ WHEN: Final = {
     "whatsapp-verify-token": "where its version is pinned",
     "roles/secretmanager.secretVersionAdder": "with an Instagram login's token",
     "everybody": "unless `public` is false",
+    "a reader": "if `readers` names them",
+    "an operator": "if `operators` names them",
     NAMED: "if `public` is false and `webhookInvokers` names it",
 }
 """The one configuration that each right which not every stack has depends on."""
@@ -53,7 +57,9 @@ def rights_of(graph: Graph) -> Iterator[Right]:
     names = {str(one.inputs["accountId"]): one.name for one in graph.of(":Account")}
     for one in graph:
         if "member" in one.inputs and "role" in one.inputs:
-            yield Right(_identity(one.text("member"), names), one.text("role"), _where(one, names))
+            person = PEOPLE.get(one.name.split("-")[0])
+            identity = person or _identity(one.text("member"), names)
+            yield Right(identity, one.text("role"), _where(one, names))
 
 
 def _identity(member: str, names: dict[str, str]) -> str:

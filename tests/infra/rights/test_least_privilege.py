@@ -76,6 +76,36 @@ def test_only_the_tasks_and_the_scheduler_call_the_processor(graph: Callable[[],
     assert of(graph(), "tasks") == of(graph(), "scheduler") == {("roles/run.invoker", "dm-processor (service)")}
 
 
+def test_a_reader_reads_the_database_and_nothing_else() -> None:
+    assert of(prod_graph(), "a reader") == {("roles/datastore.viewer", "dm-agent (database, by a condition)")}
+    assert of(dev_graph(), "a reader") == of(dev_graph(), "an operator") == set()
+
+
+def test_an_operator_writes_the_database_and_makes_tasks_but_reads_no_secret_and_calls_nothing() -> None:
+    operators = [one for one in prod_graph() if one.name.startswith("operator-") and one.inputs.get("role")]
+
+    assert {one.text("member") for one in operators} == {"user:sam@club.example", "user:kim@club.example"}
+    assert of(prod_graph(), "an operator") == {
+        ("roles/datastore.user", "dm-agent (database, by a condition)"),
+        ("roles/cloudtasks.enqueuer", "dm-processing (queue)"),
+        ("roles/cloudtasks.enqueuer", "dm-alerts (queue)"),
+        ("roles/iam.serviceAccountUser", "dm-tasks (identity)"),
+    }
+
+
+@pytest.mark.parametrize("graph", GRAPHS)
+def test_no_function_is_among_the_people_and_none_of_the_people_is_among_a_functions_callers(
+    graph: Callable[[], Graph],
+) -> None:
+    people = [one for one in graph() if one.name.startswith(("reader-", "operator-")) and one.inputs.get("role")]
+
+    assert [one.name for one in people if "iam.gserviceaccount.com" in one.text("member")] == []
+    assert not {right.where for right in rights_of(graph()) if right.identity in ("a reader", "an operator")} & {
+        "dm-processor (service)",
+        "dm-webhook (service)",
+    }
+
+
 @pytest.mark.parametrize("graph", GRAPHS)
 def test_everybody_may_call_the_webhook_only_and_only_where_it_is_public(graph: Callable[[], Graph]) -> None:
     public = graph is not closed_graph

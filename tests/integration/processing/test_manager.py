@@ -1,5 +1,6 @@
 """The manager answers and steers from WhatsApp: by rules, never by a model, and nothing goes out twice."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from pathlib import Path
@@ -104,6 +105,32 @@ async def test_outside_the_window_the_manager_is_told_and_nothing_is_sent(system
     assert len(system.instagram.sent_to("9001")) == 1
 
 
+async def test_words_whose_task_was_lost_are_found_by_the_sweep(system: InProcess) -> None:
+    wamid = await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana.", wamid)
+    system.queue.wake_ups.clear()
+    system.clock.forward(61)
+    _, swept = await system.job("/sweep")
+    await system.outbox()
+    _, again = await system.job("/sweep")
+
+    assert (swept["overdueOutbox"], again["overdueOutbox"]) == (1, 0)
+    assert system.instagram.sent_to("9001")[-1] == "Hi Ana."
+
+
+async def test_an_answer_that_whatsapp_refuses_is_told_again_at_once_and_not_for_ever(system: InProcess) -> None:
+    await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "list")
+    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    system.whatsapp.trouble = "throttled"
+    first = (await system.send_outbox(item))[0], (await system.send_outbox(item))[0]
+    system.whatsapp.trouble = "refusing"
+    given_up = (await system.send_outbox(item))[0]
+
+    assert (first, given_up) == ((500, 500), 200)
+    assert (await system.send_outbox(item))[1]["status"] == "nothing_to_do"
+
+
 async def test_a_quote_of_what_is_unknown_or_about_nobody_says_why(system: InProcess) -> None:
     await alerted(system)
     await system.whatsapp.says(MANAGER_NUMBER, "Hi.", "wamid.unknown")
@@ -178,6 +205,29 @@ async def test_off_for_all_ends_dms_without_a_model_until_on(system: InProcess) 
     assert system.gemini.count() == 1
 
 
+@pytest.mark.parametrize("everywhere", [True, False])
+async def test_resume_without_a_pause_leaves_nobody_to_humans(system: InProcess, *, everywhere: bool) -> None:
+    wamid = await alerted(system)
+    ana = system.person()
+    system.gemini.script(replies("Tuesday."))
+    await ana.says("When are nets?")
+    await system.whatsapp.says(MANAGER_NUMBER, "resume", "" if everywhere else wamid)
+    await system.outbox()
+    await system.task(ana.thread_id, "task-2")
+
+    assert system.instagram.sent_to(ana.user_id)[-1] == "Tuesday."
+
+
+async def test_two_words_at_the_same_moment_both_count(system: InProcess) -> None:
+    await system.whatsapp.says(MANAGER_NUMBER, "off")
+    await system.whatsapp.says(MANAGER_NUMBER, "pause")
+    items = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    await asyncio.gather(*(system.send_outbox(item) for item in items))
+
+    kept = await system.store.get_document("maintenance", "switches") or {}
+    assert (kept["mode"], bool(kept["pause"])) == ("off", True)
+
+
 async def test_off_and_on_for_one_conversation(system: InProcess) -> None:
     wamid = await alerted(system)
     await system.whatsapp.says(MANAGER_NUMBER, "OFF", wamid)
@@ -185,7 +235,7 @@ async def test_off_and_on_for_one_conversation(system: InProcess) -> None:
     assert (await snapshot(system)).thread.steering.mode is Mode.OFF
     await system.whatsapp.says(MANAGER_NUMBER, "on", wamid)
     await system.outbox()
-    assert (await snapshot(system)).thread.steering.mode is Mode.AUTO
+    assert (await snapshot(system)).thread.steering.mode is None
 
 
 async def test_the_list_names_what_waits_for_a_human(system: InProcess) -> None:

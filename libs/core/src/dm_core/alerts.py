@@ -28,6 +28,10 @@ MODEL: Final = "model"
 HANDOVER_REMINDER: Final = "handover_reminder"
 """The cause of an alert that is stored with a handover, and sent only if nobody has answered by then."""
 
+DRAFT: Final = "draft"
+"""The cause of an alert that shows what the agent would send, and asks for the manager's word. It travels alone, and
+is never held back."""
+
 JOINT_CAUSES: Final = frozenset({"expired", "failed"})
 """What an outage causes in many threads within a minute."""
 JOINT_DELAY_MS: Final = 60_000
@@ -182,7 +186,7 @@ def new_alerts(
         due_at = now + (JOINT_DELAY_MS if each.cause in JOINT_CAUSES else 0)
         if each.delay_ms:
             due_at = now + each.delay_ms
-        elif each.urgency == "urgent":
+        elif each.urgency == "urgent" or each.cause == DRAFT:
             due_at = now
         else:
             count = _counted(count, now)

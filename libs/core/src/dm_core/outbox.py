@@ -4,15 +4,19 @@
                      ├─▶ DONE       a command, done
                      └─▶ REFUSED    nothing was sent or changed; ``answer`` says why
 
-An item is worked on by whoever holds ``claim_until``; its parts are actions like those of a run, so that nothing goes
-out twice.
+An item is worked on by whoever set ``claim_until``, or by nobody before then; its parts are actions like those of a
+run, so that nothing goes out twice.
 """
 
 import hashlib
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
 
 from dm_core.runs import Action
+
+ADMIN: Final = "admin"
+"""The origin of what was typed at the command line: words for the one thread that it names, never a command."""
 
 
 class OutboxState(StrEnum):
@@ -51,6 +55,13 @@ class OutboxItem:
     @property
     def is_over(self) -> bool:
         return self.state in (OutboxState.DONE, OutboxState.REFUSED, OutboxState.UNCERTAIN)
+
+    @property
+    def due_at(self) -> int | None:
+        """By when somebody must look at it; None: it is over, and its sender was told."""
+        if self.is_over and (self.told_at is not None or not self.answer):
+            return None
+        return self.created_at if self.claim_until is None else self.claim_until
 
 
 @dataclass(frozen=True, slots=True)

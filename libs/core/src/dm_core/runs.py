@@ -149,6 +149,34 @@ class Asked:
     at: int = 0
 
 
+class DraftState(StrEnum):
+    """What the manager made of a draft."""
+
+    WAITING = "waiting"  # nobody has decided; nothing of it goes out
+    SEND = "send"  # it goes out as the model wrote it
+    EDIT = "edit"  # the manager's own words go out instead
+    DROP = "drop"  # nothing goes out
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """The actions of one turn, which wait for the manager's word. ``alert_id``: what shows it to the manager.
+
+    ``by`` and ``at`` (ms since 1970): who decided, and when; ``item_id``: by which message.
+    """
+
+    turn: int
+    alert_id: str
+    state: DraftState = DraftState.WAITING
+    by: str = ""
+    at: int | None = None
+    item_id: str = ""
+
+    @property
+    def is_released(self) -> bool:
+        return self.state in (DraftState.SEND, DraftState.EDIT)
+
+
 @dataclass(frozen=True, slots=True)
 class Run:
     """One run of a thread. ``handles`` maps the short ids shown to the model (``m1``) to platform ids.
@@ -160,7 +188,8 @@ class Run:
     ``withdrawn``: a message that the model was shown was unsent, so the archive keeps no words of it.
     ``spent`` holds every model call of the run, also those whose turns were thrown away; ``model_calls`` only those
     since it last started over, which is what the limit of turns is about. ``script``: the ending of a run that asks no
-    model, because what it says and how it ends was decided by rules.
+    model, because what it says and how it ends was decided by rules. ``draft``: the turn that waits, or waited, for the
+    manager's word.
 
     The first user turn lives only as long as the run: the archive keeps message ids instead, so that an unsent or
     erased message does not survive in it.
@@ -190,6 +219,17 @@ class Run:
     spent: Spent = field(default_factory=Spent)
     timings: Mapping[str, int] = field(default_factory=dict[str, int])
     script: str | None = None
+    draft: Draft | None = None
+
+    @property
+    def newest_draft(self) -> Draft | None:
+        """The draft that the newest turn's actions are; None: they are none."""
+        return self.draft if self.draft is not None and self.draft.turn == self.next_turn - 1 else None
+
+    @property
+    def waits_for_manager(self) -> bool:
+        """Its newest turn is a draft that nobody has decided."""
+        return self.newest_draft is not None and self.newest_draft.state is DraftState.WAITING
 
     @property
     def acted(self) -> bool:

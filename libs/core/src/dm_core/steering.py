@@ -4,7 +4,7 @@ None of it is decided by the model: the person's stop word, the manager's pause,
 owes the person (the disclosure) or the manager (a handover).
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
@@ -39,13 +39,23 @@ class Handover:
 @dataclass(frozen=True, slots=True)
 class Steering:
     """``mode`` None: the deployment's. ``stopped_at``: the person's stop word came then, and no start word since.
-    ``disclosed_at``: when a reply last said that an automated assistant writes."""
+    ``disclosed_at``: when a reply last said that an automated assistant writes. ``mode_before``: the mode when it was
+    switched off."""
 
     mode: Mode | None = None
     pause: Pause | None = None
     handover: Handover | None = None
     stopped_at: int | None = None
     disclosed_at: int | None = None
+    mode_before: Mode | None = None
+
+    def switched_off(self) -> "Steering":
+        """Off, and knowing what it was."""
+        return self if self.mode is Mode.OFF else replace(self, mode=Mode.OFF, mode_before=self.mode)
+
+    def switched_on(self) -> "Steering":
+        """As it was before it was switched off: a thread of drafts does not begin to answer by itself."""
+        return replace(self, mode=self.mode_before, mode_before=None) if self.mode is Mode.OFF else self
 
 
 UNSTEERED = Steering()
@@ -59,6 +69,15 @@ class Switches:
     mode: Mode = Mode.AUTO
     pause: Pause | None = None
     resumed_at: int | None = None
+    mode_before: Mode = Mode.AUTO
+
+    def switched_off(self) -> "Switches":
+        """Off, and knowing what it was."""
+        return self if self.mode is Mode.OFF else replace(self, mode=Mode.OFF, mode_before=self.mode)
+
+    def switched_on(self) -> "Switches":
+        """As it was before it was switched off."""
+        return replace(self, mode=self.mode_before) if self.mode is Mode.OFF else self
 
     def leaves_to_humans(self, created_at: int) -> bool:
         """A DM that arrived then is not answered by the agent: everything is paused, or was."""

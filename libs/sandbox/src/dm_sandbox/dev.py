@@ -6,6 +6,7 @@ the real Gemini instead of the scripted one.
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Mapping
@@ -14,7 +15,7 @@ from dataclasses import dataclass
 from starlette.responses import PlainTextResponse
 
 from dm_sandbox.chat import Chat
-from dm_sandbox.environment import Pace
+from dm_sandbox.environment import Pace, operators_environment
 from dm_sandbox.firestore_emulator import EmulatorUnavailable
 from dm_sandbox.launcher import FunctionDidNotStart
 from dm_sandbox.platforms.local_server import LocalServer
@@ -63,10 +64,17 @@ async def run(options: Options, env: Mapping[str, str]) -> None:
             model = "the real Gemini" if sandbox.real_model else "the scripted model"
             print(f"dm-agent sandbox: {page.base_url}, {options.store}, {model}", flush=True)
             print("type a DM on the page, or with 'make chat' in another terminal; Ctrl-C stops everything", flush=True)
+            print(f"as its operator, in another terminal: {operators_line(sandbox.environment)}", flush=True)
             print_lines(chat)
             await asyncio.Event().wait()
     finally:
         await page.stop()
+
+
+def operators_line(env: Mapping[str, str]) -> str:
+    """What to type to look at this sandbox as its operator."""
+    words = (f"{name}={shlex.quote(value)}" for name, value in operators_environment(env).items())
+    return f"export {' '.join(words)}; make admin ARGS=threads"
 
 
 def print_lines(chat: Chat) -> None:

@@ -92,6 +92,21 @@ def function_environment(
     return {"PYTHONUNBUFFERED": "1", **named, **model, **extra}
 
 
+def operators_environment(env: Mapping[str, str]) -> dict[str, str]:
+    """What the operator's tool needs of the functions' variables: where things are, and no secret."""
+    needed = (
+        table.STORE_URL,
+        table.GOOGLE_CLOUD_PROJECT,
+        table.FIRESTORE_EMULATOR_HOST,
+        table.CLOUD_TASKS_EMULATOR_HOST,
+        table.CLOUD_TASKS_LOCATION,
+        table.TASKS_INVOKER_EMAIL,
+        table.PROCESS_MESSAGE_URL,
+        table.INSTAGRAM_ACCOUNT_IDS,
+    )
+    return {setting.name: env[setting.name] for setting in needed if env.get(setting.name)}
+
+
 def template_setting(whatsapp: WhatsApp) -> str:
     """WHATSAPP_TEMPLATE for the first template of the simulator."""
     approved = whatsapp.approved[whatsapp.templates[0]]

@@ -308,7 +308,9 @@ class InProcess:
             alert_queue=cast("AlertQueue", pierce(self.alert_queue, "alert_queue", "schedule")),
             model=cast("Model", pierce(real.model, "model", "generate")),
             instagram=_PiercedAccounts(real.instagram, pierce),
-            whatsapp=cast("WhatsAppPort", pierce(real.whatsapp, "whatsapp", "send_text", "send_template", "answer")),
+            whatsapp=cast(
+                "WhatsAppPort", pierce(real.whatsapp, "whatsapp", "send_text", "send_draft", "send_template", "answer")
+            ),
         )
 
     async def task(

@@ -2,7 +2,8 @@
 
 The documents, and the code that reads and writes them, are production's (``dm_core.store.transactional``); only what
 holds them is not. Whoever checks on the database reads its documents as values: ``threads`` (without erased ones),
-``messages`` and ``runs`` (by thread), ``alerts``, ``deletions``, and ``quarantined`` (the documents themselves).
+``messages`` and ``runs`` (by thread), ``alerts``, ``outbox``, ``deletions``, and ``quarantined`` (the documents
+themselves).
 """
 
 from collections import defaultdict
@@ -10,11 +11,13 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import cast
 
 from dm_core.messages import Message
+from dm_core.outbox import OutboxItem
 from dm_core.runs import Run
-from dm_core.store.document_values import Document
+from dm_core.store.document_values import Document, as_map
 from dm_core.store.message_documents import is_message, parse_message
+from dm_core.store.outbox_documents import parse_outbox
 from dm_core.store.port import Deletion, StoredAlert
-from dm_core.store.queries import Selection
+from dm_core.store.queries import EVERYWHERE, Selection
 from dm_core.store.record_documents import parse_deletion
 from dm_core.store.run_documents import parse_run
 from dm_core.store.thread_documents import is_erased, parse_thread
@@ -42,6 +45,7 @@ class MemoryDatabase:
         )
         self.alerts: Mapping[str, StoredAlert] = _Values(self.places["alerts", ""], parse_stored)
         self.deletions: Mapping[str, Deletion] = _Values(self.places["deletions", ""], lambda s: parse_deletion(s.doc))
+        self.outbox: Mapping[str, OutboxItem] = _Values(self.places["outbox", ""], lambda s: parse_outbox(s.id, s.doc))
         self.quarantined: Mapping[str, Document] = _Values(self.places["quarantine", ""], lambda s: s.doc)
         self.messages: Mapping[str, Mapping[str, Message]] = _Below(
             self.places, "messages", lambda s: parse_message(s.doc), is_message
@@ -129,15 +133,25 @@ class MemoryTransaction:
         return self._database.places[collection, parent].get(key)
 
     def select(self, selection: Selection) -> list[Stored]:
-        documents = self._database.places[selection.collection, selection.parent].values()
+        places = self._database.places
+        if selection.query in EVERYWHERE:
+            everywhere = [documents for (name, _), documents in places.items() if name == selection.collection]
+            documents = [stored for place in everywhere for stored in place.values()]
+        else:
+            documents = list(places[selection.collection, selection.parent].values())
         found = [stored for stored in documents if _is_selected(selection, stored.doc)]
         for field, direction in reversed(selection.order):
-            found.sort(key=lambda stored: cast("int", stored.doc[field]))
+            found.sort(key=lambda stored: cast("int", _value(stored.doc, field)))
             if direction == "desc":
                 found.reverse()
         page = found[: selection.limit]
         self._usage.reads += max(1, len(page))
         return page
+
+    def below(self, parent: str, collection: str) -> list[Stored]:
+        found = sorted(self._database.places[collection, parent].values(), key=lambda stored: stored.id)
+        self._usage.reads += max(1, len(found))
+        return found
 
     def put(self, collection: str, key: str, doc: Document, parent: str = "") -> int:
         self._database.last_version += 1
@@ -168,7 +182,7 @@ class MemoryTransaction:
 
 def _is_selected(selection: Selection, doc: Document) -> bool:
     """Whether a document meets the condition and has what it is put in order by."""
-    value, operand = doc.get(selection.field), selection.operand
+    value, operand = _value(doc, selection.field), selection.operand
     match selection.operator:
         case "in":
             selected = value in cast("list[object]", operand)
@@ -177,10 +191,20 @@ def _is_selected(selection: Selection, doc: Document) -> bool:
         case "contains":
             selected = operand in cast("list[object]", value or [])
         case "<":
-            selected = isinstance(value, int) and value < cast("int", operand)
+            selected = value is not None and cast("int", value) < cast("int", operand)
+        case ">=":
+            selected = value is not None and cast("int", value) >= cast("int", operand)
         case None:
             selected = value is not None
     if not selected or selection.below is None:
         return selected
-    bound = doc.get(selection.order[0][0])
-    return isinstance(bound, int) and bound < selection.below
+    bound = _value(doc, selection.order[0][0])
+    return bound is not None and cast("int", bound) < cast("int", selection.below)
+
+
+def _value(doc: Document, path: str) -> object:
+    """What a document has at a path, None for nothing."""
+    value: object = doc
+    for word in path.split("."):
+        value = as_map(value).get(word)
+    return value

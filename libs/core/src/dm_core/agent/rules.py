@@ -1,5 +1,7 @@
 """What holds in every conversation whatever the model says, as the profile and the settings have it. Pure."""
 
+import re
+import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Self
@@ -15,7 +17,8 @@ HELD: Final = Lines((("en", "Somebody from our team will answer you here. Until 
 """What is said where the profile has no line of its own."""
 
 _DAY_OF_RELEASE: Final = HandoverSettings(30 * 60_000, 24 * 3_600_000)
-_EDGES: Final = " \t\n.,;:!?¡¿…\"'“”‘’«»()*_-"
+_MARKS: Final = re.compile("[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u0652\u0670]")
+"""Accents, points and stretches that people leave out, most of all in capital letters."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +38,8 @@ class Rules:
         """The rules of one deployment."""
         return cls(
             disclosure=Disclosure(profile.disclosure, disclosure_days),
-            stop=frozenset(map(word_form, profile.stop_words)),
-            start=frozenset(map(word_form, profile.start_words)),
+            stop=frozenset(map(word_form, profile.stop_words)) - {""},
+            start=frozenset(map(word_form, profile.start_words)) - {""},
             stopped=profile.stopped or STOPPED,
             handed_over=profile.handover,
             held=profile.held or HELD,
@@ -56,8 +59,12 @@ class Rules:
 
 
 def word_form(text: str) -> str:
-    """A word as it is compared: letter case, white space and punctuation around it make no difference."""
-    return " ".join(normal_form(text).casefold().split()).strip(_EDGES)
+    """A word as it is compared: letter case, width, accents, white space, and what is no letter around it (punctuation
+    of any script, emoji) make no difference. One that has no letter at all, such as a sign, stays as it is."""
+    plain = unicodedata.normalize("NFKD", normal_form(text)).casefold().replace("ı", "i")
+    form = " ".join(unicodedata.normalize("NFC", _MARKS.sub("", plain)).split())
+    letters = [at for at, char in enumerate(form) if unicodedata.category(char)[0] in "LNM"]
+    return form[letters[0] : letters[-1] + 1] if letters else form
 
 
 def _whole(content: Content) -> str:

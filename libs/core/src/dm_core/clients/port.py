@@ -7,7 +7,7 @@ quick tries, or at once when the platform asks for a longer wait), AccountStoppe
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal, Protocol
+from typing import Final, Literal, Protocol
 
 from dm_core.threads import Profile
 
@@ -99,6 +99,10 @@ class WhatsAppHealth:
     template: str | None = None
 
 
+MAX_BUTTONS_TEXT: Final = 1_024
+"""How long a text above buttons may be, in UTF-16 units."""
+
+
 class WhatsApp(Protocol):
     """The channel to the manager. One call is one attempt, except for ``health``.
 
@@ -112,6 +116,11 @@ class WhatsApp(Protocol):
 
     async def send_text(self, text: str, reference: str) -> str:
         """Free text, cut to what WhatsApp takes; the message's id. Code 131047: outside the 24 h window."""
+        ...
+
+    async def send_draft(self, text: str, reference: str) -> str:
+        """Free text of at most ``MAX_BUTTONS_TEXT`` above three buttons: ``send:``, ``edit:``, ``drop:`` and the
+        reference; the message's id."""
         ...
 
     async def send_template(self, text: str, reference: str) -> str:

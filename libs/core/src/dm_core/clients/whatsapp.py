@@ -13,7 +13,7 @@ from dm_core.clients.graph_errors import OUTSIDE_WINDOW_WHATSAPP, classify, grap
 from dm_core.clients.http import Call, HttpClient
 from dm_core.clients.http_response import Response, clean, fields, items
 from dm_core.clients.owners import Operation
-from dm_core.clients.port import WhatsAppHealth
+from dm_core.clients.port import MAX_BUTTONS_TEXT, WhatsAppHealth
 from dm_core.clock import Clock
 from dm_core.errors import PlatformError, Refused, Service
 from dm_core.settings import Template, WhatsAppSettings
@@ -46,6 +46,17 @@ class WhatsAppClient:
     async def send_text(self, text: str, reference: str) -> str:
         """Free text; the message's id."""
         return await self._send({"type": "text", "text": {"body": cut(text, MAX_TEXT_CHARS)}}, reference)
+
+    async def send_draft(self, text: str, reference: str) -> str:
+        """Free text above the buttons *Send*, *Edit* and *Drop* (docs/platforms/whatsapp.md#buttons); the message's
+        id."""
+        buttons = [
+            {"type": "reply", "reply": {"id": f"{title.lower()}:{reference}", "title": title}}
+            for title in ("Send", "Edit", "Drop")
+        ]
+        body = {"text": cut(text, MAX_BUTTONS_TEXT)}
+        content = {"type": "button", "body": body, "action": {"buttons": buttons}}
+        return await self._send({"type": "interactive", "interactive": content}, reference)
 
     async def send_template(self, text: str, reference: str) -> str:
         """The template with the text in its variable; the message's id. Raises Refused when none is configured."""

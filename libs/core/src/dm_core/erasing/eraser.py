@@ -58,21 +58,32 @@ class Eraser:
                 emit("deletion_stuck", "ERROR", code=deletion.code, error=type(error).__name__)
         return progress
 
+    async def carry_out(self, deletion: Deletion) -> Deletion:
+        """Erase one person's threads, all of them; the completed record. Raises StoreUnavailable: the sweep goes on."""
+        while await self._page(deletion, PAGE) == PAGE:
+            pass
+        return await self._complete(deletion)
+
+    async def _page(self, deletion: Deletion, size: int) -> int:
+        """Erase so many threads; how many there were."""
+        async with asyncio.timeout(self.page_seconds):
+            return await self.store.erase_person(deletion.user_id, size, deletion.code)
+
     async def _erase(self, deletion: Deletion, progress: Progress, max_threads: int, ends_at: float) -> None:
         """Page by page, until nothing is left of it or its go is over. The store counts, so a crash loses no count."""
         while progress.threads < max_threads and asyncio.get_running_loop().time() < ends_at:
             page = min(PAGE, max_threads - progress.threads)
-            async with asyncio.timeout(self.page_seconds):
-                erased = await self.store.erase_person(deletion.user_id, page, deletion.code)
+            erased = await self._page(deletion, page)
             progress.threads += erased
             if erased < page:
                 await self._complete(deletion)
                 progress.completed += 1
                 return
 
-    async def _complete(self, deletion: Deletion) -> None:
+    async def _complete(self, deletion: Deletion) -> Deletion:
         current = await self.store.get_deletion(deletion.code) or deletion
         now = self.clock()
         done = replace(current, completed_at=now, expire_at=now + self.retention_ms)
         await self.store.put_deletion(done)
         emit("person_erased", user=hashed(deletion.user_id), code=deletion.code, threads=done.threads)
+        return done

@@ -11,11 +11,14 @@ from dm_core.clock import Clock
 from dm_core.errors import AccountStopped, DmAgentError, Owner, Refused, RetryLater, Service, Unreachable
 from dm_core.processing.brake import Brake
 from dm_core.processing.delivery import Delivery
+from dm_core.processing.drafts import PROPOSED, Proposed, acts_undecided
 from dm_core.processing.freshness import Stale, stale, taken_over
 from dm_core.processing.leased_thread import LeasedThread
+from dm_core.processing.switches import SwitchReader
 from dm_core.processing.task_result import Ending
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.settings import RunLimits
+from dm_core.steering import ALL_ON, Mode, Switches
 from dm_core.store.port import ThreadChange
 
 MAX_REPAIRS = 2
@@ -34,7 +37,8 @@ class ActionExecutor:
 
     ``announced``: keys this process has stored as started and not begun yet. An action that is stored as started
     but not in here was begun by a process that is gone: it is in doubt. ``under_way``: the turn of which this process
-    has started the first action; what follows within it is finished, except on a takeover.
+    has started the first action; what follows within it is finished, except on a takeover. ``switches``: the
+    deployment's, as ``look`` last read them.
     """
 
     leased: LeasedThread
@@ -43,14 +47,21 @@ class ActionExecutor:
     clock: Clock
     limits: RunLimits
     deadline: int
+    reader: SwitchReader
+    switches: Switches = ALL_ON
     announced: set[str] = field(default_factory=set[str])
     under_way: int = -1
 
-    async def act(self) -> Ending | Stale | None:
+    async def look(self) -> None:
+        """Read what holds in the whole deployment, which may have changed since the claim. Raises StoreUnavailable."""
+        self.switches = await self.reader.current()
+
+    async def act(self) -> Ending | Stale | Proposed | None:
         """Every open action of the run, in order; an ending if they brought one, or why the rest must not go out.
 
         Raises RetryLater, AccountStopped, LookAgain, OutOfTime, Superseded, StoreUnavailable.
         """
+        await self.look()
         for key in [action.key for action in self.leased.run.actions if action.is_open]:
             outcome = await self._bring_to_end(key)
             if outcome is not None:
@@ -62,13 +73,18 @@ class ActionExecutor:
         for action in [action for action in self.leased.run.actions if action.in_doubt]:
             self._keep(await self.delivery.settle(self.leased, action, self.deadline, wait=False))
 
-    def about_to_start(self, run: Run, key: str, turn: int) -> ThreadChange | Ending | Stale:
+    def about_to_start(self, run: Run, key: str, turn: int) -> ThreadChange | Ending | Stale | Proposed:
         """The commit that starts this action of ``run``, or why it must not be started. (``LeasedThread.commit``)"""
-        if taken_over(self.leased):
+        if taken_over(self.leased) or self._left_to_humans:
             return Ending.HUMAN
-        decided_now = self.under_way == turn or run.script is not None
-        if not decided_now and (why := stale(self.leased, self.clock(), self.limits)) is not None:
-            return why
+        mode = self.switches.mode_of(self.leased.thread.steering)
+        if mode is Mode.OFF:
+            return Ending.OFF
+        if self.under_way != turn and run.script is None:
+            if acts_undecided(run, mode is Mode.DRAFT, turn):
+                return PROPOSED
+            if (why := stale(self.leased, self.clock(), self.limits)) is not None:
+                return why
         action = next(action for action in run.actions if action.key == key)
         return replace(self.leased.change(), run=run.with_action(replace(action, started_at=self.clock())))
 
@@ -77,7 +93,11 @@ class ActionExecutor:
         self.announced.add(key)
         self.under_way = turn
 
-    async def _bring_to_end(self, key: str) -> Ending | Stale | None:
+    @property
+    def _left_to_humans(self) -> bool:
+        return any(self.switches.leaves_to_humans(message.created_at) for message in self.leased.own)
+
+    async def _bring_to_end(self, key: str) -> Ending | Stale | Proposed | None:
         action = self._find(key)
         if not action.is_open:  # dropped by the refusal of an earlier one
             return None
@@ -90,7 +110,7 @@ class ActionExecutor:
             return await self._perform(self._find(key))
         return self._judged(action)
 
-    async def _start(self, action: Action) -> Ending | Stale | None:
+    async def _start(self, action: Action) -> Ending | Stale | Proposed | None:
         """A small checkpoint: this action is about to go out. (A turn's own checkpoint starts its first one.)"""
         key, turn = action.key, action.turn
         outcome = await self.leased.commit(lambda: self.about_to_start(self.leased.run, key, turn))

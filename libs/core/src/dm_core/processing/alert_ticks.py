@@ -14,19 +14,21 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dm_core.alerts import HANDOVER_REMINDER, Alert, AlertState, ManagerContact, alert_id
-from dm_core.clients.port import InstagramAccounts, WhatsApp
+from dm_core.alerts import DRAFT, HANDOVER_REMINDER, Alert, AlertState, ManagerContact, alert_id
+from dm_core.clients.port import MAX_BUTTONS_TEXT, InstagramAccounts, WhatsApp
 from dm_core.clock import Clock, Ids
 from dm_core.errors import PlatformError, Service, Unavailable, Uncertain, described
 from dm_core.processing import alert_steps as steps
 from dm_core.processing import alert_texts as texts
 from dm_core.processing.alert_steps import AlertRules, Kind, Step
+from dm_core.processing.drafts import is_shown_in
 from dm_core.processing.steering import reminder_key
 from dm_core.queue.port import AlertQueue
 from dm_core.settings import AlertSettings, HandoverSettings
 from dm_core.settings.whatsapp import utf16_length
 from dm_core.store.port import AlertStore, Conflict, StoredAlert, Version
 from dm_core.telemetry import emit
+from dm_core.threads import Thread
 
 ALERT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
 DIGEST: Final = "digest"
@@ -113,18 +115,23 @@ class AlertTicks:
         return [stored for stored in free if not await self._withdrawn(stored, handled)]
 
     async def _withdrawn(self, stored: StoredAlert, handled: set[str]) -> bool:
-        """A reminder of a handover that somebody saw to, or whose time is over, ends unsent."""
+        """A reminder of a handover that somebody saw to, or whose time is over, and a draft that does not wait any
+        more, end as they are."""
         alert = stored.alert
-        if alert.cause != HANDOVER_REMINDER or alert.calls:
+        if alert.cause != DRAFT and (alert.cause != HANDOVER_REMINDER or alert.calls):
             return False
         thread = await self.store.get_thread(alert.thread_id)
-        handover = thread.handed_over(self.clock(), self.handover.release_ms) if thread else None
-        if handover is not None and alert.id == alert_id(reminder_key(handover.key)):
+        if is_shown_in(alert, thread) if alert.cause == DRAFT else self._is_due_for(alert, thread):
             return False
         over = replace(alert, state=AlertState.WITHDRAWN, due_at=None, claim_until=None)
         handled.add(alert.id)
         await self.store.save_alert(over, stored.version)
         return True
+
+    def _is_due_for(self, reminder: Alert, thread: Thread | None) -> bool:
+        """The handover it reminds of still holds."""
+        handover = thread.handed_over(self.clock(), self.handover.release_ms) if thread else None
+        return handover is not None and reminder.id == alert_id(reminder_key(handover.key))
 
     async def _looked_at(
         self, due: Sequence[StoredAlert], contact: ManagerContact, handled: set[str]
@@ -272,7 +279,10 @@ class AlertTicks:
 
     async def _call(self, alert: Alert, kind: Kind, words: str) -> str | Exception:
         """The message's id, or what went wrong. What is not understood may have happened."""
-        send = self.whatsapp.send_template if kind is Kind.TEMPLATE else self.whatsapp.send_text
+        whatsapp = self.whatsapp
+        send = whatsapp.send_template if kind is Kind.TEMPLATE else whatsapp.send_text
+        if alert.cause == DRAFT and kind is Kind.TEXT and utf16_length(words) <= MAX_BUTTONS_TEXT:
+            send = whatsapp.send_draft
         try:
             async with asyncio.timeout(SEND_SECONDS):
                 return await send(words, alert.id)
@@ -339,7 +349,7 @@ def _joint(waiting: Sequence[StoredAlert]) -> list[StoredAlert]:
         if not stored.alert.is_urgent
         and stored.alert.state is AlertState.WAITING
         and stored.alert.calls == 0
-        and stored.alert.cause != DIGEST
+        and stored.alert.cause not in (DIGEST, DRAFT)
     ]
     held = [stored.alert.thread_id for stored in fresh if stored.alert.held_back]
     return fresh if len(fresh) > MAX_SINGLE or len(set(held)) < len(held) else []

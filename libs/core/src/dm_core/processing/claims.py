@@ -13,7 +13,7 @@ from dm_core.agent.agent import Situation
 from dm_core.alerts import AskedAlert
 from dm_core.errors import DmAgentError, PlatformError, QueueUnavailable, Service, described
 from dm_core.messages import Disposition, Message, Status
-from dm_core.processing import waits
+from dm_core.processing import drafts, waits
 from dm_core.processing.brake import Key
 from dm_core.processing.decisions import Decision, Verdict, decide, spend
 from dm_core.processing.finish import unconfirmed
@@ -116,7 +116,9 @@ class Claims:
             return await self._close(snapshot, decision.ending or Ending.HUMAN, decision.messages)
         if decision.verdict is Verdict.START and await self._day_is_used_up():
             return await self._close(snapshot, Ending.LIMITED, snapshot.unprocessed)
-        await self._check_services(snapshot, asks_model=decision.verdict is not Verdict.SAY)
+        draft = snapshot.thread.run.newest_draft if snapshot.thread.run else None
+        by_rule = decision.verdict is Verdict.SAY or (draft is not None and draft.is_released)
+        await self._check_services(snapshot, asks_model=not by_rule)
         return await self._take(snapshot, decision, run_id, task_name)
 
     async def _day_is_used_up(self) -> bool:
@@ -159,12 +161,25 @@ class Claims:
                 return ExecutionResult(RunStatus.CONFLICT, thread_id)
             case Verdict.WAIT:
                 return ExecutionResult(RunStatus.RETRY_LATER, thread_id)
+            case Verdict.DRAFT if snapshot is not None:
+                return await self._leave_draft(snapshot)
             case _:
                 if snapshot is None or snapshot.thread.due_at is None:
                     return closed
                 # An unsend took the last pending DM; without this the sweeper would come for ever.
                 change = replace(self._change(snapshot), due_at=None, pending_count=0)
                 return None if isinstance(await settle(self.runtime.store, change), Conflict) else closed
+
+    async def _leave_draft(self, snapshot: Snapshot) -> ExecutionResult | None:
+        """A draft waits on; None if the condition was lost. Looked at again before its time is over."""
+        thread, now, timing = snapshot.thread, self.runtime.clock(), self.runtime.timing
+        if thread.due_at is None or thread.due_at <= now + timing.debounce_max * 1000:
+            look = plan_not_before(thread.id, drafts.look_at(thread, now), timing.debounce_min, timing.debounce_max)
+            await self.runtime.queue.schedule(look)
+            change = replace(self._change(snapshot), due_at=look.fire_at)
+            if isinstance(await settle(self.runtime.store, change), Conflict):
+                return None
+        return ExecutionResult(RunStatus.RETRY_LATER, thread.id)
 
     async def _close(self, snapshot: Snapshot, ending: Ending, messages: tuple[Message, ...]) -> ExecutionResult | None:
         """End messages without a model call; None if the condition was lost. The rest is looked at anew."""
@@ -188,7 +203,8 @@ class Claims:
         if ended is not None:
             change = with_ended(change, thread, ended, now + self.runtime.timing.retention_ms)
             change = replace(change, unconfirmed=unconfirmed(thread, ended, now))
-        asked = (*_closing_alerts(ending, messages), *reminder_of(rules, thread.steering, after, None))
+        told = reminder_of(rules, thread.steering, after, None)
+        asked = (*_closing_alerts(ending, messages), *drafts.not_sent(ended), *told)
         change = with_alerts(self.runtime.alerts, change, thread, asked)
         if isinstance(await settle(self.runtime.store, change), Conflict):
             return None
@@ -253,6 +269,7 @@ class Claims:
         if decision.steered is not None and thread.run is not None:  # nothing of it went out, and nothing will
             given_up = replace(thread.run, ending=decision.steered.ending.value)
             change = replace(with_ended(change, thread, given_up, now + self.runtime.timing.retention_ms), run=run)
+            change = with_alerts(self.runtime.alerts, change, thread, drafts.not_sent(given_up))
         version = await settle(self.runtime.store, change)
         if isinstance(version, Conflict):
             return None
@@ -294,7 +311,7 @@ class Claims:
         return ThreadChange(snapshot.thread.id, snapshot.version, self.runtime.ids(), self.runtime.clock())
 
 
-_LEFT = frozenset({Verdict.NOTHING, Verdict.BUSY, Verdict.AGAIN, Verdict.WAIT})
+_LEFT = frozenset({Verdict.NOTHING, Verdict.BUSY, Verdict.AGAIN, Verdict.WAIT, Verdict.DRAFT})
 
 
 def _services(account_id: str, *, asks_model: bool) -> tuple[Key, ...]:

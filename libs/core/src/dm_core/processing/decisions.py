@@ -5,6 +5,7 @@
 same task?│                 │ wait not over → come back later
 yes 409 ──┴── no busy       ├── DMs that a human answers / worn out / window closed / switched off / stop word
                             │       → end those without the model, then look again
+                            ├── a draft that waits → nothing to do yet
                             ├── unfinished run → resume it
                             ├── nothing pending → nothing to do
                             └── else → start a run
@@ -15,6 +16,7 @@ from enum import Enum
 
 from dm_core.agent.rules import NO_RULES, Rules
 from dm_core.messages import DAY_MS, Message
+from dm_core.processing.drafts import rests
 from dm_core.processing.steering import Steered, steered
 from dm_core.processing.task_result import Ending
 from dm_core.runs import Run
@@ -38,6 +40,7 @@ class Verdict(Enum):
     RESUME = "an unfinished run"
     CLOSE = "pending messages that end without a model call"
     START = "pending messages"
+    DRAFT = "a draft that waits for the manager"
     SAY = "pending messages that end with one line of the bot's own"
 
 
@@ -67,18 +70,26 @@ def decide(
         return Decision(Verdict.AGAIN if thread.lease.is_of(task_name) else Verdict.BUSY)
     if thread.not_before is not None and now < thread.not_before:
         return Decision(Verdict.WAIT)
-    if thread.run is not None and (thread.run.acted or thread.run.ending is not None):
-        return _resumed(snapshot, thread.run, limits)
+    draft_rests = rests(thread, now)
+    if thread.run is not None and _has_acted(thread.run):
+        return Decision(Verdict.DRAFT) if draft_rests else _resumed(snapshot, thread.run, limits)
     closed = _closed(snapshot, now, limits, switches) or _steered(snapshot, rules, now, switches)
     if closed is not None:
         return closed
     if thread.run is not None:
-        return Decision(Verdict.RESUME)
+        return Decision(Verdict.DRAFT if draft_rests else Verdict.RESUME)
     if not snapshot.unprocessed:
         return Decision(Verdict.NOTHING)
     if spend(snapshot.allowance, now, limits) is None:
         return Decision(Verdict.CLOSE, Ending.LIMITED, snapshot.unprocessed)
     return Decision(Verdict.START)
+
+
+def _has_acted(run: Run) -> bool:
+    """It must be gone on with, whatever people have decided since; not a draft of which only alerts went out."""
+    if run.waits_for_manager:
+        return any(action.went_out for action in run.actions)
+    return run.acted or run.ending is not None
 
 
 def _steered(snapshot: Snapshot, rules: Rules, now: int, switches: Switches) -> Decision | None:

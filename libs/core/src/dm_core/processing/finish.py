@@ -11,8 +11,8 @@ from dm_core.alerts import AskedAlert
 from dm_core.clock import Clock
 from dm_core.errors import QueueUnavailable, StoreUnavailable, described
 from dm_core.messages import DAY_MS, Content, Direction, Disposition, EventKind, Message, Status, message_id
-from dm_core.processing import waits
-from dm_core.processing.freshness import Stale, stale
+from dm_core.processing import drafts, waits
+from dm_core.processing.freshness import Stale, came, stale
 from dm_core.processing.leased_thread import LeasedThread, Superseded, with_ended
 from dm_core.processing.local_leases import LocalLeases
 from dm_core.processing.notices import EXPIRED_NOTICE, tell_if_prolonged
@@ -21,7 +21,7 @@ from dm_core.processing.task_result import Ending, ExecutionResult, RunStatus, f
 from dm_core.processing.timing import Timing, wake
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan, plan_not_before
-from dm_core.runs import Action, ActionKind, ActionState, Run
+from dm_core.runs import Action, ActionKind, ActionState, DraftState, Run
 from dm_core.settings import RunLimits
 from dm_core.steering import Steering
 from dm_core.store.port import UNSET, MessageChange, ThreadChange, Unset
@@ -90,7 +90,8 @@ class RunCloser:
         run = replace(leased.run, ending=ending.value, timings=times, withdrawn=leased.shows_unsent)
         messages = tuple(self._ended(message, ending, run, now) for message in leased.own)
         steering = self._steering(run, ending, messages)
-        run = replace(run, alerts=(*run.alerts, *reminder_of(self.rules, leased.thread.steering, steering, run)))
+        told = (*drafts.not_sent(run), *reminder_of(self.rules, leased.thread.steering, steering, run))
+        run = replace(run, alerts=(*run.alerts, *told))
         waiting = len(leased.others) + sum(message.status is Status.PENDING for message in messages)
         full = len(leased.own) + len(leased.others) >= self.timing.max_claim
         left = max(waiting, leased.thread.pending_count - len(leased.own)) if full else waiting
@@ -120,7 +121,8 @@ class RunCloser:
         """What becomes of one DM; those that this ending is not about go on by themselves."""
         if message.unsent_at is not None:
             return _closed(message, Status.PROCESSED, Disposition.UNSENT, now)
-        not_human = ending is Ending.HUMAN and not self.leased.thread.taken_over(message)
+        dropped = run.draft is not None and run.draft.state is DraftState.DROP
+        not_human = ending is Ending.HUMAN and not dropped and not self.leased.thread.taken_over(message)
         closed_before = self.leased.run.ending is not None  # by an older revision: it ends as that decided
         not_worn_out = ending is Ending.FAILED and message.attempts < self.limits.max_attempts and not closed_before
         if not_human or not_worn_out:
@@ -145,6 +147,28 @@ class RunCloser:
             run_id=self.leased.run.id,
             expire_at=at + self.timing.retention_ms,
         )
+
+    async def propose(self, notes: tuple[Note, ...] | Unset) -> ExecutionResult | Stale:
+        """What the run would send waits for the manager: its DMs pending, the lease freed, the draft told: one commit.
+
+        Nothing is lost without the wake-up: the sweep looks by ``due_at``.
+        """
+        leased, now = self.leased, self.clock()
+        look = plan_not_before(
+            leased.thread.id, drafts.look_at(leased.thread, now), self.timing.debounce_min, self.timing.debounce_max
+        )
+        try:
+            await self.queue.schedule(look)
+        except QueueUnavailable as error:
+            emit("wake_up_failed", "WARNING", thread_id=leased.thread.id, error=described(error))
+        self._leave()
+        why = await self.leased.commit(
+            lambda: came(leased) or replace(self._freed(leased.run, look.fire_at, give_back=True), notes=notes)
+        )
+        if why is not None:
+            return why
+        emit("draft_proposed", thread_id=leased.thread.id, run_id=leased.run.id)
+        return replace(self._result(RunStatus.RETRY_LATER, ""), error=None)
 
     async def wait(self, reason: str, told_seconds: float | None, *, own_fault: bool = False) -> ExecutionResult | None:
         """A service cannot be used: keep the run, free the lease, come back when the wait is over.
@@ -232,24 +256,36 @@ class RunCloser:
         self._leave()
 
         def make() -> ThreadChange:
-            leased, now = self.leased, self.clock()
-            messages = tuple(
-                _closed(message, Status.PROCESSED, Disposition.EXPIRED, now)
-                if message.id in expired
-                else MessageChange(
-                    message.id, Status.PENDING, now, error=error, attempts=max(0, message.attempts - give_back)
-                )
-                for message in leased.own
-            )
-            waited = leased.thread.wait_count + (not_before is not None)
-            pending = max(0, leased.thread.pending_count - len(expired))
-            change = replace(leased.change(), lease=None, run=run, messages=messages, pending_count=pending)
-            change = replace(change, due_at=due_at, not_before=not_before, wait_count=waited)
+            change = self._freed(run, due_at, give_back=give_back, error=error, expired=expired)
+            waited = self.leased.thread.wait_count + (not_before is not None)
+            change = replace(change, not_before=not_before, wait_count=waited)
             if run.ending != DROPPED:
                 return change
-            return with_ended(change, leased.thread, run, now + self.timing.retention_ms)
+            return with_ended(change, self.leased.thread, run, self.clock() + self.timing.retention_ms)
 
         await self.leased.commit(make)
+
+    def _freed(
+        self,
+        run: Run,
+        due_at: int,
+        *,
+        give_back: bool,
+        error: str | None = None,
+        expired: frozenset[str] = frozenset(),
+    ) -> ThreadChange:
+        """Lease freed, DMs pending again, but for those that expired."""
+        leased, now = self.leased, self.clock()
+        messages = tuple(
+            _closed(message, Status.PROCESSED, Disposition.EXPIRED, now)
+            if message.id in expired
+            else MessageChange(
+                message.id, Status.PENDING, now, error=error, attempts=max(0, message.attempts - give_back)
+            )
+            for message in leased.own
+        )
+        pending = max(0, leased.thread.pending_count - len(expired))
+        return replace(leased.change(), lease=None, run=run, due_at=due_at, messages=messages, pending_count=pending)
 
     def _leave(self) -> None:
         """From here on only the store knows whether the thread is held: our commit may not know of a task's DM."""

@@ -10,6 +10,7 @@ from enum import Enum
 
 from dm_core.messages import Message
 from dm_core.processing.leased_thread import LeasedThread
+from dm_core.runs import DraftState
 from dm_core.settings import RunLimits
 
 MAX_RESTARTS = 3
@@ -43,8 +44,14 @@ def came(leased: LeasedThread) -> Stale | None:
 
 
 def stale(leased: LeasedThread, now: int, limits: RunLimits) -> Stale | None:
-    """Why nothing of the newest turn may be started any more, or None: go ahead. ``now`` in ms since 1970."""
-    if (why := came(leased)) is not None:
+    """Why nothing of the newest turn may be started any more, or None: go ahead. ``now`` in ms since 1970.
+
+    What the manager released has no age, and the manager's own words hold whatever came.
+    """
+    draft = leased.run.newest_draft
+    if draft is not None and draft.state is DraftState.EDIT:
+        return None
+    if (why := came(leased)) is not None or draft is not None:
         return why
     at = leased.run.asked.at if leased.run.asked else 0
     return Stale.OLD if now - at >= limits.plan_max_age * 1000 else None

@@ -14,6 +14,7 @@ from dm_core.clock import Clock, Ids
 from dm_core.errors import DmAgentError, Owner, StoreUnavailable
 from dm_core.messages import Message
 from dm_core.processing.alerts import Alerts
+from dm_core.processing.drafts import asked_of
 from dm_core.runs import Run
 from dm_core.store.port import (
     CONFLICT,
@@ -73,7 +74,10 @@ def with_ended(change: ThreadChange, thread: Thread, run: Run, expire_at: int) -
 
 
 class LeasedThread:
-    """The thread under our lease. ``run`` is the newest state, which may be ahead of what is stored."""
+    """The thread under our lease. ``run`` is the newest state, which may be ahead of what is stored.
+
+    ``aside``: alerts that the next commit stores, and that are none of the run's own.
+    """
 
     def __init__(
         self,
@@ -101,6 +105,7 @@ class LeasedThread:
         self.recent: tuple[Message, ...] = snapshot.recent
         self.own: tuple[Message, ...] = ()
         self.others: tuple[Message, ...] = ()
+        self.aside: tuple[AskedAlert, ...] = ()
         self._met: Profile | None = None
         self._take(snapshot)
 
@@ -152,13 +157,17 @@ class LeasedThread:
             self.thread = replace(self.thread, notes=change.notes)
         if change.alert_count is not UNSET:
             self.thread = replace(self.thread, alert_count=change.alert_count)
-            self._stored_alerts = frozenset(alert.key for alert in self.run.alerts)
+            self._stored_alerts, self.aside = frozenset(alert.key for alert in self.run.alerts), ()
             await self._alerts.announce(change.alerts)
         return True
 
     def _with_alerts(self, change: ThreadChange) -> ThreadChange:
         run = change.run if isinstance(change.run, Run) else change.archive
-        asked = () if run is None else tuple(a for a in run.alerts if a.key not in self._stored_alerts)
+        asked = self.aside
+        if run is not None:
+            asked += tuple(a for a in run.alerts if a.key not in self._stored_alerts)
+        if isinstance(change.run, Run):
+            asked += asked_of(change.run)
         if self._met is not None:
             change = replace(change, profile=self._met)
         return with_alerts(self._alerts, change, self.thread, asked)

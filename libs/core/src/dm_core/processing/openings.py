@@ -25,7 +25,7 @@ def reopened(
     else, as an edited or unsent DM must not be shown again, in a new one that tells of it.
     """
     number, holds = run.next_turn, why is not Stale.CHANGED and shown(leased.own) == run.shown
-    run = replace(run, message_ids=tuple(message.id for message in (*leased.own, *leased.others)))
+    run = replace(run, draft=None, message_ids=tuple(message.id for message in (*leased.own, *leased.others)))
     if not run.acted:
         fresh = replace(run, actions=(), notes=(), model_calls=0, repairs=0, dropped_turns=number, fresh_from=number)
         return opened(agent, fresh, situation)

@@ -10,6 +10,7 @@ from dm_core.errors import QueueUnavailable, described
 from dm_core.processing.actions import ActionExecutor
 from dm_core.processing.claims import Claims
 from dm_core.processing.delivery import Delivery
+from dm_core.processing.drafts import PROPOSED
 from dm_core.processing.finish import RunCloser
 from dm_core.processing.freshness import Stale
 from dm_core.processing.leased_thread import LeasedThread, Superseded
@@ -70,7 +71,7 @@ class Processor:
         """Everything that one run is made of."""
         rt = self.runtime
         delivery = Delivery(rt.store, rt.instagram, rt.clock, rt.limits)
-        executor = ActionExecutor(leased, delivery, rt.brake, rt.clock, rt.limits, deadline)
+        executor = ActionExecutor(leased, delivery, rt.brake, rt.clock, rt.limits, deadline, rt.switches)
         run_loop = RunLoop(leased, executor, rt.agent, rt.model, rt.prices, rt.instagram, rt.clock, rt.limits)
         closer = RunCloser(leased, rt.queue, rt.clock, rt.timing, rt.limits, rt.local_leases, rt.rules)
         return run_loop, closer
@@ -83,7 +84,8 @@ class Processor:
         while True:
             if ending is Ending.FAILED:
                 tell_failed(run_loop)
-            result = await closer.finish(ending, run_loop.notes(leased.run))
+            notes = run_loop.notes(leased.run)
+            result = await (closer.propose(notes) if ending is PROPOSED else closer.finish(ending, notes))
             if not isinstance(result, Stale):
                 return result
             ending = await run_loop.reopen(result) or await run_loop.conduct()

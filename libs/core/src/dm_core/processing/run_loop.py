@@ -23,14 +23,16 @@ from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, ModelRefused, ModelUnavailable, Service
 from dm_core.messages import Message, Status
+from dm_core.processing import drafts
 from dm_core.processing.actions import ActionExecutor
+from dm_core.processing.drafts import PROPOSED, Proposed
 from dm_core.processing.freshness import Stale, came, taken_over
 from dm_core.processing.leased_thread import LeasedThread
 from dm_core.processing.names import Names, known
 from dm_core.processing.openings import reopened
 from dm_core.processing.steering import steered
 from dm_core.processing.task_result import Ending
-from dm_core.runs import Action, Asked, ModelTurn, Run, ToolResult, Turn, UserTurn
+from dm_core.runs import Action, Asked, Draft, DraftState, ModelTurn, Run, ToolResult, Turn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import UNSET, MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
@@ -58,20 +60,27 @@ class RunLoop:
     limits: RunLimits
     planned: tuple[ModelTurn, TurnPlan] | None = field(default=None)
 
-    async def conduct(self) -> Ending:
-        """Until the run has an ending. Raises whatever kept it from one; the run is then what ``leased.run`` says."""
+    async def conduct(self) -> Ending | Proposed:
+        """Until the run has an ending, or waits for the manager's word. Raises whatever kept it from one; the run is
+        then what ``leased.run`` says."""
         if self.leased.run.ending is not None:  # closed by an older revision, which only had its notice left to send
             self.executor.drop_open("closed")
             return Ending(self.leased.run.ending)
         while True:
             last = self.leased.run.turns[-1]
             outcome = await (self._conclude(last) if isinstance(last, ModelTurn) else self._ask())
-            if isinstance(outcome, Stale) and self.leased.run.script is not None:
-                outcome = None  # what it says was not decided by a model: it is as true as before
+            if isinstance(outcome, Stale) and self._holds(outcome):
+                outcome = None
             if isinstance(outcome, Stale):
                 outcome = await self.reopen(outcome)
             if outcome is not None:
                 return outcome
+
+    def _holds(self, why: Stale) -> bool:
+        """What it says was not decided by a model, or was released: it is as true as before."""
+        run, draft = self.leased.run, self.leased.run.newest_draft
+        by_manager = draft is not None and draft.is_released and (draft.state is DraftState.EDIT or why is Stale.OLD)
+        return run.script is not None or by_manager
 
     async def find_out(self) -> Ending:
         """The attempts are used up: only look whether a reply went out."""
@@ -81,7 +90,7 @@ class RunLoop:
 
     # -- ask ------------------------------------------------------------------------------------------------
 
-    async def _ask(self) -> Ending | Stale | None:
+    async def _ask(self) -> Ending | Stale | Proposed | None:
         """One model call, and what is to be done with its answer."""
         if taken_over(self.leased):
             return self._human()
@@ -148,7 +157,7 @@ class RunLoop:
 
     # -- checkpoint -----------------------------------------------------------------------------------------
 
-    async def _checkpoint(self, before: Run, after: Run, turn: ModelTurn) -> Ending | Stale | None:
+    async def _checkpoint(self, before: Run, after: Run, turn: ModelTurn) -> Ending | Stale | Proposed | None:
         """Store the turn and what it is about to do; nothing goes out before that is applied."""
         plan = self.agent.plan(self._situation(before), turn)
         self.planned = (turn, plan)
@@ -163,14 +172,15 @@ class RunLoop:
         if not plan.actions:  # nothing goes out: stored with the results, or by the finish
             return None
         first = plan.actions[0]
+        await self.executor.look()
         outcome = await self.leased.commit(
             lambda: self._with_notes(self.executor.about_to_start(run, first.key, first.turn))
         )
         if outcome is None:
             self.executor.announce(first.key, first.turn)
             return None
-        if outcome is Ending.HUMAN:
-            return self._human()
+        if not isinstance(outcome, Stale):
+            return self._kept_back(outcome)
         # The turn is dropped, but not its alerts: asked for is asked for. Its number is used up with their keys.
         self.leased.run = replace(before, alerts=run.alerts, dropped_turns=before.dropped_turns + 1)
         return outcome
@@ -185,6 +195,7 @@ class RunLoop:
         run = self.leased.run
         counted = why is Stale.NEW and not self.leased.resumed
         self.leased.resumed = False
+        self.leased.aside += drafts.not_sent(run)
         self.executor.drop_open(f"not sent: {why.value}")
         emit("run_reopened", thread_id=self.leased.thread.id, run_id=run.id, why=why.name.lower(), acted=run.acted)
         untold = self._untold()
@@ -217,21 +228,53 @@ class RunLoop:
 
     # -- conclude -------------------------------------------------------------------------------------------
 
-    async def _conclude(self, turn: ModelTurn) -> Ending | Stale | None:
+    async def _conclude(self, turn: ModelTurn) -> Ending | Stale | Proposed | None:
         """Do the turn's open actions; end, or give the model its results."""
         if taken_over(self.leased):
             return self._human()
+        draft = self.leased.run.newest_draft
+        if draft is not None and (word := self._word_on(draft)) is not None:
+            return word
         if (outcome := await self.executor.act()) is not None:
-            return self._human() if outcome is Ending.HUMAN else outcome
+            return outcome if isinstance(outcome, Stale) else self._kept_back(outcome)
         run = self.leased.run
         if run.script is not None:
             return Ending(run.script)
+        if draft is not None and draft.state is DraftState.EDIT and run.replied:
+            return Ending.ANSWERED
         actions = self._newest_actions()
         before, plan = self._planned(turn)
         conclusion = conclude(before, turn, plan, actions)
         if conclusion.end is not None:
             return Ending(conclusion.end)
         return await self._give_results(turn, plan, actions, conclusion.turns)
+
+    def _word_on(self, draft: Draft) -> Ending | Stale | Proposed | None:
+        """What the manager's word on the newest turn means, or that there is none yet; None: it goes out."""
+        if draft.is_released:
+            return None
+        if draft.state is DraftState.DROP:
+            self.executor.drop_open("dropped by the manager")
+            return Ending.ANSWERED if self.leased.run.replied else Ending.HUMAN
+        if (why := came(self.leased)) is not None:
+            return why
+        if self.clock() < drafts.expires_at(self.leased.thread):
+            return PROPOSED
+        self.executor.drop_open("nobody decided in time")
+        self.executor.tell("expired", drafts.EXPIRED_NOTICE, urgency="normal")
+        return Ending.ANSWERED if self.leased.run.replied else Ending.EXPIRED
+
+    def _kept_back(self, outcome: Ending | Proposed) -> Ending | Proposed:
+        """The turn's actions end the run, or must not begin: by whose word."""
+        if outcome is PROPOSED:
+            self.leased.aside += drafts.not_sent(self.leased.run)
+            self.leased.run = drafts.proposed(self.leased.run)
+        elif outcome is Ending.HUMAN:
+            return self._human()
+        elif outcome is Ending.OFF:
+            self.executor.drop_open("switched off")
+            return Ending.ANSWERED if self.leased.run.replied else outcome
+        return outcome
 
     def _newest_actions(self) -> tuple[Action, ...]:
         """The newest turn's actions, as they are now."""

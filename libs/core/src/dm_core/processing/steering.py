@@ -15,7 +15,7 @@ from dm_core.agent.tools.registry import SEND
 from dm_core.alerts import HANDOVER_REMINDER, AskedAlert
 from dm_core.messages import Message
 from dm_core.processing.task_result import Ending
-from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, UserTurn
+from dm_core.runs import Action, ActionKind, ActionState, DraftState, ModelTurn, Run, ToolCall, UserTurn
 from dm_core.steering import ALL_ON, Handover, Mode, Steering, Switches
 from dm_core.threads import Thread
 
@@ -36,7 +36,7 @@ def steered(
     in_order = tuple(sorted(messages, key=lambda message: message.order))
     if not in_order:
         return None
-    if switches.mode_of(thread.steering) is not Mode.AUTO:  # a draft needs somebody who sends it: nothing goes out
+    if switches.mode_of(thread.steering) is Mode.OFF:
         return Steered(Ending.OFF, in_order)
     return _stopped(thread, in_order, rules) or _held(thread, in_order, rules, now)
 
@@ -94,8 +94,12 @@ def reminder_key(handover_key: str) -> str:
 
 
 def handed_over_by(run: Run | None, ending: Ending, key: str) -> str | None:
-    """The key of the handover that an ending brings, None for none: the model asked for it, or gave up."""
-    if run is not None and run.script is not None:
+    """The key of the handover that an ending brings, None for none: the model asked for it, or gave up.
+
+    Where a human has taken the thread over already, nobody need be reminded to.
+    """
+    dropped = run is not None and run.draft is not None and run.draft.state is DraftState.DROP
+    if (run is not None and run.script is not None) or (ending is Ending.HUMAN and not dropped):
         return None
     asked = [alert.key for alert in run.alerts if alert.hand_over] if run is not None else []
     if asked:

@@ -1,6 +1,8 @@
-"""The sweep: every overdue thread gets a wake-up, overdue alerts get ticks, and open deletions go on."""
+"""The sweep: every overdue thread gets a wake-up, so does what humans wrote, overdue alerts get ticks, and open
+deletions go on."""
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dm_core.clock import Clock
@@ -8,8 +10,8 @@ from dm_core.erasing.eraser import Eraser
 from dm_core.errors import QueueUnavailable
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.timing import Timing
-from dm_core.queue.port import WakeUpQueue
-from dm_core.queue.wakeup import plan
+from dm_core.queue.port import WakeUp, WakeUpQueue
+from dm_core.queue.wakeup import plan, plan_outbox
 from dm_core.store.port import Store
 from dm_core.telemetry import emit
 
@@ -31,20 +33,22 @@ class Sweeper:
     eraser: Eraser
 
     async def sweep(self) -> dict[str, object]:
-        """Re-schedule overdue threads and alerts, go on with open deletions; the counts.
+        """Re-schedule overdue threads, outbox items and alerts, go on with open deletions; the counts.
 
         One kind that fails keeps no other from being looked at. Raises StoreUnavailable, QueueUnavailable if any is
         left.
         """
-        threads, alerts = await asyncio.gather(self._threads(), self.alerts.sweep(), return_exceptions=True)
+        jobs = self._threads(), self.alerts.sweep(), self._outbox()
+        threads, alerts, outbox = found = await asyncio.gather(*jobs, return_exceptions=True)
         erased = await self.eraser.go_on()
-        for failure in (threads, alerts):
+        for failure in found:
             if isinstance(failure, BaseException):
                 raise failure
-        late = bool(threads or alerts)
+        late = any(found)
         counts = {
             "overdue": threads,
             "overdueAlerts": alerts,
+            "overdueOutbox": outbox,
             "deletions": erased.completed,
             "erasedThreads": erased.threads,
             "stuckDeletions": erased.stuck,
@@ -54,16 +58,25 @@ class Sweeper:
 
     async def _threads(self) -> int:
         """Wake every overdue thread; how many."""
-        now = self.clock()
+        now, timing = self.clock(), self.timing
         overdue = await self.store.overdue(now - GRACE_MS, BATCH)
+        return await self._schedule([plan(each, now, timing.debounce_min, timing.debounce_max) for each in overdue])
+
+    async def _outbox(self) -> int:
+        """Have what humans wrote seen to; how many items."""
+        now = self.clock()
+        overdue = await self.store.due_outbox(now - GRACE_MS, BATCH)
+        return await self._schedule([plan_outbox(each, now) for each in overdue])
+
+    async def _schedule(self, overdue: Sequence[WakeUp]) -> int:
         gate = asyncio.Semaphore(CONCURRENCY)
 
-        async def wake(thread_id: str) -> None:
+        async def wake(wake_up: WakeUp) -> None:
             async with gate:
-                await self.queue.schedule(plan(thread_id, now, self.timing.debounce_min, self.timing.debounce_max))
+                await self.queue.schedule(wake_up)
 
-        results = await asyncio.gather(*(wake(thread_id) for thread_id in overdue), return_exceptions=True)
+        results = await asyncio.gather(*map(wake, overdue), return_exceptions=True)
         failed = sum(isinstance(result, BaseException) for result in results)
         if failed:
-            raise QueueUnavailable(f"{failed} of {len(overdue)} overdue threads could not be scheduled")
+            raise QueueUnavailable(f"{failed} of {len(overdue)} overdue tasks could not be scheduled")
         return len(overdue)

@@ -51,6 +51,12 @@ def plan_not_before(thread_id: str, not_before: int, debounce_min: float, deboun
     return buckets.wake_up(buckets.index_at(not_before - buckets.delay - 1))
 
 
+def plan_at_once(thread_id: str, now: int) -> WakeUp:
+    """A wake-up of the thread now (ms since 1970): somebody decided, there is nothing to wait for."""
+    digest = hashlib.sha256(thread_id.encode("utf-8", "surrogatepass")).hexdigest()
+    return WakeUp(thread_id, f"{digest[:NAME_DIGITS]}-at{now}", now)
+
+
 def plan_outbox(outbox_id: str, at: int) -> WakeUp:
     """The task that reads or sends what a human wrote, at ``at`` (ms since 1970)."""
     return WakeUp("", f"o-{outbox_id[:NAME_DIGITS]}-{at}", at, outbox_id)

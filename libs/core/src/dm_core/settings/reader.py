@@ -38,6 +38,11 @@ class Reader:
     def problem(self, setting: Setting[Any], what: str) -> None:
         self._problems.append(f"{setting.name} {what}")
 
+    @property
+    def problems(self) -> tuple[str, ...]:
+        """What is wrong with what was read so far, each once."""
+        return tuple(dict.fromkeys(self._problems))
+
     def done[S](self, build: Callable[[], S]) -> S:
         """What ``build`` makes, unless there were problems; a setting that nothing uses yet is checked too.
 
@@ -47,8 +52,7 @@ class Reader:
             if self._function in setting.functions:
                 self.read(setting)
         if self._problems:
-            problems = "; ".join(dict.fromkeys(self._problems))
-            raise Misconfigured(f"the {self._function} cannot start: {problems}")
+            raise Misconfigured(f"the {self._function} cannot start: {'; '.join(self.problems)}")
         return build()
 
     def _text(self, setting: Setting[Any]) -> str:

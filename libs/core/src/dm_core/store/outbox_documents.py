@@ -20,6 +20,7 @@ def outbox_document(item: OutboxItem) -> Document:
         state=item.state,
         actions=[action_document(action) for action in item.actions],
         claimUntil=item.claim_until,
+        dueAt=item.due_at,
         answer=item.answer,
         toldAt=item.told_at,
     )
@@ -42,6 +43,18 @@ def parse_outbox(item_id: str, doc: Mapping[str, object]) -> OutboxItem:
         claim_until=whole_or_none(doc, "claimUntil"),
         answer=text(doc, "answer"),
         told_at=whole_or_none(doc, "toldAt"),
+    )
+
+
+def parse_audit(line_id: str, doc: Mapping[str, object]) -> AuditLine:
+    return AuditLine(
+        line_id,
+        whole(doc, "at"),
+        text(doc, "who"),
+        text(doc, "what"),
+        whole(doc, "expireAt"),
+        text(doc, "why"),
+        text(doc, "threadId"),
     )
 
 

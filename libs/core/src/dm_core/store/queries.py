@@ -5,14 +5,15 @@ equality is the order. Adapters compile it and nothing else, so the code, the in
 indexes of the SQLite file cannot drift apart.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import Literal
+from typing import Final, Literal
 
 from dm_core.messages import Status
 from dm_core.store.port import MAX_CLAIM
 
-Operator = Literal["<", "==", "in", "contains"]
+Operator = Literal["<", ">=", "==", "in", "contains"]
 Order = tuple[tuple[str, str], ...]
 
 
@@ -27,16 +28,33 @@ class Query(Enum):
     UNPROCESSED = ("messages", (("status", "asc"), ("createdAt", "asc")))
     OVERDUE = ("conversations", (("dueAt", "asc"),))
     LAST_INBOUND = ("conversations", (("lastInboundAt", "desc"),))
+    HANDED_OVER = ("conversations", (("steering.handover.since", "desc"),))
+    PAUSED = ("conversations", (("steering.pause.since", "desc"),))
+    TAKEN_OVER = ("conversations", (("pausedUntil", "desc"),))
+    STOPPED = ("conversations", (("steering.stoppedAt", "desc"),))
+    BY_MODE = ("conversations", (("steering.mode", "asc"),))
+    BY_USERNAME = ("conversations", (("username", "asc"),))
     BY_PERSON = ("conversations", (("userId", "asc"),))
     BY_ACCOUNT = ("conversations", (("accountId", "asc"),))
     OPEN_DELETIONS = ("deletions", (("completedAt", "asc"),))
     DUE_ALERTS = ("alerts", (("urgency", "asc"), ("dueAt", "asc")))
+    NEWEST_ALERTS = ("alerts", (("createdAt", "desc"),))
+    ALERTS_OF_CAUSE = ("alerts", (("cause", "asc"), ("createdAt", "desc")))
     ALERTS_OF_THREAD = ("alerts", (("threadId", "asc"),))
     ALERT_OF_MESSAGE = ("alerts", (("wamids", "asc"),))
     DIGEST_MEMBERS = ("alerts", (("digestId", "asc"),))
+    DUE_OUTBOX = ("outbox", (("dueAt", "asc"),))
     OUTBOX_OF_THREAD = ("outbox", (("threadId", "asc"),))
+    AUDIT_OF_THREAD = ("audit", (("threadId", "asc"),))
+    NEWEST_QUARANTINED = ("quarantine", (("createdAt", "desc"),))
     QUARANTINE_OF_PERSON = ("quarantine", (("userIds", "asc"),))
     RUNS_OF_MESSAGE = ("runs", (("mids", "asc"),))
+    NEWEST_RUNS = ("runs", (("startedAt", "desc"),))
+    MESSAGE_BY_ID = ("messages", (("id", "asc"),))
+
+
+EVERYWHERE: Final = frozenset({Query.MESSAGE_BY_ID})
+"""Those that look below every thread. Firestore has no such index by itself, not even of one field."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +62,7 @@ class Selection:
     """At most ``limit`` documents of a query. ``parent`` is the thread whose subcollection is meant, or empty.
 
     ``below`` bounds the first field of the order from above (exclusive); without a value a document has none of it.
+    A field is a path: its words are separated by points.
     """
 
     query: Query
@@ -51,7 +70,7 @@ class Selection:
     parent: str = ""
     operator: Operator | None = None
     operand: object = None
-    below: int | None = None
+    below: int | str | None = None
 
     @property
     def collection(self) -> str:
@@ -75,6 +94,11 @@ def newest(thread_id: str, limit: int) -> Selection:
     return Selection(Query.RECENT, limit, thread_id)
 
 
+def newest_since(thread_id: str, limit: int, since: int) -> Selection:
+    """The newest messages of a thread that arrived at or after ``since`` (ms since 1970)."""
+    return Selection(Query.RECENT, limit, thread_id, ">=", since)
+
+
 def unprocessed(thread_id: str) -> Selection:
     """Pending and processing messages of a thread, the oldest arrivals first."""
     statuses = [Status.PENDING.value, Status.PROCESSING.value]
@@ -96,9 +120,34 @@ def newest_threads(limit: int, before: int | None) -> Selection:
     return Selection(Query.LAST_INBOUND, limit, operator=None if before is None else "<", operand=before)
 
 
+def active(since: int, limit: int, before: int | None) -> Selection:
+    """Threads whose newest DM came at or after ``since`` and before ``before`` (ms since 1970), the latest first."""
+    return Selection(Query.LAST_INBOUND, limit, operator=">=", operand=since, below=before)
+
+
 def alert_of_message(wamid: str) -> Selection:
     """The alert that went out as this WhatsApp message."""
     return Selection(Query.ALERT_OF_MESSAGE, 1, operator="contains", operand=wamid)
+
+
+def waiting(limit: int) -> Selection:
+    """Threads at which somebody must look again, whenever that is."""
+    return Selection(Query.OVERDUE, limit, operator=">=", operand=0)
+
+
+def steered_since(query: Query, limit: int, since: int = 0) -> Selection:
+    """Threads with a time of this query's field at or after ``since`` (ms since 1970), the latest first."""
+    return Selection(query, limit, operator=">=", operand=since)
+
+
+def of_modes(modes: Sequence[str], limit: int) -> Selection:
+    """Threads with a mode of their own that is one of these."""
+    return Selection(Query.BY_MODE, limit, operator="in", operand=list(modes))
+
+
+def named(username: str, limit: int) -> Selection:
+    """Threads of the people with this @username, written in small letters."""
+    return Selection(Query.BY_USERNAME, limit, operator="==", operand=username)
 
 
 def of_person(user_id: str, limit: int) -> Selection:
@@ -123,6 +172,26 @@ def alerts_of(thread_id: str, limit: int) -> Selection:
     return Selection(Query.ALERTS_OF_THREAD, limit, operator="==", operand=thread_id)
 
 
+def due_outbox(before: int, limit: int) -> Selection:
+    """What humans wrote and nobody has seen to, the longest due first."""
+    return Selection(Query.DUE_OUTBOX, limit, operator="<", operand=before)
+
+
+def newest_alerts(limit: int) -> Selection:
+    """Alerts, the latest first."""
+    return Selection(Query.NEWEST_ALERTS, limit)
+
+
+def alerts_of_cause(cause: str, limit: int) -> Selection:
+    """Alerts of one cause, the latest first."""
+    return Selection(Query.ALERTS_OF_CAUSE, limit, operator="==", operand=cause)
+
+
+def audit_of(thread_id: str, limit: int) -> Selection:
+    """What humans changed in a thread."""
+    return Selection(Query.AUDIT_OF_THREAD, limit, operator="==", operand=thread_id)
+
+
 def outbox_of(thread_id: str, limit: int) -> Selection:
     """Outgoing messages of a thread that are not the agent's."""
     return Selection(Query.OUTBOX_OF_THREAD, limit, operator="==", operand=thread_id)
@@ -131,6 +200,31 @@ def outbox_of(thread_id: str, limit: int) -> Selection:
 def quarantine_of(user_id: str, limit: int) -> Selection:
     """Quarantined items that name a person."""
     return Selection(Query.QUARANTINE_OF_PERSON, limit, operator="contains", operand=user_id)
+
+
+def newest_quarantined(limit: int) -> Selection:
+    """Quarantined items, the latest first."""
+    return Selection(Query.NEWEST_QUARANTINED, limit)
+
+
+def failed(thread_id: str) -> Selection:
+    """Messages of a thread that were given up, the oldest arrivals first."""
+    return Selection(Query.UNPROCESSED, MAX_CLAIM, thread_id, "in", [Status.FAILED.value])
+
+
+def messages_by_id(ids: Sequence[str]) -> Selection:
+    """Messages of any thread with one of these ids."""
+    return Selection(Query.MESSAGE_BY_ID, len(ids), operator="in", operand=list(ids))
+
+
+def messages_by_beginning(beginning: str, limit: int) -> Selection:
+    """Messages of any thread whose id, hex digits, begins so."""
+    return Selection(Query.MESSAGE_BY_ID, limit, operator=">=", operand=beginning, below=f"{beginning}g")
+
+
+def newest_runs(thread_id: str, limit: int, since: int = 0) -> Selection:
+    """Archived runs of a thread that started at or after ``since`` (ms since 1970), the latest first."""
+    return Selection(Query.NEWEST_RUNS, limit, thread_id, ">=", since)
 
 
 def runs_of_message(thread_id: str, mid: str, limit: int) -> Selection:

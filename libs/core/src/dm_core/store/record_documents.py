@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Final
 
 from dm_core.messages import DAY_MS
-from dm_core.store.document_values import Document, document, text, whole, whole_or_none
+from dm_core.store.document_values import Document, document, text, to_json, whole, whole_or_none
 from dm_core.store.port import Deletion
 from dm_core.threads import Allowance
 from dm_core.usage import DayRuns
@@ -44,6 +44,12 @@ def day_runs_fields(day_start: int) -> Document:
 
 def parse_day_runs(doc: Mapping[str, object], day_start: int) -> DayRuns:
     return DayRuns(day_start, whole(doc, "runs"))
+
+
+def revised_document(value: Mapping[str, object], expire_at: int | None) -> Document:
+    """A document of plain JSON values; None: it never expires."""
+    expiry = {} if expire_at is None else {"expireAt": expire_at}
+    return document(json=to_json(value), **expiry)
 
 
 def deletion_document(deletion: Deletion) -> Document:

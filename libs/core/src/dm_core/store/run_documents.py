@@ -12,6 +12,8 @@ from dm_core.runs import (
     ActionKind,
     ActionState,
     Asked,
+    Draft,
+    DraftState,
     ModelTurn,
     Run,
     Turn,
@@ -63,6 +65,25 @@ def run_document(run: Run) -> Document:
         tokens=run.spent.tokens,
         timings=run.timings,
         script=run.script,
+        draft=run.draft and _draft_document(run.draft),
+    )
+
+
+def _draft_document(draft: Draft) -> Document:
+    return document(
+        turn=draft.turn, alertId=draft.alert_id, state=draft.state, by=draft.by, at=draft.at, itemId=draft.item_id
+    )
+
+
+def _parse_draft(doc: Mapping[str, object]) -> Draft:
+    """A state that this version does not know waits: nothing of it is sent."""
+    return Draft(
+        turn=whole(doc, "turn"),
+        alert_id=text(doc, "alertId"),
+        state=word(doc, "state", DraftState.WAITING),
+        by=text(doc, "by"),
+        at=whole_or_none(doc, "at"),
+        item_id=text(doc, "itemId"),
     )
 
 
@@ -167,6 +188,7 @@ def parse_run(doc: Mapping[str, object]) -> Run:
         spent=_parse_spent(doc, turns),
         timings={key: value for key, value in as_map(doc.get("timings")).items() if isinstance(value, int)},
         script=text_or_none(doc, "script"),
+        draft=optional(doc, "draft", _parse_draft),
     )
 
 

@@ -15,20 +15,25 @@ def steering_document(steering: Steering) -> Document:
         handover=handover and {"key": handover.key, "since": handover.since, "toldAt": handover.told_at},
         stoppedAt=steering.stopped_at,
         disclosedAt=steering.disclosed_at,
+        modeBefore=steering.mode_before,
     )
 
 
 def parse_steering(value: object) -> Steering:
     """A mode that this version does not know reads as the deployment's."""
     doc = as_map(value)
-    mode = doc.get("mode")
     return Steering(
-        mode=next((known for known in Mode if known.value == mode), None),
+        mode=_mode(doc.get("mode")),
+        mode_before=_mode(doc.get("modeBefore")),
         pause=optional(doc, "pause", lambda each: Pause(text(each, "by"), whole(each, "since"))),
         handover=optional(doc, "handover", _parse_handover),
         stopped_at=whole_or_none(doc, "stoppedAt"),
         disclosed_at=whole_or_none(doc, "disclosedAt"),
     )
+
+
+def _mode(value: object) -> Mode | None:
+    return next((known for known in Mode if known.value == value), None)
 
 
 def _parse_handover(doc: Mapping[str, object]) -> Handover:

@@ -101,6 +101,7 @@ def thread_fields(change: ThreadChange) -> Document:
     if change.profile is not UNSET:
         profile = change.profile
         fields["profile"] = {"name": profile.name, "username": profile.username, "fetchedAt": profile.fetched_at}
+        fields["username"] = profile.username and profile.username.casefold()
     if change.notes is not UNSET:
         fields["notes"] = [{"text": n.text, "createdAt": n.created_at, "runId": n.run_id} for n in change.notes]
     if change.unconfirmed is not UNSET:

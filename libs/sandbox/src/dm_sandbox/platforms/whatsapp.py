@@ -8,15 +8,17 @@ import asyncio
 import base64
 import itertools
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from dm_core.clock import Clock, system_clock
 from dm_core.messages import WINDOW_MS
+from dm_core.settings.whatsapp import utf16_length
 from dm_sandbox.platforms.faults import Fault, FaultKind
 from dm_sandbox.platforms.graph import GraphError, graph_reply, scripted_error
 from dm_sandbox.platforms.meta import Delivery, WebhookSender
-from dm_sandbox.platforms.server import Call, Platform, Reply, as_object, bearer
+from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_object, bearer
 from dm_sandbox.platforms.whatsapp_statuses import Statuses
 from dm_sandbox.platforms.whatsapp_templates import ApprovedTemplate
 
@@ -33,7 +35,7 @@ _TROUBLES = {"throttled": (130429, 400), "token_dead": (190, 401), "refusing": (
 class Alert:
     """A message that WhatsApp accepted. ``template`` is its name, None for free text; ``at`` in ms.
 
-    ``arrived``: it reached the phone; else its ``failed`` status says why not.
+    ``arrived``: it reached the phone; else its ``failed`` status says why not. ``buttons``: ids of its reply buttons.
     """
 
     id: str
@@ -43,6 +45,7 @@ class Alert:
     reference: str
     at: int
     arrived: bool = True
+    buttons: tuple[str, ...] = ()
 
 
 class WhatsApp(Platform):
@@ -91,15 +94,23 @@ class WhatsApp(Platform):
 
     async def says(self, number: str, text: str, quotes: str = "") -> Delivery | None:
         """This person writes to the business, quoting a message by its id or not; the webhook, if any, is told."""
+        return await self._write(number, {"type": "text", "text": {"body": text}}, quotes)
+
+    async def taps(self, number: str, button: str) -> Delivery | None:
+        """This person taps a reply button, by its id, of a message that reached them."""
+        shown = next(alert for alert in self.alerts if button in alert.buttons)
+        title = button.partition(":")[0].capitalize()
+        reply = {"type": "button_reply", "button_reply": {"id": button, "title": title}}
+        return await self._write(number, {"type": "interactive", "interactive": reply}, shown.id)
+
+    async def _write(self, number: str, content: dict[str, object], quotes: str) -> Delivery | None:
         self.hear(number)
         if self.statuses.webhook is None:
             return None
         sender = _digits(number)
-        message = {"from": sender, "id": self._wamid(sender), "timestamp": str(self.clock() // 1000), "type": "text"}
+        message = {"from": sender, "id": self._wamid(sender), "timestamp": str(self.clock() // 1000)}
         quoted = {"context": {"from": self.phone_number_id, "id": quotes}} if quotes else {}
-        payload = self.statuses.payload(
-            messages=[{**message, **quoted, "text": {"body": text}}], contacts=[{"wa_id": sender}]
-        )
+        payload = self.statuses.payload(messages=[{**message, **quoted, **content}], contacts=[{"wa_id": sender}])
         return await self.statuses.webhook.deliver(payload)
 
     async def stop(self) -> None:
@@ -141,13 +152,19 @@ class WhatsApp(Platform):
         if call.fields.get("messaging_product") != "whatsapp" or not number:
             raise GraphError(100, 0, "(#100) Invalid parameter", details="messaging_product and to are required")
         self._check_pair(number)
-        text, template = self._template(call) if operation == "template" else (self._text(call), None)
+        buttons: tuple[str, ...] = ()
+        if operation == "template":
+            text, template = self._template(call)
+        elif call.fields.get("type") == "interactive":
+            (text, buttons), template = interactive(as_object(call.fields.get("interactive"))), None
+        else:
+            text, template = self._text(call), None
         closed = template is None and not self._window_open(number)
         if closed and not self.finds_out_late:
             details = "Message failed to send because more than 24 hours have passed since the customer last replied"
             raise GraphError(131047, 0, "(#131047) Re-engagement message", details=details)
         reference = str(call.fields.get("biz_opaque_callback_data", ""))
-        alert = Alert(self._wamid(number), number, text, template, reference, call.at, arrived=not closed)
+        alert = Alert(self._wamid(number), number, text, template, reference, call.at, not closed, buttons)
         self.accepted.append(alert)
         self.statuses.tell(alert.id, number, reference, 131047 if closed else 0)
         if self.trouble == "uncertain":
@@ -212,6 +229,19 @@ class WhatsApp(Platform):
     def _wamid(self, number: str) -> str:
         raw = f"{number}/{self.clock()}/{next(self._numbers):06d}".encode()
         return "wamid.HBgL" + base64.b64encode(raw).decode()
+
+
+def interactive(content: Mapping[str, object]) -> tuple[str, tuple[str, ...]]:
+    """Text and button ids of a message with reply buttons, held to WhatsApp's limits."""
+    text = str(as_object(content.get("body")).get("text", ""))
+    buttons = [as_object(each) for each in as_list(as_object(content.get("action")).get("buttons"))]
+    replies = [as_object(button.get("reply")) for button in buttons]
+    ids, titles = ([str(reply.get(name, "")) for reply in replies] for name in ("id", "title"))
+    fits = 1 <= utf16_length(text) <= 1_024 and 1 <= len(replies) <= 3 and len(set(ids)) == len(set(titles)) == len(ids)
+    fits &= all(1 <= len(id_) <= 256 for id_ in ids) and all(1 <= len(title) <= 20 for title in titles)
+    if content.get("type") != "button" or not fits or any(button.get("type") != "reply" for button in buttons):
+        raise GraphError(131009, 0, "(#131009) Parameter value is not valid", details="interactive")
+    return text, tuple(ids)
 
 
 def _digits(number: str) -> str:

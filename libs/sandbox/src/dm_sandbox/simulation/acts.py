@@ -11,7 +11,7 @@ from dm_sandbox.simulation.fleet import ACCOUNT, TAKEOVER_MINUTES
 from dm_sandbox.simulation.meta import echo_item
 from dm_sandbox.simulation.monitor import SKEW_MS
 from dm_sandbox.simulation.people import Person, Written
-from dm_sandbox.simulation.schedule import Act, ActKind
+from dm_sandbox.simulation.schedule import START, STOP, Act, ActKind
 from dm_sandbox.simulation.world import World
 
 
@@ -26,7 +26,7 @@ class Acts:
         person = self._world.ledger.people[act.thread]
         self._world.journal.states[f"act:{act.kind}"] += 1
         match act.kind:
-            case ActKind.SAY | ActKind.STALE | ActKind.TAP:
+            case ActKind.SAY | ActKind.STALE | ActKind.TAP | ActKind.STOP | ActKind.START:
                 for _ in range(act.count):
                     self._post(person, [self.write(person, act.kind)])
             case ActKind.SAY_AT_ONCE:
@@ -39,6 +39,10 @@ class Acts:
                 self._erase(person)
             case ActKind.NOISE:
                 self._noise(person)
+            case ActKind.MANAGER_REPLY:
+                self._world.manager.reply()
+            case ActKind.MANAGER_WORD | ActKind.MANAGER_WORD_FOR_ALL:
+                self._world.manager.say(act.word, quoted=act.kind is ActKind.MANAGER_WORD)
 
     def write(self, person: Person, kind: ActKind) -> Written:
         """A person writes a text; delivering it is up to the caller."""
@@ -48,8 +52,9 @@ class Acts:
         mid = self._world.mids.next(ACCOUNT, person.user_id)
         stale = kind is ActKind.STALE
         sent_at = now - DAY_MS - 60_000 if stale else now
-        text = f"{token} v1 hello"
-        written = Written(token, person.thread_id, person.user_id, mid, event, sent_at, text, stale)
+        text = {ActKind.STOP: STOP, ActKind.START: START}.get(kind, f"{token} v1 hello")
+        is_word = kind in (ActKind.STOP, ActKind.START)
+        written = Written(token, person.thread_id, person.user_id, mid, event, sent_at, text, stale, is_word)
         self._world.platforms.hear(person.user_id, mid, text, sent_at)
         self._world.journal.note(f"person {person.number}", f"{kind} {token}")
         return self._world.ledger.add(written)
@@ -89,9 +94,10 @@ class Acts:
 
     def _change(self, person: Person, act: Act) -> None:
         """Edit or unsend one of the person's texts, if there is one."""
-        if not person.texts:
+        texts = [written for written in person.texts if not written.is_word]
+        if not texts:
             return
-        written = person.texts[max(0, len(person.texts) - 1 - act.target)]
+        written = texts[max(0, len(texts) - 1 - act.target)]
         item = self.unsend(person, written) if act.kind is ActKind.UNSEND else self.edit(person, written)
         self._world.meta.post([item], f"{act.kind} {written.token}")
 

@@ -36,18 +36,23 @@ class WhatsAppPort:
     async def send_text(self, text: str, reference: str) -> str:
         return await self._send(text, reference, template=False)
 
+    async def send_draft(self, text: str, reference: str) -> str:
+        return await self._send(text, reference, template=False, has_buttons=True)
+
     async def answer(self, number: str, text: str, reference: str) -> str:  # noqa: ARG002 - one phone is simulated
-        return await self.send_text(text, reference)
+        phone = self.wire.shared.phone
+        return await self.wire.call("whatsapp.answer", MANAGER, lambda _: phone.answer(text, reference))
 
     async def send_template(self, text: str, reference: str) -> str:
         return await self._send(text, reference, template=True)
 
-    async def _send(self, text: str, reference: str, *, template: bool) -> str:
+    async def _send(self, text: str, reference: str, *, template: bool, has_buttons: bool = False) -> str:
         shared = self.wire.shared
         shared.monitor.calls_manager(current_execution(), reference)
 
         def take(fault: Fault | None) -> str:
-            return shared.phone.take(text, reference, fault.kind if fault else None, template=template)
+            kind = fault.kind if fault else None
+            return shared.phone.take(text, reference, kind, template=template, has_buttons=has_buttons)
 
         return await self.wire.call("whatsapp.send", MANAGER, take)
 

@@ -109,4 +109,5 @@ class SimulatedQueue:
 
 def task_body(wake_up: WakeUp) -> bytes:
     """What the task carries."""
-    return json.dumps({"threadId": wake_up.thread_id}).encode()
+    body = {"outboxId": wake_up.outbox_id} if wake_up.outbox_id else {"threadId": wake_up.thread_id}
+    return json.dumps(body).encode()

@@ -31,7 +31,7 @@ from dm_sandbox.simulation.model import SECRET
 from dm_sandbox.simulation.monitor import Execution, begin_execution
 from dm_sandbox.simulation.network import InstanceDied, Network, Process
 from dm_sandbox.simulation.ports import InstagramPort, ModelPort, QueuePort, SpondPort, VaultPort
-from dm_sandbox.simulation.schedule import Schedule
+from dm_sandbox.simulation.schedule import START, STOP, Schedule
 from dm_sandbox.simulation.store_port import StorePort
 from dm_sandbox.simulation.wire import Shared, Wire
 
@@ -85,6 +85,7 @@ class Deployment:
 def deployment() -> Deployment:
     """Read once a process."""
     files = load_files(FUNCTIONS / "processor")
+    files = replace(files, profile=replace(files.profile, stop_words=(STOP,), start_words=(START,)))
     return Deployment(ProcessorSettings.load(ENVIRONMENT), WebhookSettings.load(ENVIRONMENT), files)
 
 
@@ -133,23 +134,27 @@ class Fleet:
 
     async def task(self, wake_up: WakeUp, timeout: float) -> Response | None:
         """Deliver one task; None when no answer came in time."""
-        request = Request("POST", "/", headers={TASK_NAME_HEADER: wake_up.name}, body=task_body(wake_up))
-        return await self.ask("processor", request, timeout, wake_up.thread_id)
+        path = "/outbox" if wake_up.outbox_id else "/"
+        request = Request("POST", path, headers={TASK_NAME_HEADER: wake_up.name}, body=task_body(wake_up))
+        return await self.ask("processor", request, timeout, wake_up.thread_id, wake_up.outbox_id)
 
     async def tick(self, alert_id: str, timeout: float) -> Response | None:
         """Deliver one tick of the alerts' queue; None when no answer came in time."""
         body = json.dumps({"alertId": alert_id}).encode()
         return await self.ask("processor", Request("POST", "/alerts", body=body), timeout)
 
-    async def ask(self, function: Function, request: Request, timeout: float, thread_id: str = "") -> Response | None:
+    async def ask(
+        self, function: Function, request: Request, timeout: float, thread_id: str = "", outbox_id: str = ""
+    ) -> Response | None:
         """Send a request to some instance, and wait for its answer at most some seconds."""
         member = self.new(function) if self.apart else self._pick(function)
-        return await self._serve(member, request, timeout, thread_id)
+        execution = Execution(member.process.name, thread_id, outbox_id)
+        return await self._serve(member, request, timeout, execution)
 
-    async def _serve(self, member: Member, request: Request, timeout: float, thread_id: str) -> Response | None:
+    async def _serve(self, member: Member, request: Request, timeout: float, execution: Execution) -> Response | None:
         """A request that outlives the timeout goes on: the platform only stops listening."""
-        process, context = member.process, copy_context()
-        execution = Execution(process.name, thread_id, began_at=asyncio.get_running_loop().time())
+        process, context, thread_id = member.process, copy_context(), execution.thread_id
+        execution.began_at = asyncio.get_running_loop().time()
         context.run(begin_execution, execution)
         if self.begun is not None:
             self.begun(execution)

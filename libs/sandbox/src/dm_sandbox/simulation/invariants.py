@@ -6,14 +6,16 @@ from math import inf
 from typing import Final
 
 from dm_core.alerts import MODEL
-from dm_core.messages import Direction, Disposition, EventKind, Message, Status, message_id
+from dm_core.messages import WINDOW_MS, Direction, Disposition, EventKind, Message, Status, message_id
 from dm_core.runs import Action, ActionKind, ActionState, Run
+from dm_core.steering import Mode
 from dm_sandbox.simulation.alert_invariants import judge_alerts
 from dm_sandbox.simulation.fleet import deployment
+from dm_sandbox.simulation.manager_invariants import judge_manager
 from dm_sandbox.simulation.model import SECRET, TOKEN
 from dm_sandbox.simulation.monitor import SKEW_MS, Announced, Basis
 from dm_sandbox.simulation.people import Person, Written
-from dm_sandbox.simulation.schedule import FaultKind
+from dm_sandbox.simulation.schedule import START, STOP, FaultKind
 from dm_sandbox.simulation.schedule import FaultKind as D
 from dm_sandbox.simulation.world import World
 
@@ -35,6 +37,7 @@ def judge(world: World) -> None:
     _leaks(world)
     _answered_once(world)
     judge_alerts(world)
+    judge_manager(world)
     _calls_in_vain(world)
     if world.is_calm:
         _calm(world)
@@ -78,6 +81,12 @@ class Judgement:
     def text(self, written: Written) -> None:
         """It ended, and in a way that what happened explains."""
         stored = self._messages.get(written.id)
+        if (
+            stored is not None
+            and stored.disposition in (None, Disposition.NO_REPLY)
+            and self._said_stop_before(written)
+        ):
+            self._wrong("stopped", f"{written.token} was answered although its person had said stop")
         if stored is None:
             if written.acknowledged_at is not None and self._erased is None:
                 self._wrong("lost", f"{written.token} is gone")
@@ -117,9 +126,15 @@ class Judgement:
         explained: dict[Disposition | None, Callable[[], bool]] = {
             None: lambda: run is not None and self._was_answered(run, written),
             Disposition.NO_REPLY: lambda: run is not None and _declined(run) and self._was_shown(run, written),
-            Disposition.HUMAN: lambda: bool(self._person.human_at) or self._erased is not None,
+            Disposition.HUMAN: lambda: (
+                bool(self._person.human_at) or self._erased is not None or self._left_to_humans()
+            ),
+            Disposition.OFF: lambda: self._said("off"),
+            Disposition.STOPPED: lambda: any(each.text == STOP for each in self._person.texts),
             Disposition.UNSENT: lambda: written.unsent_at is not None,
-            Disposition.EXPIRED: lambda: written.stale or self._found_closed(stored) or self._waited(written),
+            Disposition.EXPIRED: lambda: (
+                written.stale or self._found_closed(stored) or self._waited(written) or self._undecided(written, stored)
+            ),
             Disposition.UNCERTAIN: lambda: (
                 run is not None and _has(run, ActionState.UNCERTAIN) and self._check_told(written)
             ),
@@ -130,6 +145,28 @@ class Judgement:
             self._wrong("explained", f"{written.token} ended as {disposition or 'answered'}, and nothing explains it")
         if stored.unsent_at is not None and not stored.content.is_empty:
             self._wrong("kept", f"{written.token} was unsent and its words are still there")
+
+    def _said(self, *words: str) -> bool:
+        """The manager has said one of these words."""
+        return any(each.text.strip().lower() in words for each in self._world.manager.wrote)
+
+    def _said_stop_before(self, written: Written) -> bool:
+        """The stop word itself, or a text that came when it had been read, of a person who never said start."""
+        texts, stored = self._person.texts, self._messages[written.id]
+        read = [
+            m.processed_at for each in texts if each.text == STOP and (m := self._messages.get(each.id)) is not None
+        ]
+        late = any(at is not None and at + SKEW_MS < stored.created_at for at in read)
+        return (written.text == STOP or late) and not any(each.text == START for each in texts)
+
+    def _left_to_humans(self) -> bool:
+        return self._said("pause", "drop")
+
+    def _undecided(self, written: Written, stored: Message) -> bool:
+        """A draft waited for the manager until shortly before the person's window ended, and the manager was told."""
+        end = (self._thread.last_inbound_at if self._thread is not None else 0) + WINDOW_MS
+        left = end - (stored.processed_at or end)
+        return self._world.schedule.mode is Mode.DRAFT and left >= LEAST_LEFT_MS and self._check_told(written)
 
     def _found_closed(self, stored: Message) -> bool:
         """The platform said that the person's window is closed; nobody need be told of that."""
@@ -160,7 +197,7 @@ class Judgement:
 
         One that was unsent in time is not shown.
         """
-        if written.unsent_at is not None and run.acted:
+        if (written.unsent_at is not None and run.acted) or written.is_word:
             return True
         bases = [self._rests_on(action.key) for action in run.actions if action.went_out]
         covered = any(basis is not None and basis.covers(written.token) for basis in bases)
@@ -169,7 +206,7 @@ class Judgement:
     def _was_shown(self, run: Run, written: Written) -> bool:
         """The run's last answer rests on this text."""
         basis = self._rests_on(run.id)
-        return basis is not None and basis.covers(written.token)
+        return written.is_word or (basis is not None and basis.covers(written.token))
 
     def _rests_on(self, key: str) -> Basis | None:
         return self._world.monitor.rests_on.get(key)
@@ -224,13 +261,17 @@ class Judgement:
         mark = f"{action.target} {action.text}" if action.kind is ActionKind.REACT else action.text
         return self._world.monitor.announced.get((self._person.user_id, mark), _NEVER)
 
+    def _edits(self) -> set[str]:
+        """Texts of the manager's that went out in a draft's place: ours, in other words."""
+        return {item.text for item in self._world.database.outbox.values() if item.button.startswith("text:")}
+
     def history(self) -> None:
         """Our words are stored as ours, a human's as a human's."""
         for message in self._messages.values():
             text = message.content.text
             if message.direction is Direction.HUMAN and text not in self._person.human_texts and self._erased is None:
                 self._wrong("echo", f"{text!r} was taken for a human's")
-            if message.direction is Direction.OUTBOUND and text in self._person.human_texts:
+            if message.direction is Direction.OUTBOUND and text in self._person.human_texts - self._edits():
                 self._wrong("echo", f"a human's {text!r} was taken for ours")
         if self._erased is not None or self._had(D.LOST) or self._had(D.DENIED):
             return
@@ -241,6 +282,8 @@ class Judgement:
 
 
 MOST_IN_VAIN: Final = 10
+LEAST_LEFT_MS: Final = 300_000
+"""Left of a person's window when a draft that nobody decided ends: ten minutes, less what a look may be late."""
 LOOKS_APART: Final = 57.5
 """Seconds between two look-ups, less the error of the clocks."""
 AT_ONCE: Final = 1.0
@@ -299,6 +342,11 @@ def _answered_once(world: World) -> None:
             world.journal.wrong("answered", f"{token} was answered by {len(runs)} runs: {', '.join(sorted(runs))}")
 
 
+def _is_steered(world: World, person: Person) -> bool:
+    """Something but the model decides of this person's DMs."""
+    return world.schedule.mode is not Mode.AUTO or any(each.is_word for each in person.texts)
+
+
 def _calm(world: World) -> None:
     """Nothing went wrong, so nothing may look as if it had."""
     for name in ("task:error", "task:superseded", "webhook:redelivered", "task:no answer", "task:failed"):
@@ -307,7 +355,14 @@ def _calm(world: World) -> None:
     for written in world.ledger.by_token.values():
         stored = world.database.messages.get(written.thread_id, {}).get(written.id)
         person = world.ledger.person_of(written.thread_id)
-        touched = written.unsent_at or person.human_at or person.asked_erasure or written.stale
+        touched = (
+            world.manager.wrote
+            or _is_steered(world, person)
+            or written.unsent_at
+            or person.human_at
+            or person.asked_erasure
+            or written.stale
+        )
         if not touched and stored is not None and stored.disposition not in (None, Disposition.NO_REPLY):
             world.journal.wrong(
                 "calm", f"{written.token} ended as {stored.disposition} although nothing had gone wrong"

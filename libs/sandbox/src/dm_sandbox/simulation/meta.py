@@ -1,7 +1,7 @@
 """Meta's side of the webhook: signed deliveries, late, twice, out of order, and again until the answer is 200."""
 
 import asyncio
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import inf
 from random import Random
@@ -92,6 +92,15 @@ class Meta:
             self.first_status_at = min(self.first_status_at, self.loop.time())
 
         self._send("whatsapp.status", request, f"{status.kind} {status.reference[:6]}", acknowledged, status.after)
+
+    def manager(self, message: Mapping[str, object], label: str, acknowledged: Callable[[], None]) -> None:
+        """What the manager writes on WhatsApp; a fault may delay or repeat it."""
+        value = {"metadata": {"phone_number_id": "1"}, "messages": [message]}
+        change = {"field": "messages", "value": value}
+        body = wire_bytes({"object": "whatsapp_business_account", "entry": [{"changes": [change]}]})
+        headers = {"x-hub-signature-256": signature(body, APP_SECRET)}
+        request = Request("POST", "/whatsapp", headers=headers, body=body)
+        self._send("whatsapp.message", request, label, acknowledged)
 
     def callback(self, request: Request, label: str) -> None:
         """A compliance callback, repeated until it is answered with 200."""

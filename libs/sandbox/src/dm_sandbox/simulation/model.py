@@ -116,6 +116,9 @@ class Brain:
             case Manner.REPLY_AND_NOTIFY:
                 arguments = {"text": self._text(asked), "urgency": self.rng.choice(("normal", "normal", "urgent"))}
                 return self._calls(reply, ToolCall(NOTIFY, arguments, "n"))
+            case Manner.REPLY_AND_HAND_OVER:
+                arguments = {"text": self._text(asked), "urgency": "normal", "hand_over": True}
+                return self._calls(reply, ToolCall(NOTIFY, arguments, "n"))
             case Manner.TWO_REPLIES:
                 return self._calls(reply, self._reply(asked))
             case Manner.LONG_REPLY:

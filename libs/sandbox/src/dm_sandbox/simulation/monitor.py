@@ -18,9 +18,12 @@ from dataclasses import dataclass, field
 
 from dm_core.errors import AccountStopped, PlatformError, RetryLater, Service
 from dm_core.messages import Direction, Message, Status
+from dm_core.outbox import OutboxItem
+from dm_core.processing.switches import parse as parse_switches
 from dm_core.queue.port import WakeUp
-from dm_core.runs import Action, ActionKind, ModelTurn, Run, Turn
-from dm_core.store.document_values import to_json
+from dm_core.runs import Action, ActionKind, DraftState, ModelTurn, Run, Turn
+from dm_core.steering import Mode, Steering, Switches
+from dm_core.store.document_values import from_json, to_json
 from dm_core.store.port import UNSET, Conflict, Recorded, ThreadChange, ThreadEvents, Version
 from dm_core.store.run_documents import run_document
 from dm_core.store.transactional import Transaction
@@ -32,6 +35,7 @@ from dm_sandbox.simulation.model import TOKEN, Asked, answer_number
 from dm_sandbox.simulation.outbox import Outbox
 from dm_sandbox.simulation.people import Ledger
 from dm_sandbox.simulation.platforms import Effect
+from dm_sandbox.simulation.schedule import START, FaultKind
 
 MAX_DOCUMENT_BYTES = 1_048_576
 """Firestore's limit of one document."""
@@ -43,6 +47,9 @@ LONGEST_TOLD_MS = 3_600_000
 """The longest wait that a service can ask for."""
 DELAY_MS = 60_000
 """How long after a service's answer the commit may come that stores the wait for it (look-ups, a slow store)."""
+KNOWN_AFTER = 90.0
+"""Seconds after which every instance knows of a switch: half a minute, and as long as a slow commit takes."""
+_SLEEPS = (FaultKind.FREEZE_BEFORE, FaultKind.FREEZE_AFTER)
 MAX_AGE_MS = 120_000
 """How old an answer of the model may be when the first of it goes out."""
 
@@ -58,6 +65,7 @@ class Execution:
 
     process: str
     thread_id: str
+    outbox_id: str = ""
     lease: Lease | None = None
     has_asked: bool = False
     begun: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
@@ -152,6 +160,10 @@ class Monitor:
     waits_since: dict[str, float] = field(default_factory=dict[str, float])
     wakes: Callable[[str, int], bool] = lambda _, __: True
     largest: int = 0
+    released: Callable[[str], bool] = lambda _: False
+    items: dict[str, OutboxItem] = field(default_factory=dict[str, OutboxItem])
+    handovers: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict[str, dict[str, int]](dict))
+    switched: list[tuple[float, Switches]] = field(default_factory=list[tuple[float, Switches]])
 
     @property
     def now_ms(self) -> int:
@@ -176,6 +188,10 @@ class Monitor:
             self.outbox.saved(alerts, self.now_ms)
         elif operation == "record_status":
             self.outbox.told(alerts)
+        elif operation == "save_outbox":
+            self._saved_items([key for place, key in self.database.written if place[0] == "outbox"])
+        elif (("maintenance", ""), "switches") in self.database.written:
+            self._switched()
         return outcome
 
     def commit(self, tx: Transaction, execution: Execution, change: ThreadChange) -> Version | Conflict:
@@ -189,6 +205,9 @@ class Monitor:
             return outcome
         self.journal.note("store", f"commit of {execution.process} ✓ {_described(change)}")
         self.outbox.created(change.alerts)
+        handover = change.steering.handover if isinstance(change.steering, Steering) else None
+        if handover is not None:
+            self.handovers[change.thread_id].setdefault(handover.key, handover.since)
         if isinstance(change.lease, Lease):
             self._claimed(execution, before, change)
         elif execution.lease is not None and before.lease != execution.lease:
@@ -212,6 +231,27 @@ class Monitor:
             if message.direction is Direction.OUTBOUND:
                 self.echoed_at.setdefault(message.content.text or "", self.journal.now())
         return recorded
+
+    def _saved_items(self, ids: Sequence[str]) -> None:
+        """What a human wrote is about to go out: announced as a run's actions are."""
+        for item in (self.database.outbox[id_] for id_ in ids if id_ in self.database.outbox):
+            before = self.items.get(item.id)
+            known = {action.key: action for action in before.actions} if before is not None else {}
+            for action in item.actions:
+                previous = known.get(action.key)
+                if action.in_doubt and (previous is None or previous.started_at is None):
+                    person = item.thread_id.partition("_")[2]
+                    entry = self.announced.setdefault((person, action.text), Announced())
+                    entry.keys.add(action.key)
+                    entry.runs.add(item.id)
+                    entry.at = self.journal.now()
+            self.items[item.id] = item
+            self.journal.note("store", f"item {item.id[:6]} {item.state} {item.answer[:40]}")
+
+    def _switched(self) -> None:
+        stored = self.database.places["maintenance", ""].get("switches")
+        if stored is not None:
+            self.switched.append((self.journal.now(), parse_switches(from_json(str(stored.doc.get("json"))))))
 
     def quarantined(self, reason: str) -> None:
         self.journal.wrong("quarantine", f"an ordinary item was not understood: {reason}")
@@ -254,7 +294,8 @@ class Monitor:
         if before.not_before is not None and before.not_before > self.now_ms + SKEW_MS:
             early = (before.not_before - self.now_ms) / 1000
             self.journal.wrong("early", f"{execution.process} claims {before.id}, which waits for {early:.1f} s more")
-        if before.run is not None and before.run.acted and change.allowance is not UNSET:
+        fresh = isinstance(change.run, Run) and change.run.script is not None
+        if before.run is not None and before.run.acted and change.allowance is not UNSET and not fresh:
             self.journal.wrong("allowance", f"{before.id} pays twice for one run")
 
     def _count(self, change: ThreadChange, before: Mapping[str, Message]) -> None:
@@ -317,15 +358,53 @@ class Monitor:
         basis = self._basis(run)
         if basis is not None:
             self.rests_on[action.key] = basis
+        self._check_steering(thread, run, action)
         if thread.paused_until is not None and thread.paused_until > self.now_ms + SKEW_MS:
             self.journal.wrong("takeover", f"{action.key} was begun although a human had taken {thread.id} over")
         turn = run.id, action.turn
         if turn in execution.begun:
             return
         execution.begun.add(turn)
+        self._check_draft(thread, run, action)
+        if run.script is not None:
+            return
         self._check_basis(thread, run, action.key, basis, action.started_at or 0)
         messages = self.database.messages.get(thread.id, {})
         self._check_taken_over(thread, action.key, [messages[id_] for id_ in run.message_ids if id_ in messages])
+
+    def _check_steering(self, thread: Thread, run: Run, action: Action) -> None:
+        """Nothing goes out in a thread that is left to humans, switched off or stopped by its person."""
+        steering = thread.steering
+        if steering.pause is not None or steering.mode is Mode.OFF:
+            self.journal.wrong("steered", f"{action.key} was begun although {thread.id} is paused or off")
+        own = [m for m in self.database.messages.get(thread.id, {}).values() if m.id in run.message_ids]
+        starts = run.script is not None or any(message.content.text == START for message in own)
+        if steering.stopped_at is not None and not starts:
+            self.journal.wrong("steered", f"{action.key} was begun although its person said stop")
+        switches = self._switches_for_long()
+        if switches is not None and run.script is None:
+            humans = any(switches.leaves_to_humans(message.created_at) for message in own)
+            if switches.mode is Mode.OFF or humans:
+                self.journal.wrong("steered", f"{action.key} was begun although everything is paused or off")
+
+    def _switches_for_long(self) -> Switches | None:
+        """The deployment's switches, if they have held long enough for every instance to know; None: not sure."""
+        slept = any(self.journal.faults[kind] for kind in _SLEEPS)
+        if slept or not self.switched or self.journal.now() - self.switched[-1][0] < KNOWN_AFTER:
+            return None
+        return self.switched[-1][1]
+
+    def _check_draft(self, thread: Thread, run: Run, action: Action) -> None:
+        """In draft mode only what the manager released is begun, and a draft never otherwise."""
+        draft = run.draft if run.draft is not None and run.draft.turn == action.turn else None
+        if draft is None:
+            switches = self._switches_for_long()
+            if switches is not None and switches.mode_of(thread.steering) is Mode.DRAFT and run.script is None:
+                self.journal.wrong("undecided", f"{action.key} was begun in draft mode, and is no draft")
+        elif not draft.is_released or not self.released(draft.alert_id):
+            self.journal.wrong("undecided", f"{action.key} was begun, and the manager has not released it")
+        else:
+            self.journal.states[f"released:{draft.state}"] += 1
 
     def _finished(self, before: Thread, archive: Run) -> None:
         """A silence must rest on what is there, as an answer must."""
@@ -340,14 +419,17 @@ class Monitor:
 
     def _check_basis(self, thread: Thread, run: Run, what: str, basis: Basis | None, started_at: int | None) -> None:
         """Nothing came since the model was asked, and its answer is young."""
+        draft = run.draft if run.draft is not None and run.draft.turn == run.next_turn - 1 else None
+        if draft is not None and draft.state is DraftState.EDIT:
+            return
         if basis is None:
             self.journal.wrong("basis", f"{what} rests on no answer of the model")
             return
-        if started_at is not None and started_at - basis.at > MAX_AGE_MS + SKEW_MS:
+        if draft is None and started_at is not None and started_at - basis.at > MAX_AGE_MS + SKEW_MS:
             self.journal.wrong("old", f"{what} goes out {(started_at - basis.at) // 1000} s after it was decided")
         for message in self.database.messages.get(thread.id, {}).values():
             written = self.ledger.by_id.get(message.id)
-            if written is None or message.direction is not Direction.INBOUND:
+            if written is None or written.is_word or message.direction is not Direction.INBOUND:
                 continue
             shown = basis.words.get(written.token)
             left_out = run.restarts >= MAX_RESTARTS and message.id not in run.message_ids
@@ -422,12 +504,21 @@ class Monitor:
         if entry is None:
             self.journal.wrong("announced", f"{kind} {mark[:60]!r} goes out, and no checkpoint says so")
             return
+        if execution.outbox_id:
+            self._check_held(execution.outbox_id, mark)
+            return
         thread = self.database.threads.get(execution.thread_id)
         if thread is not None and thread.lease == execution.lease is not None:
             return
         if self.erased_at.get(execution.thread_id, -1.0) < entry.at:
             holder = thread.lease.run_id if thread and thread.lease else "nobody"
             self.journal.wrong("overlap", f"{execution.process} sends {mark[:60]!r} while {holder} holds the lease")
+
+    def _check_held(self, item_id: str, mark: str) -> None:
+        """Whoever sends a human's words holds their item."""
+        item = self.database.outbox.get(item_id)
+        if item is not None and (item.claim_until is None or item.claim_until < self.now_ms - SKEW_MS):
+            self.journal.wrong("overlap", f"{mark[:60]!r} is sent, and nobody holds its item")
 
     def happened(self, effect: Effect) -> None:
         """The outside has seen an effect."""

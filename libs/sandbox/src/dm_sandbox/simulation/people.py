@@ -11,7 +11,10 @@ from dm_core.threads import thread_id
 
 @dataclass(slots=True)
 class Written:
-    """One text of a person. Times in ms since 1970; ``acknowledged_at``: its webhook was answered with 200."""
+    """One text of a person. Times in ms since 1970; ``acknowledged_at``: its webhook was answered with 200.
+
+    ``is_word``: it is a stop or start word and nothing else, so no answer can name it.
+    """
 
     token: str
     thread_id: str
@@ -21,6 +24,7 @@ class Written:
     sent_at: int
     text: str
     stale: bool = False
+    is_word: bool = False
     acknowledged_at: int | None = None
     unsent_at: int | None = None
 

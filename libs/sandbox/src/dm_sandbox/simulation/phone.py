@@ -27,12 +27,22 @@ class PhoneStatus:
     code: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A message on the phone, by WhatsApp's id and our reference."""
+
+    wamid: str
+    reference: str
+    has_buttons: bool
+
+
 @dataclass(slots=True)
 class Phone:
     """``window``: the manager can be written to freely. ``told``: delivers statuses to the webhook.
 
     ``texts`` are those on the phone, by reference; ``processed`` counts the calls that WhatsApp took (and may have
-    failed to deliver later).
+    failed to deliver later). ``shown``: in order, what can be quoted or tapped; ``sees`` is told of each. ``answers``:
+    lines about what the manager wrote, by the item's id.
     """
 
     clock: Clock
@@ -42,9 +52,20 @@ class Phone:
     reached_at: dict[str, int] = field(default_factory=dict[str, int])
     texts: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
     processed: Counter[str] = field(default_factory=Counter[str])
+    shown: list[Shown] = field(default_factory=list[Shown])
+    answers: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
+    sees: Callable[[Shown], None] = lambda _: None
     _messages: int = 0
 
-    def take(self, text: str, reference: str, kind: FaultKind | None, *, template: bool) -> str:
+    def answer(self, text: str, reference: str) -> str:
+        """A line to whoever wrote; the message's id."""
+        self._messages += 1
+        self.answers.setdefault(reference, []).append(text)
+        return f"wamid.{self._messages}"
+
+    def take(
+        self, text: str, reference: str, kind: FaultKind | None, *, template: bool, has_buttons: bool = False
+    ) -> str:
         """One call; the message's id. Raises Unreachable outside the window, at once or (half of the time) later."""
         self._messages += 1
         wamid = f"wamid.{self._messages}"
@@ -63,6 +84,8 @@ class Phone:
             return wamid
         self.texts.setdefault(reference, []).append(text)
         self.reached_at.setdefault(reference, self.clock())
+        self.shown.append(Shown(wamid, reference, has_buttons))
+        self.sees(self.shown[-1])
         self._tell(reference, wamid, "sent", self.rng.uniform(0.1, 3))
         self._tell(reference, wamid, "delivered", self.rng.uniform(0.1, 4))
         if self.rng.random() < 0.4:

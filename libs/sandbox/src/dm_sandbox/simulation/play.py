@@ -8,12 +8,13 @@ from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Any, Final, TextIO, cast
 
+from dm_core.steering import Mode
 from dm_sandbox.simulation.acts import Acts
 from dm_sandbox.simulation.invariants import judge
 from dm_sandbox.simulation.journal import Entry, Journal, Violation
 from dm_sandbox.simulation.loop import Livelock, Stalled, VirtualLoop, run_virtual
 from dm_sandbox.simulation.schedule import FaultKind, Schedule
-from dm_sandbox.simulation.world import BOUND, World
+from dm_sandbox.simulation.world import BOUND, DRAFT_BOUND, World
 
 LONGEST_TOLD: Final = 3_600.0
 """The longest wait that a platform can ask for, in s."""
@@ -64,7 +65,8 @@ async def _run(world: World) -> None:
     last = max((act.at + 1 for act in schedule.acts), default=0.0)
     waits = [fault.seconds for fault in schedule.faults if fault.kind is FaultKind.THROTTLE]
     told = max([*waits, *(outage.wait for outage in schedule.outages)], default=0.0)
-    await world.settle(last, schedule.quiet_at + BOUND + min(told, LONGEST_TOLD))
+    drafts = DRAFT_BOUND if schedule.mode is Mode.DRAFT else 0.0
+    await world.settle(last, schedule.quiet_at + BOUND + min(told, LONGEST_TOLD) + drafts)
     quiet.cancel()
     judge(world)
 
@@ -92,7 +94,7 @@ class _Log:
     def flush(self) -> None: ...
 
 
-_FAILURES: Final = ("request_failed", "run_stopped", "task_failed", "tick_failed", "job_failed")
+_FAILURES: Final = ("request_failed", "run_stopped", "task_failed", "tick_failed", "job_failed", "outbox_failed")
 _EXPECTED: Final = (
     "StoreUnavailable",
     "QueueUnavailable",

@@ -5,12 +5,13 @@ a fault is removed is still a schedule; that is what the shrinker lives on.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from random import Random
 from typing import Final, Literal
 
 from dm_core.errors import Service
+from dm_core.steering import Mode
 
 
 class ActKind(StrEnum):
@@ -25,6 +26,11 @@ class ActKind(StrEnum):
     NOISE = "noise"  # a reaction and a seen
     STALE = "stale"  # a text of the day before is delivered only now
     TAP = "tap"  # a postback
+    STOP = "stop"  # the person's stop word
+    START = "start"  # the person's start word
+    MANAGER_REPLY = "manager_reply"  # the manager quotes the newest alert and writes
+    MANAGER_WORD = "manager_word"  # the manager steers the newest alert's thread by `word`
+    MANAGER_WORD_FOR_ALL = "manager_word_for_all"  # the manager steers all threads by `word`
 
 
 class FaultKind(StrEnum):
@@ -63,6 +69,7 @@ class Manner(StrEnum):
     REPLY = "reply"
     REPLY_AND_REACT = "reply_and_react"
     REPLY_AND_NOTIFY = "reply_and_notify"
+    REPLY_AND_HAND_OVER = "reply_and_hand_over"
     TWO_REPLIES = "two_replies"
     LOOK_FIRST = "look_first"
     NOTE_AND_REPLY = "note_and_reply"
@@ -97,9 +104,18 @@ class Act:
     kind: ActKind
     count: int = 1
     target: int = 0
+    word: str = ""
 
     def __str__(self) -> str:
-        what = f" x{self.count}" if self.count > 1 else f" #-{self.target + 1}" if self.target else ""
+        what = (
+            f" {self.word}"
+            if self.word
+            else f" x{self.count}"
+            if self.count > 1
+            else f" #-{self.target + 1}"
+            if self.target
+            else ""
+        )
         return f"{self.at:.2f}s t{self.thread} {self.kind}{what}"
 
 
@@ -147,6 +163,7 @@ class Schedule:
     """All that decides one simulation. Nothing new goes wrong after ``quiet_at`` (seconds from the start).
 
     ``manner``: the one the model has throughout; ``window``: whether the manager can be written to freely.
+    ``mode``: the deployment's.
     """
 
     seed: int
@@ -159,7 +176,12 @@ class Schedule:
     outages: tuple[Outage, ...] = ()
     manner: Manner | None = None
     window: bool = True
+    mode: Mode = Mode.AUTO
 
+
+STOP: Final = "STOP"
+START: Final = "START"
+"""The simulated profile's stop and start word."""
 
 D, F = FaultKind, Fault
 _DEATHS: Final = (D.DIE_BEFORE, D.DIE_DURING, D.DIE_AFTER)
@@ -168,7 +190,9 @@ _LOSSES: Final = (D.FAIL, D.LOST, D.LATE, D.HANG, D.HANG_APPLIED)
 _NOES: Final = (D.REFUSE, D.BLOCKED, D.WINDOW, D.STOP, D.FORBIDDEN)
 _LATE_NOES: Final = (D.LATE_WINDOW, D.LATE_REFUSAL)
 
-SITES: Final[Mapping[str, tuple[float, float, tuple[FaultKind, ...]]]] = {
+type Sites = Mapping[str, tuple[float, float, tuple[FaultKind, ...]]]
+
+SITES: Final[Sites] = {
     "processor.store.open": (1.5, 2.0, (*_DEATHS, *_FREEZES, D.FAIL, D.HANG, D.SLOW)),
     "processor.store.commit": (5.0, 3.0, (*_DEATHS, *_FREEZES, *_LOSSES, D.LOST, D.LATE, D.SLOW)),
     "processor.store.history": (0.5, 0.3, (*_DEATHS, D.FAIL, D.HANG)),
@@ -211,11 +235,23 @@ SITES: Final[Mapping[str, tuple[float, float, tuple[FaultKind, ...]]]] = {
 ``D.LOST`` of an echo means that Meta never delivers it; of a task, that the queue forgets it (it was purged, say).
 """
 
+SITES_OF_THE_MANAGER: Final[Sites] = {
+    "processor.store.outbox": (4.0, 5.0, (*_DEATHS, *_FREEZES, *_LOSSES, D.LOST, D.LATE, D.SLOW)),
+    "webhook.store.outbox": (1.5, 1.0, (*_DEATHS, *_LOSSES)),
+    "whatsapp.answer": (1.5, 1.0, (*_DEATHS, *_LOSSES, D.DOWN, D.THROTTLE, D.REFUSE, D.STOP)),
+    "whatsapp.message": (2.0, 1.0, (D.TWICE, D.TWICE, D.DELAY)),
+    "processor.store.commit": (1.0, 3.0, (*_DEATHS, *_LOSSES)),
+    "processor.queue.schedule": (1.0, 1.0, (*_DEATHS, D.FAIL, D.LOST)),
+    "instagram.send": (2.0, 1.0, (*_DEATHS, *_LOSSES, D.THROTTLE, D.DENIED, D.BLOCKED)),
+    "queue.deliver": (1.5, 3.0, (D.TWICE, D.DELAY, D.LOST)),
+}
+"""More of it where the manager writes too."""
+
 ODD_MANNERS: Final = tuple(
     manner for manner in Manner if list(Manner).index(manner) > list(Manner).index(Manner.NO_REPLY)
 )
 _UNFIT_FOR_RESEND: Final = {
-    *((site, kind) for site in SITES for kind in (*_FREEZES, D.LATE, D.LAG, D.SLOW)),
+    *((site, kind) for site in (*SITES, *SITES_OF_THE_MANAGER) for kind in (*_FREEZES, D.LATE, D.LAG, D.SLOW)),
     ("instagram.send", D.HANG_APPLIED),
 }
 """Where resending is allowed a request that takes effect later than any look-up can be repeated: nothing can prevent
@@ -223,7 +259,54 @@ it, so such schedules leave it out (the default, hold, has no such gap)."""
 
 
 def make_schedule(seed: int) -> Schedule:
-    """The schedule of a seed: the same for ever, on every machine."""
+    """The schedule of a seed: the same for ever, on every machine. In every second one a manager steers."""
+    return _steered(_unsteered(seed), Random(f"manager {seed}"))
+
+
+def _steered(schedule: Schedule, rng: Random) -> Schedule:
+    """With a manager who writes, a person who says stop, a model that hands over, or in draft mode."""
+    if rng.random() < 0.5:
+        return schedule
+    mode = Mode.DRAFT if rng.random() < 0.5 else Mode.AUTO
+    manner = rng.choice((schedule.manner, schedule.manner, Manner.REPLY_AND_HAND_OVER))
+    end = max(act.at for act in schedule.acts)
+    acts = [*schedule.acts]
+    for _ in range(rng.choice((0, 1, 2, 3))):
+        at = round(rng.choice((rng.uniform(0, end + 60), rng.uniform(20, end + 400))), 3)
+        acts.append(_act_of_the_manager(rng, at, schedule.threads))
+    faults = [*schedule.faults]
+    if schedule.faults:
+        sites, weights = list(SITES_OF_THE_MANAGER), [site[0] for site in SITES_OF_THE_MANAGER.values()]
+        faults += [
+            _fault(rng, site, 2, SITES_OF_THE_MANAGER) for site in rng.choices(sites, weights, k=rng.randint(0, 3))
+        ]
+    if schedule.uncertain_sends == "resend":
+        faults = [fault for fault in faults if (fault.site, fault.kind) not in _UNFIT_FOR_RESEND]
+    return replace(
+        schedule,
+        acts=tuple(sorted(acts, key=lambda act: act.at)),
+        faults=tuple(dict.fromkeys(sorted(faults, key=lambda fault: (fault.site, fault.call, fault.kind)))),
+        quiet_at=max(schedule.quiet_at, *(act.at + 60 for act in acts)),
+        mode=mode,
+        manner=manner,
+    )
+
+
+def _act_of_the_manager(rng: Random, at: float, threads: int) -> Act:
+    kind = rng.choice(
+        (*(ActKind.MANAGER_REPLY,) * 4, ActKind.MANAGER_WORD, ActKind.MANAGER_WORD_FOR_ALL, *_OF_STOPPING)
+    )
+    word = ""
+    if kind in (ActKind.MANAGER_WORD, ActKind.MANAGER_WORD_FOR_ALL):
+        word = rng.choice(("pause", "resume", "done", "off", "off", "on", "on", "list", "Resume ", "OFF"))
+    return Act(at, rng.randrange(threads), kind, word=word)
+
+
+_OF_STOPPING: Final = (ActKind.STOP, ActKind.START)
+
+
+def _unsteered(seed: int) -> Schedule:
+    """What people and a model do by themselves, and what goes wrong with that."""
     rng = Random(seed)
     threads = rng.choice((1, 1, 1, 2, 2, 3))
     acts = sorted((act for thread in range(threads) for act in _acts(rng, thread)), key=lambda act: act.at)
@@ -325,8 +408,8 @@ def _faults(rng: Random, acts: int) -> list[Fault]:
     return [_fault(rng, site, acts) for site in rng.choices(sites, weights, k=count)]
 
 
-def _fault(rng: Random, site: str, acts: int) -> Fault:
-    _, expected, kinds = SITES[site]
+def _fault(rng: Random, site: str, acts: int, sites: Sites = SITES) -> Fault:
+    _, expected, kinds = sites[site]
     call, kind = rng.randint(1, max(2, round(expected * acts))), rng.choice(kinds)
     manner = rng.choice(ODD_MANNERS) if kind is D.ODD else None
     return Fault(site, call, kind, _seconds(rng, kind), manner)

@@ -14,6 +14,7 @@ from dm_sandbox.simulation.network import Line
 from dm_sandbox.simulation.wire import READ, WRITE, Wire
 
 _OWN_SITES: Final = ("open", "commit", "history", "record", "echo_view")
+_OUTBOX: Final = ("create_outbox", "get_outbox", "save_outbox", "add_audit", "alert_of_message")
 _ALERTS: Final = (
     "create_alert",
     "get_alert",
@@ -25,11 +26,7 @@ _ALERTS: Final = (
     "note_manager_contact",
     "get_thread",
     "thread_profile",
-    "create_outbox",
-    "get_outbox",
-    "save_outbox",
-    "add_audit",
-    "alert_of_message",
+    "due_outbox",
     "newest_threads",
 )
 
@@ -53,6 +50,8 @@ class RemoteDatabase:
         """As named in ``schedule.SITES``."""
         if operation in _OWN_SITES:
             return operation
+        if operation in _OUTBOX:
+            return "outbox"
         if operation in _ALERTS:
             return "alerts"
         return "change" if self.wire.function == "webhook" else "documents"

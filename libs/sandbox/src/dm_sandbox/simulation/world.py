@@ -6,17 +6,23 @@ from collections.abc import Callable
 from random import Random
 from typing import Final, cast
 
+from dm_core.alerts import Alert
 from dm_core.http import Request, Response
 from dm_core.messages import DAY_MS
+from dm_core.processing.drafts import is_shown_in
 from dm_core.processing.sweeper import GRACE_MS
+from dm_core.processing.switches import document as switches_document
 from dm_core.queue.port import WakeUp
 from dm_core.settings import RunLimits
+from dm_core.steering import Mode, Switches
+from dm_core.store.document_values import to_json
 from dm_sandbox.memory_database import MemoryDatabase
 from dm_sandbox.platforms.meta import Mids
 from dm_sandbox.simulation.cloud_tasks import SimulatedQueue
 from dm_sandbox.simulation.fleet import ACCOUNT, Fleet, limits_of
 from dm_sandbox.simulation.journal import EPOCH_MS, Journal
 from dm_sandbox.simulation.loop import VirtualLoop
+from dm_sandbox.simulation.manager import Manager
 from dm_sandbox.simulation.meta import Meta
 from dm_sandbox.simulation.model import Brain
 from dm_sandbox.simulation.monitor import SKEW_MS, Monitor, current_execution
@@ -33,6 +39,8 @@ BOUND: Final = 1_200.0
 """Seconds after the last fault within which every thread must have come to rest: a lease (330), the sweeper's grace and
 minute (120), a debounce (15), a queue's longest backoff (300), a wait of our own (240) and the second look for a send
 in doubt (60), side by side or in a row as far as one causes the next. What a platform asks for comes on top."""
+DRAFT_BOUND: Final = 86_400.0 + 3_600.0
+"""Seconds more where drafts wait for a word: a person's window, and a look of the hour."""
 ALERT_BOUND: Final = 3_600.0 + 900.0
 """Seconds after that within which every alert must have: a person's hour, the alarm's time, a claim, two sweeps."""
 SWEEP_SECONDS: Final = 60.0
@@ -81,6 +89,16 @@ class World:
         limits = limits or limits_of(schedule)
         self.fleet = Fleet(loop, rng, self.journal, self.network, self.shared, limits, self.clock, ids)
         self.meta = Meta(loop, rng, self.journal, self.fleet, self.network.strike, self.clock, ACCOUNT)
+        own = Random(f"manager's choices {schedule.seed}")
+        people = self.ledger, self.outbox, self.phone
+        self.manager = Manager(loop, own, self.clock, self.journal, *people, self.meta.manager)
+        self.phone.sees = self.manager.sees
+        self.monitor.released = self.manager.released
+        if schedule.mode is not Mode.AUTO:
+            document = switches_document(Switches(schedule.mode))
+            self.monitor.write(
+                "put_document", lambda tx: tx.put("maintenance", "switches", {"json": to_json(document)})
+            )
 
     def clock(self) -> int:
         """True time, in ms since 1970."""
@@ -103,14 +121,19 @@ class World:
         sweeps.cancel()
 
     def is_at_rest(self) -> bool:
-        """Nothing of a thread is under way, and nobody has to look at any thread any more."""
-        return self.meta.is_idle and self.queue.is_idle and not self._due()
+        """Nothing of a thread is under way, nobody has to look at any thread any more, or at what the manager wrote."""
+        return self.meta.is_idle and self.queue.is_idle and self.manager.is_idle and not self._due()
+
+    def is_shown_draft(self, alert: Alert) -> bool:
+        """The alert's draft still waits."""
+        return is_shown_in(alert, self.database.threads.get(alert.thread_id))
 
     def _due(self) -> list[str]:
-        return [id_ for id_, thread in self.database.threads.items() if thread.due_at is not None]
+        threads = [id_ for id_, thread in self.database.threads.items() if thread.due_at is not None]
+        return [*threads, *(id_ for id_, item in self.database.outbox.items() if item.due_at is not None)]
 
     def _restless(self) -> str:
-        idle = {"meta": self.meta.is_idle, "queue": self.queue.is_idle}
+        idle = {"meta": self.meta.is_idle, "queue": self.queue.is_idle, "manager": self.manager.is_idle}
         return ", ".join([*(name for name, is_idle in idle.items() if not is_idle), *self._due()])
 
     def _alerts_rest(self) -> bool:
@@ -136,7 +159,8 @@ class World:
         database, late = self.database, self.clock() - GRACE_MS + SKEW_MS
         threads = (thread.due_at for thread in database.threads.values())
         alerts = (stored.alert.due_at for stored in database.alerts.values())
-        overdue = any(at is not None and at < late for at in (*threads, *alerts))
+        items = (item.due_at for item in database.outbox.values())
+        overdue = any(at is not None and at < late for at in (*threads, *alerts, *items))
         return overdue or any(deletion.completed_at is None for deletion in database.deletions.values())
 
     def _swept(self, work: asyncio.Task[Response | None]) -> None:
@@ -159,6 +183,8 @@ class World:
     def _check_woken(self, done: WakeUp) -> None:
         """A task that is over leaves no DM behind that nobody holds and no other task will see to."""
         thread, thread_id = self.database.threads.get(done.thread_id), done.thread_id
+        if thread is not None and thread.run is not None and thread.run.waits_for_manager:
+            return  # a wake-up is asked for, but the sweep would do
         if thread is None or thread.lease is not None or thread_id in self.queue.forgotten:
             return
         others = [task for task in self.queue.waiting(thread_id) if task.wake_up.name != done.name]

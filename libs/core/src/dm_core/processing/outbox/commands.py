@@ -19,6 +19,9 @@ class Command(StrEnum):
     ON = "on"
     LIST = "list"
     HELP = "help"
+    SEND = "send"  # these three are about a draft that is quoted
+    EDIT = "edit"
+    DROP = "drop"
 
 
 _WORDS: Final[Mapping[str, Mapping[Command, str]]] = {
@@ -30,6 +33,9 @@ _WORDS: Final[Mapping[str, Mapping[Command, str]]] = {
         Command.ON: "an ein",
         Command.LIST: "liste",
         Command.HELP: "hilfe",
+        Command.SEND: "senden abschicken",
+        Command.EDIT: "bearbeiten ändern",
+        Command.DROP: "verwerfen",
     },
     "fr": {
         Command.PAUSE: "pause",
@@ -39,6 +45,9 @@ _WORDS: Final[Mapping[str, Mapping[Command, str]]] = {
         Command.ON: "marche allumer",
         Command.LIST: "liste",
         Command.HELP: "aide",
+        Command.SEND: "envoyer",
+        Command.EDIT: "modifier",
+        Command.DROP: "rejeter",
     },
     "es": {
         Command.PAUSE: "pausa pausar",
@@ -48,6 +57,9 @@ _WORDS: Final[Mapping[str, Mapping[Command, str]]] = {
         Command.ON: "encender",
         Command.LIST: "lista",
         Command.HELP: "ayuda",
+        Command.SEND: "enviar",
+        Command.EDIT: "editar",
+        Command.DROP: "descartar",
     },
     "it": {
         Command.PAUSE: "pausa",
@@ -57,6 +69,9 @@ _WORDS: Final[Mapping[str, Mapping[Command, str]]] = {
         Command.ON: "accendi",
         Command.LIST: "lista",
         Command.HELP: "aiuto",
+        Command.SEND: "invia",
+        Command.EDIT: "modifica",
+        Command.DROP: "scarta",
     },
     "nl": {
         Command.PAUSE: "pauze",
@@ -66,6 +81,9 @@ _WORDS: Final[Mapping[str, Mapping[Command, str]]] = {
         Command.ON: "aan",
         Command.LIST: "lijst",
         Command.HELP: "hulp",
+        Command.SEND: "verstuur verzenden",
+        Command.EDIT: "bewerk wijzig",
+        Command.DROP: "verwerp",
     },
     "pt": {
         Command.PAUSE: "pausa pausar",
@@ -75,6 +93,9 @@ _WORDS: Final[Mapping[str, Mapping[Command, str]]] = {
         Command.ON: "ligar",
         Command.LIST: "lista",
         Command.HELP: "ajuda",
+        Command.SEND: "enviar",
+        Command.EDIT: "editar",
+        Command.DROP: "descartar",
     },
 }
 """Besides the English ones, which always hold."""

@@ -2,10 +2,13 @@
 
 RECEIVED ─ quotes an alert of a conversation ─┬─ a command ─▶ that conversation is steered
          │                                    └─ words ─────▶ takeover, then to the person
+         ├ taps or quotes a draft: send, edit, drop ────────▶ the draft is decided
+         ├ is the text of an edit ──────────────────────────▶ goes out in the draft's place
          ├ quotes a digest, a cause, the unknown ───────────▶ nothing; why
          └ quotes nothing ─ a command ─▶ everything is steered;  else ─▶ help
 """
 
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,14 +16,16 @@ from dm_core.agent.guards import MAX_PARTS
 from dm_core.agent.texts import split_text, without_controls
 from dm_core.clients.port import WhatsApp
 from dm_core.clock import Clock, Ids
-from dm_core.errors import AccountStopped, RetryLater
-from dm_core.outbox import OutboxState
+from dm_core.errors import AccountStopped, DmAgentError, PlatformError, Refused, RetryLater, Unreachable, described
+from dm_core.messages import DAY_MS
+from dm_core.outbox import ADMIN, OutboxState
 from dm_core.processing.delivery import Delivery, LookAgain
 from dm_core.processing.outbox.commands import Command, Commands
+from dm_core.processing.outbox.drafts import STATES, DraftWords, tapped
 from dm_core.processing.outbox.sending import CLOSED, GONE, HeldItem, ItemLost, Sending, sent_messages
 from dm_core.processing.outbox.steps import Steps
 from dm_core.queue.port import WakeUpQueue
-from dm_core.queue.wakeup import plan_outbox
+from dm_core.queue.wakeup import plan_at_once, plan_outbox
 from dm_core.runs import Action, ActionKind
 from dm_core.store.port import Store, ThreadEvents
 from dm_core.telemetry import emit
@@ -31,6 +36,7 @@ JOINT_QUOTE: Final = "Nothing was sent: that message is about several conversati
 CAUSE_QUOTE: Final = "Nothing was sent: that alert is about no conversation."
 TOO_LONG: Final = "Nothing was sent: this is too long for Instagram."
 NO_WORDS: Final = "Nothing was sent: only words can be passed on."
+QUOTE_DRAFT: Final = "Nothing was sent: tap a button of the draft, or quote it with that word."
 DIGEST: Final = "digest"
 RETRY_MS: Final = 60_000
 
@@ -45,6 +51,7 @@ class Outbox:
     whatsapp: WhatsApp
     steps: Steps
     commands: Commands
+    drafts: DraftWords
     clock: Clock
     ids: Ids
     takeover_ms: int
@@ -58,7 +65,7 @@ class Outbox:
         if stored is None:
             return "ignored"
         now, item = self.clock(), stored.item
-        if item.is_over and (item.told_at is not None or not item.answer):
+        if item.due_at is None:
             return "nothing_to_do"
         if item.claim_until is not None and now < item.claim_until:
             return "conflict"
@@ -68,6 +75,9 @@ class Outbox:
             return await self._work(held, now + self.run_ms)
         except ItemLost:
             return "conflict"
+        except Exception:
+            await self._let_go(held)
+            raise
 
     async def _work(self, held: HeldItem, deadline: int) -> str:
         try:
@@ -81,25 +91,52 @@ class Outbox:
         return held.item.state.value
 
     async def _later(self, held: HeldItem, wait_seconds: float | None) -> str:
-        """Let go of it, and come back: until Instagram takes nothing more."""
-        await held.save(replace(held.item, claim_until=None))
+        """Come back when the wait is over: until Instagram takes nothing more. Nobody looks at it earlier."""
         wait = RETRY_MS if wait_seconds is None else max(1_000, round(wait_seconds * 1000))
-        await self.queue.schedule(plan_outbox(held.item.id, self.clock() + wait + 1_000))
+        at = self.clock() + wait
+        await held.save(replace(held.item, claim_until=at))
+        await self.queue.schedule(plan_outbox(held.item.id, at + 1_000))
         return "retry_later"
+
+    async def _let_go(self, held: HeldItem) -> None:
+        """Whoever comes next need not wait for the end of the claim; best effort."""
+        with suppress(DmAgentError):
+            await held.save(replace(held.item, claim_until=None))
 
     # -- reading
 
     async def _read(self, held: HeldItem) -> None:
         item = held.item
+        if item.origin == ADMIN:
+            await self._plan(held, item.thread_id)
+            return
+        if (tap := tapped(item.button)) is not None:
+            await (
+                self._rewrite(held, tap.alert_id) if tap.word is None else self.drafts.say(held, tap.word, tap.alert_id)
+            )
+            return
         command = self.commands.find(item.text)
-        if not item.quoted:
+        edit = await self.drafts.open_edit(item.sender) if command is None else None
+        if edit is not None and item.quoted in ("", edit.line):
+            await self._rewrite(held, edit.alert_id)
+        elif not item.quoted and command in STATES:
+            await held.end(OutboxState.REFUSED, QUOTE_DRAFT)
+        elif not item.quoted:
             answer = await self.steps.everywhere(command or Command.HELP, item)
             await held.end(OutboxState.DONE, answer)
-            return
+        else:
+            await self._read_quote(held, command, edit.alert_id if edit is not None else "")
+
+    async def _read_quote(self, held: HeldItem, command: Command | None, edited: str) -> None:
+        item = held.item
         alert = await self.store.alert_of_message(item.quoted)
         if alert is None or not alert.thread_id:
             why = UNKNOWN_QUOTE if alert is None else JOINT_QUOTE if alert.cause == DIGEST else CAUSE_QUOTE
             await held.end(OutboxState.REFUSED, why)
+        elif command is not None and command in STATES:
+            await self.drafts.say(held, command, alert.id)
+        elif edited == alert.id:
+            await self._rewrite(held, alert.id)
         elif command is Command.LIST or command is Command.HELP:
             await held.end(OutboxState.DONE, await self.steps.everywhere(command, item))
         elif command is not None:
@@ -108,12 +145,22 @@ class Outbox:
         else:
             await self._plan(held, alert.thread_id)
 
+    async def _rewrite(self, held: HeldItem, alert_id: str) -> None:
+        if (parts := await self._parts(held)) is not None:
+            await self.drafts.rewrite(held, alert_id, parts)
+
+    async def _parts(self, held: HeldItem) -> list[str] | None:
+        """The words as parts that fit; None, and the item ends, where they don't."""
+        parts = split_text(without_controls(held.item.text))
+        if parts and len(parts) <= MAX_PARTS:
+            return list(parts)
+        await held.end(OutboxState.REFUSED, TOO_LONG if parts else NO_WORDS)
+        return None
+
     async def _plan(self, held: HeldItem, thread_id: str) -> None:
         """The words as parts that fit, to be sent; nothing has gone out yet."""
         item = replace(held.item, thread_id=thread_id)
-        parts = split_text(without_controls(item.text))
-        if not parts or len(parts) > MAX_PARTS:
-            await held.end(OutboxState.REFUSED, TOO_LONG if parts else NO_WORDS)
+        if (parts := await self._parts(held)) is None:
             return
         actions = tuple(
             Action(f"outbox-{item.id[:20]}/0/0.{number}", ActionKind.SEND, part, 0, 0)
@@ -133,6 +180,8 @@ class Outbox:
             await held.end(OutboxState.REFUSED, CLOSED)
             return
         await self.store.record(self._takeover(thread))
+        if thread.run is not None and thread.run.waits_for_manager:  # a draft that these words take the place of
+            await self.queue.schedule(plan_at_once(thread.id, self.clock()))
         await Sending(held, self.delivery, deadline).send(thread)
         messages = tuple(sent_messages(held.item, thread.id, self.clock() + self.retention_ms, self.clock()))
         if messages:
@@ -147,8 +196,15 @@ class Outbox:
         return replace(events, paused_until=now + self.takeover_ms)
 
     async def _answer(self, held: HeldItem) -> None:
-        """Tell the sender, at least once, what became of it. Raises PlatformError: the task comes again for this."""
+        """Tell the sender, at least once, what became of it. Raises PlatformError: the task comes again for this, until
+        WhatsApp refuses it for good or a day is over: then the alarm."""
         item = held.item
         if item.origin == "whatsapp" and item.answer and item.told_at is None:
-            await self.whatsapp.answer(item.sender, item.answer, item.id)
+            try:
+                line = await self.whatsapp.answer(item.sender, item.answer, item.id)
+                await self.drafts.asked(item, line)
+            except PlatformError as error:
+                if not isinstance(error, (Refused, Unreachable)) and self.clock() - item.created_at < DAY_MS:
+                    raise
+                emit("alert_undelivered", "CRITICAL", cause="outbox", alert=item.id[:12], reason=described(error))
         await held.save(replace(item, told_at=self.clock(), claim_until=None))

@@ -51,8 +51,8 @@ class Steps:
                 return QUOTE_FIRST
             case _:
                 now, by = self.clock(), item.origin
-                await self.switches.change(lambda switches: _switched(switches, command, by, now))
-        await self.audit(item, command.value)
+                line = self._line(item, command.value)
+                await self.switches.change(lambda switches: _switched(switches, command, by, now), (line,))
         return f"{_SWITCHED[command]} It may take half a minute."
 
     async def in_thread(self, command: Command, item: OutboxItem) -> str:
@@ -67,7 +67,8 @@ class Steps:
             )
             steering, answer = _steered(thread.steering, command, item.origin, now)
             change = replace(change, steering=steering)
-            if command is Command.RESUME:
+            until = thread.paused_until
+            if command is Command.RESUME and (thread.steering.pause is not None or (until is not None and until > now)):
                 change = replace(change, paused_until=now)  # what came until now is the humans'
             if not isinstance(await settle(self.store, change), Conflict):
                 return f"{who(thread.profile, thread.id)}: {answer}"
@@ -97,6 +98,7 @@ class Steps:
             (steering.pause is not None, "paused"),
             (steering.mode is Mode.OFF, "off"),
             (steering.stopped_at is not None, "stopped by the person"),
+            (thread.run is not None and thread.run.waits_for_manager, "a draft waits"),
             (thread.not_before is not None and thread.not_before > now, "waiting"),
         )
         return ", ".join(word for holds, word in states if holds)
@@ -111,9 +113,9 @@ def _steered(steering: Steering, command: Command, by: str, now: int) -> tuple[S
         case Command.DONE:
             return replace(steering, handover=None), "done, I go on there."
         case Command.OFF:
-            return replace(steering, mode=Mode.OFF), "switched off."
+            return steering.switched_off(), "switched off."
         case _:
-            return replace(steering, mode=Mode.AUTO), "switched on."
+            return steering.switched_on(), "switched on."
 
 
 def _switched(switches: Switches, command: Command, by: str, now: int) -> Switches:
@@ -121,8 +123,9 @@ def _switched(switches: Switches, command: Command, by: str, now: int) -> Switch
         case Command.PAUSE:
             return replace(switches, pause=Pause(by, now))
         case Command.RESUME:
-            return replace(switches, pause=None, resumed_at=now)
+            # Without a pause there is nothing that was left to humans: what waits now is answered.
+            return switches if switches.pause is None else replace(switches, pause=None, resumed_at=now)
         case Command.OFF:
-            return replace(switches, mode=Mode.OFF)
+            return switches.switched_off()
         case _:
-            return replace(switches, mode=Mode.AUTO)
+            return switches.switched_on()

@@ -18,7 +18,7 @@ from dm_core.google_grpc import CALLER, FAILURES, Calls, described_failure, gene
 from dm_core.store.document_values import Document
 from dm_core.store.firestore import writes
 from dm_core.store.firestore.protobuf import Found, Instant, found_document, instant
-from dm_core.store.firestore.structured_query import names_only, structured_query
+from dm_core.store.firestore.structured_query import names_only, page_by_name, structured_query
 from dm_core.store.firestore.writes import Write
 from dm_core.store.queries import Selection
 from dm_core.store.usage import StoreUsage
@@ -27,6 +27,8 @@ TIMEOUT_SECONDS = 10.0
 """Longest wait for one remote call."""
 
 READ_ATTEMPTS = 3
+PAGE = 300
+"""Documents asked for at once where all of a collection are wanted."""
 WRITE_ATTEMPTS = 3
 """Of writes that may be applied twice, or say so when they were."""
 
@@ -112,6 +114,16 @@ class FirestoreClient:
         """The ids of some documents of a collection. Raises StoreUnavailable."""
         return [found.id for found in (await self._query(names_only(collection, limit), *parent)).found]
 
+    async def all(self, collection: str, *parent: str) -> list[Found]:
+        """Every document of a collection, in pages. Raises StoreUnavailable."""
+        found: list[Found] = []
+        while True:
+            after = self.name(*parent, collection, found[-1].id) if found else None
+            page = await self._query(page_by_name(collection, PAGE, after), *parent)
+            found += page.found
+            if len(page.found) < PAGE:
+                return found
+
     async def _query(self, query: Any, *parent: str) -> Page:
         async def read() -> Page:
             request = _QueryRequest(parent=self.name(*parent), structured_query=query)
@@ -147,17 +159,20 @@ class FirestoreClient:
             return False
         return True
 
-    async def repeat(self, write: Write) -> None:
+    async def repeat(self, *batch: Write) -> None:
         """Commit what depends on nothing and may be applied twice. Raises StoreUnavailable, and Exists for a create."""
         try:
-            await self.commit([write], WRITE_ATTEMPTS)
+            await self.commit(batch, WRITE_ATTEMPTS)
         except Moved as error:
             raise StoreUnavailable("Firestore refused a write") from error
 
-    async def create(self, place: str, doc: Document) -> bool:
-        """Create a document; False if it is there. What a lost first attempt created reads as existing."""
+    async def create(self, place: str, doc: Document, *more: Write) -> bool:
+        """Create a document, ``more`` with it; False if it is there, and then nothing is written.
+
+        What a lost first attempt created reads as existing.
+        """
         try:
-            await self.repeat(writes.create(place, doc))
+            await self.repeat(writes.create(place, doc), *more)
         except Exists:
             return False
         return True

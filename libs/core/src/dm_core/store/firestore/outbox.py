@@ -1,5 +1,6 @@
 """What humans send and change, on Firestore: conditional writes on each item's own version."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dm_core.alerts import Alert
@@ -8,9 +9,10 @@ from dm_core.store import queries
 from dm_core.store.alert_documents import parse_alert
 from dm_core.store.document_values import clean_text, is_document_id
 from dm_core.store.firestore import writes
+from dm_core.store.firestore.audit import audit_writes
 from dm_core.store.firestore.client import FirestoreClient, Moved
 from dm_core.store.firestore.protobuf import as_instant
-from dm_core.store.outbox_documents import audit_document, outbox_document, parse_outbox
+from dm_core.store.outbox_documents import outbox_document, parse_outbox
 from dm_core.store.port import CONFLICT, Conflict, StoredOutbox, Version
 from dm_core.store.thread_documents import is_erased, parse_thread
 from dm_core.threads import Thread
@@ -25,9 +27,9 @@ class FirestoreOutbox:
     def _item(self, item_id: str) -> str:
         return self.client.name("outbox", item_id)
 
-    async def create_outbox(self, item: OutboxItem) -> bool:
+    async def create_outbox(self, item: OutboxItem, audit: Sequence[AuditLine]) -> bool:
         """May be repeated after a lost answer: what the first attempt created then reads as existing."""
-        return await self.client.create(self._item(item.id), outbox_document(item))
+        return await self.client.create(self._item(item.id), outbox_document(item), *audit_writes(self.client, audit))
 
     async def get_outbox(self, item_id: str) -> StoredOutbox | None:
         if not is_document_id(item_id):
@@ -49,8 +51,20 @@ class FirestoreOutbox:
             return CONFLICT
         return Version(versions[0])
 
+    async def due_outbox(self, before: int, limit: int) -> tuple[str, ...]:
+        page = await self.client.select(queries.due_outbox(before, limit))
+        return tuple(found.id for found in page.found)
+
     async def add_audit(self, line: AuditLine) -> None:
-        await self.client.put(self.client.name("audit", line.id), audit_document(line))
+        await self.client.repeat(*audit_writes(self.client, (line,)))
+
+    async def drop_quarantined(self, item_id: str, version: Version, audit: Sequence[AuditLine]) -> bool:
+        """One attempt: a repeated one could not tell a conflict from its own first success."""
+        seen = as_instant(version.mark)
+        if seen is None or not is_document_id(item_id):
+            return False
+        item = writes.delete(self.client.name("quarantine", item_id), unchanged_since=seen)
+        return await self.client.applied([item, *audit_writes(self.client, audit)])
 
     async def alert_of_message(self, wamid: str) -> Alert | None:
         page = await self.client.select(queries.alert_of_message(clean_text(wamid)))

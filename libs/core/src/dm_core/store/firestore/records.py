@@ -5,9 +5,11 @@ from dataclasses import dataclass
 
 from dm_core.clock import Clock
 from dm_core.errors import StoreUnavailable
+from dm_core.outbox import AuditLine
 from dm_core.store import queries
 from dm_core.store.document_values import document, from_json, is_document_id, to_json, whole
 from dm_core.store.firestore import writes
+from dm_core.store.firestore.audit import audit_writes
 from dm_core.store.firestore.client import MAX_ROUNDS, FirestoreClient
 from dm_core.store.port import Deletion, DocumentCollection, Revision
 from dm_core.store.record_documents import (
@@ -16,6 +18,7 @@ from dm_core.store.record_documents import (
     parse_day_runs,
     parse_deletion,
     quarantine_document,
+    revised_document,
 )
 from dm_core.usage import DayRuns
 
@@ -27,10 +30,10 @@ class FirestoreRecords:
     client: FirestoreClient
     clock: Clock
 
-    async def create_deletion(self, deletion: Deletion) -> bool:
+    async def create_deletion(self, deletion: Deletion, audit: Sequence[AuditLine]) -> bool:
         """May be repeated after a lost answer: what the first attempt created then reads as existing."""
         place = self.client.name("deletions", deletion.code)
-        return await self.client.create(place, deletion_document(deletion))
+        return await self.client.create(place, deletion_document(deletion), *audit_writes(self.client, audit))
 
     async def put_deletion(self, deletion: Deletion) -> None:
         """Write or overwrite a request."""
@@ -63,7 +66,12 @@ class FirestoreRecords:
         return None if found.doc is None else from_json(str(found.doc.get("json")))
 
     async def revise_document(
-        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int
+        self,
+        collection: DocumentCollection,
+        key: str,
+        revise: Revision,
+        expire_at: int | None,
+        audit: Sequence[AuditLine],
     ) -> Mapping[str, object]:
         """Conditional on the document as it was read."""
         place = self.client.name(collection, key)
@@ -73,9 +81,9 @@ class FirestoreRecords:
             after = revise(before)
             if after is None:
                 return before
-            fields = document(json=to_json(after), expireAt=expire_at)
+            fields, lines = revised_document(after, expire_at), audit_writes(self.client, audit)
             revised = writes.put(place, fields, unchanged_since=found.update_time)
-            if await self.client.applied([writes.create(place, fields) if found.doc is None else revised]):
+            if await self.client.applied([writes.create(place, fields) if found.doc is None else revised, *lines]):
                 return after
         raise StoreUnavailable("a document could not be revised: it kept changing")
 

@@ -14,6 +14,7 @@ from dm_core.outbox import AuditLine, OutboxItem
 from dm_core.store.firestore.alerts import FirestoreAlerts
 from dm_core.store.firestore.amendments import FirestoreAmendments
 from dm_core.store.firestore.client import FirestoreClient
+from dm_core.store.firestore.documents import FirestoreDocuments
 from dm_core.store.firestore.erasing import FirestoreErasure
 from dm_core.store.firestore.events import FirestoreEvents
 from dm_core.store.firestore.outbox import FirestoreOutbox
@@ -23,6 +24,7 @@ from dm_core.store.port import (
     Conflict,
     Deletion,
     DocumentCollection,
+    Documents,
     EchoView,
     NewText,
     Recorded,
@@ -86,8 +88,8 @@ class FirestoreStore:
     async def erase_person(self, user_id: str, limit: int | None = None, code: str = "") -> int:
         return await self._erasure.erase_person(user_id, limit, code)
 
-    async def create_deletion(self, deletion: Deletion) -> bool:
-        return await self._records.create_deletion(deletion)
+    async def create_deletion(self, deletion: Deletion, audit: Sequence[AuditLine] = ()) -> bool:
+        return await self._records.create_deletion(deletion, audit)
 
     async def put_deletion(self, deletion: Deletion) -> None:
         await self._records.put_deletion(deletion)
@@ -113,9 +115,14 @@ class FirestoreStore:
         await self._records.put_document(collection, key, value)
 
     async def revise_document(
-        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int
+        self,
+        collection: DocumentCollection,
+        key: str,
+        revise: Revision,
+        expire_at: int | None,
+        audit: Sequence[AuditLine] = (),
     ) -> Mapping[str, object]:
-        return await self._records.revise_document(collection, key, revise, expire_at)
+        return await self._records.revise_document(collection, key, revise, expire_at, audit)
 
     async def last_inbound_at(self) -> int | None:
         return await self._records.last_inbound_at()
@@ -156,8 +163,8 @@ class FirestoreStore:
     async def thread_profile(self, thread_id: str) -> Profile | None:
         return await self._alerts.thread_profile(thread_id)
 
-    async def create_outbox(self, item: OutboxItem) -> bool:
-        return await self._outbox.create_outbox(item)
+    async def create_outbox(self, item: OutboxItem, audit: Sequence[AuditLine] = ()) -> bool:
+        return await self._outbox.create_outbox(item, audit)
 
     async def get_outbox(self, item_id: str) -> StoredOutbox | None:
         return await self._outbox.get_outbox(item_id)
@@ -165,8 +172,18 @@ class FirestoreStore:
     async def save_outbox(self, item: OutboxItem, version: Version) -> Version | Conflict:
         return await self._outbox.save_outbox(item, version)
 
+    async def due_outbox(self, before: int, limit: int) -> tuple[str, ...]:
+        return await self._outbox.due_outbox(before, limit)
+
     async def add_audit(self, line: AuditLine) -> None:
         await self._outbox.add_audit(line)
+
+    async def drop_quarantined(self, item_id: str, version: Version, audit: Sequence[AuditLine]) -> bool:
+        return await self._outbox.drop_quarantined(item_id, version, audit)
+
+    @property
+    def documents(self) -> Documents:
+        return FirestoreDocuments(self._client)
 
     async def alert_of_message(self, wamid: str) -> Alert | None:
         return await self._outbox.alert_of_message(wamid)

@@ -8,12 +8,13 @@ from google.protobuf import wrappers_pb2
 from dm_core.google_grpc import generated
 from dm_core.store.document_values import clean
 from dm_core.store.firestore.protobuf import encode
-from dm_core.store.queries import Selection
+from dm_core.store.queries import EVERYWHERE, Selection
 
 _Query = generated(types.StructuredQuery)
+_Cursor, _Value = generated(types.Cursor), generated(types.Value)
 _Int32 = cast("Any", wrappers_pb2.Int32Value)
 
-_OPERATORS = {"<": 1, "==": 5, "contains": 7, "in": 8}  # StructuredQuery.FieldFilter.Operator
+_OPERATORS = {"<": 1, ">=": 4, "==": 5, "contains": 7, "in": 8}  # StructuredQuery.FieldFilter.Operator
 _AND = 1  # StructuredQuery.CompositeFilter.Operator
 _IS_NULL = 3  # StructuredQuery.UnaryFilter.Operator
 _DIRECTIONS = {"asc": 1, "desc": 2}  # StructuredQuery.Direction
@@ -29,7 +30,9 @@ def structured_query(selection: Selection) -> Any:
         where=_filter(selection),
         order_by=orders,
         limit=_Int32(value=selection.limit),
-        from_=[_Query.CollectionSelector(collection_id=selection.collection)],
+        from_=[
+            _Query.CollectionSelector(collection_id=selection.collection, all_descendants=selection.query in EVERYWHERE)
+        ],
     )
 
 
@@ -51,6 +54,19 @@ def _compared(field: str, operator: str, operand: object) -> Any:
     name = _Query.FieldReference(field_path=field)
     condition = _Query.FieldFilter(field=name, op=_OPERATORS[operator], value=encode(clean(operand)))
     return _Query.Filter(field_filter=condition)
+
+
+def page_by_name(collection: str, limit: int, after: str | None) -> Any:
+    """Documents of a collection in the order of their names, from behind the one of the full name ``after``."""
+    name = _Query.FieldReference(field_path="__name__")
+    query = _Query(
+        order_by=[_Query.Order(field=name, direction=_DIRECTIONS["asc"])],
+        limit=_Int32(value=limit),
+        from_=[_Query.CollectionSelector(collection_id=collection)],
+    )
+    if after is not None:
+        query.start_at.CopyFrom(_Cursor(values=[_Value(reference_value=after)], before=False))
+    return query
 
 
 def names_only(collection: str, limit: int) -> Any:

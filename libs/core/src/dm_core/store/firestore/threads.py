@@ -10,11 +10,11 @@ from dm_core.messages import Message
 from dm_core.store import queries
 from dm_core.store.alert_documents import alert_document
 from dm_core.store.firestore import writes
+from dm_core.store.firestore.audit import audit_writes
 from dm_core.store.firestore.client import MAX_ROUNDS, Exists, FirestoreClient, Moved, Page
 from dm_core.store.firestore.protobuf import Found, Instant, as_instant
 from dm_core.store.firestore.writes import Write
 from dm_core.store.message_documents import message_document, message_fields, parse_message
-from dm_core.store.outbox_documents import audit_document
 from dm_core.store.port import CONFLICT, PAGE_SIZE, UNSET, Conflict, Snapshot, ThreadChange, Version, sorted_messages
 from dm_core.store.record_documents import allowance_document, day_runs_fields, day_runs_id, parse_allowance
 from dm_core.store.run_documents import archive_document
@@ -100,7 +100,7 @@ class FirestoreThreads:
             *(writes.put(self.client.message(thread_id, m.id), message_document(m)) for m in change.upserts),
             *self._records(change),
             *self._creates(change.alerts),
-            *(writes.put(self.client.name("audit", line.id), audit_document(line)) for line in change.audit),
+            *audit_writes(self.client, change.audit),
         ]
 
     def _records(self, change: ThreadChange) -> list[Write]:

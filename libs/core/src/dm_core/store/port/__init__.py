@@ -26,6 +26,7 @@ from dm_core.store.port.changes import (
     Version,
     sorted_messages,
 )
+from dm_core.store.port.documents import Documents, StoredDocument
 from dm_core.store.port.events import BRIEF_MS, Deletion, EchoView, NewText, Recorded, ThreadEvents
 from dm_core.store.port.stores import (
     AlertStore,
@@ -54,6 +55,7 @@ __all__ = [
     "Deletion",
     "DocumentCollection",
     "DocumentStore",
+    "Documents",
     "EchoView",
     "EventStore",
     "MessageChange",
@@ -64,6 +66,7 @@ __all__ = [
     "Snapshot",
     "Store",
     "StoredAlert",
+    "StoredDocument",
     "StoredOutbox",
     "ThreadChange",
     "ThreadEvents",

@@ -8,6 +8,7 @@ from dm_core.alerts import Alert, AlertStatus, ManagerContact
 from dm_core.messages import Message
 from dm_core.outbox import AuditLine, OutboxItem
 from dm_core.store.port.changes import Conflict, Snapshot, ThreadChange, Version
+from dm_core.store.port.documents import Documents
 from dm_core.store.port.events import Deletion, EchoView, NewText, Recorded, ThreadEvents
 from dm_core.threads import Profile, Thread
 from dm_core.usage import DayRuns
@@ -95,18 +96,23 @@ class EventStore(Protocol):
         ...
 
     async def revise_document(
-        self, collection: "DocumentCollection", key: str, revise: "Revision", expire_at: int
+        self,
+        collection: "DocumentCollection",
+        key: str,
+        revise: "Revision",
+        expire_at: int | None,
+        audit: Sequence[AuditLine] = (),
     ) -> Mapping[str, object]:
         """Read a document, change it and write it, with nothing in between; what is stored afterwards. ``revise`` may
-        be called more than once, and returns None to leave the document as it is."""
+        be called more than once, and returns None to leave the document as it is. ``audit`` is written with it."""
         ...
 
 
 class ComplianceStore(Protocol):
     """What deletion requests need."""
 
-    async def create_deletion(self, deletion: Deletion) -> bool:
-        """Create the record of a request; False if it exists already, which is left as it is."""
+    async def create_deletion(self, deletion: Deletion, audit: Sequence[AuditLine] = ()) -> bool:
+        """Create the record of a request, ``audit`` with it; False if it exists already, which is left as it is."""
         ...
 
     async def put_deletion(self, deletion: Deletion) -> None:
@@ -120,7 +126,8 @@ class ComplianceStore(Protocol):
 
         Fewer than ``limit`` means that none is left, and that the person's limits and quarantined items are gone too.
         Each thread by itself: its lease is taken first, so that a live run loses its next commit for good; then its
-        messages, runs, alerts, outgoing messages and the person's limits go, and an empty tombstone is left for a day.
+        messages, runs, alerts, outgoing messages, lines of the audit and the person's limits go, and an empty tombstone
+        is left for a day.
         The same commit counts the thread in the deletion ``code``, where one is named and exists. May be repeated, and
         then goes on.
         """
@@ -143,6 +150,17 @@ class DocumentStore(Protocol):
 
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
         """A document of plain JSON values, or None."""
+        ...
+
+    async def revise_document(
+        self,
+        collection: DocumentCollection,
+        key: str,
+        revise: Revision,
+        expire_at: int | None,
+        audit: Sequence[AuditLine] = (),
+    ) -> Mapping[str, object]:
+        """As ``EventStore.revise_document``."""
         ...
 
     async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
@@ -235,8 +253,8 @@ class OutboxStore(Protocol):
     A change of a thread is a ``ThreadChange`` with ``audit``: the line is written by the same conditional commit.
     """
 
-    async def create_outbox(self, item: OutboxItem) -> bool:
-        """Store what a human wrote; False if it is there already, which is success too."""
+    async def create_outbox(self, item: OutboxItem, audit: Sequence[AuditLine] = ()) -> bool:
+        """Store what a human wrote, ``audit`` with it; False if it is there already, which is success too."""
         ...
 
     async def get_outbox(self, item_id: str) -> StoredOutbox | None: ...
@@ -245,8 +263,16 @@ class OutboxStore(Protocol):
         """Write an item that is still at ``version``; CONFLICT also when it is gone (its person was erased)."""
         ...
 
+    async def due_outbox(self, before: int, limit: int) -> tuple[str, ...]:
+        """Ids of items with ``due_at`` < ``before``, the longest overdue first."""
+        ...
+
     async def add_audit(self, line: AuditLine) -> None:
         """A line about what concerns no thread alone; the same id twice is one line."""
+        ...
+
+    async def drop_quarantined(self, item_id: str, version: Version, audit: Sequence[AuditLine]) -> bool:
+        """Delete a quarantined item that is still at this version, and write ``audit``; False if it is not."""
         ...
 
     async def alert_of_message(self, wamid: str) -> Alert | None:
@@ -260,6 +286,11 @@ class OutboxStore(Protocol):
 
 class Store(ThreadStore, EventStore, ComplianceStore, DocumentStore, AlertStore, OutboxStore, Protocol):
     """All of it; what an adapter implements."""
+
+    @property
+    def documents(self) -> Documents:
+        """The documents themselves, to be read."""
+        ...
 
     async def close(self) -> None:
         """Release connections. The store is not used afterwards."""

@@ -34,6 +34,15 @@ class SqliteTransaction:
         self._usage.reads += max(1, len(rows))
         return [_stored(row) for row in rows]
 
+    def below(self, parent: str, collection: str) -> list[Stored]:
+        """Every document of a thread's subcollection."""
+        rows = self._connection.execute(
+            "SELECT id, version, doc FROM documents WHERE collection = ? AND parent = ? ORDER BY id",
+            (collection, parent),
+        ).fetchall()
+        self._usage.reads += max(1, len(rows))
+        return [_stored(row) for row in rows]
+
     def put(self, collection: str, key: str, doc: Document, parent: str = "") -> int:
         """Write a whole document, whatever was there; its new version."""
         (version,) = self._connection.execute(

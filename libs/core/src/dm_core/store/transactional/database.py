@@ -26,6 +26,10 @@ class Transaction(Protocol):
         """The documents of a selection, in its order."""
         ...
 
+    def below(self, parent: str, collection: str) -> list[Stored]:
+        """Every document of a thread's subcollection."""
+        ...
+
     def put(self, collection: str, key: str, doc: Document, parent: str = "") -> int:
         """Write a whole document, whatever was there; its new version, which no document ever had before."""
         ...

@@ -1,11 +1,19 @@
 """The documents beside the threads: counts, deletion requests, and plain JSON values."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
+from dm_core.outbox import AuditLine
 from dm_core.store import queries
-from dm_core.store.document_values import Document, clean_text, document, from_json, to_json, whole
+from dm_core.store.document_values import Document, clean_text, from_json, whole
 from dm_core.store.port import Deletion, DocumentCollection, Revision
-from dm_core.store.record_documents import day_runs_id, deletion_document, parse_day_runs, parse_deletion
+from dm_core.store.record_documents import (
+    day_runs_id,
+    deletion_document,
+    parse_day_runs,
+    parse_deletion,
+    revised_document,
+)
+from dm_core.store.transactional.audit import put_audit
 from dm_core.store.transactional.database import Transaction
 from dm_core.usage import DayRuns
 
@@ -15,10 +23,11 @@ def day_runs(tx: Transaction, day_start: int) -> DayRuns:
     return parse_day_runs(_fields(tx, "limits", day_runs_id(day_start)) or {}, day_start)
 
 
-def create_deletion(tx: Transaction, deletion: Deletion) -> bool:
+def create_deletion(tx: Transaction, deletion: Deletion, audit: Sequence[AuditLine]) -> bool:
     """False, and nothing is written, if the request exists already."""
     fresh = tx.get("deletions", deletion.code) is None
     if fresh:
+        put_audit(tx, audit)
         tx.put("deletions", deletion.code, deletion_document(deletion))
     return fresh
 
@@ -39,14 +48,20 @@ def get_document(tx: Transaction, collection: DocumentCollection, key: str) -> M
 
 
 def revise_document(
-    tx: Transaction, collection: DocumentCollection, key: str, revise: Revision, expire_at: int
+    tx: Transaction,
+    collection: DocumentCollection,
+    key: str,
+    revise: Revision,
+    expire_at: int | None,
+    audit: Sequence[AuditLine],
 ) -> Mapping[str, object]:
     """What is stored afterwards."""
     before = get_document(tx, collection, key) or {}
     after = revise(before)
     if after is None:
         return before
-    tx.put(collection, clean_text(key), document(json=to_json(after), expireAt=expire_at))
+    put_audit(tx, audit)
+    tx.put(collection, clean_text(key), revised_document(after, expire_at))
     return after
 
 

@@ -13,6 +13,7 @@ from dm_core.store.port import (
     Conflict,
     Deletion,
     DocumentCollection,
+    Documents,
     EchoView,
     NewText,
     Recorded,
@@ -27,7 +28,9 @@ from dm_core.store.port import (
 from dm_core.store.record_documents import deletion_document, quarantine_document
 from dm_core.store.thread_documents import is_erased, parse_thread, parse_thread_id
 from dm_core.store.transactional import alerts, amendments, erasing, outbox, records, threads
+from dm_core.store.transactional.audit import put_audit
 from dm_core.store.transactional.database import Database, Transaction
+from dm_core.store.transactional.documents import TransactionalDocuments
 from dm_core.store.transactional.events import echo_view, record
 from dm_core.threads import Profile, Thread
 from dm_core.usage import DayRuns
@@ -86,8 +89,8 @@ class TransactionalStore:
             erased += 1
         return erased
 
-    async def create_deletion(self, deletion: Deletion) -> bool:
-        return await self._database.write("create_deletion", lambda tx: records.create_deletion(tx, deletion))
+    async def create_deletion(self, deletion: Deletion, audit: Sequence[AuditLine] = ()) -> bool:
+        return await self._database.write("create_deletion", lambda tx: records.create_deletion(tx, deletion, audit))
 
     async def put_deletion(self, deletion: Deletion) -> None:
         fields = deletion_document(deletion)
@@ -116,10 +119,15 @@ class TransactionalStore:
         await self._database.write("put_document", lambda tx: tx.put(collection, clean_text(key), fields))
 
     async def revise_document(
-        self, collection: DocumentCollection, key: str, revise: Revision, expire_at: int
+        self,
+        collection: DocumentCollection,
+        key: str,
+        revise: Revision,
+        expire_at: int | None,
+        audit: Sequence[AuditLine] = (),
     ) -> Mapping[str, object]:
         def write(tx: Transaction) -> Mapping[str, object]:
-            return records.revise_document(tx, collection, key, revise, expire_at)
+            return records.revise_document(tx, collection, key, revise, expire_at, audit)
 
         return await self._database.write("revise_document", write)
 
@@ -168,8 +176,8 @@ class TransactionalStore:
         found = await self._database.read("thread_profile", lambda tx: tx.get("conversations", clean_text(thread_id)))
         return None if found is None else parse_thread(thread_id, found.doc).profile
 
-    async def create_outbox(self, item: OutboxItem) -> bool:
-        return await self._database.write("create_outbox", lambda tx: outbox.create_outbox(tx, item))
+    async def create_outbox(self, item: OutboxItem, audit: Sequence[AuditLine] = ()) -> bool:
+        return await self._database.write("create_outbox", lambda tx: outbox.create_outbox(tx, item, audit))
 
     async def get_outbox(self, item_id: str) -> StoredOutbox | None:
         return await self._database.read("get_outbox", lambda tx: outbox.get_outbox(tx, item_id))
@@ -177,8 +185,18 @@ class TransactionalStore:
     async def save_outbox(self, item: OutboxItem, version: Version) -> Version | Conflict:
         return await self._database.write("save_outbox", lambda tx: outbox.save_outbox(tx, item, version))
 
+    async def due_outbox(self, before: int, limit: int) -> tuple[str, ...]:
+        return await self._database.read("due_outbox", lambda tx: outbox.due_outbox(tx, before, limit))
+
     async def add_audit(self, line: AuditLine) -> None:
-        await self._database.write("add_audit", lambda tx: outbox.put_audit(tx, line))
+        await self._database.write("add_audit", lambda tx: put_audit(tx, (line,)))
+
+    async def drop_quarantined(self, item_id: str, version: Version, audit: Sequence[AuditLine]) -> bool:
+        return await self._database.write("drop", lambda tx: outbox.drop_quarantined(tx, item_id, version, audit))
+
+    @property
+    def documents(self) -> Documents:
+        return TransactionalDocuments(self._database)
 
     async def alert_of_message(self, wamid: str) -> Alert | None:
         return await self._database.read("alert_of_message", lambda tx: outbox.alert_of_message(tx, wamid))

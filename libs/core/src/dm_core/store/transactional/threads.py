@@ -20,8 +20,8 @@ from dm_core.store.record_documents import allowance_document, day_runs_fields, 
 from dm_core.store.run_documents import archive_document
 from dm_core.store.thread_documents import is_erased, parse_thread, parse_thread_id, thread_fields
 from dm_core.store.transactional.alerts import create_alert
+from dm_core.store.transactional.audit import put_audit
 from dm_core.store.transactional.database import Stored, Transaction
-from dm_core.store.transactional.outbox import put_audit
 from dm_core.threads import Allowance, Thread
 from dm_core.usage import day_of
 
@@ -90,8 +90,7 @@ def commit(tx: Transaction, change: ThreadChange) -> Version | Conflict:
     _put_records(tx, change)
     for alert in change.alerts:
         create_alert(tx, alert)
-    for line in change.audit:
-        put_audit(tx, line)
+    put_audit(tx, change.audit)
     return Version(version)
 
 

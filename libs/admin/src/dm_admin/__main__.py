@@ -1,0 +1,5 @@
+"""``python -m dm_admin``."""
+
+from dm_admin.app import main
+
+main()

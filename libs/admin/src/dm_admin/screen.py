@@ -1,0 +1,236 @@
+"""Views on a terminal. Whatever people wrote is made harmless first, and no mark-up in it is followed."""
+
+import json
+import os
+import sys
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Final
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from dm_admin.views import (
+    AlertView,
+    Answer,
+    CostLine,
+    Everywhere,
+    MessageView,
+    QuarantinedView,
+    RunView,
+    Stats,
+    ThreadLine,
+    ThreadView,
+)
+from dm_core.plain_text import shown
+from dm_core.steering import Mode
+
+PIPED_COLUMNS: Final = 200
+_SAID: Final = 400
+_STEP: Final = 1_500
+
+
+def _console() -> Console:
+    piped = not sys.stdout.isatty()
+    return Console(
+        highlight=False, markup=False, width=int(os.environ.get("COLUMNS", PIPED_COLUMNS)) if piped else None
+    )
+
+
+def say(line: str) -> None:
+    """One line as it is."""
+    _console().print(Text(line), soft_wrap=True)
+
+
+def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    rows = list(rows)
+    if not rows:
+        say(f"{title}: none")
+        return
+    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for row in rows:
+        table.add_row(*(Text(cell) for cell in row))
+    _console().print(table)
+
+
+def when(ms: int | None) -> str:
+    """A time of this machine's zone."""
+    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S") if ms else "-"
+
+
+def money(usd: float | None) -> str:
+    return "unknown" if usd is None else f"${usd:.4f}"
+
+
+def seconds(value: float | None) -> str:
+    return "-" if value is None else f"{value:g} s"
+
+
+def threads(lines: Sequence[ThreadLine], everywhere: Everywhere) -> None:
+    """Threads as a table, under what holds everywhere."""
+    deployment(everywhere)
+    _table(
+        "threads",
+        ("thread", "who", "states", "open", "newest DM", "model calls", "cost"),
+        (
+            (
+                line.id,
+                shown(line.who, 40),
+                ", ".join(line.states) or "quiet",
+                str(line.pending),
+                when(line.last_inbound_at),
+                str(line.model_calls),
+                money(line.usd),
+            )
+            for line in lines
+        ),
+    )
+
+
+def deployment(everywhere: Everywhere) -> None:
+    """What holds everywhere, if it is not the ordinary."""
+    if everywhere.paused_at is not None:
+        say(f"EVERYTHING is paused by {everywhere.paused_by} since {when(everywhere.paused_at)}")
+    if everywhere.mode is not Mode.AUTO:
+        say(f"EVERYTHING has the mode {everywhere.mode}")
+
+
+def thread(view: ThreadView, everywhere: Everywhere) -> None:
+    """One thread whole."""
+    line = view.line
+    deployment(everywhere)
+    say(f"thread {line.id}: {shown(line.who, 60)} {f'({shown(line.name, 60)})' if line.name else ''}".rstrip())
+    facts = {
+        "states": ", ".join(line.states) or "quiet",
+        "mode": line.mode or f"the deployment's ({everywhere.mode})",
+        "open DMs": str(line.pending),
+        "replies until": when(line.window_until),
+        "handed over": when(view.handed_over_at),
+        "paused": f"{when(view.paused_at)} by {view.paused_by}" if view.paused_by else "-",
+        "taken over until": when(view.paused_until),
+        "next look": when(view.due_at),
+        "not before": when(view.not_before),
+        "stop word": when(view.stopped_at),
+        "model calls": f"{line.model_calls}, {money(line.usd)}",
+    }
+    for name, value in facts.items():
+        if value != "-":
+            say(f"  {name}: {value}")
+    for note in view.notes:
+        say(f"  note of {when(note.created_at)}: {shown(note.text, _SAID)}")
+    messages("messages", view.messages)
+    if view.alerts:
+        alerts(view.alerts)
+    if view.audit:
+        rows = ((when(each.at), each.who, each.what, shown(each.why, _SAID)) for each in view.audit)
+        _table("changed by humans", ("when", "who", "what", "why"), rows)
+
+
+def messages(title: str, views: Sequence[MessageView]) -> None:
+    """Messages as a table; their ids are those that ``why`` takes."""
+    rows = ((m.id[:12], when(m.at), m.by, shown(m.said, _SAID), m.outcome) for m in views)
+    _table(title, ("message", "when", "by", "said", "outcome"), rows)
+
+
+def answer(view: Answer, prompt: str) -> None:
+    """Why a message is there, or what became of it. ``prompt``: which commit's prompt the run was asked with."""
+    message = view.message
+    say(f"message {message.id[:12]} in {message.thread_id}, by {message.by}, {when(message.at)}")
+    say(f"  said: {shown(message.said, _SAID)}")
+    say(f"  outcome: {message.outcome}, {view.why}")
+    if message.ended_at and message.by == "person":
+        say(f"  arrived {when(message.arrived_at)}, ended {when(message.ended_at)}")
+    if view.run is not None:
+        run(view.run, prompt)
+        messages("the DMs of that run", view.dms)
+
+
+def run(view: RunView, prompt: str) -> None:
+    """A run turn by turn."""
+    ended = f"to {when(view.ended_at)}" if view.ended_at else "and is under way"
+    say(f"run {view.id}: from {when(view.started_at)} {ended}, {view.ending or view.error or 'no ending yet'}")
+    say(f"  prompt {view.prompt_hash[:12]}, {prompt}")
+    for number, step in enumerate(view.steps, 1):
+        tokens = f"{step.input_tokens or 0} tokens in, {step.output_tokens or 0} out"
+        say(f"  turn {number}: {step.finish} by {step.model or 'no model'} in {step.latency_ms / 1000:g} s, {tokens}")
+        if step.said:
+            say(f"    words: {shown(step.said, _STEP)}")
+        for call in step.calls:
+            say(f"    calls {call.name}({shown(json.dumps(call.arguments, ensure_ascii=False), _STEP)})")
+            given = call.error or json.dumps(call.output, ensure_ascii=False)
+            if given != "{}":
+                say(f"      gave: {shown(given, _STEP)}")
+    for action in view.actions:
+        took = (
+            f" in {(action.ended_at - action.started_at) / 1000:g} s" if action.started_at and action.ended_at else ""
+        )
+        say(f"  {action.kind}: {action.state}{took}: {shown(action.error or action.text, _STEP)}")
+    for word, texts in (("guard", view.guards), ("told the manager", view.asked_alerts), ("noted", view.notes)):
+        for text in texts:
+            say(f"  {word}: {shown(text, _STEP)}")
+    out = view.output_tokens + view.thought_tokens
+    say(f"  cost: {money(view.usd)} for {view.model_calls} model calls, {view.input_tokens} tokens in, {out} out")
+
+
+def alerts(views: Sequence[AlertView]) -> None:
+    """Alerts as a table."""
+    _table(
+        "alerts",
+        ("alert", "when", "urgency", "state", "calls", "cause", "thread", "text"),
+        (
+            (
+                alert.id[:12],
+                when(alert.created_at),
+                alert.urgency,
+                alert.state + (f" ({alert.failed_code})" if alert.failed_code else ""),
+                str(alert.calls),
+                shown(alert.cause, 40),
+                alert.thread_id or "-",
+                shown(alert.text, 120),
+            )
+            for alert in views
+        ),
+    )
+
+
+def quarantined(views: Sequence[QuarantinedView]) -> None:
+    """Quarantined items as a table."""
+    rows = ((q.id, when(q.created_at), q.reason, str(q.chars), shown(q.raw, 80)) for q in views)
+    _table("quarantine", ("item", "when", "reason", "characters", "begins"), rows)
+
+
+def costs(lines: Sequence[CostLine]) -> None:
+    """Costs as a table."""
+    _table(
+        "costs",
+        ("what", "who", "runs", "model calls", "tokens in", "tokens out", "cost"),
+        (
+            (
+                line.what,
+                shown(line.who, 40),
+                "-" if line.runs is None else str(line.runs),
+                str(line.model_calls),
+                str(line.input_tokens),
+                str(line.output_tokens),
+                money(line.usd),
+            )
+            for line in lines
+        ),
+    )
+
+
+def stats(figures: Stats) -> None:
+    """Figures, one a line."""
+    say(f"since {when(figures.since)}: {figures.dms} DMs in {figures.threads} threads")
+    outcomes = {
+        "answered": figures.answered,
+        "handed over": figures.handed_over,
+        "refused": figures.refused,
+        "waiting": figures.waiting,
+        "failed": figures.failed,
+    }
+    for name, count in {**outcomes, **figures.others}.items():
+        say(f"  {name}: {count}")
+    say(f"  median time to an answer: {seconds(figures.median_answer_seconds)}")
+    say(f"  median time to a human's reply: {seconds(figures.median_human_seconds)}")

@@ -1,0 +1,175 @@
+"""Why the agent said something: the run behind a message, turn by turn."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from dm_admin.reads import Reads
+from dm_admin.views.messages import MessageView, message_view
+from dm_core.messages import Message
+from dm_core.runs import Action, ModelTurn, Run, ToolTurn, Turn
+
+
+@dataclass(frozen=True, slots=True)
+class CallView:
+    """A tool call with what it gave: its ``output``, or why it gave none. An action's outcome is in ``ActionView``."""
+
+    name: str
+    arguments: object
+    output: object
+    error: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class StepView:
+    """One answer of the model: its words, its calls, how it ended and how long it took."""
+
+    said: str
+    calls: tuple[CallView, ...]
+    finish: str
+    detail: str
+    model: str
+    latency_ms: int
+    input_tokens: int | None
+    output_tokens: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class ActionView:
+    """What the outside saw of a run, or was to see."""
+
+    kind: str
+    text: str
+    state: str
+    started_at: int | None
+    ended_at: int | None
+    error: str | None
+    platform_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class RunView:
+    """A run. ``ended_at`` None: it is under way. ``guards``: what code refused whatever the model wanted.
+
+    ``asked_alerts``: what the manager was to be told. ``restarts``: how often new DMs made it start over.
+    """
+
+    id: str
+    started_at: int
+    ended_at: int | None
+    ending: str | None
+    error: str | None
+    prompt_hash: str
+    message_ids: tuple[str, ...]
+    steps: tuple[StepView, ...]
+    actions: tuple[ActionView, ...]
+    asked_alerts: tuple[str, ...]
+    guards: tuple[str, ...]
+    notes: tuple[str, ...]
+    restarts: int
+    repairs: int
+    withdrawn: bool
+    model_calls: int
+    input_tokens: int
+    cached_tokens: int
+    output_tokens: int
+    thought_tokens: int
+    usd: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """Why a message is there, or what became of it. ``dms``: those that the run answered, as far as they are kept.
+
+    ``run`` None: there was none, or its archive has expired; ``why`` says which, or what the run came to.
+    """
+
+    message: MessageView
+    why: str
+    dms: tuple[MessageView, ...]
+    run: RunView | None
+
+
+def run_view(run: Run, ended_at: int | None = None) -> RunView:
+    """One run, live or archived."""
+    spent = run.spent
+    return RunView(
+        id=run.id,
+        started_at=run.started_at,
+        ended_at=ended_at,
+        ending=run.ending,
+        error=run.error,
+        prompt_hash=run.prompt_hash,
+        message_ids=run.message_ids,
+        steps=tuple(_steps(run.turns)),
+        actions=tuple(map(_action, run.actions)),
+        asked_alerts=tuple(alert.text for alert in run.alerts),
+        guards=run.guards,
+        notes=run.notes,
+        restarts=run.restarts,
+        repairs=run.repairs,
+        withdrawn=run.withdrawn,
+        model_calls=spent.calls,
+        input_tokens=spent.input_tokens,
+        cached_tokens=spent.cached_tokens,
+        output_tokens=spent.output_tokens,
+        thought_tokens=spent.thought_tokens,
+        usd=spent.usd,
+    )
+
+
+def _steps(turns: Sequence[Turn]) -> Iterator[StepView]:
+    for number, turn in enumerate(turns, 1):
+        if isinstance(turn, ModelTurn):
+            following = turns[number] if number < len(turns) else None
+            yield _step(turn, following if isinstance(following, ToolTurn) else None)
+
+
+def _step(turn: ModelTurn, results: ToolTurn | None) -> StepView:
+    given = results.results if results else ()
+    calls = [
+        CallView(
+            call.name,
+            dict(call.arguments),
+            dict(given[number].output) if number < len(given) else {},
+            given[number].error if number < len(given) else None,
+        )
+        for number, call in enumerate(turn.calls)
+    ]
+    return StepView(
+        said=turn.text,
+        calls=tuple(calls),
+        finish=turn.finish,
+        detail=turn.detail,
+        model=turn.model_version,
+        latency_ms=turn.latency_ms,
+        input_tokens=turn.usage.input_tokens,
+        output_tokens=turn.usage.output_tokens,
+    )
+
+
+def _action(action: Action) -> ActionView:
+    return ActionView(
+        action.kind, action.text, action.state, action.started_at, action.ended_at, action.error, action.platform_id
+    )
+
+
+async def explain(reads: Reads, message: Message) -> Answer:
+    """The run behind a message: of a DM the one that ended it, of a reply the one that sent it."""
+    view = message_view(message)
+    if not message.run_id:
+        return Answer(view, view.because, (), None)
+    run = await _run(reads, message)
+    if run is None:
+        return Answer(view, f"{view.because}; its run is not kept any more", (), None)
+    found = [await reads.store.documents.get("messages", id_, message.thread_id) for id_ in run.message_ids]
+    dms = tuple(message_view(each) for each in reads.parsed([document for document in found if document]))
+    return Answer(view, view.because, dms, run)
+
+
+async def _run(reads: Reads, message: Message) -> RunView | None:
+    archived = await reads.run(message.thread_id, message.run_id or "")
+    if archived is not None:
+        return run_view(archived.run, archived.ended_at)
+    thread = await reads.store.get_thread(message.thread_id)
+    live = thread.run if thread else None
+    return run_view(live) if live is not None and live.id == message.run_id else None
