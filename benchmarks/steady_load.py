@@ -57,14 +57,12 @@ async def _load(
 
 async def _arrive(port: int, requests: Sequence[bytes], rate: float) -> list[float]:
     """Send each after a random wait, whether those before it were answered or not; the seconds each took."""
-    loop, idle = asyncio.get_running_loop(), list[Caller]()
-    waits = random.Random(21)
+    loop, waits = asyncio.get_running_loop(), random.Random(21)
 
     async def one(request: bytes) -> float:
         begun = loop.time()
-        caller = idle.pop() if idle else await Caller(port).connect()
-        status, body = await caller.send(request)
-        idle.append(caller)
+        async with Caller(port) as caller:
+            status, body = await caller.send(request)
         if status != 200:
             raise RuntimeError(f"{status} {body[:200]!r}")
         return loop.time() - begun
@@ -73,7 +71,4 @@ async def _arrive(port: int, requests: Sequence[bytes], rate: float) -> list[flo
     for request in requests:
         await asyncio.sleep(waits.expovariate(rate))
         tasks.append(asyncio.create_task(one(request)))
-    took = await asyncio.gather(*tasks)
-    for caller in idle:
-        caller.close()
-    return took
+    return await asyncio.gather(*tasks)
