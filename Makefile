@@ -60,8 +60,8 @@ check: $(SYNCED) ## lint, format, types (pyright strict), lock file and import r
 	@echo "import rules"; PYTHONPATH=infra .venv/bin/lint-imports --no-cache
 	@echo "pyright"; .venv/bin/pyright --warnings
 
-bench: $(SYNCED) ## measure each budget; quiet machine wanted
-	@$(PY) -m benchmarks
+bench: $(SYNCED) ## measure each budget, beside rivals; quiet machine wanted [QUICK=1 STRICT=1]
+	@$(PY) -m benchmarks $(if $(QUICK),--quick) $(if $(STRICT),--strict)
 
 fuzz: $(SYNCED) ## hostile bytes at every border [TARGET=webhook RUNS=100000 SEED=1 ENGINE=atheris]
 	@$(if $(filter atheris,$(ENGINE)),$(UV) sync --locked --quiet --group fuzz)
