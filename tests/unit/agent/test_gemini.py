@@ -187,7 +187,7 @@ async def test_what_is_sent_is_what_the_sdks_own_types_would_send(gemini: Gemini
     client = Client(vertexai=False, api_key=KEY, http_options=options)
 
     await model.generate(conversation, DECLARATIONS, "You are the club.")
-    await client.aio.models.generate_content(  # pyright: ignore[reportUnknownMemberType]
+    await client.aio.models.generate_content(
         model="gemini-3.8-flash",
         contents=[types.Content.model_validate(content) for content in contents(conversation)],
         config=types.GenerateContentConfig(
