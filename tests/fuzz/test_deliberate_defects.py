@@ -100,7 +100,7 @@ def _empty_parts_kept(patch: pytest.MonkeyPatch) -> None:
 
     def keeping(turn: ModelTurn) -> Mapping[str, object] | None:
         content = real(turn)
-        return content and {**content, "parts": [{}, *cast("list[object]", content["parts"])]}
+        return content and {**content, "parts": [cast("object", {}), *cast("list[object]", content["parts"])]}
 
     patch.setattr(gemini_turns, "_sent_back", keeping)
 

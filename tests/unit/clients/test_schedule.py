@@ -17,8 +17,7 @@ from dm_core.clients.spond import SpondClient
 from dm_core.errors import StoreUnavailable
 from dm_core.outbox import AuditLine
 from dm_core.settings import SpondSettings
-from dm_core.store.port import DocumentCollection
-from dm_core.store.port.stores import Revision
+from dm_core.store.port import DocumentCollection, Revision
 
 if TYPE_CHECKING:
     from tests.unit.clients.conftest import Now, Platform
@@ -52,6 +51,7 @@ class Documents:
         expire_at: int | None,
         audit: Sequence[AuditLine] = (),
     ) -> Mapping[str, object]:
+        del expire_at, audit
         before = await self.get_document(collection, key) or {}
         if (revised := revise(before)) is not None:
             await self.put_document(collection, key, revised)
