@@ -55,7 +55,7 @@ class Evidence:
             "tools": "\n".join(_tools(observation)),
             "notes": "\n".join((*scenario.world.notes, *observation.notes)),
             "thread": "\n".join(_thread(scenario, observation)),
-            "files": "\n".join((*held, *(f"not shown: {line}" for line in observation.not_shown))),
+            "files": "\n".join((*held, *_unseen(scenario, observation))),
             "sent": "\n".join(_sent(observation)),
             "manager": "\n".join((*asked, *added, *missed)),
             "machine": "\n".join(_machine(observation)),
@@ -127,6 +127,11 @@ def _files(scenario: Scenario) -> Iterator[str]:
                 "is cut in half" if file.broken else "",
             )
             yield f"{event.by or 'the person'}'s {event.kind.value} {place} " + ", ".join(filter(None, what))
+
+
+def _unseen(scenario: Scenario, observation: Observation) -> Iterator[str]:
+    yield from (f"the deployment's setting: {name}={value}" for name, value in scenario.world.settings.items())
+    yield from (f"not shown: {line}" for line in observation.not_shown)
 
 
 def _sent(observation: Observation) -> Iterator[str]:
