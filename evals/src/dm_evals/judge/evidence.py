@@ -60,8 +60,8 @@ class Evidence:
             "manager": "\n".join((*asked, *added, *missed)),
             "machine": "\n".join(_machine(observation)),
         }
-        bound = [sections[name] for name in ("calendar", "notes", "thread", "sent")]
-        return cls({name: text or "nothing" for name, text in sections.items()}, scenario.name, _digest(bound + held + asked))
+        bound = [*(sections[name] for name in ("calendar", "notes", "thread", "sent")), *held]
+        return cls({name: text or "nothing" for name, text in sections.items()}, scenario.name, _digest(bound + asked))
 
     @classmethod
     def of_text(cls, text: str) -> "Evidence":

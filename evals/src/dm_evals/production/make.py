@@ -93,9 +93,9 @@ def _arrival(message: Message) -> tuple[int, tuple[int, int, str]]:
 
 
 def _start(arrived: Sequence[Message], runs: Sequence[ArchivedRun]) -> int:
-    """The first DM of the oldest run that is known, or what was unsent just before; without a run the first DM there is.
+    """The first DM of the oldest run that is known, or what was unsent just before.
 
-    Whole seconds, in ms.
+    Without a run the first DM there is. Whole seconds, in ms.
     """
     first = [message for message in arrived if not runs or covering(runs[:1], message) is not None]
     first = first or [message for message in arrived if runs and message.created_at >= runs[0].run.started_at]
