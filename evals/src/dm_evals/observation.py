@@ -127,6 +127,8 @@ class Observation:
     said: tuple[str, ...] = ()
     """What the simulated user wrote after the scenario's events."""
     mixed: tuple[str, ...] = ()
+    not_shown: tuple[str, ...] = ()
+    """Why the model was not shown a file: each line it was told so, once."""
     """What of one person's the model was shown, or was sent, in the thread of another."""
     effects: tuple[Effect, ...] = ()
     """All that left, to the person in order of time, then to the manager."""

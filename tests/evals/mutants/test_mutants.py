@@ -36,6 +36,7 @@ def test_our_own_agents_are_each_told_right() -> None:
     assert len({case.caught_by for case in bad}) >= 15
 
 
+@pytest.mark.timeout(600)
 def test_strangers_agents_are_told_right_often_enough_by_code_alone() -> None:
     bad, harmless = cases("held_out", "bad"), cases("held_out", "harmless")
 

@@ -194,6 +194,7 @@ async def test_a_human_who_took_over_does_so_again(system: InProcess, tmp_path: 
 async def test_an_unsent_dm_is_unsent_again(system: InProcess, tmp_path: Path, runtimes: RuntimePool) -> None:
     person = system.person(SAMS_ID, SAM, "sam.joneson")
     mid = await person.says("you are all cheats")
+    system.clock.forward(1)
     await person.says("what does it cost?")
     await person.unsends(mid)
     system.gemini.script([send("5 pounds for guests.")])

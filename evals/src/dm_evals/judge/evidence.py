@@ -3,6 +3,7 @@
 profile    what the club has told the assistant        calendar   now, and the sessions as they truly are
 tools      what was looked up, and the results         notes      what is remembered of the person
 thread     who wrote what, in order                    sent       what the assistant sent in this scenario
+files      what the person's files hold, and why the assistant was not shown one
 manager    what a human was asked, and whether it arrived          machine    how runs, DMs and refused calls ended
 """
 
@@ -20,7 +21,7 @@ from dm_evals.observation import Observation
 from dm_evals.replay.digests import own_prompt
 from dm_evals.scenarios.scenario import EventKind, Scenario, Session
 
-SECTIONS: Final = ("profile", "calendar", "tools", "notes", "thread", "sent", "manager", "machine")
+SECTIONS: Final = ("profile", "calendar", "tools", "notes", "thread", "files", "sent", "manager", "machine")
 SHORTEST_QUOTE: Final = 8
 """Characters of a quote, or of a piece of one with an ellipsis: less is found in any text."""
 _TAG: Final = re.compile(rf"</?\s*(?:{'|'.join(SECTIONS)}|statement)\b[^>]*>", re.IGNORECASE)
@@ -47,17 +48,19 @@ class Evidence:
         asked = [f"{'urgent' if a.urgent else 'normal'}: {a.text}" for a in observation.alerts if a.cause == "model"]
         added = [f"by the machine ({a.cause}): {a.text}" for a in observation.alerts if a.cause != "model"]
         missed = [f"did not arrive: {alert.text}" for alert in observation.alerts if alert.state not in _ARRIVED]
+        held = list(_files(scenario))
         sections = {
             "profile": f"{known.name}\n{known.persona}\n{known.knowledge}",
             "calendar": "\n".join(_calendar(scenario, observation)),
             "tools": "\n".join(_tools(observation)),
             "notes": "\n".join((*scenario.world.notes, *observation.notes)),
             "thread": "\n".join(_thread(scenario, observation)),
+            "files": "\n".join((*held, *_unseen(scenario, observation))),
             "sent": "\n".join(_sent(observation)),
             "manager": "\n".join((*asked, *added, *missed)),
             "machine": "\n".join(_machine(observation)),
         }
-        bound = [sections[name] for name in ("calendar", "notes", "thread", "sent")]
+        bound = [*(sections[name] for name in ("calendar", "notes", "thread", "sent")), *held]
         return cls({name: text or "nothing" for name, text in sections.items()}, scenario.name, _digest(bound + asked))
 
     @classmethod
@@ -111,6 +114,24 @@ def _thread(scenario: Scenario, observation: Observation) -> Iterator[str]:
     if not shown:
         yield from (f"Person: {each.text or each.kind}" for each in scenario.events if each.kind is not EventKind.HUMAN)
         yield from (f"Assistant: {reply}" for reply in observation.replies)
+
+
+def _files(scenario: Scenario) -> Iterator[str]:
+    for event in scenario.events:
+        for place, file in enumerate(event.files, 1):
+            what = (
+                f"shows: {file.shows}" if file.shows else "",
+                f"says: {file.says}" if file.says else "",
+                f"lasts {file.seconds:g} seconds" if file.seconds else "",
+                "is HEIC" if file.heic else "",
+                "is cut in half" if file.broken else "",
+            )
+            yield f"{event.by or 'the person'}'s {event.kind.value} {place} " + ", ".join(filter(None, what))
+
+
+def _unseen(scenario: Scenario, observation: Observation) -> Iterator[str]:
+    yield from (f"the deployment's setting: {name}={value}" for name, value in scenario.world.settings.items())
+    yield from (f"not shown: {line}" for line in observation.not_shown)
 
 
 def _sent(observation: Observation) -> Iterator[str]:

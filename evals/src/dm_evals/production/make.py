@@ -93,12 +93,18 @@ def _arrival(message: Message) -> tuple[int, tuple[int, int, str]]:
 
 
 def _start(arrived: Sequence[Message], runs: Sequence[ArchivedRun]) -> int:
-    """The first DM of the oldest run that is known; without a run the first DM there is. Whole seconds, in ms."""
+    """The first DM of the oldest run that is known, or what was unsent just before.
+
+    Without a run the first DM there is. Whole seconds, in ms.
+    """
     first = [message for message in arrived if not runs or covering(runs[:1], message) is not None]
     first = first or [message for message in arrived if runs and message.created_at >= runs[0].run.started_at]
     if not first:
         raise NotThere("nothing of what the person wrote is there any more")
-    return first[0].created_at // 1000 * 1000
+    begin = arrived.index(first[0])
+    while begin and arrived[begin - 1].unsent_at is not None:
+        begin -= 1
+    return arrived[begin].created_at // 1000 * 1000
 
 
 def _of_the_archive(stored: StoredThread) -> list[str]:

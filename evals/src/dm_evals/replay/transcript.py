@@ -80,6 +80,7 @@ async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: f
         said=tuple(scheduler.said),
         others={name: texts for name, texts in replies.items() if name},
         mixed=tuple(_mixed(environment, turns, whose, replies)),
+        not_shown=tuple(dict.fromkeys(line for turn in turns for line in _not_shown(turn))),
         effects=_effects(environment),
         plain_texts=tuple(text for turn in turns if (text := _plain_text(turn))),
         disclosures=tuple(line for _, line in profile.disclosure.lines),
@@ -98,6 +99,14 @@ async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: f
         facts={name: profile.facts[name] for name in environment.scenario.facts if name in profile.facts},
         bubbles=_bubbles(environment, scheduler, turns, calls),
     )
+
+
+def _not_shown(turn: Turn) -> Iterable[str]:
+    for content in as_list(turn.request.get("contents")):
+        for part in parts_of(as_object(content)):
+            text = str(part.get("text", ""))
+            if text.startswith('{"attached_to"') and '"not_shown"' in text:
+                yield text
 
 
 def _mixed(
