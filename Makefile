@@ -14,7 +14,7 @@ EVALS := $(PY) -m dm_evals
 needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
 
-.PHONY: help setup dev demo test check bench fuzz chaos simulate interleavings mutants \
+.PHONY: help setup dev screenshots demo test check bench fuzz chaos simulate interleavings mutants \
 	evals evals-record evals-refresh evals-live evals-local evals-history evals-mutants evals-held-out evals-agreement \
 	scenarios-from scenarios-reviewed scenario-from admin \
 	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean
@@ -37,9 +37,12 @@ $(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/admin/pypr
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
 	@touch $@
 
-dev: $(SYNCED) ## the whole system on this machine: events in the terminal, page on http://127.0.0.1:8080 [PORT=8080 STORE=firestore MODEL=local]
+dev: $(SYNCED) ## the whole system on this machine, and the studio on http://127.0.0.1:8080 [PORT=8080 STORE=firestore MODEL=local FRESH=1]
 	@$(if $(filter local,$(MODEL)),$(UV) sync --locked --quiet --group local-model)
 	@$(PY) -m dm_sandbox.dev
+
+screenshots: $(SYNCED) ## six pictures of the studio into docs/images, with the installed Chromium
+	@$(PY) -m tests.e2e.screenshots
 
 chat: $(SYNCED) ## the page's conversation as plain lines, beside a running 'make dev' [PORT=8080]
 	@$(PY) -m dm_sandbox.line_chat
@@ -57,8 +60,8 @@ check: $(SYNCED) ## lint, format, types (pyright strict), lock file and import r
 	@echo "import rules"; PYTHONPATH=infra .venv/bin/lint-imports --no-cache
 	@echo "pyright"; .venv/bin/pyright --warnings
 
-bench: $(SYNCED) ## measure each budget; quiet machine wanted
-	@$(PY) -m benchmarks
+bench: $(SYNCED) ## measure each budget, beside rivals; quiet machine wanted [QUICK=1 STRICT=1]
+	@$(PY) -m benchmarks $(if $(QUICK),--quick) $(if $(STRICT),--strict)
 
 fuzz: $(SYNCED) ## hostile bytes at every border [TARGET=webhook RUNS=100000 SEED=1 ENGINE=atheris]
 	@$(if $(filter atheris,$(ENGINE)),$(UV) sync --locked --quiet --group fuzz)

@@ -14,7 +14,7 @@ from benchmarks.harness import cores
 from benchmarks.harness.figures import Figure, median, spread
 from benchmarks.harness.google import FastGoogle
 from benchmarks.harness.load import Caller
-from benchmarks.harness.stage import FUNCTIONS, signed_dms, webhook_environment
+from benchmarks.harness.stage import RIVALS, signed_dms, webhook_environment
 from benchmarks.harness.world import running_world
 from dm_core.clock import system_clock
 from dm_sandbox.processes import ProcessGroup
@@ -35,7 +35,7 @@ async def measure(runs: int = 5) -> list[Figure]:
         for number in range(runs + 1):
             post = signed_dms(1, number, now=system_clock())[0]
             none: dict[str, str] = {}
-            pairs = [(empty, FUNCTIONS / "empty", none), (ours, _PRODUCT / "webhook", env)]
+            pairs = [(empty, RIVALS / "empty", none), (ours, _PRODUCT / "webhook", env)]
             for seconds, folder, variables in pairs if number % 2 else reversed(pairs):
                 seconds.append(await first_answer(folder, "webhook", variables, post))
             processor.append(await first_answer(_PRODUCT / "processor", "processor", world.env, _GET_HEALTH))

@@ -1,6 +1,7 @@
-"""``python -m benchmarks [names]``: measure, print the table, exit 1 if a budget is broken.
+"""``python -m benchmarks [names]``: measure, print the table, list the budgets missed.
 
-Each benchmark stands alone; without names all are run. Exit 2: something could not be measured.
+Each benchmark stands alone; without names all are run. Exit 0: everything was measured; 2: something could not be; with
+``--strict`` 1: a budget is missed.
 """
 
 import argparse
@@ -21,10 +22,12 @@ from benchmarks import (
     many_conversations,
     own_share,
     remote_calls,
+    steady_load,
     webhook_throughput,
 )
 from benchmarks.harness import cores
 from benchmarks.harness.figures import Figure, table, write_json
+from benchmarks.harness.node import NodeMissing
 from dm_sandbox.firestore_emulator import EmulatorUnavailable, firestore_emulator
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -34,7 +37,7 @@ type OnEmulator = Callable[[str], Awaitable[list[Figure]]]
 
 
 def benchmarks(quick: bool) -> dict[str, Benchmark]:
-    """By name. ``quick``: fewer and shorter runs, for a look in passing; the medians are then weak."""
+    """By name. ``quick``: one short round of each, to see that it runs; its figures mean nothing."""
 
     def on_emulator(measure: OnEmulator) -> Benchmark:
         async def run() -> list[Figure]:
@@ -45,13 +48,16 @@ def benchmarks(quick: bool) -> dict[str, Benchmark]:
 
     return {
         "calls": on_emulator(remote_calls.measure),
-        "bare": lambda: webhook_throughput.against_the_bare_limit(3 if quick else 7, 600 if quick else 2_000),
-        "textbook": lambda: webhook_throughput.against_the_textbook(1 if quick else 3, 400 if quick else 1_000),
-        "contention": lambda: contention.measure(3 if quick else 5),
-        "cold": lambda: cold_start.measure(3 if quick else 7),
-        "many": lambda: many_conversations.measure(2 if quick else 3),
-        "own": on_emulator(lambda host: own_share.measure(host, 100 if quick else 300)),
-        "long": on_emulator(lambda host: long_thread.measure(host, 10 if quick else 40)),
+        "limit": lambda: webhook_throughput.against_the_limit(1 if quick else 7, 300 if quick else 2_000),
+        "textbook": lambda: webhook_throughput.against_the_textbook(1 if quick else 5, 200 if quick else 500),
+        "node": lambda: webhook_throughput.against_node(1 if quick else 5, 300 if quick else 1_000),
+        "contention": lambda: contention.measure(1 if quick else 5),
+        "cold": lambda: cold_start.measure(1 if quick else 7),
+        "many": lambda: many_conversations.measure(1 if quick else 5),
+        "processors": lambda: many_conversations.beside_node(1 if quick else 5, 20 if quick else 100),
+        "model": lambda: steady_load.measure(50 if quick else 600),
+        "own": on_emulator(lambda host: own_share.measure(host, 30 if quick else 300)),
+        "long": on_emulator(lambda host: long_thread.measure(host, 5 if quick else 40)),
     }
 
 
@@ -67,7 +73,7 @@ async def run(names: list[str], *, quick: bool) -> tuple[list[Figure], list[str]
         try:
             with contextlib.redirect_stdout(said):
                 figures += await chosen[name]()
-        except EmulatorUnavailable as error:
+        except (EmulatorUnavailable, NodeMissing) as error:
             failed.append(name)
             _say(f"  {error}")
         except Exception:
@@ -78,10 +84,11 @@ async def run(names: list[str], *, quick: bool) -> tuple[list[Figure], list[str]
 
 
 def main() -> int:
-    """The exit code: 0 all within budget, 1 a budget is broken, 2 something could not be measured."""
+    """The exit code: 0 everything was measured, 2 something could not be, 1 if ``--strict`` and a budget is missed."""
     parser = argparse.ArgumentParser(prog="benchmarks", description="The budgets (docs/promises.md#budgets), measured.")
     parser.add_argument("names", nargs="*", choices=[[], *benchmarks(quick=True)], help="only these; default all")
-    parser.add_argument("--quick", action="store_true", help="fewer and shorter runs")
+    parser.add_argument("--quick", action="store_true", help="only see that each runs")
+    parser.add_argument("--strict", action="store_true", help="exit 1 if a budget is missed")
     parser.add_argument("--json", type=Path, default=RESULTS, help="where the figures go as JSON")
     options = parser.parse_args()
     cores.stay(cores.WORLD_CORE)
@@ -97,7 +104,10 @@ def main() -> int:
     if failed:
         _say(f"not measured: {', '.join(failed)}")
         return 2
-    return 0 if all(figure.ok for figure in figures) else 1
+    missed = [figure.what.strip() for figure in figures if not figure.ok]
+    if missed:
+        _say(f"missed: {'; '.join(missed)}")
+    return 1 if missed and options.strict else 0
 
 
 def _say(words: str) -> None:

@@ -1,4 +1,4 @@
-"""Webhook throughput: against the bare limit, and against the textbook way.
+"""The webhook beside the limit, the textbook way and the design on Node.
 
 The same signed requests, over the same number of kept-open connections, to one function after the other, each alone on
 one core; Firestore and Cloud Tasks are stand-ins on the other core that answer at once (or 15 ms a hop), because the
@@ -11,9 +11,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
 from benchmarks.harness import cores
-from benchmarks.harness.figures import Figure, median, spread
+from benchmarks.harness.figures import Figure, median, quantile, spread
 from benchmarks.harness.google import FastGoogle
 from benchmarks.harness.load import drive
+from benchmarks.harness.node import node_on_test_core
 from benchmarks.harness.stage import function_on_test_core, signed_dms, webhook_environment
 from dm_core.clock import system_clock
 from dm_sandbox.launcher import FunctionProcess
@@ -25,75 +26,87 @@ HOP_SECONDS = 0.015
 
 @dataclass(frozen=True, slots=True)
 class Round:
-    """One run of one function: answers a second, CPU ms an answer, share of its core."""
+    """One run of one function: answers a second, CPU ms an answer, share of its core, seconds each answer took."""
 
     rate: float
     cpu_ms: float
     busy: float
+    latencies: list[float]
 
 
-async def measure(runs: int = 5, requests: int = 1_500) -> list[Figure]:
-    """Both comparisons."""
-    return [*await against_the_bare_limit(runs, requests), *await against_the_textbook(runs, requests)]
-
-
-async def against_the_bare_limit(runs: int, requests: int) -> list[Figure]:
-    """The product, the bare limit, and the same written plainly, behind stand-ins that answer at once."""
-    rounds = await _compare(("product", "bare", "plain"), FastGoogle(), runs, requests)
-    ours, bare, plain = (rounds[name] for name in ("product", "bare", "plain"))
-    ratios = [a.rate / b.rate for a, b in zip(ours, bare, strict=True)]
-    cpu = [b.cpu_ms / a.cpu_ms for a, b in zip(ours, bare, strict=True)]
+async def against_the_limit(runs: int, requests: int) -> list[Figure]:
+    """The product and the limit, behind stand-ins that answer at once."""
+    rounds = await _compare(("product", "limit"), FastGoogle(), runs, requests)
+    ours, limit = rounds["product"], rounds["limit"]
+    ratios = [a.rate / b.rate for a, b in zip(ours, limit, strict=True)]
+    cpu = [b.cpu_ms / a.cpu_ms for a, b in zip(ours, limit, strict=True)]
+    rates = f"{_rate(ours)} of {_rate(limit)}; ratios {spread(ratios)}; {_busy(ours)}, {_busy(limit)}"
     return [
-        Figure(
-            "webhook throughput / bare limit",
-            median(ratios),
-            "×",
-            0.85,
-            "at least",
-            f"{_rate(ours)} of {_rate(bare)}; ratios {spread(ratios)}; {_busy(ours)}, {_busy(bare)}",
-        ),
-        Figure("  the same by CPU an answer", median(cpu), "×", note=f"{_cpu(bare)} of {_cpu(ours)}"),
-        Figure("  bare limit written plainly", median([a.rate / b.rate for a, b in zip(plain, bare, strict=True)]), "×",
-               note=f"{_rate(plain)} of {_rate(bare)}; {_cpu(plain)}"),
-    ]  # fmt: skip
+        Figure("webhook throughput / limit", median(ratios), "×", 0.85, "at least", rates),
+        Figure("  the same by CPU an answer", median(cpu), "×", note=f"{_cpu(limit)} of {_cpu(ours)}; {spread(cpu)}"),
+    ]
+
+
+async def against_node(runs: int, requests: int) -> list[Figure]:
+    """The product and the design on Node, at once and with 15 ms a hop."""
+    figures: list[Figure] = []
+    for hop, connections in ((0.0, 1), (0.0, 32), (0.0, 256), (HOP_SECONDS, 32)):
+        rounds = await _compare(("product", "node"), FastGoogle(hop), runs, requests, connections)
+        ours, node = rounds["product"], rounds["node"]
+        where = f"{connections} connection{'s' if connections > 1 else ''}, {hop * 1_000:.0f} ms a hop"
+        cpu = [b.cpu_ms / a.cpu_ms for a, b in zip(ours, node, strict=True)]
+        rate = [a.rate / b.rate for a, b in zip(ours, node, strict=True)]
+        figures += [
+            Figure(f"webhook, Node's CPU / ours, {where}", median(cpu), "×", 1, "at least",
+                   f"{_cpu(node)} against {_cpu(ours)}; {spread(cpu)}"),
+            Figure("  answers a second, ours / Node's", median(rate), "×", note=f"{_rate(ours)} against {_rate(node)}"),
+            Figure("  acknowledged after, p50", _taken(ours, 0.5), "ms", note=_quantiles(ours, node)),
+        ]  # fmt: skip
+    return figures
 
 
 async def against_the_textbook(runs: int, requests: int) -> list[Figure]:
     """The product and the textbook way, 15 ms a hop."""
-    runs = max(1, runs // 2 + 1)
-    rounds = await _compare(("product", "textbook"), FastGoogle(HOP_SECONDS), runs, requests // 2)
+    rounds = await _compare(("product", "textbook"), FastGoogle(HOP_SECONDS), runs, requests)
     ours, theirs = rounds["product"], rounds["textbook"]
     ratios = [a.rate / b.rate for a, b in zip(ours, theirs, strict=True)]
     note = f"{_rate(ours)} against {_rate(theirs)}; {spread(ratios, 1)}"
     return [Figure("webhook throughput / textbook way, 15 ms a hop", median(ratios), "×", 4, "at least", note)]
 
 
-async def _compare(names: tuple[str, ...], google: FastGoogle, runs: int, requests: int) -> dict[str, list[Round]]:
+async def _compare(
+    names: tuple[str, ...], google: FastGoogle, runs: int, requests: int, connections: int = CONNECTIONS
+) -> dict[str, list[Round]]:
     """Some runs of each, alternating, the order turned round each time."""
     rounds: dict[str, list[Round]] = {name: [] for name in names}
     async with AsyncExitStack() as stack:
         env = webhook_environment(await stack.enter_async_context(google))
         functions = {name: await stack.enter_async_context(_started(name, env)) for name in names}
         for function in functions.values():
-            await drive(function.port, signed_dms(WARM_UP, now=system_clock()), CONNECTIONS)
+            await drive(function.port, signed_dms(WARM_UP, now=system_clock()), connections)
         for number in range(runs):
             for name in names if number % 2 else reversed(names):
-                rounds[name].append(await _round(functions[name], requests, number))
+                rounds[name].append(await _round(functions[name], requests, number, connections))
     return rounds
 
 
 @asynccontextmanager
 async def _started(name: str, env: dict[str, str]) -> AsyncGenerator[FunctionProcess]:
-    async with function_on_test_core(env, source=None if name == "product" else name) as function:
+    started = node_on_test_core(env, "webhook") if name == "node" else function_on_test_core(env, source=_source(name))
+    async with started as function:
         yield function
 
 
-async def _round(function: FunctionProcess, requests: int, number: int) -> Round:
+def _source(name: str) -> str | None:
+    return None if name == "product" else name
+
+
+async def _round(function: FunctionProcess, requests: int, number: int, connections: int) -> Round:
     load = signed_dms(requests, 10_000 * (number + 1), now=system_clock())
     before = cores.usage(function.pid).cpu
-    done = await drive(function.port, load, CONNECTIONS)
+    done = await drive(function.port, load, connections)
     cpu = cores.usage(function.pid).cpu - before
-    return Round(done.rate, cpu / requests * 1_000, cpu / done.seconds)
+    return Round(done.rate, cpu / requests * 1_000, cpu / done.seconds, done.latencies)
 
 
 def _rate(rounds: list[Round]) -> str:
@@ -106,3 +119,15 @@ def _cpu(rounds: list[Round]) -> str:
 
 def _busy(rounds: list[Round]) -> str:
     return f"busy {median([each.busy for each in rounds]):.0%}"
+
+
+def _taken(rounds: list[Round], share: float) -> float:
+    """The median of the rounds' quantiles, in ms."""
+    return median([quantile(each.latencies, share) for each in rounds]) * 1_000
+
+
+def _quantiles(ours: list[Round], node: list[Round]) -> str:
+    """p50, p99 and p99.9 of both, in ms."""
+    return " against Node's ".join(
+        " / ".join(f"{_taken(rounds, share):.1f}" for share in (0.5, 0.99, 0.999)) for rounds in (ours, node)
+    )

@@ -5,10 +5,13 @@ import os
 import platform
 import statistics
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Literal
+
+import psutil
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,14 @@ def table(figures: Sequence[Figure]) -> str:
 
 def write_json(path: Path, figures: Sequence[Figure], failed: Sequence[str], calibration: float) -> None:
     """All figures of one run, with what they were measured on."""
-    machine = {"cores": os.cpu_count(), "python": platform.python_version(), "system": platform.system()}
+    machine = {
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+        "system": platform.platform(),
+        "processor": _processor(),
+        "memoryMiB": psutil.virtual_memory().total >> 20,
+        "loadAverage": os.getloadavg(),
+    }
     content = {
         "measuredAt": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine,
@@ -84,6 +94,15 @@ def write_json(path: Path, figures: Sequence[Figure], failed: Sequence[str], cal
         "figures": [asdict(figure) | {"ok": figure.ok} for figure in figures],
     }
     path.write_text(json.dumps(content, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def _processor() -> str:
+    """The processor's name, as Linux tells it."""
+    with suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor()
 
 
 def _number(value: float) -> str:

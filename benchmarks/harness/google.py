@@ -1,7 +1,9 @@
-"""Firestore and Cloud Tasks as gRPC servers that answer at once, or after a fixed time a hop, and keep nothing.
+"""Firestore and Cloud Tasks as gRPC servers that answer at once, or after a fixed time a hop.
+
+They keep the last request of each method, and count them.
 
 The real emulator on the same two cores would be the bottleneck long before the webhook is; behind these the function
-is, so that two functions can be compared. They count the calls by method.
+is, so that two functions can be compared.
 """
 
 import asyncio
@@ -30,6 +32,7 @@ class FastGoogle:
     def __init__(self, hop: float = 0.0) -> None:
         self.hop = hop
         self.calls: Counter[str] = Counter()
+        self.last: dict[str, bytes] = {}
         self._server: grpc.aio.Server | None = None
 
     async def __aenter__(self) -> str:
@@ -51,6 +54,7 @@ class FastGoogle:
     def _unary(self, method: str, answer: bytes) -> Callable[[bytes, _Context], Awaitable[bytes]]:
         async def call(request: bytes, context: _Context) -> bytes:  # noqa: ARG001
             self.calls[method] += 1
+            self.last[method] = request
             if self.hop:
                 await asyncio.sleep(self.hop)
             return answer

@@ -1,5 +1,5 @@
-"""As much of Firestore as a run uses, in memory, behind its real protocol: commits with their conditions, gets, and the
-newest page of a thread.
+"""As much of Firestore as a run uses, in memory, behind its real protocol: commits with their conditions, gets, the
+newest page of a thread, and for the rivals transactions without a conflict and messages of one status.
 
 Google's emulator takes several ms of CPU a call, so on two cores 200 conversations at once would measure the emulator.
 This one takes a fraction of that. It is no test double: what it does not know it refuses, and no test relies on it.
@@ -29,7 +29,8 @@ def _generated(kind: object) -> Any:
 _Commit, _Committed = _generated(types.CommitRequest), _generated(types.CommitResponse)
 _Get, _Got = _generated(types.BatchGetDocumentsRequest), _generated(types.BatchGetDocumentsResponse)
 _Query, _Row = _generated(types.RunQueryRequest), _generated(types.RunQueryResponse)
-_Document = _generated(types.Document)
+_Document, _Begun = _generated(types.Document), _generated(types.BeginTransactionResponse)
+_TRANSACTION = b"t"
 
 
 class _Refused(Exception):
@@ -51,6 +52,8 @@ class MemoryFirestore:
             "Commit": _UNARY(self._commit),
             "BatchGetDocuments": _STREAM(self._get),
             "RunQuery": _STREAM(self._run),
+            "BeginTransaction": _UNARY(self._begin),
+            "Rollback": _UNARY(self._roll_back),
         }
         server.add_generic_rpc_handlers((grpc.method_handlers_generic_handler(_SERVICE, cast("Any", methods)),))
         port = server.add_insecure_port("127.0.0.1:0")
@@ -94,6 +97,7 @@ class MemoryFirestore:
         document = self._documents.get(name)
         if document is None:
             document = self._documents[name] = _Document(name=name)
+            document.create_time.seconds = self._time
             self._children[name.rsplit("/", 1)[0]].append(name)
         if not masked:
             document.fields.clear()
@@ -103,27 +107,44 @@ class MemoryFirestore:
             _transform(document.fields[transform.field_path], transform)
         document.update_time.seconds = self._time
 
+    async def _begin(self, request: bytes, _: _Context) -> bytes:  # noqa: ARG002
+        return _Begun(transaction=_TRANSACTION).SerializeToString()
+
+    async def _roll_back(self, request: bytes, _: _Context) -> bytes:  # noqa: ARG002
+        return b""
+
     async def _get(self, request: bytes, _: _Context) -> AsyncIterator[bytes]:
-        for name in _Get.FromString(request).documents:
+        asked = _Get.FromString(request)
+        if asked.HasField("new_transaction"):
+            yield _Got(transaction=_TRANSACTION).SerializeToString()
+        for name in asked.documents:
             found = self._documents.get(name)
             answer = _Got(missing=name) if found is None else _Got(found=found)
             answer.read_time.seconds = self._time
             yield answer.SerializeToString()
 
     async def _run(self, request: bytes, _: _Context) -> AsyncIterator[bytes]:
-        """One ordered field, descending, no filter."""
+        """One ordered field, descending, or one field that equals a word."""
         asked = _Query.FromString(request)
+        if asked.HasField("new_transaction"):
+            yield _Row(transaction=_TRANSACTION).SerializeToString()
         query = asked.structured_query
-        if query.HasField("where") or len(query.order_by) != 1:
-            raise NotImplementedError("only the newest page")
-        field = query.order_by[0].field.field_path
-        names = self._children[f"{asked.parent}/{query.from_[0].collection_id}"]
-        rows = (self._documents[name] for name in names)
-        newest = heapq.nlargest(query.limit.value, rows, key=lambda row: row.fields[field].integer_value)
-        for row in newest or [None]:
+        rows = [self._documents[name] for name in self._children[f"{asked.parent}/{query.from_[0].collection_id}"]]
+        for row in _chosen(query, rows) or [None]:
             answer = _Row() if row is None else _Row(document=row)
             answer.read_time.seconds = self._time
             yield answer.SerializeToString()
+
+
+def _chosen(query: Any, rows: list[Any]) -> list[Any]:
+    if query.HasField("where"):
+        condition = query.where.field_filter
+        field, word = condition.field.field_path, condition.value.string_value
+        return [row for row in rows if row.fields[field].string_value == word]
+    orders = [order.field.field_path for order in query.order_by if order.field.field_path != "__name__"]
+    if len(orders) != 1:
+        raise NotImplementedError("only the newest page")
+    return heapq.nlargest(query.limit.value, rows, key=lambda row: row.fields[orders[0]].integer_value)
 
 
 def _transform(field: Any, transform: Any) -> None:

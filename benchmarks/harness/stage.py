@@ -15,7 +15,7 @@ from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
 from dm_sandbox.processes import OutputLine
 
-FUNCTIONS = Path(__file__).parents[1] / "functions"
+RIVALS = Path(__file__).parents[1] / "rivals"
 PATIENT = Pace(debounce_min=5, debounce_max=15)
 TEXT = "Hello! When are the next nets, and what should I bring along? Ærlig talt 🏏"
 
@@ -72,8 +72,8 @@ class TestedFunction(FunctionProcess):
 async def function_on_test_core(
     env: Mapping[str, str], name: FunctionName = "webhook", source: str | None = None
 ) -> AsyncGenerator[TestedFunction]:
-    """A function alone on the test core: the product's own, or the one in ``functions/{source}``."""
-    function = TestedFunction(name, env, FUNCTIONS / source / "main.py" if source else None)
+    """A function alone on the test core: the product's own, or the one in ``rivals/{source}``."""
+    function = TestedFunction(name, env, RIVALS / source / "main.py" if source else None)
     with cores.starting_on(cores.TEST_CORE):
         await function.start()
     try:

@@ -2,11 +2,10 @@
 
 import hmac
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, cast
 
 import pytest
-from google.genai import types
 
 from dm_core.agent import gemini_turns, results
 from dm_core.agent.plan import PlannedTurn, TurnPlan
@@ -99,9 +98,9 @@ def _the_same_sent_again(patch: pytest.MonkeyPatch) -> None:
 def _empty_parts_kept(patch: pytest.MonkeyPatch) -> None:
     real = gemini_turns._sent_back  # pyright: ignore[reportPrivateUsage]
 
-    def keeping(turn: ModelTurn) -> types.Content | None:
+    def keeping(turn: ModelTurn) -> Mapping[str, object] | None:
         content = real(turn)
-        return content and content.model_copy(update={"parts": [types.Part(), *(content.parts or ())]})
+        return content and {**content, "parts": [cast("object", {}), *cast("list[object]", content["parts"])]}
 
     patch.setattr(gemini_turns, "_sent_back", keeping)
 

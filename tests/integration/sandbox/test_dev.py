@@ -5,18 +5,23 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
+from pathlib import Path
 
 import httpx
 import pytest
 
+from dm_sandbox.platforms.gemini import Gemini
 from dm_sandbox.tcp_ports import free_port
 
 
 @asynccontextmanager
-async def _started(module: str, port: int) -> AsyncGenerator[asyncio.subprocess.Process]:
-    env = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ} | {"PORT": str(port)}
+async def _started(
+    module: str, port: int, state: Path, settings: Mapping[str, str] | None = None
+) -> AsyncGenerator[asyncio.subprocess.Process]:
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+    env = kept | {"PORT": str(port), "STATE": str(state), **(settings or {})}
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         "-m",
@@ -46,12 +51,12 @@ async def _read_until(process: asyncio.subprocess.Process, words: bytes, seconds
     return read
 
 
-async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigterm() -> None:
+async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigterm(tmp_path: Path) -> None:
     port = free_port()
     base_url = f"http://127.0.0.1:{port}"
 
     async with (
-        _started("dm_sandbox.dev", port) as process,
+        _started("dm_sandbox.dev", port, tmp_path) as process,
         httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=10) as client,
     ):
         await _read_until(process, b"dm-agent sandbox", 60)
@@ -75,13 +80,16 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
                 await client.get(f"{status[name]}/health")
 
 
-async def test_the_line_chat_sends_what_is_typed_and_prints_what_comes_back() -> None:
+async def test_the_line_chat_sends_what_is_typed_and_prints_what_comes_back(tmp_path: Path) -> None:
     port = free_port()
 
-    async with _started("dm_sandbox.dev", port) as dev, _started("dm_sandbox.line_chat", port) as early:
+    async with (
+        _started("dm_sandbox.dev", port, tmp_path) as dev,
+        _started("dm_sandbox.line_chat", port, tmp_path) as early,
+    ):
         nobody, _ = await asyncio.wait_for(early.communicate(), 20)
         await _read_until(dev, b"dm-agent sandbox", 60)
-        async with _started("dm_sandbox.line_chat", port) as chat:
+        async with _started("dm_sandbox.line_chat", port, tmp_path) as chat:
             assert chat.stdin is not None
             chat.stdin.write(b"can I talk to a human?\n")
             output = await _read_until(chat, b"Manager's phone: ", 40)
@@ -95,19 +103,52 @@ async def test_the_line_chat_sends_what_is_typed_and_prints_what_comes_back() ->
     assert b"Club: " in output
 
 
-async def test_a_port_in_use_is_one_clear_line() -> None:
+async def test_a_port_in_use_is_said_and_the_next_is_taken(tmp_path: Path) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
 
-        async with _started("dm_sandbox.dev", port) as process:
-            output, _ = await asyncio.wait_for(process.communicate(), 20)
+        async with _started("dm_sandbox.dev", port, tmp_path) as process:
+            output = await _read_until(process, b"dm-agent sandbox", 60)
+
+    assert f"port {port} is in use, trying {port + 1}" in output.decode()
+    assert f"dm-agent sandbox: http://127.0.0.1:{port + 1}" in output.decode()
+
+
+@pytest.mark.parametrize(
+    ("env", "line"),
+    [
+        ({"MAX_RUNS_PER_HOUR": "nonsense"}, "make dev: MAX_RUNS_PER_HOUR must be a whole number"),
+        ({"STORE": "mysql"}, "make dev: STORE must be sqlite or firestore, not 'mysql'"),
+        ({"STATE": "/proc/nowhere"}, "make dev: /proc/nowhere can't be written to"),
+    ],
+)
+async def test_what_stands_in_the_way_is_one_line(env: dict[str, str], line: str, tmp_path: Path) -> None:
+    async with _started("dm_sandbox.dev", free_port(), tmp_path, env) as process:
+        output, _ = await asyncio.wait_for(process.communicate(), 20)
 
     assert process.returncode == 1
-    assert output.decode().strip() == (
-        f"make dev: port {port} is in use: stop what uses it, or choose another with PORT=…"
-    )
+    assert output.decode().startswith(line)
+    assert output.decode().count("\n") == 1
+
+
+async def test_a_second_sandbox_in_the_same_folder_says_so(tmp_path: Path) -> None:
+    async with _started("dm_sandbox.dev", free_port(), tmp_path) as first:
+        await _read_until(first, b"dm-agent sandbox", 60)
+        async with _started("dm_sandbox.dev", free_port(), tmp_path) as second:
+            output, _ = await asyncio.wait_for(second.communicate(), 20)
+
+    assert output.decode().startswith(f"make dev: {tmp_path} is used by another make dev")
+
+
+async def test_a_bogus_key_is_one_line_that_does_not_show_it(tmp_path: Path) -> None:
+    async with Gemini() as gemini:
+        env = {"GEMINI_API_KEY": "AIza-bogus", "GOOGLE_GEMINI_BASE_URL": gemini.base_url}
+        async with _started("dm_sandbox.dev", free_port(), tmp_path, env) as process:
+            output, _ = await asyncio.wait_for(process.communicate(), 20)
+
+    assert output.decode() == "make dev: GEMINI_API_KEY is not accepted by Gemini (400): check it, or unset it\n"
 
 
 async def test_the_demo_sees_every_effect_within_twenty_seconds_and_exits_zero() -> None:

@@ -13,9 +13,10 @@ import pytest
 import pytest_asyncio
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from google.genai import Client, types
 
-from dm_core.agent.gemini import GeminiModel
-from dm_core.agent.gemini_turns import MAX_CONTENT_BYTES, NOT_AN_OBJECT
+from dm_core.agent.gemini import MAX_OUTPUT_TOKENS, GeminiModel
+from dm_core.agent.gemini_turns import MAX_CONTENT_BYTES, NOT_AN_OBJECT, contents, declarations
 from dm_core.agent.tools.registry import DECLARATIONS
 from dm_core.errors import AccountStopped, ModelRefused, ModelUnavailable, PlatformError, Service
 from dm_core.media import Media, MediaKind
@@ -171,6 +172,47 @@ async def test_files_follow_the_words_as_inline_data_and_are_counted(gemini: Gem
         {"text": "left out"},
     ]
     assert turn.usage == Usage(image_tokens=1_120, audio_tokens=64)
+
+
+@pytest.mark.parametrize("thinking", ["", "low"])
+async def test_what_is_sent_is_what_the_sdks_own_types_would_send(gemini: Gemini, thinking: str) -> None:
+    conversation = (
+        UserTurn("Når er det trening? 🏏"),
+        ModelTurn('{"parts": [{"functionCall": {"name": "get_notes", "args": {"a": [1, null]}, "id": "f1"}}]}'),
+        ToolTurn((ToolResult("get_notes", "f1", {"notes": []}), ToolResult("is_new_thread", error="no"))),
+    )
+    gemini.answer(candidate({"text": "y"}))
+    model = GeminiModel(settings(gemini.url, thinking=thinking))
+    options = types.HttpOptions(base_url=gemini.url, api_version="v1beta")
+    client = Client(vertexai=False, api_key=KEY, http_options=options)
+
+    await model.generate(conversation, DECLARATIONS, "You are the club.")
+    await client.aio.models.generate_content(
+        model="gemini-3.8-flash",
+        contents=[types.Content.model_validate(content) for content in contents(conversation)],
+        config=types.GenerateContentConfig(
+            thinking_config=types.ThinkingConfig(thinking_level=types.ThinkingLevel.LOW) if thinking else None,
+            system_instruction="You are the club.",
+            tools=[
+                types.Tool(
+                    function_declarations=[
+                        types.FunctionDeclaration.model_validate(each) for each in declarations(DECLARATIONS)
+                    ]
+                )
+            ],
+            tool_config=types.ToolConfig(
+                function_calling_config=types.FunctionCallingConfig(mode=types.FunctionCallingConfigMode.AUTO)
+            ),
+            automatic_function_calling=types.AutomaticFunctionCallingConfig(disable=True),
+            max_output_tokens=MAX_OUTPUT_TOKENS,
+        ),
+    )
+
+    await model.close()
+    await client.aio.aclose()
+    ours, theirs = gemini.asked
+    assert ours == theirs
+    assert gemini.paths[0] == gemini.paths[1]
 
 
 async def test_signatures_and_ids_go_back_as_they_came(gemini: Gemini, model: GeminiModel) -> None:

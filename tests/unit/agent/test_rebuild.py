@@ -5,6 +5,7 @@ from dataclasses import replace
 from dm_core.agent.gemini_turns import contents
 from dm_core.agent.rebuild import done_so_far, said_and_done
 from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
+from dm_core.store.document_values import maps
 from tests.unit.agent.agent_stage import NOW
 
 READ = ModelTurn('{"parts": [{"functionCall": {"name": "get_notes", "args": {}}}]}', calls=(ToolCall("get_notes", {}),))
@@ -33,10 +34,10 @@ def test_nothing_of_the_models_own_goes_back_and_all_that_came_of_it_is_told() -
 
     assert turns is not None
     sent = contents(turns)
-    texts = [part.text for content in sent for part in content.parts or []]
-    assert {content.role for content in sent} == {"user"}
+    texts = [str(part["text"]) for content in sent for part in maps(content, "parts")]
+    assert {content["role"] for content in sent} == {"user"}
     assert texts[:2] == ["<context>opening", "<new_messages>and Friday?"]
-    account = texts[2] or ""
+    account = texts[2]
     assert account.count("</done_so_far>") == 1
     for said in ("plays", "U11", "Tuesday, I think", '"Hello", "became": "sent"', '"Bye", "became": "uncertain'):
         assert said in account

@@ -48,7 +48,7 @@ async def answer(engine: Engine, *contents: types.Content, tools: bool = True) -
         options = types.HttpOptions(base_url=gemini.base_url, timeout=5000)
         client = genai.Client(api_key=gemini.api_key, vertexai=False, http_options=options)
         try:
-            return await client.aio.models.generate_content(  # pyright: ignore[reportUnknownMemberType]
+            return await client.aio.models.generate_content(
                 model="any",
                 contents=list(contents) or [user("hi")],
                 config=types.GenerateContentConfig(

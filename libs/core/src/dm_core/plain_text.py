@@ -14,6 +14,7 @@ _JOINS_NOTHING: Final = re.compile("(?:^|(?<=[\x00-\x7f\u200c\u200d]))[\u200c\u2
 """Joiners spell words (Persian, Hindi) and make one emoji of several; beside ASCII they only hide something."""
 _FILLERS: Final = frozenset("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 """Letters and marks that show nothing: of Hangul, Khmer, Braille."""
+_NOT_PLAIN: Final = re.compile(r"[^ -~]+")
 _LINES: Final = frozenset("\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029")
 _INVISIBLE_COPIES: Final = range(0xE0000, 0xE01F0)
 """Tags (copies of ASCII) and further variation selectors, in which a text can hold another one."""
@@ -35,6 +36,8 @@ def shown(text: str, limit: int | None = None) -> str:
 
 def readable(text: str) -> str:
     """A text of several lines as its writer meant it: as ``visible``, with joiners in words and emoji, and flags."""
+    if text.isascii():
+        return _visible(text, joiners=True)
     parts = _FLAG.split(text)
     kept = (part if index % 2 else _visible(part, joiners=True) for index, part in enumerate(parts))
     return _JOINS_NOTHING.sub("", "".join(kept))
@@ -47,13 +50,14 @@ def visible(text: str) -> str:
 
 
 def _visible(text: str, *, joiners: bool) -> str:
+    """A printable ASCII character ends every stack of marks, so only what stands between such is looked at."""
+    return _NOT_PLAIN.sub(lambda found: _seen(found[0], joiners=joiners), text)
+
+
+def _seen(chars: str, *, joiners: bool) -> str:
     kept: list[str] = []
     marks = 0
-    for char in text:
-        if char.isascii() and char.isprintable():
-            marks = 0
-            kept.append(char)
-            continue
+    for char in chars:
         marks = marks + 1 if unicodedata.category(char) in ("Mn", "Me") else 0
         if marks <= MAX_MARKS and _is_seen(char, joiners=joiners):
             kept.append(char)

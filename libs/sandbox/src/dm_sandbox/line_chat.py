@@ -1,18 +1,19 @@
 """``make chat``: what the page of ``make dev`` offers, as plain lines in a terminal of its own.
 
 A line that is typed goes where the page's field goes; the conversation is printed as it grows. ``/quit``, Ctrl-C or the
-end of the input end the chat and nothing else. Environment: ``PORT`` of the page.
+end of the input end the chat and nothing else. Environment: ``PORT`` of the page, if not where ``make dev`` said last.
 """
 
 import os
 import sys
 import threading
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Any, Final, cast
 
 import httpx
 
-from dm_sandbox.chat import HELP, ChatLine
+from dm_sandbox.chat_lines import DEFAULT_PORT, HELP, PORT_FILE, STATE, ChatLine
 
 LOOK_SECONDS: Final = 0.3
 """How often the conversation is looked at."""
@@ -60,7 +61,7 @@ class LineChat:
 
 def main() -> int:
     """Entry point of ``python -m dm_sandbox.line_chat``."""
-    base_url = f"http://127.0.0.1:{os.environ.get('PORT', '8080')}"
+    base_url = f"http://127.0.0.1:{os.environ.get('PORT') or _last_port()}"
     chat = LineChat(base_url)
     try:
         chat.show()
@@ -78,6 +79,14 @@ def main() -> int:
     except KeyboardInterrupt:
         pass
     return 0
+
+
+def _last_port() -> str:
+    """Where ``make dev`` said last that the page is."""
+    try:
+        return (Path(os.environ.get("STATE") or STATE) / PORT_FILE).read_text(encoding="utf-8")
+    except OSError:
+        return str(DEFAULT_PORT)
 
 
 if __name__ == "__main__":

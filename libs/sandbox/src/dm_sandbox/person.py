@@ -47,6 +47,12 @@ class Person:
         """A text; ``message`` adds fields to it, such as ``referral``. Returns its mid."""
         return await self._writes({"text": text, **message}, text)
 
+    async def says_late(self, text: str, ago_ms: int) -> str:
+        """A text that the platform dates so long ago."""
+        item = self._message({"text": text}, text)
+        await self._post([{**item, "timestamp": self.clock() - ago_ms}])
+        return self.mids[-1]
+
     async def says_at_once(self, *texts: str) -> list[str]:
         """Several texts in one POST, as Meta batches them."""
         items = [self._message({"text": text}, text) for text in texts]
@@ -149,10 +155,11 @@ class Person:
 
     # --- the account's side -------------------------------------------------------------------------------------
 
-    async def human_replies(self, text: str) -> str:
-        """The account's owner answers this person in the app; its echo arrives at the webhook."""
-        sent = self.platform.human_sends(self.user_id, text, echo=False) if self.platform else None
-        mid = sent.mid if sent else self._next()
+    async def human_replies(self, text: str, mid: str = "") -> str:
+        """The account's owner answers this person in the app; its echo arrives at the webhook. Returns its mid."""
+        mid = mid or self.next_mid()
+        if self.platform:
+            self.platform.human_sends(self.user_id, text, mid, echo=False)
         await self._post([self.echo(mid, text)])
         return mid
 
@@ -228,8 +235,12 @@ class Person:
         sender, recipient = {"id": self.user_id}, {"id": self.account_id}
         return {"sender": sender, "recipient": recipient, "timestamp": self.clock(), **event}
 
+    def next_mid(self) -> str:
+        """An id for a message of this conversation."""
+        return self._mids.next(self.account_id, self.user_id)
+
     def _next(self) -> str:
-        self.mids.append(self._mids.next(self.account_id, self.user_id))
+        self.mids.append(self.next_mid())
         return self.mids[-1]
 
     async def _post(self, items: list[Item]) -> None:

@@ -21,6 +21,7 @@ from typing import Literal, Self
 import httpx
 
 from dm_core.clock import Clock, system_clock
+from dm_core.threads import thread_id
 from dm_sandbox.cloud_tasks import CloudTasksEmulator, QueueConfig
 from dm_sandbox.environment import (
     ALERTS_QUEUE,
@@ -38,6 +39,7 @@ from dm_sandbox.environment import (
 )
 from dm_sandbox.events import EventLog
 from dm_sandbox.firestore_emulator import FirestoreEmulator, firestore_emulator
+from dm_sandbox.functions.control import CONTROL_FILE, Switched
 from dm_sandbox.launcher import FunctionName, FunctionProcess
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.gemini import Gemini
@@ -46,6 +48,7 @@ from dm_sandbox.platforms.meta import Delivery, WebhookSender
 from dm_sandbox.platforms.server import Platform
 from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
+from dm_sandbox.profile_files import PROCESSOR_FOLDER, PROCESSOR_VARIABLE
 from dm_sandbox.tcp_ports import free_port
 
 StoreName = Literal["sqlite", "firestore"]
@@ -55,6 +58,7 @@ ALERT_QUEUE = QueueConfig(
     max_dispatches_per_second=20, max_concurrent_dispatches=1, min_backoff=0.5, max_backoff=10, max_attempts=20
 )
 """One at a time, as in a deployment, but without its pause of 6 s between two."""
+STUDIO_FUNCTIONS = Path(__file__).parent / "functions"
 QUEUE = QueueConfig(min_backoff=0.5, max_backoff=10, max_attempts=20)
 
 
@@ -68,6 +72,8 @@ class Sandbox:
     ``ambient`` is where GEMINI_API_KEY is looked for: with it the real Gemini answers, unless there is a ``gemini`` in
     its place. ``extra`` are variables for both
     functions. ``queue`` is how the Cloud Tasks emulator retries; with ``queue_path`` its tasks survive a restart.
+    In ``folder`` everything does: threads (of the SQLite store), tasks and events. ``studio`` runs the sandbox's own
+    entry points, whose model calls are recorded and whose ports and clock can be switched (``switch``).
     ``environment`` (once started) is what both functions get, for further instances of them; ``emulator`` is the
     Firestore emulator's process, where the store is that.
     """
@@ -83,17 +89,24 @@ class Sandbox:
         queue: QueueConfig = QUEUE,
         queue_path: Path | None = None,
         clock: Clock = system_clock,
+        folder: Path | None = None,
+        studio: bool = False,
         gemini: Gemini | None = None,
     ) -> None:
         ambient = {} if gemini is not None or ambient is None else ambient
         self.clock = clock
-        self.log = EventLog(clock)
+        self.folder = folder
+        self.log = EventLog(clock, folder / "events.jsonl" if folder else None)
         self.instagram = Instagram(flavor=flavor, clock=clock)
         self.whatsapp = WhatsApp(clock=clock)
         self.spond = Spond(clock=clock)
         self.gemini = gemini or Gemini(SANDBOX_MODEL_KEY, clock=clock)
         self.queue = CloudTasksEmulator(
-            config=queue, queues={ALERTS_QUEUE: ALERT_QUEUE}, on_event=self.log.queue, path=queue_path, clock=clock
+            config=queue,
+            queues={ALERTS_QUEUE: ALERT_QUEUE},
+            on_event=self.log.queue,
+            path=folder / "tasks.db" if folder else queue_path,
+            clock=clock,
         )
         self.real_model = answers_for_real(ambient)
         self.webhook: FunctionProcess
@@ -104,8 +117,11 @@ class Sandbox:
         self._pace, self._model, self._extra = pace or Pace(), model_variables(ambient), dict(extra or {})
         self._stack = AsyncExitStack()
         self._happened = asyncio.Event()
-        self._sender: WebhookSender
+        self.sender: WebhookSender
         self._people = 0
+        self._studio = studio
+        self._starting = asyncio.Lock()
+        self._control: Path | None = None
         self.log.listen(lambda _: self._happened.set())
 
     async def __aenter__(self) -> Self:
@@ -124,7 +140,7 @@ class Sandbox:
     @property
     def deliveries(self) -> list[Delivery]:
         """Every webhook POST so far, DMs and echoes, with its answer."""
-        return self._sender.deliveries
+        return self.sender.deliveries
 
     @property
     def platforms(self) -> tuple[Platform, ...]:
@@ -154,17 +170,44 @@ class Sandbox:
         """A new person who can write to the account; closed with the sandbox."""
         self._people += 1
         handle = username or name.lower().replace(" ", ".")
+        account_id, user_id = self.instagram.account_id, user_id or str(FIRST_USER_ID + self._people)
+        self.log.know(thread_id(account_id, user_id), user_id)
         return Person(
-            self._sender.url,
+            self.sender.url,
             APP_SECRET,
-            self.instagram.account_id,
-            user_id or str(FIRST_USER_ID + self._people),
+            account_id,
+            user_id,
             name=name,
             username=handle,
             platform=self.instagram,
             clock=self.clock,
-            sender=self._sender,
+            sender=self.sender,
         )
+
+    def switch(self, switched: Switched) -> None:
+        """From now on both functions behave so; only with ``studio``."""
+        if self._control is not None:
+            switched.write(self._control)
+
+    async def restart_functions(self) -> None:
+        """Both anew, at their addresses: their code changed. Raises FunctionDidNotStart."""
+        async with self._starting:
+            for function in (self.webhook, self.processor):
+                await function.restart()
+
+    async def replace_processor(self) -> None:
+        """Its instance dies, and another comes up. Raises FunctionDidNotStart."""
+        async with self._starting:
+            await self.processor.kill()
+            await self.processor.start()
+
+    async def revive_functions(self) -> list[str]:
+        """Start those that have ended by themselves; their names. Raises FunctionDidNotStart."""
+        async with self._starting:
+            ended = [function for function in (self.webhook, self.processor) if not function.running]
+            for function in ended:
+                await function.start()
+        return [function.name for function in ended]
 
     async def wait_for(self, condition: Callable[[], object], seconds: float, what: str = "it") -> None:
         """Return once the condition holds. Raises StillWaiting after ``seconds``."""
@@ -181,6 +224,7 @@ class Sandbox:
                 continue
 
     async def _start(self) -> None:
+        self._stack.callback(self.log.close)
         for platform in self.platforms:
             self._stack.push_async_callback(platform.stop)
             await platform.start()
@@ -190,11 +234,13 @@ class Sandbox:
         self.environment = env = await self._environment()
         self.webhook, self.processor = self._function("webhook", env), self._function("processor", env)
         await self._start_functions()
-        self._sender = WebhookSender(f"{self.webhook.url}/", APP_SECRET, self.clock)
-        self._stack.push_async_callback(self._sender.close)
-        self.instagram.connect(self._sender)
+        self.sender = WebhookSender(f"{self.webhook.url}/", APP_SECRET, self.clock)
+        self.sender.on_delivery = self.log.delivered
+        self._stack.push_async_callback(self.sender.close)
+        self.instagram.connect(self.sender)
         self._stack.push_async_callback(self.instagram.settle)
         statuses = WebhookSender(f"{self.webhook.url}/whatsapp", WHATSAPP_APP_SECRET, self.clock)
+        statuses.on_delivery = self.log.delivered
         self._stack.push_async_callback(statuses.close)
         self.whatsapp.connect(statuses)
         self._stack.push_async_callback(self.whatsapp.statuses.settle)
@@ -208,8 +254,8 @@ class Sandbox:
             firestore = await self._stack.enter_async_context(self.emulator)
             url = "firestore:"
         else:
-            folder = self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dm-sandbox-"))
-            url = f"sqlite:///{Path(folder) / 'threads.db'}"
+            folder = self.folder or Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dm-sandbox-")))
+            url = f"sqlite:///{folder / 'threads.db'}"
         addresses = Addresses(
             processor=f"http://127.0.0.1:{self._processor_port}",
             queue=self.queue.address,
@@ -218,11 +264,17 @@ class Sandbox:
             gemini=None if self.real_model else self.gemini.base_url,
         )
         platforms = Platforms(self.instagram, self.whatsapp, self.spond)
-        return function_environment(platforms, addresses, self._pace, self._model, self._extra)
+        extra = dict(self._extra)
+        if self._studio:
+            folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dm-sandbox-switches-")))
+            self._control = folder / "control.json"
+            extra |= {CONTROL_FILE: str(self._control), PROCESSOR_VARIABLE: str(PROCESSOR_FOLDER)}
+        return function_environment(platforms, addresses, self._pace, self._model, extra)
 
     def _function(self, name: FunctionName, env: Mapping[str, str]) -> FunctionProcess:
         port = self._processor_port if name == "processor" else None
-        return FunctionProcess(name, env, port=port, log=lambda line: self.log.function(name, line))
+        source = STUDIO_FUNCTIONS / f"{name}.py" if self._studio else None
+        return FunctionProcess(name, env, port=port, log=lambda line: self.log.function(name, line), source=source)
 
     async def _start_functions(self) -> None:
         """Both at once. Raises FunctionDidNotStart."""

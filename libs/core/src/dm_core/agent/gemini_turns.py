@@ -13,8 +13,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
-from google.genai import types
-
+from dm_core.agent.model import ToolDeclaration
 from dm_core.media import Media
 from dm_core.runs import Finish, ModelTurn, ToolCall, ToolResult, ToolTurn, Turn, Usage, UserTurn
 
@@ -34,14 +33,14 @@ _TRUNCATED: Final = frozenset(("MAX_TOKENS", "CONTINUATION"))
 type Json = Mapping[str, object]
 
 
-def contents(turns: Sequence[Turn]) -> list[types.Content]:
+def contents(turns: Sequence[Turn]) -> list[Json]:
     """The conversation on the wire. An unusable model turn is left out, with the answers to it."""
-    sent: list[types.Content] = []
+    sent: list[Json] = []
     usable = True
     for turn in turns:
         match turn:
             case UserTurn(text=text, attached=attached):
-                sent.append(types.Content(role="user", parts=[types.Part(text=text), *map(_attached, attached)]))
+                sent.append({"parts": [{"text": text}, *map(_attached, attached)], "role": "user"})
             case ModelTurn():
                 back = _sent_back(turn)
                 usable = back is not None
@@ -49,8 +48,18 @@ def contents(turns: Sequence[Turn]) -> list[types.Content]:
                     sent.append(back)
             case ToolTurn(results=results):
                 if usable and results:
-                    sent.append(types.Content(role="user", parts=[_response(result) for result in results]))
+                    sent.append({"parts": [_response(result) for result in results], "role": "user"})
     return sent
+
+
+def declarations(tools: Sequence[ToolDeclaration]) -> list[Json]:
+    """The tools on the wire. Without arguments there is no schema: an object without properties is not accepted
+    everywhere."""
+    return [
+        {"name": tool.name, "description": tool.description}
+        | ({"parameters_json_schema": dict(tool.parameters)} if tool.parameters.get("properties") else {})
+        for tool in tools
+    ]
 
 
 def model_turn(body: str, latency_ms: int) -> ModelTurn:
@@ -149,7 +158,7 @@ def _said(parts: Sequence[Json]) -> tuple[str, tuple[ToolCall, ...]]:
     return "".join(texts), tuple(calls)
 
 
-def _sent_back(turn: ModelTurn) -> types.Content | None:
+def _sent_back(turn: ModelTurn) -> Json | None:
     """A model turn as it came, without what the API would refuse; None if nothing is left of it.
 
     One that was made elsewhere (a script, an older format) goes as its text and calls.
@@ -163,18 +172,21 @@ def _sent_back(turn: ModelTurn) -> types.Content | None:
     if not parts:
         calls = [{"functionCall": {"id": c.id, "name": c.name, "args": dict(c.arguments)}} for c in turn.calls]
         parts = _usable([{"text": turn.text}, *calls])
-    return types.Content.model_validate({"role": "model", "parts": parts}) if parts else None
+    return {"parts": parts, "role": "model"} if parts else None
 
 
-def _attached(part: str | Media) -> types.Part:
+def _attached(part: str | Media) -> Json:
+    """Words about a file, or the file as the SDK writes it."""
     if isinstance(part, str):
-        return types.Part(text=part)
-    return types.Part(inline_data=types.Blob(mime_type=part.mime_type, data=part.data))
+        return {"text": part}
+    data = base64.urlsafe_b64encode(part.data).decode("ascii")
+    return {"inlineData": {"data": data, "mime_type": part.mime_type}}
 
 
-def _response(result: ToolResult) -> types.Part:
+def _response(result: ToolResult) -> Json:
     response = {"error": result.error} if result.error is not None else {"output": dict(result.output)}
-    return types.Part(function_response=types.FunctionResponse(id=result.id, name=result.name, response=response))
+    identity = {"id": result.id} if result.id is not None else {}
+    return {"functionResponse": {**identity, "name": result.name, "response": response}}
 
 
 def _usage(usage: Json) -> Usage:

@@ -27,6 +27,7 @@ WRITTEN_CALL: Final = "written_call"
 _MIN_SQUASHED_WORDS: Final = 12
 _MIN_SQUASHED: Final = 6
 _NUMBER_TAIL: Final = 8
+_ASCII_CONTROLS: Final = re.compile("[\x00-\x1f\x7f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +127,8 @@ def _base64_forms(secret: bytes) -> list[str]:
 
 def _fold(text: str) -> str:
     """Compatibility forms folded, lower case, nothing invisible."""
+    if text.isascii():
+        return _ASCII_CONTROLS.sub("", text.lower())
     folded = unicodedata.normalize("NFKC", text).casefold()
     return "".join(char for char in folded if unicodedata.category(char) not in ("Cf", "Cc", "Mn"))
 
@@ -136,4 +139,4 @@ def _squash(text: str) -> str:
 
 def _digits(text: str) -> str:
     """Every decimal digit of any script, as 0-9, and nothing else."""
-    return "".join(str(unicodedata.decimal(char)) for char in text if unicodedata.decimal(char, None) is not None)
+    return "".join(str(unicodedata.decimal(char)) for char in re.findall(r"\d", text))

@@ -58,6 +58,8 @@ def split_text(text: str, limit: int = TEXT_LIMIT_BYTES) -> tuple[str, ...]:
     Only white space at the borders is lost. A single grapheme above the limit is the one thing that is cut inside.
     Empty for a text of white space.
     """
+    if text and size(text) <= limit and not (text[0].isspace() or text[-1].isspace()):
+        return (text,)
     rest = _bounded_graphemes(text, limit)
     parts: list[str] = []
     start = _skip_space(rest, 0)

@@ -45,6 +45,8 @@ _LIMITS: Final = httpx2.Limits(
     max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE, keepalive_expiry=IDLE_SECONDS
 )
 
+_NAME: Final = f"python-httpx2/{httpx2.__version__}"
+
 Sleep = Callable[[float], Awaitable[None]]
 Jitter = Callable[[], float]
 """A random number from 0 to 1."""
@@ -144,8 +146,8 @@ class HttpClient:
 
     async def close(self) -> None:
         """Release connections; a later call opens new ones."""
-        for client in self._pools.taken():
-            await client.aclose()
+        for connections in self._pools.taken():
+            await connections.aclose()
 
     def _pause(self, rejected: _Rejected, attempt: int) -> float:
         """Seconds until the next attempt."""
@@ -177,24 +179,27 @@ class HttpClient:
             if event.endswith("send_request_headers.started"):
                 progress.written = True
 
-        headers = {"accept": "application/json"}
+        headers = {"accept": "application/json", "accept-encoding": "gzip, deflate", "user-agent": _NAME}
         if call.token is not None:
             headers["authorization"] = bearer(call.service, call.token)
         if call.body is not None:
             headers["content-type"] = "application/json"
-        with self._pools.one() as client:
-            async with client.stream(
-                call.method,
-                call.url,
-                params=dict(call.query) or None,
-                headers=headers,
-                # ASCII with escapes: any text can be encoded, lone surrogates too.
-                content=None if call.body is None else json.dumps(call.body),
-                timeout=self._limits(call, connect_within),
-                extensions={"trace": watch},
-            ) as response:
+        request = httpx2.Request(
+            call.method,
+            call.url,
+            params=dict(call.query) or None,
+            headers=headers,
+            # ASCII with escapes: any text can be encoded, lone surrogates too.
+            content=None if call.body is None else json.dumps(call.body),
+            extensions={"trace": watch, "timeout": self._limits(call, connect_within).as_dict()},
+        )
+        with self._pools.one() as connections:
+            response = await connections.handle_async_request(request)
+            try:
                 body = await _read(response)
-                return Response(response.status_code, dict(response.headers.items()), parsed_json(body))
+            finally:
+                await response.aclose()
+        return Response(response.status_code, dict(response.headers.items()), parsed_json(body))
 
     def _limits(self, call: Call, connect_within: float) -> httpx2.Timeout:
         times = self._timeouts
@@ -233,14 +238,10 @@ async def _read(response: httpx2.Response) -> bytes:
     return b"".join(chunks)
 
 
-def _connections() -> httpx2.AsyncClient:
+def _connections() -> httpx2.AsyncHTTPTransport:
+    """A transport, not a client, whose redirects, cookies and authentication cost as much as the request."""
     _hush_request_logs()
-    return httpx2.AsyncClient(
-        follow_redirects=False,
-        trust_env=False,
-        verify=_trusted(),
-        limits=_LIMITS,
-    )
+    return httpx2.AsyncHTTPTransport(trust_env=False, verify=_trusted(), limits=_LIMITS)
 
 
 @cache

@@ -26,24 +26,47 @@ def clean_text(text: str) -> str:
     return text if text.isascii() else _LONE_SURROGATE.sub("\ufffd", text)
 
 
+class _Cleaned(dict[str, object]):
+    """A document that ``document`` made: inside another one it is taken as it is."""
+
+
 def clean(value: object) -> object:
-    """A value as it may be stored."""
-    if value is None or isinstance(value, bool | float):
+    """A value as it may be stored. By exact type first: a checkpoint holds hundreds of values."""
+    kind = type(value)
+    if kind is str:
+        return clean_text(cast("str", value))
+    if kind in _KEPT:
         return value
-    if isinstance(value, str):
-        return clean_text(value if type(value) is str else str(value))
-    if isinstance(value, int):
-        return value if -MAX_INT <= value <= MAX_INT else max(-MAX_INT, min(value, MAX_INT))
-    if isinstance(value, Mapping):
-        return {clean_text(str(key)): clean(item) for key, item in cast("Mapping[object, object]", value).items()}
-    if isinstance(value, Sequence):
+    if kind is int:
+        return max(-MAX_INT, min(cast("int", value), MAX_INT))
+    if kind is dict:
+        return {clean_text(str(key)): clean(item) for key, item in cast("dict[object, object]", value).items()}
+    if kind is list or kind is tuple:
         return [clean(item) for item in cast("Sequence[object]", value)]
+    return _clean_unusual(value)
+
+
+_KEPT = frozenset((_Cleaned, type(None), bool, float))
+
+
+def _clean_unusual(value: object) -> object:
+    """A value of a derived type: an enum's member, a read-only map."""
+    if isinstance(value, str):
+        return clean_text(str(value))
+    if isinstance(value, float):
+        return value
+    if isinstance(value, int):
+        return clean(int(value))
+    if isinstance(value, Mapping):
+        return clean(dict(cast("Mapping[object, object]", value)))
+    if isinstance(value, Sequence):
+        return clean(list(cast("Sequence[object]", value)))
     raise TypeError(f"a {type(value).__name__} cannot be stored")
 
 
 def document(**fields: object) -> Document:
     """A cleaned document of these fields."""
-    return cast("Document", clean(fields))
+    return _Cleaned((key, clean(item)) for key, item in fields.items())
 
 
 def is_document_id(text: str) -> bool:

@@ -9,7 +9,7 @@ import grpc.aio
 from dm_core.clock import Clock, system_clock
 from dm_sandbox.cloud_tasks.engine import Engine
 from dm_sandbox.cloud_tasks.journal import Journal
-from dm_sandbox.cloud_tasks.records import Counters, OnEvent, QueueConfig, QueueEvent
+from dm_sandbox.cloud_tasks.records import Counters, OnEvent, QueueConfig, QueueEvent, TaskRecord
 from dm_sandbox.cloud_tasks.servicer import CloudTasksServicer
 
 
@@ -93,6 +93,16 @@ class CloudTasksEmulator:
     def deliver_twice(self, count: int = 1, *, together: bool = True) -> None:
         """The next ``count`` attempts reach the worker twice: at the same time, or one after the other's answer."""
         self._running().deliver_twice(count, together)
+
+    def look_again(self) -> None:
+        """The clock jumped: what became due starts now."""
+        for queue in self._running().queues.values():
+            queue.look_again()
+
+    def tasks(self) -> list[TaskRecord]:
+        """Everything that waits or is under way, the next one first."""
+        queues = self._running().queues.values()
+        return sorted((task for queue in queues for task in queue.tasks.values()), key=lambda task: task.schedule_at)
 
     def _running(self) -> Engine:
         if self._engine is None:

@@ -74,6 +74,10 @@ class QueueRunner:
         self._start(task)
         return self.tasks[name]
 
+    def look_again(self) -> None:
+        """Don't trust the wait that was reckoned before."""
+        self._changed.set()
+
     def delete(self, name: str) -> None:
         self._end(self.tasks[name])
         self.emit("deleted", self.name, name)

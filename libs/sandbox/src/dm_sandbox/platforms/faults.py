@@ -59,9 +59,10 @@ class FaultDetails(TypedDict, total=False):
 
 
 class Faults:
-    """The faults still to come, met first in, first out."""
+    """The faults still to come, met first in, first out; then the standing ones, which are met until taken away."""
 
     def __init__(self) -> None:
+        self.standing: dict[str, Fault] = {}
         self._queue: list[Fault] = []
 
     def add(self, kind: FaultKind | str, operation: str = "*", times: int = 1, **details: Unpack[FaultDetails]) -> None:
@@ -77,11 +78,12 @@ class Faults:
                 else:
                     self._queue[index] = replace(fault, times=fault.times - 1)
                 return fault
-        return None
+        return next((each for each in self.standing.values() if each.operation in ("*", operation)), None)
 
     def clear(self) -> None:
-        """Forget what has not been met."""
+        """Forget what has not been met, and what stands."""
         self._queue.clear()
+        self.standing.clear()
 
     @property
     def pending(self) -> tuple[Fault, ...]:

@@ -11,7 +11,7 @@ import itertools
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from dm_core.clock import Clock, system_clock
 from dm_sandbox.platforms.answers import Body, turn
@@ -48,7 +48,7 @@ class Gemini(Platform):
         self.api_key = api_key
         self.latency = 0.0
         self.fails_on = ""
-        self.brain: Callable[[ModelRequest], list[Part]] = answer_as_the_club
+        self.brain: Callable[[ModelRequest], list[Part] | Awaitable[list[Part]]] = answer_as_the_club
         self.requests: list[ModelRequest] = []
         self._script: deque[Scripted] = deque()
         self._issued: set[bytes] = set()
@@ -59,14 +59,18 @@ class Gemini(Platform):
         self._script.extend(answers)
 
     def operation(self, call: Call) -> str:
-        matched = re.fullmatch(r"/v1(?:beta)?/models/[^/:]+:(\w+)", call.path)
-        return matched.group(1) if matched and call.method == "POST" else "unknown"
+        matched = re.fullmatch(r"/v1(?:beta)?/models/[^/:]+(?::(generateContent))?", call.path)
+        if matched is None or (call.method == "POST") is not bool(matched.group(1)):
+            return "unknown"
+        return matched.group(1) or "get"
 
     async def process(self, operation: str, call: Call) -> Reply:
-        if operation != "generateContent":
+        if operation == "unknown":
             return _error(404, f"{call.path} is not found")
         if call.headers.get("x-goog-api-key") != self.api_key:
             return _error(400, "API key not valid. Please pass a valid API key.", "API_KEY_INVALID")
+        if operation == "get":
+            return Reply({"name": call.path.rpartition("v1beta/")[2]})
         await self.pause(self.latency)
         request = ModelRequest.parse(call.body)
         self.requests.append(request)
@@ -84,7 +88,8 @@ class Gemini(Platform):
 
     async def think(self, request: ModelRequest) -> Body:
         """What is answered where no script is left."""
-        return turn(*self.brain(request))
+        parts = self.brain(request)
+        return turn(*(parts if isinstance(parts, list) else await parts))
 
     async def _answer_to(self, request: ModelRequest) -> Body:
         if not self._script:

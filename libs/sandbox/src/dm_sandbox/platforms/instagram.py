@@ -112,9 +112,9 @@ class Instagram(Platform):
         self.meet(user_id).last_inbound_at = now
         self.messages.append(SentMessage(mid, user_id, self.account_id, text, now))
 
-    def human_sends(self, user_id: str, text: str, *, echo: bool = True) -> SentMessage:
+    def human_sends(self, user_id: str, text: str, mid: str = "", *, echo: bool = True) -> SentMessage:
         """The account's owner answers in the app: no API call, but an echo like any other."""
-        return self._deliver(user_id, text, by_api=False, echo=echo)
+        return self._deliver(user_id, text, mid, by_api=False, echo=echo)
 
     async def settle(self) -> None:
         """Drop the echoes that have not been delivered, and send no more."""
@@ -225,8 +225,8 @@ class Instagram(Platform):
         if last is None or self.clock() - last >= WINDOW_MS:
             raise GraphError(10, 2534022, "(#10) This message is sent outside of allowed window.")
 
-    def _deliver(self, user_id: str, text: str, *, by_api: bool, echo: bool = True) -> SentMessage:
-        mid = self.mids.next(self.account_id, user_id)
+    def _deliver(self, user_id: str, text: str, mid: str = "", *, by_api: bool, echo: bool = True) -> SentMessage:
+        mid = mid or self.mids.next(self.account_id, user_id)
         message = SentMessage(mid, self.account_id, user_id, text, self.clock(), by_api)
         self.messages.append(message)
         if self._webhook is not None and echo:

@@ -12,24 +12,25 @@ from dm_core.agent.tools.declare import Example, Kind
 from dm_core.agent.tools.registry import SEND, TOOLS
 from dm_sandbox.platforms.answers import call
 from dm_sandbox.platforms.model_request import ModelRequest, Part, ShownDm, json_objects
+from dm_sandbox.platforms.scripted_words import (
+    ENGLISH,
+    TOPICS,
+    Language,
+    language_of,
+    sessions_answer,
+    small_talk,
+    topic_answer,
+)
 from dm_sandbox.platforms.server import as_list, as_object
 
-NOTIFY, NO_REPLY = "send_manager_notification", "no_reply"
+NOTIFY, NO_REPLY, DATES = "send_manager_notification", "no_reply", "get_net_session_dates"
 NEW = re.compile(r"<new_messages>(.*?)</new_messages>", re.DOTALL)
-GREETING = re.compile(r"\b(hi|hiya|hello|hey|good (morning|evening|afternoon)|hei|hallo|hola)\b", re.IGNORECASE)
+GREETING = re.compile(
+    r"\b(hi|hiya|hello|hey|good (morning|evening|afternoon)|hei|hallo|servus|moin"
+    r"|guten (tag|morgen|abend)|hola|buen[oa]s)\b",
+    re.IGNORECASE,
+)
 
-TOPICS: Mapping[str, tuple[str, str]] = {
-    "price": (r"prices?|costs?|how much|fees?|pay|expensive|membership", r"£|€|\$|\bpounds?\b|\bfees?\b|per session"),
-    "kit": (r"kit|bats?|pads|helmet|equipment|gear|bring|wear|clothes", r"\bkit\b|\bbats?\b|\bpads\b|helmet"),
-    "place": (r"where|address|location|parking|get there|directions", r"\broad\b|\blane\b|street|address|parking"),
-    "juniors": (r"juniors?|kids?|child|children|son|daughter|year[- ]old", r"junior|under[- ]?\d|children"),
-    "beginners": (r"beginners?|never played|new to|first time|join", r"beginner|never played|new players|join"),
-}
-"""A topic: how a person asks for it, and how the paragraph that answers looks."""
-
-GREETINGS = {"hei": "Hei!", "hallo": "Hallo!", "hola": "¡Hola!"}
-OFFER = "I'm the club's automated assistant and I don't know that one. Shall I ask the manager for you?"
-WELCOME = "I'm the club's automated assistant. Ask me about nets, prices, kit or how to find us."
 MAX_REPLY_BYTES, MAX_ARGUMENT_CHARS = 900, 600
 
 
@@ -49,7 +50,7 @@ def answer_as_the_club(request: ModelRequest) -> list[Part]:
     if alone:
         return _alone(alone[0], fitting[alone[0]], dms)
     acts = {name: example for name, example in fitting.items() if TOOLS[name].kind is not Kind.DATA}
-    return _answer(dms, words, acts, known, request.system, [file.mime_type for file in request.files])
+    return _answer(dms, words, acts, request)
 
 
 def _fitting(words: str, declared: Collection[str]) -> dict[str, Example]:
@@ -102,43 +103,57 @@ def _answer(
     dms: Sequence[ShownDm],
     words: str,
     acts: Mapping[str, Example],
-    known: Mapping[str, Mapping[str, object]],
-    system: str,
-    files: Sequence[str],
+    request: ModelRequest,
 ) -> list[Part]:
     """One message for all of it, beside the calls that the words ask for."""
-    greeting = _greeting(words)
-    said = [*_results(known), *(() if NOTIFY in acts else (_from_knowledge(words, system),))]
-    said = [answer for answer in (*said, *(example.says({}) for example in acts.values())) if answer]
+    language, known = language_of(words), request.results(request.contents)
+    files = [file.mime_type for file in request.files]
+    greeting = language.hello if GREETING.search(words) else ""
+    if NOTIFY not in acts and re.search(language.yes, words, re.IGNORECASE) and _offered(request, language):
+        notice = "They asked something I don't know, and would like you to answer: see the conversation."
+        return [call(NOTIFY, text=notice, urgency="normal"), call(SEND, text=language.passed_on)]
+    said = [
+        *_results(known, language),
+        *(() if NOTIFY in acts else (_from_knowledge(words, request.system, language),)),
+    ]
+    if NOTIFY in acts:
+        said.append(language.passed_on)
+    said = [answer for answer in (*said, *(e.says({}) for name, e in acts.items() if name != NOTIFY)) if answer]
     if files and not said:
         said.append(f"I can see or hear what you sent ({', '.join(files)}). What would you like to know about it?")
     if not said:
-        said.append(WELCOME if greeting and "?" not in words else OFFER)
+        said.append(
+            small_talk(words, language) or (language.welcome if greeting and "?" not in words else language.offer)
+        )
     text = " ".join((greeting, *said) if greeting else said)
     return [*(_called(name, example, dms) for name, example in acts.items()), call(SEND, text=_cut(text))]
 
 
-def _greeting(words: str) -> str:
-    found = GREETING.search(words)
-    return GREETINGS.get(found.group(1).lower(), "Hi!") if found else ""
+def _offered(request: ModelRequest, language: Language) -> bool:
+    """The offer to ask the manager was made before; the history that is shown holds it."""
+    return any(language.offer[-30:] in text for text in request.user_texts)
 
 
-def _results(known: Mapping[str, Mapping[str, object]]) -> list[str]:
-    """What the tools answered, as their own files say it."""
+def _results(known: Mapping[str, Mapping[str, object]], language: Language) -> list[str]:
+    """What the tools answered: as their own files say it, or in the person's language."""
     said: list[str] = []
     for name, answer in known.items():
         examples = TOOLS[name].examples if name in TOOLS else ()
         if examples and TOOLS[name].kind is Kind.DATA:
-            said.append(examples[0].says(as_object(answer.get("output", answer))))
+            output = as_object(answer.get("output", answer))
+            in_english = language is ENGLISH or name != DATES
+            said.append(examples[0].says(output) if in_english else sessions_answer(output, language))
     return said
 
 
-def _from_knowledge(words: str, system: str) -> str:
-    """The paragraph of the system instruction that answers the first topic asked for."""
+def _from_knowledge(words: str, system: str, language: Language) -> str:
+    """What answers the first topic asked for: the language's sentence, or the paragraph of the system instruction."""
     paragraphs = [" ".join(block.split()) for block in re.split(r"\n\s*\n", system)]
-    for asked, answered in TOPICS.values():
+    for topic, (asked, answered) in TOPICS.items():
         if not re.search(rf"\b({asked})\b", words, re.IGNORECASE):
             continue
+        if own := topic_answer(topic, system, language):
+            return own
         scored = [(len(re.findall(answered, block, re.IGNORECASE)), -len(block), block) for block in paragraphs]
         best = max(scored, default=(0, 0, ""))
         if best[0] > 0:

@@ -119,6 +119,10 @@ class Platform(ABC):
         self._stopping.set()
         await self._server.stop()
 
+    async def be_reachable(self, reachable: bool) -> None:
+        """Refuse every connection, or listen again at the same address."""
+        await (self._server.start() if reachable else self._server.stop())
+
     async def __aenter__(self) -> Self:
         await self.start()
         return self

@@ -103,6 +103,13 @@ class WhatsApp(Platform):
         reply = {"type": "button_reply", "button_reply": {"id": button, "title": title}}
         return await self._write(number, {"type": "interactive", "interactive": reply}, shown.id)
 
+    async def reads(self, wamid: str) -> None:
+        """The message was looked at: WhatsApp says so."""
+        alert = next((each for each in self.accepted if each.id == wamid), None)
+        if alert is not None and self.statuses.webhook is not None:
+            item = self.statuses.item("read", wamid, alert.to, alert.reference)
+            await self.statuses.webhook.deliver(self.statuses.payload(statuses=[item]))
+
     async def _write(self, number: str, content: dict[str, object], quotes: str) -> Delivery | None:
         self.hear(number)
         if self.statuses.webhook is None:

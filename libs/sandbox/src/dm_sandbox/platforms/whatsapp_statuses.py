@@ -21,6 +21,7 @@ class Statuses:
     manner: Manner = "prompt"
     late_seconds: float = 1.0
     webhook: WebhookSender | None = None
+    on_told: Callable[[str, str], None] = lambda _wamid, _status: None
     _under_way: set[asyncio.Task[None]] = field(default_factory=set[asyncio.Task[None]])
 
     def tell(self, wamid: str, number: str, reference: str, failed_code: int = 0) -> None:
@@ -80,4 +81,5 @@ class Statuses:
         if self.manner == "late":
             await asyncio.sleep(self.late_seconds)
         for item in items:
+            self.on_told(str(item["id"]), str(item["status"]))
             await webhook.deliver(self.payload(statuses=[item]))

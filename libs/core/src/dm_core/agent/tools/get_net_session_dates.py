@@ -128,7 +128,7 @@ TOOL = DataTool(
     unavailable=SCHEDULE_UNAVAILABLE,
     examples=(
         Example(
-            r"\b(nets?|sessions?|practi[cs]es?|training|trening(en)?|nett|tren(er|e)|entrenamientos?)\b"
+            r"\b(nets?|sessions?|practi[cs]es?|training|trening(en)?|nett|trainings?|tren(er|e)|entrenamientos?|entrenáis)\b"
             r"|\bwhen\b.*\b(play|train)\b",
             {"days_ahead": 14},
             say,

@@ -81,7 +81,7 @@ TOOL = PlannedTool(
     plan=plan,
     examples=(
         Example(
-            r"\A\W*(?:\b(?:thanks?|you|so|much|lot|cheers|ta|great|perfect|ok|okay|takk|danke|gracias)\b\W*)*\Z",
+            r"\A\W*(?:\b(?:thanks?|thx|thanx|ty|you|so|very|much|lot|cheers|ta|great|perfect|ok|okay|takk|danke|dir|schön|vielen|dank|super|gracias|vale|muchas|genial)\b\W*)*\Z",
             {"message_id": "{handle}", "reaction": "love"},
             alone=True,
         ),

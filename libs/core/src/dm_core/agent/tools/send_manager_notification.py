@@ -16,7 +16,8 @@ STORED: Final = "stored; the manager will be told"
 _HURT: Final = r"\b(injur\w*|hurt|ambulance|accident|concuss\w*|urgent\w*|skadet)\b"
 _HUMAN: Final = (
     r"\b(human|real person|(speak|talk|chat)(ing)? (to|with) (a|an|the|someone|somebody)|call me|ring me|manager|owner|"
-    r"complain\w*|complaint|refund|lawyer|menneske|snakke med|klage|persona real|mensch)\b"
+    r"complain\w*|complaint|refund|lawyer|menneske|snakke med|klage|mensch(en)?|"
+    r"beschwer\w*|erstattung|persona real|hablar con (una|alguna) persona|queja|reembolso)\b"
 )
 
 

@@ -1,22 +1,20 @@
-"""Firestore's own asynchronous client behind a typed border: names and plain documents in, documents out, our errors.
+"""Firestore's protocol behind a typed border: names and plain documents in, documents out, our errors.
 
-The library's own retries are off: they run for minutes, and a repeated commit whose first answer was lost reports a
-failed condition for a write that was applied. What may be repeated says so (``attempts``).
+Nothing is repeated by itself: a repeated commit whose first answer was lost reports a failed condition for a write that
+was applied. What may be repeated says so (``attempts``).
 """
 
 import asyncio
-from collections.abc import AsyncIterable, Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
-import grpc
-from google.api_core import exceptions as google_errors
-from google.auth import exceptions as auth_errors
 from google.cloud.firestore_v1 import types
-from google.cloud.firestore_v1.services.firestore import FirestoreAsyncClient
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
+from grpc import StatusCode
 
 from dm_core.errors import StoreUnavailable
+from dm_core.google_grpc import CALLER, FAILURES, Calls, described_failure, generated, routed, status
 from dm_core.store.document_values import Document
 from dm_core.store.firestore import writes
 from dm_core.store.firestore.protobuf import Found, Instant, found_document, instant
@@ -40,25 +38,12 @@ this may meet at one thread."""
 
 FIRST_WAIT_SECONDS = 0.05
 
-_TRANSIENT = (google_errors.ServiceUnavailable, google_errors.Aborted)
-_FAILURES = (
-    google_errors.GoogleAPIError,
-    auth_errors.GoogleAuthError,
-    grpc.RpcError,
-    grpc.aio.UsageError,
-    TimeoutError,
-    OSError,
-)
-_SIZES = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
-_KEEPALIVE = [("grpc.keepalive_time_ms", 30_000)]
+_TRANSIENT = (StatusCode.UNAVAILABLE, StatusCode.ABORTED)
+_SERVICE = "google.firestore.v1.Firestore"
 
-_CommitRequest, _QueryRequest = cast("Any", types.CommitRequest), cast("Any", types.RunQueryRequest)
-_GetRequest = cast("Any", types.BatchGetDocumentsRequest)
-
-
-def _generated(message: object) -> Any:
-    """The generated message inside one of the library's."""
-    return cast("Any", type(message)).pb(message)
+_CommitRequest, _CommitResponse = generated(types.CommitRequest), generated(types.CommitResponse)
+_QueryRequest, _QueryResponse = generated(types.RunQueryRequest), generated(types.RunQueryResponse)
+_GetRequest, _GetResponse = generated(types.BatchGetDocumentsRequest), generated(types.BatchGetDocumentsResponse)
 
 
 class Exists(Exception):
@@ -86,12 +71,12 @@ class FirestoreClient:
 
     def __init__(self, project: str, database: str, emulator_host: str | None, usage: StoreUsage) -> None:
         self._database = f"projects/{project}/databases/{database}"
-        self._emulator_host = emulator_host
-        self._metadata = [("google-cloud-resource-prefix", self._database)]
-        self._usage = usage
-        self._api: Any = None
+        self._metadata = [("google-cloud-resource-prefix", self._database), CALLER]
         if emulator_host:
             self._metadata.append(("authorization", "Bearer owner"))
+        self._of_database = [*self._metadata, routed("database", self._database)]
+        self._usage = usage
+        self._calls = Calls(_SERVICE, FirestoreGrpcAsyncIOTransport, emulator_host, TIMEOUT_SECONDS)
 
     def name(self, *path: str) -> str:
         """The full name of a document."""
@@ -109,9 +94,9 @@ class FirestoreClient:
         """These documents, in this order, in one call. Raises StoreUnavailable."""
 
         async def read() -> list[Found]:
-            raw = _GetRequest.pb()(database=self._database, documents=names)
+            request = _GetRequest(database=self._database, documents=names)
             found: dict[str, Found] = {}
-            for answer in await self._stream(self._connected().batch_get_documents, _GetRequest.wrap(raw)):
+            for answer in await self._calls.stream("BatchGetDocuments", request, _GetResponse, self._of_database):
                 if answer.HasField("found"):
                     found[answer.found.name] = found_document(answer.found)
             return [found.get(name) or Found(name.rsplit("/", 1)[-1], None) for name in names]
@@ -141,8 +126,9 @@ class FirestoreClient:
 
     async def _query(self, query: Any, *parent: str) -> Page:
         async def read() -> Page:
-            raw = _QueryRequest.pb()(parent=self.name(*parent), structured_query=query)
-            answers = await self._stream(self._connected().run_query, _QueryRequest.wrap(raw))
+            request = _QueryRequest(parent=self.name(*parent), structured_query=query)
+            metadata = [*self._metadata, routed("parent", request.parent)]
+            answers = await self._calls.stream("RunQuery", request, _QueryResponse, metadata)
             found = tuple(found_document(a.document) for a in answers if a.HasField("document"))
             # Later answers of a stream may be of a later moment, so the first one's is true for all of them.
             return Page(found, instant(answers[0].read_time) if answers else (0, 0))
@@ -159,11 +145,9 @@ class FirestoreClient:
         """
 
         async def write() -> list[Instant]:
-            raw = _CommitRequest.pb()(database=self._database, writes=batch)
-            answer = await self._connected().commit(
-                request=_CommitRequest.wrap(raw), retry=None, timeout=TIMEOUT_SECONDS, metadata=self._metadata
-            )
-            return [instant(result.update_time) for result in _generated(answer).write_results]
+            request = _CommitRequest(database=self._database, writes=batch)
+            answer = await self._calls.unary("Commit", request, _CommitResponse, self._of_database)
+            return [instant(result.update_time) for result in answer.write_results]
 
         return await self._call(write, attempts)
 
@@ -197,46 +181,32 @@ class FirestoreClient:
         """Write a whole document, whatever was there. Raises StoreUnavailable."""
         await self.repeat(writes.put(place, doc))
 
-    async def _stream(self, method: Any, request: object) -> list[Any]:
-        """All answers of a streaming method, in the generated classes."""
-        stream = await method(request=request, retry=None, timeout=TIMEOUT_SECONDS, metadata=self._metadata)
-        return [_generated(answer) async for answer in cast("AsyncIterable[Any]", stream)]
-
     async def _call[T](self, call: Callable[[], Awaitable[T]], attempts: int) -> T:
         try:
             return await self._attempt(call, attempts)
-        except google_errors.AlreadyExists as error:
-            raise Exists from error
-        except google_errors.NotFound as error:
-            raise Missing from error
-        except (google_errors.FailedPrecondition, google_errors.Aborted) as error:
-            raise Moved from error
-        except _FAILURES as error:
-            raise StoreUnavailable(f"Firestore did not answer: {type(error).__name__}") from error
+        except FAILURES as error:
+            match status(error):
+                case StatusCode.ALREADY_EXISTS:
+                    raise Exists from error
+                case StatusCode.NOT_FOUND:
+                    raise Missing from error
+                case StatusCode.FAILED_PRECONDITION | StatusCode.ABORTED:
+                    raise Moved from error
+                case _:
+                    raise StoreUnavailable(f"Firestore did not answer: {described_failure(error)}") from error
 
     async def _attempt[T](self, call: Callable[[], Awaitable[T]], attempts: int) -> T:
         for attempt in range(attempts - 1):
             self._usage.calls += 1
             try:
                 return await call()
-            except _TRANSIENT:
+            except FAILURES as error:
+                if status(error) not in _TRANSIENT:
+                    raise
                 await asyncio.sleep(FIRST_WAIT_SECONDS * 4**attempt)
         self._usage.calls += 1
         return await call()
 
-    def _connected(self) -> Any:
-        """The library's client. Raises GoogleAuthError when there are no credentials."""
-        if self._api is None:
-            transport = cast("Any", FirestoreGrpcAsyncIOTransport)
-            if self._emulator_host:
-                channel = grpc.aio.insecure_channel(self._emulator_host, options=_SIZES)
-            else:
-                channel = transport.create_channel(options=[*_SIZES, *_KEEPALIVE])
-            self._api = FirestoreAsyncClient(transport=transport(channel=channel))
-        return self._api
-
     async def close(self) -> None:
         """Close the channel, if there is one."""
-        api, self._api = self._api, None
-        if api is not None:
-            await api.transport.close()
+        await self._calls.close()

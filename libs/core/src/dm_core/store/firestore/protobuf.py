@@ -10,18 +10,14 @@ from typing import Any, cast
 
 from google.cloud.firestore_v1 import types
 
+from dm_core.google_grpc import generated
 from dm_core.store.document_values import Document
 
 Instant = tuple[int, int]
 """A moment of the server's one order of time: seconds since 1970 and nanoseconds."""
 
 
-def generated_class(message: object) -> Any:
-    """The generated class below a class of the library."""
-    return cast("Any", message).pb()
-
-
-_Value, _Map, _Array = (generated_class(each) for each in (types.Value, types.MapValue, types.ArrayValue))
+_Value = generated(types.Value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,28 +31,40 @@ class Found:
 
 def encode(value: object) -> Any:
     """A clean value as a protocol value."""
+    encoded = _Value()
+    fill(encoded, value)
+    return encoded
+
+
+def fill(target: Any, value: object) -> None:
+    """Put a clean value into a protocol value where it stands: one made first and put in is copied at every level."""
     match value:
         case str():
-            return _Value(string_value=value)
+            target.string_value = value
         case None:
-            return _Value(null_value=0)
+            target.null_value = 0
         case bool():
-            return _Value(boolean_value=value)
+            target.boolean_value = value
         case int():
-            return _Value(integer_value=value)
+            target.integer_value = value
         case float():
-            return _Value(double_value=value)
+            target.double_value = value
         case dict():
-            return _Value(map_value=_Map(fields=encode_fields(cast("Document", value))))
+            target.map_value.SetInParent()
+            fill_fields(target.map_value.fields, cast("Document", value))
         case list():
-            return _Value(array_value=_Array(values=[encode(item) for item in cast("list[object]", value)]))
+            target.array_value.SetInParent()
+            values = target.array_value.values
+            for item in cast("list[object]", value):
+                fill(values.add(), item)
         case _:
             raise TypeError(f"a {type(value).__name__} cannot be stored")
 
 
-def encode_fields(doc: Document) -> dict[str, Any]:
-    """Each field as a protocol value."""
-    return {key: encode(item) for key, item in doc.items()}
+def fill_fields(fields: Any, doc: Document) -> None:
+    """Put each field into a protocol map."""
+    for key, item in doc.items():
+        fill(fields[key], item)
 
 
 def decode(value: Any) -> object:

@@ -5,12 +5,13 @@ from typing import Any, cast
 from google.cloud.firestore_v1 import types
 from google.protobuf import wrappers_pb2
 
+from dm_core.google_grpc import generated
 from dm_core.store.document_values import clean
-from dm_core.store.firestore.protobuf import encode, generated_class
+from dm_core.store.firestore.protobuf import encode
 from dm_core.store.queries import EVERYWHERE, Selection
 
-_Query = generated_class(types.StructuredQuery)
-_Cursor, _Value = generated_class(types.Cursor), generated_class(types.Value)
+_Query = generated(types.StructuredQuery)
+_Cursor, _Value = generated(types.Cursor), generated(types.Value)
 _Int32 = cast("Any", wrappers_pb2.Int32Value)
 
 _OPERATORS = {"<": 1, ">=": 4, "==": 5, "contains": 7, "in": 8}  # StructuredQuery.FieldFilter.Operator

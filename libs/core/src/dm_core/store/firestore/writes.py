@@ -4,13 +4,13 @@
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Literal, NewType, cast
+from typing import Any, Literal, NewType
 
 from google.cloud.firestore_v1 import types
-from google.protobuf import timestamp_pb2
 
+from dm_core.google_grpc import generated
 from dm_core.store.document_values import Document
-from dm_core.store.firestore.protobuf import Instant, encode, encode_fields, generated_class
+from dm_core.store.firestore.protobuf import Instant, encode, fill_fields
 
 Write = NewType("Write", object)
 """One write of a commit, ready to be sent."""
@@ -24,67 +24,63 @@ MOVES: Transforms = {"revision": ("increment", 1)}
 
 _LAST_SECOND = 253_402_300_799  # 9999-12-31T23:59:59Z, the last a timestamp can say
 
-_Value = generated_class(types.Value)
-_Document, _Write, _Mask = (
-    generated_class(types.Document),
-    generated_class(types.Write),
-    generated_class(types.DocumentMask),
-)
-_Precondition = generated_class(types.Precondition)
-_Transform = generated_class(types.DocumentTransform.FieldTransform)
-_Timestamp = cast("Any", timestamp_pb2.Timestamp)
+_Write = generated(types.Write)
 
 
-def _document(name: str, doc: Document) -> Any:
-    fields = encode_fields(doc)
+def _update(name: str, doc: Document, transforms: Transforms | None = None) -> Any:
+    """A write of a document, filled where it stands."""
+    write = _Write()
+    write.update.name = name
+    fields = write.update.fields
+    fill_fields(fields, doc)
     expire_at = doc.get("expireAt")
     if isinstance(expire_at, int):
         seconds, ms = divmod(max(0, expire_at), 1_000)
-        time = _Timestamp(seconds=min(seconds, _LAST_SECOND), nanos=ms * 1_000_000)
-        fields["expireAt"] = _Value(timestamp_value=time)
-    return _Document(name=name, fields=fields)
+        time = fields["expireAt"].timestamp_value
+        time.seconds, time.nanos = min(seconds, _LAST_SECOND), ms * 1_000_000
+    for field, (kind, n) in (transforms or {}).items():
+        write.update_transforms.add(field_path=field, **{kind: encode(n)})
+    return write
 
 
-def _transforms(transforms: Transforms) -> list[Any]:
-    return [_Transform(field_path=field, **{kind: encode(n)}) for field, (kind, n) in transforms.items()]
+def _masked(write: Any, paths: Iterable[str]) -> Any:
+    write.update_mask.SetInParent()
+    write.update_mask.field_paths.extend(paths)
+    return write
+
+
+def _conditional(write: Any, unchanged_since: Instant | None) -> Write:
+    """Only if the document exists, or is still as of then."""
+    if unchanged_since is None:
+        write.current_document.exists = True
+    else:
+        time = write.current_document.update_time
+        time.SetInParent()
+        time.seconds, time.nanos = unchanged_since
+    return Write(write)
 
 
 def create(name: str, doc: Document, transforms: Transforms | None = None) -> Write:
     """Create; the commit fails with Exists if the document is there."""
-    return Write(
-        _Write(
-            update=_document(name, doc),
-            update_transforms=_transforms(transforms or {}),
-            current_document=_Precondition(exists=False),
-        )
-    )
+    write = _update(name, doc, transforms)
+    write.current_document.exists = False
+    return Write(write)
 
 
 def put(name: str, doc: Document, *, unchanged_since: Instant | None = None) -> Write:
     """A whole document, whatever was there, or only as of ``unchanged_since``."""
-    if unchanged_since is None:
-        return Write(_Write(update=_document(name, doc)))
-    return Write(_Write(update=_document(name, doc), current_document=_condition(unchanged_since)))
+    write = _update(name, doc)
+    return Write(write) if unchanged_since is None else _conditional(write, unchanged_since)
 
 
 def increment(name: str, field: str) -> Write:
     """Count a field of a document that exists up by one."""
-    raw = _Write(
-        update=_document(name, {}), update_mask=_Mask(field_paths=[]), current_document=_Precondition(exists=True)
-    )
-    raw.update_transforms.extend(_transforms({field: ("increment", 1)}))
-    return Write(raw)
+    return _conditional(_masked(_update(name, {}, {field: ("increment", 1)}), ()), None)
 
 
 def merge(name: str, doc: Document, transforms: Transforms | None = None) -> Write:
     """Set these fields, keep the others, create the document if need be."""
-    return Write(
-        _Write(
-            update=_document(name, doc),
-            update_mask=_Mask(field_paths=list(doc)),
-            update_transforms=_transforms(transforms or {}),
-        )
-    )
+    return Write(_masked(_update(name, doc, transforms), doc))
 
 
 def update(
@@ -99,25 +95,10 @@ def update(
 
     ``only``: field paths to set, when they are fewer than the document's fields (``message.text``).
     """
-    return Write(
-        _Write(
-            update=_document(name, doc),
-            update_mask=_Mask(field_paths=list(doc if only is None else only)),
-            update_transforms=_transforms(transforms or {}),
-            current_document=_condition(unchanged_since),
-        )
-    )
+    return _conditional(_masked(_update(name, doc, transforms), doc if only is None else only), unchanged_since)
 
 
 def delete(name: str, *, unchanged_since: Instant | None = None) -> Write:
     """Delete, if still as of ``unchanged_since`` where given; deleting nothing is no error otherwise."""
-    if unchanged_since is None:
-        return Write(_Write(delete=name))
-    return Write(_Write(delete=name, current_document=_condition(unchanged_since)))
-
-
-def _condition(unchanged_since: Instant | None) -> Any:
-    if unchanged_since is None:
-        return _Precondition(exists=True)
-    seconds, nanos = unchanged_since
-    return _Precondition(update_time=_Timestamp(seconds=seconds, nanos=nanos))
+    write = _Write(delete=name)
+    return Write(write) if unchanged_since is None else _conditional(write, unchanged_since)

@@ -1,0 +1,52 @@
+// Elements made of values. Everything shown goes in as text, never as markup.
+
+export const byId = (id) => document.getElementById(id);
+
+export function h(tag, properties = {}, ...children) {
+  const made = document.createElement(tag);
+  for (const [name, value] of Object.entries(properties)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) made.addEventListener(name.slice(2), value);
+    else if (name === "class") made.className = value;
+    else if (name in made && typeof value !== "string") made[name] = value;
+    else made.setAttribute(name, value);
+  }
+  made.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
+  return made;
+}
+
+// Brings a list's elements up to date: what did not change keeps its element, and so its focus.
+export function reconcile(list, items, keyOf, make) {
+  const known = new Map([...list.children].map((child) => [child.dataset.key, child]));
+  const wanted = items.map((item) => {
+    const key = String(keyOf(item)), print = JSON.stringify(item), old = known.get(key);
+    if (old && old.dataset.print === print) return old;
+    const made = make(item);
+    made.dataset.key = key;
+    made.dataset.print = print;
+    return made;
+  });
+  const focused = document.activeElement, holder = list.contains(focused) ? focused.closest("[data-key]")?.dataset.key : null;
+  wanted.forEach((element, position) => {
+    if (list.children[position] !== element) list.insertBefore(element, list.children[position] ?? null);
+  });
+  while (list.children.length > wanted.length) list.lastElementChild.remove();
+  if (holder && !list.contains(document.activeElement)) {
+    [...list.children].find((child) => child.dataset.key === holder)?.querySelector("button")?.focus({ preventScroll: true });
+  }
+}
+
+export function stickToEnd(element, change) {
+  const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 80;
+  change();
+  if (atEnd) element.scrollTop = element.scrollHeight;
+}
+
+export const clock = (at) => new Date(at).toLocaleTimeString([], { hour12: false });
+export const pretty = (value) => (typeof value === "string" ? value : JSON.stringify(value, null, 2));
+
+export function seconds(ms) {
+  if (ms < 1000) return `${Math.round(ms)} ms`;
+  if (ms < 90_000) return `${(ms / 1000).toFixed(1)} s`;
+  return ms < 5_400_000 ? `${Math.round(ms / 60_000)} min` : `${(ms / 3_600_000).toFixed(1)} h`;
+}

@@ -1,0 +1,44 @@
+// The tabs beside the phones. Each tab is a module that fills the panel, and is told when to look again.
+import { byId, h } from "./dom.js";
+import { on, state, tell } from "./state.js";
+import * as run from "./run.js";
+import * as thread from "./thread.js";
+import * as waiting from "./waiting.js";
+import * as switches from "./switches.js";
+import * as seat from "./seat.js";
+import * as tour from "./tour.js";
+
+const TABS = { run: ["Why", run], thread: ["Thread", thread], waiting: ["Queue", waiting], switches: ["Break it", switches], seat: ["Model", seat], tour: ["Tour", tour] };
+let current = sessionStorage.getItem("tab") ?? "run";
+
+function choose(name, focus = false) {
+  current = name in TABS ? name : "run";
+  sessionStorage.setItem("tab", current);
+  for (const tab of byId("tabs").children) {
+    const chosen = tab.dataset.tab === current;
+    tab.setAttribute("aria-selected", String(chosen));
+    tab.tabIndex = chosen ? 0 : -1;
+    if (chosen && focus) tab.focus();
+  }
+  byId("panel").setAttribute("aria-labelledby", `tab-${current}`);
+  byId("panel").replaceChildren();
+  TABS[current][1].open(byId("panel"));
+}
+
+const changed = (what) => (value) => TABS[current][1].changed?.(what, value);
+
+export function start() {
+  byId("tabs").replaceChildren(...Object.entries(TABS).map(([name, [words]]) => h("button", {
+    type: "button", role: "tab", id: `tab-${name}`, "data-tab": name, "aria-controls": "panel", onclick: () => choose(name),
+  }, words)));
+  byId("tabs").addEventListener("keydown", (event) => {
+    const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+    if (!step) return;
+    const names = Object.keys(TABS);
+    choose(names[(names.indexOf(current) + step + names.length) % names.length], true);
+  });
+  on("tab", (name) => { if (name !== current || name === "run") choose(name); });
+  for (const event of ["entries", "studio", "person", "phone", "run", "connected"]) on(event, changed(event));
+  on("studio", () => { if (state.studio.question && current !== "seat") tell("tab", "seat"); });
+  choose(current);
+}

@@ -1,0 +1,40 @@
+import { byId, seconds } from "./dom.js";
+import { on, state } from "./state.js";
+import { connect, latencies } from "./stream.js";
+import * as people from "./people.js";
+import * as phone from "./phone.js";
+import * as composer from "./composer.js";
+import * as manager from "./manager.js";
+import * as inspector from "./inspector.js";
+import * as tour from "./tour.js";
+import * as timeline from "./timeline.js";
+
+const MODELS = { scripted: "scripted model", you: "you are the model", gemini: "the real Gemini", local: "a local model" };
+const PLACES = { "left-switch": ["left"], "right-switch": ["right"], "small-nav": ["small"] };
+
+function panes() {
+  const show = (place, pane) => {
+    document.body.dataset[place] = pane;
+    const group = Object.entries(PLACES).find(([, [name]]) => name === place)[0];
+    for (const button of byId(group).children) button.setAttribute("aria-pressed", String(button.dataset.pane === pane));
+  };
+  for (const [id, [place]] of Object.entries(PLACES)) {
+    byId(id).addEventListener("click", (event) => { const { pane } = event.target.dataset; if (pane) show(place, pane); });
+  }
+  on("pane", (pane) => {
+    show("small", pane);
+    if (pane === "phone" || pane === "manager") show("left", pane);
+    if (pane === "inspector" || pane === "timeline") show("right", pane);
+  });
+}
+
+on("studio", () => {
+  const { model, store, clockOffsetMs, on: broken } = state.studio;
+  const ahead = clockOffsetMs ? `, clock ${seconds(clockOffsetMs)} ahead` : "";
+  byId("facts").textContent = `${MODELS[model] ?? model}, ${store}${ahead}${broken.length ? `, ${broken.length} broken on purpose` : ""}`;
+});
+
+panes();
+for (const part of [people, phone, composer, manager, inspector, tour, timeline]) part.start();
+connect();
+window.studio = { state, latencies };

@@ -1,0 +1,67 @@
+// The list of people: who wrote last, what is unread in this tab, how their thread stands.
+import { byId, clock, h, reconcile } from "./dom.js";
+import { get, post } from "./api.js";
+import { choosePerson, freshly, now, on, state, tell } from "./state.js";
+
+let unsure = true; // whether the chosen person is known to this start of the sandbox
+const seen = new Map(JSON.parse(sessionStorage.getItem("seen") ?? "[]"));
+
+export const refresh = freshly(async () => {
+  state.people = await get("/api/people");
+  if (unsure && !state.people.some((person) => person.userId === state.person)) choosePerson(state.people[0].userId);
+  unsure = false;
+  show();
+  tell("people");
+});
+
+export function standing(thread, failed) {
+  if (!thread || !("pending" in thread)) return failed ? ["failed", "error"] : null;
+  if (thread.pausedUntil) return [`human until ${clock(thread.pausedUntil).slice(0, 5)}`, "warning"];
+  if (thread.paused) return ["human, until resume", "warning"];
+  if (thread.handedOver) return ["handed over", "warning"];
+  if (thread.mode === "off") return ["off", "warning"];
+  if (thread.stopped) return ["stopped", "warning"];
+  if (thread.waitsUntil) return [`waits until ${clock(thread.waitsUntil)}`, "warning"];
+  if (failed) return ["failed", "error"];
+  if (thread.running) return ["answering", "good"];
+  return thread.pending ? ["waiting", ""] : null;
+}
+
+function show() {
+  const current = state.people.find((person) => person.userId === state.person);
+  if (current) seen.set(current.userId, current.theirs);
+  sessionStorage.setItem("seen", JSON.stringify([...seen]));
+  const items = state.people.map((person) => ({
+    ...person,
+    thread: standing(person.thread, person.failed),
+    unread: Math.max(0, person.theirs - (seen.get(person.userId) ?? 0)),
+    current: person.userId === state.person,
+  }));
+  reconcile(byId("people-list"), items, (item) => item.userId, row);
+}
+
+function row(person) {
+  const [words, level] = person.thread ?? [];
+  const unread = person.unread && h("span", { class: "unread" }, `${person.unread}`, h("span", { class: "visually-hidden" }, " unread"));
+  return h("li", {}, h("button", {
+    type: "button",
+    "aria-current": person.current ? "true" : "false",
+    onclick: () => { choosePerson(person.userId); tell("pane", "phone"); },
+  }, h("b", { title: person.name }, person.name), unread || h("span"),
+  h("span", { class: "last" }, person.last || "nothing yet"), words && h("span", { class: `tag ${level}` }, words)));
+}
+
+export function start() {
+  byId("new-person").addEventListener("submit", async (event) => {
+    event.preventDefault();
+    const form = new FormData(event.target);
+    const { userId } = await post("/api/people", { name: form.get("name"), language: form.get("language") });
+    event.target.reset();
+    choosePerson(userId);
+    refresh();
+  });
+  on("reset", () => { unsure = true; });
+  on("person", () => { if (state.people.length) show(); });
+  for (const event of ["entries", "studio", "connected"]) on(event, refresh);
+  setInterval(() => { if (state.people.some((p) => (p.thread.pausedUntil ?? Infinity) < now())) refresh(); }, 5000);
+}

@@ -1,0 +1,53 @@
+// The event stream. A restarted sandbox has another boot: what this tab knew is forgotten, and read anew.
+import { byId } from "./dom.js";
+import { notify } from "./api.js";
+import { state, tell } from "./state.js";
+
+const MOST = 20_000;
+const NOTICED = { profile_seen: "good", profile_broken: "error", code_changed: "warning", code_broken: "error", restarted: "good", revived: "warning", clock_jumped: "warning" };
+let boot = "", live = false;
+export const latencies = [];
+
+export function connect() {
+  const stream = new EventSource("/api/stream");
+  stream.addEventListener("hello", (message) => {
+    const hello = JSON.parse(message.data);
+    byId("connection").textContent = "";
+    if (hello.boot !== boot) {
+      if (boot) notify("The sandbox was restarted: caught up", "good");
+      boot = hello.boot;
+      state.entries = [];
+      tell("reset");
+    }
+    live = false;
+    setTimeout(() => { live = true; }, 500);
+    tell("connected");
+  });
+  stream.addEventListener("studio", (message) => { state.studio = JSON.parse(message.data); tell("studio"); });
+  stream.addEventListener("entries", (message) => take(JSON.parse(message.data)));
+  stream.addEventListener("error", () => {
+    byId("connection").textContent = "The sandbox does not answer; trying again…";
+    if (stream.readyState === EventSource.CLOSED) setTimeout(connect, 1000); // it was answered, but not with a stream
+  });
+}
+
+function take(rows) {
+  const last = state.entries.at(-1)?.number ?? 0;
+  const fresh = rows.filter((row) => row.number > last);
+  state.entries.push(...fresh);
+  if (state.entries.length > MOST) state.entries.splice(0, state.entries.length - MOST);
+  tell("entries", fresh);
+  if (!live) return;
+  for (const row of fresh) {
+    if (row.kind in NOTICED) notify(row.words, NOTICED[row.kind], row.level === "error" ? 60_000 : 8000);
+    if (row.loggedAt) measure(row.loggedAt);
+  }
+}
+
+// From the log line to the frame that shows it, in ms.
+function measure(loggedAt) {
+  requestAnimationFrame(() => {
+    latencies.push(Date.now() - loggedAt);
+    if (latencies.length > 2000) latencies.shift();
+  });
+}

@@ -1,0 +1,160 @@
+"""Whether the promises hold (docs/promises.md#p1-nothing-is-lost and below), by the phones, the store and the events.
+
+Each is judged from what happened since a moment: kept, still open, or broken. Pure.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+from dm_core.alerts import Alert
+from dm_core.messages import Message
+from dm_sandbox.events import Entry
+from dm_sandbox.studio.bubbles import Bubble
+
+State = Literal["kept", "open", "broken"]
+SETTLE_MS: Final = 3_000
+"""How long a takeover takes to be known: a send that is under way is finished."""
+
+TITLES: Final[Mapping[str, str]] = {
+    "P1": "Nothing is lost",
+    "P2": "One run at a time",
+    "P3": "Everything ends",
+    "P4": "Nothing goes out twice",
+    "P6": "A human outranks the bot",
+    "P8": "The manager is told",
+}
+_ENDS: Final = frozenset({"run_finished", "run_dropped", "run_failed", "run_stopped", "task_failed", "thread_waits"})
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How one promise stands."""
+
+    promise: str
+    state: State
+    words: str
+
+    @property
+    def shown(self) -> dict[str, str]:
+        return {"promise": self.promise, "title": TITLES[self.promise], "state": self.state, "words": self.words}
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """What is judged. ``since`` and ``now`` in ms since 1970; messages by the platform's id.
+
+    ``alerts``: those that somebody must still look at. ``alarm_ms``: after how long one must have raised its alarm.
+    """
+
+    since: int
+    now: int
+    bubbles: Mapping[str, Sequence[Bubble]]
+    messages: Mapping[str, Message]
+    entries: Sequence[Entry]
+    alerts: Sequence[Alert] = ()
+    alarm_ms: int = 600_000
+    paused_ms: int = 3_600_000
+    resumed: Sequence[tuple[str, int]] = field(default=())
+
+
+def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
+    """Every promise that can be seen from here."""
+    return (
+        _nothing_lost(evidence),
+        _one_run(evidence),
+        _all_ends(evidence),
+        _no_double(evidence),
+        _human_first(evidence),
+        _manager_told(evidence),
+    )
+
+
+def _own(evidence: Evidence) -> list[Bubble]:
+    """What people wrote since."""
+    own = (each for bubbles in evidence.bubbles.values() for each in bubbles if each.by == "person" and not each.unsent)
+    return [bubble for bubble in own if bubble.at >= evidence.since]
+
+
+def _nothing_lost(evidence: Evidence) -> Verdict:
+    written = _own(evidence)
+    missing = [bubble for bubble in written if bubble.id not in evidence.messages]
+    if missing:
+        return Verdict("P1", "open", f"{len(missing)} of {len(written)} not stored yet: Meta goes on delivering")
+    return Verdict("P1", "kept", f"{_count(written, 'DM')} written, each stored")
+
+
+def _one_run(evidence: Evidence) -> Verdict:
+    live: dict[str, str] = {}
+    runs: set[str] = set()
+    for entry in evidence.entries:
+        if entry.kind == "run_claimed" and entry.person:
+            other = live.get(entry.person)
+            resumed = bool(entry.record.get("resumed"))
+            if other not in (None, entry.run) and not resumed and not _was_killed(evidence.entries, entry):
+                return Verdict(
+                    "P2", "broken", f"runs {other[:6] if other else ''} and {entry.run[:6]} at the same time"
+                )
+            live[entry.person] = entry.run
+            runs.add(entry.run)
+        elif entry.kind in _ENDS:
+            live.pop(entry.person, None)
+    return Verdict("P2", "kept", f"{_count(sorted(runs), 'run')}, one after the other")
+
+
+def _was_killed(entries: Sequence[Entry], claim: Entry) -> bool:
+    """An instance died before this claim: its run may have ended without a word."""
+    return any(entry.kind == "killed" and entry.number < claim.number for entry in entries)
+
+
+def _all_ends(evidence: Evidence) -> Verdict:
+    known = [evidence.messages[bubble.id] for bubble in _own(evidence) if bubble.id in evidence.messages]
+    waiting = [message for message in known if message.is_unprocessed]
+    if waiting:
+        return Verdict("P3", "open", f"{_count(waiting, 'DM')} still to be answered")
+    failed = sum(message.status.value == "failed" for message in known)
+    return Verdict("P3", "kept", f"{_count(known, 'DM')} ended" + (f", {failed} of them failed" if failed else ""))
+
+
+def _no_double(evidence: Evidence) -> Verdict:
+    seen: set[tuple[str, str, str]] = set()
+    for entry in evidence.entries:
+        if entry.source != "instagram" or entry.kind != "send" or not entry.record.get("processed"):
+            continue
+        facts = entry.record.get("facts")
+        text = str(facts.get("text")) if isinstance(facts, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        effect = (entry.person, entry.run, text)
+        if entry.run and effect in seen:
+            return Verdict("P4", "broken", f"“{text[:60]}” went out twice in one run")
+        seen.add(effect)
+    return Verdict("P4", "kept", f"{_count(sorted(seen), 'reply', 'replies')}, each once")
+
+
+def _human_first(evidence: Evidence) -> Verdict:
+    for user_id, bubbles in evidence.bubbles.items():
+        human_at = 0
+        for bubble in bubbles:
+            if bubble.by == "human":
+                human_at = bubble.at
+            resumed = any(who == user_id and human_at <= at <= bubble.at for who, at in evidence.resumed)
+            answered = human_at and human_at + SETTLE_MS < bubble.at < human_at + evidence.paused_ms and not resumed
+            if bubble.by == "bot" and answered and bubble.at >= evidence.since:
+                return Verdict("P6", "broken", "the bot wrote while a human answers")
+    return Verdict("P6", "kept", "no word of the bot while a human answers")
+
+
+def _manager_told(evidence: Evidence) -> Verdict:
+    since = [alert for alert in evidence.alerts if alert.created_at >= evidence.since]
+    alarmed = [alert for alert in since if alert.alarmed_at is not None and not alert.arrived]
+    waiting = [a for a in since if a.first_due_at <= evidence.now and not a.arrived and a.alarmed_at is None]
+    late = [alert for alert in waiting if evidence.now - alert.first_due_at > evidence.alarm_ms]
+    if late:
+        return Verdict("P8", "open", f"{_count(late, 'alert')} over its time: the next tick raises the alarm")
+    if waiting:
+        return Verdict("P8", "open", f"{_count(waiting, 'alert')} on the way")
+    words = f"{_count(alarmed, 'alarm')} raised by another channel" if alarmed else "nothing is left untold"
+    return Verdict("P8", "kept", words)
+
+
+def _count(things: Sequence[object], one: str, many: str = "") -> str:
+    return f"{len(things)} {one if len(things) == 1 else many or f'{one}s'}"

@@ -1,0 +1,249 @@
+"""The studio as a whole: everything the page shows and does, over one sandbox."""
+
+import asyncio
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from dm_core.agent.rules import Rules
+from dm_core.bootstrap.parts import open_store
+from dm_core.bootstrap.processor import load_files
+from dm_core.clock import random_ids
+from dm_core.messages import DAY_MS, Message
+from dm_core.outbox import OutboxItem
+from dm_core.processing.outbox.commands import Command
+from dm_core.processing.outbox.steps import Steps
+from dm_core.processing.switches import SwitchReader
+from dm_core.settings import ProcessorSettings
+from dm_sandbox.chat import Chat
+from dm_sandbox.events import Entry
+from dm_sandbox.platforms.server import as_object
+from dm_sandbox.profile_files import PROCESSOR_FOLDER
+from dm_sandbox.studio import kept
+from dm_sandbox.studio.acts import Acts
+from dm_sandbox.studio.again import Again
+from dm_sandbox.studio.bubbles import Phone
+from dm_sandbox.studio.clock import StudioClock
+from dm_sandbox.studio.inspector import YEAR_MS, Inspector
+from dm_sandbox.studio.manager import ManagerPhone
+from dm_sandbox.studio.phones import Phones
+from dm_sandbox.studio.promises import Evidence, Verdict, verdicts
+from dm_sandbox.studio.seat import Seat
+from dm_sandbox.studio.switches import BY_NAME, SWITCHES, Breaker, Switch
+from dm_sandbox.studio.tour import Tour
+from dm_sandbox.world import Sandbox
+
+SAVE_SECONDS: Final = 0.5
+THINKING_SECONDS: Final = 1.0
+"""How long the script thinks: long enough for "seen" and "typing" to show, as with a real model."""
+PERSISTENCE: Final = 500
+"""How often the simulated Meta tries to deliver before it gives up: about 40 minutes."""
+
+
+@dataclass(slots=True)
+class Used:
+    """A switch that was used: since when, after which event, and whether it is still on."""
+
+    switch: Switch
+    since: int
+    number: int
+    on: bool
+
+
+class Studio:
+    """Needs a sandbox that runs, made with ``studio``. ``boot`` tells one start of it from another."""
+
+    def __init__(self, sandbox: Sandbox, clock: StudioClock, remembered: Mapping[str, object]) -> None:
+        self.boot = secrets.token_hex(4)
+        self.sandbox = sandbox
+        settings = ProcessorSettings.load(sandbox.environment)
+        self.store = open_store(settings.store, clock)
+        self.phones = Phones(sandbox, remembered)
+        self.manager = ManagerPhone(sandbox, remembered)
+        self.acts = Acts(self.phones)
+        self.chat = Chat(sandbox, self.phones, self.acts)
+        self.seat = Seat(sandbox.gemini)
+        self.seat.sitter = "you" if remembered.get("seat") == "you" else "scripted"
+        sandbox.gemini.latency = THINKING_SECONDS
+        self.breaker = Breaker(sandbox, self.seat, clock)
+        self.inspector = Inspector(sandbox, self.phones, self.store)
+        self.again = Again(sandbox.log, settings.model)
+        self.tour = Tour(self.phones, self.acts, self.breaker, self.manager, self.resume, self.changed)
+        self.used: dict[str, Used] = {}
+        self._resumed: list[tuple[str, int]] = []
+        self._settings, self._clock = settings, clock
+        self._listeners: set[asyncio.Queue[Entry | None]] = set()
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._saving: asyncio.TimerHandle | None = None
+        self._tasks: set[asyncio.Task[None]] = set()
+        sandbox.sender.persistence = PERSISTENCE
+        sandbox.log.listen(self._heard)
+        self.seat.on_change = self.changed
+
+    async def close(self) -> None:
+        """Stop what plays, keep what is to be kept."""
+        await self.tour.stop()
+        for task in list(self._tasks):
+            task.cancel()
+        for timer in (*self._timers.values(), self._saving):
+            if timer is not None:
+                timer.cancel()
+        self.save()
+        await self.again.close()
+        await self.store.close()
+
+    def listen(self) -> asyncio.Queue[Entry | None]:
+        """Every event from now on; None stands for a change of the studio itself. Ended by ``leave``."""
+        queue: asyncio.Queue[Entry | None] = asyncio.Queue()
+        self._listeners.add(queue)
+        return queue
+
+    def leave(self, queue: asyncio.Queue[Entry | None]) -> None:
+        self._listeners.discard(queue)
+
+    def changed(self) -> None:
+        """Something that is not an event: the seat, a switch, the tour."""
+        for queue in self._listeners:
+            queue.put_nowait(None)
+        self._save_soon()
+
+    def state(self) -> dict[str, object]:
+        """What the page's head shows."""
+        question = self.seat.question
+        return {
+            "boot": self.boot,
+            "model": self._model_kind(),
+            "store": self.sandbox.status()["store"],
+            "clockOffsetMs": self._clock.offset_ms,
+            "question": question.shown() if question else None,
+            "tour": self.tour.shown(),
+            "on": [name for name, used in self.used.items() if used.on],
+        }
+
+    def _model_kind(self) -> str:
+        kind = self.sandbox.gemini.kind
+        return "gemini" if self.sandbox.real_model else kind if kind != "scripted" else self.seat.sitter
+
+    async def act(self, phone: Phone, act: str, fields: Mapping[str, object]) -> None:
+        """Do what a button says; a burst goes on by itself. Raises CannotDo."""
+        if act != "burst":
+            await self.acts.do(phone, act, fields)
+        else:
+            self.spawn(self.acts.do(phone, act, fields))
+        self.changed()
+
+    def spawn(self, work: "asyncio._CoroutineLike[None]") -> None:  # pyright: ignore[reportPrivateUsage]
+        """Go on in the background, until the studio closes."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def resume(self, phone: Phone) -> None:
+        """The human is done: the bot answers again what comes from now on. Raises StoreUnavailable."""
+        now, retention = self._clock(), self._settings.store.retention_days * DAY_MS
+        rules = Rules.of(load_files(PROCESSOR_FOLDER).profile, self._settings.disclosure_days, self._settings.handover)
+        steps = Steps(self.store, SwitchReader(self.store, self._clock), rules, self._clock, random_ids, retention)
+        for command in (Command.RESUME, Command.DONE):
+            thread = self.inspector.thread_id(phone)
+            item = OutboxItem(random_ids(), "studio", command.value, now, now + retention, "", "", "studio", thread)
+            await steps.in_thread(command, item)
+        self._resumed.append((phone.user_id, now))
+        self.sandbox.log.add("studio", f"resumed: the bot answers {phone.name} again", "good", person=phone.user_id)
+        self.changed()
+
+    async def set_switch(self, name: str, on: bool) -> None:
+        """Raises KeyError for an unknown switch."""
+        switch = BY_NAME[name]
+        if on:
+            last = self.sandbox.log.entries[-1].number if self.sandbox.log.entries else 0
+            self.used[name] = Used(switch, self._clock(), last, on=not switch.once)
+        elif name in self.used:
+            self.used[name].on = False
+        await self.breaker.set(name, on)
+        if timer := self._timers.pop(name, None):
+            timer.cancel()
+        if on and switch.seconds:
+            end = lambda: self.spawn(self.set_switch(name, on=False))  # noqa: E731
+            self._timers[name] = asyncio.get_running_loop().call_later(switch.seconds, end)
+        word = "used" if switch.once else "on" if on else "off"
+        self.sandbox.log.add("studio", f"{switch.group}: {switch.title} ({word})", "warning" if on else "good")
+        self.changed()
+
+    async def clear(self) -> None:
+        """Everything works again; the clock stays where it is."""
+        for name, used in list(self.used.items()):
+            if (used.on or used.switch.once) and used.switch.group != "Clock":
+                await self.set_switch(name, on=False)
+        self.used.clear()
+        for platform in self.sandbox.platforms:
+            platform.faults.clear()
+        self.changed()
+
+    async def switches(self) -> list[dict[str, object]]:
+        """Every switch, and the verdict of each that was used. Raises StoreUnavailable."""
+        messages: dict[str, Message] = {}
+        alerts = (
+            [stored.alert for stored in await self.store.due_alerts(self._clock() + YEAR_MS, 100)] if self.used else []
+        )
+        if self.used:
+            for phone in list(self.phones.phones.values()):
+                messages |= await self.inspector.messages(phone)
+        shown: list[dict[str, object]] = []
+        for switch in SWITCHES:
+            names = ("name", "group", "title", "expects", "once", "seconds")
+            fields: dict[str, object] = {name: getattr(switch, name) for name in names}
+            used = self.used.get(switch.name)
+            if used is not None:
+                entries = self.sandbox.log.since(used.number)
+                bubbles = {user_id: phone.bubbles for user_id, phone in self.phones.phones.items()}
+                evidence = Evidence(
+                    used.since,
+                    self._clock(),
+                    bubbles,
+                    messages,
+                    entries,
+                    alerts,
+                    paused_ms=round(self._settings.takeover_minutes * 60_000),
+                    resumed=self._resumed,
+                )
+                fields |= {"on": used.on} | _judged(switch, entries, verdicts(evidence))
+            shown.append(fields)
+        return shown
+
+    def snapshot(self) -> dict[str, object]:
+        """What survives a restart."""
+        own = {"seat": self.seat.sitter, "clockOffsetMs": self._clock.offset_ms}
+        return {**self.phones.snapshot(), **self.manager.snapshot(), **own}
+
+    def save(self) -> None:
+        """Keep the state, if there is a folder for it."""
+        self._saving = None
+        folder: Path | None = self.sandbox.folder
+        if folder is not None:
+            kept.save(folder, self.snapshot())
+
+    def _heard(self, entry: Entry) -> None:
+        for queue in self._listeners:
+            queue.put_nowait(entry)
+        self._save_soon()
+
+    def _save_soon(self) -> None:
+        if self._saving is None and self.sandbox.folder is not None:
+            self._saving = asyncio.get_running_loop().call_later(SAVE_SECONDS, self.save)
+
+
+def _judged(switch: Switch, entries: list[Entry], found: tuple[Verdict, ...]) -> dict[str, object]:
+    """How a switch's promises stand, and whether it has bitten yet."""
+    own = [verdict for verdict in found if verdict.promise in switch.tries]
+    bitten = not switch.shows or any(entry.kind in switch.shows for entry in entries)
+    states = {verdict.state for verdict in own}
+    overall = "broken" if "broken" in states else "open" if "open" in states else "kept"
+    return {"verdict": overall if bitten or overall != "kept" else "idle", "promises": [each.shown for each in own]}
+
+
+def clock_of(remembered: Mapping[str, object]) -> StudioClock:
+    """The clock as far ahead as it was."""
+    offset = as_object(remembered).get("clockOffsetMs")
+    return StudioClock(offset if isinstance(offset, int) else 0)

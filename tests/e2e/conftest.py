@@ -1,0 +1,161 @@
+"""The studio as a person meets it: ``make dev`` as a process, and the installed Chromium."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+import httpx
+import pytest
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+from dm_sandbox.profile_files import ROOT
+from dm_sandbox.tcp_ports import free_port
+
+START_SECONDS = 60.0
+QUICK = {"DEBOUNCE_MIN_SECONDS": "1", "DEBOUNCE_MAX_SECONDS": "2"}
+expect.set_options(timeout=30_000)
+
+
+class Dev:
+    """``make dev`` on a port of its own, with a state and a profile of its own."""
+
+    def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
+        self.folder, self.port = folder, free_port()
+        self.profile = folder / "processor"
+        if not self.profile.exists():
+            shutil.copytree(ROOT / "functions" / "processor", self.profile)
+        kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
+        own = {"STATE": str(folder / "state"), "PORT": str(self.port), "DM_SANDBOX_PROCESSOR": str(self.profile)}
+        self._env = {**kept, **QUICK, **own, "PYTHONUNBUFFERED": "1", **(env or {})}
+        self._process: subprocess.Popen[bytes] | None = None
+        self.log = folder / "dev.log"
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    def start(self) -> float:
+        """Returns once the page is served; the seconds that took."""
+        begun = time.monotonic()
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "dm_sandbox.dev"], env=self._env, stdout=log, stderr=subprocess.STDOUT
+            )
+        while time.monotonic() - begun < START_SECONDS:
+            assert self._process.poll() is None, self.log.read_text()
+            try:
+                if httpx.get(f"{self.url}/status", trust_env=False).status_code == 200:
+                    return time.monotonic() - begun
+            except httpx.HTTPError:
+                pass
+            time.sleep(0.05)
+        raise AssertionError(f"the studio did not start:\n{self.log.read_text()}")
+
+    def stop(self) -> None:
+        """Ctrl-C."""
+        if self._process is not None:
+            self._process.send_signal(signal.SIGINT)
+            assert self._process.wait(20) == 0, self.log.read_text()[-2000:]
+            self._process = None
+
+
+@pytest.fixture(scope="module")
+def browser(missing: Callable[[str], NoReturn]) -> Iterator[Browser]:
+    """The installed Chromium; nothing is downloaded. Stopped with the module: its event loop must not outlive it."""
+    path = shutil.which("chromium")
+    if path is None:
+        missing("chromium is missing: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture(scope="session")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
+    """One studio for all tests that need none of their own: each brings its own person."""
+    dev = Dev(tmp_path_factory.mktemp("studio"))
+    dev.start()
+    yield dev
+    dev.stop()
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Iterator[Callable[[], Dev]]:
+    """Makes a studio for this test alone; started by the test."""
+    made: list[Dev] = []
+
+    def make() -> Dev:
+        made.append(Dev(tmp_path))
+        return made[-1]
+
+    yield make
+    for dev in made:
+        dev.stop()
+
+
+class Studio:
+    """One tab, and what a person does in it. ``problems``: errors and refusals of the browser."""
+
+    def __init__(self, page: Page, url: str) -> None:
+        self.page, self.problems = page, list[str]()
+        page.on("console", lambda message: self._note(message.type, message.text))
+        page.on("pageerror", lambda error: self.problems.append(str(error)))
+        page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
+        page.goto(url)
+        expect(page.locator("#people-list li").first).to_be_visible()
+
+    def _note(self, kind: str, text: str) -> None:
+        if kind == "error" and "ERR_CONNECTION" not in text and "ERR_INCOMPLETE" not in text and "503" not in text:
+            self.problems.append(text)
+
+    def meet(self, name: str) -> None:
+        """A new person, chosen in this tab."""
+        self.page.fill("#new-person [name=name]", name)
+        self.page.click("#new-person button")
+        expect(self.page.locator("#phone-title")).to_have_text(name)
+
+    def says(self, text: str) -> None:
+        self.page.fill("#words", text)
+        self.page.press("#words", "Enter")
+
+    def replies(self) -> list[str]:
+        return self.page.locator("#bubbles .bubble-row:not(.mine):not(.human) .bubble").all_inner_texts()
+
+    def expect_replies(self, count: int) -> None:
+        bubbles = self.page.locator("#bubbles .bubble-row:not(.mine):not(.human) .bubble")
+        expect(bubbles).to_have_count(count)
+
+    def tab(self, name: str) -> None:
+        self.page.click(f"#tab-{name}")
+
+
+type Opened = Callable[..., Studio]
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Opened]:
+    """Opens a tab of its own context; at the end none may have met an error."""
+    contexts: list[BrowserContext] = []
+    tabs: list[Studio] = []
+
+    def open_tab(dev: Dev, width: int = 1920, height: int = 1080, scheme: str = "light") -> Studio:
+        dark = "dark" if scheme == "dark" else "light"
+        context = browser.new_context(
+            viewport={"width": width, "height": height}, color_scheme=dark, reduced_motion="reduce"
+        )
+        contexts.append(context)
+        tabs.append(Studio(context.new_page(), dev.url))
+        return tabs[-1]
+
+    yield open_tab
+    problems = [problem for tab in tabs for problem in tab.problems]
+    for context in contexts:
+        context.close()
+    assert problems == []

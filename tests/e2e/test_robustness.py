@@ -1,0 +1,136 @@
+"""The page when things around it change: a restart, an edited profile, a great many events, hostile words."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.e2e.conftest import Dev, Opened
+
+INJECTIONS = (
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    '"><svg onload=alert(1)>',
+    "javascript:alert(1)",
+    "{{constructor.constructor('alert(1)')()}}",
+    "\u202egnp.exe <b>bold</b> &lt;i&gt; \x07",
+    "</textarea><iframe src=https://example.com></iframe>",
+)
+
+
+@pytest.mark.timeout(300)
+def test_open_tabs_catch_up_after_a_restart_and_threads_are_kept(own: Callable[[], Dev], opened: Opened) -> None:
+    dev = own()
+    dev.start()
+    studio = opened(dev)
+    studio.meet("Kept")
+    studio.says("how much is it?")
+    studio.expect_replies(1)
+
+    dev.stop()
+    expect(studio.page.locator("#connection")).to_contain_text("does not answer")
+    dev.start()
+
+    expect(studio.page.locator("#connection")).to_be_empty()
+    expect(studio.page.locator("#notice")).to_contain_text("restarted")
+    studio.expect_replies(1)
+    studio.says("and for students?")
+    studio.expect_replies(2)
+    expect(studio.page.locator("#phone-title")).to_have_text("Kept")
+
+
+@pytest.mark.timeout(300)
+def test_an_edited_profile_is_live_at_the_next_run_and_a_broken_one_is_said(
+    own: Callable[[], Dev], opened: Opened
+) -> None:
+    dev = own()
+    dev.start()
+    studio = opened(dev)
+    facts = dev.profile / "profile" / "facts.toml"
+    words = facts.read_text()
+
+    facts.write_text(words.replace('adult = "120 pounds"', 'adult = "135 pounds"'))
+    expect(studio.page.locator("#notice")).to_contain_text("facts.toml changed: live at the next run")
+    studio.says("how much is it to join?")
+    studio.expect_replies(1)
+    facts.write_text("adult = ")
+    studio.says("how do I find you?")
+    studio.expect_replies(2)
+
+    assert "135 pounds" in studio.replies()[0]
+    expect(studio.page.locator("#window .error")).to_contain_text("profile can't be used")
+
+
+def test_ten_thousand_events_stay_smooth(own: Callable[[], Dev], opened: Opened) -> None:
+    dev = own()
+    state = dev.folder / "state"
+    state.mkdir()
+    row = {"at": 1_795_000_000_000, "source": "processor", "words": "run finished (ending answered)", "level": "info"}
+    with (state / "events.jsonl").open("w") as file:
+        for number in range(1, 10_001):
+            file.write(json.dumps({**row, "number": number, "kind": "run_finished", "record": {"n": number}}) + "\n")
+    dev.start()
+
+    studio = opened(dev)
+    expect(studio.page.locator("#count")).to_contain_text("10002 events")
+    begun = time.monotonic()
+    for top in range(0, 240_000, 20_000):
+        studio.page.evaluate("top => document.getElementById('rows').scrollTo(0, top)", top)
+        studio.page.evaluate("() => new Promise(requestAnimationFrame)")
+    taken = time.monotonic() - begun
+    studio.page.fill("#search", "subscription")
+    expect(studio.page.locator("#count")).to_contain_text("2 of 10002")
+
+    assert studio.page.locator("#window li").count() <= 60
+    assert taken < 6
+
+
+def test_what_a_person_writes_never_becomes_markup(shared: Dev, opened: Opened) -> None:
+    studio = opened(shared)
+    for number, words in enumerate(INJECTIONS):
+        studio.meet(f"{words} {number}"[:80].replace("\x07", ""))
+        studio.says(words)
+        expect(studio.page.locator("#bubbles .mine")).to_contain_text(words.replace("\x07", "").split("\n")[0][:10])
+    studio.tab("thread")
+    expect(studio.page.locator("#panel pre").first).to_contain_text("lastInboundAt")
+
+    assert (
+        studio.page.locator("#bubbles script, #bubbles img, #bubbles svg, #bubbles iframe, #people-list img").count()
+        == 0
+    )
+    assert studio.page.evaluate("() => document.querySelectorAll('iframe, body > svg').length") == 0
+
+
+def test_an_event_is_on_screen_soon_after_its_log_line(shared: Dev, opened: Opened) -> None:
+    studio = opened(shared)
+    studio.meet("Latency")
+    time.sleep(1)
+    studio.says("how are you?")
+    studio.expect_replies(1)
+    studio.says("how much is it?")
+    studio.expect_replies(2)
+
+    latencies = sorted(studio.page.evaluate("() => window.studio.latencies"))
+    assert len(latencies) >= 8
+    assert latencies[len(latencies) // 2] < 1_000, "no measure of this machine: only that it is not seconds"
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        ({"host": "evil.example"}, 403),
+        ({"origin": "https://evil.example"}, 403),
+        ({"sec-fetch-site": "cross-site"}, 403),
+        ({"content-type": "text/plain"}, 415),
+    ],
+)
+def test_another_page_can_do_nothing(shared: Dev, headers: dict[str, str], status: int) -> None:
+    import httpx
+
+    sent = {"content-type": "application/json", **headers}
+    answer = httpx.post(f"{shared.url}/api/people", headers=sent, content=b'{"name": "Eve"}', trust_env=False)
+
+    assert answer.status_code == status
+    assert "default-src 'none'" in answer.headers["content-security-policy"]
