@@ -4,10 +4,12 @@
               keeps: the request's digests, the body of the answer, model version, date, latency, usage
               never keeps: key, host, headers
 
-An answer that is no success (429, 503 …) is passed on as it is: the client tries again, and only the answer counts.
+A busy model (429, 503 …) is asked again, since production would wait with the whole thread; another refusal is passed
+on as it is. Only the answer counts.
 Vertex AI is not recorded from: it has no key in a header.
 """
 
+import asyncio
 from collections.abc import Callable, Mapping
 from time import monotonic
 from typing import Final
@@ -23,6 +25,9 @@ from dm_sandbox.platforms.server import Reply, as_object
 GEMINI: Final = "https://generativelanguage.googleapis.com"
 TIMEOUT: Final = 120.0
 """Seconds for one answer of the model; the client behind has its own, shorter one."""
+AGAIN_AFTER: Final = (1.0, 4.0, 16.0)
+"""Seconds before a busy model is asked again, try by try."""
+_BUSY: Final = frozenset((429, 500, 502, 503, 504))
 
 
 class Recorder(ModelServer):
@@ -56,9 +61,12 @@ class Recorder(ModelServer):
     async def answer(self, asked: Asked) -> Reply | None:
         started = self._timer()
         try:
-            answer = await self._opened().post(
-                self._target + asked.call.path, json=asked.call.body, headers={"x-goog-api-key": self._key}
-            )
+            answer = await self._asked(asked)
+            for wait in AGAIN_AFTER:
+                if answer.status_code not in _BUSY:
+                    break
+                await asyncio.sleep(wait)
+                answer = await self._asked(asked)
             body: object = answer.json()
         except (httpx2.HTTPError, ValueError) as error:
             return Reply(_unreachable(type(error).__name__), 503)
@@ -69,6 +77,10 @@ class Recorder(ModelServer):
         self._keep(asked, fields, latency)
         await self.on_turn(asked.turn)
         return Reply(fields)
+
+    async def _asked(self, asked: Asked) -> httpx2.Response:
+        path, headers = asked.call.path, {"x-goog-api-key": self._key}
+        return await self._opened().post(self._target + path, json=asked.call.body, headers=headers)
 
     async def stop(self) -> None:
         await super().stop()
