@@ -42,7 +42,7 @@ import dm_core
 print(json.dumps({
     "core": dm_core.__file__,
     "loaded": sorted(sys.modules),
-    "installed": [name for name in ("httpx", "pydantic", "google.genai") if importlib.util.find_spec(name)],
+    "installed": [name for name in ("httpx2", "pydantic", "google.genai") if importlib.util.find_spec(name)],
 }))
 """
 
