@@ -81,10 +81,12 @@ class Graph:
         found = self.one(":Function", function).inside("serviceConfig", "secretEnvironmentVariables")
         return {reference["key"]: reference for reference in cast("list[dict[str, str]]", found)}
 
-    def depth(self, resource: Registered) -> int:
-        """How many resources of Google's are made one after the other up to this one, itself included."""
-        before = [self.depth(self.resources[urn]) for urn in resource.dependencies if urn in self.resources]
-        return max(before, default=0) + resource.type.startswith("gcp:")
+    def depth(self, resource: Registered, apart: tuple[str, ...] = ()) -> int:
+        """How many resources of Google's are made one after the other up to this one, itself included; those whose
+        type ends with one of ``apart`` are not counted."""
+        before = [self.depth(self.resources[urn], apart) for urn in resource.dependencies if urn in self.resources]
+        counts = resource.type.startswith("gcp:") and not resource.type.endswith(apart)
+        return max(before, default=0) + counts
 
     def needs(self, resource: Registered) -> set[str]:
         """URNs of everything that is made before a resource, directly or not."""
