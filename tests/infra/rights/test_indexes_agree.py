@@ -11,9 +11,9 @@ from dm_core.store.alert_documents import alert_document
 from dm_core.store.message_documents import message_document
 from dm_core.store.outbox_documents import audit_document, outbox_document
 from dm_core.store.port import UNKNOWN_VERSION, Deletion, ThreadChange, ThreadEvents
-from dm_core.store.queries import EVERYWHERE, Query
 from dm_core.store.record_documents import allowance_document, deletion_document, quarantine_document
 from dm_core.store.run_documents import archive_document
+from dm_core.store.selections import EVERYWHERE, Query
 from dm_core.store.thread_documents import erasing_document, merged_fields, thread_fields, tombstone_document
 from dm_core.threads import Allowance, Profile
 from tests.infra.recording import prod_graph

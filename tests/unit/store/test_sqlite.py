@@ -10,6 +10,7 @@ import pytest
 from dm_core.store import queries
 from dm_core.store.firestore import FirestoreStore
 from dm_core.store.port import Store
+from dm_core.store.selections import Query, Selection
 from dm_core.store.sqlite import SqliteStore
 from dm_core.store.sqlite.statements import select_statement
 from dm_sandbox.examples import EXPIRES, NOW, THREAD, closed, dm, events
@@ -31,10 +32,10 @@ SELECTIONS = (
     queries.digest_members("d", 5),
     queries.alert_of_message("wamid"),
     queries.waiting(5),
-    queries.steered_since(queries.Query.HANDED_OVER, 5),
-    queries.steered_since(queries.Query.PAUSED, 5),
-    queries.steered_since(queries.Query.TAKEN_OVER, 5, NOW),
-    queries.steered_since(queries.Query.STOPPED, 5),
+    queries.steered_since(Query.HANDED_OVER, 5),
+    queries.steered_since(Query.PAUSED, 5),
+    queries.steered_since(Query.TAKEN_OVER, 5, NOW),
+    queries.steered_since(Query.STOPPED, 5),
     queries.of_modes(("off", "draft"), 5),
     queries.named("ana", 5),
     queries.newest_alerts(5),
@@ -49,13 +50,11 @@ SELECTIONS = (
 
 
 def test_every_query_of_the_port_is_used_and_no_other() -> None:
-    assert {selection.query for selection in SELECTIONS} == set(queries.Query)
+    assert {selection.query for selection in SELECTIONS} == set(Query)
 
 
 @pytest.mark.parametrize("selection", SELECTIONS, ids=lambda selection: selection.query.name)
-async def test_a_query_walks_its_index_and_reads_no_more_than_it_returns(
-    tmp_path: Path, selection: queries.Selection
-) -> None:
+async def test_a_query_walks_its_index_and_reads_no_more_than_it_returns(tmp_path: Path, selection: Selection) -> None:
     path = tmp_path / "store.sqlite3"
     store = SqliteStore(str(path), lambda: NOW)
     await store.record(events(dm(1)))

@@ -16,8 +16,8 @@ from dm_core.store.document_values import Document, text, texts, whole
 from dm_core.store.message_documents import is_message, parse_message
 from dm_core.store.outbox_documents import parse_audit
 from dm_core.store.port import Store, StoredDocument, Version, sorted_messages
-from dm_core.store.queries import Query, Selection
 from dm_core.store.run_documents import parse_run
+from dm_core.store.selections import Query, Selection
 from dm_core.store.thread_documents import is_erased, parse_thread
 from dm_core.threads import Thread
 

@@ -17,9 +17,9 @@ from dm_core.store.document_values import Document, as_map
 from dm_core.store.message_documents import is_message, parse_message
 from dm_core.store.outbox_documents import parse_outbox
 from dm_core.store.port import Deletion, StoredAlert
-from dm_core.store.queries import EVERYWHERE, Selection
 from dm_core.store.record_documents import parse_deletion
 from dm_core.store.run_documents import parse_run
+from dm_core.store.selections import EVERYWHERE, Selection
 from dm_core.store.thread_documents import is_erased, parse_thread
 from dm_core.store.transactional import Stored, Transaction
 from dm_core.store.transactional.alerts import parse_stored

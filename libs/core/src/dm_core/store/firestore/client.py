@@ -20,7 +20,7 @@ from dm_core.store.firestore import writes
 from dm_core.store.firestore.protobuf import Found, Instant, found_document, instant
 from dm_core.store.firestore.structured_query import names_only, page_by_name, structured_query
 from dm_core.store.firestore.writes import Write
-from dm_core.store.queries import Selection
+from dm_core.store.selections import Selection
 from dm_core.store.usage import StoreUsage
 
 TIMEOUT_SECONDS = 10.0

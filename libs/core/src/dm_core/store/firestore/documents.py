@@ -7,7 +7,7 @@ from dm_core.store.document_values import is_document_id
 from dm_core.store.firestore.client import FirestoreClient, Moved
 from dm_core.store.firestore.protobuf import Found
 from dm_core.store.port import StoredDocument, Version
-from dm_core.store.queries import Selection
+from dm_core.store.selections import Selection
 from dm_core.store.thread_documents import parse_thread_id
 
 

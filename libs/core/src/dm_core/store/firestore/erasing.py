@@ -12,6 +12,7 @@ from dm_core.store.firestore import writes
 from dm_core.store.firestore.client import WRITE_ATTEMPTS, FirestoreClient, Moved
 from dm_core.store.firestore.protobuf import Found, Instant
 from dm_core.store.port import PAGE_SIZE
+from dm_core.store.selections import Selection
 from dm_core.store.thread_documents import erasing_document, parse_thread_id, tombstone_document
 
 ERASE_PAGE = 400
@@ -108,7 +109,7 @@ class FirestoreErasure:
             names = [self.client.name("conversations", thread_id, collection, key) for key in ids]
             await self.client.commit([writes.delete(name) for name in names], WRITE_ATTEMPTS)
 
-    async def _delete_selected(self, select: Callable[[], queries.Selection]) -> None:
+    async def _delete_selected(self, select: Callable[[], Selection]) -> None:
         """Delete what a selection of a collection beside the threads finds, until it finds nothing."""
         while found := (await self.client.select(select())).found:
             collection = select().collection

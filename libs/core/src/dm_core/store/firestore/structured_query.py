@@ -8,7 +8,7 @@ from google.protobuf import wrappers_pb2
 from dm_core.google_grpc import generated
 from dm_core.store.document_values import clean
 from dm_core.store.firestore.protobuf import encode
-from dm_core.store.queries import EVERYWHERE, Selection
+from dm_core.store.selections import EVERYWHERE, Selection
 
 _Query = generated(types.StructuredQuery)
 _Cursor, _Value = generated(types.Cursor), generated(types.Value)

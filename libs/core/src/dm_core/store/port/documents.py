@@ -1,13 +1,11 @@
 """What is stored, as plain documents: what an operator's tool looks at, and nothing that runs ever asks for."""
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import Protocol
 
 from dm_core.store.document_values import Document
 from dm_core.store.port.changes import Version
-
-if TYPE_CHECKING:
-    from dm_core.store.queries import Selection
+from dm_core.store.selections import Selection
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +20,7 @@ class StoredDocument:
 class Documents(Protocol):
     """Reads what ``store/queries.py`` names. Every method raises StoreUnavailable."""
 
-    async def select(self, selection: "Selection") -> tuple[StoredDocument, ...]:
+    async def select(self, selection: Selection) -> tuple[StoredDocument, ...]:
         """The documents of a selection, in its order."""
         ...
 

@@ -144,13 +144,21 @@ DocumentCollection = Literal["schedule", "maintenance", "automatic"]
 type Revision = Callable[[Mapping[str, object]], Mapping[str, object] | None]
 
 
-class DocumentStore(Protocol):
-    """Small documents beside the threads: the Spond cache (``schedule/{groupId}``), maintenance facts, and what is
-    known of the account's automatic messages (``automatic/{hash}``)."""
+class SmallDocuments(Protocol):
+    """Documents of plain JSON values beside the threads: the Spond cache (``schedule/{groupId}``), maintenance facts,
+    and what is known of the account's automatic messages (``automatic/{hash}``)."""
 
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
-        """A document of plain JSON values, or None."""
+        """One document, or None."""
         ...
+
+    async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
+        """Write a whole document."""
+        ...
+
+
+class DocumentStore(SmallDocuments, Protocol):
+    """These documents, changed under a condition too, and what the watchdog asks."""
 
     async def revise_document(
         self,
@@ -161,10 +169,6 @@ class DocumentStore(Protocol):
         audit: Sequence[AuditLine] = (),
     ) -> Mapping[str, object]:
         """As ``EventStore.revise_document``."""
-        ...
-
-    async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
-        """Write a whole document of plain JSON values."""
         ...
 
     async def last_inbound_at(self) -> int | None:

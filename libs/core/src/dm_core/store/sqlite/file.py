@@ -16,7 +16,7 @@ from typing import Final
 
 from dm_core.clock import Clock
 from dm_core.errors import StoreUnavailable
-from dm_core.store.queries import Query
+from dm_core.store.selections import Query
 from dm_core.store.sqlite.statements import TABLES, index_statement
 from dm_core.store.sqlite.transaction import SqliteTransaction
 from dm_core.store.usage import StoreUsage

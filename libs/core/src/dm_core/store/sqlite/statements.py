@@ -2,7 +2,7 @@
 
 from typing import cast
 
-from dm_core.store.queries import EVERYWHERE, Query, Selection
+from dm_core.store.selections import EVERYWHERE, Query, Selection
 
 TABLES = """
 CREATE TABLE IF NOT EXISTS documents (

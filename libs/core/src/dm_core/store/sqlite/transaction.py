@@ -5,7 +5,7 @@ import sqlite3
 from typing import Final, cast
 
 from dm_core.store.document_values import Document, as_map
-from dm_core.store.queries import Selection
+from dm_core.store.selections import Selection
 from dm_core.store.sqlite.statements import select_statement
 from dm_core.store.transactional import Stored
 from dm_core.store.usage import StoreUsage

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from dm_core.store.document_values import Document
-from dm_core.store.queries import Selection
+from dm_core.store.selections import Selection
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from dm_core.store.document_values import clean_text
 from dm_core.store.port import StoredDocument, Version
-from dm_core.store.queries import Selection
+from dm_core.store.selections import Selection
 from dm_core.store.transactional.database import Database, Stored
 
 

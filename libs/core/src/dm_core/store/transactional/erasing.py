@@ -2,6 +2,7 @@
 
 from dm_core.store import queries
 from dm_core.store.document_values import text, whole
+from dm_core.store.selections import Selection
 from dm_core.store.thread_documents import parse_thread_id, tombstone_document
 from dm_core.store.transactional.database import Transaction
 
@@ -31,7 +32,7 @@ def erase_beside(tx: Transaction, user_id: str) -> None:
     _delete_selected(tx, queries.quarantine_of(user_id, ERASE_PAGE))
 
 
-def _delete_selected(tx: Transaction, selection: queries.Selection) -> None:
+def _delete_selected(tx: Transaction, selection: Selection) -> None:
     while found := tx.select(selection):
         for each in found:
             tx.delete(selection.collection, each.id)
