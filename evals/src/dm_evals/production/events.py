@@ -12,9 +12,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
+from dm_admin.reads import ArchivedRun
 from dm_core.messages import Content, Direction, EventKind, Message
 from dm_evals.production.anonymous import Anonymous
-from dm_evals.production.store import ArchivedRun
 from dm_evals.scenarios.scenario import Event, Past
 from dm_evals.scenarios.scenario import EventKind as Kind
 

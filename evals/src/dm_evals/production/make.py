@@ -15,6 +15,7 @@ from typing import Final
 
 import yaml
 
+from dm_admin.reads import ArchivedRun
 from dm_core.agent.profile import BusinessProfile
 from dm_core.messages import Direction, Message
 from dm_core.runs import Run
@@ -22,7 +23,7 @@ from dm_core.threads import Thread
 from dm_evals.production.anonymous import Anonymous
 from dm_evals.production.events import Story, arranged, covering, history
 from dm_evals.production.expect import as_played, expectations
-from dm_evals.production.store import ArchivedRun, NotThere, StoredThread
+from dm_evals.production.store import NotThere, StoredThread
 from dm_evals.production.turns import ArchiveServer, PlayedTurn, played_turns
 from dm_evals.production.world import sessions
 from dm_evals.replay.digests import own_prompt
