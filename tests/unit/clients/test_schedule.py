@@ -3,7 +3,7 @@
 import asyncio
 import json
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,9 +15,8 @@ from dm_core.clients.http import HttpClient
 from dm_core.clients.schedule import MAX_KEPT, CachedSchedule, JoinedSchedule
 from dm_core.clients.spond import SpondClient
 from dm_core.errors import StoreUnavailable
-from dm_core.outbox import AuditLine
 from dm_core.settings import SpondSettings
-from dm_core.store.port import DocumentCollection, Revision
+from dm_core.store.port import DocumentCollection
 
 if TYPE_CHECKING:
     from tests.unit.clients.conftest import Now, Platform
@@ -42,23 +41,6 @@ class Documents:
 
     async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
         self._run("INSERT OR REPLACE INTO documents VALUES (?, ?)", f"{collection}/{key}", json.dumps(value))
-
-    async def revise_document(
-        self,
-        collection: DocumentCollection,
-        key: str,
-        revise: Revision,
-        expire_at: int | None,
-        audit: Sequence[AuditLine] = (),
-    ) -> Mapping[str, object]:
-        del expire_at, audit
-        before = await self.get_document(collection, key) or {}
-        if (revised := revise(before)) is not None:
-            await self.put_document(collection, key, revised)
-        return revised or before
-
-    async def last_inbound_at(self) -> int | None:
-        return None
 
     def _run(self, statement: str, *values: str) -> list[str]:
         try:

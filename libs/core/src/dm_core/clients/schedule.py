@@ -17,7 +17,7 @@ from dm_core.clients.http_response import clean, fields, items
 from dm_core.clients.port import Calendar, Session, Spond
 from dm_core.clock import Clock
 from dm_core.errors import DmAgentError, PlatformError, RetryLater
-from dm_core.store.port import DocumentStore
+from dm_core.store.port import SmallDocuments
 from dm_core.telemetry import emit
 
 MAX_AGE_MS: Final = 7 * 86_400_000
@@ -71,7 +71,7 @@ class CachedSchedule:
     def __init__(
         self,
         calendar: Calendar | None,
-        documents: DocumentStore,
+        documents: SmallDocuments,
         group_id: str,
         clock: Clock,
         fresh_seconds: float = 600,
@@ -176,7 +176,9 @@ class JoinedSchedule:
         self._schedules = schedules
 
     @classmethod
-    def of(cls, spond: Spond | None, groups: Sequence[str], documents: DocumentStore, clock: Clock) -> "JoinedSchedule":
+    def of(
+        cls, spond: Spond | None, groups: Sequence[str], documents: SmallDocuments, clock: Clock
+    ) -> "JoinedSchedule":
         """Those of ``groups``, over one client; without a client nothing is ever available."""
         if spond is None:
             return cls(())
