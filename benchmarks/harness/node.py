@@ -7,8 +7,7 @@ from collections.abc import AsyncGenerator, Mapping
 from pathlib import Path
 from typing import Literal
 
-from benchmarks.harness import cores
-from benchmarks.harness.stage import TestedFunction
+from benchmarks.harness.stage import TestedFunction, on_test_core
 from dm_sandbox.processes import ProcessGroup
 
 NODE = Path(__file__).parents[1] / "rivals" / "node"
@@ -55,10 +54,5 @@ async def node_on_test_core(
 ) -> AsyncGenerator[TestedFunction]:
     """The rival alone on the test core. Raises NodeMissing."""
     await install()
-    function = NodeFunction(name, env, f"{name}.js")
-    with cores.starting_on(cores.TEST_CORE):
-        await function.start()
-    try:
+    async with on_test_core(NodeFunction(name, env, f"{name}.js")) as function:
         yield function
-    finally:
-        await asyncio.shield(function.stop())

@@ -73,7 +73,13 @@ async def function_on_test_core(
     env: Mapping[str, str], name: FunctionName = "webhook", source: str | None = None
 ) -> AsyncGenerator[TestedFunction]:
     """A function alone on the test core: the product's own, or the one in ``rivals/{source}``."""
-    function = TestedFunction(name, env, RIVALS / source / "main.py" if source else None)
+    async with on_test_core(TestedFunction(name, env, RIVALS / source / "main.py" if source else None)) as function:
+        yield function
+
+
+@contextlib.asynccontextmanager
+async def on_test_core(function: TestedFunction) -> AsyncGenerator[TestedFunction]:
+    """A function started alone on the test core, and stopped in the end."""
     with cores.starting_on(cores.TEST_CORE):
         await function.start()
     try:

@@ -12,10 +12,11 @@ from typing import NoReturn
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from dm_sandbox.profile_files import ROOT
 from dm_sandbox.tcp_ports import free_port
+from tests.chromium import chromium
 
 START_SECONDS = 60.0
 QUICK = {"DEBOUNCE_MIN_SECONDS": "1", "DEBOUNCE_MAX_SECONDS": "2"}
@@ -67,14 +68,9 @@ class Dev:
 
 @pytest.fixture(scope="module")
 def browser(missing: Callable[[str], NoReturn]) -> Iterator[Browser]:
-    """The installed Chromium; nothing is downloaded. Stopped with the module: its event loop must not outlive it."""
-    path = shutil.which("chromium")
-    if path is None:
-        missing("chromium is missing: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=["--no-sandbox", "--disable-gpu"])
+    """Stopped with the module: its event loop must not outlive it."""
+    with chromium(missing) as browser:
         yield browser
-        browser.close()
 
 
 @pytest.fixture(scope="session")
