@@ -25,6 +25,9 @@ MAX_ALERT_CHARS: Final = 3_500
 MODEL: Final = "model"
 """The cause of an alert that the model asked for."""
 
+DIGEST: Final = "digest"
+"""The cause of an alert that tells several others in one."""
+
 HANDOVER_REMINDER: Final = "handover_reminder"
 """The cause of an alert that is stored with a handover, and sent only if nobody has answered by then."""
 

@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dm_core.alerts import DRAFT, HANDOVER_REMINDER, Alert, AlertState, ManagerContact, alert_id
+from dm_core.alerts import DIGEST, DRAFT, HANDOVER_REMINDER, Alert, AlertState, ManagerContact, alert_id
 from dm_core.clients.port import MAX_BUTTONS_TEXT, InstagramAccounts, WhatsApp
 from dm_core.clock import Clock, Ids
 from dm_core.errors import PlatformError, Service, Unavailable, Uncertain, described
@@ -31,7 +31,6 @@ from dm_core.telemetry import emit
 from dm_core.threads import Thread
 
 ALERT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
-DIGEST: Final = "digest"
 """The cause of a digest."""
 
 PAGE: Final = 40

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from dm_core.alerts import Alert, AlertState
+from dm_core.alerts import DIGEST, Alert, AlertState
 from dm_core.store.port import StoredAlert
 from dm_sandbox.simulation.fleet import deployment
 from dm_sandbox.simulation.manager_invariants import is_explained
@@ -42,7 +42,7 @@ def _judge(world: World, alert: Alert, stored: StoredAlert | None) -> None:
     now = stored.alert
     if now.due_at is not None:
         wrong("rest", f"the {name} is still due, {now.state}, at {world.loop.time():.0f} s")
-    if alert.cause == "digest" or is_explained(world, now):
+    if alert.cause == DIGEST or is_explained(world, now):
         return
     reached, alarmed = _reached_at(world, now), _alarmed_at(world, now)
     if reached is None and alarmed is None and _believed(world, now):

@@ -14,6 +14,7 @@ from typing import Final
 
 from dm_core.agent.guards import MAX_PARTS
 from dm_core.agent.texts import split_text, without_controls
+from dm_core.alerts import DIGEST
 from dm_core.clients.port import WhatsApp
 from dm_core.clock import Clock, Ids
 from dm_core.errors import AccountStopped, DmAgentError, PlatformError, Refused, RetryLater, Unreachable, described
@@ -37,7 +38,6 @@ CAUSE_QUOTE: Final = "Nothing was sent: that alert is about no conversation."
 TOO_LONG: Final = "Nothing was sent: this is too long for Instagram."
 NO_WORDS: Final = "Nothing was sent: only words can be passed on."
 QUOTE_DRAFT: Final = "Nothing was sent: tap a button of the draft, or quote it with that word."
-DIGEST: Final = "digest"
 RETRY_MS: Final = 60_000
 
 
