@@ -13,6 +13,7 @@ from dm_admin.reads import Reads
 from dm_admin.settings import AdminSettings
 from dm_core.messages import DAY_MS, Message, Status
 from dm_core.outbox import OutboxState
+from dm_core.processing.switches import SwitchReader
 from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import StoreSettings
 from dm_core.steering import Handover, Mode, Pause, Steering
@@ -267,3 +268,15 @@ def _queue(desk: Desk) -> RecordingQueue:
     queue = desk.queue.get()
     assert isinstance(queue, RecordingQueue)
     return queue
+
+
+@pytest.mark.parametrize("reference", [THREAD, "all"])
+async def test_resume_without_a_pause_leaves_nobody_to_humans(desk: Desk, reference: str) -> None:
+    await (await steering.resume(desk, reference, "")).act()
+
+    snapshot = await desk.store.open(THREAD)
+    assert snapshot is not None
+    (waiting,) = snapshot.unprocessed
+    switches = await SwitchReader(desk.store, desk.clock).current()
+    assert not snapshot.thread.taken_over(waiting)
+    assert not switches.leaves_to_humans(waiting.created_at)

@@ -19,13 +19,11 @@ _TRIES: Final = 5
 SWEPT: Final = "the sweep wakes it within two minutes"
 SOON: Final = f"every instance knows within {READ_MS // 1000} seconds"
 
-type Steer = Callable[[Thread, int], ThreadChange]
-"""A change of a thread as it was read, at this moment; its id, version, token, time and audit are filled in."""
+type Steer = Callable[[Thread, ThreadChange], ThreadChange]
+"""What to change of a thread as it was read; the change's id, version, token, time and audit are filled in."""
 
 
-async def commit(
-    desk: Desk, thread_id: str, what: str, why: str, steer: Callable[[Thread, ThreadChange], ThreadChange]
-) -> Thread:
+async def commit(desk: Desk, thread_id: str, what: str, why: str, steer: Steer) -> Thread:
     """Change a thread as it is now, whatever came meanwhile; as it was before. Raises Refused, StoreUnavailable."""
     for _ in range(_TRIES):
         snapshot = await desk.store.open(thread_id)
@@ -61,18 +59,21 @@ async def resume(desk: Desk, reference: str, why: str) -> Plan:
     now = desk.clock()
     if reference == ALL:
         would = "answer what comes from now on, in all conversations that are not paused by themselves"
-        return _everywhere(desk, "resume", why, would, lambda s: replace(s, pause=None, resumed_at=now))
+        return _everywhere(desk, "resume", why, would, lambda switches: switches.resumed(now))
     thread = await desk.thread(reference)
     return _in_thread(
         desk,
         thread,
         "resume",
         why,
-        "answer what comes from now on; what came before is a human's",
-        lambda thread, change: replace(
-            change, steering=replace(thread.steering, pause=None, handover=None), paused_until=change.now
-        ),
+        "answer what comes from now on; what came while it was paused is a human's",
+        _resumed,
     )
+
+
+def _resumed(thread: Thread, change: ThreadChange) -> ThreadChange:
+    change = replace(change, steering=replace(thread.steering, pause=None, handover=None))
+    return replace(change, paused_until=change.now) if thread.is_left_to_humans(change.now) else change
 
 
 def _in_mode[S: (Steering, Switches)](steered: S, mode: Mode) -> S:
@@ -99,9 +100,7 @@ async def mode(desk: Desk, reference: str, word: str, why: str) -> Plan:
     )
 
 
-def _in_thread(
-    desk: Desk, thread: Thread, what: str, why: str, would: str, steer: Callable[[Thread, ThreadChange], ThreadChange]
-) -> Plan:
+def _in_thread(desk: Desk, thread: Thread, what: str, why: str, would: str, steer: Steer) -> Plan:
     async def act() -> str:
         await commit(desk, thread.id, what, why, steer)
         return f"{what}: {thread.id}"

@@ -71,6 +71,10 @@ class Switches:
     resumed_at: int | None = None
     mode_before: Mode = Mode.AUTO
 
+    def resumed(self, now: int) -> "Switches":
+        """What came until now is the humans'. Without a pause nothing was left to them: what waits is answered."""
+        return self if self.pause is None else replace(self, pause=None, resumed_at=now)
+
     def switched_off(self) -> "Switches":
         """Off, and knowing what it was."""
         return self if self.mode is Mode.OFF else replace(self, mode=Mode.OFF, mode_before=self.mode)

@@ -100,6 +100,10 @@ class Thread:
             return True
         return self.paused_until is not None and message.created_at < self.paused_until
 
+    def is_left_to_humans(self, now: int) -> bool:
+        """A DM that came now would be a human's."""
+        return self.steering.pause is not None or (self.paused_until is not None and self.paused_until > now)
+
     def handed_over(self, now: int, release_ms: int) -> Handover | None:
         """The handover that still holds: no human has answered since, nobody released it, its time is not over."""
         handover = self.steering.handover

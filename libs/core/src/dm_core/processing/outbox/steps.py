@@ -67,8 +67,7 @@ class Steps:
             )
             steering, answer = _steered(thread.steering, command, item.origin, now)
             change = replace(change, steering=steering)
-            until = thread.paused_until
-            if command is Command.RESUME and (thread.steering.pause is not None or (until is not None and until > now)):
+            if command is Command.RESUME and thread.is_left_to_humans(now):
                 change = replace(change, paused_until=now)  # what came until now is the humans'
             if not isinstance(await settle(self.store, change), Conflict):
                 return f"{who(thread.profile, thread.id)}: {answer}"
@@ -123,8 +122,7 @@ def _switched(switches: Switches, command: Command, by: str, now: int) -> Switch
         case Command.PAUSE:
             return replace(switches, pause=Pause(by, now))
         case Command.RESUME:
-            # Without a pause there is nothing that was left to humans: what waits now is answered.
-            return switches if switches.pause is None else replace(switches, pause=None, resumed_at=now)
+            return switches.resumed(now)
         case Command.OFF:
             return switches.switched_off()
         case _:
