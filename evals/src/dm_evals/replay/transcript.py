@@ -13,9 +13,8 @@ from zoneinfo import ZoneInfo
 from dm_core.agent.texts import same_form
 from dm_core.agent.tools.declare import Kind
 from dm_core.agent.tools.registry import TOOLS
-from dm_core.alerts import MODEL, AskedAlert
+from dm_core.alerts import DIGEST, MODEL, AskedAlert
 from dm_core.messages import Direction, Message
-from dm_core.processing.alert_ticks import DIGEST
 from dm_core.runs import Action, ActionState, ModelTurn, Run, ToolResult, ToolTurn
 from dm_evals.folded import folded
 from dm_evals.observation import Bubble, Effect, ModelCall, Notice, Observation, StoredAlert, StoredMessage, ToolUse
