@@ -150,7 +150,7 @@ class LiveCommand:
                     journal=self.journal,
                     trials=settings.trials,
                     concurrency=self.options.concurrency,
-                    on_result=_told,
+                    on_result=_print_result,
                     user=user,
                 )
                 for variant in self.variants:
@@ -224,7 +224,7 @@ def _prompt_hash(variant: Variant) -> str:
     return (own_prompt() if variant.folder is None else load_prompt(variant.folder)).hash
 
 
-def _told(result: TrialResult) -> None:
+def _print_result(result: TrialResult) -> None:
     print(f"{result.outcome:<8} {result.scenario} t{result.trial} {result.reason}".rstrip(), flush=True)
 
 

@@ -291,7 +291,7 @@ def _turn(line: str, scenario: str, trial: int, turn: int, kept: Kept) -> Record
         value: object = json.loads(line, object_pairs_hook=_unique)
         read = _Line.model_validate(value)
     except ValidationError as error:
-        raise BadRecording(*(_told(each) for each in error.errors())) from None
+        raise BadRecording(*(_problem(each) for each in error.errors())) from None
     except ValueError as error:
         raise BadRecording(f"not valid JSON ({error})" if line.strip() else "an empty line") from None
     expected = {"scenario": scenario, "trial": trial, "turn": turn}
@@ -320,7 +320,7 @@ def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     return fields
 
 
-def _told(error: ErrorDetails) -> str:
+def _problem(error: ErrorDetails) -> str:
     """What pydantic found, with the key where it stands."""
     place = ".".join(map(str, error["loc"]))
     if error["type"] == "extra_forbidden":

@@ -79,13 +79,13 @@ def _load_file(path: Path) -> tuple[Scenario | None, list[str]]:
     try:
         value, lines = read_yaml(path.read_text(encoding="utf-8"))
     except BrokenYaml as error:
-        return None, [_told(path, error.line, str(error))]
+        return None, [_located(path, error.line, str(error))]
     except UnicodeDecodeError as error:
-        return None, [_told(path, error.object[: error.start].count(b"\n") + 1, "is not UTF-8")]
+        return None, [_located(path, error.object[: error.start].count(b"\n") + 1, "is not UTF-8")]
     except OSError as error:
         return None, [f"{_shown(path)}: can't be read ({error.strerror})"]
     if not isinstance(value, dict):
-        return None, [_told(path, 1, "must be a mapping that begins with name, tags and about")]
+        return None, [_located(path, 1, "must be a mapping that begins with name, tags and about")]
     try:
         scenario = Scenario.model_validate(value)
     except ValidationError as error:
@@ -99,7 +99,7 @@ def _load_file(path: Path) -> tuple[Scenario | None, list[str]]:
 
 def _lines(path: Path, lines: Lines, problems: Sequence[Problem]) -> list[str]:
     placed = sorted((lines.of(problem.place), problem.message) for problem in problems)
-    return list(dict.fromkeys(_told(path, line, message) for line, message in placed))
+    return list(dict.fromkeys(_located(path, line, message) for line, message in placed))
 
 
 # -- what pydantic found ------------------------------------------------------------------------------------
@@ -179,7 +179,7 @@ def _keys() -> tuple[str, ...]:
 # -- words --------------------------------------------------------------------------------------------------
 
 
-def _told(path: Path, line: int, message: str) -> str:
+def _located(path: Path, line: int, message: str) -> str:
     return f"{_shown(path)}:{line}: {re.sub(r'\s+', ' ', message)}"
 
 

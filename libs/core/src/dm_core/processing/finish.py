@@ -20,7 +20,6 @@ from dm_core.processing.steering import handed_over_by, reminder_of, steering_af
 from dm_core.processing.task_result import Ending, ExecutionResult, RunStatus, figures
 from dm_core.processing.timing import Timing, wake
 from dm_core.queue.port import WakeUpQueue
-from dm_core.queue.wakeup import plan, plan_not_before
 from dm_core.runs import Action, ActionKind, ActionState, DraftState, Run
 from dm_core.settings import RunLimits
 from dm_core.steering import Steering
@@ -95,7 +94,7 @@ class RunCloser:
         waiting = len(leased.others) + sum(message.status is Status.PENDING for message in messages)
         full = len(leased.own) + len(leased.others) >= self.timing.max_claim
         left = max(waiting, leased.thread.pending_count - len(leased.own)) if full else waiting
-        due = plan(leased.thread.id, now, self.timing.debounce_min, self.timing.debounce_max).fire_at if left else None
+        due = self.timing.wake_up(leased.thread.id, now).fire_at if left else None
         change = replace(
             leased.change(),
             lease=None,
@@ -154,9 +153,7 @@ class RunCloser:
         Nothing is lost without the wake-up: the sweep looks by ``due_at``.
         """
         leased, now = self.leased, self.clock()
-        look = plan_not_before(
-            leased.thread.id, drafts.look_at(leased.thread, now), self.timing.debounce_min, self.timing.debounce_max
-        )
+        look = self.timing.wake_up_not_before(leased.thread.id, drafts.look_at(leased.thread, now))
         try:
             await self.queue.schedule(look)
         except QueueUnavailable as error:
@@ -184,9 +181,7 @@ class RunCloser:
             return None
         told = waits.wait_ms(leased.thread.id, leased.thread.wait_count, told_seconds)
         not_before = waits.next_try(left, leased.thread, now, told, self.limits)
-        wake_up = plan_not_before(
-            leased.thread.id, not_before + waits.CLOCKS_MS, self.timing.debounce_min, self.timing.debounce_max
-        )
+        wake_up = self.timing.wake_up_not_before(leased.thread.id, not_before + waits.CLOCKS_MS)
         tell_if_prolonged(leased.thread.id, left, now, reason)
         try:
             await self.queue.schedule(wake_up)

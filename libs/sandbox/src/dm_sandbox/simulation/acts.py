@@ -8,7 +8,7 @@ from dm_core.http import Request
 from dm_core.messages import DAY_MS, EventKind
 from dm_sandbox.environment import APP_SECRET
 from dm_sandbox.platforms.meta import Item, signed_request
-from dm_sandbox.simulation.fleet import ACCOUNT, TAKEOVER_MINUTES
+from dm_sandbox.simulation.instances import ACCOUNT, TAKEOVER_MINUTES
 from dm_sandbox.simulation.meta import echo_item
 from dm_sandbox.simulation.monitor import SKEW_MS
 from dm_sandbox.simulation.people import Person, Written

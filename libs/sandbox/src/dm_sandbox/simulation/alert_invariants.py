@@ -4,7 +4,7 @@ from typing import Final
 
 from dm_core.alerts import DIGEST, Alert, AlertState
 from dm_core.store.port import StoredAlert
-from dm_sandbox.simulation.fleet import deployment
+from dm_sandbox.simulation.instances import deployment
 from dm_sandbox.simulation.manager_invariants import is_explained
 from dm_sandbox.simulation.monitor import SKEW_MS
 from dm_sandbox.simulation.outbox import MAX_CALLS

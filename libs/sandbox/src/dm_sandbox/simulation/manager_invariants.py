@@ -5,7 +5,7 @@ from dm_core.outbox import OutboxItem, OutboxState
 from dm_core.processing.outbox.drafts import RELEASED
 from dm_core.processing.steering import reminder_key
 from dm_core.runs import ActionState
-from dm_sandbox.simulation.fleet import TAKEOVER_MINUTES
+from dm_sandbox.simulation.instances import TAKEOVER_MINUTES
 from dm_sandbox.simulation.manager import Wrote
 from dm_sandbox.simulation.monitor import SKEW_MS
 from dm_sandbox.simulation.schedule import FaultKind as D
