@@ -4,8 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from dm_core.durations import HOUR_MS
 from dm_core.messages import Content, Direction, Message, Status
-from dm_core.processing.decisions import HOUR_MS, Decision, NextStep, decide, spend
+from dm_core.processing.decisions import Decision, NextStep, decide, spend
 from dm_core.processing.task_result import Ending
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.settings import RunLimits

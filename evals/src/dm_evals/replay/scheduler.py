@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
+from dm_core.durations import MINUTE_MS
 from dm_core.processing.sweeper import GRACE_MS
 from dm_evals.asking import NoAnswer
 from dm_evals.observation import Author, Bubble
@@ -36,7 +37,7 @@ MAX_TICKS: Final = 600
 BACKOFF_MS: Final = 10_000
 LONGEST_BACKOFF_MS: Final = 300_000
 """The queue's waits before a task comes again: doubled with each failure, up to the longest."""
-SWEEP_EVERY_MS: Final = 60_000
+SWEEP_EVERY_MS: Final = MINUTE_MS
 USER_PAUSE_MS: Final = 30_000
 """How long a simulated user takes to write."""
 BY_THE_CLUB: Final = (EventKind.HUMAN, EventKind.AUTOMATIC)

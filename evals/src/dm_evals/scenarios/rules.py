@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
+from dm_core.durations import DAY_MS
 from dm_evals.replay.events import POINTING
 from dm_evals.scenarios.clock import milliseconds
 from dm_evals.scenarios.expectation_rules import expectation_rules
@@ -12,7 +13,7 @@ from dm_evals.scenarios.scenario import Calls, Event, EventKind, Reply, Scenario
 from dm_evals.scenarios.world_rules import world_rules
 from dm_evals.scenarios.yaml_lines import Place, Value
 
-LONGEST_AT_MS: Final = 30 * 86_400_000
+LONGEST_AT_MS: Final = 30 * DAY_MS
 
 WRITTEN: Final = frozenset(
     (

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Final
 
+from dm_core.durations import DAY_MS
 from dm_core.errors import Misconfigured
 from dm_core.settings import ProcessorSettings, WebhookSettings
 from dm_evals.scenarios.clock import milliseconds
@@ -16,7 +17,7 @@ from dm_sandbox.platforms.instagram import SENDER_ACTIONS, Instagram
 from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
 
-LONGEST_AGO_MS: Final = 3_650 * 86_400_000
+LONGEST_AGO_MS: Final = 3_650 * DAY_MS
 
 OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
     "instagram": ("*", "send", *SENDER_ACTIONS, "conversations", "profile", "node", "me"),

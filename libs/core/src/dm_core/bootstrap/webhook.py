@@ -8,8 +8,8 @@ from pathlib import Path
 
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clock import Clock, system_clock
+from dm_core.durations import DAY_MS
 from dm_core.erasing.requests import DeletionRequests
-from dm_core.messages import DAY_MS
 from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import WebhookSettings
 from dm_core.store.port import Store

@@ -16,11 +16,12 @@ from typing import Final
 from dm_core.clients.http_response import fields, items, string
 from dm_core.clients.port import Calendar, Session, Spond
 from dm_core.clock import Clock
+from dm_core.durations import DAY_MS
 from dm_core.errors import DmAgentError, PlatformError, RetryLater
 from dm_core.store.port import SmallDocuments
 from dm_core.telemetry import emit
 
-MAX_AGE_MS: Final = 7 * 86_400_000
+MAX_AGE_MS: Final = 7 * DAY_MS
 """A copy older than this is not shown any more."""
 AHEAD: Final = timedelta(days=100)
 """How far a copy reaches: the longest question of the agent's tool (90 days) plus the age of the oldest copy shown."""

@@ -18,6 +18,7 @@ from dm_core.clients.http import Call, HttpClient
 from dm_core.clients.http_response import NOT_JSON, Response, fields, items, string
 from dm_core.clients.port import Session
 from dm_core.clock import Clock
+from dm_core.durations import HOUR_MS, MINUTE_MS
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
 from dm_core.settings import SpondSettings
 from dm_core.telemetry import emit
@@ -27,10 +28,10 @@ PAGE_EVENTS: Final = 100
 DAY_EVENTS: Final = 1_000
 """Events asked for when a single day fills an answer."""
 MAX_PAGES: Final = 16
-LOGIN_PAUSE_MS: Final = 10 * 60_000
-TOKEN_MARGIN_MS: Final = 60_000
+LOGIN_PAUSE_MS: Final = 10 * MINUTE_MS
+TOKEN_MARGIN_MS: Final = MINUTE_MS
 """A token is renewed this long before it expires, and used at least as long whatever it says (clocks differ)."""
-UNDATED_TOKEN_MS: Final = 3_600_000
+UNDATED_TOKEN_MS: Final = HOUR_MS
 
 _PLATFORM: Final = "Spond"
 _DAY: Final = timedelta(days=1)

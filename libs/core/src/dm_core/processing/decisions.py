@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from dm_core.agent.rules import NO_RULES, Rules
-from dm_core.messages import DAY_MS, Message
+from dm_core.durations import DAY_MS, HOUR_MS
+from dm_core.messages import Message
 from dm_core.processing.drafts import rests
 from dm_core.processing.steering import Steered, steered
 from dm_core.processing.task_result import Ending
@@ -25,7 +26,6 @@ from dm_core.steering import ALL_ON, Switches
 from dm_core.store.port import Snapshot
 from dm_core.threads import Allowance
 
-HOUR_MS = 3_600_000
 MAX_FINDING_OUT = 3
 """Attempts beyond the allowed ones that only look whether a reply went out."""
 

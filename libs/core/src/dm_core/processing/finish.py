@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from dm_core.agent.rules import Rules
 from dm_core.alerts import AskedAlert
 from dm_core.clock import Clock
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.errors import QueueUnavailable, StoreUnavailable, described
-from dm_core.messages import DAY_MS, Content, Direction, Disposition, EventKind, Message, Status, message_id
+from dm_core.messages import Content, Direction, Disposition, EventKind, Message, Status, message_id
 from dm_core.processing import drafts, waits
 from dm_core.processing.freshness import Stale, came, stale
 from dm_core.processing.leased_thread import LeasedThread, Superseded, with_ended
@@ -27,7 +28,7 @@ from dm_core.store.port import UNSET, MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
 from dm_core.threads import Note, Thread, Unconfirmed
 
-RETRY_DUE_MS = 60_000
+RETRY_DUE_MS = MINUTE_MS
 """A failed run is due again after this; Cloud Tasks normally comes sooner, the sweeper if it doesn't."""
 MAX_UNCONFIRMED = 5
 DROPPED = "dropped"

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dm_core.clock import Clock
+from dm_core.durations import MINUTE_MS
 from dm_core.erasing.eraser import Eraser
 from dm_core.errors import QueueUnavailable
 from dm_core.processing.alerts import Alerts
@@ -15,7 +16,7 @@ from dm_core.queue.wakeup import plan_outbox
 from dm_core.store.port import Store
 from dm_core.telemetry import emit
 
-GRACE_MS = 60_000
+GRACE_MS = MINUTE_MS
 """How long after ``due_at`` a thread counts as overdue."""
 BATCH = 500
 CONCURRENCY = 20

@@ -7,8 +7,8 @@ from random import Random
 from typing import Final, cast
 
 from dm_core.alerts import Alert
+from dm_core.durations import DAY_MS
 from dm_core.http import Request, Response
-from dm_core.messages import DAY_MS
 from dm_core.processing.drafts import is_shown_in
 from dm_core.processing.sweeper import GRACE_MS
 from dm_core.processing.switches import document as switches_document
