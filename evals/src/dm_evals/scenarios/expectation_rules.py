@@ -7,8 +7,9 @@ from typing import Final, cast
 from dm_core.agent.tools.registry import TOOLS
 from dm_core.messages import Disposition, Status
 from dm_evals.checks.named import Named, Unknown
+from dm_evals.reading import nearest
 from dm_evals.replay.digests import own_prompt
-from dm_evals.scenarios.problem import Problem, meant
+from dm_evals.scenarios.problem import Problem
 from dm_evals.scenarios.scenario import Call, Calls, Limits, Matcher, Reply, Scenario, State
 from dm_evals.scenarios.yaml_lines import Place
 
@@ -20,7 +21,7 @@ def expectation_rules(scenario: Scenario) -> Iterator[Problem]:
     ends = [*(status.value for status in Status), *(disposition.value for disposition in Disposition)]
     for name in expect.state.messages:
         if name not in ends:
-            told = f'"{name}" is neither a status nor a disposition{meant(name, ends)}'
+            told = f'"{name}" is neither a status nor a disposition{nearest(name, ends)}'
             yield Problem((*place, "state", "messages", name), told)
     for name in ("alert", "notice", "notes"):
         yield from _texts(getattr(expect.state, name), (*place, "state", name))
@@ -71,13 +72,13 @@ def _call(call: Call, place: Place) -> Iterator[Problem]:
     arguments = list(tool.arguments.__dataclass_fields__) if tool else []
     for name, matcher in call.args.items():
         if tool is not None and name not in arguments:
-            yield Problem((*place, "args", name), f'{call.tool} has no argument "{name}"{meant(name, arguments)}')
+            yield Problem((*place, "args", name), f'{call.tool} has no argument "{name}"{nearest(name, arguments)}')
         yield from _matcher(matcher, (*place, "args", name))
 
 
 def _tool(name: str, place: Place) -> Iterator[Problem]:
     if name not in TOOLS:
-        yield Problem(place, f'unknown tool "{name}"{meant(name, TOOLS) or f" (there are {', '.join(TOOLS)})"}')
+        yield Problem(place, f'unknown tool "{name}"{nearest(name, TOOLS) or f" (there are {', '.join(TOOLS)})"}')
 
 
 def _reply(reply: Reply, place: Place) -> Iterator[Problem]:
@@ -135,7 +136,7 @@ def _range(value: object) -> str | None:
 
 def _fact(value: object) -> str | None:
     facts = own_prompt().profile.facts
-    return None if value in facts else f'the profile has no fact "{value}"{meant(str(value), facts)}'
+    return None if value in facts else f'the profile has no fact "{value}"{nearest(str(value), facts)}'
 
 
 def _must_be_true(value: object) -> str | None:

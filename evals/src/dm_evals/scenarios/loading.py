@@ -14,7 +14,8 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from dm_evals.scenarios.problem import Problem, meant
+from dm_evals.reading import nearest
+from dm_evals.scenarios.problem import Problem
 from dm_evals.scenarios.rules import broken_rules
 from dm_evals.scenarios.scenario import Part, Scenario
 from dm_evals.scenarios.yaml_lines import BrokenYaml, Lines, Place, Value, read_yaml
@@ -110,7 +111,7 @@ def _once(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     typos = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
 
     def is_typo(loc: Place) -> bool:
-        return any(typo[:-1] == loc[:-1] and meant(str(typo[-1]), [str(loc[-1])]) for typo in typos)
+        return any(typo[:-1] == loc[:-1] and nearest(str(typo[-1]), [str(loc[-1])]) for typo in typos)
 
     return [error for error in errors if error["type"] != "missing" or not is_typo(error["loc"])]
 
@@ -123,13 +124,13 @@ def _explained(error: ErrorDetails, document: dict[str, Value], lines: Lines) ->
     match error["type"]:
         case "extra_forbidden":
             key = str(place[-1])
-            return Problem(place, f'unknown key "{key}"{_inside(place[:-1])}{meant(key, _keys())}')
+            return Problem(place, f'unknown key "{key}"{_inside(place[:-1])}{nearest(key, _keys())}')
         case "missing":
             missing = error["loc"][-1]
             return Problem(place, f'"{missing}" is missing{_inside(place)}')
         case "literal_error" | "enum":
             choices = re.findall("'([^']*)'", str((error.get("ctx") or {}).get("expected", "")))
-            return Problem(place, f'{name}: "{given}" is none of {", ".join(choices)}{meant(str(given), choices)}')
+            return Problem(place, f'{name}: "{given}" is none of {", ".join(choices)}{nearest(str(given), choices)}')
         case "string_type":
             hint = "" if given is None or isinstance(given, list | dict) else f": put {given} in quotes"
             return Problem(place, f"{name} must be a text{hint}")

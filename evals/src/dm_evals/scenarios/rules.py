@@ -5,10 +5,11 @@ from collections.abc import Iterator, Mapping
 from typing import Final
 
 from dm_core.durations import DAY_MS
+from dm_evals.reading import nearest
 from dm_evals.replay.events import POINTING
 from dm_evals.scenarios.clock import milliseconds
 from dm_evals.scenarios.expectation_rules import expectation_rules
-from dm_evals.scenarios.problem import Problem, meant
+from dm_evals.scenarios.problem import Problem
 from dm_evals.scenarios.scenario import Calls, Event, EventKind, Reply, Scenario, State
 from dm_evals.scenarios.world_rules import world_rules
 from dm_evals.scenarios.yaml_lines import Place, Value
@@ -58,11 +59,11 @@ def _others(scenario: Scenario) -> Iterator[Problem]:
     """Everybody who writes is there, and everybody who is there writes."""
     for number, event in enumerate(scenario.events):
         if event.by is not None and event.by not in scenario.others:
-            told = f'"{event.by}" is none of the others{meant(event.by, scenario.others)}'
+            told = f'"{event.by}" is none of the others{nearest(event.by, scenario.others)}'
             yield Problem(("events", number, "by"), told)
     for name in scenario.expect.others:
         if name not in scenario.others:
-            told = f'"{name}" is none of the others{meant(name, scenario.others)}'
+            told = f'"{name}" is none of the others{nearest(name, scenario.others)}'
             yield Problem(("expect", "others", name), told)
     for name in scenario.others:
         if name not in {event.by for event in scenario.events}:
@@ -86,7 +87,7 @@ def _events(events: tuple[Event, ...]) -> Iterator[Problem]:
             yield Problem(place, told)
         if event.to is not None and event.to not in named:
             later = ", which comes later" if any(event.to == each.id for each in events) else ""
-            yield Problem((*place, "to"), f'no message "{event.to}"{later}{"" if later else meant(event.to, named)}')
+            yield Problem((*place, "to"), f'no message "{event.to}"{later}{"" if later else nearest(event.to, named)}')
         if event.id is not None:
             if event.id in named:
                 yield Problem((*place, "id"), f'two events with the id "{event.id}"')

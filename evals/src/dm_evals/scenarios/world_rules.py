@@ -7,8 +7,9 @@ from typing import Final
 from dm_core.durations import DAY_MS
 from dm_core.errors import Misconfigured
 from dm_core.settings import ProcessorSettings, WebhookSettings
+from dm_evals.reading import nearest
 from dm_evals.scenarios.clock import milliseconds
-from dm_evals.scenarios.problem import Problem, meant
+from dm_evals.scenarios.problem import Problem
 from dm_evals.scenarios.scenario import PlatformFault, Scenario
 from dm_evals.scenarios.yaml_lines import Place
 from dm_sandbox.environment import Addresses, Pace, Platforms, function_environment
@@ -56,10 +57,10 @@ def world_rules(scenario: Scenario) -> Iterator[Problem]:
 def _fault(fault: PlatformFault, place: Place) -> Iterator[Problem]:
     kinds, known = [kind.value for kind in FaultKind], OPERATIONS[fault.platform]
     if fault.kind not in kinds:
-        told = f'fault "{fault.kind}" is none of {", ".join(kinds)}{meant(fault.kind, kinds)}'
+        told = f'fault "{fault.kind}" is none of {", ".join(kinds)}{nearest(fault.kind, kinds)}'
         yield Problem((*place, "kind"), told)
     if fault.operation not in known:
-        told = f'{fault.platform} has no operation "{fault.operation}"{meant(fault.operation, known)}'
+        told = f'{fault.platform} has no operation "{fault.operation}"{nearest(fault.operation, known)}'
         yield Problem((*place, "operation"), told)
     if fault.times < 1:
         yield Problem((*place, "times"), "a fault happens at least once")
@@ -72,7 +73,7 @@ def _settings(settings: Mapping[str, str]) -> Iterator[Problem]:
         if name in fixed:
             yield Problem(place, f"{name} is set by the environment and can't be set here")
         elif name not in free:
-            yield Problem(place, f"unknown setting {name}{meant(name, free) or meant(name.upper(), free)}")
+            yield Problem(place, f"unknown setting {name}{nearest(name, free) or nearest(name.upper(), free)}")
     for load in (WebhookSettings.load, ProcessorSettings.load):
         try:
             load({**_stage_variables(), **{name: value for name, value in settings.items() if name in free}})
