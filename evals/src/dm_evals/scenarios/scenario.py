@@ -6,6 +6,7 @@ that is never checked). Times: ``now`` is an ISO date-time with its zone, ``at``
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import date, time
 from enum import StrEnum
 from typing import Annotated, Literal, Self, cast
 
@@ -20,6 +21,8 @@ Change = Literal[
     "overtaken", "refused", "dropped", "uncertain", "split", "plain_text", "disclosure", "undelivered", "added"
 ]
 """What production may do to what the model asked for (``dm_evals.checks.effects``)."""
+type Meant = str | float | time | tuple[date, date]
+"""What a fact or a session stands for: a text, an amount, a time of day, or a day as seen from another."""
 Platform = Literal["instagram", "whatsapp", "spond", "gemini"]
 
 
@@ -170,9 +173,9 @@ class Matcher(Part):
     fact: str | None = None
     session: Literal["next"] | Annotated[int, Field(ge=1)] | None = None
     field: Literal["start", "end", "date", "title", "place"] | None = None
-    said: SkipJsonSchema[str | None] = None
+    said: SkipJsonSchema[Meant | None] = None
     source: SkipJsonSchema[str] = ""
-    """``fact`` and ``session`` as they are judged: a pattern, and the name and value it comes from."""
+    """``fact`` and ``session`` as they are judged: what is meant, and the name and value it comes from."""
 
     @model_validator(mode="before")
     @classmethod
