@@ -21,16 +21,16 @@ from pathlib import Path
 from typing import Final
 
 from dm_core.agent.profile import load_profile
-from dm_core.errors import StoreUnavailable
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED, Usage
+from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED
 from dm_evals.cli.rulings import Authored, written
 from dm_evals.judge import GENERAL, Evidence
 from dm_evals.observation import Observation
 from dm_evals.production.make import Made, default_name, make_scenario, meet
-from dm_evals.production.store import NotThere, opened
+from dm_evals.production.store import opened
+from dm_evals.reading import Unusable
 from dm_evals.replay.offline import offline
-from dm_evals.replay.recordings import BadRecording, Recordings, load_recordings
+from dm_evals.replay.recordings import Recordings, load_recordings
 from dm_evals.replay.runner import RuntimePool, run
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
 from dm_evals.results import TrialResult
@@ -57,15 +57,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Sample, make, queue. What is queued or reviewed already is left alone."""
     if args.sample < 1:
-        raise Usage("--sample is how many threads: at least 1")
+        raise Unusable("--sample is how many threads: at least 1")
     url, since = str(args.store_url or os.environ.get("STORE_URL") or "firestore:"), _since(args.since)
     known = {path.stem for folder in (args.queue, args.evals) for path in (folder / "scenarios").glob("*.yaml")}
-    try:
-        found, made, skipped = asyncio.run(_made(url, since, args.sample, known))
-        for each in made:
-            _queue(each, args.queue)
-    except (NotThere, StoreUnavailable, BadRecording) as error:
-        raise Usage(*map(str, error.args)) from None
+    found, made, skipped = asyncio.run(_made(url, since, args.sample, known))
+    for each in made:
+        _queue(each, args.queue)
     for line in skipped:
         print(f"skipped  {line}")
     print(f"{found} threads since {datetime.fromtimestamp(since / 1000, UTC):%Y-%m-%d}: {len(made)} queued for review")
@@ -73,13 +70,13 @@ def main(args: argparse.Namespace) -> int:
 
 
 def reviewed(args: argparse.Namespace) -> int:
-    """Move what was reviewed. Raises Usage before anything is moved, where a file can't be used."""
+    """Move what was reviewed. Raises Unusable before anything is moved, where a file can't be used."""
     scenarios = [each for each in _loaded(args.queue / "scenarios") if each.reviewed]
     labels = {each.name: _labels(args.queue / "labels" / f"{each.name}.yaml") for each in scenarios}
     names = [each.name for each in scenarios]
     recordings = load_recordings(args.queue / "recordings", names, names)
     if recordings.problems:
-        raise Usage(*recordings.problems)
+        raise Unusable(*recordings.problems)
     evidence = _evidence(scenarios, recordings)
     lines = [
         json.dumps(
@@ -114,7 +111,7 @@ def _since(text: str) -> int:
             return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
         return round((datetime.now(UTC) - timedelta(milliseconds=milliseconds(text))).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise Usage(f"{text!r} is no time: write a date such as 2026-11-22, or how long ago, such as 7d") from None
+        raise Unusable(f"{text!r} is no time: write a date such as 2026-11-22, or how long ago, such as 7d") from None
 
 
 async def _made(url: str, since: int, sample: int, known: set[str]) -> tuple[int, list[Made], list[str]]:
@@ -131,7 +128,7 @@ async def _made(url: str, since: int, sample: int, known: set[str]) -> tuple[int
             for name, thread in stored.items():
                 try:
                     made.append(await make_scenario(thread, name, profile, runtimes.play, anonymous))
-                except NotThere as error:
+                except Unusable as error:
                     skipped.append(f"{name}: {error}")
     return len(threads), made, skipped
 
@@ -156,15 +153,12 @@ def _loaded(folder: Path) -> Sequence[Scenario]:
         return ()
     loaded = load([folder])
     if loaded.problems:
-        raise Usage(*loaded.problems)
+        raise Unusable(*loaded.problems)
     return loaded.scenarios
 
 
 def _labels(path: Path) -> Sequence[Authored]:
-    try:
-        return written(path) if path.exists() else ()
-    except Usage as error:
-        raise Usage(*(f"{path.name}: {line}" for line in error.args)) from None
+    return written(path) if path.exists() else ()
 
 
 def _evidence(scenarios: Sequence[Scenario], recordings: Recordings) -> Mapping[str, str]:
