@@ -5,13 +5,9 @@ import contextlib
 import gzip
 import ssl
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
+import trustme
 
 from dm_core.clients import connections as module
 from dm_core.clients.connections import Answer, Connections, Patience
@@ -261,11 +257,11 @@ async def test_headers_of_one_name_are_joined(server: Server, connections: Conne
 
 
 async def test_a_certificate_nobody_vouches_for_is_an_error_before_anything_is_written(
-    connections: Connections, tmp_path: Path
+    connections: Connections,
 ) -> None:
     written: list[None] = []
     scripted = Server()
-    listening = await scripted.start(_self_signed(tmp_path))
+    listening = await scripted.start(_self_signed()[0])
 
     with pytest.raises(ssl.SSLCertVerificationError):
         await get(connections, scripted.url, lambda: written.append(None))
@@ -276,11 +272,13 @@ async def test_a_certificate_nobody_vouches_for_is_an_error_before_anything_is_w
 
 
 async def test_over_tls_answers_are_read_and_connections_used_again(
-    connections: Connections, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    connections: Connections, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     scripted = Server()
-    listening = await scripted.start(_self_signed(tmp_path))
-    trusting = ssl.create_default_context(cafile=tmp_path / "cert.pem")
+    context, authority = _self_signed()
+    listening = await scripted.start(context)
+    trusting = ssl.create_default_context()
+    authority.configure_trust(trusting)
     monkeypatch.setattr(module, "trusted", lambda: trusting)
 
     bodies = [(await get(connections, scripted.url)).body for _ in range(3)]
@@ -291,27 +289,8 @@ async def test_over_tls_answers_are_read_and_connections_used_again(
     assert (bodies, scripted.connections) == ([b"ok"] * 3, 1)
 
 
-def _self_signed(folder: Path) -> ssl.SSLContext:
-    """A server's context for 127.0.0.1."""
-    from ipaddress import ip_address
-
-    key, now = ec.generate_private_key(ec.SECP256R1()), datetime.now(UTC)
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "test")])
-    cert = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address("127.0.0.1"))]), critical=False)
-        .sign(key, hashes.SHA256())
-    )
-    plain = serialization.NoEncryption()
-    private = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, plain)
-    (folder / "cert.pem").write_bytes(cert.public_bytes(serialization.Encoding.PEM))
-    (folder / "key.pem").write_bytes(private)
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
-    return context
+def _self_signed() -> tuple[ssl.SSLContext, trustme.CA]:
+    """A server's context for 127.0.0.1, and who vouches for it."""
+    authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    return context, authority
