@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shutil
 import sys
 from collections.abc import AsyncGenerator
 from pathlib import Path
@@ -18,6 +17,7 @@ from pathlib import Path
 from benchmarks.harness import cores
 from benchmarks.harness.figures import Figure, median, spread
 from benchmarks.harness.stage import RIVALS, TEXT
+from benchmarks.harness.uv import UvMissing, uv
 from benchmarks.harness.world import REPLY
 from dm_core.agent.profile import load_profile
 from dm_core.agent.prompt import system_prompt
@@ -32,10 +32,6 @@ PROCESSOR = ROOT / "functions" / "processor"
 WARM_UP = 20
 START_SECONDS = 300.0
 """The first time an environment is installed."""
-
-
-class AgentMissing(Exception):
-    """A rival's environment could not be made, or its program ended."""
 
 
 def looks_up_then_answers(request: ModelRequest) -> list[Part]:
@@ -61,14 +57,14 @@ class _Agent:
         await self._process.stdin.drain()
 
     async def converse(self, count: int, gemini: Gemini) -> float:
-        """CPU ms a model call. Raises AgentMissing."""
+        """CPU ms a model call. Raises UvMissing."""
         assert self._process.stdout is not None
         before = len(gemini.requests)
         await self.tell(str(count))
         async with asyncio.timeout(START_SECONDS):
             line = await self._process.stdout.readline()
         if not line:
-            raise AgentMissing(f"ended with {await self._process.wait()}")
+            raise UvMissing(f"an agent ended with {await self._process.wait()}: is the package index reachable?")
         told, calls = json.loads(line), len(gemini.requests) - before
         self.calls, self.memory = calls / count, told["memory"] / 2**20
         return told["cpu"] / calls * 1_000
@@ -100,7 +96,7 @@ def _figure(name: str, rival: _Agent, ours: _Agent) -> Figure:
 @contextlib.asynccontextmanager
 async def _started(name: str, gemini: Gemini) -> AsyncGenerator[_Agent]:
     program = str(AGENTS / f"with_{name}.py")
-    command = [sys.executable, program] if name == OURS else [_uv(), "run", "--quiet", "--script", program]
+    command = [sys.executable, program] if name == OURS else [uv(), "run", "--quiet", "--script", program]
     with cores.starting_on(cores.TEST_CORE):
         process = await asyncio.create_subprocess_exec(
             *command, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.PIPE, env=_environment()
@@ -120,14 +116,6 @@ def _instructions() -> str:
     """Those of our agent, for all."""
     system_md = (PROCESSOR / "prompts" / "system.md").read_text(encoding="utf-8")
     return system_prompt(system_md, load_profile(PROCESSOR / "profile")).text
-
-
-def _uv() -> str:
-    own = ROOT / ".tools" / "uv" / "bin" / "uv"
-    found = str(own) if own.exists() else shutil.which("uv")
-    if found is None:
-        raise AgentMissing("uv is missing: run make setup")
-    return found
 
 
 def _environment() -> dict[str, str]:
