@@ -8,7 +8,6 @@ from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import QueueSettings, StoreSettings
 from dm_core.store.port import Store
 
-
 _COLLECTED_AFTER: Final = (20_000, 20, 50)
 """Objects made and not freed before the young ones are looked through; a run makes and frees about that many."""
 
