@@ -68,6 +68,8 @@ def shard(wake_up: WakeUp, shards: int) -> int:
     When the number changes, a thread may have the same bucket's task in its old queue and in its new one. Both fire
     at the same time; the thread's lease lets one run, and the other, of the same name, is told to come again.
     """
+    if shards == 1:
+        return 0
     digest = hashlib.sha256((wake_up.thread_id or wake_up.outbox_id).encode("utf-8", "surrogatepass"))
     return int.from_bytes(digest.digest()[:8]) % shards
 
