@@ -18,7 +18,7 @@ from dm_core.media import Media, MediaKind, NotShown
 HOST = "scontent.cdninstagram.com"
 PUBLIC = "157.240.1.35"
 ALL = frozenset(MediaKind)
-QUICK = Times(connect=3.0, read=2.0, file=4.0, run=8.0, room=0.3)
+QUICK = Times(connect=3.0, read=2.0, again=0.0, file=4.0, run=8.0, room=0.3)
 
 Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
