@@ -1,5 +1,6 @@
 """Whom a command means, when it is refused, and what it writes: over a store in memory."""
 
+import asyncio
 import dataclasses
 from dataclasses import replace
 
@@ -195,6 +196,15 @@ async def test_a_reply_is_stored_for_the_processor_and_never_read_as_a_command(d
     assert (item.origin, item.sender, item.thread_id, item.text) == ("admin", "tom", THREAD, "pause")
     assert item.state is OutboxState.RECEIVED
     assert [line.what for line in await desk.reads.audit_of(THREAD)] == ["reply asked for"]
+
+
+async def test_whoever_stops_waiting_is_told_that_the_reply_is_on_its_way(desk: Desk) -> None:
+    plan = await replies.reply(desk, THREAD, "Hi", "", 60)
+    waiting = asyncio.create_task(plan.act())
+    await asyncio.sleep(0.1)
+    waiting.cancel()
+
+    assert "on its way" in await waiting
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,7 @@ from dm_core.settings.whatsapp import digits
 from dm_core.store.port import AlertStore
 from dm_core.telemetry import emit
 from dm_core.webhook.fields import JsonObject, as_list, as_object, identifier, number, text, time_ms
-from dm_core.webhook.manager import ManagerMessages
+from dm_core.webhook.manager import NOT_WORDS, ManagerMessages
 from dm_core.webhook.payload import NotJson, load
 from dm_core.webhook.signature import matching_secret
 
@@ -169,8 +169,9 @@ class WhatsAppReceiver:
             received.counts["message_of_stranger"] += 1
             return
         received.counts["message_of_manager"] += 1
-        if item.get("type") != "reaction" and (written := self._messages.item(item, sender)) is not None:
-            received.written.append(written)
+        if item.get("type") not in NOT_WORDS:
+            written = self._messages.item(item, sender, len(received.written))
+            received.written += [written] if written is not None else []
         # Alerts go to the first number alone, so only what comes from there opens the window.
         if _same(sender, self._settings.manager_numbers[0]):
             received.heard_at = max(received.heard_at or 0, time_ms(item.get("timestamp"), now))
