@@ -9,8 +9,8 @@ import json
 import random
 import re
 from collections import Counter, deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from time import monotonic
 from typing import Literal
@@ -77,6 +77,8 @@ class ServedBack(Platform):
         """Answers, before there is nothing but 503."""
         self.day_ends_after: int | None = None
         """Answers, before the quota of the day is used up."""
+        self.tells: Callable[[float], tuple[str, list[object], Mapping[str, str]]] = retry_info
+        """How the limiter says so many seconds: words, details and headers of its error."""
         self.worse: frozenset[str] = frozenset()
         """Models that answer everything with the same words."""
         self._chance = random.Random(5)
@@ -95,8 +97,8 @@ class ServedBack(Platform):
         if self.dies_after is not None and self.counts["answered"] >= self.dies_after:
             return self._refusal(503, "The model is overloaded.")
         if self.limiter is not None and (wait := self.limiter.wait()) > 0:
-            told = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{wait:.3f}s"}
-            return self._refusal(429, "You exceeded your current quota.", [told])
+            words, details, headers = self.tells(wait)
+            return replace(self._refusal(429, f"You exceeded your current quota.{words}", details), headers=headers)
         if (trouble := await self._trouble()) is not None:
             return trouble
         body = self._body(operation, call)
@@ -155,6 +157,10 @@ class ServedBack(Platform):
     def _refusal(self, status: int, message: str, details: list[object] | None = None) -> Reply:
         self.counts[f"HTTP {status}"] += 1
         return Reply({"error": {"code": status, "message": message, "details": details or []}}, status)
+
+
+def retry_info(wait: float) -> tuple[str, list[object], Mapping[str, str]]:
+    return "", [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{wait:.3f}s"}], {}
 
 
 @cache
