@@ -68,7 +68,7 @@ class AskedGemini:
             try:
                 return self._asked(instructions, text, form)
             except errors.APIError as error:
-                told: object = error.details  # pyright: ignore[reportUnknownMemberType]
+                told: object = getattr(error, "details", None)
                 pause = max(body_wait(told) or 0.0, 0.5 * 2**attempt)
                 if error.code not in _RETRIED or pause > LONGEST_WAIT or attempt == self._attempts:
                     raise NoAnswer(f"{self.model} answered {error.code} {error.status or ''}".strip()) from None

@@ -30,6 +30,8 @@ KEY = "a-real-looking-key"
 MODELS = ("gemini-3.8-flash", "gemini-3.7-flash")
 _A_DAY = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
 Trouble = Literal["503", "hang", "html", "cut"]
+Told = tuple[str, list[object], Mapping[str, str]]
+"""How a limiter says so many seconds: words, details and headers of its error."""
 
 
 @dataclass(slots=True)
@@ -77,8 +79,7 @@ class ServedBack(Platform):
         """Answers, before there is nothing but 503."""
         self.day_ends_after: int | None = None
         """Answers, before the quota of the day is used up."""
-        self.tells: Callable[[float], tuple[str, list[object], Mapping[str, str]]] = retry_info
-        """How the limiter says so many seconds: words, details and headers of its error."""
+        self.tells: Callable[[float], Told] = retry_info
         self.worse: frozenset[str] = frozenset()
         """Models that answer everything with the same words."""
         self._chance = random.Random(5)
@@ -159,7 +160,7 @@ class ServedBack(Platform):
         return Reply({"error": {"code": status, "message": message, "details": details or []}}, status)
 
 
-def retry_info(wait: float) -> tuple[str, list[object], Mapping[str, str]]:
+def retry_info(wait: float) -> Told:
     return "", [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{wait:.3f}s"}], {}
 
 

@@ -1,7 +1,7 @@
 """The manager answers and steers from WhatsApp: by rules, never by a model, and nothing goes out twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -204,6 +204,28 @@ async def test_off_for_all_ends_dms_without_a_model_until_on(system: InProcess) 
     assert (result["ending"], off) == ("off", Disposition.OFF)
     assert system.instagram.sent_to(ana.user_id) == ["Here I am."]
     assert system.gemini.count() == 1
+
+
+@pytest.mark.parametrize(
+    ("before", "word", "quoted", "says"),
+    [
+        (("off", "pause"), "on", False, "because everything is paused."),
+        (("off", "pause"), "resume", False, "because everything is switched off."),
+        (("pause",), "on", True, "because everything is paused."),
+        (("pause",), "resume", False, "half a minute."),
+        (("off",), "help", True, "waits for a human."),
+    ],
+)
+async def test_whoever_wants_an_answer_is_told_what_still_keeps_the_agent_silent(
+    system: InProcess, before: Sequence[str], word: str, says: str, *, quoted: bool
+) -> None:
+    wamid = await alerted(system)
+    for each in before:
+        await system.whatsapp.says(MANAGER_NUMBER, each)
+        await system.outbox()
+    await system.whatsapp.says(MANAGER_NUMBER, word, wamid if quoted else "")
+
+    assert (await told(system)).endswith(says)
 
 
 @pytest.mark.parametrize("everywhere", [True, False])

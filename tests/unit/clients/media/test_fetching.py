@@ -134,6 +134,16 @@ async def test_an_ipv6_address_of_the_public_internet_is_connected_to(cdn: Cdn, 
     assert cdn.dialled == ["2a03:2880:f1ff:83:face:b00c:0:25de"]
 
 
+@pytest.mark.parametrize("up", [True, False])
+async def test_a_host_has_more_than_one_address(cdn: Cdn, fetch: Fetch, *, up: bool) -> None:
+    one, two = "157.240.1.1", "157.240.1.2"
+    cdn.resolved[HOST], cdn.down = (one, two), frozenset((one,) if up else (one, two))
+
+    (file,) = await fetch(cdn.serves("/photo", PNG))
+
+    assert (isinstance(file, Media), cdn.dialled) == (up, [one, two] if up else [one, two] * 2)
+
+
 @pytest.mark.parametrize("location", ["https://video.fbcdn.net/real", "//video.fbcdn.net/real", "/real"])
 async def test_a_redirect_within_the_cdn_is_followed(cdn: Cdn, fetch: Fetch, location: str) -> None:
     cdn.serves("/real", PNG)

@@ -72,14 +72,16 @@ def _picture(data: bytes) -> Media | NotShown:
 def _as_shown(image: "Image.Image", data: bytes) -> Media:
     """The file itself where that is what Gemini takes and nothing else is in it; else its first frame, upright, in RGB,
     small enough, and without what a camera notes (place, time, device)."""
+    from PIL import Image
+
     noted = _NOTES & image.info.keys()
     moving = getattr(image, "is_animated", False)
     known = _AS_IT_IS.get(image.format or "")
     if known and not noted and not moving and max(image.size) <= MAX_SIDE and image.mode in _MODES:
         return _media(MediaKind.PICTURE, known, data)
     still = _upright(image)
-    if still.mode.startswith("I"):
-        still = still.point(lambda grey: grey / 256)  # 16 bits, of which a conversion would keep the lowest 8
+    if still.mode == "I;16":  # a conversion would take each of the upper 99 % of its greys for white
+        still = Image.frombytes("L", still.size, still.tobytes()[1::2])
     has_alpha = "A" in still.getbands() or "transparency" in still.info
     still = still.convert("RGBA" if has_alpha else "RGB")
     still.info.pop("comment", None)
@@ -107,7 +109,7 @@ def _upright(image: "Image.Image") -> "Image.Image":
         8: Transpose.ROTATE_90,
     }
     try:
-        turn = turns.get(image.getexif().get(_ORIENTATION))
+        turn = turns.get(int(image.getexif().get(_ORIENTATION, 1)))
     except Exception:  # as above
         turn = None
     return image if turn is None else image.transpose(turn)
