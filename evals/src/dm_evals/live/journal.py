@@ -47,10 +47,18 @@ class Settings:
 
     def difference(self, other: "Settings") -> str:
         """What of the other one is not as in this one; empty where nothing is."""
-        words = {"trials": "K", "models": "MODEL", "folders": "PROMPT", "judge": "JUDGE", "tags": "TAGS"}
+        words = {
+            "trials": "K",
+            "models": "MODEL",
+            "folders": "PROMPT",
+            "judge": "JUDGE",
+            "tags": "TAGS",
+            "user": "--user",
+            "only": "--scenario",
+        }
         told = [
-            f"{words.get(name, name)} was {_shown(before)}, now {_shown(now)}"
-            for name in (*words, "user", "only")
+            f"{word} was {_shown(before)}, now {_shown(now)}"
+            for name, word in words.items()
             if (before := getattr(self, name)) != (now := getattr(other, name))
         ]
         told += [f"the prompt of {name} changed" for name in _changed(self.prompts, other.prompts)]
