@@ -37,6 +37,7 @@ from dm_core.processing.delivery import Delivery
 from dm_core.processing.maintenance import Maintenance
 from dm_core.processing.outbox.commands import Commands
 from dm_core.processing.outbox.drafts import DraftWords
+from dm_core.processing.outbox.order import Order
 from dm_core.processing.outbox.outbox import Outbox
 from dm_core.processing.outbox.steps import Steps
 from dm_core.processing.processor import Processor
@@ -172,6 +173,7 @@ def outbox(settings: ProcessorSettings, files: Files, ports: Ports, runtime: Run
         steps=Steps(ports.store, runtime.switches, runtime.rules, ports.clock, ports.ids, retention_ms),
         commands=Commands.of(files.profile.languages),
         drafts=DraftWords(ports.store, ports.queue, runtime.switches, ports.clock, ports.ids, retention_ms),
+        order=Order(ports.store, ports.clock),
         clock=ports.clock,
         ids=ports.ids,
         takeover_ms=round(settings.takeover_minutes * MINUTE_MS),
