@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from tests.e2e.conftest import Dev, Opened
 
@@ -21,13 +21,19 @@ INJECTIONS = (
 
 
 @pytest.mark.timeout(300)
-def test_open_tabs_catch_up_after_a_restart_and_threads_are_kept(own: Callable[[], Dev], opened: Opened) -> None:
+def test_open_tabs_catch_up_after_a_restart_and_threads_are_kept_with_their_files(
+    own: Callable[[], Dev], opened: Opened
+) -> None:
     dev = own()
     dev.start()
     studio = opened(dev)
     studio.meet("Kept")
     studio.says("how much is it?")
     studio.expect_replies(1)
+    studio.page.click("#more summary")
+    for name in ("Photo", "Voice message"):
+        studio.page.get_by_role("button", name=name, exact=True).click()
+    studio.expect_replies(2)
 
     dev.stop()
     expect(studio.page.locator("#connection")).to_contain_text("does not answer")
@@ -35,10 +41,14 @@ def test_open_tabs_catch_up_after_a_restart_and_threads_are_kept(own: Callable[[
 
     expect(studio.page.locator("#connection")).to_be_empty()
     expect(studio.page.locator("#notice")).to_contain_text("restarted")
-    studio.expect_replies(1)
-    studio.says("and for students?")
     studio.expect_replies(2)
+    studio.says("and for students?")
+    studio.expect_replies(3)
     expect(studio.page.locator("#phone-title")).to_have_text("Kept")
+    studio.page.reload()
+    for player, plays in (("img", "e => e.complete && e.naturalWidth"), ("audio", "e => e.duration")):
+        expect(studio.page.locator(f"#bubbles {player}.player")).to_be_visible()
+        studio.page.wait_for_function(f"() => ({plays})(document.querySelector('#bubbles {player}.player')) > 0")
 
 
 @pytest.mark.timeout(300)
@@ -65,10 +75,9 @@ def test_an_edited_profile_is_live_at_the_next_run_and_a_broken_one_is_said(
 
 def test_ten_thousand_events_stay_smooth(own: Callable[[], Dev], opened: Opened) -> None:
     dev = own()
-    state = dev.folder / "state"
-    state.mkdir()
+    dev.state.mkdir()
     row = {"at": 1_795_000_000_000, "source": "processor", "words": "run finished (ending answered)", "level": "info"}
-    with (state / "events.jsonl").open("w") as file:
+    with (dev.state / "events.jsonl").open("w") as file:
         for number in range(1, 10_001):
             file.write(json.dumps({**row, "number": number, "kind": "run_finished", "record": {"n": number}}) + "\n")
     dev.start()
@@ -101,6 +110,22 @@ def test_what_a_person_writes_never_becomes_markup(shared: Dev, opened: Opened) 
         == 0
     )
     assert studio.page.evaluate("() => document.querySelectorAll('iframe, body > svg').length") == 0
+
+
+def test_an_answer_that_comes_after_its_tab_was_left_takes_no_place(shared: Dev, opened: Opened) -> None:
+    studio = opened(shared)
+    held: list[Route] = []
+    studio.page.route("**/api/waiting", held.append)
+
+    studio.tab("waiting")
+    while not held:
+        studio.page.wait_for_timeout(20)
+    studio.tab("tour")
+    held[0].continue_()
+    studio.page.wait_for_response("**/api/waiting")
+
+    expect(studio.page.locator("#panel")).to_contain_text("Seven things that go wrong")
+    expect(studio.page.locator("#panel")).not_to_contain_text("Tasks")
 
 
 def test_an_event_is_on_screen_soon_after_its_log_line(shared: Dev, opened: Opened) -> None:

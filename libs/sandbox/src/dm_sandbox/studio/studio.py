@@ -30,6 +30,7 @@ from dm_sandbox.studio.inspector import YEAR_MS, Inspector
 from dm_sandbox.studio.manager import ManagerPhone
 from dm_sandbox.studio.phones import Phones
 from dm_sandbox.studio.promises import Evidence, Verdict, verdicts
+from dm_sandbox.studio.review import ReviewQueue
 from dm_sandbox.studio.seat import Seat
 from dm_sandbox.studio.switches import BY_NAME, SWITCHES, Breaker, Switch
 from dm_sandbox.studio.tour import Tour
@@ -69,6 +70,7 @@ class Studio:
         sandbox.gemini.latency = THINKING_SECONDS
         self.breaker = Breaker(sandbox, self.seat, clock)
         self.inspector = Inspector(sandbox, self.phones, self.store)
+        self.review = ReviewQueue()
         self.again = Again(sandbox.log, settings.model)
         self.tour = Tour(self.phones, self.acts, self.breaker, self.manager, self.resume, self.changed)
         self.used: dict[str, Used] = {}
@@ -240,7 +242,8 @@ def _judged(switch: Switch, entries: list[Entry], found: tuple[Verdict, ...]) ->
     bitten = not switch.shows or any(entry.kind in switch.shows for entry in entries)
     states = {verdict.state for verdict in own}
     overall = "broken" if "broken" in states else "open" if "open" in states else "kept"
-    return {"verdict": overall if bitten or overall != "kept" else "idle", "promises": [each.shown for each in own]}
+    verdict = overall if bitten or overall != "kept" else "idle"
+    return {"verdict": verdict, "met": bitten, "promises": [each.shown for each in own]}
 
 
 def clock_of(remembered: Mapping[str, object]) -> StudioClock:

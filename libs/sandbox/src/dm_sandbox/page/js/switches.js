@@ -19,12 +19,12 @@ const refresh = freshly(async () => {
 function card(each, group) {
   const [words, level] = WORDS[each.verdict] ?? [];
   const flip = () => { flipped = each.name; post(`/api/switches/${each.name}`, { on: each.once || !each.on }); };
-  return h("div", { class: `switch${each.on ? " on" : ""}`, "data-switch": each.name },
+  return h("div", { class: `switch${each.on ? " on" : ""}`, "data-switch": each.name, "data-met": each.met ? "true" : undefined },
     h("header", {}, h("b", {}, group === each.group ? each.title : `${each.group}: ${each.title}`), h("button", { type: "button", "aria-pressed": each.once ? undefined : String(Boolean(each.on)), "aria-label": `${each.group}: ${each.title}`, onclick: flip },
       each.once ? "Do it" : each.on ? "Stop" : "Break")),
     h("p", {}, each.expects),
     words && h("span", { class: `tag ${level}`, "data-verdict": each.verdict }, words),
-    each.promises && h("ul", {}, each.promises.map((promise) => h("li", {}, h("span", { class: `tag ${promise.state}` }, promise.promise), ` ${promise.title}: ${promise.words}`))));
+    each.promises && h("ul", {}, each.promises.map((promise) => h("li", {}, h("span", { class: `tag ${promise.state}` }, `${promise.promise} ${promise.state}`), ` ${promise.title}: ${promise.words}`))));
 }
 
 export function open(panel) {
