@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Final
 
 from dm_core.agent.rules import Rules
+from dm_core.bootstrap.files import load_files
 from dm_core.bootstrap.parts import open_store
-from dm_core.bootstrap.processor import load_files
 from dm_core.clock import random_ids
 from dm_core.messages import DAY_MS, Message
 from dm_core.outbox import OutboxItem

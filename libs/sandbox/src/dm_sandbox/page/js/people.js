@@ -14,7 +14,7 @@ export const refresh = freshly(async () => {
   if (wasUnsure && !chosenMeanwhile && !state.people.some((person) => person.userId === state.person)) choosePerson(state.people[0].userId);
   show();
   tell("people");
-});
+}, 150);
 
 export function standing(thread, failed) {
   if (!thread || !("pending" in thread)) return failed ? ["failed", "error"] : null;

@@ -14,7 +14,7 @@ const refresh = freshly(async () => {
   reconcile(list, [...groups], ([group]) => group, ([group, members]) => h("section", {}, h("h3", {}, group), h("div", { class: "switches" }, members.map((each) => card(each, group)))));
   if (flipped && document.activeElement === document.body) list.querySelector(`[data-switch="${flipped}"] button`)?.focus({ preventScroll: true });
   flipped = "";
-});
+}, 150);
 
 function card(each, group) {
   const [words, level] = WORDS[each.verdict] ?? [];
