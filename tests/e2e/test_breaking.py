@@ -3,6 +3,7 @@
 import pytest
 from playwright.sync_api import Locator, expect
 
+from dm_sandbox.studio.switches import BY_NAME
 from tests.e2e.conftest import Dev, Opened, Studio
 
 QUESTION, REFUND = "how much is it to join?", "can I talk to a real person about a refund?"
@@ -31,6 +32,8 @@ UNTIL_MENDED = {
     "queue_down": QUESTION,
 }
 """Switches that leave something open until they are off."""
+WITH_A_STORY = ("processor_dies", "clock_minutes", "clock_hour", "clock_day")
+"""Switches with a test of their own."""
 
 
 @pytest.fixture
@@ -84,6 +87,39 @@ def test_what_is_open_while_it_is_broken_is_kept_once_it_is_mended(broken: Studi
     button.click()
 
     _expect_kept_some_time_later(broken, switch)
+
+
+@pytest.mark.parametrize("switch", ["processor_dies"])
+def test_a_run_whose_instance_died_at_its_checkpoint_is_resumed_when_its_lease_is_over(
+    broken: Studio, switch: str
+) -> None:
+    _card(broken, switch).locator("button").click()
+    broken.says(QUESTION)
+    broken.page.check("#only-person")
+    broken.page.fill("#search", "wake-up failed")
+    expect(broken.page.locator("#window li").first).to_be_visible(timeout=60_000)
+
+    _expect_kept_some_time_later(broken, switch)
+
+    assert len(broken.replies()) <= 1
+
+
+@pytest.mark.parametrize("switch", ["clock_hour"])
+def test_an_hour_later_a_takeover_is_over(broken: Studio, switch: str) -> None:
+    broken.page.check("#as-whom [value=human]")
+    broken.says("I'll answer this myself")
+    expect(broken.page.locator("#banner")).to_contain_text("A human answers until")
+
+    _card(broken, switch).locator("button").click()
+    broken.page.check("#as-whom [value=person]")
+    broken.says(QUESTION)
+
+    broken.expect_replies(1)
+    _expect_kept(broken, switch)
+
+
+def test_every_switch_is_tried() -> None:
+    assert sorted([*WHILE_BROKEN, *UNTIL_MENDED, *WITH_A_STORY]) == sorted(BY_NAME)
 
 
 @pytest.mark.parametrize("switch", ["clock_day"])

@@ -96,11 +96,11 @@ def test_nothing_waits_where_nothing_was_queued(tmp_path: Path, typed: Any) -> N
 
 
 def test_right_becomes_a_scenario_and_a_label(queue: Path, typed: Any, tmp_path: Path) -> None:
-    (thread,) = (waiting(typed, queue))["waiting"]
+    (thread,) = waiting(typed, queue)["waiting"]
 
-    assert (typed("scenario-review", queue, {"name": thread["name"], "verdict": "right"}))[0] == 0
+    assert typed("scenario-review", queue, {"name": thread["name"], "verdict": "right"})[0] == 0
 
-    assert (waiting(typed, queue))["waiting"] == []
+    assert waiting(typed, queue)["waiting"] == []
     told, labels = moved(typed, queue, tmp_path)
     assert "1 became scenarios, 1 labels" in told
     assert [(verdict, SAID in words) for verdict, words in labels] == [("held", True)]
@@ -108,27 +108,33 @@ def test_right_becomes_a_scenario_and_a_label(queue: Path, typed: Any, tmp_path:
     assert scenario.reviewed
 
 
-def test_wrong_stays_until_somebody_says_what_should_have_been(queue: Path, typed: Any, tmp_path: Path) -> None:
-    (thread,) = (waiting(typed, queue))["waiting"]
+def test_wrong_stays_until_somebody_says_better_and_the_later_word_counts(
+    queue: Path, typed: Any, tmp_path: Path
+) -> None:
+    (thread,) = waiting(typed, queue)["waiting"]
     wrong = {"name": thread["name"], "verdict": "wrong", "why": "Juniors are not free."}
 
-    assert (typed("scenario-review", queue, wrong))[0] == 0
+    assert typed("scenario-review", queue, wrong)[0] == 0
 
     told, labels = moved(typed, queue, tmp_path)
     assert "0 became scenarios, 1 labels for the judge; 1 are still to be reviewed" in told
     assert [(verdict, SAID in words) for verdict, words in labels] == [("broken", True)]
-    (again,) = (waiting(typed, queue))["waiting"]
+    (again,) = waiting(typed, queue)["waiting"]
     assert again["about"] == "Wrong: Juniors are not free."
-    assert (typed("scenario-review", queue, wrong))[0] == 0
-    assert "0 labels" in (moved(typed, queue, tmp_path))[0]
+    assert typed("scenario-review", queue, wrong)[0] == 0
+    assert "0 labels" in moved(typed, queue, tmp_path)[0]
+    assert typed("scenario-review", queue, {"name": thread["name"], "verdict": "right"})[0] == 0
+    told, labels = moved(typed, queue, tmp_path)
+    assert "1 became scenarios, 1 labels" in told
+    assert [verdict for verdict, _ in labels] == ["held"]
 
 
 def test_what_should_have_been_said_is_what_the_scenario_replays(queue: Path, typed: Any, tmp_path: Path) -> None:
-    (thread,) = (waiting(typed, queue))["waiting"]
+    (thread,) = waiting(typed, queue)["waiting"]
     place = {"turn": 1, "index": 0}
     review = {"name": thread["name"], "verdict": "should", "why": "They pay.", "text": BETTER, **place}
 
-    assert (typed("scenario-review", queue, review))[0] == 0
+    assert typed("scenario-review", queue, review)[0] == 0
 
     told, labels = moved(typed, queue, tmp_path)
     assert "1 became scenarios, 2 labels for the judge; 0 are still to be reviewed" in told
@@ -162,6 +168,7 @@ def test_a_silence_that_should_have_been_a_reply_becomes_one(typed: Any, tmp_pat
         ({"name": "../../x", "verdict": "right"}, "../../x is not queued"),
         ({"name": "NAME", "verdict": "wrong", "why": " "}, "why: say what is wrong with it"),
         ({"name": "NAME", "verdict": "should", "why": "x", "text": "", "turn": 1}, "text: say what should"),
+        ({"name": "NAME", "verdict": "should", "why": "x", "text": SAID, "turn": 1}, "text: this is what was said"),
         ({"name": "NAME", "verdict": "should", "why": "x", "text": BETTER, "turn": 2}, "turn: NAME has 1 turns"),
         ({"name": "NAME", "verdict": "should", "why": "x", "text": BETTER, "turn": 1, "index": 1}, "index: turn 1"),
         (

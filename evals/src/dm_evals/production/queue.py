@@ -97,13 +97,12 @@ def reviewed(args: argparse.Namespace) -> int:
 
 
 def _note(lines: Sequence[Label], path: Path) -> int:
-    """Add the labels of which nothing is said yet; how many. Raises Usage."""
-    known = read_label_file(path)
-    said = {(line.item, line.text) for line in known}
-    new = [line for line in dict.fromkeys(lines) if (line.item, line.text) not in said]
-    if new:
-        write_label_file(path, (*known, *new))
-    return len(new)
+    """Write the labels to the others; how many are new. What is said later of the same words counts. Raises Usage."""
+    known = {(line.item, line.text): line for line in read_label_file(path)}
+    said = known | {(line.item, line.text): line for line in lines}
+    if said != known:
+        write_label_file(path, said.values())
+    return sum(known.get(key) != line for key, line in said.items())
 
 
 def _since(text: str) -> int:

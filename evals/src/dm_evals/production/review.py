@@ -99,6 +99,7 @@ def keep(args: argparse.Namespace) -> int:
     before = played([scenario], recordings).get(scenario.name)
     if review.verdict == "right":
         _accept(queue, scenario, f"What happened was right. {review.why}".strip(), review.why)
+        queue.told_path(scenario.name).unlink(missing_ok=True)
         return HELD
     was = scenario
     if review.verdict == "should":
@@ -206,6 +207,8 @@ def _as_it_should_be(turn: RecordedTurn, review: Review) -> AuthoredTurn:
         return AuthoredTurn(((SEND, {"text": review.text.strip()}),))
     if not (0 <= review.index < len(named) and named[review.index][0] == SEND):
         raise Usage(f"index: turn {review.turn} sends nothing there")
+    if review.text.strip() == str(named[review.index][1].get("text")).strip():
+        raise Usage("text: this is what was said")
     named[review.index] = (SEND, {**named[review.index][1], "text": review.text.strip()})
     return AuthoredTurn(tuple(named))
 

@@ -9,15 +9,19 @@ let place = null, queue = null, position = 0;
 async function load() {
   const panel = place;
   panel.replaceChildren(h("p", { class: "empty", role: "status" }, "Reading the queue, and playing what is in it…"));
-  let shown;
   try {
     queue = await get("/api/review");
-    position = Math.min(position, Math.max(0, queue.waiting.length - 1));
-    shown = [...queue.problems.map((line) => h("p", {}, h("span", { class: "tag error" }, line))), ...(queue.waiting.length ? thread(queue.waiting[position]) : [nothing()])];
+    if (panel === place) draw();
   } catch (error) {
-    shown = [h("p", {}, h("span", { class: "tag error" }, error.message))];
+    if (panel === place) panel.replaceChildren(toolbar(), h("p", {}, h("span", { class: "tag error" }, error.message)));
   }
-  if (panel === place) panel.replaceChildren(toolbar(), ...shown);
+}
+
+function draw(focus = false) {
+  const { waiting, problems } = queue;
+  position = waiting.length ? position % waiting.length : 0;
+  place.replaceChildren(toolbar(), ...problems.map((line) => h("p", {}, h("span", { class: "tag error" }, line))), ...(waiting.length ? thread(waiting[position]) : [nothing()]));
+  if (focus) place.querySelector("h3")?.focus();
 }
 
 const nothing = () => h("p", { class: "empty" }, "Nothing waits for review. make scenarios-from STACK=… queues a sample of a deployment's threads, with the names replaced.");
@@ -26,13 +30,13 @@ function toolbar() {
   const { waiting = [], reviewed = 0 } = queue ?? {};
   const done = reviewed ? ` ${reviewed} reviewed: make scenarios-reviewed takes them to the scenarios.` : "";
   return h("div", { class: "toolbar" }, h("p", { class: "dim", role: "status" }, `${waiting.length ? `${position + 1} of ${waiting.length} that wait for review.` : ""}${done}`),
-    waiting.length > 1 && h("button", { type: "button", onclick: () => { position = (position + 1) % waiting.length; load(); } }, "Later"),
+    waiting.length > 1 && h("button", { type: "button", onclick: () => { position += 1; draw(true); } }, "Later"),
     h("button", { type: "button", onclick: load }, "Look again"));
 }
 
 function thread(each) {
   return [
-    h("h3", {}, each.name), h("p", {}, each.about),
+    h("h3", { tabindex: "-1" }, each.name), h("p", {}, each.about),
     each.notes.length > 0 && h("ul", { class: "notes" }, each.notes.map((line) => h("li", { class: "dim" }, line))),
     h("ol", { class: "conversation", "aria-label": "The conversation" }, each.thread.map((line) => h("li", { class: line.author }, h("b", {}, WRITERS[line.author] ?? line.author), h("p", {}, line.text)))),
     h("div", { class: "card" }, each.judged && h("details", {}, h("summary", {}, "All that a judge would see"), h("pre", { tabindex: "0" }, each.judged)),
@@ -59,6 +63,7 @@ function form(each) {
       await post("/api/review", { name: each.name, verdict: given.get("verdict"), why: given.get("why"), ...(given.get("verdict") === "should" ? { text: given.get("text"), turn, index } : {}) });
       notify(`${each.name}: kept`);
       await load();
+      place.querySelector("h3")?.focus();
     } catch {
       button.disabled = false;
     }
