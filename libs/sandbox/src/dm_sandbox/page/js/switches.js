@@ -12,7 +12,9 @@ const refresh = freshly(async () => {
   const list = place.querySelector(".groups");
   if (!list) return;
   reconcile(list, [...groups], ([group]) => group, ([group, members]) => h("section", {}, h("h3", {}, group), h("div", { class: "switches" }, members.map((each) => card(each, group)))));
-  if (flipped && document.activeElement === document.body) list.querySelector(`[data-switch="${flipped}"] button`)?.focus({ preventScroll: true });
+  const tried = flipped && list.querySelector(`[data-switch="${flipped}"] button`); // it has moved to the top, with its verdict
+  if (tried && document.activeElement === document.body) tried.focus({ preventScroll: true });
+  if (tried) place.parentElement?.scrollTo(0, 0);
   flipped = "";
 }, 150);
 
