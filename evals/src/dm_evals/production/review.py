@@ -95,13 +95,12 @@ def keep(args: argparse.Namespace) -> int:
         )
     if review.verdict != "right" and not review.why.strip():
         raise Usage("why: say what is wrong with it")
-    recordings = queue.recorded([scenario])
-    before = played([scenario], recordings).get(scenario.name)
     if review.verdict == "right":
         _accept(queue, scenario, f"What happened was right. {review.why}".strip(), review.why)
         queue.told_path(scenario.name).unlink(missing_ok=True)
         return HELD
-    was = scenario
+    was, recordings = scenario, queue.recorded([scenario])
+    before = played([scenario], recordings).get(scenario.name)
     if review.verdict == "should":
         scenario, recording = _mended(review, scenario, recordings, before)
         recording.write(queue.recordings)

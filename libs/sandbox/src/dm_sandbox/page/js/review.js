@@ -60,10 +60,13 @@ function form(each) {
     const { turn = 0, index = 0 } = replies[which.value] ?? {};
     button.disabled = true;
     try {
-      await post("/api/review", { name: each.name, verdict: given.get("verdict"), why: given.get("why"), ...(given.get("verdict") === "should" ? { text: given.get("text"), turn, index } : {}) });
+      const verdict = given.get("verdict"), why = given.get("why");
+      await post("/api/review", { name: each.name, verdict, why, ...(verdict === "should" ? { text: given.get("text"), turn, index } : {}) });
       notify(`${each.name}: kept`);
-      await load();
-      place.querySelector("h3")?.focus();
+      queue.waiting.splice(queue.waiting.indexOf(each), 1);
+      if (verdict === "wrong") queue.waiting.push({ ...each, about: `Wrong: ${why}` }); // as the queue has it now
+      else queue.reviewed += 1;
+      draw(true);
     } catch {
       button.disabled = false;
     }
