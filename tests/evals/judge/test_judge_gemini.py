@@ -58,6 +58,24 @@ async def test_an_answer_that_is_blocked_cut_or_no_json_is_no_vote(gemini: Gemin
     assert (ruling.verdict, ruling.votes) == ("unknown", ("none", "none", "none"))
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"candidates": "x"},
+        {"candidates": [{"content": "x"}]},
+        {"candidates": [{"content": {"parts": [{"text": 5}]}}]},
+        turn(text('[{"number": 1, "quote": 5}]')),
+        turn(text('{"number": 1}')),
+        turn(text("[" * 50)),
+    ],
+)
+async def test_an_answer_in_another_shape_is_no_vote(gemini: Gemini, answer: Mapping[str, object]) -> None:
+    (ruling,) = await ruled(gemini, answer, answer, answer)
+
+    assert (ruling.votes, ruling.why) == (("none",) * 3, "gemini-3.8-flash gave no answer that can be read")
+
+
 async def test_a_quote_that_is_not_in_the_evidence_is_no_vote(gemini: Gemini) -> None:
     invented = said(True, quote="The first session is on the house")
 

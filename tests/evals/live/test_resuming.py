@@ -70,6 +70,7 @@ async def test_a_stopped_run_goes_on_where_it_was(live: Typed, tmp_path: Path, n
         (("--model", "gemini-3.7-flash"), "MODEL was gemini-3.8-flash, now gemini-3.7-flash"),
         (("--judge", "gemini-3.7-flash"), "JUDGE was off, now gemini-3.7-flash"),
         (("--tags", "sessions"), "TAGS was none, now sessions"),
+        (("--user", "gemini-3.7-flash"), "--user was gemini-3.8-flash, now gemini-3.7-flash"),
     ],
 )
 async def test_with_other_settings_it_is_another_run(live: Typed, options: tuple[str, ...], words: str) -> None:

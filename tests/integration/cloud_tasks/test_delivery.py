@@ -136,6 +136,30 @@ async def test_every_step_is_an_event(
     assert json.loads(str(events[1].detail["body"])) == {"threadId": "178414_555"}
 
 
+async def test_more_queues_lose_no_wake_up_that_waits_in_the_old_one(
+    queue: CloudTasksQueue, settings: QueueSettings, worker: Worker, events: list[QueueEvent]
+) -> None:
+    """Before and after the change the same bucket's task: each queue fires its own, and in its queue each is one."""
+    spread = CloudTasksQueue(replace(settings, shards=3))
+    threads = [f"178414_{number}" for number in range(12)]
+    try:
+        before = [await queue.schedule(WakeUp(thread, f"{thread}-1", 0)) for thread in threads]
+        after = [await spread.schedule(WakeUp(thread, f"{thread}-1", 0)) for thread in threads for _ in range(2)]
+        stayed = after[::2].count(False)
+        await worker.until(lambda: worker.answered == len(threads) + len(threads) - stayed)
+    finally:
+        await spread.close()
+
+    assert all(before)
+    assert 0 < stayed < len(threads)
+    assert not any(after[1::2])
+    created = [event for event in events if event.kind == "created"]
+    assert {event.queue.rpartition("/")[2] for event in created[len(threads) :]} == {
+        "dm-processing-1",
+        "dm-processing-2",
+    }
+
+
 async def test_a_failing_listener_does_not_stop_the_queue(worker: Worker, settings: QueueSettings) -> None:
     errors: list[object] = []
     asyncio.get_running_loop().set_exception_handler(lambda _, context: errors.append(context["exception"]))

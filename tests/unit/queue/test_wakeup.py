@@ -2,11 +2,12 @@
 
 import hashlib
 import itertools
+from statistics import fmean
 
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dm_core.queue.wakeup import plan_not_before, plan_wake_up
+from dm_core.queue.wakeup import plan_at_once, plan_not_before, plan_outbox, plan_wake_up, shard
 
 NOW = st.integers(min_value=1_000_000, max_value=4_000_000_000_000)
 THREADS = st.text(min_size=1, max_size=20)
@@ -169,3 +170,22 @@ def test_a_burst_makes_no_more_tasks_than_buckets(thread: str, start: int, lengt
     names = {plan_wake_up(thread, time, 5, 15).name for time in range(start, start + length + 1, 500)}
 
     assert len(names) <= length // 10_000 + 2
+
+
+@given(THREADS, NOW, NOW, st.integers(1, 20))
+def test_every_wake_up_of_a_thread_goes_to_one_queue(thread: str, one: int, other: int, shards: int) -> None:
+    wake_ups = (plan_wake_up(thread, one, 5, 15), plan_not_before(thread, other, 5, 15), plan_at_once(thread, other))
+
+    assert len({shard(wake_up, shards) for wake_up in wake_ups}) == 1
+
+
+def test_threads_are_spread_evenly_over_the_queues_and_over_time_in_each() -> None:
+    wake_ups = [plan_wake_up(f"178414_{number}", 1_790_000_000_000, 5, 15) for number in range(4_000)]
+    of_queue = [[wake_up.fire_at for wake_up in wake_ups if shard(wake_up, 4) == number] for number in range(4)]
+
+    assert all(900 < len(fires) < 1_100 for fires in of_queue)
+    assert all(4_500 < fmean(fires) - min(fires) < 5_500 for fires in of_queue)
+
+
+def test_what_humans_send_is_spread_too() -> None:
+    assert {shard(plan_outbox(f"{number:032x}", 0), 3) for number in range(50)} == {0, 1, 2}

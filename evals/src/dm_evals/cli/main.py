@@ -35,6 +35,8 @@ _OTHERS: Final = {
     "held-out": ("mutants.command:held_out", "detection and false alarms of code alone, on strangers' agents"),
     "scenarios-from": ("production.queue", "sample stored threads and queue them for review"),
     "scenarios-reviewed": ("production.queue:reviewed", "move what was reviewed to the scenarios and the labels"),
+    "scenarios-queue": ("production.review", "what waits for review, as JSON (the studio of make dev shows it)"),
+    "scenario-review": ("production.review:keep", "keep a review of one of them, JSON on stdin"),
     "scenario-from": ("production.command", "make a scenario of a stored thread"),
 }
 

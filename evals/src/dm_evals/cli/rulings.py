@@ -166,11 +166,12 @@ def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: argpars
 def written(path: Path) -> tuple[Authored, ...]:
     """``- {item: …, verdict: yes, quote: …, why: …}`` for each; ``-`` reads standard input."""
     text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    read = yaml_list(text, Authored, "the rulings" if str(path) == "-" else path.name)
+    where = "the rulings" if str(path) == "-" else path.name
+    read = yaml_list(text, Authored, where)
     named = [(each.scenario, item) for each in read for item in each.items]
     for place, (scenario, item) in enumerate(named):
         if (scenario, item) in named[:place]:
-            raise Unusable(f"two rulings on {item!r}" + (f" in {scenario}" if scenario else ""))
+            raise Unusable(f"{where}: two rulings on {item!r}" + (f" in {scenario}" if scenario else ""))
         if item.startswith("general.") and statement(item) == item:
-            raise Unusable(f"there is no {item}: the general rubric has {', '.join(GENERAL)}")
+            raise Unusable(f"{where}: there is no {item}: the general rubric has {', '.join(GENERAL)}")
     return read

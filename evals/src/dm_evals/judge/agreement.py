@@ -18,7 +18,7 @@ from dm_evals.results import Verdict
 from dm_evals.statistics import Interval, wilson
 
 
-class Authored(BaseModel):
+class LabelLine(BaseModel):
     """A line of the files: what a person ruled on one conversation. ``why`` is for who reads a disagreement.
 
     ``item``: a statement, or ``general.NAME``.
@@ -91,7 +91,7 @@ def read_labels(paths: Iterable[Path]) -> tuple[Label, ...]:
     """All lines of all files. Raises Unusable with file and line, also for a verdict given twice."""
     found: dict[tuple[str, str], Label] = {}
     for path in paths:
-        for place, read in json_lines(path, Authored):
+        for place, read in json_lines(path, LabelLine):
             if (read.item, read.text) in found:
                 raise Unusable(f"{place}: this item of this text has a verdict already")
             verdict: Verdict = "held" if read.verdict == "yes" else "broken"

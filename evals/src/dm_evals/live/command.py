@@ -5,6 +5,7 @@ Each trial is written as it ends. Stopped by Ctrl-C, a crash, a budget or a quot
 
 import argparse
 import asyncio
+import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from dm_core.settings import table
+from dm_core.settings.reader import Reader
 from dm_evals.asking import AskedGemini
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.main import EVALS, add_report_options
@@ -54,10 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", metavar="MODEL", help=f"who plays simulated users (default {DEFAULT_MODEL})")
     parser.add_argument("--tags", type=_names, metavar="a,b", help="only scenarios with one of these")
     parser.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
-    parser.add_argument("--budget-usd", type=float, help="stop before this much is spent, the judge's calls included")
-    parser.add_argument("--rate", type=float, help="requests a minute to one model (default: as its server says)")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds for one try of a call")
-    parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds that a call is tried again for")
+    parser.add_argument("--budget-usd", type=_amount, help="stop before this much is spent, the judge's calls included")
+    parser.add_argument("--rate", type=_amount, help="requests a minute to one model (default: as its server says)")
+    parser.add_argument("--timeout", type=_amount, default=TIMEOUT, help="seconds for one try of a call")
+    parser.add_argument("--patience", type=_amount, default=PATIENCE, help="seconds that a call is tried again for")
     parser.add_argument("--concurrency", type=_positive, default=4)
     parser.add_argument("--resume", metavar="FILE", help="go on with this run; last: with the newest one")
     add_report_options(parser)
@@ -67,10 +69,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> int:
     """Run, write the reports, print; the gate's exit code for the first variant. The key is ``GEMINI_API_KEY``'s."""
-    key = environment.get("GEMINI_API_KEY", "").strip()
+    reader = Reader(environment, "processor")
+    key, base_url = reader.read(table.GEMINI_API_KEY), reader.base_url(table.GOOGLE_GEMINI_BASE_URL) or GEMINI
+    if reader.problems:
+        raise Unusable("; ".join(reader.problems))
     if not key:
         raise Unusable("GEMINI_API_KEY is not set: a live run asks a real model")
-    base_url = environment.get("GOOGLE_GEMINI_BASE_URL") or GEMINI
+    if not key.isascii() or not key.isprintable():
+        raise Unusable("GEMINI_API_KEY holds what no key does: copy it again from https://aistudio.google.com/apikey")
     command = LiveCommand.prepared(options)
     budget = Budget(options.budget_usd, command.journal.spent)
     upstream = Upstream(base_url, budget, options.rate, patience=options.patience, timeout=options.timeout)
@@ -109,7 +115,7 @@ class LiveCommand:
         if options.update_baseline and (settings.tags or settings.only):
             raise Unusable("--update-baseline takes the whole run: not with --scenario or --tags")
         if options.budget_usd is not None:
-            check_price([*(each.model for each in variants), *([] if settings.judge == OFF else [settings.judge])])
+            check_price(_asked(variants, settings, scenarios))
         return cls(options, before or Journal(_new_path(options.folder), settings), loaded, scenarios, variants)
 
     def run(self, opening: AbstractAsyncContextManager[object], upstream: Upstream, key: str) -> int:
@@ -132,14 +138,13 @@ class LiveCommand:
         settings = self.journal.settings
         with ExitStack() as stack:
             async with opening:
-                await preflight(upstream, [each.model for each in self.variants], key)
+                users = [settings.user] if self.user is None and any(each.user for each in self.scenarios) else []
+                await preflight(upstream, [*(each.model for each in self.variants), *users], key)
                 judge = None
                 if settings.judge != OFF:
                     judge = stack.enter_context(self._other(GeminiJudge, "judge", settings.judge, upstream, key))
                     await asyncio.to_thread(judge.check)
-                user = self.user or stack.enter_context(
-                    self._other(GeminiUser, "user", self.options.user or DEFAULT_MODEL, upstream, key)
-                )
+                user = self.user or stack.enter_context(self._other(GeminiUser, "user", settings.user, upstream, key))
                 live = Live(
                     upstream=upstream,
                     api_key=key,
@@ -186,6 +191,7 @@ def _settings(options: argparse.Namespace, before: Settings | None) -> Settings:
         judge=options.judge or was.judge,
         tags=was.tags if options.tags is None else options.tags,
         only=tuple(options.scenario) or was.only,
+        user=options.user or was.user or DEFAULT_MODEL,
     )
 
 
@@ -215,6 +221,13 @@ def _variants(settings: Settings) -> list[Variant]:
             raise Unusable(f"{folder} has no folders prompts/ and profile/: copy functions/processor and edit it there")
         found.append(Variant(f"prompt of {Path(folder).name}", settings.models[0], Path(folder)))
     return found
+
+
+def _asked(variants: Sequence[Variant], settings: Settings, scenarios: Sequence[Scenario]) -> list[str]:
+    """Every model that is paid for."""
+    others = [settings.judge] if settings.judge != OFF else []
+    users = [settings.user] if any(each.user for each in scenarios) else []
+    return [*(each.model for each in variants), *others, *users]
 
 
 def _prompt_hash(variant: Variant) -> str:
@@ -248,6 +261,13 @@ def _newest(given: str, folder: Path) -> Path:
     if not found:
         raise Unusable(f"RESUME: there is no run in {folder}")
     return found[-1]
+
+
+def _amount(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return number
 
 
 def _positive(text: str) -> int:

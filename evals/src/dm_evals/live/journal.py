@@ -40,13 +40,22 @@ class Settings:
     only: tuple[str, ...]
     prompts: Mapping[str, str] = field(default_factory=dict[str, str])
     scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
+    user: str = ""
 
     def difference(self, other: "Settings") -> str:
         """What of the other one is not as in this one; empty where nothing is."""
-        words = {"trials": "K", "models": "MODEL", "folders": "PROMPT", "judge": "JUDGE", "tags": "TAGS"}
+        words = {
+            "trials": "K",
+            "models": "MODEL",
+            "folders": "PROMPT",
+            "judge": "JUDGE",
+            "tags": "TAGS",
+            "user": "--user",
+            "only": "--scenario",
+        }
         told = [
-            f"{words.get(name, name)} was {_shown(before)}, now {_shown(now)}"
-            for name in ("trials", "models", "folders", "judge", "tags", "only")
+            f"{word} was {_shown(before)}, now {_shown(now)}"
+            for name, word in words.items()
             if (before := getattr(self, name)) != (now := getattr(other, name))
         ]
         told += [f"the prompt of {name} changed" for name in _changed(self.prompts, other.prompts)]

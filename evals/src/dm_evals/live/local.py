@@ -40,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_report_options(parser)
     parser.add_argument("paths", nargs="*", type=Path, default=[EVALS / "scenarios"])
     parser.set_defaults(
-        trials=1, model=(NAME,), compare=(), compare_prompt=None, judge=OFF, budget_usd=None, concurrency=1,
+        trials=1, model=(NAME,), user="", compare=(), compare_prompt=None, judge=OFF, budget_usd=None, concurrency=1,
         no_gate=True, folder=FOLDER,
     )  # fmt: skip
 

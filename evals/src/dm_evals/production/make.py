@@ -34,6 +34,13 @@ from dm_evals.scenarios.scenario import Person, Scenario, World
 
 TAG: Final = "production"
 WIDTH: Final = 118
+SCHEMA: Final = "# yaml-language-server: $schema=schema.json"
+TO_REVIEW: Final = (
+    "# Made from a stored thread, TO BE REVIEWED: it counts in no gate until `reviewed: true`. Check that",
+    "#  - nobody can be recognised: no machine finds every name; read this file and the recording",
+    "#  - what happened was right, and what is expected says why (`about`, tags, reply, rubric)",
+)
+AS_THEN: Final = "# The answers are those of then, with names replaced; their thought signatures are made up."
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +57,16 @@ class Made:
 
     def yaml(self) -> str:
         """The file: what to check before ``reviewed: true``, then the scenario."""
-        head = [
-            "# yaml-language-server: $schema=schema.json",
-            "# Made from a stored thread, TO BE REVIEWED: it counts in no gate until `reviewed: true`. Check that",
-            "#  - nobody can be recognised: no machine finds every name; read this file and the recording",
-            "#  - what happened was right, and what is expected says why (`about`, tags, reply, rubric)",
-            "# The answers are those of then, with names replaced; their thought signatures are made up.",
-            *(f"#  - {' '.join(line.split())}" for line in self.said),
-        ]
-        fields = self.scenario.model_dump(mode="json", exclude_defaults=True)
-        ordered = {"name": fields["name"], "tags": fields["tags"], "about": fields["about"], "reviewed": False}
-        body = yaml.safe_dump(ordered | fields, sort_keys=False, allow_unicode=True, width=WIDTH)
-        return "\n".join(head) + "\n" + body
+        said = (f"#  - {' '.join(line.split())}" for line in self.said)
+        return scenario_text(self.scenario, [SCHEMA, *TO_REVIEW, AS_THEN, *said])
+
+
+def scenario_text(scenario: Scenario, head: Sequence[str]) -> str:
+    """The file of a scenario of production, with these comments at its head."""
+    fields = scenario.model_dump(mode="json", exclude_defaults=True)
+    ordered = {"name": fields["name"], "tags": fields["tags"], "about": fields["about"], "reviewed": scenario.reviewed}
+    body = yaml.safe_dump(ordered | fields, sort_keys=False, allow_unicode=True, width=WIDTH)
+    return "\n".join(head) + "\n" + body
 
 
 def default_name(thread_id: str) -> str:

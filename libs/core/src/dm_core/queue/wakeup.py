@@ -62,6 +62,18 @@ def plan_outbox(outbox_id: str, at: int) -> WakeUp:
     return WakeUp("", f"o-{outbox_id[:NAME_DIGITS]}-{at}", at, outbox_id)
 
 
+def shard(wake_up: WakeUp, shards: int) -> int:
+    """Which of so many queues a wake-up goes to: all of a thread to one, because a name is taken within its queue only.
+
+    When the number changes, a thread may have the same bucket's task in its old queue and in its new one. Both fire
+    at the same time; the thread's lease lets one run, and the other, of the same name, is told to come again.
+    """
+    if shards == 1:
+        return 0
+    digest = hashlib.sha256((wake_up.thread_id or wake_up.outbox_id).encode("utf-8", "surrogatepass"))
+    return int.from_bytes(digest.digest()[:8]) % shards
+
+
 @dataclass(frozen=True, slots=True)
 class _Buckets:
     """One thread's buckets. ``width``, ``phase`` and ``delay`` in ms."""

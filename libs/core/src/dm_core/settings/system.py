@@ -33,7 +33,8 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """Where wake-ups go. Delays and the deadline in seconds."""
+    """Where wake-ups go. Delays and the deadline in seconds. ``shards``: over how many queues threads are spread, of
+    which ``queue`` is the first."""
 
     project: str
     location: str
@@ -44,6 +45,12 @@ class QueueSettings:
     debounce_min: float
     debounce_max: float
     dispatch_deadline: float
+    shards: int = 1
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The name of each, as ``infra/components/work_queue.py`` makes them."""
+        return (self.queue, *(f"{self.queue}-{number}" for number in range(1, self.shards)))
 
     @property
     def audience(self) -> str:
@@ -111,6 +118,7 @@ def read_queue(reader: Reader) -> QueueSettings:
         debounce_min=debounce_min,
         debounce_max=debounce_max,
         dispatch_deadline=min(max(reader.read(table.FUNCTION_TIMEOUT_SECONDS) + 5, 15), 1_800),
+        shards=reader.read(table.QUEUE_SHARDS),
     )
 
 
@@ -118,7 +126,7 @@ def read_alert_queue(reader: Reader, queue: QueueSettings) -> QueueSettings:
     """The second queue: the same place and identity, its own name, target and deadline."""
     target = reader.read(table.PROCESS_ALERT_URL) or below(queue.target_url, "alerts")
     name = reader.read(table.ALERTS_QUEUE)
-    return replace(queue, queue=name, target_url=target, dispatch_deadline=TICK_DEADLINE_SECONDS)
+    return replace(queue, queue=name, target_url=target, dispatch_deadline=TICK_DEADLINE_SECONDS, shards=1)
 
 
 def read_alerts(reader: Reader, queue: QueueSettings, store: StoreSettings) -> AlertSettings:

@@ -88,7 +88,7 @@ class Stage:
     def ports(self) -> Ports:
         """The real clients, which wait for nothing but their connections, over this stage's store and queue."""
         settings = self._settings
-        http = HttpClient(clock=self.clock, sleep=_no_sleep, timeouts=Timeouts(2, 2, 2, 2, 2, 3))
+        http = HttpClient(clock=self.clock, sleep=_no_sleep, timeouts=Timeouts(2, 2, 2))
         assert settings.spond is not None  # noqa: S101
         if self._model is None:  # one for all: making its client takes longer than a run
             self._model = GeminiModel(settings.model)

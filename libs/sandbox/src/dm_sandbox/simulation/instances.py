@@ -11,7 +11,8 @@ from random import Random
 from typing import Final, Literal, Protocol
 
 from dm_core.agent.prices import spent_on
-from dm_core.bootstrap.processor import Files, Ports, load_files
+from dm_core.bootstrap.files import Files, load_files
+from dm_core.bootstrap.processor import Ports
 from dm_core.bootstrap.processor import compose as compose_processor
 from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clock import Clock

@@ -23,6 +23,7 @@ from dm_core.outbox import ADMIN, OutboxState
 from dm_core.processing.delivery import Delivery, LookAgain
 from dm_core.processing.outbox.commands import Command, Commands
 from dm_core.processing.outbox.drafts import STATES, DraftWords, tapped
+from dm_core.processing.outbox.order import Order
 from dm_core.processing.outbox.sending import CLOSED, GONE, HeldItem, ItemLost, Sending, sent_messages
 from dm_core.processing.outbox.steps import Steps
 from dm_core.queue.port import WakeUpQueue
@@ -52,6 +53,7 @@ class Outbox:
     steps: Steps
     commands: Commands
     drafts: DraftWords
+    order: Order
     clock: Clock
     ids: Ids
     takeover_ms: int
@@ -82,8 +84,10 @@ class Outbox:
     async def _work(self, held: HeldItem, deadline: int) -> str:
         try:
             if held.item.state is OutboxState.RECEIVED:
+                await self.order.wait(held.item)
                 await self._read(held)
             if held.item.state is OutboxState.PLANNED:
+                await self.order.wait(held.item)
                 await self._send(held, deadline)
         except (LookAgain, RetryLater, AccountStopped) as error:
             return await self._later(held, getattr(error, "wait_seconds", None))
