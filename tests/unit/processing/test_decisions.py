@@ -9,24 +9,11 @@ from dm_core.messages import Content, Direction, Message, Status
 from dm_core.processing.decisions import Decision, NextStep, decide, spend
 from dm_core.processing.task_result import Ending
 from dm_core.runs import Action, ActionKind, ActionState, Run
-from dm_core.settings import RunLimits
 from dm_core.store.port import Snapshot, Version
 from dm_core.threads import Allowance, Lease, Thread
+from dm_sandbox.examples import LIMITS
 
 NOW = 1_800_000_000_000
-LIMITS = RunLimits(
-    function_timeout=300,
-    lease_seconds=330,
-    max_attempts=5,
-    max_model_turns=6,
-    max_sends=3,
-    max_notifications=1,
-    runs_per_hour=60,
-    runs_per_day=300,
-    uncertain_sends="hold",
-    echo_wait=2,
-    look_ups=3,
-)
 PENDING = Message(
     "m", "178_9", "mid", Direction.INBOUND, Status.PENDING, Content(text="hi"), NOW - 1000, NOW - 900, NOW - 900
 )

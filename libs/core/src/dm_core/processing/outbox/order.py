@@ -9,14 +9,14 @@ from dataclasses import dataclass
 from typing import Final
 
 from dm_core.clock import Clock
-from dm_core.durations import DAY_MS
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.errors import RetryLater
 from dm_core.outbox import OutboxItem, OutboxState
 from dm_core.store.port import OutboxStore
 
 PAUSES: Final = (0.2, 0.4, 0.8)
 """Seconds before it is looked again: what was written a moment ago is mostly read by then."""
-UNREAD_MS: Final = 10 * 60_000
+UNREAD_MS: Final = 10 * MINUTE_MS
 """How long an unread message keeps later ones of its writer waiting: one that can't be read must not do it for ever."""
 MAX_OPEN: Final = 50
 """Most open items looked at."""
