@@ -299,7 +299,7 @@ async def test_over_tls_answers_are_read_and_connections_used_again(
     context, authority = _self_signed()
     listening = await scripted.start(context)
     trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    authority.configure_trust(trusting)  # pyright: ignore[reportUnknownMemberType]
     monkeypatch.setattr(module, "trusted", lambda: trusting)
 
     bodies = [(await get(connections, scripted.url)).body for _ in range(3)]
@@ -313,5 +313,5 @@ async def test_over_tls_answers_are_read_and_connections_used_again(
 def _self_signed() -> tuple[ssl.SSLContext, trustme.CA]:
     """A server's context for 127.0.0.1, and who vouches for it."""
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     return context, authority
