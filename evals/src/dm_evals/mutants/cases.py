@@ -17,9 +17,8 @@ from dm_evals.judge import Vote
 from dm_evals.reading import yaml_list
 from dm_evals.replay.author import AuthoredTurn, WrittenTurn
 from dm_evals.replay.recordings import Recording
+from dm_evals.replay.replay_server import said_in
 from dm_evals.scenarios.scenario import Event, Expectations, Scenario
-from dm_sandbox.platforms.model_request import parts_of
-from dm_sandbox.platforms.server import as_list, as_object
 
 Turns = tuple[AuthoredTurn, ...]
 
@@ -88,11 +87,7 @@ class Case(BaseModel):
 
 def _turn(body: Mapping[str, object]) -> AuthoredTurn:
     """A recorded answer. What is neither text nor call (a blocked answer) stays the body it is."""
-    candidates = as_list(body.get("candidates"))
-    parts = parts_of(as_object(as_object(candidates[0] if candidates else None).get("content")))
-    asked = [as_object(part.get("functionCall")) for part in parts if "functionCall" in part]
-    calls = tuple((str(call.get("name", "")), as_object(call.get("args"))) for call in asked)
-    text = "".join(str(part["text"]) for part in parts if isinstance(part.get("text"), str) and not part.get("thought"))
+    calls, text = said_in(body)
     return AuthoredTurn(calls, text) if calls or text else AuthoredTurn(body=dict(body))
 
 

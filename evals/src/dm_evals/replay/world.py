@@ -112,7 +112,7 @@ def _fault(environment: TrialEnvironment, fault: PlatformFault) -> None:
         "spond": environment.spond,
         "gemini": environment.runtime.gateway,
     }
-    kind = FaultKind(fault.kind)
+    kind = fault.kind
     if kind is FaultKind.DELAY and fault.seconds >= PATIENCE[fault.platform]:
         kind = FaultKind.STALL_AFTER
     platforms[fault.platform].faults.add(

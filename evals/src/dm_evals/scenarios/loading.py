@@ -15,8 +15,8 @@ from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
 from dm_evals.reading import nearest
-from dm_evals.scenarios.problem import Problem
-from dm_evals.scenarios.rules import broken_rules
+from dm_evals.replay.digests import own_prompt
+from dm_evals.scenarios.rules import Problem, broken_rules
 from dm_evals.scenarios.scenario import Part, Scenario
 from dm_evals.scenarios.yaml_lines import BrokenYaml, Lines, Place, Value, read_yaml
 
@@ -88,7 +88,7 @@ def _load_file(path: Path) -> tuple[Scenario | None, list[str]]:
     if not isinstance(value, dict):
         return None, [_located(path, 1, "must be a mapping that begins with name, tags and about")]
     try:
-        scenario = Scenario.model_validate(value)
+        scenario = Scenario.model_validate(value, context={"facts": own_prompt().profile.facts})
     except ValidationError as error:
         found = [_explained(details, value, lines) for details in _once(error.errors())]
         return None, _lines(path, lines, found)

@@ -27,7 +27,6 @@ from pydantic.json_schema import SkipJsonSchema
 from dm_core.agent.tools.registry import TOOLS
 from dm_core.messages import Disposition, Status
 from dm_evals.reading import nearest
-from dm_evals.replay.digests import own_prompt
 from dm_evals.scenarios.clock import milliseconds
 from dm_sandbox.platforms.faults import FaultKind
 from dm_sandbox.platforms.instagram import SENDER_ACTIONS
@@ -288,12 +287,21 @@ class Matcher(Part):
     between: tuple[float, float] | None = None
     absent: bool | None = None
     anything: bool | None = None
-    fact: Annotated[str, _known("fact of the profile", lambda: own_prompt().profile.facts)] | None = None
+    fact: str | None = None
     session: Literal["next"] | Annotated[int, Field(ge=1)] | None = None
     field: Literal["start", "end", "date", "title", "place"] | None = None
     said: SkipJsonSchema[Meant | None] = None
     source: SkipJsonSchema[str] = ""
     """``fact`` and ``session`` as they are judged: what is meant, and the name and value it comes from."""
+
+    @field_validator("fact")
+    @classmethod
+    def _of_the_profile(cls, fact: str | None, info: ValidationInfo) -> str | None:
+        """Of the facts in the context, where there is one: another profile may have others."""
+        known = cast("Mapping[str, Mapping[str, str]]", info.context or {}).get("facts")
+        if fact is not None and known is not None and fact not in known:
+            raise ValueError(f'the profile has no fact "{fact}"{nearest(fact, known)}')
+        return fact
 
     @model_validator(mode="before")
     @classmethod
