@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from dm_evals.judge import Evidence, JudgeUnavailable, Ruling
+from dm_evals.judge import Evidence, Ruling
 from dm_evals.judge.gemini import GeminiJudge
+from dm_evals.reading import Unusable
 from dm_sandbox.platforms.answers import blocked_prompt, finished, text, turn
 from dm_sandbox.platforms.faults import FaultKind
 from dm_sandbox.platforms.gemini import Gemini
@@ -110,7 +111,7 @@ async def test_a_judge_that_refuses_or_is_away_has_no_answer_and_its_check_says_
     (refused,) = await ruled(gemini, key="another-key")
     with GeminiJudge("gemini-3.8-flash", "key", "http://127.0.0.1:9", attempts=1) as judge:
         (away,) = await asyncio.to_thread(judge.rule, (KIND,), EVIDENCE)
-        with pytest.raises(JudgeUnavailable, match=r"gemini-3.8-flash can't be used: .*Name another with JUDGE="):
+        with pytest.raises(Unusable, match=r"gemini-3.8-flash can't be used: .*Name another with JUDGE="):
             await asyncio.to_thread(judge.check)
 
     assert (refused.verdict, away.verdict) == ("unknown", "unknown")

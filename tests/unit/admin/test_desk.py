@@ -13,7 +13,8 @@ from dm_admin.desk import Desk, Refused
 from dm_admin.late import Late
 from dm_admin.reads import Reads
 from dm_admin.settings import AdminSettings
-from dm_core.messages import DAY_MS, Message, Status
+from dm_core.durations import DAY_MS
+from dm_core.messages import Message, Status
 from dm_core.outbox import OutboxState
 from dm_core.processing.switches import SwitchReader
 from dm_core.queue.port import AlertQueue, WakeUpQueue

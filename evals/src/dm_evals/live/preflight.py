@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from dm_evals.live.upstream import Answer, Upstream
+from dm_evals.reading import Unusable
 
 PATIENCE: Final = 90.0
 """Seconds that a model which is busy just now is waited for."""
@@ -13,18 +14,14 @@ _QUESTION: Final = {
 }
 
 
-class NotReady(Exception):
-    """No trial can be run; the message is a line that says what to do."""
-
-
 async def preflight(upstream: Upstream, models: Iterable[str], api_key: str) -> None:
-    """Ask each model one thing. Raises NotReady."""
+    """Ask each model one thing. Raises Unusable."""
     for model in dict.fromkeys(models):
         answer = await upstream.ask(
             f"/v1beta/models/{model}:generateContent", _QUESTION, {"x-goog-api-key": api_key}, PATIENCE
         )
         if answer.status != 200:
-            raise NotReady(" ".join((upstream.stopped or _why(model, answer)).split()))
+            raise Unusable(" ".join((upstream.stopped or _why(model, answer)).split()))
 
 
 def _why(model: str, answer: Answer) -> str:

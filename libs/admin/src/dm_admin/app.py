@@ -22,8 +22,8 @@ from dm_admin.settings import AdminSettings
 from dm_admin.views import ThreadState
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clock import random_ids, system_clock
+from dm_core.durations import DAY_MS
 from dm_core.errors import DmAgentError, Misconfigured, StoreUnavailable
-from dm_core.messages import DAY_MS
 from dm_core.outbox import AuditLine
 
 REPOSITORY: Final = Path(__file__).resolve().parents[4]

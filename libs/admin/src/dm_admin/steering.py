@@ -10,7 +10,7 @@ from dm_core.messages import Message, Status
 from dm_core.outbox import ADMIN
 from dm_core.processing.leased_thread import TooManyConflicts, settle
 from dm_core.processing.switches import READ_MS, SwitchReader
-from dm_core.queue.wakeup import plan
+from dm_core.queue.wakeup import plan_wake_up
 from dm_core.steering import Mode, Pause, Steering, Switches, still_silent
 from dm_core.store.port import Conflict, MessageChange, ThreadChange
 from dm_core.threads import Thread
@@ -137,7 +137,7 @@ async def retry(desk: Desk, reference: str, why: str) -> Plan:
 
     async def act() -> str:
         now = desk.clock()
-        wake_up = plan(thread.id, now, desk.settings.debounce_min, desk.settings.debounce_max)
+        wake_up = plan_wake_up(thread.id, now, desk.settings.debounce_min, desk.settings.debounce_max)
         again = tuple(_again(message, now) for message in failed)
 
         def steer(thread: Thread, change: ThreadChange) -> ThreadChange:

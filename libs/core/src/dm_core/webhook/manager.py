@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dm_core.clock import Clock
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS
 from dm_core.outbox import OutboxItem, outbox_id
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan_outbox

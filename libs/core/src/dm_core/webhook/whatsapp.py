@@ -16,6 +16,7 @@ from typing import Final, Literal
 
 from dm_core.alerts import AlertStatus, ManagerContact
 from dm_core.clock import Clock
+from dm_core.durations import HOUR_MS
 from dm_core.errors import QueueUnavailable
 from dm_core.http import Response
 from dm_core.outbox import OutboxItem
@@ -31,7 +32,7 @@ from dm_core.webhook.signature import matching_secret
 
 MAX_CALLS: Final = 32
 """Most statuses that one request stores at a time."""
-NOTED_MS: Final = 3_600_000
+NOTED_MS: Final = HOUR_MS
 """How often an instance notes that statuses come."""
 
 _KINDS: Final[dict[str, Literal["sent", "delivered", "read", "failed"]]] = {

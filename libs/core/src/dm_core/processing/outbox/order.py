@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from dm_core.clock import Clock
+from dm_core.durations import DAY_MS
 from dm_core.errors import RetryLater
-from dm_core.messages import DAY_MS
 from dm_core.outbox import OutboxItem, OutboxState
 from dm_core.store.port import OutboxStore
 

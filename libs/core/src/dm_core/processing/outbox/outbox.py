@@ -17,8 +17,8 @@ from dm_core.agent.texts import split_text, without_controls
 from dm_core.alerts import DIGEST
 from dm_core.clients.port import WhatsApp
 from dm_core.clock import Clock, Ids
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.errors import AccountStopped, DmAgentError, PlatformError, Refused, RetryLater, Unreachable, described
-from dm_core.messages import DAY_MS
 from dm_core.outbox import ADMIN, OutboxState
 from dm_core.processing.delivery import Delivery, LookAgain
 from dm_core.processing.outbox.commands import Command, Commands
@@ -39,7 +39,7 @@ CAUSE_QUOTE: Final = "Nothing was sent: that alert is about no conversation."
 TOO_LONG: Final = "Nothing was sent: this is too long for Instagram."
 NO_WORDS: Final = "Nothing was sent: only words can be passed on."
 QUOTE_DRAFT: Final = "Nothing was sent: tap a button of the draft, or quote it with that word."
-RETRY_MS: Final = 60_000
+RETRY_MS: Final = MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)

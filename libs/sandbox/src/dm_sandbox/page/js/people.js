@@ -7,12 +7,14 @@ let unsure = true; // whether the chosen person is known to this start of the sa
 const seen = new Map(JSON.parse(sessionStorage.getItem("seen") ?? "[]"));
 
 export const refresh = freshly(async () => {
+  const before = state.person, wasUnsure = unsure;
   state.people = await get("/api/people");
-  if (unsure && !state.people.some((person) => person.userId === state.person)) choosePerson(state.people[0].userId);
-  unsure = false;
+  if (wasUnsure) unsure = false;
+  const chosenMeanwhile = state.person !== before; // by whoever sits here, and the answer may be older than that person
+  if (wasUnsure && !chosenMeanwhile && !state.people.some((person) => person.userId === state.person)) choosePerson(state.people[0].userId);
   show();
   tell("people");
-});
+}, 150);
 
 export function standing(thread, failed) {
   if (!thread || !("pending" in thread)) return failed ? ["failed", "error"] : null;

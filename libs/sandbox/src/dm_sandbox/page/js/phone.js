@@ -43,6 +43,17 @@ function show() {
   if (phone.typing) typingTimer = setTimeout(refresh, 2000);
 }
 
+// What is shown of one person must not be taken for another's while theirs is on its way.
+function clear() {
+  const name = state.people.find((person) => person.userId === state.person)?.name ?? "…";
+  chosen = "";
+  state.phone = null;
+  for (const id of ["phone-title", "as-person"]) byId(id).textContent = name;
+  for (const id of ["bubbles", "banner"]) byId(id).replaceChildren();
+  byId("bubbles").dataset.empty = "";
+  byId("typing").hidden = true;
+}
+
 function row(bubble) {
   const side = bubble.by === "person" ? "mine" : bubble.by === "human" || bubble.direction === "human" ? "human" : "";
   return h("li", { class: `bubble-row ${side}` },
@@ -117,7 +128,7 @@ function banner() {
 }
 
 export function start() {
-  on("person", () => { chosen = ""; state.phone = null; refresh(); });
+  on("person", () => { clear(); refresh(); });
   on("entries", (rows) => { if (rows.some((row) => !row.person || row.person === state.person)) refresh(); });
   for (const event of ["studio", "connected"]) on(event, refresh);
 }

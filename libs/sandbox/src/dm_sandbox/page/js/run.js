@@ -88,8 +88,8 @@ async function again(view, button) {
 }
 
 async function scenario() {
-  const { name, text } = await post(`/api/scenario/${encodeURIComponent(state.person)}`);
-  document.getElementById("again").replaceChildren(h("div", { class: "card" }, h("p", {}, `Written to ${name}, to be reviewed:`), h("pre", { tabindex: "0" }, text)));
+  const target = document.getElementById("again"), { name, text } = await post(`/api/scenario/${encodeURIComponent(state.person)}`);
+  target.replaceChildren(h("div", { class: "card" }, h("p", {}, `Written to ${name}, to be reviewed:`), h("pre", { tabindex: "0" }, text)));
 }
 
 export function open(panel) { place = panel; print = ""; refresh(); }
