@@ -11,7 +11,7 @@ import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -96,7 +96,7 @@ def _memory(folder: Path, browser: Browser, events: int) -> tuple[float, float]:
 
 
 def _heap(page: Page) -> float:
-    session = page.context.new_cdp_session(page)
+    session = cast("Any", page.context.new_cdp_session(page))
     session.send("HeapProfiler.collectGarbage")
     return float(session.send("Runtime.getHeapUsage")["usedSize"])
 

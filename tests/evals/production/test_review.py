@@ -59,7 +59,8 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data.encode())))
         capsys.readouterr()
         code = main([command, "--queue", str(queue), *more])
-        return code, *capsys.readouterr()
+        told, complained = capsys.readouterr()
+        return code, told, complained
 
     return run
 

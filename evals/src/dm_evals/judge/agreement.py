@@ -17,7 +17,7 @@ from dm_evals.results import Verdict
 from dm_evals.statistics import Interval, wilson
 
 
-class Authored(BaseModel):
+class LabelLine(BaseModel):
     """A line of the files: what a person ruled on one conversation. ``why`` is for who reads a disagreement.
 
     ``item``: a statement, or ``general.NAME``.
@@ -94,7 +94,7 @@ def read_labels(paths: Iterable[Path]) -> tuple[Label, ...]:
             if not line.strip():
                 continue
             try:
-                read = Authored.model_validate_json(line)
+                read = LabelLine.model_validate_json(line)
             except ValidationError as error:
                 reason = error.errors()[0]
                 where = ".".join(map(str, reason["loc"]))

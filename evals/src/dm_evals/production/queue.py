@@ -19,8 +19,9 @@ from dm_core.agent.profile import load_profile
 from dm_core.errors import StoreUnavailable
 from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED, Usage
 from dm_evals.judge import GENERAL, Evidence
+from dm_evals.judge.agreement import LabelLine
 from dm_evals.production.make import Made, default_name, make_scenario, meet
-from dm_evals.production.queue_folder import QUEUE, Label, QueueFolder, played, read_label_file, write_label_file
+from dm_evals.production.queue_folder import QUEUE, QueueFolder, played, read_label_file, write_label_file
 from dm_evals.production.store import NotThere, opened
 from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import BadRecording
@@ -74,7 +75,7 @@ def reviewed(args: argparse.Namespace) -> int:
     labels = {each.name: queue.labelled(each.name) for each in scenarios}
     seen = played(scenarios, recordings)
     lines = [
-        Label(item=item, text=Evidence.of(each, seen[each.name]).shown(), verdict=label.verdict, why=label.why)
+        LabelLine(item=item, text=Evidence.of(each, seen[each.name]).shown(), verdict=label.verdict, why=label.why)
         for each in scenarios
         if each.name in seen
         for label in labels[each.name]
@@ -96,7 +97,7 @@ def reviewed(args: argparse.Namespace) -> int:
     return HELD if scenarios or new else NOT_JUDGED
 
 
-def _note(lines: Sequence[Label], path: Path) -> int:
+def _note(lines: Sequence[LabelLine], path: Path) -> int:
     """Write the labels to the others; how many are new. What is said later of the same words counts. Raises Usage."""
     known = {(line.item, line.text): line for line in read_label_file(path)}
     said = known | {(line.item, line.text): line for line in lines}

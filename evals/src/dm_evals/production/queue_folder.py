@@ -17,7 +17,7 @@ from pydantic import ValidationError
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.main import EVALS, Usage
 from dm_evals.cli.rulings import Authored, written
-from dm_evals.judge.agreement import Authored as Label
+from dm_evals.judge.agreement import LabelLine
 from dm_evals.observation import Observation
 from dm_evals.replay.recordings import Recordings, load_recordings
 from dm_evals.replay.runner import run
@@ -64,23 +64,23 @@ class QueueFolder:
         except Usage as error:
             raise Usage(*(f"{path.name}: {line}" for line in error.args)) from None
 
-    def told(self, name: str) -> Sequence[Label]:
+    def told(self, name: str) -> Sequence[LabelLine]:
         """What was said of it as it was. Raises Usage."""
         return read_label_file(self.told_path(name))
 
 
-def read_label_file(path: Path) -> tuple[Label, ...]:
+def read_label_file(path: Path) -> tuple[LabelLine, ...]:
     """A line a label; none where there is no file. Raises Usage naming the line."""
-    found: list[Label] = []
+    found: list[LabelLine] = []
     for number, line in enumerate(path.read_text("utf-8").splitlines() if path.exists() else (), 1):
         try:
-            found.append(Label.model_validate_json(line))
+            found.append(LabelLine.model_validate_json(line))
         except ValidationError as error:
             raise Usage(f"{path.name}:{number}: is no label: {error.errors()[0]['msg']}") from None
     return tuple(found)
 
 
-def write_label_file(path: Path, lines: Iterable[Label]) -> None:
+def write_label_file(path: Path, lines: Iterable[LabelLine]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("".join(f"{line.model_dump_json()}\n" for line in lines), "utf-8")
 

@@ -27,10 +27,11 @@ from dm_core.agent.tools.registry import SEND
 from dm_evals.cli.main import HELD, Usage
 from dm_evals.cli.rulings import Authored
 from dm_evals.judge import Evidence
+from dm_evals.judge.agreement import LabelLine
 from dm_evals.observation import Observation
 from dm_evals.production.expect import as_played, with_replies
 from dm_evals.production.make import TO_REVIEW, scenario_text
-from dm_evals.production.queue_folder import QUEUE, Label, QueueFolder, played, write_label_file
+from dm_evals.production.queue_folder import QUEUE, QueueFolder, played, write_label_file
 from dm_evals.replay.author import AuthoredTurn, TurnsInOrder
 from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import RecordedTurn, Recording, Recordings
@@ -68,7 +69,7 @@ def main(args: argparse.Namespace) -> int:
     loaded = queue.loaded()
     waiting = [each for each in loaded.scenarios if not each.reviewed]
     recordings = queue.recorded(loaded.scenarios)
-    seen = played(waiting, recordings) if waiting else {}
+    seen = played(waiting, recordings) if waiting else dict[str, Observation]()
     ordered = sorted(waiting, key=lambda each: (each.about.startswith(WRONG), each.name))
     shown = {
         "waiting": [_shown(each, seen.get(each.name), _head(queue, each.name)) for each in ordered],
@@ -108,7 +109,7 @@ def keep(args: argparse.Namespace) -> int:
     else:
         _write(queue, scenario, f"{WRONG}{review.why}", reviewed=False)
     if before is not None:
-        told = Label(item=OVERALL, text=Evidence.of(was, before).shown(), verdict="no", why=review.why)
+        told = LabelLine(item=OVERALL, text=Evidence.of(was, before).shown(), verdict="no", why=review.why)
         write_label_file(queue.told_path(scenario.name), [told])
     return HELD
 
