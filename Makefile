@@ -167,7 +167,7 @@ costs: $(SYNCED) ## count tokens, look up prices, and write the cost table of do
 	@$(INFRA) -m costs $(if $(MODEL),--model $(MODEL))
 
 pulumi-cli: $(SYNCED) ## the Pulumi CLI: the one on PATH, or built from its Go module into .tools
-	@$(PY) infra/tools/pulumi_cli.py
+	@$(PY) tools/pulumi_cli.py
 
 actionlint: $(ACTIONLINT) ## the linter of the workflows, built from its Go module into .tools
 

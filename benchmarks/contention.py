@@ -10,6 +10,7 @@ import asyncio
 import json
 import os
 import uuid
+from collections.abc import Coroutine, Sequence
 from typing import Any, cast
 
 from google.cloud import firestore as google_firestore
@@ -79,6 +80,57 @@ async def against_transactions(firestore: str, runs: int) -> Figure:
     return Figure("  faster than interactive transactions", ratio, "×", 50, "at least", note)
 
 
+async def many_threads(runs: int, threads: int) -> list[Figure]:
+    """As many claims at once, each of a thread of its own, so that nobody is in anybody's way; once by transactions."""
+    with cores.everywhere():
+        async with firestore_emulator() as firestore:
+            ours = [await _claims(firestore, number, threads) for number in range(runs + 1)][1:]
+            theirs, how = await _transactions(firestore, threads)
+    rate = threads / median(ours)
+    note = f"{median(ours):.2f} s ({spread(ours)}); interactive transactions: {theirs:.2f} s, {how}"
+    return [Figure(f"{threads} threads claimed at once, claims a second", rate, note=note)]
+
+
+async def _claims(firestore: str, number: int, threads: int) -> float:
+    """Seconds until each thread of its own is claimed by the store's conditional commit."""
+    store = FirestoreStore(PROJECT, emulator_host=firestore)
+    names = [f"178414_{system_clock()}{number + 1}{person:04d}" for person in range(threads)]
+    await asyncio.gather(*(store.record(events(dm(1, name), thread_id=name)) for name in names))
+    begun = asyncio.get_running_loop().time()
+    outcomes = await asyncio.gather(*(_claim(store, name, "run") for name in names))
+    took = asyncio.get_running_loop().time() - begun
+    await store.close()
+    if sum(outcomes) != threads:
+        raise RuntimeError(f"{sum(outcomes)} of {threads} threads were claimed")
+    return took
+
+
+async def _transactions(firestore: str, threads: int) -> tuple[float, str]:
+    """The same by the library's transactions; stopped after ``BOUND_SECONDS``."""
+    client = _emulated_client(firestore)
+    names = [client.collection("conversations").document(str(person)) for person in range(threads)]
+    await asyncio.gather(*(name.set({"pendingCount": 1}) for name in names))
+    await asyncio.gather(*(name.collection("messages").document("first").set({"createdAt": 1}) for name in names))
+    took, how = await _until_ended([_claim_in_transaction(client, name, "run") for name in names])
+    client.close()
+    return took, how
+
+
+async def _until_ended(claims: Sequence[Coroutine[object, object, bool]]) -> tuple[float, str]:
+    """Seconds until they have ended, and how; at least ``BOUND_SECONDS`` if some had not."""
+    loop = asyncio.get_running_loop()
+    begun = loop.time()
+    tasks = [asyncio.create_task(claim) for claim in claims]
+    done, running = await asyncio.wait(tasks, timeout=BOUND_SECONDS)
+    took = loop.time() - begun
+    for late in running:
+        late.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)
+    won = sum(each.exception() is None and each.result() for each in done)
+    failed = sum(each.exception() is not None for each in done)
+    return took, f"{won} won, {failed} failed, {len(running)} had not ended"
+
+
 async def conditional(firestore: str, number: int) -> float:
     """Seconds until each of 20 claimers knows whether it has the thread."""
     stores = [FirestoreStore(PROJECT, emulator_host=firestore) for _ in range(WAKE_UPS)]
@@ -132,18 +184,9 @@ async def interactive(firestore: str) -> tuple[float, str]:
     message = thread.collection("messages").document("first")
     await thread.set({"pendingCount": 1})
     await message.set({"status": "pending", "createdAt": 1})
-    loop = asyncio.get_running_loop()
-    begun = loop.time()
-    claims = [asyncio.create_task(_claim_in_transaction(client, thread, str(number))) for number in range(WAKE_UPS)]
-    done, running = await asyncio.wait(claims, timeout=BOUND_SECONDS)
-    took = loop.time() - begun
-    for late in running:
-        late.cancel()
-    await asyncio.gather(*claims, return_exceptions=True)
+    took, how = await _until_ended([_claim_in_transaction(client, thread, str(number)) for number in range(WAKE_UPS)])
     client.close()
-    won = sum(each.exception() is None and each.result() for each in done)
-    failed = sum(each.exception() is not None for each in done)
-    return took, f"{won} won, {failed} failed, {len(running)} had not ended"
+    return took, how
 
 
 def _emulated_client(firestore: str) -> Any:

@@ -16,10 +16,13 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from benchmarks import (
+    agents,
     cold_start,
     contention,
+    deployables,
     long_thread,
     many_conversations,
+    outage,
     own_share,
     remote_calls,
     steady_load,
@@ -28,6 +31,7 @@ from benchmarks import (
 from benchmarks.harness import cores
 from benchmarks.harness.figures import Figure, table, write_json
 from benchmarks.harness.node import NodeMissing
+from benchmarks.harness.uv import UvMissing
 from dm_sandbox.firestore_emulator import EmulatorUnavailable, firestore_emulator
 
 RESULTS = Path(__file__).parent / "results.json"
@@ -52,11 +56,15 @@ def benchmarks(quick: bool) -> dict[str, Benchmark]:
         "textbook": lambda: webhook_throughput.against_the_textbook(1 if quick else 5, 200 if quick else 500),
         "node": lambda: webhook_throughput.against_node(1 if quick else 5, 300 if quick else 1_000),
         "contention": lambda: contention.measure(1 if quick else 5),
+        "claims": lambda: contention.many_threads(1 if quick else 3, 50 if quick else 1_000),
         "cold": lambda: cold_start.measure(1 if quick else 7),
         "many": lambda: many_conversations.measure(1 if quick else 5),
         "processors": lambda: many_conversations.beside_node(1 if quick else 5, 20 if quick else 100),
         "model": lambda: steady_load.measure(50 if quick else 600),
         "own": on_emulator(lambda host: own_share.measure(host, 30 if quick else 300)),
+        "agents": lambda: agents.measure(1 if quick else 5, 3 if quick else 40),
+        "size": lambda: deployables.measure(1 if quick else 3),
+        "outage": lambda: outage.measure(20 if quick else 1_000),
         "long": on_emulator(lambda host: long_thread.measure(host, 5 if quick else 40)),
     }
 
@@ -73,7 +81,7 @@ async def run(names: list[str], *, quick: bool) -> tuple[list[Figure], list[str]
         try:
             with contextlib.redirect_stdout(said):
                 figures += await chosen[name]()
-        except (EmulatorUnavailable, NodeMissing) as error:
+        except (EmulatorUnavailable, NodeMissing, UvMissing) as error:
             failed.append(name)
             _say(f"  {error}")
         except Exception:

@@ -17,6 +17,7 @@ from variables import (
     DEFAULT_ATTEMPTS,
     DEFAULT_MODEL,
     MODEL_KEY,
+    MOST_SHARDS,
     OPTIONAL_SECRETS,
     SECRETS,
     SPOND_SECRETS,
@@ -67,6 +68,8 @@ class Configuration:
     alerts_queue_name: str
     existing_alerts_queue: bool
     dispatches_per_second: int
+    queue_shards: int
+    queues_kept: int
     webhook: FunctionPlan
     processor: FunctionPlan
     lease_seconds: int
@@ -122,6 +125,8 @@ class Configuration:
             alerts_queue_name=_queue_name(reader, "alertsQueueName", f"{prefix}-alerts"),
             existing_alerts_queue=reader.flag("existingAlertsQueue", default=False),
             dispatches_per_second=reader.whole("dispatchesPerSecond", 50, 1, 500),
+            queue_shards=(shards := reader.whole("queueShards", 1, 1, MOST_SHARDS)),
+            queues_kept=_queues_kept(reader, shards),
             webhook=webhook,
             processor=processor,
             lease_seconds=_lease(reader, processor.timeout),
@@ -239,6 +244,14 @@ def _database(reader: Reader, prefix: str, region: str, stack: str) -> DatabaseP
 
 def _queue_name(reader: Reader, key: str, default: str) -> str:
     return reader.text(key, default, r"[A-Za-z0-9-]{1,100}", "letters, digits, hyphens", default)
+
+
+def _queues_kept(reader: Reader, shards: int) -> int:
+    """Queues that exist: more than threads are spread over while the last of them work off what waits in them."""
+    kept = reader.whole("queuesKept", shards, 1, MOST_SHARDS)
+    if kept < shards:
+        reader.problem("queuesKept", f"must not be below queueShards, {shards}", str(shards))
+    return kept
 
 
 def _lease(reader: Reader, timeout: int) -> int:

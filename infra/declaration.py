@@ -17,7 +17,7 @@ from components.retries import LEAST_ATTEMPTS, attempts_needed
 from components.schedules import Schedules, SchedulesArgs
 from components.secrets import Secrets, SecretsArgs
 from components.settling import Settling
-from components.work_queue import PAIR_LIMIT_SECONDS, WorkQueue, WorkQueueArgs, wake_ups_at_once
+from components.work_queue import PAIR_LIMIT_SECONDS, WorkQueue, WorkQueueArgs, queue_names, wake_ups_at_once
 from configuration import Configuration, ConfigurationError
 from reading import NAMESPACE
 
@@ -39,12 +39,12 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
     rights = Settling("rights", config.settle_seconds, "rights that were just granted")
     calls = Settling("calls", config.settle_seconds, "the right to call the processor")
     store = EventStore("event-store", EventStoreArgs(project, config.database, apis))
-    wake_ups = WorkQueue("work-queue", "queue", _wake_ups_args(config, apis))
+    wake_ups = _wake_ups(config, apis)
     alerts = WorkQueue("alerts-queue", "alerts-queue", _alerts_args(config, apis))
     callers = Callers("callers", CallersArgs(project, config.prefix, apis))
     made = FunctionsArgs(config, bundles, apis, rights, calls, store, wake_ups, alerts, callers, secrets)
     functions = Functions("functions", made)
-    Operators("operators", _operators_args(config, apis, rights, store, (wake_ups, alerts), callers))
+    Operators("operators", _operators_args(config, apis, rights, store, (wake_ups[0], alerts, *wake_ups[1:]), callers))
     Schedules("schedules", _schedules_args(config, apis, calls, functions, callers))
     observability = Observability("observability", _observability_args(config, apis))
     return {
@@ -52,7 +52,7 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
         "processorUrl": functions.processor.url,
         "webhook": functions.webhook.function.name,
         "processor": functions.processor.function.name,
-        "queue": wake_ups.name,
+        "queue": wake_ups[0].name,
         "alertsQueue": alerts.name,
         "database": store.database.name,
         "tasksInvoker": callers.tasks.email,
@@ -83,17 +83,29 @@ def _apis_args(config: Configuration) -> ProjectApisArgs:
     )
 
 
-def _wake_ups_args(config: Configuration, apis: ProjectApis) -> WorkQueueArgs:
-    """What the processor takes and how long it tries decide: the queue never sends more, nor gives up first."""
+def _wake_ups(config: Configuration, apis: ProjectApis) -> tuple[WorkQueue, ...]:
+    """The queues of wake-ups that exist, those that only work off what waits in them too."""
+    first, *more = queue_names(config.queue_name, config.queues_kept)
+    return (
+        WorkQueue("work-queue", "queue", _wake_ups_args(config, apis, first)),
+        *(
+            WorkQueue(f"work-queue-{number}", f"queue-{number}", _wake_ups_args(config, apis, name))
+            for number, name in enumerate(more, 1)
+        ),
+    )
+
+
+def _wake_ups_args(config: Configuration, apis: ProjectApis, name: str) -> WorkQueueArgs:
+    """What the processor takes and how long it tries decide: the queues never send more, nor give up first."""
     processor = config.processor
     return WorkQueueArgs(
         project=config.project,
         region=config.region,
         apis=apis,
-        name=config.queue_name,
+        name=name,
         existing=config.existing_queue,
         rate=config.dispatches_per_second,
-        concurrent=wake_ups_at_once(processor.capacity),
+        concurrent=wake_ups_at_once(processor.capacity, config.queues_kept),
         max_attempts=attempts_needed(config.max_attempts, config.lease_seconds, processor.timeout),
     )
 
@@ -157,7 +169,7 @@ def _observability_args(config: Configuration, apis: ProjectApis) -> Observabili
         labels=config.labels,
         webhook_name=config.webhook.name,
         processor_name=config.processor.name,
-        queue_name=config.queue_name,
+        queue_names=queue_names(config.queue_name, config.queues_kept),
         accounts=(config.page_id,),
         alert_email=config.alert_email,
         budget=config.budget,

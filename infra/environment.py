@@ -21,6 +21,7 @@ class Surroundings:
 
     database: pulumi.Input[str]
     queue: pulumi.Input[str]
+    queue_shards: pulumi.Input[str]
     alerts_queue: pulumi.Input[str]
     tasks_invoker: pulumi.Input[str]
     processor_url: pulumi.Input[str]
@@ -50,6 +51,7 @@ def _common(config: Configuration, around: Surroundings) -> Environment:
         "FIRESTORE_DATABASE": around.database,
         "CLOUD_TASKS_LOCATION": config.region,
         "CLOUD_TASKS_QUEUE": around.queue,
+        "QUEUE_SHARDS": around.queue_shards,
         "ALERTS_QUEUE": around.alerts_queue,
         "PROCESS_MESSAGE_URL": around.processor_url,
         "TASKS_INVOKER_EMAIL": around.tasks_invoker,

@@ -77,6 +77,8 @@ DEFAULT_MODEL: Final = cast("str", TUNINGS["GEMINI_MODEL"].default)
 DEFAULT_ATTEMPTS: Final = cast("int", TUNINGS["MAX_ATTEMPTS"].default)
 """The queue's retries are computed from it."""
 
+MOST_SHARDS: Final = int(cast("tuple[float, float]", SETTINGS["QUEUE_SHARDS"].bounds)[1])
+
 
 def secret_id(prefix: str, variable: str) -> str:
     """The container's name in Secret Manager: ``dm-instagram-app-secret``."""

@@ -1,6 +1,6 @@
 """The two functions, put together from the deployment's parts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -35,7 +35,7 @@ class FunctionsArgs:
     settling: Settling
     calls: Settling
     store: EventStore
-    wake_ups: WorkQueue
+    wake_ups: Sequence[WorkQueue]
     alerts: WorkQueue
     callers: Callers
     secrets: Secrets
@@ -79,7 +79,8 @@ class Functions(pulumi.ComponentResource):
         args = self._args
         return Surroundings(
             database=args.store.database.name,
-            queue=args.wake_ups.name,
+            queue=args.wake_ups[0].name,
+            queue_shards=_after(args.wake_ups, str(args.config.queue_shards)),
             alerts_queue=args.alerts.name,
             tasks_invoker=args.callers.tasks.email,
             processor_url=processor_url,
@@ -131,7 +132,7 @@ class Functions(pulumi.ComponentResource):
                 apis=args.apis,
                 settling=args.settling,
                 database=args.store.database.name,
-                queues={"enqueue": args.wake_ups.name, "enqueue-alerts": args.alerts.name},
+                queues={**_enqueued(args.wake_ups), "enqueue-alerts": args.alerts.name},
                 tasks_invoker=args.callers.tasks,
                 secrets={name: containers[name] for name in config.secrets_of(function)},
                 refreshes=containers[REFRESHED] if refreshes else None,
@@ -139,6 +140,16 @@ class Functions(pulumi.ComponentResource):
             ),
             self._inside,
         )
+
+
+def _enqueued(wake_ups: Sequence[WorkQueue]) -> Mapping[str, pulumi.Input[str]]:
+    first, *more = wake_ups
+    return {"enqueue": first.name, **{f"enqueue-{number}": queue.name for number, queue in enumerate(more, 1)}}
+
+
+def _after(queues: Sequence[WorkQueue], value: str) -> pulumi.Output[str]:
+    """The value, once these queues exist."""
+    return pulumi.Output.all(*(queue.name for queue in queues)).apply(lambda _: value)
 
 
 def _webhook_invokers(config: Configuration) -> Mapping[str, str]:

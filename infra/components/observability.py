@@ -27,7 +27,7 @@ class ObservabilityArgs:
     labels: Mapping[str, str]
     webhook_name: str
     processor_name: str
-    queue_name: str
+    queue_names: tuple[str, ...]
     accounts: tuple[str, ...]
     alert_email: str | None
     budget: Budget | None
@@ -46,7 +46,8 @@ class Observability(pulumi.ComponentResource):
         super().__init__("dmagent:gcp:Observability", name, None, opts)
         self._args = args
         self._monitoring = args.apis.options(self, "monitoring")
-        names = Names(args.project, args.prefix, args.webhook_name, args.processor_name, args.queue_name, args.accounts)
+        queues = "|".join(args.queue_names)
+        names = Names(args.project, args.prefix, args.webhook_name, args.processor_name, queues, args.accounts)
         self.metrics = [self._metric(metric, names) for metric in METRICS]
         # Both name metrics inside strings, which the engine can't see.
         after_metrics = pulumi.ResourceOptions(depends_on=self.metrics)

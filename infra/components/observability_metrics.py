@@ -16,7 +16,7 @@ Service = Literal["webhook", "processor"]
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """The services whose logs and metrics are meant, and the queue before them."""
+    """The services whose logs and metrics are meant, and the queue before them (several with ``|`` between)."""
 
     project: str
     prefix: str
@@ -167,7 +167,8 @@ class Series:
 
     @property
     def queue_depth(self) -> str:
-        selector = f'{{monitored_resource="cloud_tasks_queue",queue_id="{self.names.queue}"}}'
+        is_one_of = "=~" if "|" in self.names.queue else "="
+        selector = f'{{monitored_resource="cloud_tasks_queue",queue_id{is_one_of}"{self.names.queue}"}}'
         return f"sum(cloudtasks_googleapis_com:queue_depth{selector})"
 
     def model_cost(self, over: str) -> str:

@@ -1,4 +1,4 @@
-"""A Cloud Tasks queue: one holds the wake-ups, the other the ticks of the manager's alerts."""
+"""A Cloud Tasks queue: one or several hold the wake-ups, another the ticks of the manager's alerts."""
 
 from dataclasses import dataclass
 from typing import Final
@@ -67,6 +67,12 @@ def _queue(resource: str, args: WorkQueueArgs, opts: pulumi.ResourceOptions) -> 
     )
 
 
-def wake_ups_at_once(capacity: int) -> int:
-    """How many wake-ups a processor of so many requests is sent; 5,000 is the most that Cloud Tasks allows."""
-    return min(5_000, max(1, capacity - SCHEDULER_SHARE))
+def queue_names(first: str, queues: int) -> tuple[str, ...]:
+    """The queues of wake-ups, named as dm_core's ``QueueSettings.queues`` names them."""
+    return (first, *(f"{first}-{number}" for number in range(1, queues)))
+
+
+def wake_ups_at_once(capacity: int, queues: int) -> int:
+    """How many wake-ups each of so many queues sends to a processor of so many requests; 5,000 is the most that Cloud
+    Tasks allows."""
+    return min(5_000, max(1, (capacity - SCHEDULER_SHARE) // queues))

@@ -163,8 +163,8 @@ def test_a_silence_that_should_have_been_a_reply_becomes_one(typed: Any, tmp_pat
 @pytest.mark.parametrize(
     ("review", "message"),
     [
-        ("nonsense", "the review: Invalid JSON"),
-        ({"name": "NAME", "verdict": "perhaps"}, "verdict: Input should be 'right', 'wrong' or 'should'"),
+        ("nonsense", "Invalid JSON"),
+        ({"name": "NAME", "verdict": "perhaps"}, 'verdict: unknown verdict "perhaps"'),
         ({"name": "nobody", "verdict": "right"}, "nobody is not queued"),
         ({"name": "../../x", "verdict": "right"}, "../../x is not queued"),
         ({"name": "NAME", "verdict": "wrong", "why": " "}, "why: say what is wrong with it"),

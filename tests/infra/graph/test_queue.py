@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from components.retries import DEADLINE_GRACE, LEAST_ATTEMPTS, MAX_BACKOFF, MIN_BACKOFF, attempts_needed, backoff
+from configuration import ConfigurationError
 from dm_core.settings import ProcessorSettings, WebhookSettings
 from tests.infra.recording import Graph, closed_graph, dev_graph, extreme_graph, prod_graph, registered
 from tests.infra.stacks import dev
@@ -83,6 +84,36 @@ def test_both_functions_enqueue_to_both_queues() -> None:
 
         assert queues == {"dm-processing", "dm-alerts"}
         assert dev_graph().environment(function)["ALERTS_QUEUE"] == "dm-alerts"
+
+
+def test_wake_ups_of_several_queues_together_are_no_more_than_the_processor_takes() -> None:
+    config = dev(queueShards="3", queuesKept="4")
+    queues = [one for one in registered(config).of(":Queue") if one.name != "alerts-queue"]
+    most = [one.inside("rateLimits", "maxConcurrentDispatches") for one in queues]
+
+    assert [one.inputs["name"] for one in queues] == [f"dm-processing{end}" for end in ("", "-1", "-2", "-3")]
+    assert len(set(most)) == 1
+    assert isinstance(most[0], float)
+    assert 0 < most[0] * 4 < config.processor.capacity
+
+
+@pytest.mark.parametrize("kept", ["2", "3"])
+def test_functions_and_operators_may_write_to_every_queue_that_threads_are_spread_over(kept: str) -> None:
+    graph = registered(dev(queueShards="2", queuesKept=kept, operators="user:sam@club.example"))
+    allowed: dict[str, set[str]] = {}
+    for one in graph.of(":QueueIamMember"):
+        allowed.setdefault(one.text("member"), set()).add(one.text("name"))
+
+    for function in ("webhook", "processor"):
+        settings = (WebhookSettings if function == "webhook" else ProcessorSettings).load(graph.environment(function))
+        assert settings.queue.queues == ("dm-processing", "dm-processing-1")
+    assert len(allowed) == 3
+    assert all({"dm-processing", "dm-processing-1", "dm-alerts"} <= queues for queues in allowed.values())
+
+
+def test_fewer_queues_than_threads_are_spread_over_are_refused() -> None:
+    with pytest.raises(ConfigurationError, match=r"queuesKept must not be below queueShards, 3"):
+        dev(queueShards="3", queuesKept="2")
 
 
 def test_a_shared_queue_is_used_and_not_made() -> None:

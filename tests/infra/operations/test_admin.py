@@ -48,6 +48,7 @@ def test_the_tool_gets_its_arguments_and_the_stacks_places(
     assert environment["PROCESS_MESSAGE_URL"] == "https://dm-processor-1.run.app"
     assert environment["TASKS_INVOKER_EMAIL"] == OUTPUTS["tasksInvoker"]
     assert (environment["CLOUD_TASKS_QUEUE"], environment["ALERTS_QUEUE"]) == ("dm-processing", "dm-alerts")
+    assert environment["QUEUE_SHARDS"] == "1"
     assert environment["PATH"] == str(machine.folder / "bin")
 
 

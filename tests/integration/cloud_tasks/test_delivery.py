@@ -12,7 +12,7 @@ from google.cloud.tasks_v2 import CloudTasksAsyncClient
 from dm_core.clock import system_clock
 from dm_core.queue.cloud_tasks import CloudTasksQueue
 from dm_core.queue.port import WakeUp
-from dm_core.queue.wakeup import plan
+from dm_core.queue.wakeup import plan_wake_up
 from dm_core.settings import QueueSettings
 from dm_sandbox.cloud_tasks import CloudTasksEmulator, QueueEvent
 from dm_sandbox.cloud_tasks.worker import Worker
@@ -23,7 +23,7 @@ def _wake_up(name: str, *, ahead: int = 0, thread_id: str = "178414_555") -> Wak
 
 
 async def test_a_planned_wake_up_arrives_once_and_not_before_its_time(queue: CloudTasksQueue, worker: Worker) -> None:
-    wake_up = plan("178414_555", system_clock(), 0.1, 0.3)
+    wake_up = plan_wake_up("178414_555", system_clock(), 0.1, 0.3)
 
     assert await queue.schedule(wake_up)
 
@@ -134,6 +134,30 @@ async def test_every_step_is_an_event(
     of_task = ["dispatched", "failed", "dispatched", "succeeded"]
     assert [event.kind for event in events] == of_queue + of_task
     assert json.loads(str(events[1].detail["body"])) == {"threadId": "178414_555"}
+
+
+async def test_more_queues_lose_no_wake_up_that_waits_in_the_old_one(
+    queue: CloudTasksQueue, settings: QueueSettings, worker: Worker, events: list[QueueEvent]
+) -> None:
+    """Before and after the change the same bucket's task: each queue fires its own, and in its queue each is one."""
+    spread = CloudTasksQueue(replace(settings, shards=3))
+    threads = [f"178414_{number}" for number in range(12)]
+    try:
+        before = [await queue.schedule(WakeUp(thread, f"{thread}-1", 0)) for thread in threads]
+        after = [await spread.schedule(WakeUp(thread, f"{thread}-1", 0)) for thread in threads for _ in range(2)]
+        stayed = after[::2].count(False)
+        await worker.until(lambda: worker.answered == len(threads) + len(threads) - stayed)
+    finally:
+        await spread.close()
+
+    assert all(before)
+    assert 0 < stayed < len(threads)
+    assert not any(after[1::2])
+    created = [event for event in events if event.kind == "created"]
+    assert {event.queue.rpartition("/")[2] for event in created[len(threads) :]} == {
+        "dm-processing-1",
+        "dm-processing-2",
+    }
 
 
 async def test_a_failing_listener_does_not_stop_the_queue(worker: Worker, settings: QueueSettings) -> None:

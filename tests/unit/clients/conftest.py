@@ -195,7 +195,7 @@ def now() -> Now:
 @pytest.fixture
 async def http(pauses: Pauses, now: Now) -> AsyncIterator[HttpClient]:
     """Real connections, pauses that take no time, and timeouts short enough to wait for."""
-    timeouts = Timeouts(connect=2.0, write=2.0, read=0.2, quick=0.1, pool=2.0, total=2.0)
+    timeouts = Timeouts(connect=2.0, read=0.2, quick=0.1)
     client = HttpClient(clock=now, sleep=pauses.sleep, jitter=lambda: 0.5, timeouts=timeouts)
     yield client
     await client.close()

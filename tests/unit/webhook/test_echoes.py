@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dm_core.messages import DAY_MS, Content, Direction, EventKind, Message, Status, message_id
+from dm_core.durations import DAY_MS
+from dm_core.messages import Content, Direction, EventKind, Message, Status, message_id
 from dm_core.runs import Action, ActionKind, Run
 from dm_core.same_text import normal_form
 from dm_core.store.port import EchoView, ThreadChange

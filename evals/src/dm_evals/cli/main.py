@@ -21,7 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn, cast
 
-from dm_evals.replay.recordings import nearest
+from dm_core.errors import StoreUnavailable
+from dm_evals.reading import Unusable, nearest
 
 EVALS: Final = Path(__file__).parents[3]
 HELD, BROKEN, NOT_JUDGED = 0, 1, 2
@@ -38,10 +39,6 @@ _OTHERS: Final = {
     "scenario-review": ("production.review:keep", "keep a review of one of them, JSON on stdin"),
     "scenario-from": ("production.command", "make a scenario of a stored thread"),
 }
-
-
-class Usage(Exception):
-    """What was typed, or what lies in the files, can't be used; each argument is a line that says why."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -75,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser(given[0] if given else "").parse_args(given)
         command = cast("Callable[[argparse.Namespace], int]", args.command)
         return command(args)
-    except Usage as error:
+    except (Unusable, StoreUnavailable) as error:
         for line in error.args:
             print(line, file=sys.stderr)
         return NOT_JUDGED

@@ -23,9 +23,10 @@ from dm_core.threads import Thread
 from dm_evals.production.anonymous import Anonymous
 from dm_evals.production.events import Story, arranged, covering, history
 from dm_evals.production.expect import as_played, expectations
-from dm_evals.production.store import NotThere, StoredThread
+from dm_evals.production.store import StoredThread
 from dm_evals.production.turns import ArchiveServer, PlayedTurn, played_turns
 from dm_evals.production.world import sessions
+from dm_evals.reading import Unusable
 from dm_evals.replay.digests import own_prompt
 from dm_evals.replay.recordings import Recording
 from dm_evals.replay.replay_server import Against
@@ -76,7 +77,7 @@ def default_name(thread_id: str) -> str:
 async def make_scenario(
     stored: StoredThread, name: str, profile: BusinessProfile, against: Against, anonymous: Anonymous | None = None
 ) -> Made:
-    """``anonymous`` has met the thread (None: it is alone). Raises NotThere where there is nothing to make it of."""
+    """``anonymous`` has met the thread (None: it is alone). Raises Unusable where there is nothing to make it of."""
     runs = [each.run for each in stored.runs]
     said = _of_the_archive(stored)
     anonymous = anonymous or meet(profile, (), (stored,))
@@ -106,7 +107,7 @@ def _start(arrived: Sequence[Message], runs: Sequence[ArchivedRun]) -> int:
     first = [message for message in arrived if not runs or covering(runs[:1], message) is not None]
     first = first or [message for message in arrived if runs and message.created_at >= runs[0].run.started_at]
     if not first:
-        raise NotThere("nothing of what the person wrote is there any more")
+        raise Unusable("nothing of what the person wrote is there any more")
     begin = arrived.index(first[0])
     while begin and arrived[begin - 1].unsent_at is not None:
         begin -= 1

@@ -16,15 +16,14 @@ from pathlib import Path
 from typing import Final
 
 from dm_core.agent.profile import load_profile
-from dm_core.errors import StoreUnavailable
-from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED, Usage
+from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED
 from dm_evals.judge import GENERAL, Evidence
 from dm_evals.judge.agreement import LabelLine
 from dm_evals.production.make import Made, default_name, make_scenario, meet
 from dm_evals.production.queue_folder import QUEUE, QueueFolder, played, read_label_file, write_label_file
-from dm_evals.production.store import NotThere, opened
+from dm_evals.production.store import opened
+from dm_evals.reading import Unusable
 from dm_evals.replay.offline import offline
-from dm_evals.replay.recordings import BadRecording
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
 from dm_evals.scenarios.clock import milliseconds
@@ -47,15 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Sample, make, queue. What is queued or reviewed already is left alone."""
     if args.sample < 1:
-        raise Usage("--sample is how many threads: at least 1")
+        raise Unusable("--sample is how many threads: at least 1")
     url, since = str(args.store_url or os.environ.get("STORE_URL") or "firestore:"), _since(args.since)
     known = {path.stem for folder in (args.queue, args.evals) for path in (folder / "scenarios").glob("*.yaml")}
-    try:
-        found, made, skipped = asyncio.run(_made(url, since, args.sample, known))
-        for each in made:
-            _queue(each, args.queue)
-    except (NotThere, StoreUnavailable, BadRecording) as error:
-        raise Usage(*map(str, error.args)) from None
+    found, made, skipped = asyncio.run(_made(url, since, args.sample, known))
+    for each in made:
+        _queue(each, args.queue)
     for line in skipped:
         print(f"skipped  {line}")
     print(f"{found} threads since {datetime.fromtimestamp(since / 1000, UTC):%Y-%m-%d}: {len(made)} queued for review")
@@ -63,15 +59,15 @@ def main(args: argparse.Namespace) -> int:
 
 
 def reviewed(args: argparse.Namespace) -> int:
-    """Move what was reviewed. Raises Usage before anything is moved, where a file can't be used."""
+    """Move what was reviewed. Raises Unusable before anything is moved, where a file can't be used."""
     queue = QueueFolder(args.queue)
     queued = queue.loaded()
     if queued.problems:
-        raise Usage(*queued.problems)
+        raise Unusable(*queued.problems)
     scenarios = [each for each in queued.scenarios if each.reviewed]
     recordings = queue.recorded(scenarios)
     if recordings.problems:
-        raise Usage(*recordings.problems)
+        raise Unusable(*recordings.problems)
     labels = {each.name: queue.labelled(each.name) for each in scenarios}
     seen = played(scenarios, recordings)
     lines = [
@@ -98,7 +94,7 @@ def reviewed(args: argparse.Namespace) -> int:
 
 
 def _note(lines: Sequence[LabelLine], path: Path) -> int:
-    """Write the labels to the others; how many are new. What is said later of the same words counts. Raises Usage."""
+    """Write the labels to the others; how many are new. The later word on the same counts. Raises Unusable."""
     known = {(line.item, line.text): line for line in read_label_file(path)}
     said = known | {(line.item, line.text): line for line in lines}
     if said != known:
@@ -113,7 +109,7 @@ def _since(text: str) -> int:
             return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
         return round((datetime.now(UTC) - timedelta(milliseconds=milliseconds(text))).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise Usage(f"{text!r} is no time: write a date such as 2026-11-22, or how long ago, such as 7d") from None
+        raise Unusable(f"{text!r} is no time: write a date such as 2026-11-22, or how long ago, such as 7d") from None
 
 
 async def _made(url: str, since: int, sample: int, known: set[str]) -> tuple[int, list[Made], list[str]]:
@@ -130,7 +126,7 @@ async def _made(url: str, since: int, sample: int, known: set[str]) -> tuple[int
             for name, thread in stored.items():
                 try:
                     made.append(await make_scenario(thread, name, profile, runtimes.play, anonymous))
-                except NotThere as error:
+                except Unusable as error:
                     skipped.append(f"{name}: {error}")
     return len(threads), made, skipped
 

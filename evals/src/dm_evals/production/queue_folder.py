@@ -12,13 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from pydantic import ValidationError
-
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.main import EVALS, Usage
+from dm_evals.cli.main import EVALS
 from dm_evals.cli.rulings import Authored, written
 from dm_evals.judge.agreement import LabelLine
 from dm_evals.observation import Observation
+from dm_evals.reading import json_lines
 from dm_evals.replay.recordings import Recordings, load_recordings
 from dm_evals.replay.runner import run
 from dm_evals.results import TrialResult
@@ -57,27 +56,18 @@ class QueueFolder:
         return load_recordings(self.recordings, names, names)
 
     def labelled(self, name: str) -> Sequence[Authored]:
-        """What is said of it as it lies here. Raises Usage."""
+        """What is said of it as it lies here. Raises Unusable."""
         path = self.labels(name)
-        try:
-            return written(path) if path.exists() else ()
-        except Usage as error:
-            raise Usage(*(f"{path.name}: {line}" for line in error.args)) from None
+        return written(path) if path.exists() else ()
 
     def told(self, name: str) -> Sequence[LabelLine]:
-        """What was said of it as it was. Raises Usage."""
+        """What was said of it as it was. Raises Unusable."""
         return read_label_file(self.told_path(name))
 
 
 def read_label_file(path: Path) -> tuple[LabelLine, ...]:
-    """A line a label; none where there is no file. Raises Usage naming the line."""
-    found: list[LabelLine] = []
-    for number, line in enumerate(path.read_text("utf-8").splitlines() if path.exists() else (), 1):
-        try:
-            found.append(LabelLine.model_validate_json(line))
-        except ValidationError as error:
-            raise Usage(f"{path.name}:{number}: is no label: {error.errors()[0]['msg']}") from None
-    return tuple(found)
+    """A line a label; none where there is no file. Raises Unusable naming the line."""
+    return tuple(label for _, label in json_lines(path, LabelLine))
 
 
 def write_label_file(path: Path, lines: Iterable[LabelLine]) -> None:

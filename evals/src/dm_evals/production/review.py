@@ -15,7 +15,6 @@ import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
@@ -24,7 +23,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dm_core.agent.tools.registry import SEND
-from dm_evals.cli.main import HELD, Usage
+from dm_evals.cli.main import HELD
 from dm_evals.cli.rulings import Authored
 from dm_evals.judge import Evidence
 from dm_evals.judge.agreement import LabelLine
@@ -32,6 +31,7 @@ from dm_evals.observation import Observation
 from dm_evals.production.expect import as_played, with_replies
 from dm_evals.production.make import TO_REVIEW, scenario_text
 from dm_evals.production.queue_folder import QUEUE, QueueFolder, played, write_label_file
+from dm_evals.reading import Unusable, first_problem
 from dm_evals.replay.author import AuthoredTurn, TurnsInOrder
 from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import RecordedTurn, Recording, Recordings
@@ -81,21 +81,20 @@ def main(args: argparse.Namespace) -> int:
 
 
 def keep(args: argparse.Namespace) -> int:
-    """Keep a review. Raises Usage, and then nothing is changed."""
+    """Keep a review. Raises Unusable, and then nothing is changed."""
     try:
         review = Review.model_validate_json(sys.stdin.buffer.read())
     except ValidationError as error:
-        reason = error.errors()[0]
-        raise Usage(f"{'.'.join(map(str, reason['loc'])) or 'the review'}: {reason['msg']}") from None
+        raise Unusable(first_problem(error)) from None
     queue = QueueFolder(args.queue)
     loaded = queue.loaded()
     scenario = next((each for each in loaded.scenarios if each.name == review.name), None)
     if scenario is None:
-        raise Usage(
+        raise Unusable(
             *(line for line in loaded.problems if f"{review.name}.yaml" in line), f"{review.name} is not queued"
         )
     if review.verdict != "right" and not review.why.strip():
-        raise Usage("why: say what is wrong with it")
+        raise Unusable("why: say what is wrong with it")
     if review.verdict == "right":
         _accept(queue, scenario, f"What happened was right. {review.why}".strip(), review.why)
         queue.told_path(scenario.name).unlink(missing_ok=True)
@@ -167,29 +166,29 @@ def _write(queue: QueueFolder, scenario: Scenario, about: str, *, reviewed: bool
 def _mended(
     review: Review, scenario: Scenario, recordings: Recordings, before: Observation | None
 ) -> tuple[Scenario, Recording]:
-    """The thread as it should have been, played. Raises Usage where it can't be."""
+    """The thread as it should have been, played. Raises Unusable where it can't be."""
     recording = recordings.find(scenario.name, 1)
     if recording is None or before is None or not recording.turns:
-        raise Usage(
+        raise Unusable(
             *recordings.problems, f"{review.name} has no turn to mend: write one with `python -m dm_evals author`"
         )
     if not review.text.strip():
-        raise Usage("text: say what should have been said")
+        raise Unusable("text: say what should have been said")
     number = review.turn or len(recording.turns)
     if not 1 <= number <= len(recording.turns):
-        raise Usage(f"turn: {review.name} has {len(recording.turns)} turns")
+        raise Unusable(f"turn: {review.name} has {len(recording.turns)} turns")
     said = _as_it_should_be(recording.turns[number - 1], review)
     server = MendedServer(recording, number, said, datetime.now(UTC).date().isoformat())
     with offline():
         observation = asyncio.run(_play(scenario, server))
     if observation.crash or server.missing or server.unused or review.text.strip() not in " ".join(observation.replies):
         refused = (f"{use.name} was {use.outcome} {dict(use.result) or ''}" for use in observation.calls[-1:])
-        raise Usage(
+        raise Unusable(
             f"said like this, the thread goes another way: {observation.crash or next(refused, 'nothing is sent')}"
         )
     scenario, differing = as_played(with_replies(scenario, observation), observation)
     if differing:
-        raise Usage(*differing)
+        raise Unusable(*differing)
     return scenario, server.recording
 
 
@@ -206,9 +205,9 @@ def _as_it_should_be(turn: RecordedTurn, review: Review) -> AuthoredTurn:
     if not review.turn:
         return AuthoredTurn(((SEND, {"text": review.text.strip()}),))
     if not (0 <= review.index < len(named) and named[review.index][0] == SEND):
-        raise Usage(f"index: turn {review.turn} sends nothing there")
+        raise Unusable(f"index: turn {review.turn} sends nothing there")
     if review.text.strip() == str(named[review.index][1].get("text")).strip():
-        raise Usage("text: this is what was said")
+        raise Unusable("text: this is what was said")
     named[review.index] = (SEND, {**named[review.index][1], "text": review.text.strip()})
     return AuthoredTurn(tuple(named))
 
@@ -223,4 +222,4 @@ class MendedServer(TurnsInOrder):
     def recorded(self, asked: Asked) -> RecordedTurn:
         if asked.turn == self._mended:
             return self.by_hand(asked, self._said.response(self.scenario, self.trial, asked.turn), self._date)
-        return replace(self._turns[asked.turn - 1], request=asked.request)
+        return self._turns[asked.turn - 1].asked_by(asked.request)

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import UTC
 from typing import Final
 
-from dm_core.messages import DAY_MS, Content, Direction, EventKind, Message, Status, message_id
+from dm_core.durations import DAY_MS
+from dm_core.messages import Content, Direction, EventKind, Message, Status, message_id
 from dm_core.store.port import Conflict, ThreadChange, ThreadEvents
 from dm_core.threads import Note, Profile
 from dm_evals.replay.trial_environment import TrialEnvironment

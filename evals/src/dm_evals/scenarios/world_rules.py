@@ -1,4 +1,4 @@
-"""What makes no sense in a scenario's world: settings nobody reads, faults no platform has."""
+"""Settings of a scenario's world that make no sense."""
 
 from collections.abc import Iterator, Mapping
 from functools import cache
@@ -6,25 +6,13 @@ from typing import Final
 
 from dm_core.errors import Misconfigured
 from dm_core.settings import ProcessorSettings, WebhookSettings
-from dm_evals.scenarios.clock import milliseconds
-from dm_evals.scenarios.problem import Problem, meant
-from dm_evals.scenarios.scenario import PlatformFault, Scenario
+from dm_evals.reading import nearest
+from dm_evals.scenarios.problem import Problem
 from dm_evals.scenarios.yaml_lines import Place
 from dm_sandbox.environment import Addresses, Pace, Platforms, function_environment
-from dm_sandbox.platforms.faults import FaultKind
-from dm_sandbox.platforms.instagram import SENDER_ACTIONS, Instagram
+from dm_sandbox.platforms.instagram import Instagram
 from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
-
-LONGEST_AGO_MS: Final = 3_650 * 86_400_000
-
-OPERATIONS: Final[Mapping[str, tuple[str, ...]]] = {
-    "instagram": ("*", "send", *SENDER_ACTIONS, "conversations", "profile", "node", "me"),
-    "whatsapp": ("*", "send", "template"),
-    "spond": ("*", "login", "sponds", "groups", "profile"),
-    "gemini": ("*", "generateContent"),
-}
-"""The platforms' words for what a request wants (``Platform.operation`` of the sandbox)."""
 
 MODEL_VARIABLES: Final = frozenset(("GEMINI_MODEL", "GEMINI_API_KEY", "MODEL_TIMEOUT_SECONDS"))
 FREE_VARIABLES: Final = frozenset(
@@ -33,45 +21,15 @@ FREE_VARIABLES: Final = frozenset(
 """Variables the environment sets that a scenario may set otherwise."""
 
 
-def world_rules(scenario: Scenario) -> Iterator[Problem]:
-    """What makes no sense in the world before the first DM."""
-    world = scenario.world
-    for number, session in enumerate(world.sessions or ()):
-        if session.ends <= session.starts:
-            yield Problem(("world", "sessions", number, "ends"), "a session must end after it starts")
-    for number, past in enumerate(world.history):
-        if milliseconds(past.ago) > LONGEST_AGO_MS:
-            yield Problem(("world", "history", number, "ago"), f"{past.ago} is more than ten years")
-    for number, note in enumerate(world.notes):
-        if not note.strip():
-            yield Problem(("world", "notes", number), "a note must say something")
-    for number, fault in enumerate(world.faults):
-        yield from _fault(fault, ("world", "faults", number))
-        if fault.platform == "spond" and world.sessions is None:
-            yield Problem(("world", "faults", number), "Spond is never asked: sessions is null")
-    yield from _settings(world.settings)
-
-
-def _fault(fault: PlatformFault, place: Place) -> Iterator[Problem]:
-    kinds, known = [kind.value for kind in FaultKind], OPERATIONS[fault.platform]
-    if fault.kind not in kinds:
-        told = f'fault "{fault.kind}" is none of {", ".join(kinds)}{meant(fault.kind, kinds)}'
-        yield Problem((*place, "kind"), told)
-    if fault.operation not in known:
-        told = f'{fault.platform} has no operation "{fault.operation}"{meant(fault.operation, known)}'
-        yield Problem((*place, "operation"), told)
-    if fault.times < 1:
-        yield Problem((*place, "times"), "a fault happens at least once")
-
-
-def _settings(settings: Mapping[str, str]) -> Iterator[Problem]:
+def settings_rules(settings: Mapping[str, str]) -> Iterator[Problem]:
+    """What no function reads, what the environment sets, and what the functions refuse."""
     free, fixed = _variables()
     for name in settings:
         place: Place = ("world", "settings", name)
         if name in fixed:
             yield Problem(place, f"{name} is set by the environment and can't be set here")
         elif name not in free:
-            yield Problem(place, f"unknown setting {name}{meant(name, free) or meant(name.upper(), free)}")
+            yield Problem(place, f"unknown setting {name}{nearest(name, free) or nearest(name.upper(), free)}")
     for load in (WebhookSettings.load, ProcessorSettings.load):
         try:
             load({**_stage_variables(), **{name: value for name, value in settings.items() if name in free}})

@@ -5,9 +5,9 @@
 """
 
 import json
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 if TYPE_CHECKING:
     from starlette.requests import Request as StarletteRequest
@@ -43,29 +43,34 @@ class Response:
 
 
 async def serve(request: "StarletteRequest", handle: Callable[[Request], Awaitable[Response]]) -> "StarletteResponse":
-    """Turn a Starlette request into a value, let ``handle`` answer it, and turn the answer back."""
+    """Turn a Starlette request into a value, let ``handle`` answer it, and turn the answer back.
+
+    Read from the ASGI scope, whose header names are lower-case: Starlette's own views of it cost more than they save.
+    """
     from starlette.responses import Response as StarletteResponse
 
-    body = await _read_body(request)
+    scope = request.scope
+    raw = cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
+    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    body = await _read_body(request, headers.get("content-length", ""))
     if body is None:
         answer = Response(413, "body over 3 MiB")
     else:
         answer = await handle(
             Request(
                 method=request.method,
-                path=request.url.path or "/",
-                query=dict(request.query_params),
-                headers={name.lower(): value for name, value in request.headers.items()},
+                path=scope["path"] or "/",
+                query=dict(request.query_params) if scope.get("query_string") else {},
+                headers=headers,
                 body=body,
-                base_url=_base_url(request),
+                base_url=_base_url(scope, headers),
             )
         )
     return StarletteResponse(answer.body, answer.status, {"content-type": answer.content_type})
 
 
-async def _read_body(request: "StarletteRequest") -> bytes | None:
+async def _read_body(request: "StarletteRequest", declared: str) -> bytes | None:
     """The raw body, or None as soon as it is known to be over the limit."""
-    declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > MAX_BODY_BYTES:
         return None
     chunks: list[bytes] = []
@@ -78,7 +83,11 @@ async def _read_body(request: "StarletteRequest") -> bytes | None:
     return b"".join(chunks)
 
 
-def _base_url(request: "StarletteRequest") -> str:
+def _base_url(scope: Mapping[str, Any], headers: Mapping[str, str]) -> str:
     """Scheme and host as the caller used them: the platform ends TLS in front of us."""
-    scheme = request.headers.get("x-forwarded-proto", request.url.scheme).split(",")[0].strip()
-    return f"{scheme}://{request.headers.get('host', request.url.netloc)}"
+    scheme = headers.get("x-forwarded-proto", scope.get("scheme", "http")).split(",")[0].strip()
+    host = headers.get("host")
+    if host is None:
+        address, port = scope.get("server") or ("", None)
+        host = address if port is None else f"{address}:{port}"
+    return f"{scheme}://{host}"

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from dm_core.alerts import AskedAlert
+from dm_core.durations import DAY_MS
 from dm_core.media import MediaLook
 from dm_core.messages import Attachment, Content, Direction, EventKind, Message, Status, message_id
 from dm_core.runs import (
@@ -28,7 +29,7 @@ NOW = 1_800_000_000_000
 
 THREAD = "17840000000000001_5550001"
 LEASE_MS = 330_000
-EXPIRES = NOW + 90 * 86_400_000
+EXPIRES = NOW + 90 * DAY_MS
 
 
 def dm(number: int, thread_id: str = THREAD, *, sent_at: int | None = None, created_at: int | None = None) -> Message:

@@ -11,7 +11,7 @@ backends, addresses, credentials and errors is used; a test compares what is sen
 
 import asyncio
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, cast
 
 import httpx2
@@ -22,7 +22,7 @@ from google.genai.client import DebugConfig
 from dm_core.agent.gemini_errors import model_error
 from dm_core.agent.gemini_turns import Json, contents, declarations, model_turn
 from dm_core.agent.model import ToolDeclaration
-from dm_core.clients.connection_pools import IDLE_SECONDS, POOL_SIZE, Pools
+from dm_core.clients.connections import Connections, Patience
 from dm_core.clock import system_clock
 from dm_core.errors import DmAgentError
 from dm_core.runs import ModelTurn, Turn
@@ -31,11 +31,7 @@ from dm_core.settings import ModelSettings
 MAX_OUTPUT_TOKENS: Final = 8_192
 """Of one turn, thoughts included: far above any reply, so that only a runaway is cut."""
 
-_LIMITS: Final = httpx2.Limits(
-    max_connections=POOL_SIZE,
-    max_keepalive_connections=POOL_SIZE,
-    keepalive_expiry=IDLE_SECONDS,
-)
+_MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 
 
 class _NoSync(httpx2.BaseTransport):
@@ -45,19 +41,23 @@ class _NoSync(httpx2.BaseTransport):
         raise httpx2.UnsupportedProtocol(f"no synchronous requests: {request.method}")
 
 
-class _Connections(httpx2.AsyncBaseTransport):
-    """Connections in small pools. A request counts until its answer begins; the rest of that comes at once."""
+class _NoTransport(httpx2.AsyncBaseTransport):
+    """``_HttpClient`` has no use for one; a default would read the certificates again."""
 
-    def __init__(self) -> None:
-        self._pools = Pools(lambda: httpx2.AsyncHTTPTransport(limits=_LIMITS))
 
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        with self._pools.one() as transport:
-            return await transport.handle_async_request(request)
+class _HttpClient(httpx2.AsyncClient):
+    """What the SDK asks of its HTTP client, over our connections."""
 
-    async def aclose(self) -> None:
-        for transport in self._pools.taken():
-            await transport.aclose()
+    def __init__(self, connections: Connections, timeout: float) -> None:
+        super().__init__(transport=_NoTransport(), trust_env=False)
+        self._connections = connections
+        self._patience = Patience(timeout, timeout, _MAX_ANSWER_BYTES)
+
+    async def request(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, method: str, url: str, *, content: bytes, headers: Mapping[str, str], **_: object
+    ) -> httpx2.Response:
+        answer = await self._connections.request(method, url, headers, content, self._patience)
+        return httpx2.Response(answer.status, headers=answer.headers, content=answer.body)
 
 
 class GeminiModel:
@@ -66,7 +66,7 @@ class GeminiModel:
     def __init__(self, settings: ModelSettings) -> None:
         self._settings = settings
         self._client: Client | None = None  # referenced as long as it is used: its finalizer closes it
-        self._http: httpx2.AsyncClient | None = None
+        self._connections = Connections()
 
     async def generate(self, turns: Sequence[Turn], tools: Sequence[ToolDeclaration], system: str) -> ModelTurn:
         """See the port. One request: who waits for a model that is down, and how long, is the run's to decide."""
@@ -76,7 +76,7 @@ class GeminiModel:
             async with asyncio.timeout(self._settings.timeout):
                 api = cast("Any", self._opened())._api_client
                 path = f"{model_path(api, self._settings.model)}:generateContent"
-                response = await api.async_request("post", path, request)
+                response = await api.async_request("POST", path, request)
             return model_turn(response.body or "{}", round((time.monotonic() - started) * 1000))
         except DmAgentError:
             raise
@@ -85,24 +85,18 @@ class GeminiModel:
 
     async def close(self) -> None:
         """Release connections."""
-        http, self._http, self._client = self._http, None, None
-        if http is not None:
-            await http.aclose()
+        self._client = None
+        await self._connections.close()
 
     def _opened(self) -> Client:
         if self._client is None:
             settings = self._settings
-            self._http = httpx2.AsyncClient(
-                transport=_Connections(),
-                timeout=settings.timeout,
-                trust_env=False,
-            )
             options = types.HttpOptions(
                 base_url=settings.base_url,
                 api_version=None if settings.vertex else "v1beta",
                 timeout=round(settings.timeout * 1000),
                 retry_options=types.HttpRetryOptions(attempts=1),
-                httpx_async_client=self._http,
+                httpx_async_client=_HttpClient(self._connections, settings.timeout),
                 httpx_client=httpx2.Client(transport=_NoSync(), trust_env=False),
             )
             self._client = Client(

@@ -129,7 +129,9 @@ def language_key(name: str) -> str:
 def language_of(text: str) -> str | None:
     """ISO 639-1 code, or None where the text is too short, mixed, or in a language not known here."""
     words = [word.lower() for word in _WORD.findall(_NOISE.sub(" ", unicodedata.normalize("NFC", text)))]
-    letters = Counter(_script(char) for word in words for char in word)
+    letters: Counter[str] = Counter()
+    for char, times in Counter("".join(words)).items():
+        letters[_script(char)] += times
     if not letters:
         return None
     script, count = letters.most_common(1)[0]

@@ -10,6 +10,7 @@ import html
 import json
 import unicodedata
 from dataclasses import fields
+from functools import lru_cache
 from typing import Final
 
 import regex
@@ -77,8 +78,12 @@ _ONLY_A_NAME: Final = regex.compile(rf"\A\W*(?:{_NAMES})\W*\Z", regex.IGNORECASE
 _INVISIBLE: Final = regex.compile(r"[\p{Cf}\u00ad]")
 
 
+@lru_cache(4)
 def is_written_call(text: str) -> bool:
-    """The text is, or holds, a tool call written out, or a token that steers a model rather than speaks to a person."""
+    """The text is, or holds, a tool call written out, or a token that steers a model rather than speaks to a person.
+
+    An answer is read and planned one after the other, and each asks of the same text: so the newest are remembered.
+    """
     plain = unicodedata.normalize("NFKC", _INVISIBLE.sub("", html.unescape(text)))
     if any(pattern.search(plain) for pattern in (_CONTROL, _CALLED, _KEYED)):
         return True

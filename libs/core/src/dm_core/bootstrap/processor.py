@@ -24,8 +24,9 @@ from dm_core.clients.token_renewal import InstagramTokens, RenewedAccounts
 from dm_core.clients.token_store import open_token_store
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.clock import Clock, Ids, random_ids, system_clock
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.erasing.eraser import Eraser
-from dm_core.messages import DAY_MS, Direction
+from dm_core.messages import Direction
 from dm_core.processing.alert_ticks import AlertTicks
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.app import ProcessorApp
@@ -35,6 +36,7 @@ from dm_core.processing.delivery import Delivery
 from dm_core.processing.maintenance import Maintenance
 from dm_core.processing.outbox.commands import Commands
 from dm_core.processing.outbox.drafts import DraftWords
+from dm_core.processing.outbox.order import Order
 from dm_core.processing.outbox.outbox import Outbox
 from dm_core.processing.outbox.steps import Steps
 from dm_core.processing.processor import Processor
@@ -157,9 +159,10 @@ def outbox(settings: ProcessorSettings, files: Files, ports: Ports, runtime: Run
         steps=Steps(ports.store, runtime.switches, runtime.rules, ports.clock, ports.ids, retention_ms),
         commands=Commands.of(files.profile.languages),
         drafts=DraftWords(ports.store, ports.queue, runtime.switches, ports.clock, ports.ids, retention_ms),
+        order=Order(ports.store, ports.clock),
         clock=ports.clock,
         ids=ports.ids,
-        takeover_ms=round(settings.takeover_minutes * 60_000),
+        takeover_ms=round(settings.takeover_minutes * MINUTE_MS),
         retention_ms=retention_ms,
         run_ms=runtime.timing.run_ms(settings.limits),
         claim_ms=round(settings.limits.lease_seconds * 1000),

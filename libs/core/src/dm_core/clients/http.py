@@ -7,26 +7,22 @@
 A try is quick or it isn't made: what does not begin within five seconds of the first is the caller's to wait for. A
 surrounding ``asyncio.timeout`` ends a call wherever it is, its pauses included.
 
-No body, no query and no token is ever logged. The environment is not trusted (``trust_env=False``): a proxy named by a
-variable would see every token in plain sight of whoever runs it, and Google Cloud needs none.
+No body, no query and no token is ever logged. The environment is not trusted: a proxy named by a variable would see
+every token in plain sight of whoever runs it, and Google Cloud needs none.
 """
 
 import asyncio
 import json
-import logging
 import math
 import random
 import re
-import ssl
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from functools import cache
 from typing import Final, Literal
+from urllib.parse import urlencode
 
-import httpx2
-
-from dm_core.clients.connection_pools import IDLE_SECONDS, POOL_SIZE, Pools
+from dm_core.clients.connections import Connections, Patience
 from dm_core.clients.graph_errors import NAMES
 from dm_core.clients.http_response import Response, parsed_json, told_wait
 from dm_core.clock import Clock, system_clock
@@ -41,12 +37,6 @@ _LEAST_CONNECT_SECONDS: Final = 0.5
 MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 """Answers above this are not read further; they count as not JSON."""
 
-_LIMITS: Final = httpx2.Limits(
-    max_connections=POOL_SIZE, max_keepalive_connections=POOL_SIZE, keepalive_expiry=IDLE_SECONDS
-)
-
-_NAME: Final = f"python-httpx2/{httpx2.__version__}"
-
 Sleep = Callable[[float], Awaitable[None]]
 Jitter = Callable[[], float]
 """A random number from 0 to 1."""
@@ -54,14 +44,11 @@ Jitter = Callable[[], float]
 
 @dataclass(frozen=True, slots=True)
 class Timeouts:
-    """Seconds. ``quick`` replaces ``read`` for calls nobody should wait for; ``total`` bounds one whole attempt."""
+    """Seconds to connect, and for the whole answer: ``quick`` for calls nobody should wait for, else ``read``."""
 
     connect: float = 5.0
-    write: float = 5.0
     read: float = 15.0
     quick: float = 3.0
-    pool: float = 10.0
-    total: float = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +100,7 @@ class HttpClient:
         self._sleep = sleep
         self._jitter = jitter
         self._timeouts = timeouts or Timeouts()
-        self._pools = Pools(_connections)
+        self._connections = Connections()
 
     async def request(self, call: Call, judge: Judge) -> Response:
         """The first answer that ``judge`` finds no fault with.
@@ -146,8 +133,7 @@ class HttpClient:
 
     async def close(self) -> None:
         """Release connections; a later call opens new ones."""
-        for connections in self._pools.taken():
-            await connections.aclose()
+        await self._connections.close()
 
     def _pause(self, rejected: _Rejected, attempt: int) -> float:
         """Seconds until the next attempt."""
@@ -156,9 +142,8 @@ class HttpClient:
     async def _attempt(self, call: Call, judge: Judge, connect_within: float) -> Response | _Rejected:
         progress = _Progress()
         try:
-            async with asyncio.timeout(self._timeouts.total):
-                reply = await self._exchange(call, progress, connect_within)
-        except (httpx2.HTTPError, httpx2.InvalidURL, OSError) as error:
+            reply = await self._exchange(call, progress, connect_within)
+        except (OSError, ValueError) as error:
             failure = _failure(call, progress, error)
             if isinstance(failure, RetryLater):
                 failure.__cause__ = error
@@ -175,37 +160,25 @@ class HttpClient:
         return _Rejected(verdict, told)
 
     async def _exchange(self, call: Call, progress: _Progress, connect_within: float) -> Response:
-        async def watch(event: str, _info: object) -> None:
-            if event.endswith("send_request_headers.started"):
-                progress.written = True
+        def writing() -> None:
+            progress.written = True
 
-        headers = {"accept": "application/json", "accept-encoding": "gzip, deflate", "user-agent": _NAME}
+        headers = {"accept": "application/json", "user-agent": "dm-agent"}
         if call.token is not None:
             headers["authorization"] = bearer(call.service, call.token)
+        body = None
         if call.body is not None:
             headers["content-type"] = "application/json"
-        request = httpx2.Request(
-            call.method,
-            call.url,
-            params=dict(call.query) or None,
-            headers=headers,
-            # ASCII with escapes: any text can be encoded, lone surrogates too.
-            content=None if call.body is None else json.dumps(call.body),
-            extensions={"trace": watch, "timeout": self._limits(call, connect_within).as_dict()},
-        )
-        with self._pools.one() as connections:
-            response = await connections.handle_async_request(request)
-            try:
-                body = await _read(response)
-            finally:
-                await response.aclose()
-        return Response(response.status_code, dict(response.headers.items()), parsed_json(body))
+            body = json.dumps(call.body).encode()  # ASCII with escapes: any text can be encoded, lone surrogates too
+        url = f"{call.url}?{urlencode(call.query)}" if call.query else call.url
+        patience = self._patience(call, connect_within)
+        answer = await self._connections.request(call.method, url, headers, body, patience, writing=writing)
+        return Response(answer.status, answer.headers, parsed_json(answer.body))
 
-    def _limits(self, call: Call, connect_within: float) -> httpx2.Timeout:
+    def _patience(self, call: Call, connect_within: float) -> Patience:
         times = self._timeouts
-        read = times.quick if call.quick else times.read
         connect = min(times.connect, max(connect_within, _LEAST_CONNECT_SECONDS))
-        return httpx2.Timeout(connect=connect, write=times.write, read=read, pool=times.pool)
+        return Patience(connect, times.quick if call.quick else times.read, MAX_ANSWER_BYTES)
 
 
 def bearer(service: Service, token: str) -> str:
@@ -217,46 +190,10 @@ def bearer(service: Service, token: str) -> str:
 
 def _failure(call: Call, progress: _Progress, error: Exception) -> PlatformError:
     what, name, service = type(error).__name__, NAMES[call.service], call.service
-    if isinstance(error, (httpx2.LocalProtocolError, httpx2.UnsupportedProtocol, httpx2.InvalidURL)):
+    if not isinstance(error, OSError):
         return Refused(f"{name}: the request could not be built ({what})", service=service)
     if not progress.written:
         return RetryLater(f"{name} could not be reached ({what})", service=service)
     if call.idempotent:
         return RetryLater(f"{name} did not answer ({what})", service=service)
     return Uncertain(f"{name} did not answer after the request was written ({what})", service=service)
-
-
-async def _read(response: httpx2.Response) -> bytes:
-    """The body; empty when it is over the limit."""
-    chunks: list[bytes] = []
-    size = 0
-    async for chunk in response.aiter_bytes():
-        size += len(chunk)
-        if size > MAX_ANSWER_BYTES:
-            return b""
-        chunks.append(chunk)
-    return b"".join(chunks)
-
-
-def _connections() -> httpx2.AsyncHTTPTransport:
-    """A transport, not a client, whose redirects, cookies and authentication cost as much as the request."""
-    _hush_request_logs()
-    return httpx2.AsyncHTTPTransport(trust_env=False, verify=_trusted(), limits=_LIMITS)
-
-
-@cache
-def _trusted() -> ssl.SSLContext:
-    """The certificates we trust; read once a process, because reading them takes tens of milliseconds."""
-    return httpx2.create_ssl_context(trust_env=False)
-
-
-def _only_warnings(record: logging.LogRecord) -> bool:
-    return record.levelno >= logging.WARNING
-
-
-def _hush_request_logs() -> None:
-    """httpx2 logs each URL at INFO, and one of ours carries a token; a filter holds whatever level is set later."""
-    for name in ("httpx2", "httpcore2.connection", "httpcore2.http11"):
-        logger = logging.getLogger(name)
-        if _only_warnings not in logger.filters:
-            logger.addFilter(_only_warnings)

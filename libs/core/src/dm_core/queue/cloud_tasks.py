@@ -20,7 +20,7 @@ from grpc import StatusCode
 from dm_core.errors import QueueUnavailable
 from dm_core.google_grpc import CALLER, FAILURES, Calls, described_failure, generated, routed, status
 from dm_core.queue.port import WakeUp
-from dm_core.queue.wakeup import NAME_DIGITS
+from dm_core.queue.wakeup import NAME_DIGITS, shard
 from dm_core.settings import QueueSettings
 from dm_core.settings.system import below
 
@@ -40,30 +40,32 @@ _Request, _Task = generated(CreateTaskRequest), generated(Task)
 
 
 class _CloudTasks:
-    """One queue of the deployment, or of the emulator at ``settings.emulator_host``.
+    """Queues of one kind, or those of the emulator at ``settings.emulator_host``.
 
     The client is made on first use, in the running event loop: gunicorn forks after import, and a client belongs to the
     loop it was made in. With the emulator no credentials are looked up.
     """
 
     def __init__(self, settings: QueueSettings, *, retry_seconds: float = RETRY_SECONDS) -> None:
-        self._parent = f"projects/{settings.project}/locations/{settings.location}/queues/{settings.queue}"
+        place = f"projects/{settings.project}/locations/{settings.location}/queues"
+        self._parents = [f"{place}/{queue}" for queue in settings.queues]
         self._template = self._serialized(settings)
         self._retry_seconds = retry_seconds
-        self._metadata = [CALLER, routed("parent", self._parent)]
+        self._metadata = {parent: [CALLER, routed("parent", parent)] for parent in self._parents}
         self._calls = Calls(_SERVICE, CloudTasksGrpcAsyncIOTransport, settings.emulator_host, ATTEMPT_SECONDS)
 
     def _serialized(self, settings: QueueSettings) -> bytes:
-        template = CreateTaskRequest(parent=self._parent, task=_template(settings))
-        return CreateTaskRequest.serialize(template)  # pyright: ignore[reportUnknownMemberType]
+        return CreateTaskRequest.serialize(CreateTaskRequest(task=_template(settings)))  # pyright: ignore[reportUnknownMemberType]
 
     async def close(self) -> None:
         """Release the connection; the next task would open another."""
         await self._calls.close()
 
-    async def _create(self, name: str, fire_at: int, body: Mapping[str, str], template: bytes | None = None) -> bool:
+    async def _create(
+        self, name: str, fire_at: int, body: Mapping[str, str], template: bytes | None = None, shard: int = 0
+    ) -> bool:
         """Create the task; False if one of this name exists already. Raises QueueUnavailable (within 10 s)."""
-        request = self._request(name, fire_at, body, template or self._template)
+        request = self._request(self._parents[shard], name, fire_at, body, template or self._template)
         try:
             async with asyncio.timeout(self._retry_seconds + GRACE_SECONDS):
                 await self._repeatedly(request)
@@ -79,7 +81,7 @@ class _CloudTasks:
         last, longest = loop.time() + self._retry_seconds, _FIRST_WAIT_SECONDS
         while True:
             try:
-                await self._calls.unary("CreateTask", request, _Task, self._metadata)
+                await self._calls.unary("CreateTask", request, _Task, self._metadata[request.parent])
             except FAILURES as error:
                 wait = random.uniform(0, longest)  # noqa: S311
                 if status(error) not in _REPEATED or loop.time() + wait > last:
@@ -89,11 +91,12 @@ class _CloudTasks:
             await asyncio.sleep(wait)
             longest = min(2 * longest, _LONGEST_WAIT_SECONDS)
 
-    def _request(self, name: str, fire_at: int, body: Mapping[str, str], template: bytes) -> Any:
+    def _request(self, parent: str, name: str, fire_at: int, body: Mapping[str, str], template: bytes) -> Any:
         """The template with this task in it."""
         request = _Request.FromString(template)
+        request.parent = parent
         task = request.task
-        task.name = f"{self._parent}/tasks/{name}"
+        task.name = f"{parent}/tasks/{name}"
         task.schedule_time.FromMilliseconds(fire_at)
         task.http_request.body = json.dumps(dict(body)).encode()
         return request
@@ -108,10 +111,12 @@ class CloudTasksQueue(_CloudTasks):
 
     async def schedule(self, wake_up: WakeUp) -> bool:
         """Create the task; False if one of this name exists already. Raises QueueUnavailable (within 10 s)."""
+        queue = shard(wake_up, len(self._parents))
         if wake_up.outbox_id:
-            body = {"outboxId": wake_up.outbox_id}
-            return await self._create(wake_up.name, wake_up.fire_at, body, self._outbox)
-        return await self._create(wake_up.name, wake_up.fire_at, {"threadId": wake_up.thread_id})
+            return await self._create(
+                wake_up.name, wake_up.fire_at, {"outboxId": wake_up.outbox_id}, self._outbox, queue
+            )
+        return await self._create(wake_up.name, wake_up.fire_at, {"threadId": wake_up.thread_id}, shard=queue)
 
 
 class CloudTasksAlertQueue(_CloudTasks):

@@ -5,7 +5,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from dm_core.alerts import AlertLimits
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.settings import table
 from dm_core.settings.reader import Reader
 
@@ -33,7 +33,8 @@ class StoreSettings:
 
 @dataclass(frozen=True, slots=True)
 class QueueSettings:
-    """Where wake-ups go. Delays and the deadline in seconds."""
+    """Where wake-ups go. Delays and the deadline in seconds. ``shards``: over how many queues threads are spread, of
+    which ``queue`` is the first."""
 
     project: str
     location: str
@@ -44,6 +45,12 @@ class QueueSettings:
     debounce_min: float
     debounce_max: float
     dispatch_deadline: float
+    shards: int = 1
+
+    @property
+    def queues(self) -> tuple[str, ...]:
+        """The name of each, as ``infra/components/work_queue.py`` makes them."""
+        return (self.queue, *(f"{self.queue}-{number}" for number in range(1, self.shards)))
 
     @property
     def audience(self) -> str:
@@ -111,6 +118,7 @@ def read_queue(reader: Reader) -> QueueSettings:
         debounce_min=debounce_min,
         debounce_max=debounce_max,
         dispatch_deadline=min(max(reader.read(table.FUNCTION_TIMEOUT_SECONDS) + 5, 15), 1_800),
+        shards=reader.read(table.QUEUE_SHARDS),
     )
 
 
@@ -118,13 +126,13 @@ def read_alert_queue(reader: Reader, queue: QueueSettings) -> QueueSettings:
     """The second queue: the same place and identity, its own name, target and deadline."""
     target = reader.read(table.PROCESS_ALERT_URL) or below(queue.target_url, "alerts")
     name = reader.read(table.ALERTS_QUEUE)
-    return replace(queue, queue=name, target_url=target, dispatch_deadline=TICK_DEADLINE_SECONDS)
+    return replace(queue, queue=name, target_url=target, dispatch_deadline=TICK_DEADLINE_SECONDS, shards=1)
 
 
 def read_alerts(reader: Reader, queue: QueueSettings, store: StoreSettings) -> AlertSettings:
     minutes = reader.read(table.ALERT_ALARM_MINUTES)
     limits = AlertLimits(reader.read(table.MAX_ALERTS_PER_HOUR), store.retention_days * DAY_MS)
-    return AlertSettings(read_alert_queue(reader, queue), limits, round(minutes * 60_000))
+    return AlertSettings(read_alert_queue(reader, queue), limits, round(minutes * MINUTE_MS))
 
 
 def below(url: str, path: str) -> str:

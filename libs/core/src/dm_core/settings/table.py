@@ -176,6 +176,10 @@ CLOUD_TASKS_QUEUE = _text(
     "CLOUD_TASKS_QUEUE", "dm-processing", "The queue of wake-ups.", _QUEUE, "a queue name",
     functions=BOTH, set_by="program",
 )
+QUEUE_SHARDS = _whole(
+    "QUEUE_SHARDS", 1, 1, 20, "Over how many queues of wake-ups threads are spread; `dm-processing-1` is the second.",
+    functions=BOTH, set_by="program",
+)
 ALERTS_QUEUE = _text(
     "ALERTS_QUEUE", "dm-alerts", "The queue of alerts.", _QUEUE, "a queue name", functions=BOTH, set_by="program"
 )
@@ -348,6 +352,7 @@ DISCLOSURE_DAYS = _whole(
     "DISCLOSURE_DAYS", 30, 0, 3_650, "Days after which a person is told again that software answers; 0: never."
 )
 # fmt: on
+
 
 SETTINGS: Final[tuple[Setting[Any], ...]] = tuple(
     cast("Setting[Any]", value) for value in list(globals().values()) if isinstance(value, Setting)

@@ -58,8 +58,7 @@ class Stage:
         self._server = await WildServer(self.answer).__aenter__()
         self.env = _environment(self._server.base_url)
         settings = WebhookSettings.load(self.env)
-        services = compose(settings, self.store, self.queue, self.alert_queue, self.clock)
-        self._webhook = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
+        self._webhook = compose(settings, self.store, self.queue, self.alert_queue, self.clock)
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -89,7 +88,7 @@ class Stage:
     def ports(self) -> Ports:
         """The real clients, which wait for nothing but their connections, over this stage's store and queue."""
         settings = self._settings
-        http = HttpClient(clock=self.clock, sleep=_no_sleep, timeouts=Timeouts(2, 2, 2, 2, 2, 3))
+        http = HttpClient(clock=self.clock, sleep=_no_sleep, timeouts=Timeouts(2, 2, 2))
         assert settings.spond is not None  # noqa: S101
         if self._model is None:  # one for all: making its client takes longer than a run
             self._model = GeminiModel(settings.model)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from dm_core.alerts import Alert
+from dm_core.durations import HOUR_MS
 from dm_core.messages import Message
 from dm_sandbox.events import Entry
 from dm_sandbox.platforms.server import as_object
@@ -61,7 +62,7 @@ class Evidence:
     entries: Sequence[Entry]
     alerts: Sequence[Alert] = ()
     alarm_ms: int = 600_000
-    paused_ms: int = 3_600_000
+    paused_ms: int = HOUR_MS
     resumed: Sequence[tuple[str, int]] = field(default=())
 
 

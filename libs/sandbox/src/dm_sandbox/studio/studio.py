@@ -11,7 +11,8 @@ from dm_core.agent.rules import Rules
 from dm_core.bootstrap.files import load_files
 from dm_core.bootstrap.parts import open_store
 from dm_core.clock import random_ids
-from dm_core.messages import DAY_MS, Message
+from dm_core.durations import DAY_MS, MINUTE_MS
+from dm_core.messages import Message
 from dm_core.outbox import OutboxItem
 from dm_core.processing.outbox.commands import Command
 from dm_core.processing.outbox.steps import Steps
@@ -207,7 +208,7 @@ class Studio:
                     messages,
                     entries,
                     alerts,
-                    paused_ms=round(self._settings.takeover_minutes * 60_000),
+                    paused_ms=round(self._settings.takeover_minutes * MINUTE_MS),
                     resumed=self._resumed,
                 )
                 fields |= {"on": used.on} | _judged(switch, entries, verdicts(evidence))

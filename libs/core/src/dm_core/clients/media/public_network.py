@@ -9,6 +9,7 @@ import asyncio
 import socket
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Sequence
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, cast
 
@@ -16,6 +17,9 @@ import httpcore2
 
 _ROUTED_V6: Final = IPv6Network("2000::/3")
 """All of IPv6 that is routed to the public today; what translates to IPv4 is elsewhere, or refused below."""
+
+MAX_ADDRESSES: Final = 3
+"""Most addresses of a host that are tried, one after the other."""
 
 type Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
 """The IP addresses of a host, for a port. Raises OSError."""
@@ -73,7 +77,11 @@ class PublicBackend(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectError("the name was not resolved") from error
         if not addresses or not all(map(is_public, addresses)):
             raise NotPublic("the host's address is not public")
-        return await self._sockets.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+        *others, last = addresses[:MAX_ADDRESSES]
+        for address in others:
+            with suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                return await self._sockets.connect_tcp(address, port, timeout, local_address, socket_options)
+        return await self._sockets.connect_tcp(last, port, timeout, local_address, socket_options)
 
 
 def connections(

@@ -37,26 +37,39 @@ def encode(value: object) -> Any:
 
 
 def fill(target: Any, value: object) -> None:
-    """Put a clean value into a protocol value where it stands: one made first and put in is copied at every level."""
+    """Put a clean value into a protocol value where it stands: one made first and put in is copied at every level.
+
+    By exact type first, the most frequent before the others: a commit holds hundreds of values.
+    """
+    kind = type(value)
+    if kind is str:
+        target.string_value = value
+    elif value is None:
+        target.null_value = 0
+    elif kind is int:
+        target.integer_value = value
+    elif kind is list:
+        target.array_value.SetInParent()
+        values = target.array_value.values
+        for item in cast("list[object]", value):
+            fill(values.add(), item)
+    elif isinstance(value, dict):
+        target.map_value.SetInParent()
+        fill_fields(target.map_value.fields, cast("Document", value))
+    else:
+        _fill_seldom(target, value)
+
+
+def _fill_seldom(target: Any, value: object) -> None:
     match value:
-        case str():
-            target.string_value = value
-        case None:
-            target.null_value = 0
         case bool():
             target.boolean_value = value
-        case int():
-            target.integer_value = value
         case float():
             target.double_value = value
-        case dict():
-            target.map_value.SetInParent()
-            fill_fields(target.map_value.fields, cast("Document", value))
-        case list():
-            target.array_value.SetInParent()
-            values = target.array_value.values
-            for item in cast("list[object]", value):
-                fill(values.add(), item)
+        case str():
+            target.string_value = value
+        case int():
+            target.integer_value = value
         case _:
             raise TypeError(f"a {type(value).__name__} cannot be stored")
 
