@@ -99,7 +99,7 @@ def test_nothing_waits_where_nothing_was_queued(tmp_path: Path, typed: Any) -> N
 def test_right_becomes_a_scenario_and_a_label(queue: Path, typed: Any, tmp_path: Path) -> None:
     (thread,) = waiting(typed, queue)["waiting"]
 
-    assert typed("scenario-review", queue, {"name": thread["name"], "verdict": "right"})[0] == 0
+    assert typed("scenario-review", queue, {"name": thread["name"], "verdict": "right"}) == (0, "", "")
 
     assert waiting(typed, queue)["waiting"] == []
     told, labels = moved(typed, queue, tmp_path)
