@@ -59,8 +59,8 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data.encode())))
         capsys.readouterr()
         code = main([command, "--queue", str(queue), *more])
-        told, complained = capsys.readouterr()
-        return code, told, complained
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
 
     return run
 
