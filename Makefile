@@ -33,7 +33,7 @@ $(UV):
 
 $(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/admin/pyproject.toml libs/sandbox/pyproject.toml functions/webhook/pyproject.toml functions/processor/pyproject.toml infra/pyproject.toml evals/pyproject.toml
 	@echo "installing the locked environment into .venv"
-	@$(UV) sync --locked --quiet \
+	@$(UV) sync --locked $(if $(MAKE_TERMOUT),,--quiet) \
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
 	@touch $@
 

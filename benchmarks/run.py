@@ -80,13 +80,16 @@ async def run(names: list[str], *, quick: bool) -> tuple[list[Figure], list[str]
         said = io.StringIO()
         try:
             with contextlib.redirect_stdout(said):
-                figures += await chosen[name]()
+                measured = await chosen[name]()
         except (EmulatorUnavailable, NodeMissing, UvMissing) as error:
             failed.append(name)
             _say(f"  {error}")
         except Exception:
             failed.append(name)
             _say("".join([said.getvalue()[-2_000:], traceback.format_exc()]))
+        else:
+            figures += measured
+            _say(table(measured))
         _say(f"  {time.monotonic() - begun:.0f} s")
     return figures, failed
 

@@ -7,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
@@ -180,11 +181,11 @@ class Studio:
 type Opened = Callable[..., Studio]
 
 
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Opened]:
+@contextmanager
+def tabs(browser: Browser) -> Generator[Opened]:
     """Opens a tab of its own context; at the end none may have met an error."""
     contexts: list[BrowserContext] = []
-    tabs: list[Studio] = []
+    opened: list[Studio] = []
 
     def open_tab(
         dev: Dev, width: int = 1920, height: int = 1080, scheme: str = "light", *, empty: bool = False
@@ -194,11 +195,17 @@ def opened(browser: Browser) -> Iterator[Opened]:
             viewport={"width": width, "height": height}, color_scheme=dark, reduced_motion="reduce"
         )
         contexts.append(context)
-        tabs.append(Studio(context.new_page(), "" if empty else dev.url))
-        return tabs[-1]
+        opened.append(Studio(context.new_page(), "" if empty else dev.url))
+        return opened[-1]
 
     yield open_tab
-    problems = [problem for tab in tabs for problem in tab.problems]
+    problems = [problem for tab in opened for problem in tab.problems]
     for context in contexts:
         context.close()
     assert problems == []
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Opened]:
+    with tabs(browser) as open_tab:
+        yield open_tab

@@ -1,17 +1,18 @@
 """How the studio does on this machine: ``python -m tests.e2e.measure`` [ROUNDS].
 
-start      seconds of make dev until the page is served, and what they went into
+start      seconds of make dev until the page is served, and what they went into; seconds of CPU
 latency    from a function's log line to the frame that shows it, in ms, while six people write at once
 memory     of the page (after a collection) and of the studio's process, with 10,000 events and without
 """
 
+import resource
 import statistics
 import sys
 import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Final, NoReturn, cast
+from typing import Any, Final, NoReturn, cast
 
 from playwright.sync_api import Browser, Page, expect
 
@@ -42,6 +43,7 @@ def _missing(hint: str) -> NoReturn:
 
 def _start(folder: Path, rounds: int) -> None:
     found: list[tuple[float, float]] = []
+    cpu = _cpu()
     for number in range(rounds):
         dev = _dev(folder / f"start{number}")
         with ThreadPoolExecutor(1) as pool:
@@ -50,10 +52,18 @@ def _start(folder: Path, rounds: int) -> None:
                 time.sleep(0.01)
             found.append((time.monotonic() - begun, ready.result()))
         dev.stop()
+    cpu = (_cpu() - cpu) / rounds
     loaded, ready = (statistics.median(each) for each in zip(*found, strict=True))
     print(
         f"start      {ready:.1f} s, median of {rounds}: {loaded:.1f} s until the studio is loaded, then the functions"
     )
+    print(f"           {cpu:.1f} s of CPU, with its end")
+
+
+def _cpu() -> float:
+    """Seconds of every process that was started here and has ended, and of theirs."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 def _latency(folder: Path, browser: Browser) -> None:
@@ -96,7 +106,7 @@ def _memory(folder: Path, browser: Browser, events: int) -> tuple[float, float]:
 
 
 def _heap(page: Page) -> float:
-    session = page.context.new_cdp_session(page)
+    session = cast("Any", page.context.new_cdp_session(page))
     session.send("HeapProfiler.collectGarbage")
     return float(session.send("Runtime.getHeapUsage")["usedSize"])
 

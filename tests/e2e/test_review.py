@@ -82,7 +82,7 @@ def test_threads_are_reviewed_one_after_the_other_and_the_evals_take_them(
 
     assert evals("scenarios-reviewed", f"--queue={queue}", f"--evals={tmp_path}/evals") == 0
     assert len(list((tmp_path / "evals/scenarios").glob("*.yaml"))) == 2
-    assert len((tmp_path / "evals/agreement/production.jsonl").read_text().splitlines()) == 3
+    assert len((tmp_path / "evals" / "agreement" / "production.jsonl").read_text().splitlines()) == 3
     assert any("Ask our treasurer" in path.read_text() for path in (tmp_path / "evals/recordings").rglob("*.jsonl"))
 
 

@@ -70,5 +70,7 @@ def from_yaml[T](text: str, kind: TypeAdapter[T], where: object, keys: Iterable[
 
 def yaml_list[M: BaseModel](text: str, kind: type[M], where: object) -> tuple[M, ...]:
     """A list of models, none where there is nothing but comments. Raises Unusable."""
-    many: TypeAdapter[tuple[M, ...] | None] = TypeAdapter(tuple[kind, ...] | None)  # pyright: ignore[reportInvalidTypeForm, reportUnknownArgumentType]
-    return from_yaml(text, many, where, kind.model_fields) or ()
+    if all(line.lstrip().startswith("#") or not line.strip() for line in text.splitlines()):
+        return ()
+    many: TypeAdapter[tuple[M, ...]] = TypeAdapter(tuple[kind, ...])  # pyright: ignore[reportInvalidTypeForm, reportUnknownArgumentType]
+    return from_yaml(text, many, where, kind.model_fields)

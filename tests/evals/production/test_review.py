@@ -59,7 +59,8 @@ def typed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -
         monkeypatch.setattr("sys.stdin", io.TextIOWrapper(io.BytesIO(data.encode())))
         capsys.readouterr()
         code = main([command, "--queue", str(queue), *more])
-        return code, *capsys.readouterr()
+        printed = capsys.readouterr()
+        return code, printed.out, printed.err
 
     return run
 
@@ -98,7 +99,7 @@ def test_nothing_waits_where_nothing_was_queued(tmp_path: Path, typed: Any) -> N
 def test_right_becomes_a_scenario_and_a_label(queue: Path, typed: Any, tmp_path: Path) -> None:
     (thread,) = waiting(typed, queue)["waiting"]
 
-    assert typed("scenario-review", queue, {"name": thread["name"], "verdict": "right"})[0] == 0
+    assert typed("scenario-review", queue, {"name": thread["name"], "verdict": "right"}) == (0, "", "")
 
     assert waiting(typed, queue)["waiting"] == []
     told, labels = moved(typed, queue, tmp_path)

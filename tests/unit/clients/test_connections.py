@@ -256,6 +256,27 @@ async def test_headers_of_one_name_are_joined(server: Server, connections: Conne
     assert (await get(connections, server.url)).headers["x-a"] == "1, 2"
 
 
+async def test_the_next_address_is_tried_where_the_first_takes_nobody(server: Server) -> None:
+    async def two(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", host]
+
+    connections = Connections(two)
+
+    assert (await get(connections, server.url)).body == b"ok"
+    await connections.close()
+
+
+async def test_a_host_that_nobody_knows_is_an_error_before_anything_is_written() -> None:
+    async def none(host: str, port: int) -> list[str]:
+        return []
+
+    written: list[None] = []
+
+    with pytest.raises(ConnectionError):
+        await get(Connections(none), "http://nobody.invalid/", lambda: written.append(None))
+    assert written == []
+
+
 async def test_a_certificate_nobody_vouches_for_is_an_error_before_anything_is_written(
     connections: Connections,
 ) -> None:
@@ -278,7 +299,7 @@ async def test_over_tls_answers_are_read_and_connections_used_again(
     context, authority = _self_signed()
     listening = await scripted.start(context)
     trusting = ssl.create_default_context()
-    authority.configure_trust(trusting)
+    authority.configure_trust(trusting)  # pyright: ignore[reportUnknownMemberType]
     monkeypatch.setattr(module, "trusted", lambda: trusting)
 
     bodies = [(await get(connections, scripted.url)).body for _ in range(3)]
@@ -292,5 +313,5 @@ async def test_over_tls_answers_are_read_and_connections_used_again(
 def _self_signed() -> tuple[ssl.SSLContext, trustme.CA]:
     """A server's context for 127.0.0.1, and who vouches for it."""
     authority, context = trustme.CA(), ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    authority.issue_cert("127.0.0.1").configure_cert(context)
+    authority.issue_cert("127.0.0.1").configure_cert(context)  # pyright: ignore[reportUnknownMemberType]
     return context, authority

@@ -6,23 +6,18 @@ public (https://github.com/qhkm/zeptoclaw/pull/105).
 """
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable
 from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, cast
 
 import httpcore2
 
+from dm_core.clients.addresses import MAX_ADDRESSES, Resolve, resolve
+
 _ROUTED_V6: Final = IPv6Network("2000::/3")
 """All of IPv6 that is routed to the public today; what translates to IPv4 is elsewhere, or refused below."""
-
-MAX_ADDRESSES: Final = 3
-"""Most addresses of a host that are tried, one after the other."""
-
-type Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""The IP addresses of a host, for a port. Raises OSError."""
 
 
 def is_public(address: str) -> bool:
@@ -38,13 +33,6 @@ def is_public(address: str) -> bool:
         case IPv6Address():
             embeds = ip.ipv4_mapped or ip.sixtofour or ip.teredo
             return not embeds and ip in _ROUTED_V6 and ip.is_global and ip.scope_id is None
-
-
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """By the system's name service; IPv4 first, because Cloud Run has no way out by IPv6."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = dict.fromkeys(str(address[0]) for _, _, _, _, address in found)
-    return sorted(addresses, key=lambda address: ":" in address)
 
 
 class NotPublic(OSError):
