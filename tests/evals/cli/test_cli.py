@@ -46,7 +46,7 @@ def evals(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Run:
 
 def test_an_authored_recording_is_replayed_and_holds_the_gate(evals: Run, capsys: pytest.CaptureFixture[str]) -> None:
     assert evals("author", "say_hi", stdin=GOOD) == 0
-    assert "wrote t1.jsonl: 1 turns" in capsys.readouterr().out
+    assert "t1.jsonl: 1 turns" in capsys.readouterr().out
     assert evals("run") == 0
     assert evals("run", "--no-gate") == 0
 

@@ -1,7 +1,7 @@
 """What a command line chose: scenarios by name and tag, with their recordings."""
 
 import argparse
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,16 +28,9 @@ def choose(args: argparse.Namespace, names: Sequence[str], tags: Sequence[str] =
     loaded = load([folder])
     written = {path.stem for path in folder.rglob("*.yaml")}
     named = {scenario.name for scenario in loaded.scenarios}
-    for name in names:
-        if name not in named:
-            if name in written:
-                raise Unusable(*(problem for problem in loaded.problems if f"{name}.yaml" in problem))
-            raise Unusable(f'there is no scenario "{name}"{nearest(name, sorted(named))}')
-    known_tags = sorted({tag for scenario in loaded.scenarios for tag in scenario.tags})
-    for tag in tags:
-        if tag not in known_tags:
-            raise Unusable(f'no scenario has the tag "{tag}"{nearest(tag, known_tags)}')
-    chosen = tuple(scenario for scenario in loaded.scenarios if _wanted(scenario, names, tags))
+    for name in (written - named).intersection(names):
+        raise Unusable(*(problem for problem in loaded.problems if f"{name}.yaml" in problem))
+    chosen = select(loaded.scenarios, names, tags)
     everything = not names and not tags
     only = None if everything else {scenario.name for scenario in chosen}
     recordings = load_recordings(args.recordings, named | written, only)
@@ -45,5 +38,18 @@ def choose(args: argparse.Namespace, names: Sequence[str], tags: Sequence[str] =
     return Chosen(chosen, recordings, problems, everything)
 
 
-def _wanted(scenario: Scenario, names: Iterable[str], tags: Iterable[str]) -> bool:
-    return (not names or scenario.name in names) and (not tags or not set(tags).isdisjoint(scenario.tags))
+def select(scenarios: Sequence[Scenario], names: Sequence[str], tags: Sequence[str]) -> tuple[Scenario, ...]:
+    """Those with one of the names and one of the tags; none given: all. Raises Unusable for one that is not there."""
+    known = [scenario.name for scenario in scenarios]
+    for name in names:
+        if name not in known:
+            raise Unusable(f'there is no scenario "{name}"{nearest(name, known)}')
+    tagged = sorted({tag for scenario in scenarios for tag in scenario.tags})
+    for tag in tags:
+        if tag not in tagged:
+            raise Unusable(f'no scenario has the tag "{tag}"{nearest(tag, tagged)}')
+    return tuple(
+        each
+        for each in scenarios
+        if (not names or each.name in names) and (not tags or not set(tags).isdisjoint(each.tags))
+    )

@@ -20,6 +20,7 @@ from dm_evals.replay.offline import offline
 from dm_evals.replay.recorder import GEMINI, Recorder
 from dm_evals.replay.refresh import FROM_FILES, Refreshed, follow_files, parse_parts, refresh
 from dm_evals.replay.runner import RuntimePool
+from dm_evals.scenarios.loading import shown_path
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user import GeminiUser, RecordedUser, RecordingUser
 from dm_evals.user.user import ScriptedUser, Written
@@ -43,7 +44,7 @@ def author_command(args: argparse.Namespace) -> int:
         path, observation = asyncio.run(made())
     if user.kept:
         user.write(_user_path(args, scenario.name, trial))
-    print(f"wrote {_shown(path)}: {len(observation.model_calls)} turns")
+    print(f"wrote {shown_path(path)}: {len(observation.model_calls)} turns")
     _tell(scenario, observation)
     return HELD
 
@@ -128,7 +129,7 @@ async def _recorded(scenarios: Sequence[Scenario], args: argparse.Namespace, key
                     path = recorder.recording.write(args.recordings)
                     if user is not None and user.kept:
                         user.write(_user_path(args, scenario.name, trial))
-                    print(f"wrote {_shown(path)}: {len(observation.model_calls)} turns")
+                    print(f"wrote {shown_path(path)}: {len(observation.model_calls)} turns")
                 except Unusable as error:
                     failed += 1
                     print(f"not written: {scenario.name} t{trial}: {'; '.join(error.args)}", file=sys.stderr)
@@ -140,7 +141,7 @@ def schema_command(_: argparse.Namespace) -> int:
     from dm_evals.scenarios.schema import SCHEMA_PATH, write_schema
 
     write_schema()
-    print(f"wrote {_shown(SCHEMA_PATH)}")
+    print(f"wrote {shown_path(SCHEMA_PATH)}")
     return HELD
 
 
@@ -163,8 +164,3 @@ def _with_problems(problems: Iterable[str], code: int) -> int:
 
 def _today() -> str:
     return datetime.now(UTC).date().isoformat()
-
-
-def _shown(path: Path) -> str:
-    resolved, here = path.resolve(), Path.cwd()
-    return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else path.name

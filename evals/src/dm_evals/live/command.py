@@ -19,6 +19,7 @@ from dm_core.settings import table
 from dm_core.settings.reader import Reader
 from dm_evals.asking import AskedGemini
 from dm_evals.checks.outcome import judge_trial
+from dm_evals.cli.choice import select
 from dm_evals.cli.main import EVALS, add_report_options
 from dm_evals.judge.gemini import GeminiJudge
 from dm_evals.live.budget import Budget
@@ -103,7 +104,7 @@ class LiveCommand:
         before = Journal.resume(_newest(options.resume, options.folder)) if options.resume else None
         settings = _settings(options, before.settings if before else None)
         loaded = load(options.paths)
-        scenarios = _chosen(loaded, settings)
+        scenarios = select(loaded.scenarios, settings.only, settings.tags)
         variants = _variants(settings)
         settings = replace(
             settings,
@@ -193,24 +194,6 @@ def _settings(options: argparse.Namespace, before: Settings | None) -> Settings:
         only=tuple(options.scenario) or was.only,
         user=options.user or was.user or DEFAULT_MODEL,
     )
-
-
-def _chosen(loaded: Loaded, settings: Settings) -> list[Scenario]:
-    """Raises Unusable for a name or a tag that does not exist."""
-    known = {each.name for each in loaded.scenarios}
-    tags = {tag for each in loaded.scenarios for tag in each.tags}
-    for name in settings.only:
-        if name not in known:
-            raise Unusable(f'there is no scenario "{name}"')
-    for tag in settings.tags:
-        if tag not in tags:
-            raise Unusable(f'no scenario has the tag "{tag}"')
-    return [
-        each
-        for each in loaded.scenarios
-        if (not settings.only or each.name in settings.only)
-        and (not settings.tags or set(settings.tags) & set(each.tags))
-    ]
 
 
 def _variants(settings: Settings) -> list[Variant]:

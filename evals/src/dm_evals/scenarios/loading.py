@@ -43,12 +43,12 @@ def load(paths: Sequence[Path]) -> Loaded:
         if scenario is None:
             continue
         if scenario.name in scenarios:
-            other = _shown(scenarios[scenario.name][1])
-            problems.append(f'{_shown(file)}:1: there is a scenario "{scenario.name}" already: {other}')
+            other = shown_path(scenarios[scenario.name][1])
+            problems.append(f'{shown_path(file)}:1: there is a scenario "{scenario.name}" already: {other}')
             continue
         scenarios[scenario.name] = (scenario, file)
     if not files and not problems:
-        problems.append(f"no scenario in {', '.join(map(_shown, paths)) or 'nothing'}")
+        problems.append(f"no scenario in {', '.join(map(shown_path, paths)) or 'nothing'}")
     ordered = sorted(scenarios.values(), key=lambda entry: entry[0].name)
     return Loaded(tuple(scenario for scenario, _ in ordered), tuple(problems))
 
@@ -56,11 +56,11 @@ def load(paths: Sequence[Path]) -> Loaded:
 def _files(paths: Sequence[Path], problems: list[str]) -> Iterator[Path]:
     for path in paths:
         if not path.exists():
-            problems.append(f"{_shown(path)}: there is no such file or folder{_near(path)}")
+            problems.append(f"{shown_path(path)}: there is no such file or folder{_near(path)}")
         elif path.is_dir():
             yield from _folder(path, problems)
         elif path.suffix != ".yaml":
-            problems.append(f'{_shown(path)}: is no scenario: its name must end in ".yaml"')
+            problems.append(f'{shown_path(path)}: is no scenario: its name must end in ".yaml"')
         else:
             yield path.resolve()
 
@@ -73,7 +73,7 @@ def _folder(folder: Path, problems: list[str]) -> Iterator[Path]:
         if path.suffix == ".yaml":
             yield path.resolve()
         else:
-            problems.append(f'{_shown(path)}: is no scenario: its name must end in ".yaml"')
+            problems.append(f'{shown_path(path)}: is no scenario: its name must end in ".yaml"')
 
 
 def _load_file(path: Path) -> tuple[Scenario | None, list[str]]:
@@ -84,7 +84,7 @@ def _load_file(path: Path) -> tuple[Scenario | None, list[str]]:
     except UnicodeDecodeError as error:
         return None, [_located(path, error.object[: error.start].count(b"\n") + 1, "is not UTF-8")]
     except OSError as error:
-        return None, [f"{_shown(path)}: can't be read ({error.strerror})"]
+        return None, [f"{shown_path(path)}: can't be read ({error.strerror})"]
     if not isinstance(value, dict):
         return None, [_located(path, 1, "must be a mapping that begins with name, tags and about")]
     try:
@@ -181,10 +181,10 @@ def _keys() -> tuple[str, ...]:
 
 
 def _located(path: Path, line: int, message: str) -> str:
-    return f"{_shown(path)}:{line}: {re.sub(r'\s+', ' ', message)}"
+    return f"{shown_path(path)}:{line}: {re.sub(r'\s+', ' ', message)}"
 
 
-def _shown(path: Path) -> str:
+def shown_path(path: Path) -> str:
     """Relative to where one is, where it can be."""
     resolved, here = path.resolve(), Path.cwd()
     return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(path)
