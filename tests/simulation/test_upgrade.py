@@ -25,7 +25,7 @@ from dm_sandbox.simulation.schedule import ActKind, Manner, Schedule
 from dm_sandbox.simulation.world import BOUND, World
 
 OLD_REPLY: Final = "An old reply."
-ANEW = "#1 re q0-0, thank you.\nI'm the club's automated assistant."
+ANEW: Final = "#1 re q0-0, thank you.\nI'm the club's automated assistant."
 """What is said anew, and who writes: nobody of an older version told this person."""
 OLD_NOTICE: Final = "An old notice."
 STATES: Final[Mapping[str, Mapping[str, object]]] = {
