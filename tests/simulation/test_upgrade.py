@@ -25,6 +25,8 @@ from dm_sandbox.simulation.schedule import ActKind, Manner, Schedule
 from dm_sandbox.simulation.world import BOUND, World
 
 OLD_REPLY: Final = "An old reply."
+ANEW: Final = "#1 re q0-0, thank you.\nI'm the club's automated assistant."
+"""What is said anew, and who writes: nobody of an older version told this person."""
 OLD_NOTICE: Final = "An old notice."
 STATES: Final[Mapping[str, Mapping[str, object]]] = {
     "planned": {"state": "planned"},
@@ -203,7 +205,7 @@ def test_a_notice_becomes_an_alert_unless_it_went_out_and_is_never_sent_to_the_p
 def test_an_action_of_a_kind_nobody_knows_is_never_performed() -> None:
     done = Upgrade((action("old/0/0", "teleport", "away", "planned"),)).play()
 
-    assert done.sent == ["#1 re q0-0, thank you."]
+    assert done.sent == [ANEW]
     assert done.message.status is Status.PROCESSED
 
 
@@ -214,7 +216,7 @@ def test_an_action_of_a_kind_nobody_knows_is_never_performed() -> None:
 def test_a_reply_that_did_not_go_out_is_decided_anew(state: str) -> None:
     done = Upgrade((send(state),)).play()
 
-    assert done.sent == ["#1 re q0-0, thank you."]
+    assert done.sent == [ANEW]
     assert (done.message.status, done.message.disposition) == (Status.PROCESSED, None)
     assert done.message.attempts <= 2
 

@@ -1,5 +1,5 @@
 // The chosen person's phone.
-import { byId, clock, h, reconcile, stickToEnd } from "./dom.js";
+import { byId, clock, h, keepEnd, reconcile, stickToEnd } from "./dom.js";
 import { get, post } from "./api.js";
 import { chooseRun, freshly, on, state, tell } from "./state.js";
 import { quote } from "./composer.js";
@@ -128,6 +128,7 @@ function banner() {
 }
 
 export function start() {
+  keepEnd(byId("bubbles").parentElement);
   on("person", () => { clear(); refresh(); });
   on("entries", (rows) => { if (rows.some((row) => !row.person || row.person === state.person)) refresh(); });
   for (const event of ["studio", "connected"]) on(event, refresh);

@@ -29,7 +29,7 @@ function body(view) {
       h("button", { type: "button", onclick: (event) => again(view, event.target) }, "Ask again"), h("button", { type: "button", onclick: scenario }, "Save as scenario")),
     h("dl", { class: "figures" }, figure("in all", seconds(total)), figure("model", seconds(figures.modelMs ?? 0)), figure("model calls", view.calls.length),
       figure("tokens in", figures.inputTokens ?? "–"), figure("tokens out", figures.outputTokens ?? "–"), figure("cost", usd)),
-    view.why?.why && h("p", {}, view.why.why),
+    view.why?.why && h("p", { class: "dim" }, `As make admin tells it: ${view.why.why}`),
     h("div", { id: "again" }),
     h("h3", {}, "Where the time went"), waterfall(spans),
     (figures.guards ?? []).length > 0 && h("p", {}, "Guards: ", figures.guards.map((guard) => h("span", { class: "tag warning" }, guard))),
