@@ -149,8 +149,10 @@ class Studio:
         rules = Rules.of(load_files(PROCESSOR_FOLDER).profile, self._settings.disclosure_days, self._settings.handover)
         steps = Steps(self.store, SwitchReader(self.store, self._clock), rules, self._clock, random_ids, retention)
         for command in (Command.RESUME, Command.DONE):
-            thread = self.inspector.thread_id(phone)
-            item = OutboxItem(random_ids(), "studio", command.value, now, now + retention, "", "", "studio", thread)
+            thread_id = self.inspector.thread_id(phone)
+            item = OutboxItem(
+                random_ids(), "studio", command.value, now, now + retention, origin="studio", thread_id=thread_id
+            )
             await steps.in_thread(command, item)
         self._resumed.append((phone.user_id, now))
         self.sandbox.log.add("studio", f"resumed: the bot answers {phone.name} again", "good", person=phone.user_id)

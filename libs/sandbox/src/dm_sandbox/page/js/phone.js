@@ -118,13 +118,15 @@ function choose(bubble) {
   if (chosen && bubble.run) { chooseRun(bubble.run); tell("tab", "run"); }
 }
 
+// Made anew only when it says something else: a button that is replaced while it is pressed is not pressed.
 function banner() {
-  const { thread } = state.phone, place = byId("banner"), resume = h("button", { type: "button", onclick: () => post(bubbleUrl("resume")) }, "Resume");
+  const { thread } = state.phone, place = byId("banner");
   const human = thread.pausedUntil ? `A human answers until ${clock(thread.pausedUntil).slice(0, 5)}`
     : thread.paused ? "A human answers until Resume" : thread.handedOver ? "Handed over: a human should go on here" : "";
-  if (human) return place.replaceChildren(h("span", {}, human), resume);
-  if (thread.waitsUntil) return place.replaceChildren(h("span", {}, `A service is down: tried again at ${clock(thread.waitsUntil)}`));
-  return place.replaceChildren();
+  const waits = !human && thread.waitsUntil ? `A service is down: tried again at ${clock(thread.waitsUntil)}` : "";
+  if (place.firstChild?.textContent === (human || waits || undefined)) return;
+  place.replaceChildren(...(human || waits ? [h("span", {}, human || waits)] : []));
+  if (human) place.append(h("button", { type: "button", onclick: () => post(bubbleUrl("resume")) }, "Resume"));
 }
 
 export function start() {

@@ -11,7 +11,8 @@ const refresh = freshly(async () => {
   const groups = Map.groupBy(switches.toSorted((a, b) => ("on" in b) - ("on" in a)), (each) => ("on" in each ? "Tried now" : each.group));
   const list = place.querySelector(".groups");
   if (!list) return;
-  reconcile(list, [...groups], ([group]) => group, ([group, members]) => h("section", {}, h("h3", {}, group), h("div", { class: "switches" }, members.map((each) => card(each, group)))));
+  reconcile(list, [...groups.keys()], (group) => group, (group) => h("section", {}, h("h3", {}, group), h("div", { class: "switches" })));
+  for (const section of list.children) reconcile(section.lastElementChild, groups.get(section.dataset.key), (each) => each.name, (each) => card(each, section.dataset.key));
   const tried = flipped && list.querySelector(`[data-switch="${flipped}"] button`); // it has moved to the top, with its verdict
   if (tried && document.activeElement === document.body) tried.focus({ preventScroll: true });
   if (tried) place.parentElement?.scrollTo(0, 0);
