@@ -33,7 +33,7 @@ $(UV):
 
 $(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/admin/pyproject.toml libs/sandbox/pyproject.toml functions/webhook/pyproject.toml functions/processor/pyproject.toml infra/pyproject.toml evals/pyproject.toml
 	@echo "installing the locked environment into .venv"
-	@$(UV) sync --locked --quiet \
+	@$(UV) sync --locked $(if $(MAKE_TERMOUT),,--quiet) \
 	  || { echo "the environment could not be installed: see above; if uv.lock is out of date run 'make lock'"; exit 1; }
 	@touch $@
 
@@ -167,7 +167,7 @@ costs: $(SYNCED) ## count tokens, look up prices, and write the cost table of do
 	@$(INFRA) -m costs $(if $(MODEL),--model $(MODEL))
 
 pulumi-cli: $(SYNCED) ## the Pulumi CLI: the one on PATH, or built from its Go module into .tools
-	@$(PY) infra/tools/pulumi_cli.py
+	@$(PY) tools/pulumi_cli.py
 
 actionlint: $(ACTIONLINT) ## the linter of the workflows, built from its Go module into .tools
 

@@ -241,8 +241,7 @@ def _compose(system: _System, env: dict[str, str], stack: AsyncExitStack) -> Non
     """Both functions as their ``main.py`` compose them, with a hand on their stores."""
     settings = WebhookSettings.load(env)
     store, queue = open_store(settings.store, system_clock), open_queue(settings.queue)
-    services = compose(settings, store, queue, open_alert_queue(settings.alert_queue), system_clock)
-    system.webhook = WebhookApp(settings.verify_token, settings.app_secrets, services, system_clock)
+    system.webhook = compose(settings, store, queue, open_alert_queue(settings.alert_queue), system_clock)
     ports = open_ports(ProcessorSettings.load(env))
     system.processor = processor_app(ProcessorSettings.load(env), PROCESSOR, ports)
     for each in (store, ports.store):

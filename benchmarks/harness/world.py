@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from benchmarks.harness.load import http_post
 from benchmarks.harness.stage import PATIENT, TEXT
 from dm_core.clock import system_clock
+from dm_core.durations import DAY_MS
 from dm_core.messages import Content, Direction, EventKind, Message, Status, message_id
 from dm_core.processing.app import TASK_NAME_HEADER
 from dm_core.store.port import Store, ThreadEvents
@@ -72,7 +73,7 @@ def inbound(thread: str, mid: str, text: str, at: int, status: Status = Status.P
         created_at=at,
         updated_at=at,
         processed_at=None if status is Status.PENDING else at,
-        expire_at=at + 90 * 86_400_000,
+        expire_at=at + 90 * DAY_MS,
     )
 
 

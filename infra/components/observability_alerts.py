@@ -45,7 +45,13 @@ class Alert:
 def alerts(names: Names, daily_usd: int, silence_hours: int) -> tuple[Alert, ...]:
     """Every policy of one deployment. ``daily_usd``: what the model may cost in a day before somebody is told."""
     series = Series(names)
-    return (*_threads(), *_told(), *_account(series, silence_hours), *_load(series), _cost(series, daily_usd))
+    return (
+        *_threads(),
+        *_undelivered(),
+        *_account(series, silence_hours),
+        *_load(series),
+        _cost(series, daily_usd),
+    )
 
 
 def _threads() -> tuple[Alert, ...]:
@@ -86,7 +92,7 @@ def _threads() -> tuple[Alert, ...]:
     )
 
 
-def _told() -> tuple[Alert, ...]:
+def _undelivered() -> tuple[Alert, ...]:
     """What the manager can't be told over WhatsApp, and outages that last."""
     return (
         Alert(

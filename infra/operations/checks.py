@@ -8,11 +8,22 @@ from dataclasses import dataclass
 from typing import Final, cast
 
 from configuration import Configuration, ConfigurationError
-from operations.running import MISSING, TIMED_OUT, Answer, Refused, ask
+from operations.running import INFRA, MISSING, TIMED_OUT, Answer, Refused, ask
 from operations.stacks import StackValues, json_object, passphrase_needed, read_values, short_name
-from tools.pulumi_cli import oldest_version
 
-OLDEST: Final[Mapping[str, tuple[int, ...]]] = {"uv": (0, 9, 0), "pulumi": oldest_version(), "gcloud": (450, 0, 0)}
+
+def _version(text: str) -> tuple[int, ...] | None:
+    """The first `1.2.3` in a tool's or a file's line."""
+    found = re.search(r"\d+(\.\d+)+", text)
+    return tuple(map(int, found[0].split("."))) if found else None
+
+
+def _oldest_pulumi() -> tuple[int, ...]:
+    lines = (INFRA / "Pulumi.yaml").read_text(encoding="utf-8").splitlines()
+    return _version(next(line for line in lines if line.startswith("requiredPulumiVersion:"))) or ()
+
+
+OLDEST: Final[Mapping[str, tuple[int, ...]]] = {"uv": (0, 9, 0), "pulumi": _oldest_pulumi(), "gcloud": (450, 0, 0)}
 """The oldest we would start with: uv as pyproject.toml wants it, pulumi as Pulumi.yaml does."""
 
 INSTALL: Final[Mapping[str, str]] = {
@@ -60,13 +71,13 @@ def tool(program: str) -> Check:
         answer = ask([program, "version" if program == "pulumi" else "--version"])
         if answer.code == MISSING:
             return Finding(program, "is not installed", INSTALL[program])
-        version = re.search(r"\d+(\.\d+)+", answer.out)
+        version = _version(answer.out)
         if not answer.good or version is None:
             return Finding(program, f"does not start: {answer.reason}", INSTALL[program])
-        if tuple(map(int, version[0].split("."))) < OLDEST[program]:
-            oldest = ".".join(map(str, OLDEST[program]))
-            return Finding(program, f"{version[0]} is too old, {oldest} is needed", INSTALL[program])
-        return Finding(program, version[0])
+        said, oldest = (".".join(map(str, each)) for each in (version, OLDEST[program]))
+        if version < OLDEST[program]:
+            return Finding(program, f"{said} is too old, {oldest} is needed", INSTALL[program])
+        return Finding(program, said)
 
     return check
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from dm_core.alerts import (
-    HOUR_MS,
     Alert,
     AlertCount,
     AlertLimits,
@@ -19,7 +18,7 @@ from dm_core.alerts import (
     alert_id,
     new_alerts,
 )
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS, HOUR_MS
 from dm_core.store.port import CONFLICT, Conflict, StoredAlert, Version
 from dm_core.threads import Profile
 from dm_sandbox.examples import NOW, THREAD, claim, dm, events

@@ -4,12 +4,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+from dm_core.durations import DAY_MS
 from dm_core.messages import Direction, Disposition, Status
 from dm_core.store.firestore import FirestoreStore
 from dm_core.store.port import CONFLICT, UNKNOWN_VERSION, MessageChange, ThreadChange, Version
 from dm_core.store.sqlite import SqliteStore
 from dm_core.threads import Allowance, Note, Profile, Unconfirmed
-from dm_core.usage import DAY_MS, DayRuns, Spent, day_of
+from dm_core.usage import DayRuns, Spent, day_of
 from dm_sandbox.examples import EXPIRES, LEASE_MS, NOW, THREAD, claim, dm, events, full_run
 
 type AnyStore = FirestoreStore | SqliteStore

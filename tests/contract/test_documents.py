@@ -8,7 +8,8 @@ import pytest
 from dm_admin import reads as reading
 from dm_admin.reads import Reads
 from dm_core.alerts import AlertCount, AlertLimits, AskedAlert, new_alerts
-from dm_core.messages import DAY_MS, Status
+from dm_core.durations import DAY_MS
+from dm_core.messages import Status
 from dm_core.outbox import AuditLine, OutboxItem, outbox_id
 from dm_core.runs import Run
 from dm_core.steering import Handover, Mode, Pause, Steering

@@ -8,8 +8,9 @@ from random import Random
 import pytest
 
 from dm_core.alerts import Alert, AlertCount, AlertLimits, AlertStatus, AskedAlert, new_alerts
+from dm_core.durations import DAY_MS
 from dm_core.errors import StoreUnavailable
-from dm_core.messages import DAY_MS, Content, Direction, Disposition, Message
+from dm_core.messages import Content, Direction, Disposition, Message
 from dm_core.runs import Run
 from dm_core.store.firestore import FirestoreStore
 from dm_core.store.port import BRIEF_MS, CONFLICT, Conflict, Deletion, NewText, Snapshot, ThreadChange, ThreadEvents

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from dm_core.alerts import AlertCount, AlertLimits, AskedAlert, new_alerts
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS
 from dm_core.outbox import AuditLine, OutboxItem, OutboxState, outbox_id
 from dm_core.runs import Action, ActionKind, ActionState
 from dm_core.steering import Handover, Mode, Pause, Steering

@@ -28,7 +28,6 @@ from dm_core.queue.port import WakeUp
 from dm_core.settings import WebhookSettings
 from dm_core.store.firestore import FirestoreStore
 from dm_core.store.sqlite import SqliteStore
-from dm_core.webhook.app import WebhookApp
 from dm_sandbox.corpus import ACCOUNT, NOW, PERSON, Case, cases
 from dm_sandbox.platforms.meta import wire_bytes
 
@@ -92,8 +91,7 @@ async def _warm(store: FirestoreStore) -> None:
 async def deliver(store: AnyStore, body: object) -> tuple[int, Woken]:
     """POST a body as Meta signs it; the status, and who was woken."""
     settings, woken = WebhookSettings.load(ENVIRONMENT), Woken()
-    services = compose(settings, store, woken, NoAlerts(), lambda: NOW)
-    app = WebhookApp(settings.verify_token, settings.app_secrets, services, lambda: NOW)
+    app = compose(settings, store, woken, NoAlerts(), lambda: NOW)
 
     async def answer(request: Request) -> Response:
         return await serve(request, app.handle)

@@ -1,20 +1,23 @@
 """The studio as a person meets it: ``make dev`` as a process, and the installed Chromium."""
 
+import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NoReturn
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
-from dm_sandbox.profile_files import ROOT
+from dm_sandbox.profile_files import PROCESSOR_VARIABLE, ROOT
+from dm_sandbox.studio.review import QUEUE_VARIABLE
 from dm_sandbox.tcp_ports import free_port
 from tests.chromium import chromium
 
@@ -24,7 +27,7 @@ expect.set_options(timeout=30_000)
 
 
 class Dev:
-    """``make dev`` on a port of its own, with a state and a profile of its own."""
+    """``make dev`` on a port of its own, with a state, a profile and a review queue of its own."""
 
     def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
         self.folder, self.port = folder, free_port()
@@ -32,7 +35,13 @@ class Dev:
         if not self.profile.exists():
             shutil.copytree(ROOT / "functions" / "processor", self.profile)
         kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
-        own = {"STATE": str(folder / "state"), "PORT": str(self.port), "DM_SANDBOX_PROCESSOR": str(self.profile)}
+        self.state, self.queue = folder / "state", folder / "queue"
+        own = {
+            "STATE": str(self.state),
+            "PORT": str(self.port),
+            PROCESSOR_VARIABLE: str(self.profile),
+            QUEUE_VARIABLE: str(self.queue),
+        }
         self._env = {**kept, **QUICK, **own, "PYTHONUNBUFFERED": "1", **(env or {})}
         self._process: subprocess.Popen[bytes] | None = None
         self.log = folder / "dev.log"
@@ -58,6 +67,29 @@ class Dev:
             time.sleep(0.05)
         raise AssertionError(f"the studio did not start:\n{self.log.read_text()}")
 
+    def keep_events(self, number: int) -> None:
+        """As if an earlier start had left so many; before ``start``."""
+        self.state.mkdir(exist_ok=True)
+        row = {
+            "at": 1_795_000_000_000,
+            "source": "processor",
+            "words": "run finished (ending answered)",
+            "level": "info",
+        }
+        with (self.state / "events.jsonl").open("w") as file:
+            for each in range(1, number + 1):
+                line = {**row, "number": each, "kind": "run_finished", "record": {"n": each}}
+                file.write(json.dumps(line) + "\n")
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None, "not started"
+        return self._process.pid
+
+    def post(self, path: str, body: Mapping[str, object] | None = None) -> None:
+        """What a button of the page does."""
+        httpx.post(f"{self.url}{path}", json=body or {}, trust_env=False, timeout=30).raise_for_status()
+
     def stop(self) -> None:
         """Ctrl-C."""
         if self._process is not None:
@@ -74,12 +106,20 @@ def browser(missing: Callable[[str], NoReturn]) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
-    """One studio for all tests that need none of their own: each brings its own person."""
+def one_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
     dev = Dev(tmp_path_factory.mktemp("studio"))
     dev.start()
     yield dev
     dev.stop()
+
+
+@pytest.fixture
+def shared(one_studio: Dev) -> Dev:
+    """One studio for all tests that need none of their own: each brings its own person, and finds nothing broken and
+    the script in the model's seat, whatever an earlier one left behind."""
+    one_studio.post("/api/switches/clear")
+    one_studio.post("/api/seat", {"sitter": "scripted"})
+    return one_studio
 
 
 @pytest.fixture
@@ -97,19 +137,25 @@ def own(tmp_path: Path) -> Iterator[Callable[[], Dev]]:
 
 
 class Studio:
-    """One tab, and what a person does in it. ``problems``: errors and refusals of the browser."""
+    """One tab, and what a person does in it; without ``url`` it is empty. ``problems``: errors and refusals of the
+    browser."""
 
     def __init__(self, page: Page, url: str) -> None:
         self.page, self.problems = page, list[str]()
         page.on("console", lambda message: self._note(message.type, message.text))
         page.on("pageerror", lambda error: self.problems.append(str(error)))
         page.on("dialog", lambda dialog: self.problems.append(f"dialog: {dialog.message}"))
-        page.goto(url)
-        expect(page.locator("#people-list li").first).to_be_visible()
+        if url:
+            page.goto(url)
+            expect(page.locator("#people-list li").first).to_be_visible()
 
     def _note(self, kind: str, text: str) -> None:
         if kind == "error" and "ERR_CONNECTION" not in text and "ERR_INCOMPLETE" not in text and "503" not in text:
             self.problems.append(text)
+
+    def person(self, name: str) -> Locator:
+        """Their row among the people. By the name alone: the row shows words of the conversation too."""
+        return self.page.locator("#people-list li", has=self.page.locator(f'b[title="{name}"]'))
 
     def meet(self, name: str) -> None:
         """A new person, chosen in this tab."""
@@ -135,23 +181,31 @@ class Studio:
 type Opened = Callable[..., Studio]
 
 
-@pytest.fixture
-def opened(browser: Browser) -> Iterator[Opened]:
+@contextmanager
+def tabs(browser: Browser) -> Generator[Opened]:
     """Opens a tab of its own context; at the end none may have met an error."""
     contexts: list[BrowserContext] = []
-    tabs: list[Studio] = []
+    opened: list[Studio] = []
 
-    def open_tab(dev: Dev, width: int = 1920, height: int = 1080, scheme: str = "light") -> Studio:
+    def open_tab(
+        dev: Dev, width: int = 1920, height: int = 1080, scheme: str = "light", *, empty: bool = False
+    ) -> Studio:
         dark = "dark" if scheme == "dark" else "light"
         context = browser.new_context(
             viewport={"width": width, "height": height}, color_scheme=dark, reduced_motion="reduce"
         )
         contexts.append(context)
-        tabs.append(Studio(context.new_page(), dev.url))
-        return tabs[-1]
+        opened.append(Studio(context.new_page(), "" if empty else dev.url))
+        return opened[-1]
 
     yield open_tab
-    problems = [problem for tab in tabs for problem in tab.problems]
+    problems = [problem for tab in opened for problem in tab.problems]
     for context in contexts:
         context.close()
     assert problems == []
+
+
+@pytest.fixture
+def opened(browser: Browser) -> Iterator[Opened]:
+    with tabs(browser) as open_tab:
+        yield open_tab

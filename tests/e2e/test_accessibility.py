@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.e2e.conftest import Dev, Opened
 
-TABS = ("run", "thread", "waiting", "switches", "seat", "tour")
+TABS = ("run", "thread", "waiting", "switches", "seat", "review", "tour")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

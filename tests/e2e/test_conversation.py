@@ -2,7 +2,7 @@
 
 import re
 
-from playwright.sync_api import expect
+from playwright.sync_api import APIResponse, Route, expect
 
 from tests.e2e.conftest import Dev, Opened
 
@@ -61,7 +61,33 @@ def test_two_tabs_are_two_people_and_neither_sees_the_others_thread(shared: Dev,
 
     assert "car park" in first.replies()[0]
     assert "tea urn" in second.replies()[0]
-    expect(first.page.locator("#people-list li:has-text('Right') .unread")).to_have_text(re.compile("1"))
+    expect(first.person("Right").locator(".unread")).to_have_text(re.compile("1"))
+
+
+def test_an_older_list_of_people_does_not_undo_a_choice(shared: Dev, opened: Opened) -> None:
+    """The list that a new tab asks for first comes after its person has been made."""
+    studio = opened(shared, empty=True)
+    late: list[tuple[Route, APIResponse]] = []
+
+    def hold_the_first(route: Route) -> None:
+        if route.request.method != "GET" or late:
+            route.continue_()
+        else:
+            late.append((route, route.fetch()))
+
+    studio.page.route("**/api/people", hold_the_first)
+    studio.page.goto(shared.url)
+    while not late:
+        studio.page.wait_for_timeout(20)
+    studio.page.fill("#new-person [name=name]", "Newcomer")
+    studio.page.click("#new-person button")
+    expect(studio.page.locator("#phone-title")).to_have_text("Newcomer")
+    route, answer = late[0]
+    route.fulfill(response=answer)
+
+    expect(studio.person("Newcomer")).to_have_count(1)
+    expect(studio.person("Newcomer").locator("button")).to_have_attribute("aria-current", "true")
+    expect(studio.page.locator("#phone-title")).to_have_text("Newcomer")
 
 
 def test_a_human_takes_over_and_resume_gives_the_thread_back(shared: Dev, opened: Opened) -> None:

@@ -1,13 +1,12 @@
 """The page when things around it change: a restart, an edited profile, a great many events, hostile words."""
 
-import json
 import time
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
-from tests.e2e.conftest import Dev, Opened
+from tests.e2e.conftest import Dev, Opened, Studio
 
 INJECTIONS = (
     "<script>alert(1)</script>",
@@ -21,13 +20,23 @@ INJECTIONS = (
 
 
 @pytest.mark.timeout(300)
-def test_open_tabs_catch_up_after_a_restart_and_threads_are_kept(own: Callable[[], Dev], opened: Opened) -> None:
+def test_open_tabs_catch_up_after_a_restart_and_threads_are_kept_with_their_files(
+    own: Callable[[], Dev], opened: Opened
+) -> None:
     dev = own()
     dev.start()
     studio = opened(dev)
     studio.meet("Kept")
     studio.says("how much is it?")
     studio.expect_replies(1)
+    studio.page.click("#more summary")
+    for name in ("Photo", "Voice message"):
+        studio.page.get_by_role("button", name=name, exact=True).click()
+    expect(studio.page.locator("#bubbles .player")).to_have_count(2)
+    expect(studio.page.locator("#bubbles .mine .under:has-text('on its way')")).to_have_count(0)
+    expect(studio.page.locator("#people-list [aria-current=true] .tag")).to_have_count(0)
+    bubbles = studio.page.locator("#bubbles .bubble")
+    before = bubbles.all_inner_texts()
 
     dev.stop()
     expect(studio.page.locator("#connection")).to_contain_text("does not answer")
@@ -35,10 +44,14 @@ def test_open_tabs_catch_up_after_a_restart_and_threads_are_kept(own: Callable[[
 
     expect(studio.page.locator("#connection")).to_be_empty()
     expect(studio.page.locator("#notice")).to_contain_text("restarted")
-    studio.expect_replies(1)
-    studio.says("and for students?")
-    studio.expect_replies(2)
+    assert bubbles.all_inner_texts() == before
+    studio.says("how much is it for students?")
+    expect(bubbles.last).to_contain_text("60 pounds")
     expect(studio.page.locator("#phone-title")).to_have_text("Kept")
+    studio.page.reload()
+    for player, plays in (("img", "e => e.complete && e.naturalWidth"), ("audio", "e => e.duration")):
+        expect(studio.page.locator(f"#bubbles {player}.player")).to_be_visible()
+        studio.page.wait_for_function(f"() => ({plays})(document.querySelector('#bubbles {player}.player')) > 0")
 
 
 @pytest.mark.timeout(300)
@@ -65,12 +78,7 @@ def test_an_edited_profile_is_live_at_the_next_run_and_a_broken_one_is_said(
 
 def test_ten_thousand_events_stay_smooth(own: Callable[[], Dev], opened: Opened) -> None:
     dev = own()
-    state = dev.folder / "state"
-    state.mkdir()
-    row = {"at": 1_795_000_000_000, "source": "processor", "words": "run finished (ending answered)", "level": "info"}
-    with (state / "events.jsonl").open("w") as file:
-        for number in range(1, 10_001):
-            file.write(json.dumps({**row, "number": number, "kind": "run_finished", "record": {"n": number}}) + "\n")
+    dev.keep_events(10_000)
     dev.start()
 
     studio = opened(dev)
@@ -101,6 +109,68 @@ def test_what_a_person_writes_never_becomes_markup(shared: Dev, opened: Opened) 
         == 0
     )
     assert studio.page.evaluate("() => document.querySelectorAll('iframe, body > svg').length") == 0
+
+
+def test_an_answer_that_comes_after_its_tab_was_left_takes_no_place(shared: Dev, opened: Opened) -> None:
+    studio = opened(shared)
+    held: list[Route] = []
+    studio.page.route("**/api/waiting", lambda route: held.append(route))
+
+    studio.tab("waiting")
+    while not held:
+        studio.page.wait_for_timeout(20)
+    studio.tab("tour")
+    with studio.page.expect_response("**/api/waiting"):
+        held[0].continue_()
+
+    expect(studio.page.locator("#panel")).to_contain_text("Seven things that go wrong")
+    expect(studio.page.locator("#panel")).not_to_contain_text("Tasks")
+
+
+def test_a_tab_that_nobody_sees_gives_its_connection_up_and_catches_up(shared: Dev, opened: Opened) -> None:
+    """A browser opens six to one host, and one more tab would wait for ever."""
+    studio = opened(shared)
+    studio.meet("Hidden")
+    person = studio.page.evaluate("() => window.studio.state.person")
+
+    with studio.page.expect_event("requestfailed", lambda request: "/api/stream" in request.url):
+        _make(studio, "hidden")
+    shared.post(f"/api/phone/{person}/text", {"text": "how are you?"})
+    _make(studio, "visible")
+
+    studio.expect_replies(1)
+    expect(studio.page.locator("#window")).to_contain_text("run finished")
+
+
+def _make(studio: Studio, state: str) -> None:
+    change = "state => Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })"
+    studio.page.evaluate(change, state)
+    studio.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+
+
+def test_nothing_of_one_person_is_taken_for_anothers(shared: Dev, opened: Opened) -> None:
+    studio = opened(shared)
+    studio.meet("Drafts")
+    studio.says("how are you?")
+    expect(studio.page.locator("#bubbles .mine")).to_have_count(1)
+    studio.page.fill("#words", "not sent yet")
+    held: list[Route] = []
+    slow = [True]
+    studio.page.route("**/api/phone/*", lambda route: held.append(route) if slow else route.continue_())
+
+    studio.page.fill("#new-person [name=name]", "Another")
+    studio.page.click("#new-person button")
+    while not held:
+        studio.page.wait_for_timeout(20)
+
+    expect(studio.page.locator("#bubbles li")).to_have_count(0)
+    expect(studio.page.locator("#words")).to_have_value("")
+    slow.clear()
+    for route in held:
+        route.continue_()
+    expect(studio.page.locator("#phone-title")).to_have_text("Another")
+    studio.person("Drafts").click()
+    expect(studio.page.locator("#words")).to_have_value("not sent yet")
 
 
 def test_an_event_is_on_screen_soon_after_its_log_line(shared: Dev, opened: Opened) -> None:

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dm_core.usage import DAY_MS, DayRuns, Spent, parse_spent, spend_run
+from dm_core.durations import DAY_MS
+from dm_core.usage import DayRuns, Spent, parse_spent, spend_run
 
 ONE = Spent(1, 900, 800, 20, 7, 0.001)
 

@@ -3,8 +3,6 @@
 A response that can't be parsed leaves ``parsed`` None without an error, as does a blocked one: that is no answer.
 """
 
-import json
-import re
 from collections.abc import Callable
 from threading import Lock
 from time import monotonic, sleep
@@ -15,13 +13,13 @@ import httpx2
 from google.genai import Client, errors, types
 from google.genai.client import DebugConfig
 
+from dm_core.agent.gemini_waits import body_wait
 from dm_evals.observation import ModelCall
 
 TIMEOUT_SECONDS: Final = 120.0
 LONGEST_WAIT: Final = 65.0
 """Seconds that are waited at most where the server says when to come again."""
 _RETRIED: Final = (408, 429, 500, 502, 503, 504)
-_TOLD_WAIT: Final = re.compile(r'"retryDelay":\s*"(\d{1,6}(?:\.\d{1,9})?)s"')
 
 
 class NoAnswer(Exception):
@@ -70,14 +68,16 @@ class AskedGemini:
             try:
                 return self._asked(instructions, text, form)
             except errors.APIError as error:
-                told = _TOLD_WAIT.search(json.dumps(error.details, default=str))  # pyright: ignore[reportUnknownMemberType]
-                pause = max(float(told[1]) if told else 0.0, 0.5 * 2**attempt)
+                told: object = getattr(error, "details", None)
+                pause = max(body_wait(told) or 0.0, 0.5 * 2**attempt)
                 if error.code not in _RETRIED or pause > LONGEST_WAIT or attempt == self._attempts:
                     raise NoAnswer(f"{self.model} answered {error.code} {error.status or ''}".strip()) from None
             except httpx2.HTTPError as error:
                 pause = 0.5 * 2**attempt
                 if attempt == self._attempts:
                     raise NoAnswer(f"{self.model} could not be reached: {type(error).__name__}") from None
+            except ValueError:  # an answer in another shape than the library knows
+                raise NoAnswer(f"{self.model} gave no answer that can be read") from None
             self._wait(pause)
         raise NoAnswer(f"{self.model} was not asked")
 

@@ -12,20 +12,13 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from dm_evals.reading import Unusable, first_problem
 from dm_evals.results import Outcome, Report
 from dm_evals.statistics import counted
 
 Mode = Literal["replay", "live"]
 Kind = Literal["better", "worse", "new", "gone", "same"]
 _SHOWN: Final[Mapping[Kind, str]] = {"better": "+", "worse": "-", "new": "*", "gone": "!", "same": " "}
-
-
-class BrokenBaseline(Exception):
-    """The baseline file can't be read; the message names it."""
-
-
-class NotABaseline(Exception):
-    """A run that must not become the baseline; the message says why."""
 
 
 class Entry(BaseModel):
@@ -54,16 +47,15 @@ class Baseline(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> "Baseline | None":
-        """None where there is no file. Raises BrokenBaseline."""
+        """None where there is no file. Raises Unusable."""
         try:
             return cls.model_validate_json(path.read_bytes())
         except FileNotFoundError:
             return None
         except ValidationError as error:
-            reason = error.errors()[0]
-            raise BrokenBaseline(f"{path}: {'.'.join(map(str, reason['loc']))} {reason['msg']}") from None
+            raise Unusable(f"{path}: {first_problem(error)}") from None
         except OSError as error:
-            raise BrokenBaseline(f"{path}: {error.strerror}") from None
+            raise Unusable(f"{path}: {error.strerror}") from None
 
     def of(self, mode: Mode) -> Mapping[str, Entry]:
         return self.replay if mode == "replay" else self.live
@@ -78,9 +70,9 @@ class Baseline(BaseModel):
         return Baseline(replay=part(self.replay), live=part(self.live))
 
     def updated(self, report: Report) -> "Baseline":
-        """With the run in place of its mode's part. Raises NotABaseline."""
+        """With the run in place of its mode's part. Raises Unusable."""
         if reason := _unfit(report):
-            raise NotABaseline(f"the baseline stays as it is: {reason}")
+            raise Unusable(f"the baseline stays as it is: {reason}")
         return self.model_copy(update={report.mode: entries(report)})
 
     def save(self, path: Path) -> None:

@@ -13,19 +13,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from dm_evals.baseline import Baseline, Entry, Mode, entries
+from dm_evals.reading import Unusable, from_yaml
 from dm_evals.results import Outcome, Report, TrialResult, Verdict
 from dm_evals.statistics import CONFIDENCE, wilson
 
 ALL_TAGS: Final = "*"
 HELD, BROKEN, NOT_JUDGED = 0, 1, 2
-
-
-class BrokenGate(Exception):
-    """The gate file can't be read; the message names file, place and what is wrong."""
 
 
 class Rule(BaseModel):
@@ -91,16 +87,12 @@ class Gate(BaseModel):
 
     @classmethod
     def load(cls, path: Path) -> "Gate":
-        """Raises BrokenGate."""
+        """Raises Unusable."""
         try:
-            return cls.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
+            text = path.read_text(encoding="utf-8")
         except (OSError, UnicodeDecodeError) as error:
-            raise BrokenGate(f"{path}: {error}") from None
-        except yaml.YAMLError as error:
-            raise BrokenGate(f"{path}: no YAML: {' '.join(str(error).split())}") from None
-        except ValidationError as error:
-            reasons = (f"{'.'.join(map(str, e['loc'])) or 'the file'}: {e['msg']}" for e in error.errors())
-            raise BrokenGate(f"{path}: {'; '.join(reasons)}") from None
+            raise Unusable(f"{path}: {error}") from None
+        return from_yaml(text, TypeAdapter(cls), path, Rule.model_fields)
 
     def decide(self, report: Report, baseline: Baseline | None, only: Collection[str] | None = None) -> GateDecision:
         """``only``: the tags a run was restricted to on purpose; rules of other tags are then not asked."""

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from dm_evals.baseline import Baseline, BrokenBaseline, NotABaseline, changes
-from dm_evals.gate import BrokenGate, Gate, GateDecision
+from dm_evals.baseline import Baseline, changes
+from dm_evals.gate import Gate, GateDecision
+from dm_evals.reading import Unusable
 from dm_evals.results import Outcome, Report, TrialResult
 from tests.evals.checks.making import observed
 
@@ -103,7 +104,7 @@ def test_against_the_baseline_counts_are_scaled_and_slack_is_given() -> None:
     ("text", "told"),
     [
         ("replay: [", "no YAML"),
-        ("", "the file"),
+        ("", "is empty"),
         ("replay: []\nlive: []", "replay"),
         ("replay: [{tag: a, must: al}]\nlive: [{tag: a, must: all}]", "replay.0.must"),
         ("replay: [{tag: a, must: rate}]\nlive: [{tag: a, must: all}]", "at_least"),
@@ -115,7 +116,7 @@ def test_a_broken_gate_file_says_where(tmp_path: Path, text: str, told: str) -> 
     path = tmp_path / "gate.yaml"
     path.write_text(text)
 
-    with pytest.raises(BrokenGate, match=told) as error:
+    with pytest.raises(Unusable, match=told) as error:
         Gate.load(path)
     assert str(path) in str(error.value)
 
@@ -128,13 +129,13 @@ def test_the_repository_s_gate_can_be_read() -> None:
 
 @pytest.mark.parametrize("bad", [E, S, K])
 def test_the_baseline_is_never_taken_from_a_run_that_was_not_judged(bad: Outcome) -> None:
-    with pytest.raises(NotABaseline, match="nets, trial 2"):
+    with pytest.raises(Unusable, match="nets, trial 2"):
         Baseline().updated(report({"nets": [P, bad]}))
 
 
 def test_the_baseline_is_never_taken_from_nothing_or_broken_files() -> None:
     for nothing in (report({}), report({"nets": [P]}, counts=False), report({"nets": [P]}, problems=("x",))):
-        with pytest.raises(NotABaseline):
+        with pytest.raises(Unusable):
             Baseline().updated(nothing)
 
 
@@ -148,7 +149,7 @@ def test_a_saved_baseline_is_read_back_and_reads_line_by_line(tmp_path: Path) ->
     assert '    "kit": {"n": 1, "passes": 1, "tags": ["sessions"]},' in path.read_text().splitlines()
     assert Baseline.load(tmp_path / "none.json") is None
     path.write_text('{"replay": {"nets": {"n": 1, "passes": 2}}}')
-    with pytest.raises(BrokenBaseline, match="more passes than trials"):
+    with pytest.raises(Unusable, match="more passes than trials"):
         Baseline.load(path)
 
 

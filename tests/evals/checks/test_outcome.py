@@ -10,6 +10,7 @@ from dm_evals.checks.outcome import judge_trial
 from dm_evals.judge import GENERAL, Evidence, Ruling
 from dm_evals.observation import Stale, ToolUse
 from dm_evals.results import Outcome
+from dm_evals.scenarios.scenario import Matcher
 from tests.evals.checks.making import DATES, NOTIFY, REACT, SEND, judged, observed, outcome, replied, scenario, use
 
 GOOD = {
@@ -96,9 +97,11 @@ def test_the_general_rubric_is_asked_where_the_judge_asks_it_and_alone_is_no_exp
 
 
 def test_an_evaluator_that_crashes_is_an_unknown_check_and_the_others_are_kept() -> None:
-    expects = {"reply": {"language": "en", "must": [{"regex": "(unclosed"}]}, "state": {"replies": 1}}
+    asked = scenario({"reply": {"language": "en"}, "state": {"replies": 1}})
+    reply = asked.expect.reply.model_copy(update={"must": (Matcher.model_construct({"regex"}, regex="(unclosed"),)})
+    asked = asked.model_copy(update={"expect": asked.expect.model_copy(update={"reply": reply})})
 
-    result = judged(expects, replied(REPLY))
+    result = judge_trial(asked, replied(REPLY))
 
     assert result.outcome is Outcome.ERRORED
     assert [(check.name, check.verdict) for check in result.checks if not check.name.startswith("rule.")] == [

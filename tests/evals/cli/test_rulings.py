@@ -104,10 +104,10 @@ def test_a_reworded_reply_is_not_covered_by_the_old_ruling(evals: Run) -> None:
 @pytest.mark.parametrize(
     ("written", "message"),
     [
-        ("- {item: x, verdict: perhaps, why: y}", "no list of {item, verdict: yes or no, why}"),
+        ("- {item: x, verdict: perhaps, why: y}", 'the rulings:1: verdict: unknown verdict "perhaps"'),
         ("- {item: x, verdict: yes, why: y}\n- {item: x, verdict: yes, why: y}", "two rulings on 'x'"),
         ("- {item: another, verdict: yes, why: y}", "'another' is an item of none of these scenarios"),
-        ("[", "no list"),
+        ("[", "the rulings:1: is no YAML"),
         ("- {item: general.warm, verdict: yes}", "there is no general.warm: the general rubric has answered, true"),
         ("- {item: x, verdict: yes, scenario: another}", "'x' is not an item of another"),
     ],

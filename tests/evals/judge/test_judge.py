@@ -6,10 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from dm_evals.judge import GENERAL, BrokenRuling, Evidence, RecordedJudge, RecordingJudge, Ruling
+from dm_evals.judge import GENERAL, Evidence, RecordedJudge, RecordingJudge, Ruling
 from dm_evals.judge.agreement import Label, measure, read_labels
 from dm_evals.judge.recorded import read_rulings, statement, write_rulings
 from dm_evals.observation import Bubble, Observation, StoredAlert, ToolUse
+from dm_evals.reading import Unusable
 from dm_evals.scenarios.loading import load
 from dm_evals.scenarios.scenario import Scenario
 
@@ -166,7 +167,7 @@ def test_a_line_that_can_not_be_used_says_file_and_line(tmp_path: Path, line: st
     path = tmp_path / "judge.jsonl"
     path.write_text(f'{{"lines": ["a"], "votes": ["yes"], "origin": "authored", "digest": "0"}}\n\n{line}\n')
 
-    with pytest.raises(BrokenRuling, match=r"judge\.jsonl:3"):
+    with pytest.raises(Unusable, match=r"judge\.jsonl:3"):
         RecordedJudge.read([path])
 
 
@@ -218,13 +219,13 @@ def test_a_general_line_may_be_labelled_by_its_name(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("second", "message"),
-    [('{"item":"a","text":"b","verdict":"no"}', ":2: .*already"), ('{"item":"a","text":"b"}', ":2: verdict ")],
+    [('{"item":"a","text":"b","verdict":"no"}', ":2: .*already"), ('{"item":"a","text":"b"}', ":2: verdict: ")],
 )
 def test_a_label_that_can_not_be_used_is_refused(tmp_path: Path, second: str, message: str) -> None:
     path = tmp_path / "verdicts.jsonl"
     path.write_text(f'{{"item":"a","text":"b","verdict":"yes"}}\n{second}\n')
 
-    with pytest.raises(BrokenRuling, match=message):
+    with pytest.raises(Unusable, match=message):
         read_labels([path])
 
 

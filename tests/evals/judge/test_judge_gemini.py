@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import pytest
 
-from dm_evals.judge import Evidence, JudgeUnavailable, Ruling
+from dm_evals.judge import Evidence, Ruling
 from dm_evals.judge.gemini import GeminiJudge
+from dm_evals.reading import Unusable
 from dm_sandbox.platforms.answers import blocked_prompt, finished, text, turn
 from dm_sandbox.platforms.faults import FaultKind
 from dm_sandbox.platforms.gemini import Gemini
@@ -57,6 +58,24 @@ async def test_an_answer_that_is_blocked_cut_or_no_json_is_no_vote(gemini: Gemin
     assert (ruling.verdict, ruling.votes) == ("unknown", ("none", "none", "none"))
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"candidates": "x"},
+        {"candidates": [{"content": "x"}]},
+        {"candidates": [{"content": {"parts": [{"text": 5}]}}]},
+        turn(text('[{"number": 1, "quote": 5}]')),
+        turn(text('{"number": 1}')),
+        turn(text("[" * 50)),
+    ],
+)
+async def test_an_answer_in_another_shape_is_no_vote(gemini: Gemini, answer: Mapping[str, object]) -> None:
+    (ruling,) = await ruled(gemini, answer, answer, answer)
+
+    assert (ruling.votes, ruling.why) == (("none",) * 3, "gemini-3.8-flash gave no answer that can be read")
+
+
 async def test_a_quote_that_is_not_in_the_evidence_is_no_vote(gemini: Gemini) -> None:
     invented = said(True, quote="The first session is on the house")
 
@@ -92,7 +111,7 @@ async def test_a_judge_that_refuses_or_is_away_has_no_answer_and_its_check_says_
     (refused,) = await ruled(gemini, key="another-key")
     with GeminiJudge("gemini-3.8-flash", "key", "http://127.0.0.1:9", attempts=1) as judge:
         (away,) = await asyncio.to_thread(judge.rule, (KIND,), EVIDENCE)
-        with pytest.raises(JudgeUnavailable, match=r"gemini-3.8-flash can't be used: .*Name another with JUDGE="):
+        with pytest.raises(Unusable, match=r"gemini-3.8-flash can't be used: .*Name another with JUDGE="):
             await asyncio.to_thread(judge.check)
 
     assert (refused.verdict, away.verdict) == ("unknown", "unknown")

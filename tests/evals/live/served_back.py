@@ -9,8 +9,8 @@ import json
 import random
 import re
 from collections import Counter, deque
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cache
 from time import monotonic
 from typing import Literal
@@ -30,6 +30,8 @@ KEY = "a-real-looking-key"
 MODELS = ("gemini-3.8-flash", "gemini-3.7-flash")
 _A_DAY = "GenerateRequestsPerDayPerProjectPerModel-FreeTier"
 Trouble = Literal["503", "hang", "html", "cut"]
+Told = tuple[str, list[object], Mapping[str, str]]
+"""How a limiter says so many seconds: words, details and headers of its error."""
 
 
 @dataclass(slots=True)
@@ -77,6 +79,7 @@ class ServedBack(Platform):
         """Answers, before there is nothing but 503."""
         self.day_ends_after: int | None = None
         """Answers, before the quota of the day is used up."""
+        self.tells: Callable[[float], Told] = retry_info
         self.worse: frozenset[str] = frozenset()
         """Models that answer everything with the same words."""
         self._chance = random.Random(5)
@@ -95,8 +98,8 @@ class ServedBack(Platform):
         if self.dies_after is not None and self.counts["answered"] >= self.dies_after:
             return self._refusal(503, "The model is overloaded.")
         if self.limiter is not None and (wait := self.limiter.wait()) > 0:
-            told = {"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{wait:.3f}s"}
-            return self._refusal(429, "You exceeded your current quota.", [told])
+            words, details, headers = self.tells(wait)
+            return replace(self._refusal(429, f"You exceeded your current quota.{words}", details), headers=headers)
         if (trouble := await self._trouble()) is not None:
             return trouble
         body = self._body(operation, call)
@@ -155,6 +158,10 @@ class ServedBack(Platform):
     def _refusal(self, status: int, message: str, details: list[object] | None = None) -> Reply:
         self.counts[f"HTTP {status}"] += 1
         return Reply({"error": {"code": status, "message": message, "details": details or []}}, status)
+
+
+def retry_info(wait: float) -> Told:
+    return "", [{"@type": "type.googleapis.com/google.rpc.RetryInfo", "retryDelay": f"{wait:.3f}s"}], {}
 
 
 @cache

@@ -1,6 +1,7 @@
 """A perfect agent on a bad day of its model server: a limiter, half of the answers 503, hangs, answers cut short, a
 quota or a budget that ends in mid-run. Nothing of it may count against the agent, and nothing may be lost."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from dm_evals.checks.pricing import price
 from dm_evals.reports import json_file
 from dm_evals.results import Outcome, Report
 from tests.evals.live.conftest import Typed
-from tests.evals.live.served_back import Limiter, ServedBack
+from tests.evals.live.served_back import Limiter, ServedBack, Told
 
 GATE = ("--gate", "gate.yaml")
 SMALL = ("--trials", "3", "--scenario", "injury_at_training", "price_student", "--json", "report.json", *GATE)
@@ -35,6 +36,46 @@ async def test_a_limiter_of_so_many_in_a_window_costs_time_and_no_trial(live: Ty
     assert everything_passed(), ended.out
     assert 0 < server.counts["HTTP 429"] <= server.counts["answered"], "few calls are made in vain"
     assert f"tried again {server.counts['HTTP 429']} times: HTTP 429" in figure("calls of this part")
+
+
+def in_ms(wait: float) -> Told:
+    return f" Please retry in {wait * 1000:.3f}ms.", [], {}
+
+
+def in_hours_and_minutes(wait: float) -> Told:
+    return f" Please retry in 0h0m{wait:.3f}s.", [], {}
+
+
+def in_error_info(wait: float) -> Told:
+    told = {"@type": "type.googleapis.com/google.rpc.ErrorInfo", "metadata": {"quotaResetDelay": f"{wait:.3f}s"}}
+    return "", [told], {}
+
+
+def in_a_header(wait: float) -> Told:
+    return "", [], {"retry-after": f"{wait:.3f}"}
+
+
+@pytest.mark.parametrize("tells", [in_ms, in_hours_and_minutes, in_error_info, in_a_header])
+async def test_however_the_limiter_says_when_to_come_again_it_is_asked_then(
+    live: Typed, tells: Callable[[float], Told], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dm_evals.live.upstream.FIRST_PAUSE", 0.001)
+    async with ServedBack(Limiter(5, 0.5, strict=True)) as server:
+        server.tells = tells
+        await live(server, *SMALL[2:], "--trials", "1")
+
+    assert everything_passed()
+    assert 0 < server.counts["HTTP 429"] <= 4, "once for each window"
+
+
+async def test_a_wait_of_an_hour_ends_the_run_and_it_goes_on_afterwards(live: Typed) -> None:
+    async with ServedBack(Limiter(8, 3_600.0, strict=True)) as server:
+        now = await live(server, *SMALL, "--concurrency", "1")
+        server.limiter = None
+        later = await live(server, "--resume", "last", *GATE, "--json", "report.json")
+
+    assert now.code == 2 and "the model is not to be asked for 60 minutes" in " ".join(now.out.split())
+    assert later.code == 0 and everything_passed()
 
 
 async def test_with_the_rate_set_the_limiter_never_speaks(live: Typed) -> None:

@@ -1,5 +1,6 @@
 """Live runs as they are typed: what is told, what is written, and how the command ends."""
 
+import asyncio
 import json
 import random
 from functools import partial
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 from markupsafe import escape
 
+from dm_evals.cli.main import main
 from dm_evals.live.command import FOLDER as RUNS
 from dm_evals.reports import json_file
 from dm_evals.results import Outcome, Report
@@ -19,6 +21,7 @@ from tests.evals.live.conftest import FOLDER, Typed
 from tests.evals.live.served_back import ServedBack
 
 NETS = str(FOLDER / "asks_for_nets.yaml")
+USER = "user_plans_a_first_visit"
 ALONE = ("--judge", "off", "--json", "report.json", NETS)
 """One small scenario that needs no judge."""
 
@@ -79,11 +82,13 @@ async def test_without_a_key_nothing_is_asked(live: Typed, gemini: Gemini) -> No
     [
         ((), "wrong", "GEMINI_API_KEY is not accepted: API key not valid"),
         (("--model", "gemini-9-nano"), None, "there is no model gemini-9-nano for this key"),
+        ((), "a “key”", "GEMINI_API_KEY holds what no key does"),
         (("--judge", "gemini-9-nano"), None, "the judge gemini-9-nano can't be used"),
         (("--model", "gemini-4-hydrogen", "--budget-usd", "1"), None, "there is no price for gemini-4-hydrogen"),
         (("--tags", "sesions"), None, 'no scenario has the tag "sesions"'),
         (("--scenario", "ask_for_nets"), None, 'there is no scenario "ask_for_nets"'),
         (("--compare-prompt", "nowhere"), None, "nowhere has no folders prompts/ and profile/"),
+        (("--user", "gemini-9-nano", "--scenario", USER), None, "there is no model gemini-9-nano for this key"),
         (("--resume", "nothing.jsonl"), None, "RESUME: nothing.jsonl can't be read: No such file"),
         (("--resume", "last"), None, "RESUME: there is no run in"),
     ],
@@ -92,12 +97,32 @@ async def test_what_stands_in_the_way_is_one_line_before_any_trial(
     live: Typed, options: tuple[str, ...], key: str | None, words: str
 ) -> None:
     async with ServedBack() as server:
-        ended = await live(server, *options, NETS, **({"key": key} if key else {}))
+        paths = () if USER in options else (NETS,)
+        ended = await live(server, *options, *paths, **({"key": key} if key else {}))
 
     assert ended.code == 2
     assert words in ended.error and ended.error.count("\n") == 1
     assert server.counts["answered"] <= 1, "a preflight at most"
     assert not RUNS.exists()
+
+
+@pytest.mark.parametrize("option", ["--budget-usd", "--rate", "--timeout", "--patience"])
+@pytest.mark.parametrize("amount", ["nan", "inf", "-1", "0", "much"])
+async def test_an_amount_that_is_none_is_refused(
+    live: Typed, capsys: pytest.CaptureFixture[str], option: str, amount: str
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        await live(None, f"{option}={amount}", NETS)
+
+    assert ended.value.code == 2
+    assert f"argument {option}: " in capsys.readouterr().err
+
+
+async def test_an_address_that_is_none_is_one_line(live: Typed, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "localhost:8080")
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+
+    assert await asyncio.to_thread(main, ["live", NETS]) == 2
 
 
 async def test_a_judge_that_answers_nonsense_is_one_line(live: Typed) -> None:

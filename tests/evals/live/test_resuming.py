@@ -11,8 +11,9 @@ from pathlib import Path
 import pytest
 
 from dm_evals.live.command import FOLDER as RUNS
-from dm_evals.live.journal import BrokenJournal, Journal, Settings
+from dm_evals.live.journal import Journal, Settings
 from dm_evals.observation import Observation
+from dm_evals.reading import Unusable
 from dm_evals.reports import json_file
 from dm_evals.results import Outcome, TrialResult
 from tests.evals.live.conftest import FOLDER, Typed
@@ -69,6 +70,7 @@ async def test_a_stopped_run_goes_on_where_it_was(live: Typed, tmp_path: Path, n
         (("--model", "gemini-3.7-flash"), "MODEL was gemini-3.8-flash, now gemini-3.7-flash"),
         (("--judge", "gemini-3.7-flash"), "JUDGE was off, now gemini-3.7-flash"),
         (("--tags", "sessions"), "TAGS was none, now sessions"),
+        (("--user", "gemini-3.7-flash"), "--user was gemini-3.8-flash, now gemini-3.7-flash"),
     ],
 )
 async def test_with_other_settings_it_is_another_run(live: Typed, options: tuple[str, ...], words: str) -> None:
@@ -130,7 +132,7 @@ def test_another_file_is_refused_in_one_line(tmp_path: Path, written: str, words
     path = tmp_path / "run.jsonl"
     path.write_text(written)
 
-    with pytest.raises(BrokenJournal, match=words) as refused:
+    with pytest.raises(Unusable, match=words) as refused:
         Journal.resume(path)
     assert "\n" not in str(refused.value)
 
@@ -141,5 +143,5 @@ def test_a_broken_line_within_is_named(tmp_path: Path) -> None:
     lines = path.read_text().splitlines()
     path.write_text("\n".join([lines[0], json.dumps({"variant": "m", "spent": 0.1, "result": {}}), lines[1], ""]))
 
-    with pytest.raises(BrokenJournal, match=r"run\.jsonl:2 is not a trial"):
+    with pytest.raises(Unusable, match=r"run\.jsonl:2 is not a trial"):
         Journal.resume(path)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from dm_evals.checks.effects import changes
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.mutants.effects import DEFECTS
+from dm_evals.mutants.code import defects
 from dm_evals.replay.recordings import load_recordings
 from dm_evals.replay.replay_server import ReplayServer
 from dm_evals.replay.runner import RuntimePool
@@ -19,7 +19,8 @@ NOTHING = Expectations(state=State(paused=False))
 
 async def test_each_planted_defect_is_caught_by_what_left_alone() -> None:
     scenarios = {scenario.name: scenario for scenario in load([EVALS / "scenarios"]).scenarios}
-    used = {defect.on for defect in DEFECTS}
+    tried = [defect for defect in defects().values() if defect.on]
+    used = {defect.on for defect in tried}
     recordings = load_recordings(EVALS / "recordings", scenarios, used)
     right: dict[str, Outcome] = {}
     caught: dict[str, bool] = {}
@@ -31,15 +32,15 @@ async def test_each_planted_defect_is_caught_by_what_left_alone() -> None:
             scenarios[name] = scenarios[name].model_copy(update={"expect": bare})
             played = await runtimes.play(scenarios[name], 1, ReplayServer(recordings.find(name, 1)))
             right[name] = judge_trial(scenarios[name], played, exact=True).outcome
-        for defect in DEFECTS:
-            with defect.plant():
+        for defect in tried:
+            with defect.planted():
                 played = await runtimes.play(scenarios[defect.on], 1, ReplayServer(recordings.find(defect.on, 1)))
             result = judge_trial(scenarios[defect.on], played, exact=True)
-            caught[defect.about] = any(check.name.startswith("effects.") for check in result.broken)
+            caught[defect.name] = any(check.name.startswith("effects.") for check in result.broken)
 
     assert [name for name, outcome in right.items() if outcome is not Outcome.PASS] == []
-    assert [about for about, found in caught.items() if not found] == []
-    assert len(caught) >= 25
+    assert [name for name, found in caught.items() if not found] == []
+    assert len(caught) >= 40
 
 
 async def test_what_production_changed_is_what_the_scenario_counts() -> None:
@@ -64,10 +65,9 @@ async def test_what_production_changed_is_what_the_scenario_counts() -> None:
 async def test_what_the_model_is_shown_of_another_person_is_told() -> None:
     scenario = load([EVALS / "scenarios" / "two_people_at_once.yaml"]).scenarios[0]
     recording = load_recordings(EVALS / "recordings", [scenario.name], [scenario.name]).find(scenario.name, 1)
-    defect = next(each for each in DEFECTS if each.about == "the model is shown another person's thread")
 
     async with RuntimePool(1) as runtimes:
-        with defect.plant():
+        with defects()["threads_mixed"].planted():
             played = await runtimes.play(scenario, 1, ReplayServer(recording, allow_stale=True))
 
     (apart,) = (check for check in judge_trial(scenario, played, exact=True).checks if check.name == "effects.apart")

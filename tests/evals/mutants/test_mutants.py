@@ -5,11 +5,12 @@ from pathlib import Path
 import pytest
 
 from dm_core.agent.guards import Guards
-from dm_evals.cli.main import Usage, main
+from dm_evals.cli.main import main
 from dm_evals.judge import RecordedJudge
-from dm_evals.mutants import code
 from dm_evals.mutants.cases import Case, load_cases
+from dm_evals.mutants.code import Defect, defects
 from dm_evals.mutants.measure import LEAST_DETECTED, MOST_FALSE, Measured, Rate, measure
+from dm_evals.reading import Unusable
 
 EVALS = Path(__file__).parents[3] / "evals"
 ON = "price_student"
@@ -85,7 +86,7 @@ def test_nothing_tried_is_no_success() -> None:
     [
         ("- {name: x, scenario: price_student, says: hi}", "cases.yaml:1: x gives no reason"),
         ("- {name: x, scenario: price_student, wrong: it}", "cases.yaml:1: x does nothing"),
-        ("- name: x\n  scenario: price_student\n  wrong: it\n  sais: hi", "cases.yaml:4: 0.sais|cases.yaml:4: sais"),
+        ("- name: x\n  scenario: price_student\n  wrong: it\n  sais: hi", 'cases.yaml:4: sais: .*did you mean "says"'),
         ("- [", "cases.yaml:"),
     ],
 )
@@ -93,26 +94,38 @@ def test_a_broken_case_is_one_line_that_says_what_to_do(tmp_path: Path, text: st
     file = tmp_path / "cases.yaml"
     file.write_text(text)
 
-    with pytest.raises(Usage, match=told) as caught:
+    with pytest.raises(Unusable, match=told) as caught:
         load_cases(file)
     assert "\n" not in str(caught.value)
 
 
 def test_an_unknown_scenario_or_defect_is_answered_with_the_nearest() -> None:
-    with pytest.raises(Usage, match='did you mean "price_student"'):
+    with pytest.raises(Unusable, match='did you mean "price_student"'):
         tried((Case(name="x", scenario="price_studnet", wrong="it", says="hi"),))
-    with pytest.raises(Usage, match='did you mean "guards_off"'):
+    with pytest.raises(Unusable, match='did you mean "guards_off"'):
         tried((Case(name="x", scenario=ON, wrong="it", code="guard_off"),))
 
 
 def test_planted_code_is_taken_out_again() -> None:
     before = Guards.refusal
 
-    with pytest.raises(KeyError), code.guards_off():
+    with pytest.raises(KeyError), defects()["guards_off"].planted():
         assert Guards.refusal is not before
         raise KeyError("in the middle")
 
     assert Guards.refusal is before
+
+
+@pytest.mark.parametrize(
+    ("of", "old", "told"),
+    [
+        ("dm_core.agent.guards:Guards.refusal", "no such words", "'no such words' is not once in dm_core.agent.guards"),
+        ("dm_core.agent.guards:Guards.refused", "", "there is no dm_core.agent.guards:Guards.refused"),
+    ],
+)
+def test_a_defect_of_code_that_is_other_by_now_is_told(of: str, old: str, told: str) -> None:
+    with pytest.raises(Unusable, match=told), Defect(name="x", wrong="it", of=of, old=old, first="return").planted():
+        raise AssertionError("it was planted")
 
 
 def test_an_unknown_name_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:

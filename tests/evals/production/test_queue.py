@@ -111,7 +111,7 @@ async def test_labels_that_can_not_be_used_move_nothing(
     )
 
     assert code == 2
-    assert "no list of {item, verdict: yes or no, why}" in capsys.readouterr().err
+    assert '.yaml:1: verdict: unknown verdict "perhaps"' in capsys.readouterr().err
     assert not (tmp_path / "evals").exists()
 
 

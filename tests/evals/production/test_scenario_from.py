@@ -16,7 +16,8 @@ from dm_evals.cli.main import main
 from dm_evals.gate import Gate
 from dm_evals.observation import Observation
 from dm_evals.production.make import Made, default_name, make_scenario
-from dm_evals.production.store import NotThere, read_thread
+from dm_evals.production.store import read_thread
+from dm_evals.reading import Unusable
 from dm_evals.replay.replay_server import ReplayServer
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
@@ -229,7 +230,7 @@ async def test_what_is_not_there_is_said(system: InProcess, tmp_path: Path) -> N
     await system.person().says("hi")
 
     for wrong, thread in ((url, "1_2"), (url, "nonsense"), ("sqlite:////nowhere/x.db", "1_2"), ("mysql:", "1_2")):
-        with pytest.raises(NotThere):
+        with pytest.raises(Unusable):
             await read_thread(wrong, thread, {})
 
 

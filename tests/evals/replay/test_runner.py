@@ -71,7 +71,7 @@ async def test_a_stale_recording_is_stale_and_never_a_pass_even_if_allowed() -> 
 async def test_a_turn_too_many_and_a_turn_too_few_never_pass() -> None:
     scenario = _scenario()
     made = await _recording(scenario)
-    longer = replace(made, turns=(*made.turns, replace(made.turns[0], turn=2)))
+    longer = replace(made, turns=(*made.turns, made.turns[0].model_copy(update={"turn": 2})))
 
     many = await run([scenario], _held(longer), judge_trial)
     few = await run([scenario], _held(replace(made, turns=())), judge_trial)

@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse
 from starlette.types import Receive, Scope, Send
 
 from dm_core.agent.gemini import GeminiModel
-from dm_core.queue.wakeup import plan
+from dm_core.queue.wakeup import plan_wake_up
 from dm_core.settings import ProcessorSettings
 from dm_evals.replay.run_trial import SharedRuntime, run_trial
 from dm_evals.replay.scheduler import CantBePlayed, Scheduler
@@ -120,7 +120,7 @@ async def test_a_lost_wake_up_is_found_by_the_sweep(
         scheduler = Scheduler(environment)
         environment.begin_model(model.base_url, scheduler.on_turn)
         await set_up(environment)
-        lost = plan(environment.person.thread_id, environment.now + 1, 5, 15)
+        lost = plan_wake_up(environment.person.thread_id, environment.now + 1, 5, 15)
         environment.queue.names.add(lost.name)  # taken: the webhook's wake-up is never made
 
         await scheduler.play()

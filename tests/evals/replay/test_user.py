@@ -9,9 +9,10 @@ import pytest
 
 from dm_evals.asking import NoAnswer
 from dm_evals.observation import Observation
+from dm_evals.reading import Unusable
 from dm_evals.replay.run_trial import run_trial
 from dm_evals.scenarios.scenario import Scenario
-from dm_evals.user import BrokenUser, GeminiUser, RecordedUser, RecordingUser, Said
+from dm_evals.user import GeminiUser, RecordedUser, RecordingUser, Said
 from dm_sandbox.platforms.answers import blocked_prompt, call, text, turn
 from dm_sandbox.platforms.gemini import Gemini
 
@@ -109,9 +110,9 @@ def test_a_recorded_user_says_it_again_to_the_same_conversation_only(tmp_path: P
     again = RecordedUser(tmp_path)
 
     assert again.next(scenario(), 1, THREAD).text == "after 2"
-    with pytest.raises(BrokenUser, match=r"users/first_visit/t1.jsonl has no answer to this conversation"):
+    with pytest.raises(Unusable, match=r"first_visit/t1.jsonl has no answer to this conversation"):
         again.next(scenario(), 1, ("person: hi", "bot: Good evening!"))
-    with pytest.raises(BrokenUser, match=r"t2.jsonl has no answer"):
+    with pytest.raises(Unusable, match=r"t2.jsonl has no answer"):
         again.next(scenario(), 2, THREAD)
 
 
@@ -119,7 +120,7 @@ def test_a_line_that_is_none_is_told_with_its_place(tmp_path: Path) -> None:
     (tmp_path / "first_visit").mkdir()
     (tmp_path / "first_visit" / "t1.jsonl").write_text('{"why": "x"}\n')
 
-    with pytest.raises(BrokenUser, match=r"users/first_visit/t1.jsonl:1: stop Field required"):
+    with pytest.raises(Unusable, match=r"first_visit/t1.jsonl:1: stop: Field required"):
         RecordedUser(tmp_path).next(scenario(), 1, THREAD)
 
 

@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from dm_evals.cli.main import main
+from dm_evals.reading import Unusable
 from dm_evals.reports import json_file
-from dm_evals.reports.history import BrokenHistory, entry, points, read
+from dm_evals.reports.history import entry, points, read
 from dm_evals.reports.html import to_html
 from tests.evals.reports.report_samples import passing, sample
 
@@ -57,7 +58,7 @@ def test_a_line_that_cant_be_read_is_told_and_nothing_is_written(
     text = history.read_text().replace(old, new)
     history.write_text(text)
 
-    with pytest.raises(BrokenHistory) as caught:
+    with pytest.raises(Unusable) as caught:
         read(history)
     exited = main(["history", "--report", str(tmp_path / "report.json"), "--commit", "c", "--history", str(history)])
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from dm_evals.cli.main import Usage
 from dm_evals.mutants.measure import load_measured
 from dm_evals.observation import Bubble
+from dm_evals.reading import Unusable
 from dm_evals.reports.html import to_html, write
 from dm_evals.results import Report
 from tests.evals.reports.report_samples import (
@@ -187,5 +187,5 @@ def test_rates_that_are_none_are_told(tmp_path: Path) -> None:
     file = tmp_path / "held_out.json"
     file.write_text("{}")
 
-    with pytest.raises(Usage, match=r"held_out\.json is not what `make evals-held-out` writes"):
+    with pytest.raises(Unusable, match=r"held_out\.json is not what `make evals-held-out` writes"):
         load_measured(file)

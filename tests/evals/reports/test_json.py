@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dm_evals.reports.json_file import BrokenReport, from_json, load, to_json, write
+from dm_evals.reading import Unusable
+from dm_evals.reports.json_file import from_json, load, to_json, write
 from dm_evals.results import Report
 from tests.evals.reports.report_samples import bubbles, many, observed, passing, report, result, sample
 
@@ -57,16 +58,16 @@ def test_what_is_no_such_report_is_refused(change: str, said: str) -> None:
     text = to_json(passing(1)).replace(change, said)
     assert text != to_json(passing(1))
 
-    with pytest.raises(BrokenReport):
+    with pytest.raises(Unusable):
         from_json(text)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{", '"x"'])
 def test_other_json_is_refused(text: str) -> None:
-    with pytest.raises(BrokenReport):
+    with pytest.raises(Unusable):
         from_json(text)
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
-    with pytest.raises(BrokenReport, match=r"nothing\.json"):
+    with pytest.raises(Unusable, match=r"nothing\.json"):
         load(tmp_path / "nothing.json")

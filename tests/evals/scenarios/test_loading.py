@@ -69,7 +69,7 @@ TYPOS = [
     ("send_instagram_message", "send_instagram_mesage", 21, 'did you mean "send_instagram_message"?'),
     ("[send_manager_notification]", "[notify]", 23, 'unknown tool "notify"'),
     ("args: {text:", "args: {txt:", 22, 'send_instagram_message has no argument "txt", did you mean "text"?'),
-    ("kind: throttle", "kind: throtle", 11, 'fault "throtle" is none of error, throttle'),
+    ("kind: throttle", "kind: throtle", 11, '"throtle" is none of error, throttle'),
     ("platform: instagram", "platform: instagramm", 11, 'did you mean "instagram"?'),
     ("operation: send", "operation: sned", 11, 'instagram has no operation "sned", did you mean "send"?'),
     ("MAX_RUNS_PER_HOUR", "MAX_RUN_PER_HOUR", 9, 'unknown setting MAX_RUN_PER_HOUR, did you mean "MAX_RUNS_PER_HOUR"?'),
@@ -81,8 +81,8 @@ TYPOS = [
     ("at: 2s", "at: 2", 17, 'put 2 in quotes'),
     ("at: 2s", "at: 2sec", 17, '"2sec" is no duration: write 90s, 5m, 2h or 3d'),
     ("at: 2s", "at: -2s", 17, "is no duration"),
-    ("at: 2s", "at: 900d", 15, "more than 30 days"),
-    ("at: 2s", f"at: {'9' * 400}d", 15, "more than 30 days"),
+    ("at: 2s", "at: 900d", 17, "more than 30 days"),
+    ("at: 2s", f"at: {'9' * 400}d", 17, "more than 30 days"),
     ("to: first", "to: frist", 16, 'no message "frist", did you mean "first"?'),
     ("    to: first", "    id: first", 16, 'two events with the id "first"'),
     ("to: first", "kind: foto", 16, '"foto" is none of say, photo'),
@@ -101,7 +101,7 @@ TYPOS = [
     ("{contains: Tuesday}", "{}", 22, "needs exactly one of equals"),
     ("{contains: Tuesday}", "{equals: null}", 22, "use absent: true"),
     ("[send_manager_notification]", "[send_instagram_message]", 23, "send_instagram_message is required too"),
-    ("replies: 1", "replies: -1", 24, "replies can't be below 0"),
+    ("replies: 1", "replies: -1", 24, "greater than or equal to 0"),
     ("replies: 1", "replies: one", 24, "expect.state.replies"),
     ("name: a_question", "name: another", 1, 'must be that of its file, "a_question"'),
     ("name: a_question", "name: A Question", 1, "must be 3 to 61 of a-z"),
@@ -242,7 +242,7 @@ def test_without_a_calendar_its_faults_make_no_sense(tmp_path: Path) -> None:
     result = loaded(tmp_path, text)
 
     assert [each.split(": ", 1)[1] for each in result.problems] == [
-        "Spond is never asked: sessions is null",
+        "world.faults name Spond, which is never asked: sessions is null",
     ]
 
 

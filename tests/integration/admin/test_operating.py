@@ -7,7 +7,8 @@ import pytest
 
 from dm_admin.reads import Reads
 from dm_core.clock import system_clock
-from dm_core.messages import DAY_MS, Direction, Status
+from dm_core.durations import DAY_MS
+from dm_core.messages import Direction, Status
 from dm_core.processing.switches import SwitchReader
 from dm_core.steering import Mode
 from dm_core.store.port import Conflict, MessageChange, Store, ThreadChange

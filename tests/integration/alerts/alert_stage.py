@@ -7,7 +7,7 @@ from typing import cast
 import pytest
 
 from dm_core.alerts import Alert, AlertCount, AlertLimits, AskedAlert, Urgency, new_alerts
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS
 from dm_sandbox.environment import MANAGER_NUMBER
 from dm_sandbox.inprocess import InProcess
 

@@ -12,7 +12,7 @@ from google.cloud.tasks_v2 import CloudTasksAsyncClient
 from dm_core.clock import system_clock
 from dm_core.queue.cloud_tasks import CloudTasksQueue
 from dm_core.queue.port import WakeUp
-from dm_core.queue.wakeup import plan
+from dm_core.queue.wakeup import plan_wake_up
 from dm_core.settings import QueueSettings
 from dm_sandbox.cloud_tasks import CloudTasksEmulator, QueueEvent
 from dm_sandbox.cloud_tasks.worker import Worker
@@ -23,7 +23,7 @@ def _wake_up(name: str, *, ahead: int = 0, thread_id: str = "178414_555") -> Wak
 
 
 async def test_a_planned_wake_up_arrives_once_and_not_before_its_time(queue: CloudTasksQueue, worker: Worker) -> None:
-    wake_up = plan("178414_555", system_clock(), 0.1, 0.3)
+    wake_up = plan_wake_up("178414_555", system_clock(), 0.1, 0.3)
 
     assert await queue.schedule(wake_up)
 

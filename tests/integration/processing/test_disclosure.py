@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.platforms.answers import call, turn
 from tests.integration.processing.profiles import folder_with, replies, running

@@ -1,14 +1,15 @@
 """The manager answers and steers from WhatsApp: by rules, never by a model, and nothing goes out twice."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from dm_core.messages import Direction, Disposition
-from dm_core.processing.outbox.outbox import CAUSE_QUOTE, UNKNOWN_QUOTE
+from dm_core.processing.outbox.commands import HELP
+from dm_core.processing.outbox.outbox import CAUSE_QUOTE, NO_WORDS, UNKNOWN_QUOTE
 from dm_core.processing.outbox.sending import CLOSED, SENT
 from dm_core.steering import Mode
 from dm_core.store.port import Snapshot
@@ -205,6 +206,28 @@ async def test_off_for_all_ends_dms_without_a_model_until_on(system: InProcess) 
     assert system.gemini.count() == 1
 
 
+@pytest.mark.parametrize(
+    ("before", "word", "quoted", "says"),
+    [
+        (("off", "pause"), "on", False, "because everything is paused."),
+        (("off", "pause"), "resume", False, "because everything is switched off."),
+        (("pause",), "on", True, "because everything is paused."),
+        (("pause",), "resume", False, "half a minute."),
+        (("off",), "help", True, "waits for a human."),
+    ],
+)
+async def test_whoever_wants_an_answer_is_told_what_still_keeps_the_agent_silent(
+    system: InProcess, before: Sequence[str], word: str, says: str, *, quoted: bool
+) -> None:
+    wamid = await alerted(system)
+    for each in before:
+        await system.whatsapp.says(MANAGER_NUMBER, each)
+        await system.outbox()
+    await system.whatsapp.says(MANAGER_NUMBER, word, wamid if quoted else "")
+
+    assert (await told(system)).endswith(says)
+
+
 @pytest.mark.parametrize("everywhere", [True, False])
 async def test_resume_without_a_pause_leaves_nobody_to_humans(system: InProcess, *, everywhere: bool) -> None:
     wamid = await alerted(system)
@@ -243,6 +266,93 @@ async def test_the_list_names_what_waits_for_a_human(system: InProcess) -> None:
     await system.whatsapp.says(MANAGER_NUMBER, "list")
 
     assert "handed over" in await told(system)
+
+
+async def written(system: InProcess, *messages: tuple[str, str]) -> list[str]:
+    """The manager writes these, quoting something or not, half a second apart; the items of their tasks, in order."""
+    items: list[str] = []
+    for text, quoted in messages:
+        system.clock.forward(0.5)
+        await system.whatsapp.says(MANAGER_NUMBER, text, quoted)
+        items += [w.outbox_id for w in system.queue.wake_ups.values() if w.outbox_id and w.outbox_id not in items]
+    return items
+
+
+async def test_two_messages_served_in_the_wrong_order_go_out_in_the_right_one(system: InProcess) -> None:
+    wamid = await alerted(system)
+    first, second = await written(system, ("Hi Ana,", wamid), ("Tom here.", wamid))
+
+    assert (await system.send_outbox(second))[1]["status"] == "retry_later"
+    assert (await system.send_outbox(first))[1]["status"] == "done"
+    await system.outbox()
+    assert system.instagram.sent_to("9001")[-2:] == ["Hi Ana,", "Tom here."]
+
+
+async def test_two_messages_served_at_once_go_out_in_order_without_another_task(system: InProcess) -> None:
+    wamid = await alerted(system)
+    first, second = await written(system, ("Hi Ana,", wamid), ("Tom here.", wamid))
+
+    served = await asyncio.gather(system.send_outbox(second), system.send_outbox(first))
+
+    assert [answer["status"] for _, answer in served] == ["done", "done"]
+    assert system.instagram.sent_to("9001")[-2:] == ["Hi Ana,", "Tom here."]
+
+
+async def test_a_second_message_does_not_overtake_one_that_waits_for_instagram(system: InProcess) -> None:
+    wamid = await alerted(system)
+    first, second = await written(system, ("Hi Ana,", wamid), ("Tom here.", wamid))
+    system.instagram.faults.add("throttle", "send")
+    assert (await system.send_outbox(first))[1]["status"] == "retry_later"
+    assert (await system.send_outbox(second))[1]["status"] == "retry_later"
+    await system.outbox()
+
+    assert system.instagram.sent_to("9001")[-2:] == ["Hi Ana,", "Tom here."]
+
+
+async def test_of_two_commands_the_last_one_counts(system: InProcess) -> None:
+    wamid = await alerted(system)
+    first, second = await written(system, ("pause", wamid), ("resume", wamid))
+    await system.send_outbox(second)
+    await system.send_outbox(first)
+    await system.outbox()
+
+    assert (await snapshot(system)).thread.steering.pause is None
+
+
+async def test_one_that_cant_be_read_does_not_keep_the_others_waiting_for_ever(system: InProcess) -> None:
+    wamid = await alerted(system)
+    _, second = await written(system, ("pause", wamid), ("resume", wamid))
+    system.clock.forward(601)
+
+    assert (await system.send_outbox(second))[1]["status"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("message", "answer"),
+    [
+        ({"type": "system", "system": {"body": "A changed from 1 to 2", "type": "user_changed_number"}}, None),
+        ({"type": "reaction", "reaction": {"message_id": "w", "emoji": "+1"}}, None),
+        ({"type": "edit", "edit": {"original_message_id": "w", "message": {"text": {"body": "off"}}}}, UNKNOWN_QUOTE),
+        ({"type": "revoke", "revoke": {"original_message_id": "w"}}, UNKNOWN_QUOTE),
+        ({"type": "audio", "audio": {"id": "1", "voice": True}, "context": {"id": "ALERT"}}, NO_WORDS),
+        ({"type": "unsupported", "errors": [{"code": 131051}], "context": {"id": "ALERT"}}, NO_WORDS),
+        ({"type": "text", "text": {"body": "Hi."}, "context": {"forwarded": True}}, HELP),
+    ],
+)
+async def test_messages_that_are_no_words_change_nothing(
+    system: InProcess, message: dict[str, object], answer: str | None
+) -> None:
+    wamid = await alerted(system)
+    shown = len(system.whatsapp.alerts)
+    quoted = message.get("context") == {"id": "ALERT"}
+    whole = {**message, "from": MANAGER_NUMBER, "id": "wamid.odd", "timestamp": str(system.clock() // 1000)}
+    sent = {**whole, "context": {"id": wamid}} if quoted else whole
+    assert await system.whatsapp_says(system.whatsapp.statuses.payload(messages=[sent])) == 200
+    await system.outbox()
+
+    assert [alert.text for alert in system.whatsapp.alerts[shown:]] == ([answer] if answer else [])
+    assert len(system.instagram.sent_to("9001")) == 1
+    assert (await system.store.get_document("maintenance", "switches")) is None
 
 
 @pytest.mark.parametrize("when", ["before", "after"])

@@ -169,11 +169,22 @@ async def test_files_that_turn_out_to_be_one_too_many_are_let_go(system: InProce
 async def test_no_fault_of_the_cdn_costs_the_reply(system: InProcess, fault: str) -> None:
     ana = system.person()
     await ana.sends_file("image", PNG, "when are nets?")
-    system.instagram.faults.add(fault, "media")
+    system.instagram.faults.add(fault, "media", times=2)
 
     await answered(system, ana)
 
     assert len(reasons(system.gemini.requests[0])) == 1
+
+
+@pytest.mark.parametrize("fault", ["error", "drop_before", "drop_after", "error_after"])
+async def test_a_fault_of_a_moment_does_not_cost_the_file(system: InProcess, fault: str) -> None:
+    ana = system.person()
+    await ana.sends_file("image", PNG, "when are nets?")
+    system.instagram.faults.add(fault, "media")
+
+    await answered(system, ana)
+
+    assert [file.data for file in system.gemini.requests[0].files] == [PNG]
 
 
 @pytest.mark.parametrize("answer", [blocked_prompt(), blocked_prompt("IMAGE_SAFETY"), finished("SAFETY")])

@@ -1,7 +1,9 @@
 """Whom a command means, when it is refused, and what it writes: over a store in memory."""
 
+import asyncio
 import dataclasses
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,7 +13,8 @@ from dm_admin.desk import Desk, Refused
 from dm_admin.late import Late
 from dm_admin.reads import Reads
 from dm_admin.settings import AdminSettings
-from dm_core.messages import DAY_MS, Message, Status
+from dm_core.durations import DAY_MS
+from dm_core.messages import Message, Status
 from dm_core.outbox import OutboxState
 from dm_core.processing.switches import SwitchReader
 from dm_core.queue.port import AlertQueue, WakeUpQueue
@@ -197,6 +200,15 @@ async def test_a_reply_is_stored_for_the_processor_and_never_read_as_a_command(d
     assert [line.what for line in await desk.reads.audit_of(THREAD)] == ["reply asked for"]
 
 
+async def test_whoever_stops_waiting_is_told_that_the_reply_is_on_its_way(desk: Desk) -> None:
+    plan = await replies.reply(desk, THREAD, "Hi", "", 60)
+    waiting = asyncio.ensure_future(plan.act())
+    await asyncio.sleep(0.1)
+    waiting.cancel()
+
+    assert "on its way" in await waiting
+
+
 @pytest.mark.parametrize(
     ("text", "later", "says"),
     [("  ", 0, "no words"), ("x" * 9_000, 0, "too long"), ("Hi", DAY_MS, "takes no reply any more")],
@@ -268,6 +280,28 @@ def _queue(desk: Desk) -> RecordingQueue:
     queue = desk.queue.get()
     assert isinstance(queue, RecordingQueue)
     return queue
+
+
+@pytest.mark.parametrize(
+    ("switches", "held", "says"),
+    [
+        ({"mode": "off"}, {}, "everything is switched off"),
+        ({"pause": {"by": "whatsapp", "since": NOW}}, {}, "everything is paused"),
+        ({}, {"mode": Mode.OFF}, "this conversation is switched off"),
+        ({}, {"stopped_at": NOW}, "its person used a stop word"),
+    ],
+)
+async def test_whoever_resumes_is_told_what_still_keeps_the_agent_silent(
+    desk: Desk, switches: dict[str, object], held: dict[str, Any], says: str
+) -> None:
+    await desk.store.put_document("maintenance", "switches", switches)
+    await change(desk, steering=Steering(pause=Pause("admin", NOW), **held))
+
+    said = await (await steering.resume(desk, THREAD, "")).act()
+    paused = await (await steering.pause(desk, THREAD, "")).act()
+
+    assert said == f"resume: {THREAD}; it stays silent, because {says}"
+    assert paused == f"pause: {THREAD}"
 
 
 @pytest.mark.parametrize("reference", [THREAD, "all"])

@@ -9,6 +9,7 @@ from dm_admin.views import Reads, ThreadState, as_json, everywhere, explain, lis
 from dm_admin.views.messages import BECAUSE, message_view
 from dm_admin.views.runs import run_view
 from dm_admin.views.stats import counted
+from dm_core.durations import HOUR_MS
 from dm_core.messages import Attachment, Content, Direction, Disposition, Status
 from dm_core.runs import ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
 from dm_core.steering import Handover, Mode, Pause, Steering
@@ -17,7 +18,6 @@ from dm_core.threads import Lease, Profile, Thread
 from dm_sandbox.examples import NOW, THREAD, dm, events
 from dm_sandbox.memory_store import MemoryStore
 
-HOUR_MS = 3_600_000
 QUIET = Thread("178_9", "178", "9123456789", last_inbound_at=NOW)
 
 

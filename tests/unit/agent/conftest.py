@@ -10,25 +10,14 @@ from dm_core.agent.guards import Guards
 from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.settings import RunLimits
 from dm_core.store.sqlite import SqliteStore
+from dm_sandbox.examples import LIMITS
 from dm_sandbox.one_account import OneAccount
 from tests.unit.agent.agent_stage import MANAGER, NOW, PROCESSOR, SECRETS, Calendar, Inbox, MakeAgent
 
 
 @pytest.fixture
 def limits() -> RunLimits:
-    return RunLimits(
-        function_timeout=300,
-        lease_seconds=330,
-        max_attempts=5,
-        max_model_turns=6,
-        max_sends=3,
-        max_notifications=1,
-        runs_per_hour=60,
-        runs_per_day=300,
-        uncertain_sends="hold",
-        echo_wait=2,
-        look_ups=3,
-    )
+    return LIMITS
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ import pytest
 from dm_core.agent.disclosure import Disclosure, Lines
 from dm_core.agent.languages import language_key, language_of
 from dm_core.agent.texts import TEXT_LIMIT_BYTES, size
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS
 from dm_core.steering import Steering
 
 LINES = Lines((("en", "I'm the club's automated assistant."), ("de", "Ich bin der digitale Assistent des Vereins.")))

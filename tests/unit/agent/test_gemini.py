@@ -477,6 +477,30 @@ async def test_the_wait_of_a_throttle_is_google_rpcs(
     assert caught.value.wait_seconds == seconds
 
 
+@pytest.mark.parametrize(
+    ("message", "details", "seconds"),
+    [
+        ("Quota exceeded. Please retry in 373.801628ms.", (), 0.373801628),
+        ("Quota exceeded. Please retry in 1m2.5s.", (), 62.5),
+        ("You have exhausted your capacity. Your quota will reset after 18h31m10s.", (), 3_600.0),
+        ("Please retry in 38.9s.", (retry_info("38s"),), 38.9),
+        ("busy", ({**error_info("RATE_LIMIT_EXCEEDED"), "metadata": {"quotaResetDelay": "373.8ms"}},), 0.3738),
+        ("busy", (retry_info("2s"), retry_info("7s")), 7.0),
+        ("Please retry in 5 minutes.", (), None),
+        ("Please retry in 3stones.", (), None),
+    ],
+)
+async def test_other_forms_of_a_wait_count_too(
+    gemini: Gemini, model: GeminiModel, message: str, details: tuple[Json, ...], seconds: float | None
+) -> None:
+    gemini.answers = [refused(429, "RESOURCE_EXHAUSTED", message, *details)]
+
+    with pytest.raises(ModelUnavailable) as caught:
+        await ask(model)
+
+    assert caught.value.wait_seconds == (seconds if seconds is None else pytest.approx(seconds))
+
+
 async def test_a_wait_may_be_in_words_or_in_the_header(gemini: Gemini, model: GeminiModel) -> None:
     gemini.answers = [refused(429, "RESOURCE_EXHAUSTED", "Quota exceeded. Please retry in 47.434392449s.")]
     with pytest.raises(ModelUnavailable) as in_words:

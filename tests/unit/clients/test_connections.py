@@ -256,6 +256,27 @@ async def test_headers_of_one_name_are_joined(server: Server, connections: Conne
     assert (await get(connections, server.url)).headers["x-a"] == "1, 2"
 
 
+async def test_the_next_address_is_tried_where_the_first_takes_nobody(server: Server) -> None:
+    async def two(host: str, port: int) -> list[str]:
+        return ["127.0.0.2", host]
+
+    connections = Connections(two)
+
+    assert (await get(connections, server.url)).body == b"ok"
+    await connections.close()
+
+
+async def test_a_host_that_nobody_knows_is_an_error_before_anything_is_written() -> None:
+    async def none(host: str, port: int) -> list[str]:
+        return []
+
+    written: list[None] = []
+
+    with pytest.raises(ConnectionError):
+        await get(Connections(none), "http://nobody.invalid/", lambda: written.append(None))
+    assert written == []
+
+
 async def test_a_certificate_nobody_vouches_for_is_an_error_before_anything_is_written(
     connections: Connections,
 ) -> None:

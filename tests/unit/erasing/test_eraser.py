@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from dm_core.durations import DAY_MS
 from dm_core.erasing.eraser import MAX_THREADS, Eraser, Progress
 from dm_core.erasing.requests import in_turn
 from dm_core.errors import StoreUnavailable
-from dm_core.messages import DAY_MS
 from dm_core.store.port import Deletion
 from dm_core.store.sqlite import SqliteStore
 from dm_sandbox.examples import NOW, dm, events

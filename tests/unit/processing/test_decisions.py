@@ -4,28 +4,16 @@ from dataclasses import replace
 
 import pytest
 
+from dm_core.durations import HOUR_MS
 from dm_core.messages import Content, Direction, Message, Status
-from dm_core.processing.decisions import HOUR_MS, Decision, Verdict, decide, spend
+from dm_core.processing.decisions import Decision, NextStep, decide, spend
 from dm_core.processing.task_result import Ending
 from dm_core.runs import Action, ActionKind, ActionState, Run
-from dm_core.settings import RunLimits
 from dm_core.store.port import Snapshot, Version
 from dm_core.threads import Allowance, Lease, Thread
+from dm_sandbox.examples import LIMITS
 
 NOW = 1_800_000_000_000
-LIMITS = RunLimits(
-    function_timeout=300,
-    lease_seconds=330,
-    max_attempts=5,
-    max_model_turns=6,
-    max_sends=3,
-    max_notifications=1,
-    runs_per_hour=60,
-    runs_per_day=300,
-    uncertain_sends="hold",
-    echo_wait=2,
-    look_ups=3,
-)
 PENDING = Message(
     "m", "178_9", "mid", Direction.INBOUND, Status.PENDING, Content(text="hi"), NOW - 1000, NOW - 900, NOW - 900
 )
@@ -41,26 +29,26 @@ def seen(thread: Thread, *messages: Message, allowance: Allowance | None = None)
 
 
 @pytest.mark.parametrize(
-    ("snapshot", "verdict"),
+    ("snapshot", "step"),
     [
-        (None, Verdict.NOTHING),
-        (seen(THREAD), Verdict.NOTHING),
-        (seen(THREAD, PENDING), Verdict.START),
-        (seen(replace(THREAD, lease=Lease("r", "other", NOW + 1)), PENDING), Verdict.BUSY),
-        (seen(replace(THREAD, lease=Lease("r", "task", NOW + 1)), PENDING), Verdict.AGAIN),
-        (seen(replace(THREAD, lease=Lease("r", "task", NOW)), PENDING), Verdict.START),
-        (seen(replace(THREAD, lease=Lease("r", "other", NOW - 1), run=RUN), PENDING), Verdict.RESUME),
-        (seen(replace(THREAD, run=RUN)), Verdict.RESUME),
-        (seen(replace(THREAD, run=RUN, paused_until=NOW + 1), PENDING), Verdict.CLOSE),
-        (seen(replace(THREAD, run=ACTED, paused_until=NOW + 1), PENDING), Verdict.RESUME),
-        (seen(replace(THREAD, not_before=NOW + 1), PENDING), Verdict.WAIT),
-        (seen(replace(THREAD, not_before=NOW), PENDING), Verdict.START),
-        (seen(replace(THREAD, not_before=NOW + 1, run=ACTED), PENDING), Verdict.WAIT),
-        (seen(replace(THREAD, run=ACTED), WORN_OUT), Verdict.RESUME),
+        (None, NextStep.NOTHING),
+        (seen(THREAD), NextStep.NOTHING),
+        (seen(THREAD, PENDING), NextStep.START),
+        (seen(replace(THREAD, lease=Lease("r", "other", NOW + 1)), PENDING), NextStep.BUSY),
+        (seen(replace(THREAD, lease=Lease("r", "task", NOW + 1)), PENDING), NextStep.AGAIN),
+        (seen(replace(THREAD, lease=Lease("r", "task", NOW)), PENDING), NextStep.START),
+        (seen(replace(THREAD, lease=Lease("r", "other", NOW - 1), run=RUN), PENDING), NextStep.RESUME),
+        (seen(replace(THREAD, run=RUN)), NextStep.RESUME),
+        (seen(replace(THREAD, run=RUN, paused_until=NOW + 1), PENDING), NextStep.CLOSE),
+        (seen(replace(THREAD, run=ACTED, paused_until=NOW + 1), PENDING), NextStep.RESUME),
+        (seen(replace(THREAD, not_before=NOW + 1), PENDING), NextStep.WAIT),
+        (seen(replace(THREAD, not_before=NOW), PENDING), NextStep.START),
+        (seen(replace(THREAD, not_before=NOW + 1, run=ACTED), PENDING), NextStep.WAIT),
+        (seen(replace(THREAD, run=ACTED), WORN_OUT), NextStep.RESUME),
     ],
 )
-def test_who_may_run(snapshot: Snapshot | None, verdict: Verdict) -> None:
-    assert decide(snapshot, "task", NOW, LIMITS).verdict is verdict
+def test_who_may_run(snapshot: Snapshot | None, step: NextStep) -> None:
+    assert decide(snapshot, "task", NOW, LIMITS).step is step
 
 
 @pytest.mark.parametrize(
@@ -75,23 +63,23 @@ def test_who_may_run(snapshot: Snapshot | None, verdict: Verdict) -> None:
 def test_what_ends_without_the_model(thread: Thread, allowance: Allowance, ending: Ending) -> None:
     decision = decide(seen(thread, PENDING, allowance=allowance), "task", NOW, LIMITS)
 
-    assert decision == Decision(Verdict.CLOSE, ending, (PENDING,))
+    assert decision == Decision(NextStep.CLOSE, ending, (PENDING,))
 
 
 def test_a_dm_that_arrived_after_a_takeover_was_over_is_answered() -> None:
-    assert decide(seen(replace(THREAD, paused_until=NOW - 900), PENDING), "task", NOW, LIMITS).verdict is Verdict.START
+    assert decide(seen(replace(THREAD, paused_until=NOW - 900), PENDING), "task", NOW, LIMITS).step is NextStep.START
 
 
 def test_only_the_dm_whose_attempts_are_used_up_fails() -> None:
     decision = decide(seen(THREAD, WORN_OUT, PENDING), "task", NOW, LIMITS)
 
-    assert decision == Decision(Verdict.CLOSE, Ending.FAILED, (WORN_OUT,))
+    assert decision == Decision(NextStep.CLOSE, Ending.FAILED, (WORN_OUT,))
 
 
 def test_a_call_by_hand_without_a_task_name_is_never_taken_for_the_holder() -> None:
     held = seen(replace(THREAD, lease=Lease("r", "", NOW + 1)), PENDING)
 
-    assert decide(held, "", NOW, LIMITS).verdict is Verdict.BUSY
+    assert decide(held, "", NOW, LIMITS).step is NextStep.BUSY
 
 
 def test_the_allowance_is_spent_by_hour_and_day_and_comes_back_with_time() -> None:
@@ -121,6 +109,6 @@ def test_even_finding_out_what_went_out_is_tried_three_times_only(action: Action
     run = replace(ACTED, message_ids=("w",), actions=(action,))
     worn_out = [replace(WORN_OUT, attempts=LIMITS.max_attempts + n) for n in (2, 3)]
 
-    verdicts = [decide(seen(replace(THREAD, run=run), each), "task", NOW, LIMITS) for each in worn_out]
+    decisions = [decide(seen(replace(THREAD, run=run), each), "task", NOW, LIMITS) for each in worn_out]
 
-    assert verdicts == [Decision(Verdict.RESUME), Decision(Verdict.CLOSE, ending, (worn_out[1],))]
+    assert decisions == [Decision(NextStep.RESUME), Decision(NextStep.CLOSE, ending, (worn_out[1],))]

@@ -6,24 +6,11 @@ import pytest
 
 from dm_core.messages import Content, Direction, Message, Status
 from dm_core.processing import waits
-from dm_core.settings import RunLimits
 from dm_core.threads import Thread
+from dm_sandbox.examples import LIMITS
 
 NOW = 1_800_000_000_000
 HOUR = 3_600_000
-LIMITS = RunLimits(
-    function_timeout=300,
-    lease_seconds=330,
-    max_attempts=5,
-    max_model_turns=6,
-    max_sends=3,
-    max_notifications=1,
-    runs_per_hour=60,
-    runs_per_day=300,
-    uncertain_sends="hold",
-    echo_wait=2,
-    look_ups=3,
-)
 DM = Message("m", "178_9", "mid", Direction.INBOUND, Status.PENDING, Content(text="hi"), NOW, NOW, NOW)
 THREAD = Thread("178_9", "178", "9", last_inbound_at=NOW)
 

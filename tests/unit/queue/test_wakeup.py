@@ -7,7 +7,7 @@ from statistics import fmean
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dm_core.queue.wakeup import plan, plan_at_once, plan_not_before, plan_outbox, shard
+from dm_core.queue.wakeup import plan_at_once, plan_not_before, plan_outbox, plan_wake_up, shard
 
 NOW = st.integers(min_value=1_000_000, max_value=4_000_000_000_000)
 THREADS = st.text(min_size=1, max_size=20)
@@ -30,60 +30,60 @@ def _bounds(draw: st.DrawFn, minimum: int = 0) -> tuple[float, float]:
 def test_fires_more_than_min_and_at_most_max_ahead(thread: str, now: int, bounds: tuple[float, float]) -> None:
     low, high = bounds
 
-    ahead = plan(thread, now, low, high).fire_at - now
+    ahead = plan_wake_up(thread, now, low, high).fire_at - now
 
     assert _ms(low) < ahead <= max(_ms(high), _ms(low) + (1000 if low == high else 0))
 
 
 @given(THREADS, NOW, NOW, _bounds())
 def test_name_and_fire_time_are_the_same_number(thread: str, one: int, other: int, bounds: tuple[float, float]) -> None:
-    first, second = plan(thread, one, *bounds), plan(thread, other, *bounds)
+    first, second = plan_wake_up(thread, one, *bounds), plan_wake_up(thread, other, *bounds)
 
     assert (first.name == second.name) == (first.fire_at == second.fire_at)
 
 
 @given(THREADS, NOW, st.integers(0, 60_000), _bounds())
 def test_later_dms_never_wake_earlier(thread: str, now: int, later: int, bounds: tuple[float, float]) -> None:
-    assert plan(thread, now + later, *bounds).fire_at >= plan(thread, now, *bounds).fire_at
+    assert plan_wake_up(thread, now + later, *bounds).fire_at >= plan_wake_up(thread, now, *bounds).fire_at
 
 
 @given(THREADS, NOW)
 def test_all_dms_of_a_bucket_share_one_task(thread: str, now: int) -> None:
-    start = plan(thread, now, 5, 15).fire_at - 15_000
+    start = plan_wake_up(thread, now, 5, 15).fire_at - 15_000
 
-    names = {plan(thread, start + offset, 5, 15).name for offset in (0, 1, 4_999, 9_999)}
+    names = {plan_wake_up(thread, start + offset, 5, 15).name for offset in (0, 1, 4_999, 9_999)}
 
     assert len(names) == 1
-    assert plan(thread, start - 1, 5, 15).name not in names
-    assert plan(thread, start + 10_000, 5, 15).name not in names
+    assert plan_wake_up(thread, start - 1, 5, 15).name not in names
+    assert plan_wake_up(thread, start + 10_000, 5, 15).name not in names
 
 
 @given(THREADS, NOW, _bounds())
 def test_equal_bounds_make_buckets_of_one_second(thread: str, now: int, bounds: tuple[float, float]) -> None:
     low, _ = bounds
 
-    fires = plan(thread, now, low, low).fire_at
+    fires = plan_wake_up(thread, now, low, low).fire_at
 
-    assert plan(thread, now + 1000, low, low).fire_at == fires + 1000
+    assert plan_wake_up(thread, now + 1000, low, low).fire_at == fires + 1000
 
 
 @given(THREADS, NOW)
 def test_name_is_the_hashed_thread_and_the_bucket(thread: str, now: int) -> None:
-    digest, _, bucket = plan(thread, now, 5, 15).name.rpartition("-")
+    digest, _, bucket = plan_wake_up(thread, now, 5, 15).name.rpartition("-")
 
     assert digest == hashlib.sha256(thread.encode()).hexdigest()[:32]
     assert bucket == str((now - int(hashlib.sha256(thread.encode()).hexdigest(), 16) % 10_000) // 10_000)
 
 
 def test_names_are_the_same_in_every_process() -> None:
-    wake_up = plan("178414_5550001", 1_700_000_000_000, 5, 15)
+    wake_up = plan_wake_up("178414_5550001", 1_700_000_000_000, 5, 15)
 
     assert wake_up.name == "702f1d7a614773b2c3bccf862a91fa95-169999999"
     assert wake_up.fire_at == 1_700_000_012_751
 
 
 def test_threads_do_not_fire_together() -> None:
-    fires = [plan(f"178414_{user}", 1_700_000_000_000, 5, 15).fire_at for user in range(2_000)]
+    fires = [plan_wake_up(f"178414_{user}", 1_700_000_000_000, 5, 15).fire_at for user in range(2_000)]
 
     per_second = [sum(1 for at in fires if at // 1000 == second) for second in {at // 1000 for at in fires}]
 
@@ -104,7 +104,7 @@ def test_a_wait_ends_at_the_first_bucket_that_is_late_enough(
 
 @given(THREADS, NOW, _bounds())
 def test_a_wait_and_a_dm_of_the_same_bucket_are_one_task(thread: str, now: int, bounds: tuple[float, float]) -> None:
-    ordinary = plan(thread, now, *bounds)
+    ordinary = plan_wake_up(thread, now, *bounds)
 
     assert plan_not_before(thread, ordinary.fire_at, *bounds) == ordinary
 
@@ -137,7 +137,7 @@ def test_no_dm_is_left_without_a_future_task_whatever_the_clocks_say(
     times = itertools.accumulate(pause for pause, _ in arrivals)
 
     for true_time, (_, skew) in zip((start + time for time in times), arrivals, strict=True):
-        wake_up = plan(thread, true_time + skew, *bounds)
+        wake_up = plan_wake_up(thread, true_time + skew, *bounds)
         queue.schedule(wake_up.name, wake_up.fire_at)
 
         assert queue.has_task_after(true_time)
@@ -159,7 +159,7 @@ def test_waits_and_dms_never_take_each_others_future_away(
     for is_wait, pause, skew in steps:
         true_time += pause
         local = true_time + skew
-        wake_up = plan_not_before(thread, local + 30_000, *bounds) if is_wait else plan(thread, local, *bounds)
+        wake_up = plan_not_before(thread, local + 30_000, *bounds) if is_wait else plan_wake_up(thread, local, *bounds)
         queue.schedule(wake_up.name, wake_up.fire_at)
 
         assert queue.has_task_after(true_time)
@@ -167,20 +167,20 @@ def test_waits_and_dms_never_take_each_others_future_away(
 
 @given(THREADS, NOW, st.integers(0, 60_000))
 def test_a_burst_makes_no_more_tasks_than_buckets(thread: str, start: int, length: int) -> None:
-    names = {plan(thread, time, 5, 15).name for time in range(start, start + length + 1, 500)}
+    names = {plan_wake_up(thread, time, 5, 15).name for time in range(start, start + length + 1, 500)}
 
     assert len(names) <= length // 10_000 + 2
 
 
 @given(THREADS, NOW, NOW, st.integers(1, 20))
 def test_every_wake_up_of_a_thread_goes_to_one_queue(thread: str, one: int, other: int, shards: int) -> None:
-    wake_ups = (plan(thread, one, 5, 15), plan_not_before(thread, other, 5, 15), plan_at_once(thread, other))
+    wake_ups = (plan_wake_up(thread, one, 5, 15), plan_not_before(thread, other, 5, 15), plan_at_once(thread, other))
 
     assert len({shard(wake_up, shards) for wake_up in wake_ups}) == 1
 
 
 def test_threads_are_spread_evenly_over_the_queues_and_over_time_in_each() -> None:
-    wake_ups = [plan(f"178414_{number}", 1_790_000_000_000, 5, 15) for number in range(4_000)]
+    wake_ups = [plan_wake_up(f"178414_{number}", 1_790_000_000_000, 5, 15) for number in range(4_000)]
     of_queue = [[wake_up.fire_at for wake_up in wake_ups if shard(wake_up, 4) == number] for number in range(4)]
 
     assert all(900 < len(fires) < 1_100 for fires in of_queue)

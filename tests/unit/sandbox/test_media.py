@@ -1,6 +1,7 @@
 """Files of the sandbox: made here, served as Meta's CDN does, played by the page."""
 
 import io
+from pathlib import Path
 
 import httpx
 import pytest
@@ -12,6 +13,7 @@ from dm_core.media import Media, MediaKind
 from dm_sandbox.media_routes import MADE, media_routes
 from dm_sandbox.media_samples import picture, spoken, video, voice
 from dm_sandbox.person import Person
+from dm_sandbox.platforms.cdn import Asset, Cdn, asset_of
 from dm_sandbox.platforms.instagram import Instagram
 from dm_sandbox.platforms.local_server import LocalServer
 
@@ -39,6 +41,18 @@ async def test_the_cdn_serves_what_was_put_there_until_it_expires() -> None:
 
         assert (isinstance(first, Media), str(second)) == (True, "its link has expired")
         await client.close()
+
+
+def test_files_are_found_again_after_a_restart_and_the_next_gets_an_address_of_its_own(tmp_path: Path) -> None:
+    first = Cdn(tmp_path / "media")
+    gone, kept = first.put(b"gone", "image/png"), first.put(b"kept", "audio/mp4")
+    first.expire(gone)
+
+    again = Cdn(tmp_path / "media")
+    new = again.put(b"new", "image/jpeg")
+
+    assert again.assets == {asset_of(kept): Asset(b"kept", "audio/mp4"), asset_of(new): Asset(b"new", "image/jpeg")}
+    assert new != kept
 
 
 @pytest.mark.parametrize("kind", MADE)

@@ -8,7 +8,7 @@ import pytest
 
 from dm_core.agent.prompt import system_prompt
 from dm_core.agent.tools.registry import NAMES
-from dm_core.bootstrap.processor import load_files
+from dm_core.bootstrap.files import load_files
 from dm_sandbox.platforms.model_request import ModelRequest
 from dm_sandbox.platforms.scripted_model import answer_as_the_club
 from dm_sandbox.profile_files import PROCESSOR_FOLDER

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dm_core.durations import DAY_MS
 from dm_core.messages import Attachment, Content, Direction, Disposition, EventKind, Message, Status
 from dm_core.runs import (
     Action,
@@ -30,7 +31,7 @@ from dm_core.store.record_documents import day_runs_fields, day_runs_id, parse_d
 from dm_core.store.run_documents import archive_document, parse_run, run_document
 from dm_core.store.thread_documents import parse_thread, thread_fields
 from dm_core.threads import Lease, Note, Profile, Thread, Unconfirmed
-from dm_core.usage import DAY_MS, DayRuns, Spent, day_of
+from dm_core.usage import DayRuns, Spent, day_of
 from dm_sandbox.examples import NOW, THREAD, full_message, full_run
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)

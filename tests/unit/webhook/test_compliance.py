@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from dm_core.durations import DAY_MS
 from dm_core.erasing.eraser import Eraser, Progress
 from dm_core.errors import StoreUnavailable
-from dm_core.messages import DAY_MS
 from dm_core.store.port import Deletion, ThreadChange
 from dm_core.threads import Note
 from tests.unit.webhook.webhook_stage import (

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dm_core.messages import DAY_MS, Attachment, Content, Direction, Disposition, EventKind, Status, message_id
+from dm_core.durations import DAY_MS
+from dm_core.messages import Attachment, Content, Direction, Disposition, EventKind, Status, message_id
 from tests.unit.webhook.webhook_stage import (
     ACCOUNT,
     NOW,

@@ -196,13 +196,28 @@ async def test_the_managers_message_opens_his_window_and_a_strangers_does_not(st
     assert (await stage.store.manager_contact()).last_inbound_at == NOW - 60_000
 
 
-async def test_a_number_with_the_digit_that_whatsapp_adds_is_the_managers(tmp_path: Path) -> None:
-    stage = Stage.build(tmp_path / "store.db", MANAGER_WHATSAPP_NUMBER="+52 55 1234 5678")
-    body = delivery(messages=[{"from": "5215512345678", "timestamp": str(SECONDS), "type": "text"}])
+@pytest.mark.parametrize(
+    ("configured", "sender", "is_managers"),
+    [
+        ("+52 55 1234 5678", "5215512345678", True),
+        ("+52 1 55 1234 5678", "525512345678", True),
+        ("+54 11 1234-5678", "5491112345678", True),
+        ("+55 11 98765-4321", "551187654321", True),
+        ("+55 31 8765-4321", "5531987654321", True),
+        ("+55 11 3765-4321", "5511937654321", False),  # a landline, and somebody else's mobile
+        ("+52 55 1234 5678", "52155123456789", False),
+        ("+44 7700 900777", "447700900776", False),
+    ],
+)
+async def test_a_number_is_the_managers_with_the_digit_that_whatsapp_adds_or_leaves_out(
+    tmp_path: Path, configured: str, sender: str, *, is_managers: bool
+) -> None:
+    stage = Stage.build(tmp_path / "store.db", MANAGER_WHATSAPP_NUMBER=configured)
+    body = delivery(messages=[{"from": sender, "timestamp": str(SECONDS), "type": "text"}])
 
     assert await stage.post(body, SECRETS[0], "/whatsapp") == OK
 
-    assert (await stage.store.manager_contact()).last_inbound_at == NOW
+    assert (await stage.store.manager_contact()).last_inbound_at == (NOW if is_managers else None)
     await stage.store.close()
 
 

@@ -149,8 +149,7 @@ class Stage:
         clock, queue, alert_queue = TestClock(), NotingQueue(), NotingAlertQueue()
         store = CrashingStore(str(path), clock)
         settings = WebhookSettings.load(ENVIRONMENT | environment)
-        services = compose(settings, store, queue, alert_queue, clock, texts)
-        app = WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
+        app = compose(settings, store, queue, alert_queue, clock, texts)
         return cls(app, store, queue, clock, alert_queue)
 
     async def post(self, body: bytes, secret: str = SECRETS[0], path: str = "/") -> Response:

@@ -61,15 +61,15 @@ def effect_checks(scenario: Scenario, observation: Observation) -> Iterator[Chec
     """One check for each way out, and one for what was changed."""
     asked = _asked(observation)
     if scenario.others:
-        yield _told("effects.apart", (), observation.mixed)
-    yield _told("effects.person", *_to_person(asked, observation))
+        yield _compared("effects.apart", (), observation.mixed)
+    yield _compared("effects.person", *_to_person(asked, observation))
     yield from _to_manager(asked, observation)
-    yield _told(
+    yield _compared(
         "effects.notes", _lines("note", [*scenario.world.notes, *asked.notes]), _lines("note", observation.notes)
     )
     expected: dict[str, int] = {word: count for word, count in scenario.expect.changed.items() if count}
     seen: dict[str, int] = {word: count for word, count in asked.changed.items() if count}
-    yield _told("effects.changed", _counts(expected), _counts(seen))
+    yield _compared("effects.changed", _counts(expected), _counts(seen))
 
 
 def changes(observation: Observation) -> dict[Change, int]:
@@ -156,7 +156,7 @@ def _to_manager(asked: _Asked, observation: Observation) -> Iterator[Check]:
     added = [alert for alert in observation.alerts if alert.cause != "model"]
     asked.changed["added"] += len(added)
     stored = [(alert.urgent, alert.text) for alert in observation.alerts if alert.cause == "model"]
-    yield _told("effects.alerts", _alert_lines(asked.alerts), _alert_lines(stored))
+    yield _compared("effects.alerts", _alert_lines(asked.alerts), _alert_lines(stored))
     missing = [alert for alert in observation.alerts if alert.state not in ("delivered", "digested")]
     asked.changed["undelivered"] += len(missing)
     lost = Counter((alert.urgent, alert.text) for alert in missing)
@@ -164,7 +164,7 @@ def _to_manager(asked: _Asked, observation: Observation) -> Iterator[Check]:
     arrived = [effect for effect in observation.effects if effect.kind == "alert"]
     elsewhere = [f"to {effect.to}: {effect.text}" for effect in arrived if effect.to != "manager"]
     got = [_arrived(effect.text) for effect in arrived if effect.to == "manager"]
-    yield _told("effects.manager", _alert_lines(list(wanted.elements())), [*_alert_lines(got), *elsewhere])
+    yield _compared("effects.manager", _alert_lines(list(wanted.elements())), [*_alert_lines(got), *elsewhere])
 
 
 def _arrived(text: str) -> tuple[bool, str]:
@@ -211,6 +211,6 @@ def _counts(counts: Mapping[str, int]) -> list[str]:
     return [f"{word}: {counts[word]}" for word in sorted(counts)]
 
 
-def _told(name: str, expected: Sequence[str], seen: Sequence[str]) -> Check:
+def _compared(name: str, expected: Sequence[str], seen: Sequence[str]) -> Check:
     verdict = "held" if list(expected) == list(seen) else "broken"
     return Check(name, verdict, " | ".join(expected) or "nothing", " | ".join(seen) or "nothing")

@@ -1,16 +1,12 @@
 """The end state: what the person and the manager got, what is stored."""
 
 from collections.abc import Iterator, Sequence
-from typing import Final
 
-from dm_core.messages import Disposition, Status
 from dm_evals.checks.matching import matched
 from dm_evals.checks.nearest_call import shown_matcher
 from dm_evals.observation import Observation, StoredMessage
 from dm_evals.results import Check
 from dm_evals.scenarios.scenario import Matcher, State
-
-_WORDS: Final = frozenset((*Status, *Disposition))
 
 
 def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
@@ -62,7 +58,5 @@ def _ended(word: str, count: int, inbound: Sequence[StoredMessage]) -> Check:
     """How many of the person's DMs ended with this status or disposition."""
     name, ended = "state.messages", [f"{m.status}" + (f" ({m.disposition})" if m.disposition else "") for m in inbound]
     observed = ", ".join(ended) or "no DM stored"
-    if word not in _WORDS:
-        return Check(name, "unknown", f"{count} {word}", f"{word} is neither a status nor a disposition")
     number = sum(word in (message.status, message.disposition) for message in inbound)
     return Check(name, "held" if number == count else "broken", f"{count} {word}", f"{number} {word}; all: {observed}")

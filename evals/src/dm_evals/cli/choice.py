@@ -5,8 +5,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from dm_evals.cli.main import Usage
-from dm_evals.replay.recordings import Recordings, load_recordings, nearest
+from dm_evals.reading import Unusable, nearest
+from dm_evals.replay.recordings import Recordings, load_recordings
 from dm_evals.scenarios.loading import load
 from dm_evals.scenarios.scenario import Scenario
 
@@ -23,7 +23,7 @@ class Chosen:
 
 
 def choose(args: argparse.Namespace, names: Sequence[str], tags: Sequence[str] = ()) -> Chosen:
-    """Raises Usage for a name or tag that does not exist."""
+    """Raises Unusable for a name or tag that does not exist."""
     folder: Path = args.scenarios
     loaded = load([folder])
     written = {path.stem for path in folder.rglob("*.yaml")}
@@ -31,12 +31,12 @@ def choose(args: argparse.Namespace, names: Sequence[str], tags: Sequence[str] =
     for name in names:
         if name not in named:
             if name in written:
-                raise Usage(*(problem for problem in loaded.problems if f"{name}.yaml" in problem))
-            raise Usage(f'there is no scenario "{name}"{nearest(name, sorted(named))}')
+                raise Unusable(*(problem for problem in loaded.problems if f"{name}.yaml" in problem))
+            raise Unusable(f'there is no scenario "{name}"{nearest(name, sorted(named))}')
     known_tags = sorted({tag for scenario in loaded.scenarios for tag in scenario.tags})
     for tag in tags:
         if tag not in known_tags:
-            raise Usage(f'no scenario has the tag "{tag}"{nearest(tag, known_tags)}')
+            raise Unusable(f'no scenario has the tag "{tag}"{nearest(tag, known_tags)}')
     chosen = tuple(scenario for scenario in loaded.scenarios if _wanted(scenario, names, tags))
     everything = not names and not tags
     only = None if everything else {scenario.name for scenario in chosen}

@@ -21,7 +21,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn, cast
 
-from dm_evals.replay.recordings import nearest
+from dm_core.errors import StoreUnavailable
+from dm_evals.reading import Unusable, nearest
 
 EVALS: Final = Path(__file__).parents[3]
 HELD, BROKEN, NOT_JUDGED = 0, 1, 2
@@ -34,12 +35,10 @@ _OTHERS: Final = {
     "held-out": ("mutants.command:held_out", "detection and false alarms of code alone, on strangers' agents"),
     "scenarios-from": ("production.queue", "sample stored threads and queue them for review"),
     "scenarios-reviewed": ("production.queue:reviewed", "move what was reviewed to the scenarios and the labels"),
+    "scenarios-queue": ("production.review", "what waits for review, as JSON (the studio of make dev shows it)"),
+    "scenario-review": ("production.review:keep", "keep a review of one of them, JSON on stdin"),
     "scenario-from": ("production.command", "make a scenario of a stored thread"),
 }
-
-
-class Usage(Exception):
-    """What was typed, or what lies in the files, can't be used; each argument is a line that says why."""
 
 
 class Parser(argparse.ArgumentParser):
@@ -73,7 +72,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser(given[0] if given else "").parse_args(given)
         command = cast("Callable[[argparse.Namespace], int]", args.command)
         return command(args)
-    except Usage as error:
+    except (Unusable, StoreUnavailable) as error:
         for line in error.args:
             print(line, file=sys.stderr)
         return NOT_JUDGED

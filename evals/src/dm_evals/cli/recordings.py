@@ -9,18 +9,15 @@ from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 
-import yaml
-from pydantic import TypeAdapter, ValidationError
-
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.choice import Chosen, choose
-from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED, Usage
+from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED
 from dm_evals.observation import Observation
-from dm_evals.replay.author import BadTurns, author, parse_turns
+from dm_evals.reading import Unusable, yaml_list
+from dm_evals.replay.author import author, parse_turns
 from dm_evals.replay.digest_file import NAME as DIGESTS
 from dm_evals.replay.offline import offline
 from dm_evals.replay.recorder import GEMINI, Recorder
-from dm_evals.replay.recordings import BadRecording
 from dm_evals.replay.refresh import FROM_FILES, Refreshed, follow_files, parse_parts, refresh
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.scenarios.scenario import Scenario
@@ -42,11 +39,8 @@ def author_command(args: argparse.Namespace) -> int:
             played = await author(scenario, trial, parse_turns(sys.stdin.read()), against, _today())
         return played.recording.write(args.recordings), played.observation
 
-    try:
-        with offline():
-            path, observation = asyncio.run(made())
-    except (BadTurns, BadRecording) as error:
-        raise Usage(*error.args) from None
+    with offline():
+        path, observation = asyncio.run(made())
     if user.kept:
         user.write(_user_path(args, scenario.name, trial))
     print(f"wrote {_shown(path)}: {len(observation.model_calls)} turns")
@@ -56,10 +50,7 @@ def author_command(args: argparse.Namespace) -> int:
 
 def _written_user(path: Path | None) -> ScriptedUser:
     """``- {text: …}`` a message, in order; after the last one the user stops."""
-    try:
-        said = TypeAdapter(tuple[Written, ...]).validate_python(yaml.safe_load(path.read_text("utf-8")) if path else ())
-    except (OSError, UnicodeDecodeError, yaml.YAMLError, ValidationError) as error:
-        raise Usage(f"{path}: is no list of the user's messages, - {{text: …}}: {str(error).splitlines()[0]}") from None
+    said = yaml_list(path.read_text("utf-8"), Written, path) if path else ()
     return ScriptedUser([each.text for each in said])
 
 
@@ -69,10 +60,7 @@ def _user_path(args: argparse.Namespace, scenario: str, trial: int) -> Path:
 
 def refresh_command(args: argparse.Namespace) -> int:
     """Bring the chosen recordings up to date; refused ones are left as they are, and exit code 1."""
-    try:
-        parts = parse_parts(args.parts)
-    except ValueError as error:
-        raise Usage(str(error)) from None
+    parts = parse_parts(args.parts)
     chosen = choose(args, args.scenario)
     if parts <= FROM_FILES:
         return _followed(chosen, parts, args.recordings)
@@ -115,7 +103,7 @@ def record_command(args: argparse.Namespace) -> int:
     """Record each chosen scenario anew, trial by trial; one that could not be played to its end is not written."""
     key = os.environ.get("GEMINI_API_KEY", "").strip()
     if not key and not args.base_url:
-        raise Usage("recording asks the real Gemini: set GEMINI_API_KEY (or name another server with --base-url)")
+        raise Unusable("recording asks the real Gemini: set GEMINI_API_KEY (or name another server with --base-url)")
     chosen = choose(args, args.scenario)
     target, base_url = key or SANDBOX_MODEL_KEY, str(args.base_url or GEMINI)
     failed = asyncio.run(_recorded(chosen.scenarios, args, target, base_url))
@@ -132,18 +120,18 @@ async def _recorded(scenarios: Sequence[Scenario], args: argparse.Namespace, key
                 recorder = Recorder(scenario.name, trial, date=_today(), api_key=key, base_url=base_url)
                 user = RecordingUser(playing, "recorded", _today(), args.user) if playing else None
                 if scenario.user is not None and user is None:
-                    raise Usage(f"{scenario.name} has a simulated user: say which model plays it, with --user MODEL")
+                    raise Unusable(f"{scenario.name} has a simulated user: say which model plays it, with --user MODEL")
                 observation = await runtimes.play(scenario, trial, recorder, user)
                 try:
                     if observation.crash is not None:
-                        raise BadRecording(observation.crash)
+                        raise Unusable(observation.crash)
                     path = recorder.recording.write(args.recordings)
                     if user is not None and user.kept:
                         user.write(_user_path(args, scenario.name, trial))
                     print(f"wrote {_shown(path)}: {len(observation.model_calls)} turns")
-                except BadRecording as error:
+                except Unusable as error:
                     failed += 1
-                    print(f"not written: {scenario.name} t{trial}: {'; '.join(error.problems)}", file=sys.stderr)
+                    print(f"not written: {scenario.name} t{trial}: {'; '.join(error.args)}", file=sys.stderr)
     return failed
 
 

@@ -16,26 +16,17 @@ from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.choice import Chosen, choose
-from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED, Usage
-from dm_evals.judge import (
-    GENERAL,
-    BrokenRuling,
-    Evidence,
-    Judge,
-    JudgeUnavailable,
-    RecordedJudge,
-    RecordingJudge,
-    Ruling,
-)
+from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED
+from dm_evals.judge import GENERAL, Evidence, Judge, RecordedJudge, RecordingJudge, Ruling
 from dm_evals.judge.agreement import Labelling, measure, read_labels
 from dm_evals.judge.gemini import GeminiJudge
 from dm_evals.judge.judge import VOTES
 from dm_evals.judge.recorded import line_of, statement, write_rulings
+from dm_evals.reading import Unusable, yaml_list
 from dm_evals.replay.runner import run
 
 GENERAL_ITEM: Final = "general"
@@ -111,6 +102,7 @@ def rulings_command(args: argparse.Namespace) -> int:
         judging: Judge = person
         if args.model:
             judging = stack.enter_context(_model(args))
+            judging.check()
             if args.agreement:
                 return agreement(judging, args.model, chosen, args.rulings)
         _rule(chosen, judging, person.problems, args)
@@ -127,7 +119,7 @@ def rulings_command(args: argparse.Namespace) -> int:
 
 def agreement(judge: Judge, name: str, chosen: Chosen, rulings: Path) -> int:
     """How far a judge can be trusted: what people ruled, asked of it."""
-    labelling = Labelling(_recorded(sorted(rulings.glob("*.jsonl"))))
+    labelling = Labelling(RecordedJudge.read(sorted(rulings.glob("*.jsonl"))))
     asyncio.run(run(chosen.scenarios, chosen.recordings, partial(judge_trial, judge=labelling)))
     found = measure(judge, (*labelling.labels, *read_labels(sorted((EVALS / "agreement").glob("*.jsonl")))))
     for label, ruling in found.disagreements:
@@ -137,26 +129,20 @@ def agreement(judge: Judge, name: str, chosen: Chosen, rulings: Path) -> int:
 
 
 def _model(args: argparse.Namespace) -> GeminiJudge:
-    """The judge model, asked once. Raises Usage."""
+    """The judge model. Raises Unusable."""
     key = os.environ.get("GEMINI_API_KEY")
     if not key:
-        raise Usage("GEMINI_API_KEY is not set: a model's ruling is asked of a real model")
-    judge = GeminiJudge(args.model, key, args.base_url)
-    try:
-        judge.check()
-    except JudgeUnavailable as error:
-        judge.close()
-        raise Usage(str(error)) from None
-    return judge
+        raise Unusable("GEMINI_API_KEY is not set: a model's ruling is asked of a real model")
+    return GeminiJudge(args.model, key, args.base_url)
 
 
 def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: argparse.Namespace) -> None:
     """Play them with a judge who asks ``judging`` only for what is new, and keep the files that changed.
 
-    Raises Usage for the problems that came up on the way: then nothing is kept.
+    Raises Unusable for the problems that came up on the way: then nothing is kept.
     """
     paths = {scenario.name: args.rulings / f"{scenario.name}.jsonl" for scenario in chosen.scenarios}
-    known = _recorded(list(paths.values()))
+    known = RecordedJudge.read(paths.values())
     origin = "recorded" if args.model else "authored"
     keeping = RecordingJudge(judging, known, origin, datetime.now(UTC).date().isoformat(), args.model or "")
     asyncio.run(
@@ -169,7 +155,7 @@ def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: argpars
         )
     )
     if problems:
-        raise Usage(*dict.fromkeys(problems))
+        raise Unusable(*dict.fromkeys(problems))
     for name, kept in keeping.kept.items():
         new = [each for each in kept if each not in known.rulings[name]]
         if new:
@@ -177,26 +163,15 @@ def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: argpars
             print(f"wrote {name}.jsonl: {sum(len(each.lines) for each in new)} new")
 
 
-def _recorded(paths: Sequence[Path]) -> RecordedJudge:
-    try:
-        return RecordedJudge.read(paths)
-    except BrokenRuling as error:
-        raise Usage(str(error)) from None
-
-
 def written(path: Path) -> tuple[Authored, ...]:
     """``- {item: …, verdict: yes, quote: …, why: …}`` for each; ``-`` reads standard input."""
     text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
-    try:
-        # every scalar is a text, so that yes stays a word
-        read = AUTHORED.validate_python(yaml.load(text, Loader=yaml.BaseLoader) or ())  # noqa: S506 - makes plain values only
-    except (ValidationError, yaml.YAMLError) as error:
-        what = str(error).splitlines()[0]
-        raise Usage(f"the rulings are no list of {{item, verdict: yes or no, why}} and a quote: {what}") from None
+    where = "the rulings" if str(path) == "-" else path.name
+    read = yaml_list(text, Authored, where)
     named = [(each.scenario, item) for each in read for item in each.items]
     for place, (scenario, item) in enumerate(named):
         if (scenario, item) in named[:place]:
-            raise Usage(f"two rulings on {item!r}" + (f" in {scenario}" if scenario else ""))
+            raise Unusable(f"{where}: two rulings on {item!r}" + (f" in {scenario}" if scenario else ""))
         if item.startswith("general.") and statement(item) == item:
-            raise Usage(f"there is no {item}: the general rubric has {', '.join(GENERAL)}")
+            raise Unusable(f"{where}: there is no {item}: the general rubric has {', '.join(GENERAL)}")
     return read

@@ -8,13 +8,14 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-from dm_evals.baseline import Baseline, BrokenBaseline, NotABaseline
+from dm_evals.baseline import Baseline
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.choice import choose
-from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED, Usage
-from dm_evals.gate import BrokenGate, Gate, GateDecision
-from dm_evals.judge import BrokenRuling, RecordedJudge
+from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED
+from dm_evals.gate import Gate, GateDecision
+from dm_evals.judge import RecordedJudge
 from dm_evals.mutants.measure import Measured, load_measured, rates
+from dm_evals.reading import Unusable
 from dm_evals.replay.offline import offline
 from dm_evals.replay.runner import planned, run
 from dm_evals.reports import terminal as report_terminal
@@ -31,7 +32,7 @@ def run_command(args: argparse.Namespace) -> int:
     """Replay what was chosen. Nothing but 127.0.0.1 is reached."""
     tags = tuple(tag.strip() for tag in args.tags.split(",") if tag.strip())
     if args.update_baseline and (args.scenario or tags or args.allow_stale):
-        raise Usage("--update-baseline takes the whole run: not with --scenario, --tags or --allow-stale")
+        raise Unusable("--update-baseline takes the whole run: not with --scenario, --tags or --allow-stale")
     chosen = choose(args, args.scenario, tags)
     judge = _judge(args.rulings)
     with offline(), report_terminal.RunProgress(len(planned(chosen.scenarios, chosen.recordings))) as progress:
@@ -63,13 +64,10 @@ def finish(
     ``only``: the tags a run was restricted to, ``names``: the scenarios. Of the others nothing is said; those that have
     a tag that was asked for, and are gone, are missed.
     """
-    try:
-        baseline = Baseline.load(args.baseline)
-        if baseline is not None and names is not None:
-            baseline = baseline.about(names, () if args.scenario else only or ())
-        decision = None if args.no_gate else Gate.load(args.gate).decide(report, baseline, only)
-    except (BrokenBaseline, BrokenGate) as error:
-        raise Usage(str(error)) from None
+    baseline = Baseline.load(args.baseline)
+    if baseline is not None and names is not None:
+        baseline = baseline.about(names, () if args.scenario else only or ())
+    decision = None if args.no_gate else Gate.load(args.gate).decide(report, baseline, only)
     for kind in KINDS:
         path: Path | None = getattr(args, kind)
         if path is not None:
@@ -96,10 +94,7 @@ def exit_code(report: Report, decision: GateDecision | None) -> int:
 
 def _judge(folder: Path) -> RecordedJudge:
     """The judge's recordings; without any it has no answers, and what asks it is unknown."""
-    try:
-        return RecordedJudge.read(sorted(folder.glob("*.jsonl")))
-    except BrokenRuling as error:
-        raise Usage(str(error)) from None
+    return RecordedJudge.read(sorted(folder.glob("*.jsonl")))
 
 
 def _rubric_note(judge: RecordedJudge, report: Report) -> tuple[str, ...]:
@@ -116,10 +111,7 @@ def _tags_of(report: Report, tags: Collection[str]) -> Collection[str]:
 
 
 def _update(path: Path, baseline: Baseline | None, report: Report) -> None:
-    try:
-        (baseline or Baseline()).updated(report).save(path)
-    except NotABaseline as error:
-        raise Usage(str(error)) from None
+    (baseline or Baseline()).updated(report).save(path)
     print(f"wrote {path.name}")
 
 
@@ -146,10 +138,7 @@ def _writer(kind: str, args: argparse.Namespace, decision: GateDecision | None) 
 def _history(args: argparse.Namespace) -> tuple[Entry, ...]:
     from dm_evals.reports import history
 
-    try:
-        return history.read(args.history)
-    except history.BrokenHistory as error:
-        raise Usage(str(error)) from None
+    return history.read(args.history)
 
 
 def _held_out(args: argparse.Namespace) -> Measured | None:
@@ -163,9 +152,4 @@ def _before(args: argparse.Namespace) -> Report | None:
     from dm_evals.reports import json_file as report_json
 
     path: Path | None = getattr(args, "before", None)
-    if path is None:
-        return None
-    try:
-        return report_json.load(path)
-    except report_json.BrokenReport as error:
-        raise Usage(str(error)) from None
+    return None if path is None else report_json.load(path)

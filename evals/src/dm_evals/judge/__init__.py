@@ -1,7 +1,7 @@
 """The grounded judge: what only a reader can tell, ruled on evidence, with a quote of it.
 
     with GeminiJudge(model, key) as judge:                  # it waits for a network: call it off the event loop
-        judge.check()                                       # one call; raises JudgeUnavailable with what to do
+        judge.check()                                       # one call; raises Unusable with what to do
         result = judge_trial(scenario, observation, judge)  # rubric and GENERAL together, one request a vote
         judge.calls                                         # a ModelCall for each request, for cost and budget
 
@@ -11,15 +11,13 @@ in the evidence is none.
 """
 
 from dm_evals.judge.evidence import Evidence
-from dm_evals.judge.judge import GENERAL, Judge, JudgeUnavailable, Ruling, Vote
-from dm_evals.judge.recorded import BrokenRuling, RecordedJudge, RecordingJudge
+from dm_evals.judge.judge import GENERAL, Judge, Ruling, Vote
+from dm_evals.judge.recorded import RecordedJudge, RecordingJudge
 
 __all__ = [
     "GENERAL",
-    "BrokenRuling",
     "Evidence",
     "Judge",
-    "JudgeUnavailable",
     "RecordedJudge",
     "RecordingJudge",
     "Ruling",

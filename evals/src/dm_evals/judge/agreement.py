@@ -8,16 +8,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from dm_evals.judge.evidence import Evidence
 from dm_evals.judge.judge import Judge, Ruling
-from dm_evals.judge.recorded import BrokenRuling, RecordedJudge, statement
+from dm_evals.judge.recorded import RecordedJudge, statement
+from dm_evals.reading import Unusable, json_lines
 from dm_evals.results import Verdict
 from dm_evals.statistics import Interval, wilson
 
 
-class Authored(BaseModel):
+class LabelLine(BaseModel):
     """A line of the files: what a person ruled on one conversation. ``why`` is for who reads a disagreement.
 
     ``item``: a statement, or ``general.NAME``.
@@ -87,20 +88,12 @@ class Labelling:
 
 
 def read_labels(paths: Iterable[Path]) -> tuple[Label, ...]:
-    """All lines of all files. Raises BrokenRuling with file and line, also for a verdict given twice."""
+    """All lines of all files. Raises Unusable with file and line, also for a verdict given twice."""
     found: dict[tuple[str, str], Label] = {}
     for path in paths:
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
-            if not line.strip():
-                continue
-            try:
-                read = Authored.model_validate_json(line)
-            except ValidationError as error:
-                reason = error.errors()[0]
-                where = ".".join(map(str, reason["loc"]))
-                raise BrokenRuling(f"{path}:{number}: {where} {reason['msg']}") from None
+        for place, read in json_lines(path, LabelLine):
             if (read.item, read.text) in found:
-                raise BrokenRuling(f"{path}:{number}: this item of this text has a verdict already")
+                raise Unusable(f"{place}: this item of this text has a verdict already")
             verdict: Verdict = "held" if read.verdict == "yes" else "broken"
             found[read.item, read.text] = Label(statement(read.item), Evidence.of_text(read.text), verdict)
     return tuple(found.values())

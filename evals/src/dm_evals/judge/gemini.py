@@ -11,7 +11,8 @@ from pydantic import BaseModel
 
 from dm_evals.asking import AskedGemini, NoAnswer
 from dm_evals.judge.evidence import Evidence
-from dm_evals.judge.judge import VOTES, JudgeUnavailable, Ruling, Vote
+from dm_evals.judge.judge import VOTES, Ruling, Vote
+from dm_evals.reading import Unusable
 
 INSTRUCTIONS: Final = """You check numbered statements about what the automated assistant of a club did in one
 conversation of direct messages. You get the evidence in sections: the profile (what the club told the assistant), the
@@ -48,10 +49,10 @@ class GeminiJudge(AskedGemini):
         return True
 
     def check(self) -> None:
-        """One call, to see that there is such a judge. Raises JudgeUnavailable."""
+        """One call, to see that there is such a judge. Raises Unusable."""
         (vote,) = self._ballot(("The assistant says hello.",), Evidence.of_text("Assistant: Hello, how are you?"))
         if vote.vote == "none":
-            raise JudgeUnavailable(f"the judge {self.model} can't be used: {vote.why}. Name another with JUDGE=")
+            raise Unusable(f"the judge {self.model} can't be used: {vote.why}. Name another with JUDGE=")
 
     def rule(self, statements: Sequence[str], evidence: Evidence) -> Sequence[Ruling]:
         """Raises nothing: trouble is a vote ``none``."""

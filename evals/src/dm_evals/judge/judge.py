@@ -31,10 +31,6 @@ Vote = Literal["yes", "no", "none"]
 Origin = Literal["authored", "recorded", "live"]
 
 
-class JudgeUnavailable(Exception):
-    """The judge can't be asked; the message is a line that says what to do."""
-
-
 @dataclass(frozen=True, slots=True)
 class Ruling:
     """The votes on one statement, in order; why, and the words of the evidence that show it."""

@@ -12,16 +12,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from dm_evals.judge.evidence import Evidence
 from dm_evals.judge.judge import GENERAL, Judge, Origin, Ruling, Vote
+from dm_evals.reading import Unusable, json_lines
 
 GENERAL_PREFIX: Final = "general."
-
-
-class BrokenRuling(Exception):
-    """A line of rulings can't be used; the message names file and line."""
 
 
 class RecordedRuling(BaseModel):
@@ -66,22 +63,14 @@ def digest(statements: Iterable[str], evidence: Evidence) -> str:
 
 
 def read_rulings(path: Path) -> tuple[RecordedRuling, ...]:
-    """All lines of a file, none where there is no file. Raises BrokenRuling."""
+    """All lines of a file, none where there is no file. Raises Unusable."""
     found: list[RecordedRuling] = []
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            read = RecordedRuling.model_validate_json(line)
-        except ValidationError as error:
-            reason = error.errors()[0]
-            raise BrokenRuling(f"{path}:{number}: {'.'.join(map(str, reason['loc']))} {reason['msg']}") from None
+    for place, read in json_lines(path, RecordedRuling):
         again = next(
             (text for text in read.lines for each in found if text in each.lines and each.digest == read.digest), ""
         )
         if again:
-            raise BrokenRuling(f"{path}:{number}: there are two rulings on {again!r}: take one out")
+            raise Unusable(f"{place}: there are two rulings on {again!r}: take one out")
         found.append(read)
     return tuple(found)
 
@@ -95,7 +84,7 @@ class RecordedJudge:
 
     @classmethod
     def read(cls, paths: Iterable[Path]) -> "RecordedJudge":
-        """The files of rulings; a file's name is its scenario's. Raises BrokenRuling."""
+        """The files of rulings; a file's name is its scenario's. Raises Unusable."""
         return cls({path.stem: read_rulings(path) for path in paths})
 
     def asks_in_general(self, scenario: str) -> bool:

@@ -5,6 +5,7 @@ Each trial is written as it ends. Stopped by Ctrl-C, a crash, a budget or a quot
 
 import argparse
 import asyncio
+import math
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
@@ -15,17 +16,18 @@ from pathlib import Path
 from typing import Final
 
 from dm_core.settings import table
+from dm_core.settings.reader import Reader
 from dm_evals.asking import AskedGemini
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.main import EVALS, Usage, add_report_options
-from dm_evals.judge import JudgeUnavailable
+from dm_evals.cli.main import EVALS, add_report_options
 from dm_evals.judge.gemini import GeminiJudge
 from dm_evals.live.budget import Budget
-from dm_evals.live.journal import BrokenJournal, Journal, Settings, scenario_hashes
-from dm_evals.live.preflight import NotReady, preflight
+from dm_evals.live.journal import Journal, Settings, scenario_hashes
+from dm_evals.live.preflight import preflight
 from dm_evals.live.summary import tables
-from dm_evals.live.trials import BudgetCantBeHeld, Live, LiveRun, Variant, check_price, live_report, now
+from dm_evals.live.trials import Live, LiveRun, Variant, check_price, live_report, now
 from dm_evals.live.upstream import PATIENCE, TIMEOUT, Upstream
+from dm_evals.reading import Unusable
 from dm_evals.replay.digests import load_prompt, own_prompt
 from dm_evals.replay.gateway import LONGEST
 from dm_evals.replay.recorder import GEMINI
@@ -54,10 +56,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--user", metavar="MODEL", help=f"who plays simulated users (default {DEFAULT_MODEL})")
     parser.add_argument("--tags", type=_names, metavar="a,b", help="only scenarios with one of these")
     parser.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
-    parser.add_argument("--budget-usd", type=float, help="stop before this much is spent, the judge's calls included")
-    parser.add_argument("--rate", type=float, help="requests a minute to one model (default: as its server says)")
-    parser.add_argument("--timeout", type=float, default=TIMEOUT, help="seconds for one try of a call")
-    parser.add_argument("--patience", type=float, default=PATIENCE, help="seconds that a call is tried again for")
+    parser.add_argument("--budget-usd", type=_amount, help="stop before this much is spent, the judge's calls included")
+    parser.add_argument("--rate", type=_amount, help="requests a minute to one model (default: as its server says)")
+    parser.add_argument("--timeout", type=_amount, default=TIMEOUT, help="seconds for one try of a call")
+    parser.add_argument("--patience", type=_amount, default=PATIENCE, help="seconds that a call is tried again for")
     parser.add_argument("--concurrency", type=_positive, default=4)
     parser.add_argument("--resume", metavar="FILE", help="go on with this run; last: with the newest one")
     add_report_options(parser)
@@ -67,17 +69,18 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(options: argparse.Namespace, environment: Mapping[str, str] = os.environ) -> int:
     """Run, write the reports, print; the gate's exit code for the first variant. The key is ``GEMINI_API_KEY``'s."""
-    key = environment.get("GEMINI_API_KEY", "").strip()
+    reader = Reader(environment, "processor")
+    key, base_url = reader.read(table.GEMINI_API_KEY), reader.base_url(table.GOOGLE_GEMINI_BASE_URL) or GEMINI
+    if reader.problems:
+        raise Unusable("; ".join(reader.problems))
     if not key:
-        raise Usage("GEMINI_API_KEY is not set: a live run asks a real model")
-    base_url = environment.get("GOOGLE_GEMINI_BASE_URL") or GEMINI
-    try:
-        command = LiveCommand.prepared(options)
-        budget = Budget(options.budget_usd, command.journal.spent)
-        upstream = Upstream(base_url, budget, options.rate, patience=options.patience, timeout=options.timeout)
-        return command.run(upstream, upstream, key)
-    except (BrokenJournal, BudgetCantBeHeld, NotReady, JudgeUnavailable) as error:
-        raise Usage(str(error)) from None
+        raise Unusable("GEMINI_API_KEY is not set: a live run asks a real model")
+    if not key.isascii() or not key.isprintable():
+        raise Unusable("GEMINI_API_KEY holds what no key does: copy it again from https://aistudio.google.com/apikey")
+    command = LiveCommand.prepared(options)
+    budget = Budget(options.budget_usd, command.journal.spent)
+    upstream = Upstream(base_url, budget, options.rate, patience=options.patience, timeout=options.timeout)
+    return command.run(upstream, upstream, key)
 
 
 @dataclass(slots=True)
@@ -96,7 +99,7 @@ class LiveCommand:
 
     @classmethod
     def prepared(cls, options: argparse.Namespace) -> "LiveCommand":
-        """Raises BrokenJournal: it can't be resumed, or its settings were others; Usage; BudgetCantBeHeld."""
+        """Raises Unusable: it can't be resumed, or its settings were others."""
         before = Journal.resume(_newest(options.resume, options.folder)) if options.resume else None
         settings = _settings(options, before.settings if before else None)
         loaded = load(options.paths)
@@ -108,11 +111,11 @@ class LiveCommand:
             scenarios=scenario_hashes(scenarios),
         )
         if before is not None and (difference := before.settings.difference(settings)):
-            raise BrokenJournal(f"RESUME: this is another run ({difference}): resume it as it was, or begin a new one")
+            raise Unusable(f"RESUME: this is another run ({difference}): resume it as it was, or begin a new one")
         if options.update_baseline and (settings.tags or settings.only):
-            raise Usage("--update-baseline takes the whole run: not with --scenario or --tags")
+            raise Unusable("--update-baseline takes the whole run: not with --scenario or --tags")
         if options.budget_usd is not None:
-            check_price([*(each.model for each in variants), *([] if settings.judge == OFF else [settings.judge])])
+            check_price(_asked(variants, settings, scenarios))
         return cls(options, before or Journal(_new_path(options.folder), settings), loaded, scenarios, variants)
 
     def run(self, opening: AbstractAsyncContextManager[object], upstream: Upstream, key: str) -> int:
@@ -135,14 +138,13 @@ class LiveCommand:
         settings = self.journal.settings
         with ExitStack() as stack:
             async with opening:
-                await preflight(upstream, [each.model for each in self.variants], key)
+                users = [settings.user] if self.user is None and any(each.user for each in self.scenarios) else []
+                await preflight(upstream, [*(each.model for each in self.variants), *users], key)
                 judge = None
                 if settings.judge != OFF:
                     judge = stack.enter_context(self._other(GeminiJudge, "judge", settings.judge, upstream, key))
                     await asyncio.to_thread(judge.check)
-                user = self.user or stack.enter_context(
-                    self._other(GeminiUser, "user", self.options.user or DEFAULT_MODEL, upstream, key)
-                )
+                user = self.user or stack.enter_context(self._other(GeminiUser, "user", settings.user, upstream, key))
                 live = Live(
                     upstream=upstream,
                     api_key=key,
@@ -150,7 +152,7 @@ class LiveCommand:
                     journal=self.journal,
                     trials=settings.trials,
                     concurrency=self.options.concurrency,
-                    on_result=_told,
+                    on_result=_print_result,
                     user=user,
                 )
                 for variant in self.variants:
@@ -189,19 +191,20 @@ def _settings(options: argparse.Namespace, before: Settings | None) -> Settings:
         judge=options.judge or was.judge,
         tags=was.tags if options.tags is None else options.tags,
         only=tuple(options.scenario) or was.only,
+        user=options.user or was.user or DEFAULT_MODEL,
     )
 
 
 def _chosen(loaded: Loaded, settings: Settings) -> list[Scenario]:
-    """Raises Usage for a name or a tag that does not exist."""
+    """Raises Unusable for a name or a tag that does not exist."""
     known = {each.name for each in loaded.scenarios}
     tags = {tag for each in loaded.scenarios for tag in each.tags}
     for name in settings.only:
         if name not in known:
-            raise Usage(f'there is no scenario "{name}"')
+            raise Unusable(f'there is no scenario "{name}"')
     for tag in settings.tags:
         if tag not in tags:
-            raise Usage(f'no scenario has the tag "{tag}"')
+            raise Unusable(f'no scenario has the tag "{tag}"')
     return [
         each
         for each in loaded.scenarios
@@ -211,20 +214,27 @@ def _chosen(loaded: Loaded, settings: Settings) -> list[Scenario]:
 
 
 def _variants(settings: Settings) -> list[Variant]:
-    """Each model with the repository's prompt; then the first model with each other prompt. Raises Usage."""
+    """Each model with the repository's prompt; then the first model with each other prompt. Raises Unusable."""
     found = [Variant(model, model) for model in settings.models]
     for folder in settings.folders:
         if not (Path(folder) / "prompts").is_dir() or not (Path(folder) / "profile").is_dir():
-            raise Usage(f"{folder} has no folders prompts/ and profile/: copy functions/processor and edit it there")
+            raise Unusable(f"{folder} has no folders prompts/ and profile/: copy functions/processor and edit it there")
         found.append(Variant(f"prompt of {Path(folder).name}", settings.models[0], Path(folder)))
     return found
+
+
+def _asked(variants: Sequence[Variant], settings: Settings, scenarios: Sequence[Scenario]) -> list[str]:
+    """Every model that is paid for."""
+    others = [settings.judge] if settings.judge != OFF else []
+    users = [settings.user] if any(each.user for each in scenarios) else []
+    return [*(each.model for each in variants), *others, *users]
 
 
 def _prompt_hash(variant: Variant) -> str:
     return (own_prompt() if variant.folder is None else load_prompt(variant.folder)).hash
 
 
-def _told(result: TrialResult) -> None:
+def _print_result(result: TrialResult) -> None:
     print(f"{result.outcome:<8} {result.scenario} t{result.trial} {result.reason}".rstrip(), flush=True)
 
 
@@ -244,13 +254,20 @@ def _new_path(folder: Path) -> Path:
 
 
 def _newest(given: str, folder: Path) -> Path:
-    """Raises BrokenJournal."""
+    """Raises Unusable."""
     if given != "last":
         return Path(given)
     found = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
     if not found:
-        raise BrokenJournal(f"RESUME: there is no run in {folder}")
+        raise Unusable(f"RESUME: there is no run in {folder}")
     return found[-1]
+
+
+def _amount(text: str) -> float:
+    number = float(text)
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError("must be more than 0")
+    return number
 
 
 def _positive(text: str) -> int:

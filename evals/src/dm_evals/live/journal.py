@@ -18,6 +18,7 @@ from typing import Final, Self, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+from dm_evals.reading import Unusable, first_problem
 from dm_evals.results import Outcome, TrialResult
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.server import as_object
@@ -25,10 +26,6 @@ from dm_sandbox.platforms.server import as_object
 FORMAT: Final = "dm-evals live run"
 VERSION: Final = 1
 _JUDGED: Final = (Outcome.PASS, Outcome.FAIL)
-
-
-class BrokenJournal(Exception):
-    """The file can't be gone on with; the message is a line that says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +40,22 @@ class Settings:
     only: tuple[str, ...]
     prompts: Mapping[str, str] = field(default_factory=dict[str, str])
     scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
+    user: str = ""
 
     def difference(self, other: "Settings") -> str:
         """What of the other one is not as in this one; empty where nothing is."""
-        words = {"trials": "K", "models": "MODEL", "folders": "PROMPT", "judge": "JUDGE", "tags": "TAGS"}
+        words = {
+            "trials": "K",
+            "models": "MODEL",
+            "folders": "PROMPT",
+            "judge": "JUDGE",
+            "tags": "TAGS",
+            "user": "--user",
+            "only": "--scenario",
+        }
         told = [
-            f"{words.get(name, name)} was {_shown(before)}, now {_shown(now)}"
-            for name in ("trials", "models", "folders", "judge", "tags", "only")
+            f"{word} was {_shown(before)}, now {_shown(now)}"
+            for name, word in words.items()
             if (before := getattr(self, name)) != (now := getattr(other, name))
         ]
         told += [f"the prompt of {name} changed" for name in _changed(self.prompts, other.prompts)]
@@ -78,11 +84,11 @@ class Journal:
 
     @classmethod
     def resume(cls, path: Path) -> Self:
-        """An earlier one, to be gone on with. Raises BrokenJournal."""
+        """An earlier one, to be gone on with. Raises Unusable."""
         try:
             written = path.read_bytes()
         except OSError as error:
-            raise BrokenJournal(f"RESUME: {path} can't be read: {error.strerror}") from None
+            raise Unusable(f"RESUME: {path} can't be read: {error.strerror}") from None
         whole = written[: written.rfind(b"\n") + 1]
         head, *lines = whole.splitlines() or [b""]
         made = cls(path, _settings(path, head))
@@ -94,7 +100,7 @@ class Journal:
                     result = _RESULT.validate_python(entry["result"])
                     made.results[str(entry["variant"]), result.scenario, result.trial] = result
             except (KeyError, TypeError, ValueError) as error:
-                raise BrokenJournal(f"RESUME: {path}:{number} is not a trial: {_first(error)}") from None
+                raise Unusable(f"RESUME: {path}:{number} is not a trial: {_first(error)}") from None
         if len(whole) < len(written):
             os.truncate(path, len(whole))
         return made
@@ -136,7 +142,7 @@ def _settings(path: Path, line: bytes) -> Settings:
             raise ValueError(f"it does not begin as version {VERSION} of a live run does")
         return _SETTINGS.validate_python(head.get("settings"))
     except ValueError as error:
-        raise BrokenJournal(f"RESUME: {path} is not a live run: {_first(error)}") from None
+        raise Unusable(f"RESUME: {path} is not a live run: {_first(error)}") from None
 
 
 def _is_judged(result: TrialResult) -> bool:
@@ -154,7 +160,4 @@ def _shown(value: object) -> str:
 
 
 def _first(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        found = error.errors()[0]
-        return f"{'.'.join(map(str, found['loc']))} {found['msg']}"
-    return str(error).splitlines()[0]
+    return first_problem(error) if isinstance(error, ValidationError) else str(error).splitlines()[0]

@@ -12,12 +12,11 @@ from pathlib import Path
 from typing import Final
 
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.main import BROKEN, EVALS, HELD, Usage, add_report_options
+from dm_evals.cli.main import BROKEN, EVALS, HELD, add_report_options
 from dm_evals.live.command import OFF, LiveCommand
-from dm_evals.live.journal import BrokenJournal
-from dm_evals.live.preflight import NotReady
 from dm_evals.live.upstream import Upstream
 from dm_evals.observation import Observation
+from dm_evals.reading import Unusable
 from dm_evals.results import TrialResult
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user.user import ScriptedUser
@@ -41,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_report_options(parser)
     parser.add_argument("paths", nargs="*", type=Path, default=[EVALS / "scenarios"])
     parser.set_defaults(
-        trials=1, model=(NAME,), compare=(), compare_prompt=None, judge=OFF, budget_usd=None, concurrency=1,
+        trials=1, model=(NAME,), user="", compare=(), compare_prompt=None, judge=OFF, budget_usd=None, concurrency=1,
         no_gate=True, folder=FOLDER,
     )  # fmt: skip
 
@@ -54,8 +53,8 @@ def main(options: argparse.Namespace) -> int:
         command.judging, command.user = _by_code, ScriptedUser([])
         upstream = Upstream("", timeout=TIMEOUT, patience=TIMEOUT)
         command.run(_opened(model, upstream), upstream, SANDBOX_MODEL_KEY)
-    except (LocalModelMissing, BrokenJournal, NotReady) as error:
-        raise Usage(str(error)) from None
+    except LocalModelMissing as error:
+        raise Unusable(str(error)) from None
     results = list(command.journal.of(NAME).values())
     lines, withstood = told(results, len(command.scenarios))
     print("\n".join(lines))

@@ -15,18 +15,9 @@ Timer = Callable[[], float]
 """Seconds, never set back."""
 Sleep = Callable[[float], Awaitable[None]]
 
-_DELAY: Final = re.compile(r'"retryDelay":\s*"(\d{1,6}(?:\.\d{1,9})?)s"')
-"""``google.rpc.RetryInfo`` (https://github.com/googleapis/googleapis/blob/master/google/rpc/error_details.proto)."""
-_IN_WORDS: Final = re.compile(r"[Rr]etry in (\d{1,6}(?:\.\d{1,9})?)s")
-"""The message has the same wait, not rounded down (https://github.com/googleapis/python-genai/pull/2114)."""
-_A_DAY: Final = re.compile(r'"quotaId":\s*"\w*PerDay')
-"""A quota that is not there again before tomorrow (``google.rpc.QuotaFailure``)."""
-
-
-def told_wait(body: object) -> float:
-    """The seconds that an error names; 0 where it names none."""
-    text = json.dumps(body)
-    return max((float(found.group(1)) for each in (_DELAY, _IN_WORDS) if (found := each.search(text))), default=0.0)
+_A_DAY: Final = re.compile(r'"quota(?:Id|_limit)":\s*"\w*PerDay|\brequests per day\b', re.IGNORECASE)
+"""A quota that is not there again before tomorrow: in ``google.rpc.QuotaFailure``, in ``google.rpc.ErrorInfo``, or in
+words (https://github.com/google-gemini/gemini-cli/issues/10925)."""
 
 
 def is_for_today(body: object) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Final
 
 from dm_evals.live.upstream import Answer, Upstream
+from dm_evals.reading import Unusable
 
 PATIENCE: Final = 90.0
 """Seconds that a model which is busy just now is waited for."""
@@ -13,26 +14,20 @@ _QUESTION: Final = {
 }
 
 
-class NotReady(Exception):
-    """No trial can be run; the message is a line that says what to do."""
-
-
 async def preflight(upstream: Upstream, models: Iterable[str], api_key: str) -> None:
-    """Ask each model one thing. Raises NotReady."""
+    """Ask each model one thing. Raises Unusable."""
     for model in dict.fromkeys(models):
         answer = await upstream.ask(
             f"/v1beta/models/{model}:generateContent", _QUESTION, {"x-goog-api-key": api_key}, PATIENCE
         )
         if answer.status != 200:
-            raise NotReady(_why(model, answer))
+            raise Unusable(" ".join((upstream.stopped or _why(model, answer)).split()))
 
 
 def _why(model: str, answer: Answer) -> str:
-    said = " ".join(answer.told.split())
+    said = answer.told
     if answer.status in (401, 403) or (answer.status == 400 and "key" in said.lower()):
         return f"GEMINI_API_KEY is not accepted: {said} Set a key of https://aistudio.google.com/apikey"
     if answer.status == 404:
         return f"there is no model {model} for this key: {said} Name another with MODEL="
-    if answer.status == 402:
-        return said
-    return f"the model {model} gives no answer: HTTP {answer.status} {said}"
+    return f"the model {model} gives no answer: {answer.trouble}"

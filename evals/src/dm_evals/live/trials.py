@@ -16,6 +16,7 @@ from dm_evals.checks.pricing import cost_of, price
 from dm_evals.live.journal import Journal
 from dm_evals.live.upstream import ASKERS, Upstream
 from dm_evals.observation import Observation
+from dm_evals.reading import Unusable
 from dm_evals.replay.digests import load_prompt
 from dm_evals.replay.run_trial import run_trial
 from dm_evals.replay.runner import LIVE_SECONDS, Judging, OnResult, RuntimePool, Trial, errored, report, run_trials
@@ -27,10 +28,6 @@ INFRASTRUCTURE: Final = "infrastructure: "
 """How the reason of such an error begins."""
 CONCURRENCY: Final = 4
 _STATUS: Final = re.compile(r"\bHTTP (\d{3})\b")
-
-
-class BudgetCantBeHeld(Exception):
-    """A budget was given, but the model's price is not known."""
 
 
 class _NotRun(Exception):
@@ -161,10 +158,10 @@ def live_report(
 
 
 def check_price(models: Sequence[str]) -> None:
-    """Raises BudgetCantBeHeld for a model whose price is not known."""
+    """Raises Unusable for a model whose price is not known."""
     for model in models:
         if price(model, 1, 1) is None:
-            raise BudgetCantBeHeld(f"there is no price for {model}, so a budget can't be held")
+            raise Unusable(f"there is no price for {model}, so a budget can't be held")
 
 
 def is_infrastructure(failure: str) -> bool:

@@ -24,9 +24,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from dm_core.agent.gemini_waits import body_wait
+from dm_core.clients.http_response import told_wait
+from dm_core.clock import system_clock
 from dm_evals.checks.pricing import price
 from dm_evals.live.budget import Budget
-from dm_evals.live.pacing import Lane, Sleep, Timer, is_for_today, told_wait
+from dm_evals.live.pacing import Lane, Sleep, Timer, is_for_today
 from dm_evals.replay.gateway import LATENCY
 from dm_evals.replay.replay_server import tokens
 from dm_sandbox.platforms.local_server import LocalServer
@@ -46,17 +49,24 @@ _PASSED_ON: Final = ("x-goog-api-key", "x-goog-api-client", "authorization")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, or why there is none (a status of 503 or 402). ``tried`` is how often it was asked."""
+    """One answer, or why there is none (a status of 503 or 402). ``tried`` is how often it was asked, ``wait`` the
+    seconds that it asks to wait."""
 
     status: int
     body: Mapping[str, object]
     latency_ms: int = 0
     tried: int = 1
+    wait: float = 0.0
 
     @property
     def told(self) -> str:
         """The message of an error."""
         return str(as_object(self.body.get("error")).get("message") or "no message")
+
+    @property
+    def trouble(self) -> str:
+        """Why it is no answer, in words."""
+        return f"HTTP {self.status} {self.told}" if self.status else self.told
 
 
 @dataclass(slots=True)
@@ -133,7 +143,7 @@ class Upstream:
             if wait is None or self.stopped or self._closed:
                 return Answer(answer.status, answer.body, answer.latency_ms, tried)
             if self._timer() - began + wait > (self._patience if patience is None else patience):
-                return _none(503, f"after {tried} tries, the last: HTTP {answer.status} {answer.told}", tried)
+                return _none(503, f"after {tried} tries, the last: {answer.trouble}", tried)
             self.counts.again += 1
             self.counts.troubles[f"HTTP {answer.status}" if answer.status else answer.told] += 1
             if answer.status != 429:
@@ -147,8 +157,11 @@ class Upstream:
         if answer.status == 429 and is_for_today(answer.body):
             self.stopped = f"the day's quota of the key is used up: {answer.told}"
             return None
+        if answer.status == 429 and answer.wait > max(self._patience, PATIENCE):
+            self.stopped = f"the model is not to be asked for {answer.wait / 60:.0f} minutes: {answer.told}"
+            return None
         pause = min(LONGEST_PAUSE, FIRST_PAUSE * 2 ** (tried - 1)) * self._jitter.uniform(0.75, 1.25)
-        wait = max(pause, told_wait(answer.body))
+        wait = max(pause, answer.wait)
         if answer.status == 429:
             lane.held(wait)
         return wait
@@ -194,7 +207,9 @@ class Upstream:
         body = as_object(read)
         if answer.status_code == 200 and read != body:
             return _none(0, "an answer that is not an object")
-        return Answer(answer.status_code, body, round((monotonic() - began) * 1000))
+        header = {"retry-after": answer.headers.get("retry-after", "")}
+        wait = 0.0 if answer.status_code == 200 else body_wait(body) or told_wait(header, system_clock()) or 0.0
+        return Answer(answer.status_code, body, round((monotonic() - began) * 1000), wait=wait)
 
     async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)

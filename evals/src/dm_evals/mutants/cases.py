@@ -8,20 +8,17 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Self, cast
+from typing import Self
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from dm_core.agent.tools.registry import SEND
-from dm_evals.cli.main import Usage
 from dm_evals.judge import Vote
-from dm_evals.replay.author import AuthoredTurn, parse_turns
+from dm_evals.reading import yaml_list
+from dm_evals.replay.author import AuthoredTurn, WrittenTurn
 from dm_evals.replay.recordings import Recording
+from dm_evals.replay.replay_server import said_in
 from dm_evals.scenarios.scenario import Event, Expectations, Scenario
-from dm_evals.scenarios.yaml_lines import BrokenYaml, read_yaml
-from dm_sandbox.platforms.model_request import parts_of
-from dm_sandbox.platforms.server import as_list, as_object
 
 Turns = tuple[AuthoredTurn, ...]
 
@@ -30,7 +27,7 @@ class Case(BaseModel):
     """``wrong`` is what is wrong with a bad agent, ``why`` what might mislead about a harmless one.
 
     ``says`` replaces the last reply, ``adds``, ``reacts``, ``notes`` and ``alerts`` add a call beside it; ``turns`` are
-    all turns instead, as ``author`` reads them. ``code`` names a defect of ``mutants/code.py`` that is planted besides.
+    all turns instead, as ``author`` reads them. ``code`` names a defect of ``code.yaml`` that is planted besides.
     ``dm``: the person writes this instead, and only the rules of every scenario judge. ``judge``: code cannot see it.
     ``caught_by``: the check that is meant for it. ``votes``: the judge's, by rubric item, as nobody recorded them.
     """
@@ -47,7 +44,7 @@ class Case(BaseModel):
     reacts: str = ""
     notes: str = ""
     alerts: str = ""
-    turns: tuple[dict[str, object], ...] = ()
+    turns: tuple[WrittenTurn, ...] = ()
     code: str = ""
     caught_by: str = ""
     votes: Mapping[str, Vote] = {}
@@ -63,7 +60,7 @@ class Case(BaseModel):
     def answers(self, recording: Recording, handle: str) -> Turns:
         """The model's turns; ``handle``: the DM that an added reaction is on."""
         if self.turns:
-            return parse_turns(yaml.safe_dump(list(self.turns), allow_unicode=True))
+            return tuple(written.turn for written in self.turns)
         turns = [_turn(turn.response) for turn in recording.turns]
         if not turns:
             return ()
@@ -90,29 +87,10 @@ class Case(BaseModel):
 
 def _turn(body: Mapping[str, object]) -> AuthoredTurn:
     """A recorded answer. What is neither text nor call (a blocked answer) stays the body it is."""
-    candidates = as_list(body.get("candidates"))
-    parts = parts_of(as_object(as_object(candidates[0] if candidates else None).get("content")))
-    asked = [as_object(part.get("functionCall")) for part in parts if "functionCall" in part]
-    calls = tuple((str(call.get("name", "")), as_object(call.get("args"))) for call in asked)
-    text = "".join(str(part["text"]) for part in parts if isinstance(part.get("text"), str) and not part.get("thought"))
+    calls, text = said_in(body)
     return AuthoredTurn(calls, text) if calls or text else AuthoredTurn(body=dict(body))
 
 
 def load_cases(path: Path) -> tuple[Case, ...]:
-    """Raises Usage: one line with the file and the line."""
-    try:
-        value, lines = read_yaml(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError) as error:
-        raise Usage(f"{path}: can't be read: {error}") from None
-    except BrokenYaml as error:
-        raise Usage(f"{path}:{error.line}: {error}") from None
-    cases: list[Case] = []
-    for place, each in enumerate(cast("list[object]", value if isinstance(value, list) else [value])):
-        try:
-            cases.append(Case.model_validate(each))
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(map(str, first["loc"]))
-            told = f"{where}: {first['msg']}" if where else first["msg"].removeprefix("Value error, ")
-            raise Usage(f"{path}:{lines.of((place, *first['loc']))}: {told}") from None
-    return tuple(cases)
+    """Raises Unusable: a line each with the file and the line."""
+    return yaml_list(path.read_text(encoding="utf-8"), Case, path)

@@ -1,152 +1,70 @@
-"""Defects of the production code, planted while a block is entered. One at a time: the whole process has them."""
+"""Defects of the production code as data (``evals/mutants/code.yaml``), planted by rewriting one function's source.
 
-from collections.abc import Awaitable, Callable, Generator, Mapping
-from contextlib import AbstractContextManager, contextmanager
-from dataclasses import replace
-from typing import cast
-from zoneinfo import ZoneInfo
+- {name: end_lost, wrong: the last 20 characters are lost, of: 'module:Class.send', old: text, new: 'text[:-20]'}
+"""
 
-from dm_core.agent.agent import Agent, Opening, Situation
-from dm_core.agent.disclosure import Disclosure
-from dm_core.agent.guards import Guards
-from dm_core.agent.plan import PlannedTurn
-from dm_core.agent.tools import get_net_session_dates
-from dm_core.clients.instagram import InstagramClient
-from dm_core.clients.whatsapp import WhatsAppClient
-from dm_core.processing import freshness
-from dm_core.processing.leased_thread import LeasedThread
-from dm_core.processing.run_loop import RunLoop
-from dm_core.threads import Note, Thread
-from dm_evals.scenarios.scenario import Scenario
+import ast
+import inspect
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache, reduce
+from importlib import import_module
+from textwrap import dedent
+from types import FunctionType
+from typing import Final, cast
 
-Planted = Callable[[], AbstractContextManager[None]]
+from pydantic import BaseModel, ConfigDict
+
+from dm_evals.cli.main import EVALS
+from dm_evals.reading import Unusable, yaml_list
+
+TABLE: Final = EVALS / "mutants" / "code.yaml"
 
 
-def planted(owner: object, name: str, value: object) -> Planted:
-    """``owner.name`` is ``value`` inside the block."""
+class Defect(BaseModel):
+    """``old`` stands once in the source of the function ``of`` and becomes ``new``; ``first`` is done before all else.
+
+    ``on``: the scenario whose replay shows it by what leaves the system.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    name: str
+    wrong: str
+    of: str
+    old: str = ""
+    new: str = ""
+    first: str = ""
+    on: str = ""
 
     @contextmanager
-    def plant() -> Generator[None]:
-        before: object = vars(owner)[name]
-        setattr(owner, name, value)
+    def planted(self) -> Generator[None]:
+        """Inside the block the whole process has it. Raises Unusable where the function is another one by now."""
+        module, _, path = self.of.partition(":")
+        *outer, name = path.split(".")
+        try:
+            owner = reduce(getattr, outer, cast("object", import_module(module)))
+            before = cast("FunctionType", vars(owner)[name])
+        except (ImportError, AttributeError, KeyError):
+            raise Unusable(f"{self.name}: there is no {self.of}: mend it in evals/mutants/code.yaml") from None
+        setattr(owner, name, self._rewritten(before))
         try:
             yield
         finally:
             setattr(owner, name, before)
 
-    return plant
+    def _rewritten(self, before: FunctionType) -> object:
+        source = dedent(inspect.getsource(before))
+        if self.old and source.count(self.old) != 1:
+            raise Unusable(f"{self.name}: {self.old!r} is not once in {self.of}: mend it in evals/mutants/code.yaml")
+        tree = ast.parse(source.replace(self.old, self.new) if self.old else source)
+        body = cast("ast.FunctionDef", tree.body[0]).body
+        body[:0] = cast("Sequence[ast.stmt]", ast.parse(self.first).body)
+        scope: dict[str, object] = {}
+        exec(compile(ast.fix_missing_locations(tree), self.of, "exec"), before.__globals__, scope)  # noqa: S102
+        return scope[before.__name__]
 
 
-def _never_taken_over(_: Thread, message: object) -> bool:
-    del message
-    return False
-
-
-def _nothing_came(_: LeasedThread) -> None:
-    """Whatever the thread says."""
-
-
-def _guards_nothing(_: Guards, text: str, *, to_person: bool) -> None:
-    del text, to_person
-
-
-def _counts_nothing(_: PlannedTurn) -> int:
-    return 0
-
-
-async def _sends_nothing(_: InstagramClient, user_id: str, text: str) -> str:
-    """Says it is done."""
-    return f"mid.{user_id}.{len(text)}"
-
-
-_send = InstagramClient.send_text
-
-
-async def _sends_twice(client: InstagramClient, user_id: str, text: str) -> str:
-    await _send(client, user_id, text)
-    return await _send(client, user_id, text)
-
-
-async def _alerts_nobody(_: WhatsAppClient, text: str, reference: str) -> str:
-    return f"wamid.{len(text) + len(reference)}"
-
-
-def _fails(_: Agent, situation: Situation, turn: object) -> None:
-    del situation, turn
-    raise RuntimeError("planted")
-
-
-_plan = Agent.plan
-
-
-def _failing_once() -> AbstractContextManager[None]:
-    """The first attempt crashes, the queue's retry works: seen from outside all is well."""
-    failed: list[bool] = []
-
-    def plan(agent: Agent, situation: Situation, turn: object) -> object:
-        if not failed:
-            failed.append(True)
-            raise KeyError("planted")
-        return _plan(agent, situation, turn)  # pyright: ignore[reportArgumentType]
-
-    return planted(Agent, "plan", plan)()
-
-
-_opening = Agent.opening
-
-
-def _only_the_first(agent: Agent, situation: Situation) -> Opening:
-    """Shows the model the first DM of a burst."""
-    return _opening(agent, replace(situation, messages=situation.own[:1]))
-
-
-def _without_history(agent: Agent, situation: Situation) -> Opening:
-    own = {message.id for message in situation.own}
-    return _opening(agent, replace(situation, recent=tuple(each for each in situation.recent if each.id in own)))
-
-
-_session_dates = get_net_session_dates.session_dates
-
-
-def _in_new_york(*arguments: object) -> Awaitable[Mapping[str, object]]:
-    tell = cast("Callable[..., Awaitable[Mapping[str, object]]]", _session_dates)
-    return tell(*arguments[:-1], ZoneInfo("America/New_York"))
-
-
-def _never_due(_: Disclosure, steering: object, now: int) -> bool:
-    del steering, now
-    return False
-
-
-def _forgets(_: RunLoop, run: object) -> tuple[Note, ...]:
-    del run
-    return ()
-
-
-answers_after_takeover = planted(Thread, "taken_over", _never_taken_over)
-guards_off = planted(Guards, "refusal", _guards_nothing)
-no_limits = planted(PlannedTurn, "sends_used", _counts_nothing)
-reply_lost = planted(InstagramClient, "send_text", _sends_nothing)
-reply_twice = planted(InstagramClient, "send_text", _sends_twice)
-notice_lost = planted(WhatsAppClient, "send_text", _alerts_nobody)
-crash = planted(Agent, "plan", _fails)
-crash_once: Planted = _failing_once
-unsent_ignored = planted(freshness, "came", _nothing_came)
-first_dm_only = planted(Agent, "opening", _only_the_first)
-no_history = planted(Agent, "opening", _without_history)
-another_zone = planted(get_net_session_dates, "session_dates", _in_new_york)
-disclosure_forgotten = planted(Disclosure, "is_due", _never_due)
-notes_lost = planted(RunLoop, "notes", _forgets)
-
-
-def asks_the_judge(scenario: Scenario) -> Scenario:
-    """With a rubric item that no judge has answered."""
-    expect = scenario.expect.model_copy(update={"rubric": ("The reply is as warm as a cup of tea.",)})
-    return scenario.model_copy(update={"expect": expect})
-
-
-def breaks_the_evaluator(scenario: Scenario) -> Scenario:
-    """With a pattern that is none, past the loader."""
-    matcher = {"regex": "(unclosed"}
-    reply = type(scenario.expect.reply).model_validate({"must_not": [matcher]})
-    return scenario.model_copy(update={"expect": scenario.expect.model_copy(update={"reply": reply})})
+@cache
+def defects() -> Mapping[str, Defect]:
+    """By name."""
+    return {each.name: each for each in yaml_list(TABLE.read_text("utf-8"), Defect, TABLE)}

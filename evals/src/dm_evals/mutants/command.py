@@ -11,10 +11,10 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
-from dm_evals.cli.main import EVALS, Usage
+from dm_evals.cli.main import EVALS
 from dm_evals.mutants.cases import Case, load_cases
 from dm_evals.mutants.measure import Measured, Row, measure, rates
-from dm_evals.replay.recordings import nearest
+from dm_evals.reading import Unusable, nearest
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -48,7 +48,7 @@ def _measured(args: argparse.Namespace, folder: Path) -> Measured:
     known = [case.name for case in (*bad, *harmless)]
     for name in args.names:
         if name not in known:
-            raise Usage(f'there is no agent "{name}"{nearest(name, known)}')
+            raise Unusable(f'there is no agent "{name}"{nearest(name, known)}')
     measured = measure(_chosen(bad, args.names), _chosen(harmless, args.names), args.scenarios, args.recordings)
     for row in measured.told_wrong:
         print(_line(row, "missed" if row in measured.bad else "false alarm"))

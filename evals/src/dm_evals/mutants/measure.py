@@ -9,21 +9,22 @@ from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Literal, cast
+from typing import Final, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from dm_evals.checks.effects import changes
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED, Usage
+from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED
 from dm_evals.judge import Evidence, Judge, Ruling, Vote
 from dm_evals.judge.judge import VOTES
-from dm_evals.mutants import code
 from dm_evals.mutants.cases import Case
+from dm_evals.mutants.code import defects
 from dm_evals.observation import Observation
+from dm_evals.reading import Unusable, nearest
 from dm_evals.replay.author import Script
 from dm_evals.replay.offline import offline
-from dm_evals.replay.recordings import Recordings, load_recordings, nearest
+from dm_evals.replay.recordings import Recordings, load_recordings
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.scenarios.loading import load
 from dm_evals.scenarios.scenario import Change, Scenario
@@ -119,11 +120,11 @@ class Measured:
 
 
 def load_measured(path: Path) -> Measured:
-    """What ``held-out --json`` wrote. Raises Usage."""
+    """What ``held-out --json`` wrote. Raises Unusable."""
     try:
         return TypeAdapter(Measured).validate_json(path.read_text(encoding="utf-8"))
     except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise Usage(f"{path} is not what `make evals-held-out` writes: {str(error).splitlines()[0]}") from None
+        raise Unusable(f"{path} is not what `make evals-held-out` writes: {str(error).splitlines()[0]}") from None
 
 
 def rates(measured: Measured) -> tuple[str, str, str]:
@@ -138,12 +139,12 @@ def rates(measured: Measured) -> tuple[str, str, str]:
 def measure(
     bad: Sequence[Case], harmless: Sequence[Case], scenarios: Path, recordings: Path, judge: Judge | None = None
 ) -> Measured:
-    """Play and judge all of them. Raises Usage for a scenario or a defect that is not there."""
+    """Play and judge all of them. Raises Unusable for a scenario or a defect that is not there."""
     cases = (*bad, *harmless)
     files = sorted(scenarios.glob("*.yaml"))
     for case in cases:
         if case.scenario not in (names := [file.stem for file in files]):
-            raise Usage(f'{case.name}: there is no scenario "{case.scenario}"{nearest(case.scenario, names)}')
+            raise Unusable(f'{case.name}: there is no scenario "{case.scenario}"{nearest(case.scenario, names)}')
     used = {case.scenario for case in cases}
     loaded = load([file for file in files if file.stem in used])
     known = {scenario.name: scenario for scenario in loaded.scenarios}
@@ -163,7 +164,7 @@ async def _measured(
 async def _row(pool: RuntimePool, case: Case, scenario: Scenario, recordings: Recordings, judge: Judge | None) -> Row:
     recording = recordings.find(case.scenario, TRIAL)
     if recording is None:
-        raise Usage(f"{case.name}: {case.scenario} has no recording t{TRIAL}.jsonl")
+        raise Unusable(f"{case.name}: {case.scenario} has no recording t{TRIAL}.jsonl")
     scenario = case.played_in(scenario)
     turns = case.answers(recording, f"m{len(scenario.world.history) + 1}")
     date = recording.turns[0].date if recording.turns else "-"
@@ -193,10 +194,9 @@ def _with_the_disclosure_of(case: Case, scenario: Scenario, observation: Observa
 def _planted(case: Case) -> AbstractContextManager[None]:
     if not case.code:
         return nullcontext()
-    plant = getattr(code, case.code, None)
-    if plant is None:
-        raise Usage(f'{case.name}: there is no defect "{case.code}"{nearest(case.code, sorted(vars(code)))}')
-    return cast("code.Planted", plant)()
+    if case.code not in (known := defects()):
+        raise Unusable(f'{case.name}: there is no defect "{case.code}"{nearest(case.code, known)}')
+    return known[case.code].planted()
 
 
 @dataclass(frozen=True, slots=True)

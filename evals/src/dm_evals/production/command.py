@@ -11,12 +11,12 @@ import re
 from pathlib import Path
 
 from dm_core.agent.profile import load_profile
-from dm_core.errors import StoreUnavailable
-from dm_evals.cli.main import BROKEN, EVALS, HELD, Usage
+from dm_evals.cli.main import BROKEN, EVALS, HELD
 from dm_evals.production.make import Made, default_name, make_scenario
-from dm_evals.production.store import NotThere, read_thread
+from dm_evals.production.store import read_thread
+from dm_evals.reading import Unusable
 from dm_evals.replay.offline import offline
-from dm_evals.replay.recordings import BadRecording, recording_path
+from dm_evals.replay.recordings import recording_path
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
 
@@ -34,19 +34,16 @@ def main(args: argparse.Namespace) -> int:
     """Read, make, write."""
     name = str(args.name or default_name(args.thread))
     if not NAME.fullmatch(name):
-        raise Usage(f'"{name}" is no name of a scenario: write lower-case letters, digits and _')
+        raise Unusable(f'"{name}" is no name of a scenario: write lower-case letters, digits and _')
     into: Path = args.into
     scenario, recording = into / "scenarios" / f"{name}.yaml", recording_path(into / "recordings", name, 1)
     for path in (scenario, recording):
         if path.exists():
-            raise Usage(f"{path.name} of {name} is there already: choose another --name")
+            raise Unusable(f"{path.name} of {name} is there already: choose another --name")
     url = str(args.store_url or os.environ.get("STORE_URL") or "firestore:")
-    try:
-        made = asyncio.run(_made(url, args.thread, name))
-        if made.recording is not None:
-            made.recording.write(into / "recordings")
-    except (NotThere, StoreUnavailable, BadRecording) as error:
-        raise Usage(*map(str, error.args)) from None
+    made = asyncio.run(_made(url, args.thread, name))
+    if made.recording is not None:
+        made.recording.write(into / "recordings")
     scenario.parent.mkdir(parents=True, exist_ok=True)
     scenario.write_text(made.yaml(), encoding="utf-8")
     _tell(made, scenario)

@@ -46,7 +46,6 @@ class Story:
     events: list[Event] = field(default_factory=list[Event])
     said: list[str] = field(default_factory=list[str])
     _names: dict[str, str] = field(default_factory=dict[str, str])
-    _unsent: list[Event] = field(default_factory=list[Event])
 
     def tell(self, message: Message, at: int, during: int | None) -> None:
         """One message ``at`` ms after the start, or during a turn; its unsend follows where there was one."""

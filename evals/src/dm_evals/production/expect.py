@@ -1,6 +1,5 @@
 """Expectations filled in from what happened. A person has to say whether it was right: they only hold what was."""
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
@@ -28,10 +27,7 @@ def expectations(runs: Sequence[Run], messages: Sequence[Message], anonymous: An
     alerts = [alert for run in runs for alert in run.alerts]
     asked = [alert for alert in alerts if alert.cause == MODEL]
     replies = [anonymous.text(action.text) for action in done if action.kind is ActionKind.SEND]
-    inbound = [message for message in messages if message.direction is Direction.INBOUND]
-    ended = Counter(str(message.disposition or message.status) for message in inbound)
-    if any(message.disposition for message in inbound):  # a disposition has a status too
-        ended = Counter({word: sum(word in (m.status, m.disposition) for m in inbound) for word in ended})
+    ended = _ended([(each.status, each.disposition) for each in messages if each.direction is Direction.INBOUND])
     text = "\n".join(replies)
     return Expectations(
         calls=_calls(runs, replies, asked, silent=not alerts),
@@ -39,12 +35,36 @@ def expectations(runs: Sequence[Run], messages: Sequence[Message], anonymous: An
             replies=len(replies),
             alerts=len(alerts),
             urgent=any(alert.urgency == "urgent" for alert in alerts),
-            messages=dict(sorted(ended.items())),
+            messages=ended,
             runs=len(runs),
         ),
         reply=Reply.model_validate(_reply(text)) if replies else Reply(),
         limits=Limits(model_calls=sum(calls_of(run) for run in runs)),
     )
+
+
+def with_replies(scenario: Scenario, observation: Observation) -> Scenario:
+    """Expects what the person was sent here, and how their DMs ended, in place of what was."""
+    expect, number = scenario.expect, len(observation.replies)
+    inbound = [(each.status, each.disposition) for each in observation.messages if each.direction == Direction.INBOUND]
+    required = [call for call in expect.calls.required if call.tool != SEND]
+    allowed = [tool for tool in expect.calls.allowed if tool != SEND]
+    expect = expect.model_copy(
+        update={
+            "calls": expect.calls.model_copy(
+                update={"required": (*required, Call(tool=SEND, at_most=number)), "allowed": tuple(allowed)}
+            ),
+            "state": expect.state.model_copy(update={"replies": number, "messages": _ended(inbound)}),
+            "reply": Reply.model_validate(_reply("\n".join(observation.replies))),
+        }
+    )
+    return scenario.model_copy(update={"expect": expect})
+
+
+def _ended(inbound: Sequence[tuple[str, str | None]]) -> dict[str, int]:
+    """How many DMs have each word that one of them ended with; a disposition has a status too."""
+    words = sorted({str(disposition or status) for status, disposition in inbound})
+    return {word: sum(word in each for each in inbound) for word in words}
 
 
 def _calls(runs: Sequence[Run], replies: Sequence[str], alerts: Sequence[AskedAlert], *, silent: bool) -> Calls:

@@ -23,9 +23,10 @@ from dm_core.threads import Thread
 from dm_evals.production.anonymous import Anonymous
 from dm_evals.production.events import Story, arranged, covering, history
 from dm_evals.production.expect import as_played, expectations
-from dm_evals.production.store import NotThere, StoredThread
+from dm_evals.production.store import StoredThread
 from dm_evals.production.turns import ArchiveServer, PlayedTurn, played_turns
 from dm_evals.production.world import sessions
+from dm_evals.reading import Unusable
 from dm_evals.replay.digests import own_prompt
 from dm_evals.replay.recordings import Recording
 from dm_evals.replay.replay_server import Against
@@ -33,6 +34,13 @@ from dm_evals.scenarios.scenario import Person, Scenario, World
 
 TAG: Final = "production"
 WIDTH: Final = 118
+SCHEMA: Final = "# yaml-language-server: $schema=schema.json"
+TO_REVIEW: Final = (
+    "# Made from a stored thread, TO BE REVIEWED: it counts in no gate until `reviewed: true`. Check that",
+    "#  - nobody can be recognised: no machine finds every name; read this file and the recording",
+    "#  - what happened was right, and what is expected says why (`about`, tags, reply, rubric)",
+)
+AS_THEN: Final = "# The answers are those of then, with names replaced; their thought signatures are made up."
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,18 +57,16 @@ class Made:
 
     def yaml(self) -> str:
         """The file: what to check before ``reviewed: true``, then the scenario."""
-        head = [
-            "# yaml-language-server: $schema=schema.json",
-            "# Made from a stored thread, TO BE REVIEWED: it counts in no gate until `reviewed: true`. Check that",
-            "#  - nobody can be recognised: no machine finds every name; read this file and the recording",
-            "#  - what happened was right, and what is expected says why (`about`, tags, reply, rubric)",
-            "# The answers are those of then, with names replaced; their thought signatures are made up.",
-            *(f"#  - {' '.join(line.split())}" for line in self.said),
-        ]
-        fields = self.scenario.model_dump(mode="json", exclude_defaults=True)
-        ordered = {"name": fields["name"], "tags": fields["tags"], "about": fields["about"], "reviewed": False}
-        body = yaml.safe_dump(ordered | fields, sort_keys=False, allow_unicode=True, width=WIDTH)
-        return "\n".join(head) + "\n" + body
+        said = (f"#  - {' '.join(line.split())}" for line in self.said)
+        return scenario_text(self.scenario, [SCHEMA, *TO_REVIEW, AS_THEN, *said])
+
+
+def scenario_text(scenario: Scenario, head: Sequence[str]) -> str:
+    """The file of a scenario of production, with these comments at its head."""
+    fields = scenario.model_dump(mode="json", exclude_defaults=True)
+    ordered = {"name": fields["name"], "tags": fields["tags"], "about": fields["about"], "reviewed": scenario.reviewed}
+    body = yaml.safe_dump(ordered | fields, sort_keys=False, allow_unicode=True, width=WIDTH)
+    return "\n".join(head) + "\n" + body
 
 
 def default_name(thread_id: str) -> str:
@@ -71,7 +77,7 @@ def default_name(thread_id: str) -> str:
 async def make_scenario(
     stored: StoredThread, name: str, profile: BusinessProfile, against: Against, anonymous: Anonymous | None = None
 ) -> Made:
-    """``anonymous`` has met the thread (None: it is alone). Raises NotThere where there is nothing to make it of."""
+    """``anonymous`` has met the thread (None: it is alone). Raises Unusable where there is nothing to make it of."""
     runs = [each.run for each in stored.runs]
     said = _of_the_archive(stored)
     anonymous = anonymous or meet(profile, (), (stored,))
@@ -101,7 +107,7 @@ def _start(arrived: Sequence[Message], runs: Sequence[ArchivedRun]) -> int:
     first = [message for message in arrived if not runs or covering(runs[:1], message) is not None]
     first = first or [message for message in arrived if runs and message.created_at >= runs[0].run.started_at]
     if not first:
-        raise NotThere("nothing of what the person wrote is there any more")
+        raise Unusable("nothing of what the person wrote is there any more")
     begin = arrived.index(first[0])
     while begin and arrived[begin - 1].unsent_at is not None:
         begin -= 1

@@ -1,44 +1,33 @@
 """``scenarios-from``: a sample of stored threads, anonymised together, to be reviewed; ``reviewed``: what came of it.
 
-    queue/scenarios/NAME.yaml      reviewed: false; a person reads it, mends it, sets reviewed: true
-    queue/recordings/NAME/
-    queue/labels/NAME.yaml         what a person says of it: lines as ``rulings --authored`` reads them
-
-``reviewed`` moves each scenario that says so to the others, and its labels to those that judges are measured
-by (``evals/agreement/``).
+What lies where in the queue: ``queue_folder.py``. ``reviewed`` moves each scenario that says so to the others, and what
+people said of it to the labels that judges are measured by (``evals/agreement/``).
 """
 
 import argparse
 import asyncio
 import hashlib
-import json
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 from dm_core.agent.profile import load_profile
-from dm_core.errors import StoreUnavailable
-from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED, Usage
-from dm_evals.cli.rulings import Authored, written
+from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED
 from dm_evals.judge import GENERAL, Evidence
-from dm_evals.observation import Observation
+from dm_evals.judge.agreement import LabelLine
 from dm_evals.production.make import Made, default_name, make_scenario, meet
-from dm_evals.production.store import NotThere, opened
+from dm_evals.production.queue_folder import QUEUE, QueueFolder, played, read_label_file, write_label_file
+from dm_evals.production.store import opened
+from dm_evals.reading import Unusable
 from dm_evals.replay.offline import offline
-from dm_evals.replay.recordings import BadRecording, Recordings, load_recordings
-from dm_evals.replay.runner import RuntimePool, run
+from dm_evals.replay.runner import RuntimePool
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
-from dm_evals.results import TrialResult
 from dm_evals.scenarios.clock import milliseconds
-from dm_evals.scenarios.loading import load
-from dm_evals.scenarios.scenario import Scenario
 
-QUEUE: Final = EVALS / "queue"
 LABELS: Final = """# What do you say of it? Take the # away from the lines that you are sure of; yes or no, and why.
 # A line of your own is {item: the statement, verdict: yes or no, why: …}. They measure the judge.
 """
@@ -57,15 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Sample, make, queue. What is queued or reviewed already is left alone."""
     if args.sample < 1:
-        raise Usage("--sample is how many threads: at least 1")
+        raise Unusable("--sample is how many threads: at least 1")
     url, since = str(args.store_url or os.environ.get("STORE_URL") or "firestore:"), _since(args.since)
     known = {path.stem for folder in (args.queue, args.evals) for path in (folder / "scenarios").glob("*.yaml")}
-    try:
-        found, made, skipped = asyncio.run(_made(url, since, args.sample, known))
-        for each in made:
-            _queue(each, args.queue)
-    except (NotThere, StoreUnavailable, BadRecording) as error:
-        raise Usage(*map(str, error.args)) from None
+    found, made, skipped = asyncio.run(_made(url, since, args.sample, known))
+    for each in made:
+        _queue(each, args.queue)
     for line in skipped:
         print(f"skipped  {line}")
     print(f"{found} threads since {datetime.fromtimestamp(since / 1000, UTC):%Y-%m-%d}: {len(made)} queued for review")
@@ -73,38 +59,47 @@ def main(args: argparse.Namespace) -> int:
 
 
 def reviewed(args: argparse.Namespace) -> int:
-    """Move what was reviewed. Raises Usage before anything is moved, where a file can't be used."""
-    scenarios = [each for each in _loaded(args.queue / "scenarios") if each.reviewed]
-    labels = {each.name: _labels(args.queue / "labels" / f"{each.name}.yaml") for each in scenarios}
-    names = [each.name for each in scenarios]
-    recordings = load_recordings(args.queue / "recordings", names, names)
+    """Move what was reviewed. Raises Unusable before anything is moved, where a file can't be used."""
+    queue = QueueFolder(args.queue)
+    queued = queue.loaded()
+    if queued.problems:
+        raise Unusable(*queued.problems)
+    scenarios = [each for each in queued.scenarios if each.reviewed]
+    recordings = queue.recorded(scenarios)
     if recordings.problems:
-        raise Usage(*recordings.problems)
-    evidence = _evidence(scenarios, recordings)
+        raise Unusable(*recordings.problems)
+    labels = {each.name: queue.labelled(each.name) for each in scenarios}
+    seen = played(scenarios, recordings)
     lines = [
-        json.dumps(
-            {"item": item, "text": evidence[name], "verdict": label.verdict, "why": label.why}, ensure_ascii=False
-        )
-        for name, found in labels.items()
-        for label in found
+        LabelLine(item=item, text=Evidence.of(each, seen[each.name]).shown(), verdict=label.verdict, why=label.why)
+        for each in scenarios
+        if each.name in seen
+        for label in labels[each.name]
         for item in label.items
     ]
+    lines += [line for each in queued.scenarios for line in queue.told(each.name)]
+    new = _note(lines, args.evals / "agreement" / "production.jsonl")
     for each in scenarios:
         for trial in recordings.trials(each.name):
             recordings.by_address[each.name, trial].write(args.evals / "recordings")
         (args.evals / "scenarios").mkdir(parents=True, exist_ok=True)
-        shutil.move(args.queue / "scenarios" / f"{each.name}.yaml", args.evals / "scenarios")
-        shutil.rmtree(args.queue / "recordings" / each.name, ignore_errors=True)
-        (args.queue / "labels" / f"{each.name}.yaml").unlink(missing_ok=True)
-    if lines:
-        path = args.evals / "agreement" / "production.jsonl"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(
-            "".join([path.read_text("utf-8") if path.exists() else "", *(f"{x}\n" for x in lines)]), "utf-8"
-        )
-    left = len(_loaded(args.queue / "scenarios"))
-    print(f"{len(scenarios)} became scenarios, {len(lines)} labels for the judge; {left} are still to be reviewed")
-    return HELD if scenarios else NOT_JUDGED
+        shutil.move(queue.scenario(each.name), args.evals / "scenarios")
+        shutil.rmtree(queue.recordings / each.name, ignore_errors=True)
+        queue.labels(each.name).unlink(missing_ok=True)
+    for each in queued.scenarios:
+        queue.told_path(each.name).unlink(missing_ok=True)
+    left = len(queued.scenarios) - len(scenarios)
+    print(f"{len(scenarios)} became scenarios, {new} labels for the judge; {left} are still to be reviewed")
+    return HELD if scenarios or new else NOT_JUDGED
+
+
+def _note(lines: Sequence[LabelLine], path: Path) -> int:
+    """Write the labels to the others; how many are new. The later word on the same counts. Raises Unusable."""
+    known = {(line.item, line.text): line for line in read_label_file(path)}
+    said = known | {(line.item, line.text): line for line in lines}
+    if said != known:
+        write_label_file(path, said.values())
+    return sum(known.get(key) != line for key, line in said.items())
 
 
 def _since(text: str) -> int:
@@ -114,7 +109,7 @@ def _since(text: str) -> int:
             return round(datetime.fromisoformat(text).replace(tzinfo=UTC).timestamp() * 1000)
         return round((datetime.now(UTC) - timedelta(milliseconds=milliseconds(text))).timestamp() * 1000)
     except (ValueError, OverflowError):
-        raise Usage(f"{text!r} is no time: write a date such as 2026-11-22, or how long ago, such as 7d") from None
+        raise Unusable(f"{text!r} is no time: write a date such as 2026-11-22, or how long ago, such as 7d") from None
 
 
 async def _made(url: str, since: int, sample: int, known: set[str]) -> tuple[int, list[Made], list[str]]:
@@ -131,7 +126,7 @@ async def _made(url: str, since: int, sample: int, known: set[str]) -> tuple[int
             for name, thread in stored.items():
                 try:
                     made.append(await make_scenario(thread, name, profile, runtimes.play, anonymous))
-                except NotThere as error:
+                except Unusable as error:
                     skipped.append(f"{name}: {error}")
     return len(threads), made, skipped
 
@@ -149,31 +144,3 @@ def _queue(made: Made, queue: Path) -> None:
     for part, text in (("scenarios", made.yaml()), ("labels", LABELS + lines)):
         (queue / part).mkdir(parents=True, exist_ok=True)
         (queue / part / f"{name}.yaml").write_text(text, encoding="utf-8")
-
-
-def _loaded(folder: Path) -> Sequence[Scenario]:
-    if not any(folder.glob("*.yaml")):
-        return ()
-    loaded = load([folder])
-    if loaded.problems:
-        raise Usage(*loaded.problems)
-    return loaded.scenarios
-
-
-def _labels(path: Path) -> Sequence[Authored]:
-    try:
-        return written(path) if path.exists() else ()
-    except Usage as error:
-        raise Usage(*(f"{path.name}: {line}" for line in error.args)) from None
-
-
-def _evidence(scenarios: Sequence[Scenario], recordings: Recordings) -> Mapping[str, str]:
-    """By scenario, the conversation as a judge reads it."""
-    found: dict[str, str] = {}
-
-    def noting(scenario: Scenario, observation: Observation) -> TrialResult:
-        found[scenario.name] = Evidence.of(scenario, observation).shown()
-        return judge_trial(scenario, observation)
-
-    asyncio.run(run(scenarios, recordings, noting))
-    return {each.name: found.get(each.name, "") for each in scenarios}

@@ -18,13 +18,10 @@ from dm_core.messages import Message
 from dm_core.settings import StoreSettings
 from dm_core.store.thread_documents import parse_thread_id
 from dm_core.threads import Thread
+from dm_evals.reading import Unusable
 
 MAX_MESSAGES: Final = 500
 """Newest messages of a thread that are read."""
-
-
-class NotThere(Exception):
-    """The store or the thread can't be read; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +36,7 @@ class StoredThread:
 
 @asynccontextmanager
 async def opened(url: str, env: Mapping[str, str]) -> AsyncGenerator["Reader"]:
-    """``sqlite:///path`` or ``firestore:`` (project, database and emulator from ``env``). Raises NotThere."""
+    """``sqlite:///path`` or ``firestore:`` (project, database and emulator from ``env``). Raises Unusable."""
     store = open_store(_settings(url, env), system_clock)
     try:
         yield Reader(Reads(store))
@@ -48,9 +45,9 @@ async def opened(url: str, env: Mapping[str, str]) -> AsyncGenerator["Reader"]:
 
 
 async def read_thread(url: str, thread_id: str, env: Mapping[str, str]) -> StoredThread:
-    """One thread. Raises NotThere, StoreUnavailable."""
+    """One thread. Raises Unusable, StoreUnavailable."""
     if parse_thread_id(thread_id) is None:
-        raise NotThere(f"{thread_id!r} is no thread's id: it is {{accountId}}_{{userId}}")
+        raise Unusable(f"{thread_id!r} is no thread's id: it is {{accountId}}_{{userId}}")
     async with opened(url, env) as reader:
         return await reader.thread(thread_id)
 
@@ -62,7 +59,7 @@ class Reader:
     reads: Reads
 
     async def thread(self, thread_id: str) -> StoredThread:
-        """Raises NotThere, StoreUnavailable."""
+        """Raises Unusable, StoreUnavailable."""
         store = self.reads.store
         snapshot = await store.open(thread_id)
         messages = await store.history(thread_id, MAX_MESSAGES)
@@ -75,15 +72,15 @@ class Reader:
 
 
 def _settings(url: str, env: Mapping[str, str]) -> StoreSettings:
-    """What is read. Opening a file that is not there would make it. Raises NotThere."""
+    """What is read. Opening a file that is not there would make it. Raises Unusable."""
     project, database = env.get("GOOGLE_CLOUD_PROJECT", ""), env.get("FIRESTORE_DATABASE", "(default)")
     settings = StoreSettings(url, project, database, env.get("FIRESTORE_EMULATOR_HOST") or None, retention_days=0)
     if settings.sqlite_path is None and url != "firestore:":
-        raise NotThere(f"{url!r} is no store: write firestore: or sqlite:///path")
+        raise Unusable(f"{url!r} is no store: write firestore: or sqlite:///path")
     if settings.sqlite_path is None and not project:
-        raise NotThere("GOOGLE_CLOUD_PROJECT is not set: whose Firestore?")
+        raise Unusable("GOOGLE_CLOUD_PROJECT is not set: whose Firestore?")
     if settings.sqlite_path is not None and not Path(settings.sqlite_path).is_file():
-        raise NotThere(f"there is no file {Path(settings.sqlite_path).name}")
+        raise Unusable(f"there is no file {Path(settings.sqlite_path).name}")
     return settings
 
 
@@ -95,7 +92,7 @@ def _stored(
     thread: Thread | None, messages: tuple[Message, ...], archived: Sequence[ArchivedRun | None]
 ) -> StoredThread:
     if thread is None:
-        raise NotThere("there is no such thread in this store")
+        raise Unusable("there is no such thread in this store")
     runs = [run for run in archived if run is not None]
     ordered = tuple(sorted(runs, key=lambda each: (each.run.started_at, each.run.id)))
     return StoredThread(thread, messages, ordered, len(archived) - len(runs))

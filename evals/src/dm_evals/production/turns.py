@@ -7,7 +7,7 @@ signatures are made up: what the real ones hold nobody can read, so nobody could
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, cast
 
@@ -110,9 +110,8 @@ class ArchiveServer(TurnsInOrder):
             return by_hand
         model, usage = turn.model_version or "unknown", _usage(turn.usage)
         response = {**body, "modelVersion": model} | ({"usageMetadata": usage} if usage else {})
-        return replace(
-            by_hand, origin="recorded", model=model, latency_ms=turn.latency_ms, usage=usage, response=response
-        )
+        said = {"origin": "recorded", "model": model, "latency_ms": turn.latency_ms, "usage": usage}
+        return by_hand.model_copy(update={**said, "response": response})
 
 
 def _usage(usage: Usage) -> Mapping[str, object] | None:

@@ -21,32 +21,27 @@ import hashlib
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, cast
+from typing import Final, Literal, Self
 
-import yaml
+from pydantic import BaseModel, ConfigDict, model_validator
 
 from dm_core.agent.tools.registry import TOOLS
 from dm_evals.observation import ModelCall, Observation
+from dm_evals.reading import Unusable, nearest, yaml_list
 from dm_evals.replay.digests import Prompt
-from dm_evals.replay.recordings import RecordedTurn, Recording, nearest
+from dm_evals.replay.recordings import RecordedTurn, Recording
 from dm_evals.replay.replay_server import Against, Asked, ModelServer, tokens
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.answers import Body, blocked_prompt, finished, no_candidates
-from dm_sandbox.platforms.server import Reply, as_list, as_object
+from dm_sandbox.platforms.server import Reply
 
-__all__ = ["AuthoredTurn", "BadTurns", "Played", "Script", "author", "parse_turns"]
+__all__ = ["AuthoredTurn", "Played", "Script", "author", "parse_turns"]
 
 AUTHORED: Final = "authored"
-_KEYS: Final = ("calls", "text", "finish", "empty", "malformed", "blocked", "response", "invented")
 _ALONE: Final = ("finish", "empty", "malformed", "blocked", "response")
-_FINISH_WORDS: Final = """STOP MAX_TOKENS SAFETY RECITATION LANGUAGE OTHER BLOCKLIST PROHIBITED_CONTENT SPII
+_FINISHES: Final = """STOP MAX_TOKENS SAFETY RECITATION LANGUAGE OTHER BLOCKLIST PROHIBITED_CONTENT SPII
 MALFORMED_FUNCTION_CALL UNEXPECTED_TOOL_CALL TOO_MANY_TOOL_CALLS MISSING_THOUGHT_SIGNATURE MALFORMED_RESPONSE
-CONTINUATION"""
-_FINISHES: Final = tuple(_FINISH_WORDS.split())
-
-
-class BadTurns(Exception):
-    """The hand-written turns can't be used, or don't fit the scenario; each argument is one line that says why."""
+CONTINUATION""".split()  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +63,53 @@ class AuthoredTurn:
             parts.append({"functionCall": call, "thoughtSignature": base64.b64encode(mark).decode()})
         content = {"role": "model", "parts": parts}
         return {"candidates": [{"content": content, "finishReason": "STOP", "index": 0}], "modelVersion": AUTHORED}
+
+
+class WrittenTurn(BaseModel):
+    """A turn as a person writes it. A tool without arguments may be a bare name."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+    calls: tuple[dict[str, dict[str, object] | None] | str, ...] = ()
+    text: str = ""
+    finish: str | None = None
+    empty: Literal[True] | None = None
+    malformed: Literal[True] | None = None
+    blocked: str | None = None
+    response: dict[str, object] | None = None
+    invented: bool = False
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        odd = [name for name in _ALONE if getattr(self, name) is not None]
+        if odd and len(self.model_fields_set) > 1:
+            raise ValueError(f"{odd[0]} stands alone")
+        if self.finish is not None and self.finish not in _FINISHES:
+            raise ValueError(f'unknown finish "{self.finish}"{nearest(self.finish, _FINISHES)}')
+        if not (odd or self.calls or self.text):
+            raise ValueError("neither a call nor a text (an empty answer is written empty: true)")
+        if any(len(call) != 1 for call in self.calls if not isinstance(call, str)):
+            raise ValueError("each call is one tool with its arguments, such as {no_reply: {reason: …}}")
+        for name, _ in self._calls:
+            if name not in TOOLS and not self.invented:
+                raise ValueError(f'unknown tool "{name}"{nearest(name, TOOLS)} (or say invented: true)')
+        return self
+
+    @property
+    def _calls(self) -> tuple[tuple[str, Mapping[str, object]], ...]:
+        each = ({call: None} if isinstance(call, str) else call for call in self.calls)
+        return tuple((name, arguments or {}) for call in each for name, arguments in call.items())
+
+    @property
+    def turn(self) -> AuthoredTurn:
+        if self.finish is not None:
+            return AuthoredTurn(body=finished(self.finish))
+        if self.empty:
+            return AuthoredTurn(body=no_candidates())
+        if self.malformed:
+            return AuthoredTurn(body=finished("MALFORMED_FUNCTION_CALL", "Malformed function call"))
+        if self.blocked is not None:
+            return AuthoredTurn(body=blocked_prompt(self.blocked))
+        return AuthoredTurn(self._calls, self.text, self.response)
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,100 +190,23 @@ async def author(
     date: str,
     prompt: Prompt | None = None,
 ) -> Played:
-    """Play the scenario with these turns. ``date`` is today's, ISO. Raises BadTurns where they don't fit it."""
+    """Play the scenario with these turns. ``date`` is today's, ISO. Raises Unusable where they don't fit it."""
     script = Script(scenario.name, trial, turns, date, prompt)
     observation = await against(scenario, trial, script)
     if script.missing:
         asked = script.asked[-1].request.contents
         last = asked[-1]["text"] if asked else "nothing"
-        raise BadTurns(f"{scenario.name}: {script.ended}; the model was asked after:", last)
+        raise Unusable(f"{scenario.name}: {script.ended}; the model was asked after:", last)
     if observation.crash is not None:
-        raise BadTurns(f"{scenario.name}: can't be played: {observation.crash}")
+        raise Unusable(f"{scenario.name}: can't be played: {observation.crash}")
     if script.unused:
         listed = ", ".join(map(str, script.unused))
-        raise BadTurns(
+        raise Unusable(
             f"{scenario.name}: nobody asked for turn {listed}; the model was asked {len(script.calls)} times"
         )
     return Played(script.recording, observation)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML as JSON has it: what looks like a date stays the text it is."""
-
-
-_Loader.yaml_implicit_resolvers = {
-    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
-    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
-}
-
-
-def parse_turns(text: str) -> tuple[AuthoredTurn, ...]:
-    """The turns of a YAML list; an empty text is no turn. Raises BadTurns naming the turn."""
-    try:
-        value: object = yaml.load(text, _Loader)  # noqa: S506 - a safe loader
-    except yaml.YAMLError as error:
-        raise BadTurns(f"not valid YAML: {' '.join(str(error).split())}") from None
-    if value is None:
-        return ()
-    if not isinstance(value, list):
-        raise BadTurns("the turns must be a YAML list: - calls: [{tool: {argument: value}}]")
-    return tuple(_parsed(item, f"turn {number}") for number, item in enumerate(cast("list[object]", value), start=1))
-
-
-def _parsed(item: object, where: str) -> AuthoredTurn:
-    if not isinstance(item, dict) or not item:
-        raise BadTurns(f"{where}: must have {', '.join(_KEYS[:-1])} (one of them)")
-    fields = cast("Mapping[str, object]", item)
-    for key in fields:
-        if key not in _KEYS:
-            raise BadTurns(f'{where}: unknown key "{key}"{nearest(str(key), _KEYS)}')
-    odd = [key for key in _ALONE if key in fields]
-    if odd:
-        if len(fields) > 1:
-            raise BadTurns(f"{where}: {odd[0]} stands alone")
-        return AuthoredTurn(body=_odd(odd[0], fields[odd[0]], where))
-    calls = tuple(_call(call, where, invented=bool(fields.get("invented"))) for call in _listed(fields, where))
-    text = fields.get("text", "")
-    if not isinstance(text, str):
-        raise BadTurns(f"{where}: text must be a text")
-    if not calls and not text:
-        raise BadTurns(f"{where}: neither a call nor a text (an empty answer is written empty: true)")
-    return AuthoredTurn(calls, text)
-
-
-def _odd(key: str, value: object, where: str) -> Body:
-    match key, value:
-        case "finish", str():
-            if value not in _FINISHES:
-                raise BadTurns(f'{where}: unknown finish "{value}"{nearest(value, _FINISHES)}')
-            return finished(value)
-        case "empty", True:
-            return no_candidates()
-        case "malformed", True:
-            return finished("MALFORMED_FUNCTION_CALL", "Malformed function call")
-        case "blocked", str():
-            return blocked_prompt(value)
-        case "response", dict():
-            return cast("Body", value)
-        case _:
-            raise BadTurns(f"{where}: {key} can't be {value!r}")
-
-
-def _listed(fields: Mapping[str, object], where: str) -> list[object]:
-    calls = fields.get("calls", [])
-    if not isinstance(calls, list):
-        raise BadTurns(f"{where}: calls must be a list, such as [{{no_reply: {{reason: …}}}}]")
-    return as_list(cast("object", calls))
-
-
-def _call(value: object, where: str, *, invented: bool) -> tuple[str, Mapping[str, object]]:
-    """``{tool: {argument: value}}``; a tool without arguments may be a bare name."""
-    call: Mapping[str, object] = {value: None} if isinstance(value, str) else as_object(value)
-    if len(call) != 1:
-        raise BadTurns(f"{where}: each call is one tool with its arguments, such as {{no_reply: {{reason: …}}}}")
-    name, arguments = next(iter(call.items()))
-    if name not in TOOLS and not invented:
-        raise BadTurns(f'{where}: unknown tool "{name}"{nearest(name, sorted(TOOLS))} (or say invented: true)')
-    if not (arguments is None or isinstance(arguments, dict)):
-        raise BadTurns(f"{where}: the arguments of {name} must be a mapping")
-    return name, as_object(cast("object", arguments))
+def parse_turns(text: str, where: object = "the turns") -> tuple[AuthoredTurn, ...]:
+    """The turns of a YAML list; an empty text is no turn. Raises Unusable with the line."""
+    return tuple(written.turn for written in yaml_list(text, WrittenTurn, where))

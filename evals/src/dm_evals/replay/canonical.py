@@ -11,7 +11,7 @@ import binascii
 import hashlib
 import json
 from collections.abc import Mapping
-from typing import Final, cast
+from typing import Final, TypedDict, cast
 
 _DATA: Final = frozenset(
     ("args", "response", "parameters", "parametersjsonschema", "responsejsonschema", "responseschema")
@@ -22,6 +22,13 @@ _FILE: Final = "inlinedata"
 """A picture, sound or video: its digest stands for it."""
 _IDENTIFIED: Final = frozenset(("functioncall", "functionresponse"))
 """Structural keys whose value has an ``id`` that is made anew for each call."""
+
+
+class Content(TypedDict):
+    """A content of a request, for people."""
+
+    role: str
+    text: str
 
 
 def plain_key(key: str) -> str:
@@ -75,7 +82,7 @@ def canonical_json(value: object) -> str:
     return json.dumps(value, sort_keys=True, ensure_ascii=False, separators=(",", ":"))
 
 
-def readable(content: Mapping[str, object]) -> dict[str, str]:
+def readable(content: Mapping[str, object]) -> Content:
     """A canonical content for people: its role, and its parts as lines of text."""
     parts = cast("list[Mapping[str, object]]", content.get("parts", []))
     return {"role": str(content.get("role", "")), "text": "\n".join(_readable_part(part) for part in parts)}

@@ -18,14 +18,11 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from dm_evals.reading import Unusable, first_problem
 from dm_evals.replay.digests import Digests
 
 NAME: Final = "digests.json"
 VERSION: Final = 1
-
-
-class BrokenDigests(Exception):
-    """The file can't be used; the message names it and says what to do."""
 
 
 class _Part(BaseModel):
@@ -70,7 +67,7 @@ class DigestFile:
 
     @classmethod
     def read(cls, folder: Path) -> "DigestFile":
-        """Those of a folder of recordings; none where there is no file. Raises BrokenDigests."""
+        """Those of a folder of recordings; none where there is no file. Raises Unusable."""
         path = folder / NAME
         where = f"{folder.name}/{NAME}"
         if not path.exists():
@@ -78,7 +75,7 @@ class DigestFile:
         try:
             found: object = json.loads(path.read_bytes())
             if isinstance(found, dict) and found.get("version", VERSION) != VERSION:  # pyright: ignore[reportUnknownMemberType]
-                raise BrokenDigests(f"{where} is of a newer version: update this checkout, or record anew")
+                raise Unusable(f"{where} is of a newer version: update this checkout, or record anew")
             file = _File.model_validate(found)
             prompts = [_digests(prompt) for prompt in file.prompts]
             kept = {
@@ -86,10 +83,9 @@ class DigestFile:
                 for name, turns in file.recordings.items()
             }
         except ValidationError as error:
-            first = error.errors()[0]
-            raise BrokenDigests(f"{where}: {'.'.join(map(str, first['loc']))} {first['msg']}") from None
+            raise Unusable(f"{where}: {first_problem(error)}") from None
         except (OSError, ValueError, IndexError) as error:
-            raise BrokenDigests(f"{where} can't be read ({type(error).__name__}): take it from git again") from None
+            raise Unusable(f"{where} can't be read ({type(error).__name__}): take it from git again") from None
         return cls(path, kept)
 
     def write(self) -> None:

@@ -30,7 +30,7 @@ from typing import Final, cast
 
 from dm_core.agent.profile import FACT_REFERENCE, FACTS_FILE, PERSONA_FILE, BusinessProfile, load_profile
 from dm_core.agent.prompt import prompt_hash, system_prompt, with_tool_words
-from dm_evals.replay.canonical import canonical, canonical_json, plain_key, readable
+from dm_evals.replay.canonical import Content, canonical, canonical_json, plain_key, readable
 from dm_sandbox.platforms.server import as_list, as_object
 
 PROCESSOR: Final = Path(__file__).parents[4] / "functions" / "processor"
@@ -145,7 +145,7 @@ class TakenRequest:
     """A request as it is compared: its digests, and its contents for people."""
 
     digests: Digests
-    contents: tuple[Mapping[str, str], ...]
+    contents: tuple[Content, ...]
     content_digests: tuple[str, ...]
 
     def changed_from(self, recorded: "TakenRequest", facts: Collection[str] = ()) -> tuple[str, ...]:
@@ -209,7 +209,7 @@ def explain(changed: Sequence[str], recorded: TakenRequest, now: TakenRequest) -
     return "\n".join(lines)
 
 
-def _content_diff(index: int, recorded: Sequence[Mapping[str, str]], now: Sequence[Mapping[str, str]]) -> list[str]:
+def _content_diff(index: int, recorded: Sequence[Content], now: Sequence[Content]) -> list[str]:
     old, new = _lines(recorded, index), _lines(now, index)
     if old == new:
         return [f"contents[{index}]: the same text, in other parts"]
@@ -217,8 +217,8 @@ def _content_diff(index: int, recorded: Sequence[Mapping[str, str]], now: Sequen
     return [line.rstrip("\n") for line in difflib.unified_diff(old, new, *names, n=1, lineterm="")]
 
 
-def _lines(contents: Sequence[Mapping[str, str]], index: int) -> list[str]:
+def _lines(contents: Sequence[Content], index: int) -> list[str]:
     if index >= len(contents):
         return []
     content = contents[index]
-    return [f"{content.get('role', '')}:", *content.get("text", "").split("\n")]
+    return [f"{content['role']}:", *content["text"].split("\n")]

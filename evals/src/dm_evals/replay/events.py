@@ -1,14 +1,10 @@
 """One event of a scenario, at the webhook as Meta would send it."""
 
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Final
 
 from dm_evals.replay.files import GONE, send_files
 from dm_evals.scenarios.scenario import Event, EventKind
 from dm_sandbox.person import Person
-
-POINTING: Final = frozenset((EventKind.SAY, EventKind.UNSEND, EventKind.EDIT))
-"""Kinds that may point to a message (``to``)."""
 
 
 class NotWrittenYet(Exception):

@@ -9,16 +9,16 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Final, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
-from pydantic_core import ErrorDetails
+from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
 
+from dm_evals.reading import Unusable, nearest, problem
 from dm_evals.replay.digest_file import NAME as DIGESTS
-from dm_evals.replay.digest_file import BrokenDigests, DigestFile, Kept
+from dm_evals.replay.digest_file import DigestFile, Kept
 from dm_evals.replay.digests import TakenRequest
+from dm_sandbox.platforms.server import as_object
 
 Origin = Literal["authored", "recorded"]
 Address = tuple[str, int]
@@ -34,51 +34,40 @@ _SECRETS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
 )
 
 
-class BadRecording(Exception):
-    """A recording can't be used; each argument is one problem, with its place."""
+class RecordedTurn(BaseModel):
+    """One model turn, a line of the file with its keys in their order; of the request only the contents stand there.
 
-    @property
-    def problems(self) -> tuple[str, ...]:
-        return tuple(str(problem) for problem in self.args)
-
-
-@dataclass(frozen=True, slots=True)
-class RecordedTurn:
-    """One model turn. ``response`` is the wire's body; ``latency_ms`` and ``usage`` are the model's, if there was one.
-
-    ``date`` is the day it was made, ISO.
+    ``response`` is the wire's body; ``latency_ms`` and ``usage`` are the model's, if there was one; ``date``: the day
+    it was made, ISO.
     """
 
+    model_config = ConfigDict(extra="forbid", frozen=True)
     scenario: str
-    trial: int
-    turn: int
+    trial: StrictInt
+    turn: StrictInt
     origin: Origin
-    model: str
-    date: str
-    latency_ms: int | None
+    model: str = Field(min_length=1)
+    date: str = Field(min_length=1)
+    latency_ms: StrictInt | None = Field(ge=0)
     usage: Mapping[str, object] | None
     request: TakenRequest
     response: Mapping[str, object]
 
+    @model_validator(mode="after")
+    def _authored_is_not_measured(self) -> Self:
+        if self.origin == "authored" and (self.usage, self.latency_ms) != (None, None):
+            raise ValueError("an authored turn has no usage and no latency: no model made it")
+        return self
+
+    def asked_by(self, request: TakenRequest) -> "RecordedTurn":
+        """The same answer to another request."""
+        return self.model_copy(update={"request": request})
+
     def line(self) -> str:
-        """The turn as a line of the file. Raises BadRecording when something secret is in it."""
-        fields: dict[str, object] = {
-            "scenario": self.scenario,
-            "trial": self.trial,
-            "turn": self.turn,
-            "origin": self.origin,
-            "model": self.model,
-            "date": self.date,
-            "latency_ms": self.latency_ms,
-            "usage": self.usage,
-            "request": {"contents": [dict(content) for content in self.request.contents]},
-            "response": self.response,
-        }
-        found = secret_in(fields)
-        if found:
-            raise BadRecording(
-                f"{self.scenario} trial {self.trial} turn {self.turn}: holds {found}, and is not written"
-            )
+        """The turn as a line of the file. Raises Unusable when something secret is in it."""
+        fields = self.model_dump(mode="json", exclude={"request": {"digests", "content_digests"}})
+        if found := secret_in(fields):
+            raise Unusable(f"{self.scenario} trial {self.trial} turn {self.turn}: holds {found}, and is not written")
         return json.dumps(fields, ensure_ascii=False)
 
 
@@ -102,7 +91,7 @@ class Recording:
         return Kept(self.turns[0].request.digests, contents) if self.turns else None
 
     def write(self, folder: Path) -> Path:
-        """Write ``<folder>/<scenario>/t<trial>.jsonl``, whole or not at all, then its digests. Raises BadRecording."""
+        """Write ``<folder>/<scenario>/t<trial>.jsonl``, whole or not at all, then its digests. Raises Unusable."""
         lines = [turn.line() for turn in self.turns]
         path = recording_path(folder, self.scenario, self.trial)
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -132,8 +121,8 @@ class Recordings:
 
 
 def note_digests(folder: Path, recordings: Iterable[Recording]) -> None:
-    """Keep what these were made with, beside what is known of the others. Raises BadRecording."""
-    file = _digest_file(folder)
+    """Keep what these were made with, beside what is known of the others. Raises Unusable."""
+    file = DigestFile.read(folder)
     for recording in recordings:
         kept = recording.kept
         if kept is not None:
@@ -141,13 +130,6 @@ def note_digests(folder: Path, recordings: Iterable[Recording]) -> None:
         else:
             file.kept.pop(recording.address, None)
     file.write()
-
-
-def _digest_file(folder: Path) -> DigestFile:
-    try:
-        return DigestFile.read(folder)
-    except BrokenDigests as error:
-        raise BadRecording(str(error)) from None
 
 
 def recording_path(folder: Path, scenario: str, trial: int) -> Path:
@@ -163,7 +145,7 @@ def load_recordings(folder: Path, scenarios: Iterable[str], only: Collection[str
     known = sorted(scenarios)
     try:
         digests = DigestFile.read(folder)
-    except BrokenDigests as error:
+    except Unusable as error:
         return Recordings(problems=(str(error),), broken=frozenset(known))
     found: dict[Address, Recording] = {}
     problems: list[str] = []
@@ -180,9 +162,9 @@ def load_recordings(folder: Path, scenarios: Iterable[str], only: Collection[str
                 try:
                     recording = read_recording(path, digests)
                     found[recording.scenario, recording.trial] = recording
-                except BadRecording as error:
+                except Unusable as error:
                     broken.add(entry.name)
-                    problems += error.problems
+                    problems += error.args
     if only is None:
         lost = [name for name in digests.kept if not (folder / f"{name}.jsonl").exists()]
         problems += [f"{DIGESTS}: there is no recording {name}: take its line out" for name in lost]
@@ -190,38 +172,32 @@ def load_recordings(folder: Path, scenarios: Iterable[str], only: Collection[str
 
 
 def read_recording(path: Path, digests: DigestFile | None = None) -> Recording:
-    """Read one file, with what is known of its requests. Raises BadRecording with all its problems."""
+    """Read one file, with what is known of its requests. Raises Unusable with all its problems."""
     named = _FILE.fullmatch(path.name)
     if not named or not path.is_file():
-        raise BadRecording(f"{_place(path)}: a recording is a file named t<trial>.jsonl, such as t1.jsonl")
+        raise Unusable(f"{_place(path)}: a recording is a file named t<trial>.jsonl, such as t1.jsonl")
     try:
         text = path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
-        raise BadRecording(f"{_place(path)}: can't be read ({type(error).__name__})") from None
+        raise Unusable(f"{_place(path)}: can't be read ({type(error).__name__})") from None
     scenario, trial = path.parent.name, int(named.group(1))
     problems: list[str] = []
     lines = text.removesuffix("\n").split("\n") if text else []
-    kept = (digests or _digest_file(path.parent.parent)).kept.get(f"{scenario}/t{trial}")
+    kept = (digests or DigestFile.read(path.parent.parent)).kept.get(f"{scenario}/t{trial}")
     if lines and (kept is None or len(kept.contents) != len(lines)):
         known = len(kept.contents) if kept else "no"
-        raise BadRecording(
+        raise Unusable(
             f"{_place(path)}: {len(lines)} turns, but {DIGESTS} has {known} of it: record or author it again"
         )
     turns: list[RecordedTurn] = []
     for number, line in enumerate(lines, start=1):
         try:
             turns.append(_turn(line, scenario, trial, number, cast("Kept", kept)))
-        except BadRecording as error:
-            problems += [f"{_place(path)}:{number}: {problem}" for problem in error.problems]
+        except Unusable as error:
+            problems += [f"{_place(path)}:{number}: {problem}" for problem in error.args]
     if problems:
-        raise BadRecording(*problems)
+        raise Unusable(*problems)
     return Recording(scenario, trial, tuple(turns))
-
-
-def nearest(word: str, known: Sequence[str]) -> str:
-    """``, did you mean "…"?`` where something is close."""
-    close = get_close_matches(word, known, n=1, cutoff=0.5)
-    return f', did you mean "{close[0]}"?' if close else ""
 
 
 def secret_in(value: object) -> str | None:
@@ -251,49 +227,18 @@ def _place(path: Path) -> str:
     return "/".join(parts[start:])
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
-
-
-class _Content(_Part):
-    role: str
-    text: str
-
-
-class _Request(_Part):
-    contents: list[_Content]
-
-
-class _Line(_Part):
-    """A line of the file, in the order of its keys."""
-
-    scenario: str
-    trial: int
-    turn: int
-    origin: Origin
-    model: str = Field(min_length=1)
-    date: str = Field(min_length=1)
-    latency_ms: int | None = Field(ge=0)
-    usage: dict[str, object] | None
-    request: _Request
-    response: dict[str, object]
-
-    @model_validator(mode="after")
-    def _authored_is_not_measured(self) -> Self:
-        if self.origin == "authored" and (self.usage, self.latency_ms) != (None, None):
-            raise ValueError("an authored turn has no usage and no latency: no model made it")
-        return self
-
-
 def _turn(line: str, scenario: str, trial: int, turn: int, kept: Kept) -> RecordedTurn:
-    """One line as a value. Raises BadRecording."""
+    """One line as a value. Raises Unusable."""
+    digests = kept.contents[turn - 1]
     try:
         value: object = json.loads(line, object_pairs_hook=_unique)
-        read = _Line.model_validate(value)
+        fields = as_object(value)
+        request = {**as_object(fields.get("request")), "digests": kept.prompt, "content_digests": digests}
+        read = RecordedTurn.model_validate({**fields, "request": request} if fields else value)
     except ValidationError as error:
-        raise BadRecording(*(_told(each) for each in error.errors())) from None
+        raise Unusable(*(problem(each, RecordedTurn.model_fields) for each in error.errors())) from None
     except ValueError as error:
-        raise BadRecording(f"not valid JSON ({error})" if line.strip() else "an empty line") from None
+        raise Unusable(f"not valid JSON ({error})" if line.strip() else "an empty line") from None
     expected = {"scenario": scenario, "trial": trial, "turn": turn}
     problems = [
         f"{key} is {getattr(read, key)!r}, but its place says {value!r}"
@@ -302,29 +247,16 @@ def _turn(line: str, scenario: str, trial: int, turn: int, kept: Kept) -> Record
     ]
     if found := secret_in(value):
         problems.append(f"holds {found}: take it out, or record again")
-    shown = tuple(content.model_dump() for content in read.request.contents)
-    digests = kept.contents[turn - 1]
-    if len(digests) != len(shown):
+    if len(digests) != len(read.request.contents):
         problems.append(f"request.contents and the digests in {DIGESTS} are not of one length")
     if problems:
-        raise BadRecording(*problems)
-    request = TakenRequest(kept.prompt, shown, digests)
-    return RecordedTurn(**read.model_dump(exclude={"request"}), request=request)
+        raise Unusable(*problems)
+    return read
 
 
 def _unique(pairs: list[tuple[str, object]]) -> dict[str, object]:
     """A key given twice would hide one of its values."""
     fields = dict(pairs)
     if len(fields) != len(pairs):
-        raise BadRecording("a key is given twice")
+        raise Unusable("a key is given twice")
     return fields
-
-
-def _told(error: ErrorDetails) -> str:
-    """What pydantic found, with the key where it stands."""
-    place = ".".join(map(str, error["loc"]))
-    if error["type"] == "extra_forbidden":
-        return f'unknown key "{place}"{nearest(place, list(_Line.model_fields))}'
-    if error["type"] == "missing":
-        return f'the key "{place}" is missing'
-    return f"{place}{': ' if place else ''}{error['msg'].removeprefix('Value error, ')}"

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Final
 
 from dm_evals.observation import Observation
+from dm_evals.reading import Unusable, nearest
 from dm_evals.replay.digests import PARTS, Prompt, own_prompt
-from dm_evals.replay.recordings import Recording, nearest, note_digests
+from dm_evals.replay.recordings import Recording, note_digests
 from dm_evals.replay.replay_server import Against, ReplayServer
 from dm_evals.scenarios.scenario import Scenario
 
@@ -30,13 +31,13 @@ class Refreshed:
 
 
 def parse_parts(text: str) -> frozenset[str]:
-    """``system,tools`` as a set. ``contents`` stands for all of them, ``contents[2]`` for one. Raises ValueError."""
+    """``system,tools`` as a set. ``contents`` stands for all of them, ``contents[2]`` for one. Raises Unusable."""
     parts = [part.strip() for part in text.split(",") if part.strip()]
     for part in parts:
         if part.partition("[")[0] not in PARTS:
-            raise ValueError(f'unknown part "{part}"{nearest(part, PARTS)} (there are: {", ".join(PARTS)})')
+            raise Unusable(f'unknown part "{part}"{nearest(part, PARTS)} (there are: {", ".join(PARTS)})')
     if not parts:
-        raise ValueError(f"name at least one part of: {', '.join(PARTS)}")
+        raise Unusable(f"name at least one part of: {', '.join(PARTS)}")
     return frozenset(parts)
 
 
@@ -59,9 +60,7 @@ async def refresh(
     if not changed:
         return Refreshed(*address)
     requests = {asked.turn: asked.request for asked in server.asked}
-    turns = tuple(
-        replace(turn, request=requests[turn.turn]) if turn.turn in changed else turn for turn in recording.turns
-    )
+    turns = tuple(turn.asked_by(requests[turn.turn]) if turn.turn in changed else turn for turn in recording.turns)
     Recording(scenario.name, recording.trial, turns).write(folder)
     return Refreshed(*address, turns=tuple(sorted(changed)))
 
@@ -82,7 +81,7 @@ def follow_files(
         knowledge = {"prose": now.prose, "knowledge": now.knowledge} if "knowledge" in parts else {}
         digests = replace(was, **knowledge, **({"persona": now.persona} if "persona" in parts else {}))
         if digests != was:
-            turns = (replace(turn, request=replace(turn.request, digests=digests)) for turn in recording.turns)
+            turns = (turn.asked_by(replace(turn.request, digests=digests)) for turn in recording.turns)
             followed.append(replace(recording, turns=tuple(turns)))
     if followed:
         note_digests(folder, followed)

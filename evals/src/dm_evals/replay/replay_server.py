@@ -22,7 +22,8 @@ from dm_evals.replay.digests import Prompt, TakenRequest, explain, own_prompt, t
 from dm_evals.replay.recordings import RecordedTurn, Recording
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.faults import Fault
-from dm_sandbox.platforms.server import Call, Platform, Reply
+from dm_sandbox.platforms.model_request import parts_of
+from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_object
 
 OnTurn = Callable[[int], Awaitable[None]]
 """Called with the number of a turn (from 1) before it is answered."""
@@ -147,7 +148,8 @@ def _as_recorded(turn: RecordedTurn) -> ModelCall:
 
 
 def tokens(usage: Mapping[str, object] | None) -> tuple[int | None, int | None]:
-    """Tokens in and out, as they are paid for: the prompt's with the cached ones; the answer's with its thoughts."""
+    """Tokens in and out, as they are paid for: the prompt's with the cached ones; the answer's with its thoughts
+    (https://ai.google.dev/gemini-api/docs/thinking)."""
     fields = usage or {}
 
     def count(name: str) -> int | None:
@@ -156,3 +158,12 @@ def tokens(usage: Mapping[str, object] | None) -> tuple[int | None, int | None]:
 
     out = [each for each in (count("candidatesTokenCount"), count("thoughtsTokenCount")) if each is not None]
     return count("promptTokenCount"), sum(out) if out else None
+
+
+def said_in(answer: Mapping[str, object]) -> tuple[tuple[tuple[str, Mapping[str, object]], ...], str]:
+    """The calls and the text of an answer on the wire, without thoughts."""
+    candidates = as_list(answer.get("candidates"))
+    parts = parts_of(as_object(as_object(candidates[0] if candidates else None).get("content")))
+    calls = (as_object(part.get("functionCall")) for part in parts if "functionCall" in part)
+    texts = (part["text"] for part in parts if isinstance(part.get("text"), str) and not part.get("thought"))
+    return tuple((str(call.get("name", "")), as_object(call.get("args"))) for call in calls), "".join(map(str, texts))

@@ -75,7 +75,7 @@ async def _played(
                 crash = await _to_the_end(scheduler, seconds)
                 observation = await observe(environment, scheduler, seeded)
         except Exception as error:
-            crash = crash or _told(error)
+            crash = crash or _described(error)
     found = defects(lines)
     if found:
         crash = "; ".join(filter(None, (crash, *found)))
@@ -89,9 +89,9 @@ async def _to_the_end(scheduler: Scheduler, seconds: float) -> str | None:
         async with limit:
             await scheduler.play()
     except Exception as error:
-        return f"took longer than {seconds:g} s of real time" if limit.expired() else _told(error)
+        return f"took longer than {seconds:g} s of real time" if limit.expired() else _described(error)
     return None
 
 
-def _told(error: Exception) -> str:
+def _described(error: Exception) -> str:
     return str(error) if isinstance(error, CantBePlayed) else f"{type(error).__name__}: {error}"

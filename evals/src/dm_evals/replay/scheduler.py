@@ -17,15 +17,17 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Final
 
+from dm_core.durations import MINUTE_MS
 from dm_core.processing.sweeper import GRACE_MS
 from dm_evals.asking import NoAnswer
 from dm_evals.observation import Author, Bubble
+from dm_evals.reading import Unusable
 from dm_evals.replay.events import NotWrittenYet, ScenarioEvents, shown
 from dm_evals.replay.gateway import OnTurn, nothing
 from dm_evals.replay.trial_environment import TrialEnvironment
 from dm_evals.scenarios.clock import milliseconds
 from dm_evals.scenarios.scenario import Event, EventKind
-from dm_evals.user import BrokenUser, UserModel
+from dm_evals.user import UserModel
 from dm_sandbox.platforms.mailbox import SentMessage
 from dm_sandbox.platforms.meta import Item, envelope
 
@@ -36,7 +38,7 @@ MAX_TICKS: Final = 600
 BACKOFF_MS: Final = 10_000
 LONGEST_BACKOFF_MS: Final = 300_000
 """The queue's waits before a task comes again: doubled with each failure, up to the longest."""
-SWEEP_EVERY_MS: Final = 60_000
+SWEEP_EVERY_MS: Final = MINUTE_MS
 USER_PAUSE_MS: Final = 30_000
 """How long a simulated user takes to write."""
 BY_THE_CLUB: Final = (EventKind.HUMAN, EventKind.AUTOMATIC)
@@ -122,7 +124,7 @@ class Scheduler:
         thread = [*before, *(f"{bubble.author}: {bubble.text}" for bubble in self.bubbles)]
         try:
             said = await asyncio.to_thread(self._user.next, scenario, self._trial, thread)
-        except (BrokenUser, NoAnswer) as error:
+        except (Unusable, NoAnswer) as error:
             raise CantBePlayed(str(error)) from error
         if said.stop:
             return False

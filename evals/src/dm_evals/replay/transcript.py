@@ -19,6 +19,7 @@ from dm_core.runs import Action, ActionState, ModelTurn, Run, ToolResult, ToolTu
 from dm_evals.folded import folded
 from dm_evals.observation import Bubble, Effect, ModelCall, Notice, Observation, StoredAlert, StoredMessage, ToolUse
 from dm_evals.replay.gateway import Turn
+from dm_evals.replay.replay_server import said_in, tokens
 from dm_evals.replay.scheduler import Scheduler
 from dm_evals.replay.trial_environment import TrialEnvironment
 from dm_evals.scenarios.clock import milliseconds
@@ -32,12 +33,6 @@ TELLING: Final = 8
 """Characters below which a DM or a name may stand in another thread by chance."""
 NOTIFY: Final = "send_manager_notification"
 REACT: Final = "react_to_instagram_message"
-
-
-@dataclass(frozen=True, slots=True)
-class _Call:
-    name: str
-    arguments: Mapping[str, object]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +139,10 @@ def _tool_uses(turns: list[Turn], runs: tuple[Run, ...]) -> tuple[ToolUse, ...]:
     asked = [alert for run in runs for alert in run.alerts if alert.cause == MODEL]
     found: list[ToolUse] = []
     for turn in reversed(turns):
-        calls = _calls(turn)
-        mine = kept.pop() if kept and _is_same(calls, kept[-1].turn) else None
-        uses = [_use(turn.number, index, call, mine, asked) for index, call in enumerate(calls)]
+        calls, _ = said_in(turn.answer)
+        same = kept and [*calls] == [(call.name, dict(call.arguments)) for call in kept[-1].turn.calls]
+        mine = kept.pop() if same else None
+        uses = [_use(turn.number, index, *call, mine, asked) for index, call in enumerate(calls)]
         found = [*uses, *found]
     return tuple(found)
 
@@ -159,44 +155,30 @@ def _kept(run: Run) -> Iterable[_Kept]:
             yield _Kept(run, turn, number, following.results if isinstance(following, ToolTurn) else ())
 
 
-def _calls(turn: Turn) -> list[_Call]:
-    """What the model asked for, read from its answer on the wire."""
-    candidates = as_list(turn.answer.get("candidates"))
-    content = as_object(as_object(candidates[0] if candidates else None).get("content"))
-    calls = (as_object(part.get("functionCall")) for part in parts_of(content) if "functionCall" in part)
-    return [_Call(str(call.get("name", "")), as_object(call.get("args"))) for call in calls]
-
-
-def _is_same(calls: list[_Call], kept: ModelTurn) -> bool:
-    return [(call.name, dict(call.arguments)) for call in calls] == [
-        (call.name, dict(call.arguments)) for call in kept.calls
-    ]
-
-
-def _use(turn: int, index: int, call: _Call, kept: _Kept | None, asked: list[AskedAlert]) -> ToolUse:
+def _use(
+    turn: int, index: int, name: str, arguments: Mapping[str, object], kept: _Kept | None, asked: list[AskedAlert]
+) -> ToolUse:
     """``asked``: the alerts the model asked for, which are stored even if their turn is thrown away.
 
     An archived run whose DM was taken back has them without their words.
     """
-    text = same_form(str(call.arguments.get("text")))
-    if call.name == NOTIFY and any(not alert.text or same_form(alert.text) == text for alert in asked):
-        return ToolUse(turn, index, call.name, call.arguments, "done")
+    text = same_form(str(arguments.get("text")))
+    if name == NOTIFY and any(not alert.text or same_form(alert.text) == text for alert in asked):
+        return ToolUse(turn, index, name, arguments, "done")
     if kept is None:
-        return ToolUse(turn, index, call.name, call.arguments, "discarded")
+        return ToolUse(turn, index, name, arguments, "discarded")
     told = kept.results[index] if index < len(kept.results) else None
     result: Mapping[str, object] = {}
     if told is not None:
         result = {"error": told.error} if told.error is not None else told.output
     actions = [each for each in kept.run.actions if each.turn == kept.number and each.call_index == index]
     if actions:
-        return ToolUse(turn, index, call.name, call.arguments, _fate(actions), result or _acted(actions))
+        return ToolUse(turn, index, name, arguments, _fate(actions), result or _acted(actions))
     failed = told is not None and told.error is not None
-    tool = TOOLS.get(call.name)
+    tool = TOOLS.get(name)
     if tool is None or tool.kind is Kind.ACTION:
-        return ToolUse(
-            turn, index, call.name, call.arguments, "refused" if failed or tool is None else "dropped", result
-        )
-    return ToolUse(turn, index, call.name, call.arguments, "error" if failed else "answered", result)
+        return ToolUse(turn, index, name, arguments, "refused" if failed or tool is None else "dropped", result)
+    return ToolUse(turn, index, name, arguments, "error" if failed else "answered", result)
 
 
 def _fate(actions: list[Action]) -> str:
@@ -243,12 +225,8 @@ def _effects(environment: TrialEnvironment) -> tuple[Effect, ...]:
 
 def _plain_text(turn: Turn) -> str:
     """What the model wrote beside no call."""
-    candidates = as_list(turn.answer.get("candidates"))
-    content = as_object(as_object(candidates[0] if candidates else None).get("content"))
-    texts = [
-        part["text"] for part in parts_of(content) if isinstance(part.get("text"), str) and not part.get("thought")
-    ]
-    return "" if _calls(turn) else "".join(map(str, texts)).strip()
+    calls, text = said_in(turn.answer)
+    return "" if calls else text.strip()
 
 
 def _with_targets(environment: TrialEnvironment, stored: Sequence[Message], turns: list[Turn], use: ToolUse) -> ToolUse:
@@ -291,26 +269,8 @@ def _stored(message: Message, mids: Mapping[str, str]) -> StoredMessage:
 
 
 def _model_call(turn: Turn) -> ModelCall:
-    usage = as_object(turn.answer.get("usageMetadata"))
-    return ModelCall(
-        turn=turn.number,
-        origin="live",
-        model=turn.model,
-        input_tokens=_whole(usage.get("promptTokenCount")),
-        output_tokens=_billed(usage),
-        latency_ms=turn.latency_ms,
-    )
-
-
-def _billed(usage: Mapping[str, object]) -> int | None:
-    """Answer and thoughts: both are billed as output (https://ai.google.dev/gemini-api/docs/thinking)."""
-    counts = [_whole(usage.get(name)) for name in ("candidatesTokenCount", "thoughtsTokenCount")]
-    known = [number for number in counts if number is not None]
-    return sum(known) if known else None
-
-
-def _whole(value: object) -> int | None:
-    return value if isinstance(value, int) and not isinstance(value, bool) else None
+    used, answered = tokens(as_object(turn.answer.get("usageMetadata")))
+    return ModelCall(turn.number, "live", turn.model, used, answered, turn.latency_ms)
 
 
 def _sessions(environment: TrialEnvironment, zone: ZoneInfo) -> tuple[str, ...]:

@@ -30,7 +30,6 @@ from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
 from dm_core.queue.port import WakeUp
 from dm_core.same_text import normal_form
 from dm_core.settings import ProcessorSettings, WebhookSettings
-from dm_core.webhook.app import WebhookApp
 from dm_core.webhook.automatic import AutomaticTexts
 from dm_evals.replay.gateway import LONGEST, Gateway, OnTurn
 from dm_evals.replay.platforms import TrialInstagram, TrialSpond, TrialWhatsApp
@@ -193,8 +192,7 @@ class TrialEnvironment:
             await self._open.enter_async_context(platform)
         env = self._environment()
         settings, sender = WebhookSettings.load(env), self.runtime.sender
-        services = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock, self._automatic())
-        app = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
+        app = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock, self._automatic())
         server = LocalServer(asgi(app.handle))
         await server.start()
         self._open.push_async_callback(server.stop)

@@ -10,7 +10,8 @@ from dataclasses import replace
 from datetime import UTC
 from typing import Final
 
-from dm_core.messages import DAY_MS, Content, Direction, EventKind, Message, Status, message_id
+from dm_core.durations import DAY_MS
+from dm_core.messages import Content, Direction, EventKind, Message, Status, message_id
 from dm_core.store.port import Conflict, ThreadChange, ThreadEvents
 from dm_core.threads import Note, Profile
 from dm_evals.replay.trial_environment import TrialEnvironment
@@ -111,7 +112,7 @@ def _fault(environment: TrialEnvironment, fault: PlatformFault) -> None:
         "spond": environment.spond,
         "gemini": environment.runtime.gateway,
     }
-    kind = FaultKind(fault.kind)
+    kind = fault.kind
     if kind is FaultKind.DELAY and fault.seconds >= PATIENCE[fault.platform]:
         kind = FaultKind.STALL_AFTER
     platforms[fault.platform].faults.add(

@@ -9,18 +9,15 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dm_evals.cli.main import EVALS, HELD, Usage
-from dm_evals.reports.json_file import BrokenReport, load
+from dm_evals.cli.main import EVALS, HELD
+from dm_evals.reading import Unusable
+from dm_evals.reports.json_file import load
 from dm_evals.results import Outcome, Report
 
 VERSION: Final = 1
 DRAWN: Final = 60
 """The newest entries that the page draws."""
 WIDTH, HEIGHT = 300, 60
-
-
-class BrokenHistory(Exception):
-    """The file can't be used; the message names the line and says what to do."""
 
 
 class Entry(BaseModel):
@@ -43,7 +40,7 @@ class Entry(BaseModel):
 
 
 def read(path: Path) -> tuple[Entry, ...]:
-    """All entries, the oldest first; none where there is no file. Raises BrokenHistory."""
+    """All entries, the oldest first; none where there is no file. Raises Unusable."""
     if not path.exists():
         return ()
     found: list[Entry] = []
@@ -54,7 +51,7 @@ def read(path: Path) -> tuple[Entry, ...]:
             first = error.errors()[0]
             newer = first["loc"] == ("version",)
             told = "is of a newer version: update this checkout" if newer else f"{first['msg']}: take it from git again"
-            raise BrokenHistory(f"{path.name}:{number}: {told}") from None
+            raise Unusable(f"{path.name}:{number}: {told}") from None
     return tuple(found)
 
 
@@ -88,10 +85,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """Append the run's line."""
-    try:
-        before, made = read(args.history), entry(load(args.report), args.commit)
-    except (BrokenHistory, BrokenReport, OSError) as error:
-        raise Usage(str(error)) from None
+    before, made = read(args.history), entry(load(args.report), args.commit)
     lines = (each.model_dump_json() for each in (*before, made))
     args.history.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
     print(f"{args.history.name}: {made.passed} of {made.trials} passed at {made.commit}")

@@ -14,16 +14,13 @@ from typing import Final, cast
 from pydantic import TypeAdapter, ValidationError
 
 from dm_evals.baseline import Baseline
+from dm_evals.reading import Unusable, first_problem
 from dm_evals.reports.words import OUTCOMES
 from dm_evals.results import Report
 
 FORMAT: Final = "dm-evals report"
 VERSION: Final = 1
 _REPORT: Final = TypeAdapter(Report)
-
-
-class BrokenReport(Exception):
-    """The file is no report of a version this program reads; the message says why."""
 
 
 def write(report: Report, baseline: Baseline | None, path: Path) -> None:
@@ -45,26 +42,25 @@ def to_json(report: Report) -> str:
 
 
 def from_json(text: str) -> Report:
-    """What ``to_json`` wrote. Raises BrokenReport."""
+    """What ``to_json`` wrote. Raises Unusable."""
     try:
         document: object = json.loads(text)
     except ValueError as error:
-        raise BrokenReport(f"no JSON: {error}") from None
+        raise Unusable(f"no JSON: {error}") from None
     fields: Mapping[str, object] = cast("Mapping[str, object]", document) if isinstance(document, dict) else {}
     if fields.get("format") != FORMAT:
-        raise BrokenReport(f'no report: "format" is not "{FORMAT}"')
+        raise Unusable(f'no report: "format" is not "{FORMAT}"')
     if fields.get("version") != VERSION:
-        raise BrokenReport(f"version {fields.get('version')!r} of the report; this program reads version {VERSION}")
+        raise Unusable(f"version {fields.get('version')!r} of the report; this program reads version {VERSION}")
     try:
         return _REPORT.validate_python(fields.get("report"), extra="forbid")
     except ValidationError as error:
-        reason = error.errors()[0]
-        raise BrokenReport(f"{'.'.join(map(str, reason['loc'])) or 'the report'}: {reason['msg']}") from None
+        raise Unusable(first_problem(error)) from None
 
 
 def load(path: Path) -> Report:
-    """Raises BrokenReport, its message with the file's name."""
+    """Raises Unusable, its message with the file's name."""
     try:
         return from_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, BrokenReport) as error:
-        raise BrokenReport(f"{path.name}: {error}") from None
+    except (OSError, UnicodeDecodeError, Unusable) as error:
+        raise Unusable(f"{path.name}: {error}") from None

@@ -117,6 +117,7 @@ def _day_patterns(language: str) -> tuple[regex.Pattern[str], ...]:
     each = (
         rf"{weekday}\b(?P<year>20\d\d)-(?P<number>\d\d)-(?P<day>\d\d)\b",
         rf"{weekday}{day}\s?(?:of\s|de\s|को\s)?{month}{year}",
+        rf"{weekday}{day}(?=\s(?:and|&|und|y|et)\s\d{{1,2}}{_NTH}\s{month})",
         rf"{weekday}\b{month}\s(?:the\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?![\d:]){_UNITS}{year}",
         rf"{weekday}(?<![\w/])(?!24/7\b|[12]/[234]\b|3/4\b)(?P<day>\d{{1,2}})/(?P<number>\d{{1,2}})(?:/(?P<year>(?:20)?\d\d))?(?![\w/])",
         rf"{weekday}(?<![\w.:])(?P<day>\d{{1,2}})\.\s?(?P<number>1[0-2]|0?[1-9])\.(?:\s?(?P<year>20\d\d))?(?!\d)",
@@ -177,7 +178,7 @@ _SPOKEN: Final[tuple[tuple[str, Callable[[int], str]], ...]] = (
     (r"\bquarter to (\d{1,2})\b", lambda hour: f"{(hour - 2) % 12 + 1}:45"),
     (r"\bhalb (\d{1,2})\b", lambda hour: f"{hour - 1}:30"),
     (r"\b(\d{1,2}) o.?clock\b", lambda hour: f"{hour}:00"),
-    (r"\b(\d{1,2}) ?(?:uhr|h)\b(?! ?\d\d)", lambda hour: f"{hour}:00"),
+    (r"(?<![\d:.])(\d{1,2}) ?(?:uhr|h|baje|बजे)(?!\w)(?! ?\d\d)", lambda hour: f"{hour}:00"),
 )
 _CLOCK: Final = (
     r"(?:(?P<h{0}>[01]?\d|2[0-4])(?:[:h](?P<m{0}>[0-5]\d)|\.(?P<d{0}>[0-5]0|[0-5]5)(?!\d|\.|\s?(?:%|£|pounds)))?"
@@ -194,8 +195,11 @@ _AFTER: Final = regex.compile(
 )
 
 
-def hours(text: str) -> tuple[Hours, ...]:
-    """Every time and range of times. A bare figure is one only in company: a range, or a word such as "at"."""
+def hours(text: str, *, points: bool = False) -> tuple[Hours, ...]:
+    """Every time and range of times. A bare figure is one only in company: a range, or a word such as "at".
+
+    ``points``: 12.30 is one by itself, which may as well be an amount.
+    """
     for one, clock in _SPOKEN:
 
         def written(found: regex.Match[str], clock: Callable[[int], str] = clock) -> str:
@@ -203,10 +207,10 @@ def hours(text: str) -> tuple[Hours, ...]:
 
         text = regex.sub(one, written, text, flags=regex.IGNORECASE)
     text = regex.sub(r"\b(?:midday|noon|mittag|mediodía|midi)\b", "12:00", text, flags=regex.IGNORECASE)
-    return tuple(sorted(_hours(text), key=lambda each: each.start))
+    return tuple(sorted(_hours(text, points=points), key=lambda each: each.start))
 
 
-def _hours(text: str) -> Iterator[Hours]:
+def _hours(text: str, *, points: bool) -> Iterator[Hours]:
     taken: list[tuple[int, int]] = []
     for match in _RANGE.finditer(text):
         one, other = _time(match, 1, match["a2"] or ""), _time(match, 2, "")
@@ -218,7 +222,7 @@ def _hours(text: str) -> Iterator[Hours]:
         if any(start < match.end() and match.start() < end for start, end in taken):
             continue
         before = text[: match.start()]
-        written = any(match[group] for group in ("m1", "a1"))
+        written = any(match[group] for group in ("m1", "a1", *(["d1"] if points else [])))
         if (written or _BEFORE.search(before) or _AFTER.match(text[match.end() :])) and (at := _time(match, 1, "")):
             ends = regex.search(_END, before, regex.IGNORECASE) is not None
             yield Hours(
@@ -234,8 +238,8 @@ def _hours(text: str) -> Iterator[Hours]:
 def _time(match: regex.Match[str], number: int, half: str) -> time | None:
     hour, minute = int(match[f"h{number}"]), int(match[f"m{number}"] or match[f"d{number}"] or 0)
     half = (match[f"a{number}"] or half).casefold()
-    if half.startswith("p") and hour < 12:
-        hour += 12
+    if half[:1] in ("a", "p"):
+        hour = hour % 12 + 12 * half.startswith("p") if hour <= 12 else hour
     return time(hour % 24, minute)
 
 

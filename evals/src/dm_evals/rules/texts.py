@@ -65,18 +65,18 @@ def language_of(text: str) -> str | None:
     found = regex.findall(r"\p{L}[\p{L}\p{M}'’]*", plain)
     if not found:
         return NO_LANGUAGE
-    language, score = _told(plain)
+    language, score = _detected(plain)
     return language if score >= _SURE and (len(found) >= _FEWEST or not plain.isascii()) else None
 
 
 def likely_language(text: str, otherwise: str) -> str:
     """The one that a text is read in, however short it is: the likeliest, if the rules have words of it."""
-    language, score = _told(" ".join(text.split()))
+    language, score = _detected(" ".join(text.split()))
     return language if language in SPOKEN and score >= _LIKELY else otherwise
 
 
 @cache
-def _told(text: str) -> tuple[str, float]:
+def _detected(text: str) -> tuple[str, float]:
     told = cast("list[dict[str, object]]", detect(text, model="lite"))[0]
     return str(told["lang"]), cast("float", told["score"])
 

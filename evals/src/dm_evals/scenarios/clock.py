@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from typing import Final
 
-_UNITS: Final = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+from dm_core.durations import DAY_MS, HOUR_MS, MINUTE_MS
+
+_UNITS: Final = {"s": 1_000, "m": MINUTE_MS, "h": HOUR_MS, "d": DAY_MS}
 _MOST: Final = 1e12
 """More of any unit is as good as for ever, and still a number."""
 

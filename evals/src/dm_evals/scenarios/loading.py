@@ -14,8 +14,9 @@ from typing import Final
 from pydantic import ValidationError
 from pydantic_core import ErrorDetails
 
-from dm_evals.scenarios.problem import Problem, meant
-from dm_evals.scenarios.rules import broken_rules
+from dm_evals.reading import nearest
+from dm_evals.replay.digests import own_prompt
+from dm_evals.scenarios.rules import Problem, broken_rules
 from dm_evals.scenarios.scenario import Part, Scenario
 from dm_evals.scenarios.yaml_lines import BrokenYaml, Lines, Place, Value, read_yaml
 
@@ -79,15 +80,15 @@ def _load_file(path: Path) -> tuple[Scenario | None, list[str]]:
     try:
         value, lines = read_yaml(path.read_text(encoding="utf-8"))
     except BrokenYaml as error:
-        return None, [_told(path, error.line, str(error))]
+        return None, [_located(path, error.line, str(error))]
     except UnicodeDecodeError as error:
-        return None, [_told(path, error.object[: error.start].count(b"\n") + 1, "is not UTF-8")]
+        return None, [_located(path, error.object[: error.start].count(b"\n") + 1, "is not UTF-8")]
     except OSError as error:
         return None, [f"{_shown(path)}: can't be read ({error.strerror})"]
     if not isinstance(value, dict):
-        return None, [_told(path, 1, "must be a mapping that begins with name, tags and about")]
+        return None, [_located(path, 1, "must be a mapping that begins with name, tags and about")]
     try:
-        scenario = Scenario.model_validate(value)
+        scenario = Scenario.model_validate(value, context={"facts": own_prompt().profile.facts})
     except ValidationError as error:
         found = [_explained(details, value, lines) for details in _once(error.errors())]
         return None, _lines(path, lines, found)
@@ -99,7 +100,7 @@ def _load_file(path: Path) -> tuple[Scenario | None, list[str]]:
 
 def _lines(path: Path, lines: Lines, problems: Sequence[Problem]) -> list[str]:
     placed = sorted((lines.of(problem.place), problem.message) for problem in problems)
-    return list(dict.fromkeys(_told(path, line, message) for line, message in placed))
+    return list(dict.fromkeys(_located(path, line, message) for line, message in placed))
 
 
 # -- what pydantic found ------------------------------------------------------------------------------------
@@ -110,7 +111,7 @@ def _once(errors: Sequence[ErrorDetails]) -> list[ErrorDetails]:
     typos = [error["loc"] for error in errors if error["type"] == "extra_forbidden"]
 
     def is_typo(loc: Place) -> bool:
-        return any(typo[:-1] == loc[:-1] and meant(str(typo[-1]), [str(loc[-1])]) for typo in typos)
+        return any(typo[:-1] == loc[:-1] and nearest(str(typo[-1]), [str(loc[-1])]) for typo in typos)
 
     return [error for error in errors if error["type"] != "missing" or not is_typo(error["loc"])]
 
@@ -123,13 +124,13 @@ def _explained(error: ErrorDetails, document: dict[str, Value], lines: Lines) ->
     match error["type"]:
         case "extra_forbidden":
             key = str(place[-1])
-            return Problem(place, f'unknown key "{key}"{_inside(place[:-1])}{meant(key, _keys())}')
+            return Problem(place, f'unknown key "{key}"{_inside(place[:-1])}{nearest(key, _keys())}')
         case "missing":
             missing = error["loc"][-1]
             return Problem(place, f'"{missing}" is missing{_inside(place)}')
         case "literal_error" | "enum":
             choices = re.findall("'([^']*)'", str((error.get("ctx") or {}).get("expected", "")))
-            return Problem(place, f'{name}: "{given}" is none of {", ".join(choices)}{meant(str(given), choices)}')
+            return Problem(place, f'{name}: "{given}" is none of {", ".join(choices)}{nearest(str(given), choices)}')
         case "string_type":
             hint = "" if given is None or isinstance(given, list | dict) else f": put {given} in quotes"
             return Problem(place, f"{name} must be a text{hint}")
@@ -179,7 +180,7 @@ def _keys() -> tuple[str, ...]:
 # -- words --------------------------------------------------------------------------------------------------
 
 
-def _told(path: Path, line: int, message: str) -> str:
+def _located(path: Path, line: int, message: str) -> str:
     return f"{_shown(path)}:{line}: {re.sub(r'\s+', ' ', message)}"
 
 

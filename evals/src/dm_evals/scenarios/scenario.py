@@ -5,22 +5,77 @@ that is never checked). Times: ``now`` is an ISO date-time with its zone, ``at``
 ``90s``, ``5m``, ``2h``, ``3d``. The JSON schema for editors is made from these classes.
 """
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Annotated, Literal, Self, cast
+from typing import Annotated, Any, Final, Literal, Self, cast
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import (
+    AfterValidator,
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import SkipJsonSchema
+
+from dm_core.agent.tools.registry import TOOLS
+from dm_core.messages import Disposition, Status
+from dm_evals.reading import nearest
+from dm_evals.scenarios.clock import milliseconds
+from dm_sandbox.platforms.faults import FaultKind
+from dm_sandbox.platforms.instagram import SENDER_ACTIONS
 
 Duration = Annotated[str, StringConstraints(pattern=r"^\d+(\.\d+)?[smhd]$")]
 """``90s``, ``5m``, ``2h``, ``3d``."""
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{2,60}$")]
-Words = Annotated[str, StringConstraints(min_length=1)]
+Words = Annotated[str, StringConstraints(pattern=r"\S")]
+Count = Annotated[int, Field(ge=0)]
+Once = Annotated[int, Field(ge=1)]
 Change = Literal[
     "overtaken", "refused", "dropped", "uncertain", "split", "plain_text", "disclosure", "undelivered", "added"
 ]
 """What production may do to what the model asked for (``dm_evals.checks.effects``)."""
+type Meant = str | float | time | tuple[date, date]
+"""What a fact or a session stands for: a text, an amount, a time of day, or a day as seen from another."""
 Platform = Literal["instagram", "whatsapp", "spond", "gemini"]
+
+OPERATIONS: Final[Mapping[Platform, tuple[str, ...]]] = {
+    "instagram": ("*", "send", *SENDER_ACTIONS, "conversations", "profile", "node", "me"),
+    "whatsapp": ("*", "send", "template"),
+    "spond": ("*", "login", "sponds", "groups", "profile"),
+    "gemini": ("*", "generateContent"),
+}
+"""The platforms' words for what a request wants (``Platform.operation`` of the sandbox)."""
+ENDS: Final = (*(status.value for status in Status), *(disposition.value for disposition in Disposition))
+
+
+def _known(what: str, names: Callable[[], Iterable[str]]) -> AfterValidator:
+    """One of these names, or the nearest is told."""
+
+    def known(word: str) -> str:
+        if word not in (there := tuple(names())):
+            raise ValueError(f'unknown {what} "{word}"{nearest(word, there) or f" (there are {', '.join(there)})"}')
+        return word
+
+    return AfterValidator(known)
+
+
+def _within(days: int) -> AfterValidator:
+    def within(duration: str) -> str:
+        if milliseconds(duration) > milliseconds(f"{days}d"):
+            raise ValueError(f"is more than {days} days")
+        return duration
+
+    return AfterValidator(within)
+
+
+Tool = Annotated[str, _known("tool", lambda: TOOLS)]
 
 
 class Part(BaseModel):
@@ -50,27 +105,43 @@ class Session(Part):
     capacity: int | None = None
     cancelled: bool = False
 
+    @field_validator("ends")
+    @classmethod
+    def _after_it_starts(cls, ends: datetime, info: ValidationInfo) -> datetime:
+        if "starts" in info.data and ends <= info.data["starts"]:
+            raise ValueError("must end after it starts")
+        return ends
+
 
 class Past(Part):
     """A message of the thread's history, stored before the scenario begins."""
 
     by: Literal["person", "bot", "human"]
     text: Words
-    ago: Duration
+    ago: Annotated[Duration, _within(3_650)]
 
 
 class PlatformFault(Part):
     """What a platform does wrong; the words are those of ``dm_sandbox.platforms.faults``."""
 
     platform: Platform
-    kind: str
+    kind: FaultKind
     operation: str = "*"
-    times: int = 1
+    times: Once = 1
     status: int = 0
     code: int = 0
     message: str = ""
     seconds: float = 0.0
     wait_minutes: int = 0
+
+    @field_validator("operation")
+    @classmethod
+    def _of_the_platform(cls, operation: str, info: ValidationInfo) -> str:
+        platform = info.data.get("platform", "")
+        known = OPERATIONS.get(platform, (operation,))
+        if operation not in known:
+            raise ValueError(f'{platform} has no operation "{operation}"{nearest(operation, known)}')
+        return operation
 
 
 class World(Part):
@@ -78,12 +149,19 @@ class World(Part):
 
     sessions: tuple[Session, ...] | None = ()
     history: tuple[Past, ...] = ()
-    notes: tuple[str, ...] = ()
+    notes: tuple[Words, ...] = ()
     faults: tuple[PlatformFault, ...] = ()
     automatic: tuple[Words, ...] = ()
     """The account's own automatic messages, as the deployer lists them."""
     settings: dict[str, str] = Field(default_factory=dict)
     """Variables of both functions (docs/architecture.md#a-setting)."""
+
+    @field_validator("faults")
+    @classmethod
+    def _of_what_is_asked(cls, faults: tuple[PlatformFault, ...], info: ValidationInfo) -> tuple[PlatformFault, ...]:
+        if info.data.get("sessions", ()) is None and any(fault.platform == "spond" for fault in faults):
+            raise ValueError("name Spond, which is never asked: sessions is null")
+        return faults
 
 
 # -- what happens -------------------------------------------------------------------------------------------
@@ -105,6 +183,23 @@ class EventKind(StrEnum):
     EDIT = "edit"
     HUMAN = "human"
     AUTOMATIC = "automatic"
+
+
+POINTING: Final = frozenset((EventKind.SAY, EventKind.UNSEND, EventKind.EDIT))
+"""Kinds that may point to a message (``to``)."""
+WRITTEN: Final = frozenset(
+    (
+        *(EventKind.SAY, EventKind.STORY_REPLY, EventKind.TAP, EventKind.PRESS, EventKind.EDIT),
+        *(EventKind.HUMAN, EventKind.AUTOMATIC),
+    )
+)
+"""Kinds that have a text; PHOTO and SHARE may have one, the others have none."""
+_MAY_HAVE_FILES: Final = frozenset(
+    (
+        *(EventKind.PHOTO, EventKind.VOICE, EventKind.VIDEO, EventKind.SHARE),
+        *(EventKind.STORY_MENTION, EventKind.STORY_REPLY),
+    )
+)
 
 
 class File(Part):
@@ -132,12 +227,37 @@ class Event(Part):
     kind: EventKind = EventKind.SAY
     text: str = ""
     files: tuple[File, ...] = Field(default=(), max_length=10)
-    at: Duration = "0s"
+    at: Annotated[Duration, _within(30)] = "0s"
     during: int | None = Field(default=None, ge=1)
     id: str | None = None
     to: str | None = None
     repeat: int = Field(default=1, ge=1, le=10)
     by: str | None = None
+
+    @model_validator(mode="after")
+    def _makes_sense(self) -> Self:
+        if wrong := next(self._wrong(), None):
+            raise ValueError(wrong)
+        return self
+
+    def _wrong(self) -> Iterator[str]:
+        kind, changes = self.kind, self.kind in (EventKind.UNSEND, EventKind.EDIT)
+        if kind in WRITTEN and not self.text.strip():
+            yield f"{kind} needs a text"
+        if self.text and kind not in WRITTEN | {EventKind.PHOTO, EventKind.SHARE}:
+            yield f"{kind} has no text"
+        if self.files and kind not in _MAY_HAVE_FILES:
+            yield f"{kind} has no files"
+        if changes and self.to is None:
+            yield f'{kind} needs "to": the id of the message it is about'
+        if self.to is not None and kind not in POINTING:
+            yield f"{kind} points to no message"
+        if self.repeat > 1 and kind is not EventKind.SAY:
+            yield f"only say can be repeated, not {kind}"
+        if changes and self.id is not None:
+            yield f"{kind} is no message and has no id"
+        if self.during is not None and "at" in self.model_fields_set:
+            yield "at or during, not both"
 
 
 class SimulatedUser(Part):
@@ -170,9 +290,18 @@ class Matcher(Part):
     fact: str | None = None
     session: Literal["next"] | Annotated[int, Field(ge=1)] | None = None
     field: Literal["start", "end", "date", "title", "place"] | None = None
-    said: SkipJsonSchema[str | None] = None
+    said: SkipJsonSchema[Meant | None] = None
     source: SkipJsonSchema[str] = ""
-    """``fact`` and ``session`` as they are judged: a pattern, and the name and value it comes from."""
+    """``fact`` and ``session`` as they are judged: what is meant, and the name and value it comes from."""
+
+    @field_validator("fact")
+    @classmethod
+    def _of_the_profile(cls, fact: str | None, info: ValidationInfo) -> str | None:
+        """Of the facts in the context, where there is one: another profile may have others."""
+        known = cast("Mapping[str, Mapping[str, str]]", info.context or {}).get("facts")
+        if fact is not None and known is not None and fact not in known:
+            raise ValueError(f'the profile has no fact "{fact}"{nearest(fact, known)}')
+        return fact
 
     @model_validator(mode="before")
     @classmethod
@@ -185,16 +314,74 @@ class Matcher(Part):
             raise ValueError(
                 "needs exactly one of equals, contains, any_of, regex, between, absent, anything, fact, session"
             )
+        (name,) = self.model_fields_set - {"field", "source"}
+        if wrong := _WRONG.get(name, _nothing)(getattr(self, name)):
+            raise ValueError(wrong)
         return self
+
+
+def _nothing(_: Any) -> None:
+    """Holds of some texts and not of others."""
+
+
+def _words(words: str | tuple[str, ...] | None) -> str | None:
+    each = words if isinstance(words, tuple) else (words or "",)
+    return None if each and all(map(str.strip, each)) else "an empty text is in every text: say what must be there"
+
+
+def _pattern(pattern: str) -> str | None:
+    try:
+        always = re.search(pattern, "") is not None
+    except re.error as error:
+        return f"is no regular expression: {error}"
+    return "this pattern is found in an empty text, so in every text" if always else None
+
+
+_WRONG: Final[Mapping[str, Callable[[Any], str | None]]] = {
+    "equals": lambda value: "use absent: true for an argument that is not given" if value is None else None,
+    "contains": _words,
+    "any_of": _words,
+    "regex": _pattern,
+    "between": lambda ends: f"between {ends[0]:g} and {ends[1]:g} there is nothing" if ends[0] > ends[1] else None,
+    "absent": lambda value: None if value else "must be true, or left out",
+    "anything": lambda value: None if value else "must be true, or left out",
+}
+"""What always or never holds, which is a mistake."""
+
+
+def _of_a_text(matcher: Matcher) -> Matcher:
+    if matcher.absent is not None or matcher.between is not None:
+        raise ValueError("absent and between are for arguments, not for a text")
+    return matcher
+
+
+TextMatcher = Annotated[Matcher, AfterValidator(_of_a_text)]
 
 
 class Call(Part):
     """A tool call that must be made ``at_least`` and ``at_most`` so many times with these arguments."""
 
-    tool: str
+    tool: Tool
     args: dict[str, Matcher] = Field(default_factory=dict)
-    at_least: int = Field(default=1, ge=1)
-    at_most: int | None = None
+    at_least: Once = 1
+    at_most: Count | None = None
+
+    @field_validator("args")
+    @classmethod
+    def _of_the_tool(cls, args: dict[str, Matcher], info: ValidationInfo) -> dict[str, Matcher]:
+        if (tool := TOOLS.get(info.data.get("tool", ""))) is not None:
+            known = tool.arguments.__dataclass_fields__
+            for name in args:
+                if name not in known:
+                    raise ValueError(f'{tool.name} has no argument "{name}"{nearest(name, known)}')
+        return args
+
+    @field_validator("at_most")
+    @classmethod
+    def _not_below(cls, at_most: int | None, info: ValidationInfo) -> int | None:
+        if at_most is not None and at_most < info.data.get("at_least", 0):
+            raise ValueError(f"{at_most} is below at_least {info.data['at_least']}")
+        return at_most
 
 
 class Calls(Part):
@@ -205,9 +392,34 @@ class Calls(Part):
 
     required: tuple[Call, ...] = ()
     ordered: bool = False
-    forbidden: tuple[str, ...] = ()
-    allowed: tuple[str, ...] = ()
-    at_most: int | None = None
+    allowed: tuple[Tool, ...] = ()
+    forbidden: tuple[Tool, ...] = ()
+    at_most: Count | None = None
+
+    @field_validator("ordered")
+    @classmethod
+    def _of_several(cls, ordered: bool, info: ValidationInfo) -> bool:
+        if ordered and len(info.data.get("required", ())) < 2:
+            raise ValueError("needs two required calls")
+        return ordered
+
+    @field_validator("forbidden")
+    @classmethod
+    def _nothing_else(cls, forbidden: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        also = {**dict.fromkeys(info.data.get("allowed", ()), "allowed")}
+        also |= {call.tool: "required" for call in info.data.get("required", ())}
+        for tool in forbidden:
+            if tool in also:
+                raise ValueError(f"{tool} is {also[tool]} too")
+        return forbidden
+
+    @field_validator("at_most")
+    @classmethod
+    def _enough(cls, at_most: int | None, info: ValidationInfo) -> int | None:
+        least = sum(call.at_least for call in info.data.get("required", ()))
+        if at_most is not None and at_most < least:
+            raise ValueError(f"at most {at_most} calls, but {least} are required")
+        return at_most
 
 
 class State(Part):
@@ -218,18 +430,18 @@ class State(Part):
     ``messages``: how many of the person's DMs ended with each status or disposition. ``paused``: a human took over.
     """
 
-    replies: int | None = None
-    reactions: int | None = None
-    alerts: int | None = None
-    alert: tuple[Matcher, ...] = ()
+    replies: Count | None = None
+    reactions: Count | None = None
+    alerts: Count | None = None
+    alert: tuple[TextMatcher, ...] = ()
     alarmed: bool | None = None
-    notices: int | None = None
+    notices: Count | None = None
     urgent: bool | None = None
-    notice: tuple[Matcher, ...] = ()
-    messages: dict[str, int] = Field(default_factory=dict)
+    notice: tuple[TextMatcher, ...] = ()
+    messages: dict[Annotated[str, _known("status or disposition", lambda: ENDS)], Count] = Field(default_factory=dict)
     paused: bool | None = None
-    notes: tuple[Matcher, ...] = ()
-    runs: int | None = None
+    notes: tuple[TextMatcher, ...] = ()
+    runs: Count | None = None
 
 
 class Reply(Part):
@@ -238,26 +450,26 @@ class Reply(Part):
     ``links``: only these.
     """
 
-    language: str | None = None
-    max_bytes: int | None = None
-    max_sentences: int | None = None
-    must: tuple[Matcher, ...] = ()
-    must_not: tuple[Matcher, ...] = ()
+    language: Annotated[str, StringConstraints(pattern=r"^[a-z]{2}$")] | None = None
+    max_bytes: Count | None = None
+    max_sentences: Count | None = None
+    must: tuple[TextMatcher, ...] = ()
+    must_not: tuple[TextMatcher, ...] = ()
     links: tuple[str, ...] | None = None
 
 
 class Other(Reply):
     """What holds for all that one of the ``others`` saw."""
 
-    replies: int | None = None
+    replies: Count | None = None
 
 
 class Limits(Part):
     """Upper bounds of all runs of the scenario together."""
 
-    model_calls: int | None = None
-    tokens: int | None = None
-    cost_usd: float | None = None
+    model_calls: Count | None = None
+    tokens: Count | None = None
+    cost_usd: Annotated[float, Field(ge=0)] | None = None
 
 
 class Expectations(Part):
@@ -270,17 +482,24 @@ class Expectations(Part):
     calls: Calls = Calls()
     state: State = State()
     reply: Reply = Reply()
-    rubric: tuple[str, ...] = ()
+    rubric: tuple[Words, ...] = ()
     others: dict[str, Other] = Field(default_factory=dict[str, Other])
-    changed: dict[Change, int] = Field(default_factory=dict[Change, int])
+    changed: dict[Change, Once] = Field(default_factory=dict[Change, int])
     limits: Limits = Limits()
+
+
+def _tags(tags: tuple[str, ...]) -> tuple[str, ...]:
+    for number, tag in enumerate(tags):
+        if not re.fullmatch(r"[a-z][a-z0-9_-]*", tag) or tag in tags[:number]:
+            raise ValueError(f'tag "{tag}" must be of a-z, 0-9, _ and -, and stand there once')
+    return tags
 
 
 class Scenario(Part):
     """One scenario. ``reviewed`` false: made from production and not looked at yet; it never counts in the gate."""
 
     name: Name
-    tags: tuple[str, ...] = Field(min_length=1)
+    tags: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_tags)]
     about: Words
     reviewed: bool = True
     now: AwareDatetime

@@ -5,10 +5,8 @@ from pathlib import Path
 from typing import Final, cast
 
 from dm_core.agent.tools.registry import TOOLS
-from dm_core.messages import Disposition, Status
 from dm_evals.replay.digests import own_prompt
-from dm_evals.scenarios.scenario import Scenario
-from dm_sandbox.platforms.faults import FaultKind
+from dm_evals.scenarios.scenario import ENDS, Scenario
 
 SCHEMA_PATH: Final = Path(__file__).parents[3] / "scenarios" / "schema.json"
 RULINGS_SCHEMA_PATH: Final = SCHEMA_PATH.parents[1] / "rulings" / "schema.json"
@@ -23,9 +21,7 @@ def schema_text() -> str:
     _property(schema, "Call", "tool")["enum"] = tools
     for name in ("forbidden", "allowed"):
         cast("_Schema", _property(schema, "Calls", name)["items"])["enum"] = tools
-    _property(schema, "PlatformFault", "kind")["enum"] = [kind.value for kind in FaultKind]
-    ends = [*(status.value for status in Status), *(disposition.value for disposition in Disposition)]
-    _property(schema, "State", "messages")["propertyNames"] = {"enum": ends}
+    _property(schema, "State", "messages")["propertyNames"] = {"enum": list(ENDS)}
     definitions = cast("dict[str, _Schema]", schema["$defs"])
     matcher = definitions["Matcher"]
     matcher |= {"minProperties": 1, "maxProperties": 2}

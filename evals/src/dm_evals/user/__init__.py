@@ -7,6 +7,6 @@ In a replay ``RecordedUser`` says what ``t1.jsonl`` of its folder in ``evals/use
 ``RecordingUser`` keeps what another one says.
 """
 
-from dm_evals.user.user import BrokenUser, GeminiUser, RecordedUser, RecordingUser, Said, UserModel
+from dm_evals.user.user import GeminiUser, RecordedUser, RecordingUser, Said, UserModel
 
-__all__ = ["BrokenUser", "GeminiUser", "RecordedUser", "RecordingUser", "Said", "UserModel"]
+__all__ = ["GeminiUser", "RecordedUser", "RecordingUser", "Said", "UserModel"]

@@ -7,9 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from dm_evals.asking import AskedGemini
+from dm_evals.reading import Unusable, json_lines
 from dm_evals.scenarios.scenario import Scenario
 
 INSTRUCTIONS: Final = """You play a person who writes direct messages to a club's account on Instagram. You are told
@@ -20,10 +21,6 @@ the person would not follow.
 
 Stop as soon as what you want is reached, refused for good, or handed to a human: then leave the message empty, set
 stop, and say why."""
-
-
-class BrokenUser(Exception):
-    """The simulated user has nothing to say that can be used; the message says why, and what to do."""
 
 
 class Said(BaseModel):
@@ -57,7 +54,7 @@ class UserModel(Protocol):
     """Says what a simulated user writes next. May wait for a network: call it off the event loop."""
 
     def next(self, scenario: Scenario, trial: int, thread: Sequence[str]) -> Said:
-        """``thread``: who said what so far. Raises BrokenUser or NoAnswer."""
+        """``thread``: who said what so far. Raises Unusable or NoAnswer."""
         ...
 
 
@@ -76,7 +73,7 @@ class GeminiUser(AskedGemini):
         told = f"You are: {user.persona}\nYou want: {user.goal}\n\n<conversation>\n{'\n'.join(thread)}\n</conversation>"
         said = self.ask(INSTRUCTIONS, told, Said)
         if not said.stop and not said.text.strip():
-            raise BrokenUser(f"the simulated user {self.model} wrote an empty message and did not stop")
+            raise Unusable(f"the simulated user {self.model} wrote an empty message and did not stop")
         return said
 
 
@@ -100,15 +97,10 @@ class RecordedUser:
     def next(self, scenario: Scenario, trial: int, thread: Sequence[str]) -> Said:
         path = self.folder / scenario.name / f"t{trial}.jsonl"
         where = f"users/{scenario.name}/{path.name}"
-        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else (), 1):
-            try:
-                said = RecordedSaid.model_validate_json(line)
-            except ValidationError as error:
-                first = error.errors()[0]
-                raise BrokenUser(f"{where}:{number}: {'.'.join(map(str, first['loc']))} {first['msg']}") from None
+        for _, said in json_lines(path, RecordedSaid):
             if said.thread == digest(thread):
                 return said
-        raise BrokenUser(f"{where} has no answer to this conversation: author or record the scenario again")
+        raise Unusable(f"{where} has no answer to this conversation: author or record the scenario again")
 
 
 @dataclass(slots=True)

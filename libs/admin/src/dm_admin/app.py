@@ -15,15 +15,16 @@ from typing import Annotated, Final
 import typer
 
 from dm_admin import people, prompts, quarantine, replies, screen, steering, views
-from dm_admin.desk import Desk, Plan, Refused
+from dm_admin.desk import ALL, Desk, Plan, Refused
 from dm_admin.late import Late
 from dm_admin.reads import Reads
 from dm_admin.settings import AdminSettings
 from dm_admin.views import ThreadState
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clock import random_ids, system_clock
+from dm_core.durations import DAY_MS
 from dm_core.errors import DmAgentError, Misconfigured, StoreUnavailable
-from dm_core.messages import DAY_MS
+from dm_core.outbox import AuditLine
 
 REPOSITORY: Final = Path(__file__).resolve().parents[4]
 CHANGED_NOTHING: Final = "Nothing was changed. Type the same with --yes to do it."
@@ -62,7 +63,7 @@ async def _desk() -> AsyncGenerator[Desk]:
     queue = Late(lambda: open_queue(to_wake)) if to_wake else None
     alert_queue = Late(lambda: open_alert_queue(to_tell)) if to_tell else None
     try:
-        yield Desk(Reads(store), queue, alert_queue, settings, getpass.getuser(), system_clock, random_ids)
+        yield Desk(Reads(store), queue, alert_queue, settings, _operator(), system_clock, random_ids)
     finally:
         for port in (queue, alert_queue, store):
             if port is not None:
@@ -92,8 +93,17 @@ def _change(context: typer.Context, yes: bool, make: Callable[[Desk], Awaitable[
     screen.say(_run(context, work))
 
 
+def _operator() -> str:
+    """Who types; a container may know no more of them than a number."""
+    try:
+        return getpass.getuser()
+    except OSError:
+        return f"uid-{os.getuid()}"
+
+
 def _json(value: object) -> None:
-    print(json.dumps(views.as_json(value), ensure_ascii=False, indent=2))
+    in_utf_8 = sys.stdout.encoding.lower() in ("utf-8", "utf8")
+    print(json.dumps(views.as_json(value), ensure_ascii=not in_utf_8, indent=2))
 
 
 @app.command()
@@ -168,6 +178,22 @@ def why(
 
 
 @app.command()
+def audit(context: typer.Context, thread: ThreadOrAll, limit: Limit = 100, as_json: AsJson = False) -> None:
+    """What humans changed in a conversation, or for the whole deployment, with who and why: the newest lines, the
+    oldest of them first."""
+
+    async def work(desk: Desk) -> tuple[AuditLine, ...]:
+        thread_id = "" if thread == ALL else (await desk.thread(thread)).id
+        return (await desk.reads.audit_of(thread_id))[-limit:]
+
+    lines = _run(context, work)
+    if as_json:
+        _json({"audit": lines})
+    else:
+        screen.audit(lines)
+
+
+@app.command()
 def pause(context: typer.Context, thread: ThreadOrAll, why: Why = "", yes: Yes = False) -> None:
     """Leave a thread, or everything, to humans until it is resumed."""
     _change(context, yes, lambda desk: steering.pause(desk, thread, why))
@@ -235,10 +261,10 @@ def export(
 ) -> None:
     """Everything that is kept of a person, as JSON."""
     found = _run(context, lambda desk: people.export(desk, person))
-    text = json.dumps(found, ensure_ascii=False, indent=2)
     if into is None:
-        print(text)
+        _json(found)
         return
+    text = json.dumps(found, ensure_ascii=False, indent=2)
     try:
         with os.fdopen(os.open(into, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
             file.write(text + "\n")

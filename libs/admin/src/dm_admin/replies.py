@@ -13,6 +13,7 @@ from dm_core.webhook.manager import MAX_TEXT_CHARS
 
 NO_QUEUE: Final = "no queue is configured, so nothing can be sent from here: use make admin STACK=…"
 POLL_SECONDS: Final = 0.5
+ON_ITS_WAY: Final = "on its way; `dm-admin show` tells later whether it arrived"
 
 
 async def reply(desk: Desk, reference: str, text: str, why: str, wait_seconds: float) -> Plan:
@@ -54,7 +55,10 @@ async def reply(desk: Desk, reference: str, text: str, why: str, wait_seconds: f
 
 
 async def _outcome(desk: Desk, item_id: str, wait_seconds: float) -> str:
-    """What the processor made of it, as soon as it says so. Raises Refused where it did not arrive for sure."""
+    """What the processor made of it, as soon as it says so. Whoever presses Ctrl-C stops the waiting, not the reply.
+
+    Raises Refused where it did not arrive for sure.
+    """
     ends_at = desk.clock() + round(wait_seconds * 1000)
     while True:
         stored = await desk.store.get_outbox(item_id)
@@ -65,5 +69,8 @@ async def _outcome(desk: Desk, item_id: str, wait_seconds: float) -> str:
         if stored.item.is_over:
             raise Refused(stored.item.answer)
         if desk.clock() >= ends_at:
-            return "on its way; `dm-admin show` tells later whether it arrived"
-        await asyncio.sleep(POLL_SECONDS)
+            return ON_ITS_WAY
+        try:
+            await asyncio.sleep(POLL_SECONDS)
+        except asyncio.CancelledError:
+            return ON_ITS_WAY

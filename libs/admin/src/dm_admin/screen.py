@@ -23,18 +23,27 @@ from dm_admin.views import (
     ThreadLine,
     ThreadView,
 )
+from dm_core.outbox import AuditLine
 from dm_core.plain_text import shown
 from dm_core.steering import Mode
 
-PIPED_COLUMNS: Final = 200
+PIPED: Final = (10_000, 100)
+"""Columns and lines of what is no terminal: no cell is wrapped or cut there. (Without lines, rich takes the columns of
+a dumb terminal instead: https://github.com/NVIDIA-NeMo/Gym/pull/2949.)"""
+KEYS: Final = frozenset(("thread", "message", "alert", "item", "what"))
+"""Columns whose words are typed again: they are whole as long as there is room for them."""
 _SAID: Final = 400
 _STEP: Final = 1_500
 
 
 def _console() -> Console:
-    piped = not sys.stdout.isatty()
+    width, height = (None, None) if sys.stdout.isatty() else PIPED
+    asked = os.environ.get("COLUMNS", "")
     return Console(
-        highlight=False, markup=False, width=int(os.environ.get("COLUMNS", PIPED_COLUMNS)) if piped else None
+        highlight=False,
+        markup=False,
+        width=int(asked) if width and asked.isdecimal() and int(asked) else width,
+        height=height,
     )
 
 
@@ -48,7 +57,9 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
     if not rows:
         say(f"{title}: none")
         return
-    table = Table(*columns, title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
+    for name in columns:
+        table.add_column(name, overflow="fold", no_wrap=name in KEYS)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     _console().print(table)
@@ -123,8 +134,13 @@ def thread(view: ThreadView, everywhere: Everywhere) -> None:
     if view.alerts:
         alerts(view.alerts)
     if view.audit:
-        rows = ((when(each.at), each.who, each.what, shown(each.why, _SAID)) for each in view.audit)
-        _table("changed by humans", ("when", "who", "what", "why"), rows)
+        audit(view.audit)
+
+
+def audit(lines: Sequence[AuditLine]) -> None:
+    """What humans changed, as a table."""
+    rows = ((when(each.at), shown(each.who, 60), each.what, shown(each.why, _SAID)) for each in lines)
+    _table("changed by humans", ("when", "who", "what", "why"), rows)
 
 
 def messages(title: str, views: Sequence[MessageView]) -> None:

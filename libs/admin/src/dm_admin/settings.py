@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from dm_core.durations import DAY_MS, HOUR_MS
 from dm_core.errors import Misconfigured
-from dm_core.messages import DAY_MS
 from dm_core.settings import QueueSettings, StoreSettings, table
 from dm_core.settings.reader import Reader
 from dm_core.settings.system import read_alert_queue, read_queue, read_store
@@ -57,7 +57,7 @@ class AdminSettings:
             queue,
             alerts,
             frozenset(accounts),
-            round(hours * 3_600_000),
+            round(hours * HOUR_MS),
             minutes,
             shortest,
             max(longest, shortest),

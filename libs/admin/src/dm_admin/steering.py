@@ -10,8 +10,8 @@ from dm_core.messages import Message, Status
 from dm_core.outbox import ADMIN
 from dm_core.processing.leased_thread import TooManyConflicts, settle
 from dm_core.processing.switches import READ_MS, SwitchReader
-from dm_core.queue.wakeup import plan
-from dm_core.steering import Mode, Pause, Steering, Switches
+from dm_core.queue.wakeup import plan_wake_up
+from dm_core.steering import Mode, Pause, Steering, Switches, still_silent
 from dm_core.store.port import Conflict, MessageChange, ThreadChange
 from dm_core.threads import Thread
 
@@ -19,20 +19,24 @@ _TRIES: Final = 5
 SWEPT: Final = "the sweep wakes it within two minutes"
 SOON: Final = f"every instance knows within {READ_MS // 1000} seconds"
 
+ANSWERING: Final = frozenset(("resume", "mode auto", "mode draft"))
+"""Changes after which one expects the agent to answer."""
+
 type Steer = Callable[[Thread, ThreadChange], ThreadChange]
 """What to change of a thread as it was read; the change's id, version, token, time and audit are filled in."""
 
 
-async def commit(desk: Desk, thread_id: str, what: str, why: str, steer: Steer) -> Thread:
-    """Change a thread as it is now, whatever came meanwhile; as it was before. Raises Refused, StoreUnavailable."""
+async def commit(desk: Desk, thread_id: str, what: str, why: str, steer: Steer) -> ThreadChange:
+    """Change a thread as it is now, whatever came meanwhile; the change. Raises Refused, StoreUnavailable."""
     for _ in range(_TRIES):
         snapshot = await desk.store.open(thread_id)
         if snapshot is None:
             raise Refused(f"thread {thread_id} does not exist any more: nothing was changed")
         line = desk.line(what, why, thread_id)
         empty = ThreadChange(thread_id, snapshot.version, desk.ids(), line.at, audit=(line,))
-        if not isinstance(await settle(desk.store, steer(snapshot.thread, empty)), Conflict):
-            return snapshot.thread
+        change = steer(snapshot.thread, empty)
+        if not isinstance(await settle(desk.store, change), Conflict):
+            return change
     raise TooManyConflicts("the thread kept moving: nothing was changed, try again")
 
 
@@ -102,16 +106,23 @@ async def mode(desk: Desk, reference: str, word: str, why: str) -> Plan:
 
 def _in_thread(desk: Desk, thread: Thread, what: str, why: str, would: str, steer: Steer) -> Plan:
     async def act() -> str:
-        await commit(desk, thread.id, what, why, steer)
-        return f"{what}: {thread.id}"
+        change = await commit(desk, thread.id, what, why, steer)
+        steering = change.steering if isinstance(change.steering, Steering) else thread.steering
+        switches = await SwitchReader(desk.store, desk.clock).current()
+        return f"{what}: {thread.id}{_but(what, still_silent(switches, steering))}"
 
     return Plan(f"{thread.id}: {would}", act)
 
 
+def _but(what: str, silent: str) -> str:
+    """Whoever lets the agent answer is told what still keeps it from that."""
+    return f"; it stays silent, because {silent}" if silent and what in ANSWERING else ""
+
+
 def _everywhere(desk: Desk, what: str, why: str, would: str, make: Callable[[Switches], Switches]) -> Plan:
     async def act() -> str:
-        await SwitchReader(desk.store, desk.clock).change(make, (desk.line(what, why),))
-        return f"{what}: everything; {SOON}"
+        switches = await SwitchReader(desk.store, desk.clock).change(make, (desk.line(what, why),))
+        return f"{what}: everything; {SOON}{_but(what, still_silent(switches))}"
 
     return Plan(f"everything: {would}", act)
 
@@ -126,7 +137,7 @@ async def retry(desk: Desk, reference: str, why: str) -> Plan:
 
     async def act() -> str:
         now = desk.clock()
-        wake_up = plan(thread.id, now, desk.settings.debounce_min, desk.settings.debounce_max)
+        wake_up = plan_wake_up(thread.id, now, desk.settings.debounce_min, desk.settings.debounce_max)
         again = tuple(_again(message, now) for message in failed)
 
         def steer(thread: Thread, change: ThreadChange) -> ThreadChange:

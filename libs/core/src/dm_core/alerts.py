@@ -16,9 +16,10 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final, Literal
 
+from dm_core.durations import HOUR_MS, MINUTE_MS
+
 Urgency = Literal["normal", "urgent"]
 
-HOUR_MS: Final = 3_600_000
 MAX_ALERT_CHARS: Final = 3_500
 """Longest text kept of one alert, in characters; with a person's name before it, it fits one WhatsApp message."""
 
@@ -37,7 +38,7 @@ is never held back."""
 
 JOINT_CAUSES: Final = frozenset({"expired", "failed"})
 """What an outage causes in many threads within a minute."""
-JOINT_DELAY_MS: Final = 60_000
+JOINT_DELAY_MS: Final = MINUTE_MS
 """How long an ordinary alert of such a cause waits for the others, so that they become one digest."""
 
 

@@ -23,6 +23,7 @@ class NotShown(StrEnum):
     BROKEN = "the file is broken or incomplete"
     TOO_LARGE = "the file is too large"
     TOO_LONG = "it is too long to be listened to or watched here"
+    NO_LENGTH = "its length can't be told, so it is neither listened to nor watched here"
     TOO_MANY = "more was sent than can be looked at in one go"
     OFF = "files of this kind are not looked at here"
     WITHHELD = "it was left out: it could not be processed"

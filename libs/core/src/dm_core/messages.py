@@ -4,10 +4,11 @@ import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from dm_core.durations import DAY_MS
+
 MAX_TEXT_CHARS = 8_000
 """Longest text kept of one message, in characters. Instagram allows 1,000 bytes; the rest is headroom."""
 
-DAY_MS = 86_400_000
 WINDOW_MS = DAY_MS
 """The platform's reply window: 24 h from the person's latest message, in ms."""
 

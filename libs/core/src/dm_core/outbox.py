@@ -33,8 +33,9 @@ class OutboxState(StrEnum):
 class OutboxItem:
     """One thing that a human wrote. ``sender``: the number's digits, or who typed it at the command line.
 
-    ``quoted`` is the WhatsApp message it answers, ``button`` the id of a button that was tapped. ``thread_id`` is empty
-    until it is known whom it concerns. ``told_at``: when the sender was given the ``answer``.
+    ``sent_at``: when by the sender's own clock, of one delivery each a ms after the other; 0: not known. ``quoted`` is
+    the WhatsApp message it answers, ``button`` the id of a button that was tapped. ``thread_id`` is empty until it is
+    known whom it concerns. ``told_at``: when the sender was given the ``answer``.
     """
 
     id: str
@@ -42,6 +43,7 @@ class OutboxItem:
     text: str
     created_at: int
     expire_at: int
+    sent_at: int = 0
     quoted: str = ""
     button: str = ""
     origin: str = "whatsapp"

@@ -95,3 +95,15 @@ class Switches:
 
 
 ALL_ON = Switches()
+
+
+def still_silent(switches: Switches, steering: Steering = UNSTEERED) -> str:
+    """What keeps the agent from answering, in words for whoever has just told it to; empty: nothing."""
+    reasons = (
+        (switches.mode is Mode.OFF, "everything is switched off"),
+        (switches.pause is not None, "everything is paused"),
+        (steering.mode is Mode.OFF, "this conversation is switched off"),
+        (steering.pause is not None, "this conversation is paused"),
+        (steering.stopped_at is not None, "its person used a stop word"),
+    )
+    return " and ".join(words for holds, words in reasons if holds)

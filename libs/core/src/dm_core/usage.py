@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-DAY_MS: Final = 86_400_000
+from dm_core.durations import DAY_MS
+
 _DECIMALS: Final = 9
 """Of a dollar: a token of the cheapest model is 10⁻⁸ of one."""
 

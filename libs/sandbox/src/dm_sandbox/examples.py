@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from dm_core.alerts import AskedAlert
+from dm_core.durations import DAY_MS
 from dm_core.media import MediaLook
 from dm_core.messages import Attachment, Content, Direction, EventKind, Message, Status, message_id
 from dm_core.runs import (
@@ -19,6 +20,7 @@ from dm_core.runs import (
     Usage,
     UserTurn,
 )
+from dm_core.settings import RunLimits
 from dm_core.store.port import MessageChange, Snapshot, ThreadChange, ThreadEvents
 from dm_core.threads import Lease
 from dm_core.usage import Spent
@@ -28,7 +30,20 @@ NOW = 1_800_000_000_000
 
 THREAD = "17840000000000001_5550001"
 LEASE_MS = 330_000
-EXPIRES = NOW + 90 * 86_400_000
+EXPIRES = NOW + 90 * DAY_MS
+LIMITS = RunLimits(
+    function_timeout=300,
+    lease_seconds=330,
+    max_attempts=5,
+    max_model_turns=6,
+    max_sends=3,
+    max_notifications=1,
+    runs_per_hour=60,
+    runs_per_day=300,
+    uncertain_sends="hold",
+    echo_wait=2,
+    look_ups=3,
+)
 
 
 def dm(number: int, thread_id: str = THREAD, *, sent_at: int | None = None, created_at: int | None = None) -> Message:

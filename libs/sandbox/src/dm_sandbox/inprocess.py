@@ -28,7 +28,6 @@ from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
 from dm_core.queue.port import AlertQueue, WakeUp, WakeUpQueue
 from dm_core.settings import ProcessorSettings, WebhookSettings
 from dm_core.store.port import Store
-from dm_core.webhook.app import WebhookApp
 from dm_sandbox.environment import (
     APP_SECRET,
     WHATSAPP_APP_SECRET,
@@ -246,8 +245,7 @@ class InProcess:
         platforms = Platforms(self.instagram, self.whatsapp, self.spond)
         self.env = function_environment(platforms, addresses, Pace(), model_variables({}), {**_DEFAULTS, **self.extra})
         settings = WebhookSettings.load(self.env)
-        services = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock)
-        app = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
+        app = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock)
         self._server = LocalServer(asgi(app.handle))
         await self._server.start()
         self.webhook_url = f"{self._server.base_url}/"

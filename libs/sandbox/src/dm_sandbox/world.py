@@ -72,8 +72,9 @@ class Sandbox:
     ``ambient`` is where GEMINI_API_KEY is looked for: with it the real Gemini answers, unless there is a ``gemini`` in
     its place. ``extra`` are variables for both
     functions. ``queue`` is how the Cloud Tasks emulator retries; with ``queue_path`` its tasks survive a restart.
-    In ``folder`` everything does: threads (of the SQLite store), tasks and events. ``studio`` runs the sandbox's own
-    entry points, whose model calls are recorded and whose ports and clock can be switched (``switch``).
+    In ``folder`` everything does: threads (of the SQLite store), tasks, events and the files of messages. ``studio``
+    runs the sandbox's own entry points, whose model calls are recorded and whose ports and clock can be switched
+    (``switch``).
     ``environment`` (once started) is what both functions get, for further instances of them; ``emulator`` is the
     Firestore emulator's process, where the store is that.
     """
@@ -97,7 +98,7 @@ class Sandbox:
         self.clock = clock
         self.folder = folder
         self.log = EventLog(clock, folder / "events.jsonl" if folder else None)
-        self.instagram = Instagram(flavor=flavor, clock=clock)
+        self.instagram = Instagram(flavor=flavor, clock=clock, media=folder / "media" if folder else None)
         self.whatsapp = WhatsApp(clock=clock)
         self.spond = Spond(clock=clock)
         self.gemini = gemini or Gemini(SANDBOX_MODEL_KEY, clock=clock)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from dm_evals.replay.author import AuthoredTurn, BadTurns, author, parse_turns
+from dm_evals.reading import Unusable
+from dm_evals.replay.author import AuthoredTurn, author, parse_turns
 from dm_evals.replay.replay_server import ReplayServer
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.scenarios.scenario import Scenario
@@ -16,18 +17,21 @@ GOOD = """
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("- calls: [{send_instagram_mesage: {text: a}}]", 'turn 1: unknown tool "send_instagram_mesage", did you mean'),
-        ("- cals: []", 'turn 1: unknown key "cals", did you mean "calls"?'),
-        ("- finish: SAFTY", 'turn 1: unknown finish "SAFTY", did you mean "SAFETY"?'),
-        ("- {empty: true, text: a}", "turn 1: empty stands alone"),
-        ("- text: a\n- {}", "turn 2: must have"),
-        ("- calls: []", "turn 1: neither a call nor a text"),
-        ("calls: []", "the turns must be a YAML list"),
-        ("- [", "not valid YAML"),
+        (
+            "- calls: [{send_instagram_mesage: {text: a}}]",
+            'unknown tool "send_instagram_mesage", did you mean',
+        ),
+        ("- cals: []", 'the turns:1: cals: unknown key "cals", did you mean "calls"?'),
+        ("- finish: SAFTY", 'the turns:1: unknown finish "SAFTY", did you mean "SAFETY"?'),
+        ("- {empty: true, text: a}", "the turns:1: empty stands alone"),
+        ("- text: a\n- {}", "the turns:2: neither a call nor a text"),
+        ("- calls: []", "the turns:1: neither a call nor a text"),
+        ("calls: []", "the turns:1: must be a list"),
+        ("- [", "the turns:1: is no YAML"),
     ],
 )
 def test_a_mistake_in_the_turns_is_named(text: str, told: str) -> None:
-    with pytest.raises(BadTurns) as caught:
+    with pytest.raises(Unusable) as caught:
         parse_turns(text)
 
     assert told in str(caught.value)
@@ -73,7 +77,7 @@ async def test_two_runs_write_the_same_and_a_replay_is_not_stale(scenario: Scena
 )
 async def test_turns_that_do_not_fit_the_scenario_are_refused(scenario: Scenario, turns: str, told: str) -> None:
     async with RuntimePool(1) as runtimes:
-        with pytest.raises(BadTurns) as caught:
+        with pytest.raises(Unusable) as caught:
             await author(scenario, 1, parse_turns(turns), runtimes.play, "2026-11-22")
 
     assert told in str(caught.value)

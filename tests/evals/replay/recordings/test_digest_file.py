@@ -11,9 +11,10 @@ import pytest
 
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.judge import RecordedJudge
+from dm_evals.reading import Unusable
 from dm_evals.replay.digest_file import NAME
 from dm_evals.replay.digests import load_prompt
-from dm_evals.replay.recordings import BadRecording, Recording, load_recordings, note_digests
+from dm_evals.replay.recordings import Recording, load_recordings, note_digests
 from dm_evals.replay.refresh import follow_files
 from dm_evals.replay.runner import run
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
@@ -114,7 +115,7 @@ async def test_a_changed_paragraph_is_stale_where_its_fact_is_named(folder: Path
 async def test_a_prompt_stands_there_once_and_another_beside_it(recording: Recording, tmp_path: Path) -> None:
     def digests(**changes: str) -> Recording:
         turns = (
-            replace(turn, request=replace(turn.request, digests=replace(turn.request.digests, **changes)))
+            turn.asked_by(replace(turn.request, digests=replace(turn.request.digests, **changes)))
             for turn in recording.turns
         )
         return replace(recording, turns=tuple(turns))
@@ -136,7 +137,7 @@ async def test_a_prompt_stands_there_once_and_another_beside_it(recording: Recor
     [
         ('"version": 1', '"version": 2', "is of a newer version: update this checkout"),
         ('"recordings"', "recordings", "can't be read"),
-        ('"tools"', '"tolls"', "prompts.0.tools Field required"),
+        ('"tools"', '"tolls"', "prompts.0.tools: Field required"),
         ('"contents": [[', '"prompt": 7, "contents": [[', "can't be read (IndexError)"),
         ("price_student/t1", "price_studend/t1", "price_student/t1.jsonl: 1 turns, but"),
         ("price_student/t1", "price_student/t2", "no recording price_student/t2"),
@@ -157,7 +158,7 @@ def test_a_file_that_cant_be_used_is_one_line_that_says_what_to_do(
 def test_a_recording_is_not_written_over_a_file_that_cant_be_read(recordings: Path, recording: Recording) -> None:
     (recordings / NAME).write_text("{")
 
-    with pytest.raises(BadRecording, match="can't be read"):
+    with pytest.raises(Unusable, match="can't be read"):
         recording.write(recordings)
 
     assert (recordings / NAME).read_text() == "{"

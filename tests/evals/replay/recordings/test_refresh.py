@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dm_evals.reading import Unusable
 from dm_evals.replay.author import author, parse_turns
 from dm_evals.replay.recorder import Recorder
 from dm_evals.replay.recordings import Recording, read_recording
@@ -21,7 +22,7 @@ TURNS = parse_turns("- calls: [{send_instagram_message: {text: Nothing is listed
 def _aged(recording: Recording, **digests: str) -> Recording:
     """As if it had been recorded when these parts were others."""
     turns = tuple(
-        replace(turn, request=replace(turn.request, digests=replace(turn.request.digests, **digests)))
+        turn.asked_by(replace(turn.request, digests=replace(turn.request.digests, **digests)))
         for turn in recording.turns
     )
     return replace(recording, turns=turns)
@@ -51,7 +52,7 @@ async def test_a_change_in_any_other_part_is_refused_and_named(scenario: Scenari
 async def test_a_trial_that_goes_another_way_is_refused(scenario: Scenario, tmp_path: Path) -> None:
     async with RuntimePool(1) as runtimes:
         made = (await author(scenario, 1, TURNS, runtimes.play, "2026-11-22")).recording
-        longer = replace(made, turns=(*made.turns, replace(made.turns[0], turn=2)))
+        longer = replace(made, turns=(*made.turns, made.turns[0].model_copy(update={"turn": 2})))
         too_many = await refresh(scenario, longer, frozenset({"system"}), runtimes.play, tmp_path)
         too_few = await refresh(scenario, replace(made, turns=()), frozenset({"system"}), runtimes.play, tmp_path)
 
@@ -62,7 +63,7 @@ async def test_a_trial_that_goes_another_way_is_refused(scenario: Scenario, tmp_
 
 def test_an_unknown_part_is_named_with_the_nearest() -> None:
     assert parse_parts("system, contents[2]") == {"system", "contents[2]"}
-    with pytest.raises(ValueError, match='unknown part "sistem", did you mean "system"'):
+    with pytest.raises(Unusable, match='unknown part "sistem", did you mean "system"'):
         parse_parts("sistem")
 
 

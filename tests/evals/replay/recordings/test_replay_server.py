@@ -108,7 +108,7 @@ async def test_a_changed_tool_result_is_stale_where_it_is_told_to_the_model(
 
 async def test_an_edited_answer_makes_the_turns_after_it_stale(asking: Asking, recording: Recording) -> None:
     first, second = recording.turns
-    edited = replace(first, response=second.response)
+    edited = first.model_copy(update={"response": second.response})
 
     async with ReplayServer(replace(recording, turns=(edited, second))) as server:
         await asking.ask(server.base_url)

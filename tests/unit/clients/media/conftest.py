@@ -18,7 +18,7 @@ from dm_core.media import Media, MediaKind, NotShown
 HOST = "scontent.cdninstagram.com"
 PUBLIC = "157.240.1.35"
 ALL = frozenset(MediaKind)
-QUICK = Times(connect=3.0, read=2.0, file=4.0, run=8.0, room=0.3)
+QUICK = Times(connect=3.0, read=2.0, again=0.0, file=4.0, run=8.0, room=0.3)
 
 Handler = Callable[[asyncio.StreamWriter], Awaitable[None]]
 
@@ -34,12 +34,14 @@ class Got:
 
 @dataclass(slots=True)
 class Cdn:
-    """``files`` by target; ``dialled``: the addresses that were connected to; ``resolved`` what a name leads to."""
+    """``files`` by target; ``dialled``: the addresses that were connected to, of which those that are ``down`` refuse;
+    ``resolved``: what a name leads to."""
 
     port: int = 0
     files: dict[str, Handler] = field(default_factory=dict[str, Handler])
     requests: list[Got] = field(default_factory=list[Got])
     dialled: list[str] = field(default_factory=list[str])
+    down: frozenset[str] = frozenset()
     resolved: dict[str, Sequence[str]] = field(default_factory=dict[str, Sequence[str]])
     lookups: list[str] = field(default_factory=list[str])
     asked: asyncio.Event = field(default_factory=asyncio.Event)
@@ -98,6 +100,8 @@ class _Sockets(httpcore2.AsyncNetworkBackend):
         socket_options: Iterable[httpcore2.SOCKET_OPTION] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
         self._cdn.dialled.append(host)
+        if host in self._cdn.down:
+            raise httpcore2.ConnectError
         return await self._real.connect_tcp("127.0.0.1", self._cdn.port, timeout, local_address, socket_options)
 
 

@@ -10,7 +10,7 @@ from dm_core.clients.media.fetcher import MAX_INSTANCE_BYTES, MediaClient, Times
 from dm_core.clients.media.limits import MAX_BYTES
 from dm_core.media import Media, MediaKind, NotShown
 from dm_sandbox.media_samples import jpeg, picture, spoken, video, voice
-from tests.unit.clients.media.conftest import HOST, PUBLIC, Cdn, Fetch
+from tests.unit.clients.media.conftest import HOST, PUBLIC, Cdn, Fetch, Handler
 
 PNG = picture("Winter nets")
 OK = b"HTTP/1.1 200 OK\r\n"
@@ -134,6 +134,16 @@ async def test_an_ipv6_address_of_the_public_internet_is_connected_to(cdn: Cdn, 
     assert cdn.dialled == ["2a03:2880:f1ff:83:face:b00c:0:25de"]
 
 
+@pytest.mark.parametrize("up", [True, False])
+async def test_a_host_has_more_than_one_address(cdn: Cdn, fetch: Fetch, *, up: bool) -> None:
+    one, two = "157.240.1.1", "157.240.1.2"
+    cdn.resolved[HOST], cdn.down = (one, two), frozenset((one,) if up else (one, two))
+
+    (file,) = await fetch(cdn.serves("/photo", PNG))
+
+    assert (isinstance(file, Media), cdn.dialled) == (up, [one, two] if up else [one, two] * 2)
+
+
 @pytest.mark.parametrize("location", ["https://video.fbcdn.net/real", "//video.fbcdn.net/real", "/real"])
 async def test_a_redirect_within_the_cdn_is_followed(cdn: Cdn, fetch: Fetch, location: str) -> None:
     cdn.serves("/real", PNG)
@@ -244,7 +254,7 @@ async def test_a_file_that_names_another_length_is_not_whole(cdn: Cdn, fetch: Fe
         NotShown.BROKEN,
         NotShown.BROKEN,
         NotShown.TOO_LARGE,
-        NotShown.BROKEN,
+        NotShown.UNREACHABLE,
     ]
 
 
@@ -294,11 +304,42 @@ async def test_a_slow_file_does_not_cost_the_others(cdn: Cdn, fetch: Fetch) -> N
     assert [type(file) for file in files] == [NotShown, Media]
 
 
-async def test_a_hang_up_before_any_answer_is_told(cdn: Cdn, fetch: Fetch) -> None:
-    async def hangs_up(writer: asyncio.StreamWriter) -> None:
-        writer.transport.abort()
+async def hangs_up(writer: asyncio.StreamWriter) -> None:
+    writer.transport.abort()
 
-    assert await fetch(cdn.handles("/file", hangs_up)) == [NotShown.BROKEN]
+
+async def stops_half_way(writer: asyncio.StreamWriter) -> None:
+    writer.write(OK + f"content-length: {len(PNG)}\r\n\r\n".encode() + PNG[:900])
+    await writer.drain()
+
+
+async def is_busy(writer: asyncio.StreamWriter) -> None:
+    writer.write(b"HTTP/1.1 503 X\r\ncontent-length: 0\r\n\r\n")
+    await writer.drain()
+
+
+@pytest.mark.parametrize(
+    ("trouble", "why"),
+    [(hangs_up, NotShown.UNREACHABLE), (stops_half_way, NotShown.BROKEN), (is_busy, NotShown.UNREACHABLE)],
+)
+async def test_what_a_second_try_may_mend_is_tried_once_more(
+    cdn: Cdn, fetch: Fetch, trouble: Handler, why: NotShown
+) -> None:
+    troubles = [trouble] * 3
+
+    async def recovers(writer: asyncio.StreamWriter) -> None:
+        if troubles:
+            await troubles.pop()(writer)
+        else:
+            writer.write(OK + f"content-length: {len(PNG)}\r\n\r\n".encode() + PNG)
+            await writer.drain()
+
+    url = cdn.handles("/file", recovers)
+
+    assert await fetch(url) == [why]
+    (file,) = await fetch(url, most=len(PNG))
+    assert isinstance(file, Media)
+    assert len(cdn.requests) == 4
 
 
 async def test_answers_that_are_no_http_are_told(cdn: Cdn, fetch: Fetch) -> None:
@@ -310,7 +351,7 @@ async def test_answers_that_are_no_http_are_told(cdn: Cdn, fetch: Fetch) -> None
         writer.write(OK + b"x: " + b"y" * 5_000_000 + b"\r\n\r\n")
         await writer.drain()
 
-    assert await fetch(cdn.handles("/1", garbage), cdn.handles("/2", many_headers)) == [NotShown.BROKEN] * 2
+    assert await fetch(cdn.handles("/1", garbage), cdn.handles("/2", many_headers)) == [NotShown.UNREACHABLE] * 2
 
 
 async def test_kinds_that_are_not_looked_at_are_not_read_to_their_end(cdn: Cdn, fetch: Fetch) -> None:

@@ -75,6 +75,69 @@ def test_of_a_moving_picture_the_first_frame_is_shown(form: str) -> None:
     assert (red > 200, blue < 50) == (True, True)
 
 
+@pytest.mark.parametrize(
+    ("image", "form", "colour"),
+    [
+        (Image.new("I;16", (40, 40), 30_000), "PNG", (117, 117, 117)),
+        (Image.new("CMYK", (40, 40), (0, 255, 255, 0)), "JPEG", (254, 0, 0)),
+        (Image.new("LA", (40, 40), (90, 255)), "PNG", (90, 90, 90)),
+        (Image.new("RGB", (40, 40), "blue"), "MPO", (0, 0, 254)),
+    ],
+)
+def test_a_picture_in_another_mode_keeps_its_colours(
+    image: Image.Image, form: str, colour: tuple[int, int, int]
+) -> None:
+    media = shown(saved(image, form, save_all=True, append_images=[image]) if form == "MPO" else saved(image, form))
+
+    with Image.open(io.BytesIO(media.data)) as seen:
+        assert (seen.format, seen.convert("RGB").getpixel((20, 20))) == (
+            "PNG" if media.mime_type == "image/png" else "JPEG",
+            colour,
+        )
+
+
+def entry(tag: int, kind: int, count: int, value: bytes) -> bytes:
+    return struct.pack("<HHI", tag, kind, count) + value
+
+
+TURNED = entry(0x112, 3, 1, b"\6\0\0\0")
+BEHIND = struct.pack("<I", 38)
+"""Where the first value stands that did not fit in one of two entries."""
+
+
+@pytest.mark.filterwarnings("ignore:Tag data larger than file")
+@pytest.mark.parametrize(
+    ("odd", "prefix"),
+    [
+        (entry(0x11A, 10, 1, BEHIND) + struct.pack("<Iii", 0, -1, 0), b""),  # a fraction over nothing
+        (entry(0x9286, 5, 1, BEHIND) + struct.pack("<III", 0, 1, 0), b""),  # and in a field of text
+        (entry(0x11A, 7, 4, b"abcd") + bytes(4), b""),
+        (entry(0x10F, 2, 2**31 - 1, BEHIND) + bytes(4), b""),  # 2 GB of text in a file of 700 bytes
+        (entry(0x8769, 4, 1, b"\x08\0\0\0") + bytes(4), b""),  # points to itself
+        (entry(0x10F, 2, 4, b"abc\0") + bytes(4), b"Exif\0\0"),  # begins twice
+    ],
+)
+def test_odd_exif_does_not_keep_a_picture_from_standing_upright(odd: bytes, prefix: bytes) -> None:
+    exif = b"Exif\0\0" + prefix + b"II*\0\x08\0\0\0\x02\0" + TURNED + odd
+    data = saved(Image.new("RGB", (40, 20), "red"), "JPEG")
+    media = shown(data[:2] + b"\xff\xe1" + struct.pack(">H", len(exif) + 2) + exif + data[2:])
+
+    with Image.open(io.BytesIO(media.data)) as image:
+        assert image.size == (20, 40)
+
+
+def test_what_a_picture_says_in_words_stays_here() -> None:
+    assert b"a place" not in shown(saved(Image.new("RGB", (9, 9)), "JPEG", comment=b"taken in a place")).data
+
+
+def test_a_picture_of_scan_upon_scan_is_not_decoded() -> None:
+    whole = saved(Image.new("L", (5_000, 5_000)), "JPEG", progressive=True, quality=20)
+    last = whole[whole.rindex(b"\xff\xda") : -2]
+
+    assert prepared(whole[:-2] + last * 2_000 + whole[-2:]) is NotShown.TOO_LARGE
+    assert isinstance(prepared(whole), Media)
+
+
 def test_a_large_picture_is_made_smaller() -> None:
     media = shown(saved(Image.new("RGB", (4_000, 1_000), "green"), "JPEG"))
 
@@ -170,8 +233,13 @@ def test_the_headers_say_what_the_container_said(config: str, header: str) -> No
 
 
 @pytest.mark.parametrize("config", ["", "00", "f8f8", "1200", "1780", "1278"])
-def test_sound_that_adts_cannot_say_is_refused(config: str) -> None:
-    assert prepared(mp4([sound([SILENT_FRAME] * 9, bytes.fromhex(config))], b"M4A ")) is NotShown.BROKEN
+def test_sound_that_adts_cannot_say_is_of_another_type(config: str) -> None:
+    assert prepared(mp4([sound([SILENT_FRAME] * 9, bytes.fromhex(config))], b"M4A ")) is NotShown.TYPE
+
+
+@pytest.mark.parametrize("codec", [b"samr", b"Opus", b"alac", b"ac-3"])
+def test_sound_of_another_codec_is_of_another_type(codec: bytes) -> None:
+    assert prepared(voice(1).replace(b"mp4a", codec)) is NotShown.TYPE
 
 
 def test_a_video_goes_as_it_is_whatever_its_brand_says() -> None:
@@ -199,10 +267,9 @@ def test_a_header_that_says_less_than_the_frames_take_is_not_believed() -> None:
     assert prepared(data) is NotShown.TOO_LONG
 
 
-def test_a_stream_in_pieces_is_not_shown() -> None:
-    data = voice(2) + struct.pack(">I4s", 8, b"moof")
-
-    assert prepared(data) is NotShown.TYPE
+@pytest.mark.parametrize("whole", [voice(2), video("x", 2)])
+def test_of_a_stream_in_pieces_it_is_said_that_its_length_cant_be_told(whole: bytes) -> None:
+    assert prepared(whole + struct.pack(">I4s", 8, b"moof")) is NotShown.NO_LENGTH
 
 
 def test_containers_with_nothing_to_see_or_hear_are_refused() -> None:
@@ -240,6 +307,18 @@ def test_sound_in_other_forms_goes_as_it_is() -> None:
     media = shown(spoken("when are the nets"))
 
     assert (media.kind, media.mime_type) == (MediaKind.VOICE, "audio/wav")
+
+
+@pytest.mark.parametrize("named", [0, 2**32 - 1, 100])
+def test_the_length_of_a_wav_is_what_it_holds_whatever_it_names(named: int) -> None:
+    for seconds, kind in ((170, Media), (190, NotShown)):
+        out = io.BytesIO()
+        with wave.open(out, "wb") as file:
+            file.setparams((1, 2, 8_000, 0, "NONE", "not compressed"))
+            file.writeframes(bytes(2 * 8_000 * seconds))
+        data = bytearray(out.getvalue())
+        data[40:44] = struct.pack("<I", named)
+        assert isinstance(prepared(bytes(data)), kind)
 
 
 def test_sound_without_a_length_is_broken() -> None:

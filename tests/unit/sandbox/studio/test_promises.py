@@ -9,6 +9,7 @@ from dm_core.messages import Content, Direction, Message, Status
 from dm_sandbox.events import Entry
 from dm_sandbox.studio.bubbles import Bubble
 from dm_sandbox.studio.promises import Evidence, State, verdicts
+from dm_sandbox.studio.switches import SWITCHES
 
 NOW = 1_795_000_000_000
 SAM = "819"
@@ -23,7 +24,7 @@ def stored(mid: str, status: Status = Status.PROCESSED) -> Message:
 
 
 def event(number: int, kind: str, run: str = "", **record: object) -> Entry:
-    source = "instagram" if kind == "send" else "processor"
+    source = "instagram" if kind in ("send", "react") else "processor"
     return Entry(number, NOW, source, kind, kind=kind, person=SAM, run=run, record=record)
 
 
@@ -72,6 +73,10 @@ def test_a_quiet_thread_keeps_every_promise() -> None:
             ),
             "broken",
         ),
+        ("P7", replace(QUIET, entries=(event(1, "send", "r1", facts={"error": "10/2534022"}),)), "broken"),
+        ("P7", replace(QUIET, entries=(event(1, "react", "r1", facts={"error": "10/2534022"}),)), "broken"),
+        ("P7", replace(QUIET, entries=(event(1, "send", "r1", facts={"error": "100/2534052"}),)), "broken"),
+        ("P7", replace(QUIET, entries=(event(1, "send", "r1", facts={"error": "551"}),)), "kept"),
         ("P8", replace(QUIET, alerts=(ALERT,)), "open"),
         ("P8", replace(QUIET, alerts=(replace(ALERT, delivered_at=NOW),)), "kept"),
         ("P8", replace(QUIET, alerts=(replace(ALERT, alarmed_at=NOW),)), "kept"),
@@ -85,3 +90,9 @@ def test_what_the_bot_says_after_resume_is_its_own_right() -> None:
     bubbles = (Bubble("h", "human", "text", "mine", NOW), Bubble("b", "bot", "text", "yes", NOW + 20_000))
 
     assert state(replace(QUIET, bubbles={SAM: bubbles}, resumed=((SAM, NOW + 10_000),)), "P6") == "kept"
+
+
+def test_every_promise_that_a_switch_tries_has_a_verdict() -> None:
+    judged = {verdict.promise for verdict in verdicts(QUIET)}
+
+    assert {promise for switch in SWITCHES for promise in switch.tries} <= judged

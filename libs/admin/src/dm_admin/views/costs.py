@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from dm_admin.reads import Reads
 from dm_admin.views.threads import thread_line
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS
 from dm_core.usage import Spent
 
 

@@ -10,13 +10,14 @@ from dm_admin.views.alerts import AlertView, alert_view
 from dm_admin.views.messages import MessageView, message_view
 from dm_admin.views.runs import RunView, run_view
 from dm_core.clock import system_clock
+from dm_core.durations import DAY_MS
 from dm_core.messages import WINDOW_MS
 from dm_core.outbox import AuditLine
 from dm_core.processing.switches import SwitchReader
 from dm_core.steering import Mode, Switches
 from dm_core.threads import Note, Thread
 
-RELEASE_MS: Final = 24 * 3_600_000
+RELEASE_MS: Final = DAY_MS
 """How long a handover holds unless HANDOVER_HOURS says another time."""
 DEFAULT_LIMIT: Final = 50
 

@@ -15,7 +15,7 @@ from typing import Final
 
 from dm_core.agent.languages import language_of
 from dm_core.agent.texts import TEXT_LIMIT_BYTES, same_form, size
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS
 from dm_core.steering import Steering
 
 _SENTENCE: Final = re.compile(r"[^.!?…。！？\n]+[.!?…。！？]*")

@@ -11,14 +11,12 @@ import httpx2
 from google.auth.exceptions import DefaultCredentialsError
 from google.genai.errors import APIError
 
+from dm_core.agent.gemini_waits import body_wait
 from dm_core.clients.http_response import bounded_wait, fields, items, told_wait
 from dm_core.clients.owners import model_owner
 from dm_core.errors import AccountStopped, ModelRefused, ModelUnavailable, Owner, PlatformError, Service
 
 _WORD: Final = re.compile(r"[A-Z][A-Z_]{1,59}")
-_DURATION: Final = re.compile(r"([0-9]{1,20}(?:\.[0-9]{1,9})?)s")
-"""``google.protobuf.Duration`` in JSON."""
-_IN_WORDS: Final = re.compile(r"retry (?:in|after) ([0-9]{1,20}(?:\.[0-9]{1,9})?)s\b", re.IGNORECASE)
 
 
 def model_error(error: Exception, now: int) -> PlatformError:
@@ -48,7 +46,7 @@ def _answered(error: APIError, now: int) -> PlatformError:
         case Owner.REQUEST:
             return ModelRefused(text, code=status)
         case _:
-            return ModelUnavailable(text, wait_seconds=_wait(error, body, message, now), code=status)
+            return ModelUnavailable(text, wait_seconds=_wait(error, body, now), code=status)
 
 
 def _reasons(body: Mapping[str, object]) -> Iterator[str]:
@@ -58,14 +56,10 @@ def _reasons(body: Mapping[str, object]) -> Iterator[str]:
             yield reason
 
 
-def _wait(error: APIError, body: Mapping[str, object], message: str, now: int) -> float | None:
-    """``google.rpc.RetryInfo``, else the message (https://github.com/google-gemini/gemini-cli/pull/12586), else
-    Retry-After: seconds, at most an hour."""
-    for detail in items(body.get("details")):
-        if found := _DURATION.fullmatch(_text(fields(detail).get("retryDelay"))):
-            return bounded_wait(float(found[1]))
-    if found := _IN_WORDS.search(message):
-        return bounded_wait(float(found[1]))
+def _wait(error: APIError, body: Mapping[str, object], now: int) -> float | None:
+    """As the body says, else Retry-After: seconds, at most an hour."""
+    if found := body_wait(body):
+        return bounded_wait(found)
     response: object = getattr(error, "response", None)
     if not isinstance(response, httpx2.Response):
         return None

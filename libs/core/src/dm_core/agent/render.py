@@ -7,6 +7,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from dm_core.agent.texts import cut, without_controls
+from dm_core.durations import MINUTE_MS
 from dm_core.messages import Attachment, Content, Direction, Disposition, Message
 
 MAX_SHOWN_CHARS: Final = 2_500
@@ -149,7 +150,7 @@ def age(at: int | None, now: int) -> str:
     """How long ago, in words: just now, 5 minutes ago, 3 hours ago, 2 days ago."""
     if at is None:
         return "unknown"
-    minutes = max(0, now - at) // 60_000
+    minutes = max(0, now - at) // MINUTE_MS
     for unit, length in (("day", 1_440), ("hour", 60), ("minute", 1)):
         if minutes >= length:
             count = minutes // length

@@ -8,6 +8,7 @@ from typing import Final, Self
 
 from dm_core.agent.disclosure import NO_DISCLOSURE, Disclosure, Lines
 from dm_core.agent.profile import BusinessProfile, HandoverPolicy
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.messages import Content, Message
 from dm_core.same_text import normal_form
 from dm_core.settings import HandoverSettings
@@ -16,7 +17,7 @@ STOPPED: Final = Lines((("en", "All right, no more automated messages here. A pe
 HELD: Final = Lines((("en", "Somebody from our team will answer you here. Until then I leave this to them."),))
 """What is said where the profile has no line of its own."""
 
-_DAY_OF_RELEASE: Final = HandoverSettings(30 * 60_000, 24 * 3_600_000)
+_DAY_OF_RELEASE: Final = HandoverSettings(30 * MINUTE_MS, DAY_MS)
 _MARKS: Final = re.compile("[\u0300-\u036f\u0591-\u05c7\u0640\u064b-\u0652\u0670]")
 """Accents, points and stretches that people leave out, most of all in capital letters."""
 

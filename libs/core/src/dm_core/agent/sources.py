@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from dm_core.agent.plan import Situation
 from dm_core.clients.port import InstagramAccounts, PlatformMessage, Session
+from dm_core.durations import MINUTE_MS
 from dm_core.errors import Owner, PlatformError, RetryLater
 from dm_core.messages import Message, Status
 from dm_core.store.port import ThreadStore
@@ -16,7 +17,7 @@ from dm_core.threads import Thread
 PAUSE_MS: Final = 10_000
 """After it could not be read, the Conversations API is left alone for so long, whatever the model asks."""
 _MAX_PLATFORM_PAGE: Final = 20
-_CLOCK_SLACK_MS: Final = 60_000
+_CLOCK_SLACK_MS: Final = MINUTE_MS
 
 
 class ScheduleView(Protocol):

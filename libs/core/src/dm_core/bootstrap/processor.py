@@ -11,8 +11,8 @@ from dm_core.agent.gemini import GeminiModel
 from dm_core.agent.guards import Guards
 from dm_core.agent.model import Model
 from dm_core.agent.prices import ListPrices, Prices
-from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_core.agent.rules import Rules
+from dm_core.bootstrap.files import Files, load_files
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clients.http import HttpClient
 from dm_core.clients.instagram_accounts import InstagramClients
@@ -24,9 +24,9 @@ from dm_core.clients.token_renewal import InstagramTokens, RenewedAccounts
 from dm_core.clients.token_store import open_token_store
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.clock import Clock, Ids, random_ids, system_clock
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.erasing.eraser import Eraser
-from dm_core.errors import Misconfigured
-from dm_core.messages import DAY_MS, Direction
+from dm_core.messages import Direction
 from dm_core.processing.alert_ticks import AlertTicks
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.app import ProcessorApp
@@ -36,6 +36,7 @@ from dm_core.processing.delivery import Delivery
 from dm_core.processing.maintenance import Maintenance
 from dm_core.processing.outbox.commands import Commands
 from dm_core.processing.outbox.drafts import DraftWords
+from dm_core.processing.outbox.order import Order
 from dm_core.processing.outbox.outbox import Outbox
 from dm_core.processing.outbox.steps import Steps
 from dm_core.processing.processor import Processor
@@ -88,19 +89,6 @@ def open_ports(settings: ProcessorSettings, clock: Clock = system_clock) -> Port
         ids=random_ids,
         media=MediaClient(settings.media.base_url) if settings.media.kinds != "off" else None,
     )
-
-
-@dataclass(frozen=True, slots=True)
-class Files:
-    """What a deployment's folder holds: the business's profile and the system prompt."""
-
-    profile: BusinessProfile
-    system_md: str
-
-
-def load_files(folder: Path) -> Files:
-    """``folder`` holds ``prompts/`` and ``profile/``. Raises Misconfigured."""
-    return Files(load_profile(folder / "profile"), _read(folder / "prompts" / "system.md"))
 
 
 def processor_app(settings: ProcessorSettings, folder: Path, ports: Ports | None = None) -> ProcessorApp:
@@ -171,9 +159,10 @@ def outbox(settings: ProcessorSettings, files: Files, ports: Ports, runtime: Run
         steps=Steps(ports.store, runtime.switches, runtime.rules, ports.clock, ports.ids, retention_ms),
         commands=Commands.of(files.profile.languages),
         drafts=DraftWords(ports.store, ports.queue, runtime.switches, ports.clock, ports.ids, retention_ms),
+        order=Order(ports.store, ports.clock),
         clock=ports.clock,
         ids=ports.ids,
-        takeover_ms=round(settings.takeover_minutes * 60_000),
+        takeover_ms=round(settings.takeover_minutes * MINUTE_MS),
         retention_ms=retention_ms,
         run_ms=runtime.timing.run_ms(settings.limits),
         claim_ms=round(settings.limits.lease_seconds * 1000),
@@ -192,10 +181,3 @@ def alert_ticks(settings: ProcessorSettings, ports: Ports) -> AlertTicks:
         settings.alerts,
         settings.handover,
     )
-
-
-def _read(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise Misconfigured(f"{path.parent.name}/{path.name} can't be read ({type(error).__name__})") from error

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clock import Clock, system_clock
+from dm_core.durations import DAY_MS
 from dm_core.erasing.requests import DeletionRequests
-from dm_core.messages import DAY_MS
 from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import WebhookSettings
 from dm_core.store.port import Store
 from dm_core.telemetry import emit
-from dm_core.webhook.app import Services, WebhookApp
+from dm_core.webhook.app import WebhookApp
 from dm_core.webhook.automatic import NOTHING_LISTED, AutomaticTexts, load_automatic_texts
 from dm_core.webhook.learnt import LearntAlerts
 from dm_core.webhook.manager import ManagerMessages
@@ -30,8 +30,7 @@ def webhook_app(settings: WebhookSettings, folder: Path, clock: Clock = system_c
     if settings.whatsapp.secret_is_instagrams:
         emit("whatsapp_secret_missing", "WARNING", setting="WHATSAPP_APP_SECRET")
     store, queue = open_store(settings.store, clock), open_queue(settings.queue)
-    services = compose(settings, store, queue, open_alert_queue(settings.alert_queue), clock, texts)
-    return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
+    return compose(settings, store, queue, open_alert_queue(settings.alert_queue), clock, texts)
 
 
 def automatic_texts(folder: Path) -> AutomaticTexts:
@@ -47,8 +46,8 @@ def compose(
     alert_queue: AlertQueue,
     clock: Clock,
     texts: AutomaticTexts = NOTHING_LISTED,
-) -> Services:
-    """The webhook's parts over any store and queues."""
+) -> WebhookApp:
+    """The app over any store and queues."""
     policy = ReceiverPolicy(
         debounce_min=settings.queue.debounce_min,
         debounce_max=settings.queue.debounce_max,
@@ -61,4 +60,5 @@ def compose(
     messages = ManagerMessages(store, queue, clock, settings.store.retention_days)
     whatsapp = WhatsAppReceiver(store, alert_queue, clock, settings.whatsapp, messages)
     deletions = DeletionRequests(store, clock, settings.store.retention_days * DAY_MS)
-    return Services(Receiver(store, queue, clock, policy, learnt), store, deletions, whatsapp)
+    receiver = Receiver(store, queue, clock, policy, learnt)
+    return WebhookApp(settings.verify_token, settings.app_secrets, receiver, store, deletions, whatsapp, clock)

@@ -21,6 +21,8 @@ from urllib.parse import quote, urlsplit
 import httpx2
 from httptools import HttpParserError, HttpParserUpgrade, HttpResponseParser
 
+from dm_core.clients.addresses import MAX_ADDRESSES, Resolve, resolve
+
 IDLE_SECONDS: Final = 15.0
 """How long an idle connection is kept: well below the minute or more after which the platforms' servers hang up: a
 request that meets that moment is lost, and a send then uncertain."""
@@ -53,7 +55,8 @@ class Patience:
 class Connections:
     """Connections to any number of servers. Made in the event loop that uses them, each when none is idle."""
 
-    def __init__(self) -> None:
+    def __init__(self, resolver: Resolve = resolve) -> None:
+        self._resolve = resolver
         self._idle: dict[_Origin, list[_Connection]] = {}
 
     async def request(
@@ -74,8 +77,7 @@ class Connections:
         origin, written = _written(method, url, headers, body)
         connection = self._taken(origin)
         if connection is None:
-            async with asyncio.timeout(patience.connect):
-                connection = await _opened(origin)
+            connection = await self._opened(origin, patience.connect)
         try:
             if writing is not None:
                 writing()
@@ -95,6 +97,25 @@ class Connections:
         for connections in idle.values():
             for connection in connections:
                 connection.abort()
+
+    async def _opened(self, origin: "_Origin", seconds: float) -> "_Connection":
+        """A new one, to the first address that takes it: each has an equal share of the time that is left."""
+        loop, secure = asyncio.get_running_loop(), trusted() if origin.scheme == "https" else None
+        until = loop.time() + seconds
+        async with asyncio.timeout_at(until):
+            addresses = (await self._resolve(origin.host, origin.port))[:MAX_ADDRESSES]
+        failure: OSError = ConnectionError("the host has no address")
+        for left, address in zip(range(len(addresses), 0, -1), addresses, strict=True):
+            try:
+                async with asyncio.timeout((until - loop.time()) / left):
+                    name = origin.host if secure else None
+                    _, connection = await loop.create_connection(
+                        _Connection, address, origin.port, ssl=secure, server_hostname=name
+                    )
+                    return connection
+            except OSError as error:
+                failure = error
+        raise failure
 
     def _taken(self, origin: "_Origin") -> "_Connection | None":
         """The connection used last, as long as it is fresh; the others go when their time is over."""
@@ -132,13 +153,6 @@ def _written(method: str, url: str, headers: Mapping[str, str], body: bytes | No
     if not _NEVER_IN_A_HEADER.isdisjoint("".join(lines)):
         raise ValueError("a header with a line break")
     return _Origin(parts.scheme, parts.hostname, port), "\r\n".join((*lines, "\r\n")).encode("ascii") + (body or b"")
-
-
-async def _opened(origin: _Origin) -> "_Connection":
-    secure = trusted() if origin.scheme == "https" else None
-    loop = asyncio.get_running_loop()
-    _, connection = await loop.create_connection(_Connection, origin.host, origin.port, ssl=secure)
-    return connection
 
 
 @cache

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from typing import Final
 
-from dm_core.clients.http_response import Response, clean, fields
+from dm_core.clients.http_response import Response, fields, string
 from dm_core.clients.owners import DEAD_TOKEN, Operation, Row, graph_row
 from dm_core.errors import AccountStopped, Owner, PlatformError, Refused, RetryLater, Service, Uncertain, Unreachable
 
@@ -26,7 +26,7 @@ def classify(reply: Response, service: Service, operation: Operation) -> Platfor
     """
     error = fields(reply.body).get("error")
     code, subcode = _number(fields(error).get("code")), _number(fields(error).get("error_subcode"))
-    message = clean(fields(error).get("message"), 2_000) or ""
+    message = string(fields(error).get("message"), 2_000) or ""
     row = graph_row(service, operation, code, subcode, message)
     owner, what = _of_row(row, fields(error)) if row is not None else _by_status(reply, error, code)
     if owner is None:
@@ -99,8 +99,8 @@ def _error(
 
 def _details(error: Mapping[str, object], code: int | None, subcode: int | None, *, known: bool) -> str:
     numbers = "" if code is None else f" (code {code}/{subcode})" if subcode else f" (code {code})"
-    trace = re.sub(r"[^0-9A-Za-z_-]", "", clean(error.get("fbtrace_id"), 40) or "")
-    words = "" if known else _harmless(clean(error.get("message"), 2_000) or "")
+    trace = re.sub(r"[^0-9A-Za-z_-]", "", string(error.get("fbtrace_id"), 40) or "")
+    words = "" if known else _harmless(string(error.get("message"), 2_000) or "")
     return numbers + (f" [trace {trace}]" if trace else "") + (f": {words}" if words else "")
 
 

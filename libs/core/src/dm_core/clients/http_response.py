@@ -70,7 +70,7 @@ def items(value: object) -> Sequence[object]:
     return cast("list[object]", value) if isinstance(value, list) else ()
 
 
-def clean(value: object, limit: int | None = None) -> str | None:
+def string(value: object, limit: int | None = None) -> str | None:
     """A JSON string without lone surrogates, cut to ``limit`` characters; None when it is no string or empty."""
     if not isinstance(value, str):
         return None

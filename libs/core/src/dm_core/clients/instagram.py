@@ -11,7 +11,7 @@ from typing import Final, Literal
 
 from dm_core.clients.graph_errors import bare_root, classify, graph_root, unproven
 from dm_core.clients.http import ATTEMPTS, Call, HttpClient, Judge
-from dm_core.clients.http_response import Response, clean, fields, items
+from dm_core.clients.http_response import Response, fields, items, string
 from dm_core.clients.owners import Operation
 from dm_core.clients.port import AccessToken, PlatformMessage
 from dm_core.errors import PlatformError, Refused, RetryLater, Service, Unreachable
@@ -87,7 +87,9 @@ class InstagramClient:
         except Unreachable:  # no consent, blocked, or gone
             return None
         person = fields(reply.body)
-        return Profile(name=clean(person.get("name"), 200), username=clean(person.get("username"), 200), fetched_at=now)
+        return Profile(
+            name=string(person.get("name"), 200), username=string(person.get("username"), 200), fetched_at=now
+        )
 
     async def refresh_token(self, now: int) -> AccessToken:
         """Exchange the current token for one of 60 days; it must be 24 h old and not expired
@@ -112,7 +114,7 @@ class InstagramClient:
         """Webhook fields the account is subscribed to, as read back, each once."""
         reply = await self._get(f"{self._node}/subscribed_apps", {}, _judge_read)
         names = (
-            clean(name, 100) or clean(fields(name).get("name"), 100)
+            string(name, 100) or string(fields(name).get("name"), 100)
             for app in items(fields(reply.body).get("data"))
             for name in items(fields(app).get("subscribed_fields"))
         )
@@ -175,11 +177,11 @@ def _judge_refresh(reply: Response) -> PlatformError | None:
 
 
 def _message_id(reply: Response) -> str:
-    return clean(fields(reply.body).get("message_id")) or ""
+    return string(fields(reply.body).get("message_id")) or ""
 
 
 def _new_token(reply: Response) -> str:
-    token = clean(fields(reply.body).get("access_token")) or ""
+    token = string(fields(reply.body).get("access_token")) or ""
     return token if re.fullmatch(r"[\x21-\x7e]+", token) else ""
 
 
@@ -188,16 +190,16 @@ def _messages(body: object) -> Iterator[PlatformMessage]:
     for conversation in items(fields(body).get("data")):
         for item in items(fields(fields(conversation).get("messages")).get("data")):
             message = fields(item)
-            mid, created_at = clean(message.get("id")), _epoch_ms(message.get("created_time"))
+            mid, created_at = string(message.get("id")), _epoch_ms(message.get("created_time"))
             if mid is not None and created_at is not None:
-                sender = clean(fields(message.get("from")).get("id")) or ""
-                yield PlatformMessage(mid, sender, clean(message.get("message")) or "", created_at)
+                sender = string(fields(message.get("from")).get("id")) or ""
+                yield PlatformMessage(mid, sender, string(message.get("message")) or "", created_at)
 
 
 def _epoch_ms(value: object) -> int | None:
     """``2026-11-22T18:00:00+0000`` in ms since 1970."""
     try:
-        moment = datetime.fromisoformat(clean(value, 40) or "")
+        moment = datetime.fromisoformat(string(value, 40) or "")
     except ValueError:
         return None
     if not 1970 < moment.year < 9999:  # no time, and no zone of ours could show it

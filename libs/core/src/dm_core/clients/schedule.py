@@ -13,14 +13,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
-from dm_core.clients.http_response import clean, fields, items
+from dm_core.clients.http_response import fields, items, string
 from dm_core.clients.port import Calendar, Session, Spond
 from dm_core.clock import Clock
+from dm_core.durations import DAY_MS
 from dm_core.errors import DmAgentError, PlatformError, RetryLater
 from dm_core.store.port import SmallDocuments
 from dm_core.telemetry import emit
 
-MAX_AGE_MS: Final = 7 * 86_400_000
+MAX_AGE_MS: Final = 7 * DAY_MS
 """A copy older than this is not shown any more."""
 AHEAD: Final = timedelta(days=100)
 """How far a copy reaches: the longest question of the agent's tool (90 days) plus the age of the oldest copy shown."""
@@ -237,17 +238,17 @@ def _from_document(document: Mapping[str, object] | None) -> _Copy | None:
 
 
 def _session(entry: Mapping[str, object]) -> Session | None:
-    session_id = clean(entry.get("id"))
+    session_id = string(entry.get("id"))
     starts_at, ends_at, invites_at = (_whole(entry.get(name)) for name in ("startsAt", "endsAt", "invitesAt"))
     if session_id is None or starts_at is None:
         return None
     return Session(
         id=session_id,
-        title=clean(entry.get("title")) or "",
+        title=string(entry.get("title")) or "",
         starts_at=_moment(starts_at),
         ends_at=None if ends_at is None else _moment(ends_at),
         cancelled=entry.get("cancelled") is True,
-        location=clean(entry.get("location")),
+        location=string(entry.get("location")),
         accepted=_whole(entry.get("accepted")) or 0,
         capacity=_whole(entry.get("capacity")),
         invites_at=None if invites_at is None else _moment(invites_at),

@@ -15,9 +15,10 @@ from datetime import UTC, datetime, timedelta
 from typing import Final
 
 from dm_core.clients.http import Call, HttpClient
-from dm_core.clients.http_response import NOT_JSON, Response, clean, fields, items
+from dm_core.clients.http_response import NOT_JSON, Response, fields, items, string
 from dm_core.clients.port import Session
 from dm_core.clock import Clock
+from dm_core.durations import HOUR_MS, MINUTE_MS
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
 from dm_core.settings import SpondSettings
 from dm_core.telemetry import emit
@@ -27,10 +28,10 @@ PAGE_EVENTS: Final = 100
 DAY_EVENTS: Final = 1_000
 """Events asked for when a single day fills an answer."""
 MAX_PAGES: Final = 16
-LOGIN_PAUSE_MS: Final = 10 * 60_000
-TOKEN_MARGIN_MS: Final = 60_000
+LOGIN_PAUSE_MS: Final = 10 * MINUTE_MS
+TOKEN_MARGIN_MS: Final = MINUTE_MS
 """A token is renewed this long before it expires, and used at least as long whatever it says (clocks differ)."""
-UNDATED_TOKEN_MS: Final = 3_600_000
+UNDATED_TOKEN_MS: Final = HOUR_MS
 
 _PLATFORM: Final = "Spond"
 _DAY: Final = timedelta(days=1)
@@ -214,7 +215,7 @@ def _outage(reply: Response) -> RetryLater | None:
 def _access_token(reply: Response) -> tuple[str, int]:
     """Token and when it ends (ms since 1970; 0 when not said); an empty token when there is none."""
     answer = fields(fields(reply.body).get("accessToken"))
-    token, expires_at = clean(answer.get("token")) or "", _moment(answer.get("expiration"))
+    token, expires_at = string(answer.get("token")) or "", _moment(answer.get("expiration"))
     ends = 0 if expires_at is None else int((expires_at - _EPOCH).total_seconds() * 1_000)
     return (token if re.fullmatch(r"[\x21-\x7e]+", token) else ""), ends
 
@@ -236,7 +237,7 @@ def _parsed(events: list[object]) -> Iterator[Session]:
 
 
 def _session(event: Mapping[str, object]) -> Session | None:
-    event_id, starts_at = clean(event.get("id"), 200), _moment(event.get("startTimestamp"))
+    event_id, starts_at = string(event.get("id"), 200), _moment(event.get("startTimestamp"))
     if event_id is None or starts_at is None:
         return None
     ends_at = _moment(event.get("endTimestamp"))
@@ -263,13 +264,13 @@ def _capacity(value: object) -> int | None:
 
 def _line(value: object) -> str | None:
     """One line of at most 200 characters, None when there is nothing in it."""
-    return " ".join((clean(value, 200) or "").split()) or None
+    return " ".join((string(value, 200) or "").split()) or None
 
 
 def _moment(value: object) -> datetime | None:
     """``2026-11-24T17:00:00Z`` as an aware time in UTC; a time without a zone is taken as UTC."""
     try:
-        moment = datetime.fromisoformat(clean(value, 40) or "")
+        moment = datetime.fromisoformat(string(value, 40) or "")
         if not 1970 < moment.year < 9999:  # no time, and no zone of ours could show it
             return None
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -11,7 +11,7 @@ from typing import Final
 
 from dm_core.clients.graph_errors import OUTSIDE_WINDOW_WHATSAPP, classify, graph_root, unproven
 from dm_core.clients.http import Call, HttpClient
-from dm_core.clients.http_response import Response, clean, fields, items
+from dm_core.clients.http_response import Response, fields, items, string
 from dm_core.clients.owners import Operation
 from dm_core.clients.port import MAX_BUTTONS_TEXT, WhatsAppHealth
 from dm_core.clock import Clock
@@ -74,9 +74,9 @@ class WhatsAppClient:
         health = fields(fields(reply.body).get("health_status"))
         entities = [fields(entity) for entity in items(health.get("entities"))]
         blocked = tuple(_entity_error(entity) for entity in entities if entity.get("can_send_message") == "BLOCKED")
-        account = next((clean(each.get("id")) for each in entities if each.get("entity_type") == "WABA"), None)
+        account = next((string(each.get("id")) for each in entities if each.get("entity_type") == "WABA"), None)
         template = await self._template_status(account)
-        return WhatsAppHealth(clean(health.get("can_send_message"), 40) or "unknown", blocked, template)
+        return WhatsAppHealth(string(health.get("can_send_message"), 40) or "unknown", blocked, template)
 
     async def close(self) -> None:
         """Release connections."""
@@ -97,7 +97,7 @@ class WhatsAppClient:
         here = next((each for each in own if each.get("language") == self._template.language), None)
         if here is None:
             return "OTHER_LANGUAGE" if own else "MISSING"
-        return clean(here.get("status"), 40) or "unknown"
+        return string(here.get("status"), 40) or "unknown"
 
     async def _get(self, path: str, **query: str) -> Response:
         call = Call(Service.WHATSAPP, "GET", f"{self._root}/{path}", idempotent=True, token=self._token, query=query)
@@ -139,14 +139,14 @@ def _judge_read(reply: Response) -> PlatformError | None:
 
 
 def _message_id(reply: Response) -> str:
-    ids = (clean(fields(message).get("id")) for message in items(fields(reply.body).get("messages")))
+    ids = (string(fields(message).get("id")) for message in items(fields(reply.body).get("messages")))
     return next((found for found in ids if found), "")
 
 
 def _entity_error(entity: object) -> str:
     """The kind of thing that is blocked and WhatsApp's number for the reason; none of its words."""
     code = next((fields(each).get("error_code") for each in items(fields(entity).get("errors"))), None)
-    kind = clean(fields(entity).get("entity_type"), 40) or "unknown"
+    kind = string(fields(entity).get("entity_type"), 40) or "unknown"
     return f"{kind} ({code})" if isinstance(code, int) else kind
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dm_core.clock import Clock
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.store.port import ComplianceStore, Deletion
 from dm_core.telemetry import emit, hashed
 
@@ -57,5 +57,5 @@ def in_turn(deletions: Sequence[Deletion], now: int) -> list[Deletion]:
     """Open deletions in the order of this minute: each comes first in its turn, so that none waits for ever behind one
     that can't be finished."""
     ordered = sorted(deletions, key=lambda deletion: (deletion.requested_at, deletion.code))
-    start = now // 60_000 % len(ordered) if ordered else 0
+    start = now // MINUTE_MS % len(ordered) if ordered else 0
     return ordered[start:] + ordered[:start]

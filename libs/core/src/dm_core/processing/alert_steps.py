@@ -15,12 +15,13 @@ from enum import StrEnum
 from typing import Final
 
 from dm_core.alerts import Alert, AlertState, ManagerContact
+from dm_core.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from dm_core.errors import AccountStopped, PlatformError, RetryLater, Unreachable
-from dm_core.messages import DAY_MS, WINDOW_MS
+from dm_core.messages import WINDOW_MS
 
-CLAIM_MS: Final = 60_000
+CLAIM_MS: Final = MINUTE_MS
 """How long a claim holds: longer than a tick may take, and as long as an uncertain call waits for a status."""
-STATUS_MS: Final = 60_000
+STATUS_MS: Final = MINUTE_MS
 """An uncertain call that no status has confirmed after this time is made again."""
 GIVE_UP_MS: Final = DAY_MS
 """How long an alert is tried, from when it was first due."""
@@ -32,8 +33,8 @@ _URGENT_ALARM: Final = 0.3
 """An urgent alert raises the alarm after this share of an ordinary one's time: 3 minutes of 10."""
 _SHORTEST_WAIT_MS: Final = 15_000
 _LONGEST_WAIT_MS: Final = 300_000
-_LONGEST_TOLD_WAIT_MS: Final = 3_600_000
-_CLOSED_MS: Final = 6 * 3_600_000
+_LONGEST_TOLD_WAIT_MS: Final = HOUR_MS
+_CLOSED_MS: Final = 6 * HOUR_MS
 """For so long a closed window is believed to be closed, unless the manager is heard."""
 _CLOCK_MS: Final = 5_000
 """WhatsApp's times are whole seconds of another clock."""

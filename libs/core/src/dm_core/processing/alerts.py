@@ -14,12 +14,13 @@ from typing import Final
 from dm_core import alerts
 from dm_core.alerts import Alert, AlertCount, AlertLimits, AskedAlert
 from dm_core.clock import Clock
+from dm_core.durations import MINUTE_MS
 from dm_core.errors import QueueUnavailable, Service
 from dm_core.queue.port import AlertQueue
 from dm_core.store.port import AlertStore
 from dm_core.telemetry import emit
 
-GRACE_MS: Final = 60_000
+GRACE_MS: Final = MINUTE_MS
 """How long after ``due_at`` an alert counts as overdue."""
 ANNOUNCE_SECONDS: Final = 2.0
 """Nothing waits longer than this for a tick to be made."""

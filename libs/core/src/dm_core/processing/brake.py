@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from dm_core.clock import Clock
+from dm_core.durations import MINUTE_MS
 from dm_core.errors import Service
 from dm_core.telemetry import emit
 
@@ -123,7 +124,7 @@ class Brake:
     def _tell(key: Key, state: _State, now: int) -> None:
         if now - state.told_at >= PROLONGED_MS and state.on_since is not None:
             state.told_at = now
-            emit("brake_prolonged", "ERROR", service=key[0], minutes=(now - state.on_since) // 60_000)
+            emit("brake_prolonged", "ERROR", service=key[0], minutes=(now - state.on_since) // MINUTE_MS)
 
 
 def _only_this_one(state: _State, thread_id: str, since: int) -> bool:

@@ -15,7 +15,7 @@ from dm_core.errors import DmAgentError, PlatformError, QueueUnavailable, Servic
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing import drafts, waits
 from dm_core.processing.brake import Key
-from dm_core.processing.decisions import Decision, Verdict, decide, spend
+from dm_core.processing.decisions import Decision, NextStep, decide, spend
 from dm_core.processing.finish import unconfirmed
 from dm_core.processing.freshness import shown
 from dm_core.processing.leased_thread import LeasedThread, settle, with_alerts, with_ended
@@ -26,7 +26,6 @@ from dm_core.processing.runtime import Runtime
 from dm_core.processing.steering import Steered, reminder_of, scripted, steering_after
 from dm_core.processing.task_result import Ending, ExecutionResult, RunStatus
 from dm_core.processing.timing import wake
-from dm_core.queue.wakeup import plan_not_before
 from dm_core.runs import Asked, Run, upgraded
 from dm_core.steering import ALL_ON
 from dm_core.store.port import UNSET, Conflict, MessageChange, Snapshot, ThreadChange
@@ -72,7 +71,7 @@ class Claims:
         for _ in range(MAX_LOOKS):
             snapshot = await self.runtime.store.open(thread_id)
             decision = await self._decide(snapshot, task_name)
-            if snapshot is None or decision.verdict in _LEFT:
+            if snapshot is None or decision.step in _LEFT:
                 outcome = None
                 if (left := await self._leave(snapshot, decision, closed)) is not None:
                     return left
@@ -112,12 +111,12 @@ class Claims:
         self, snapshot: Snapshot, decision: Decision, run_id: str, task_name: str
     ) -> LeasedThread | ExecutionResult | None:
         """Close what needs no model, or take the lease; None if the condition was lost. Raises _Held."""
-        if decision.verdict is Verdict.CLOSE:
+        if decision.step is NextStep.CLOSE:
             return await self._close(snapshot, decision.ending or Ending.HUMAN, decision.messages)
-        if decision.verdict is Verdict.START and await self._day_is_used_up():
+        if decision.step is NextStep.START and await self._day_is_used_up():
             return await self._close(snapshot, Ending.LIMITED, snapshot.unprocessed)
         draft = snapshot.thread.run.newest_draft if snapshot.thread.run else None
-        by_rule = decision.verdict is Verdict.SAY or (draft is not None and draft.is_released)
+        by_rule = decision.step is NextStep.SAY or (draft is not None and draft.is_released)
         await self._check_services(snapshot, asks_model=not by_rule)
         return await self._take(snapshot, decision, run_id, task_name)
 
@@ -154,14 +153,14 @@ class Claims:
     ) -> ExecutionResult | None:
         """There is nothing to claim (any more); None if a thread at rest is still due: the condition was lost."""
         thread_id = closed.thread_id
-        match decision.verdict:
-            case Verdict.BUSY:
+        match decision.step:
+            case NextStep.BUSY:
                 return ExecutionResult(RunStatus.BUSY, thread_id)
-            case Verdict.AGAIN:
+            case NextStep.AGAIN:
                 return ExecutionResult(RunStatus.CONFLICT, thread_id)
-            case Verdict.WAIT:
+            case NextStep.WAIT:
                 return ExecutionResult(RunStatus.RETRY_LATER, thread_id)
-            case Verdict.DRAFT if snapshot is not None:
+            case NextStep.DRAFT if snapshot is not None:
                 return await self._leave_draft(snapshot)
             case _:
                 if snapshot is None or snapshot.thread.due_at is None:
@@ -174,7 +173,7 @@ class Claims:
         """A draft waits on; None if the condition was lost. Looked at again before its time is over."""
         thread, now, timing = snapshot.thread, self.runtime.clock(), self.runtime.timing
         if thread.due_at is None or thread.due_at <= now + timing.debounce_max * 1000:
-            look = plan_not_before(thread.id, drafts.look_at(thread, now), timing.debounce_min, timing.debounce_max)
+            look = timing.wake_up_not_before(thread.id, drafts.look_at(thread, now))
             await self.runtime.queue.schedule(look)
             change = replace(self._change(snapshot), due_at=look.fire_at)
             if isinstance(await settle(self.runtime.store, change), Conflict):
@@ -223,8 +222,7 @@ class Claims:
         tell_if_prolonged(thread.id, snapshot.unprocessed, now, str(held))
         wait = waits.wait_ms(thread.id, thread.wait_count, held.wait_seconds)
         not_before = waits.next_try(snapshot.unprocessed, thread, now, wait, self.runtime.limits)
-        timing = self.runtime.timing
-        wake_up = plan_not_before(thread.id, not_before + waits.CLOCKS_MS, timing.debounce_min, timing.debounce_max)
+        wake_up = self.runtime.timing.wake_up_not_before(thread.id, not_before + waits.CLOCKS_MS)
         try:
             await self.runtime.queue.schedule(wake_up)
         except QueueUnavailable as error:
@@ -243,7 +241,7 @@ class Claims:
     async def _take(self, snapshot: Snapshot, decision: Decision, run_id: str, task_name: str) -> LeasedThread | None:
         """The claim itself: lease, run and messages in one conditional commit; None if the condition was lost."""
         now, thread = self.runtime.clock(), snapshot.thread
-        resumed = decision.verdict is Verdict.RESUME
+        resumed = decision.step is NextStep.RESUME
         if decision.steered is not None:
             run = self._scripted(snapshot, decision.steered, run_id, task_name, now)
         else:
@@ -264,7 +262,7 @@ class Claims:
                 MessageChange(m.id, Status.PROCESSING, now, attempts=m.attempts + 1, run_id=run.id) for m in own
             ),
             allowance=allowance if allowance is not None else UNSET,
-            counts_run=decision.verdict is Verdict.START and self.runtime.limits.runs_per_day_total > 0,
+            counts_run=decision.step is NextStep.START and self.runtime.limits.runs_per_day_total > 0,
         )
         if decision.steered is not None and thread.run is not None:  # nothing of it went out, and nothing will
             given_up = replace(thread.run, ending=decision.steered.ending.value)
@@ -311,7 +309,7 @@ class Claims:
         return ThreadChange(snapshot.thread.id, snapshot.version, self.runtime.ids(), self.runtime.clock())
 
 
-_LEFT = frozenset({Verdict.NOTHING, Verdict.BUSY, Verdict.AGAIN, Verdict.WAIT, Verdict.DRAFT})
+_LEFT = frozenset({NextStep.NOTHING, NextStep.BUSY, NextStep.AGAIN, NextStep.WAIT, NextStep.DRAFT})
 
 
 def _services(account_id: str, *, asks_model: bool) -> tuple[Key, ...]:

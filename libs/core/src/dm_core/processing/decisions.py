@@ -15,7 +15,8 @@ from dataclasses import dataclass, replace
 from enum import Enum
 
 from dm_core.agent.rules import NO_RULES, Rules
-from dm_core.messages import DAY_MS, Message
+from dm_core.durations import DAY_MS, HOUR_MS
+from dm_core.messages import Message
 from dm_core.processing.drafts import rests
 from dm_core.processing.steering import Steered, steered
 from dm_core.processing.task_result import Ending
@@ -25,13 +26,12 @@ from dm_core.steering import ALL_ON, Switches
 from dm_core.store.port import Snapshot
 from dm_core.threads import Allowance
 
-HOUR_MS = 3_600_000
 MAX_FINDING_OUT = 3
 """Attempts beyond the allowed ones that only look whether a reply went out."""
 
 
-class Verdict(Enum):
-    """What a task finds."""
+class NextStep(Enum):
+    """What a task does with its thread, by what it finds."""
 
     NOTHING = "nothing pending, no unfinished run"
     BUSY = "another task holds a live lease"
@@ -46,9 +46,9 @@ class Verdict(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The verdict, and which messages end how when some are closed at once."""
+    """The next step, and which messages end how when some are closed at once."""
 
-    verdict: Verdict
+    step: NextStep
     ending: Ending | None = None
     messages: tuple[Message, ...] = ()
     steered: Steered | None = None
@@ -64,25 +64,25 @@ def decide(
 ) -> Decision:
     """Decide from one snapshot; ``now`` in ms since 1970. ``task_name`` is empty for a call by hand."""
     if snapshot is None:
-        return Decision(Verdict.NOTHING)
+        return Decision(NextStep.NOTHING)
     thread = snapshot.thread
     if thread.lease is not None and thread.lease.is_live(now):
-        return Decision(Verdict.AGAIN if thread.lease.is_of(task_name) else Verdict.BUSY)
+        return Decision(NextStep.AGAIN if thread.lease.is_of(task_name) else NextStep.BUSY)
     if thread.not_before is not None and now < thread.not_before:
-        return Decision(Verdict.WAIT)
+        return Decision(NextStep.WAIT)
     draft_rests = rests(thread, now)
     if thread.run is not None and _has_acted(thread.run):
-        return Decision(Verdict.DRAFT) if draft_rests else _resumed(snapshot, thread.run, limits)
+        return Decision(NextStep.DRAFT) if draft_rests else _resumed(snapshot, thread.run, limits)
     closed = _closed(snapshot, now, limits, switches) or _steered(snapshot, rules, now, switches)
     if closed is not None:
         return closed
     if thread.run is not None:
-        return Decision(Verdict.DRAFT if draft_rests else Verdict.RESUME)
+        return Decision(NextStep.DRAFT if draft_rests else NextStep.RESUME)
     if not snapshot.unprocessed:
-        return Decision(Verdict.NOTHING)
+        return Decision(NextStep.NOTHING)
     if spend(snapshot.allowance, now, limits) is None:
-        return Decision(Verdict.CLOSE, Ending.LIMITED, snapshot.unprocessed)
-    return Decision(Verdict.START)
+        return Decision(NextStep.CLOSE, Ending.LIMITED, snapshot.unprocessed)
+    return Decision(NextStep.START)
 
 
 def _has_acted(run: Run) -> bool:
@@ -101,8 +101,8 @@ def _steered(snapshot: Snapshot, rules: Rules, now: int, switches: Switches) -> 
     if found is None:
         return None
     if found.line is None:
-        return Decision(Verdict.CLOSE, found.ending, found.messages)
-    return Decision(Verdict.SAY, found.ending, found.messages, found)
+        return Decision(NextStep.CLOSE, found.ending, found.messages)
+    return Decision(NextStep.SAY, found.ending, found.messages, found)
 
 
 def _resumed(snapshot: Snapshot, run: Run, limits: RunLimits) -> Decision:
@@ -111,8 +111,8 @@ def _resumed(snapshot: Snapshot, run: Run, limits: RunLimits) -> Decision:
     if own and all(message.attempts >= limits.max_attempts + MAX_FINDING_OUT for message in own):
         doubtful = any(action.in_doubt for action in run.actions)
         ending = Ending.ANSWERED if run.replied else Ending.UNCERTAIN if doubtful else Ending.FAILED
-        return Decision(Verdict.CLOSE, ending, own)
-    return Decision(Verdict.RESUME)
+        return Decision(NextStep.CLOSE, ending, own)
+    return Decision(NextStep.RESUME)
 
 
 def _closed(snapshot: Snapshot, now: int, limits: RunLimits, switches: Switches) -> Decision | None:
@@ -121,11 +121,11 @@ def _closed(snapshot: Snapshot, now: int, limits: RunLimits, switches: Switches)
     if answered_by_human := tuple(
         m for m in messages if thread.taken_over(m) or switches.leaves_to_humans(m.created_at)
     ):
-        return Decision(Verdict.CLOSE, Ending.HUMAN, answered_by_human)
+        return Decision(NextStep.CLOSE, Ending.HUMAN, answered_by_human)
     if worn_out := tuple(message for message in messages if message.attempts >= limits.max_attempts):
-        return Decision(Verdict.CLOSE, Ending.FAILED, worn_out)
+        return Decision(NextStep.CLOSE, Ending.FAILED, worn_out)
     if messages and not thread.window_open(now):
-        return Decision(Verdict.CLOSE, Ending.EXPIRED, messages)
+        return Decision(NextStep.CLOSE, Ending.EXPIRED, messages)
     return None
 
 

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from dm_core.clients.port import Instagram, InstagramAccounts
 from dm_core.clock import Clock
+from dm_core.durations import MINUTE_MS
 from dm_core.errors import DmAgentError, Owner, PlatformError, StoreUnavailable, Uncertain, Unreachable, described
 from dm_core.messages import Direction, Message
 from dm_core.runs import Action, ActionKind, ActionState, Run
@@ -25,7 +26,7 @@ from dm_core.threads import Thread
 
 SKEW_MS = 5_000
 """How much earlier than the recorded start a platform may date our message: its whole seconds and clock skew."""
-LOOK_AGAIN_MS = 60_000
+LOOK_AGAIN_MS = MINUTE_MS
 """Between two look-ups that found nothing, before a send counts as not found."""
 HISTORY = 40
 

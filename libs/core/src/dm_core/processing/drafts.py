@@ -14,7 +14,8 @@ from dataclasses import replace
 from enum import Enum
 from typing import Final, Literal
 
-from dm_core.alerts import DRAFT, HOUR_MS, Alert, AskedAlert, alert_id
+from dm_core.alerts import DRAFT, Alert, AskedAlert, alert_id
+from dm_core.durations import HOUR_MS
 from dm_core.messages import WINDOW_MS
 from dm_core.processing.waits import WINDOW_MARGIN_MS
 from dm_core.runs import Action, ActionKind, ActionState, Draft, DraftState, Run

@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 from dm_core.agent.rules import Rules
 from dm_core.alerts import AskedAlert
 from dm_core.clock import Clock
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.errors import QueueUnavailable, StoreUnavailable, described
-from dm_core.messages import DAY_MS, Content, Direction, Disposition, EventKind, Message, Status, message_id
+from dm_core.messages import Content, Direction, Disposition, EventKind, Message, Status, message_id
 from dm_core.processing import drafts, waits
 from dm_core.processing.freshness import Stale, came, stale
 from dm_core.processing.leased_thread import LeasedThread, Superseded, with_ended
@@ -20,7 +21,6 @@ from dm_core.processing.steering import handed_over_by, reminder_of, steering_af
 from dm_core.processing.task_result import Ending, ExecutionResult, RunStatus, figures
 from dm_core.processing.timing import Timing, wake
 from dm_core.queue.port import WakeUpQueue
-from dm_core.queue.wakeup import plan, plan_not_before
 from dm_core.runs import Action, ActionKind, ActionState, DraftState, Run
 from dm_core.settings import RunLimits
 from dm_core.steering import Steering
@@ -28,7 +28,7 @@ from dm_core.store.port import UNSET, MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
 from dm_core.threads import Note, Thread, Unconfirmed
 
-RETRY_DUE_MS = 60_000
+RETRY_DUE_MS = MINUTE_MS
 """A failed run is due again after this; Cloud Tasks normally comes sooner, the sweeper if it doesn't."""
 MAX_UNCONFIRMED = 5
 DROPPED = "dropped"
@@ -95,7 +95,7 @@ class RunCloser:
         waiting = len(leased.others) + sum(message.status is Status.PENDING for message in messages)
         full = len(leased.own) + len(leased.others) >= self.timing.max_claim
         left = max(waiting, leased.thread.pending_count - len(leased.own)) if full else waiting
-        due = plan(leased.thread.id, now, self.timing.debounce_min, self.timing.debounce_max).fire_at if left else None
+        due = self.timing.wake_up(leased.thread.id, now).fire_at if left else None
         change = replace(
             leased.change(),
             lease=None,
@@ -154,9 +154,7 @@ class RunCloser:
         Nothing is lost without the wake-up: the sweep looks by ``due_at``.
         """
         leased, now = self.leased, self.clock()
-        look = plan_not_before(
-            leased.thread.id, drafts.look_at(leased.thread, now), self.timing.debounce_min, self.timing.debounce_max
-        )
+        look = self.timing.wake_up_not_before(leased.thread.id, drafts.look_at(leased.thread, now))
         try:
             await self.queue.schedule(look)
         except QueueUnavailable as error:
@@ -184,9 +182,7 @@ class RunCloser:
             return None
         told = waits.wait_ms(leased.thread.id, leased.thread.wait_count, told_seconds)
         not_before = waits.next_try(left, leased.thread, now, told, self.limits)
-        wake_up = plan_not_before(
-            leased.thread.id, not_before + waits.CLOCKS_MS, self.timing.debounce_min, self.timing.debounce_max
-        )
+        wake_up = self.timing.wake_up_not_before(leased.thread.id, not_before + waits.CLOCKS_MS)
         tell_if_prolonged(leased.thread.id, left, now, reason)
         try:
             await self.queue.schedule(wake_up)

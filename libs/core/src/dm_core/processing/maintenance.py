@@ -12,8 +12,8 @@ from dm_core.alerts import ManagerContact
 from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts, WhatsApp
 from dm_core.clients.token_renewal import InstagramTokens
 from dm_core.clock import Clock
+from dm_core.durations import DAY_MS
 from dm_core.errors import PlatformError, described
-from dm_core.messages import DAY_MS
 from dm_core.settings import InstagramSettings
 from dm_core.store.port import AlertStore, DocumentStore
 from dm_core.telemetry import emit

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+from dm_core.durations import MINUTE_MS
 from dm_core.messages import Message
 from dm_core.processing import waits
 from dm_core.telemetry import emit
@@ -15,4 +16,4 @@ def tell_if_prolonged(thread_id: str, messages: Sequence[Message], now: int, rea
     """Ring on another channel when DMs wait for long."""
     waited = now - min((message.created_at for message in messages), default=now)
     if waited >= waits.PROLONGED_MS:
-        emit("wait_prolonged", "ERROR", thread_id=thread_id, minutes=waited // 60_000, reason=reason)
+        emit("wait_prolonged", "ERROR", thread_id=thread_id, minutes=waited // MINUTE_MS, reason=reason)

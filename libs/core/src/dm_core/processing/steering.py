@@ -13,6 +13,7 @@ from dm_core.agent.disclosure import Lines
 from dm_core.agent.rules import Rules
 from dm_core.agent.tools.registry import SEND
 from dm_core.alerts import HANDOVER_REMINDER, AskedAlert
+from dm_core.durations import MINUTE_MS
 from dm_core.messages import Message
 from dm_core.processing.task_result import Ending
 from dm_core.runs import Action, ActionKind, ActionState, DraftState, ModelTurn, Run, ToolCall, UserTurn
@@ -84,7 +85,7 @@ def reminder_of(rules: Rules, before: Steering, after: Steering, run: Run | None
         return ()
     words = next((a.text for a in run.alerts if a.key == after.handover.key), GIVEN_UP) if run else GIVEN_UP
     delay = rules.handover.reminder_ms
-    text = REMINDER.format(minutes=round(delay / 60_000), text=words)
+    text = REMINDER.format(minutes=round(delay / MINUTE_MS), text=words)
     return (AskedAlert(reminder_key(after.handover.key), text, HANDOVER_REMINDER, delay_ms=delay),)
 
 

@@ -6,16 +6,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dm_core.clock import Clock
+from dm_core.durations import MINUTE_MS
 from dm_core.erasing.eraser import Eraser
 from dm_core.errors import QueueUnavailable
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.timing import Timing
 from dm_core.queue.port import WakeUp, WakeUpQueue
-from dm_core.queue.wakeup import plan, plan_outbox
+from dm_core.queue.wakeup import plan_outbox
 from dm_core.store.port import Store
 from dm_core.telemetry import emit
 
-GRACE_MS = 60_000
+GRACE_MS = MINUTE_MS
 """How long after ``due_at`` a thread counts as overdue."""
 BATCH = 500
 CONCURRENCY = 20
@@ -58,9 +59,9 @@ class Sweeper:
 
     async def _threads(self) -> int:
         """Wake every overdue thread; how many."""
-        now, timing = self.clock(), self.timing
+        now = self.clock()
         overdue = await self.store.overdue(now - GRACE_MS, BATCH)
-        return await self._schedule([plan(each, now, timing.debounce_min, timing.debounce_max) for each in overdue])
+        return await self._schedule([self.timing.wake_up(each, now) for each in overdue])
 
     async def _outbox(self) -> int:
         """Have what humans wrote seen to; how many items."""

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from dm_core.queue.port import WakeUpQueue
-from dm_core.queue.wakeup import plan
+from dm_core.queue.port import WakeUp, WakeUpQueue
+from dm_core.queue.wakeup import plan_not_before, plan_wake_up
 from dm_core.settings import RunLimits
 from dm_core.store.port import MAX_CLAIM
 
@@ -26,7 +26,15 @@ class Timing:
         """How long a task may do anything at all: it stops itself before the platform does."""
         return limits.function_timeout - min(2.0, limits.function_timeout * 0.02)
 
+    def wake_up(self, thread_id: str, now: int) -> WakeUp:
+        """The thread's next ordinary wake-up."""
+        return plan_wake_up(thread_id, now, self.debounce_min, self.debounce_max)
+
+    def wake_up_not_before(self, thread_id: str, not_before: int) -> WakeUp:
+        """The thread's first wake-up at ``not_before`` (ms since 1970, in the future) or later."""
+        return plan_not_before(thread_id, not_before, self.debounce_min, self.debounce_max)
+
 
 async def wake(queue: WakeUpQueue, timing: Timing, thread_id: str, now: int) -> None:
     """Schedule the thread's next wake-up. Raises QueueUnavailable: the task is then retried, nothing is lost."""
-    await queue.schedule(plan(thread_id, now, timing.debounce_min, timing.debounce_max))
+    await queue.schedule(timing.wake_up(thread_id, now))

@@ -8,6 +8,7 @@ created ──▶ try ✗ wait 15 s ✗ 30 s ✗ … ✗ 4 min ✗ …  last try
 import hashlib
 from collections.abc import Iterable
 
+from dm_core.durations import HOUR_MS
 from dm_core.messages import WINDOW_MS, Message
 from dm_core.settings import RunLimits
 from dm_core.threads import Thread
@@ -15,7 +16,7 @@ from dm_core.threads import Thread
 FIRST_MS = 15_000
 LONGEST_MS = 240_000
 """Below the promised five minutes by the width of a wake-up's bucket and the length of a run."""
-LONGEST_TOLD_MS = 3_600_000
+LONGEST_TOLD_MS = HOUR_MS
 """Longest wait that a service can ask for before we try again."""
 CLOCKS_MS = 2_000
 """How much later than ``not_before`` its wake-up fires at least: by a clock behind, the wait is not over yet."""
@@ -39,7 +40,7 @@ def wait_ms(thread_id: str, wait_count: int, told_seconds: float | None) -> int:
 def limit_at(message: Message, thread: Thread, limits: RunLimits) -> int:
     """When a DM that waits is tried for the last time, in ms since 1970."""
     window = thread.last_inbound_at + WINDOW_MS - WINDOW_MARGIN_MS
-    return min(message.created_at + round(limits.max_wait_hours * 3_600_000), window)
+    return min(message.created_at + round(limits.max_wait_hours * HOUR_MS), window)
 
 
 def over(messages: Iterable[Message], thread: Thread, now: int, limits: RunLimits) -> tuple[Message, ...]:

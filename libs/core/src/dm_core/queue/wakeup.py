@@ -33,7 +33,7 @@ NAME_DIGITS = 32
 """How many hex digits of the thread's hash a task's name carries."""
 
 
-def plan(thread_id: str, now: int, debounce_min: float, debounce_max: float) -> WakeUp:
+def plan_wake_up(thread_id: str, now: int, debounce_min: float, debounce_max: float) -> WakeUp:
     """The wake-up that a DM at ``now`` (ms since 1970) shares with the other DMs of its bucket. Bounds in seconds."""
     buckets = _Buckets.of(thread_id, debounce_min, debounce_max)
     return buckets.wake_up(buckets.index_at(now))
@@ -42,9 +42,9 @@ def plan(thread_id: str, now: int, debounce_min: float, debounce_max: float) -> 
 def plan_not_before(thread_id: str, not_before: int, debounce_min: float, debounce_max: float) -> WakeUp:
     """The first wake-up of the thread that fires at ``not_before`` (ms since 1970) or later. Bounds in seconds.
 
-    For waits of known length (retry later, limits of a person). Same names as ``plan``, so that it and an ordinary
-    DM's wake-up are one task where they meet. At most W later than asked for. ``not_before`` must be in the future:
-    the name of a bucket that has fired already would be refused as a duplicate of a task that is gone.
+    For waits of known length (retry later, limits of a person). Same names as ``plan_wake_up``, so that it and an
+    ordinary DM's wake-up are one task where they meet. At most W later than asked for. ``not_before`` must be in the
+    future: the name of a bucket that has fired already would be refused as a duplicate of a task that is gone.
     """
     buckets = _Buckets.of(thread_id, debounce_min, debounce_max)
     # (k+1)*W + phase + delay >= not_before  <=>  k >= ceil((not_before - delay - phase) / W) - 1

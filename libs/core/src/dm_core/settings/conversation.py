@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
+from dm_core.durations import HOUR_MS, MINUTE_MS
 from dm_core.settings import table
 from dm_core.settings.reader import Reader
 
@@ -29,7 +30,7 @@ class MediaSettings:
 def read_handover(reader: Reader) -> HandoverSettings:
     reminder = reader.read(table.HANDOVER_REMINDER_MINUTES)
     release = reader.read(table.HANDOVER_HOURS)
-    return HandoverSettings(round(reminder * 60_000), round(release * 3_600_000))
+    return HandoverSettings(round(reminder * MINUTE_MS), round(release * HOUR_MS))
 
 
 def read_media(reader: Reader) -> MediaSettings:

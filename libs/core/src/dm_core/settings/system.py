@@ -5,7 +5,7 @@ from typing import Final, Literal
 from urllib.parse import urlsplit
 
 from dm_core.alerts import AlertLimits
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.settings import table
 from dm_core.settings.reader import Reader
 
@@ -132,7 +132,7 @@ def read_alert_queue(reader: Reader, queue: QueueSettings) -> QueueSettings:
 def read_alerts(reader: Reader, queue: QueueSettings, store: StoreSettings) -> AlertSettings:
     minutes = reader.read(table.ALERT_ALARM_MINUTES)
     limits = AlertLimits(reader.read(table.MAX_ALERTS_PER_HOUR), store.retention_days * DAY_MS)
-    return AlertSettings(read_alert_queue(reader, queue), limits, round(minutes * 60_000))
+    return AlertSettings(read_alert_queue(reader, queue), limits, round(minutes * MINUTE_MS))
 
 
 def below(url: str, path: str) -> str:

@@ -30,7 +30,7 @@ class _Cleaned(dict[str, object]):
     """A document that ``document`` made: inside another one it is taken as it is."""
 
 
-def clean(value: object) -> object:
+def storable(value: object) -> object:
     """A value as it may be stored. By exact type first: a checkpoint holds hundreds of values."""
     kind = type(value)
     if kind is str:
@@ -40,9 +40,9 @@ def clean(value: object) -> object:
     if kind is int:
         return max(-MAX_INT, min(cast("int", value), MAX_INT))
     if kind is dict:
-        return {clean_text(str(key)): clean(item) for key, item in cast("dict[object, object]", value).items()}
+        return {clean_text(str(key)): storable(item) for key, item in cast("dict[object, object]", value).items()}
     if kind is list or kind is tuple:
-        return [clean(item) for item in cast("Sequence[object]", value)]
+        return [storable(item) for item in cast("Sequence[object]", value)]
     return _clean_unusual(value)
 
 
@@ -56,17 +56,17 @@ def _clean_unusual(value: object) -> object:
     if isinstance(value, float):
         return value
     if isinstance(value, int):
-        return clean(int(value))
+        return storable(int(value))
     if isinstance(value, Mapping):
-        return clean(dict(cast("Mapping[object, object]", value)))
+        return storable(dict(cast("Mapping[object, object]", value)))
     if isinstance(value, Sequence):
-        return clean(list(cast("Sequence[object]", value)))
+        return storable(list(cast("Sequence[object]", value)))
     raise TypeError(f"a {type(value).__name__} cannot be stored")
 
 
 def document(**fields: object) -> Document:
     """A cleaned document of these fields."""
-    return _Cleaned((key, clean(item)) for key, item in fields.items())
+    return _Cleaned((key, storable(item)) for key, item in fields.items())
 
 
 def is_document_id(text: str) -> bool:

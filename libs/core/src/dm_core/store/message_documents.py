@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from dm_core.messages import DAY_MS, Attachment, Content, Direction, Disposition, EventKind, Message, Status
+from dm_core.durations import DAY_MS
+from dm_core.messages import Attachment, Content, Direction, Disposition, EventKind, Message, Status
 from dm_core.store.document_values import (
     Document,
     as_map,

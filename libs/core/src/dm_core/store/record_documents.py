@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS
 from dm_core.store.document_values import Document, document, text, to_json, whole, whole_or_none
 from dm_core.store.port import Deletion
 from dm_core.threads import Allowance

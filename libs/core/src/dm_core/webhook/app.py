@@ -22,24 +22,17 @@ _CHALLENGE: Final = re.compile(r"[0-9A-Za-z_-]{1,256}")
 _DELETIONS: Final = "/data-deletion/"
 
 
-@dataclass(frozen=True, slots=True)
-class Services:
-    """What a genuine request needs."""
+@dataclass(frozen=True, slots=True, repr=False)
+class WebhookApp:
+    """Answers every request; never raises."""
 
+    verify_token: str
+    app_secrets: tuple[str, ...]
     receiver: Receiver
     store: ComplianceStore
     deletions: DeletionRequests
     whatsapp: WhatsAppReceiver
-
-
-class WebhookApp:
-    """Answers every request; never raises."""
-
-    def __init__(self, verify_token: str, app_secrets: tuple[str, ...], services: Services, clock: Clock) -> None:
-        self._verify_token = verify_token
-        self._app_secrets = app_secrets
-        self._services = services
-        self._clock = clock
+    clock: Clock
 
     async def handle(self, request: Request) -> Response:
         """The answer. 500 asks Meta for a redelivery, so it is given only when something may not be stored."""
@@ -58,7 +51,7 @@ class WebhookApp:
         if path == "/health":
             return Response(200, "OK") if method in ("GET", "HEAD") else _not_allowed()
         if path == "/deauthorize":
-            return compliance.deauthorize(request, self._app_secrets) if method == "POST" else _not_allowed()
+            return compliance.deauthorize(request, self.app_secrets) if method == "POST" else _not_allowed()
         if path == "/data-deletion":
             return await self._delete_data(request) if method == "POST" else _not_allowed()
         if path.startswith(_DELETIONS):
@@ -67,29 +60,28 @@ class WebhookApp:
 
     async def _root(self, request: Request) -> Response:
         if request.method == "GET":
-            return _subscription(request, self._verify_token)
+            return _subscription(request, self.verify_token)
         return await self._events(request) if request.method == "POST" else _not_allowed()
 
     async def _whatsapp(self, request: Request) -> Response:
         """The manager's side: its own verification, its own signature."""
-        whatsapp = self._services.whatsapp
         if request.method == "GET":
-            return _subscription(request, whatsapp.verify_token)
+            return _subscription(request, self.whatsapp.verify_token)
         if request.method != "POST":
             return _not_allowed()
-        return await whatsapp.receive(request.headers.get("x-hub-signature-256"), request.body)
+        return await self.whatsapp.receive(request.headers.get("x-hub-signature-256"), request.body)
 
     async def _events(self, request: Request) -> Response:
-        secret = matching_secret(request.headers.get("x-hub-signature-256"), request.body, self._app_secrets)
+        secret = matching_secret(request.headers.get("x-hub-signature-256"), request.body, self.app_secrets)
         if secret is None:
             emit("webhook_rejected", "WARNING", signed="x-hub-signature-256" in request.headers)
             return Response(401, "signature does not match")
         try:
-            events = parse(request.body, self._clock())
+            events = parse(request.body, self.clock())
         except NotJson:
             emit("webhook_rejected", "ERROR", secret=secret, bytes=len(request.body), reason="not JSON")
             return Response(400, "not JSON")
-        receipt = await self._services.receiver.receive(events)
+        receipt = await self.receiver.receive(events)
         emit("webhook_received", secret=secret, counts=dict(receipt.counts), threads=list(receipt.threads))
         if receipt.failures:
             errors = sorted({_described(failure) for failure in receipt.failures})
@@ -98,10 +90,10 @@ class WebhookApp:
         return Response(200, "EVENT_RECEIVED")
 
     async def _delete_data(self, request: Request) -> Response:
-        return await compliance.delete_data(request, self._app_secrets, self._services.deletions)
+        return await compliance.delete_data(request, self.app_secrets, self.deletions)
 
     async def _deletion_status(self, request: Request) -> Response:
-        return await compliance.deletion_status(request.path.removeprefix(_DELETIONS), self._services.store)
+        return await compliance.deletion_status(request.path.removeprefix(_DELETIONS), self.store)
 
 
 def _subscription(request: Request, verify_token: str) -> Response:

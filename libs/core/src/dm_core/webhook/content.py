@@ -38,7 +38,7 @@ def message_content(message: JsonObject, item: JsonObject) -> Content:
     reply_to = as_object(message.get("reply_to")) or {}
     quick_reply = as_object(message.get("quick_reply")) or {}
     said = text(raw_text, MAX_TEXT_CHARS)
-    return _told(
+    return _readable(
         Content(
             text=said,
             attachments=_attachments(message.get("attachments", message.get("attachment"))),
@@ -55,7 +55,7 @@ def message_content(message: JsonObject, item: JsonObject) -> Content:
 def postback_content(postback: JsonObject, item: JsonObject) -> Content:
     """A tapped button or ice breaker: its title is what the person sees, its payload what it means."""
     title = text(postback.get("title"), MAX_TITLE_CHARS)
-    return _told(
+    return _readable(
         Content(
             kind=EventKind.POSTBACK,
             text=title,
@@ -68,7 +68,7 @@ def postback_content(postback: JsonObject, item: JsonObject) -> Content:
 
 def referral_content(referral: JsonObject, item: JsonObject) -> Content:
     """A person came into an existing thread by a link, an ad, a story or the shop."""
-    return _told(
+    return _readable(
         Content(kind=EventKind.REFERRAL, referral=referral_words(referral), words=words_of(_but(item, _OF_ITEM)))
     )
 
@@ -109,7 +109,7 @@ def _but(part: JsonObject, known: frozenset[str]) -> JsonObject:
     return {key: value for key, value in part.items() if key not in known}
 
 
-def _told(content: Content) -> Content:
+def _readable(content: Content) -> Content:
     """A message that says nothing we can read is still a DM: shown as unsupported, not as empty (that is unsent)."""
     readable = any((content.text, content.quick_reply, content.postback, content.referral, content.words))
     readable = readable or any(

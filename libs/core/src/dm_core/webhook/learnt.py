@@ -6,8 +6,8 @@ from typing import Final
 
 from dm_core.alerts import AlertLimits, AskedAlert, cause_alert
 from dm_core.clock import Clock
+from dm_core.durations import DAY_MS
 from dm_core.errors import QueueUnavailable
-from dm_core.messages import DAY_MS
 from dm_core.queue.port import AlertQueue
 from dm_core.store.port import AlertStore
 from dm_core.webhook.automatic import FILE

@@ -12,15 +12,19 @@ from dataclasses import dataclass
 from typing import Final
 
 from dm_core.clock import Clock
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS
 from dm_core.outbox import OutboxItem, outbox_id
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan_outbox
 from dm_core.store.port import OutboxStore
-from dm_core.webhook.fields import JsonObject, as_object, text
+from dm_core.webhook.fields import JsonObject, as_object, text, time_ms
 
 MAX_TEXT_CHARS: Final = 4_096
 _MAX_ID_CHARS: Final = 512
+
+
+NOT_WORDS: Final = frozenset(("reaction", "system", "request_welcome"))
+"""Types of messages that nobody wrote to be read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +36,8 @@ class ManagerMessages:
     clock: Clock
     retention_days: int
 
-    def item(self, message: JsonObject, sender: str) -> OutboxItem | None:
-        """A message as an item; None for one without an id."""
+    def item(self, message: JsonObject, sender: str, place: int) -> OutboxItem | None:
+        """A message as an item, by its place among those of a delivery; None for one without an id."""
         message_id = text(message.get("id"), _MAX_ID_CHARS)
         if not message_id:
             return None
@@ -48,7 +52,8 @@ class ManagerMessages:
             text=text(words, MAX_TEXT_CHARS) or "",
             created_at=now,
             expire_at=now + self.retention_days * DAY_MS,
-            quoted=text((as_object(message.get("context")) or {}).get("id"), _MAX_ID_CHARS) or "",
+            sent_at=time_ms(message.get("timestamp"), now) + place,
+            quoted=text(_quoted(message), _MAX_ID_CHARS) or "",
             button=text(tapped.get("id") or button.get("payload"), _MAX_ID_CHARS) or "",
         )
 
@@ -57,3 +62,10 @@ class ManagerMessages:
         for item in items:
             await self.store.create_outbox(item)
             await self.queue.schedule(plan_outbox(item.id, self.clock()))
+
+
+def _quoted(message: JsonObject) -> object:
+    """What a message answers; of one that edits or takes back another (``edit``, ``revoke``) that other one, which is
+    no alert: so the manager is told that nothing was sent (https://github.com/chatwoot/chatwoot/pull/15771)."""
+    parts = (as_object(message.get(name)) or {} for name in ("context", "edit", "revoke"))
+    return next((found for part in parts if (found := part.get("id") or part.get("original_message_id"))), None)

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from dm_core.clock import Clock
-from dm_core.messages import DAY_MS
+from dm_core.durations import DAY_MS
 from dm_core.queue.port import WakeUpQueue
 from dm_core.store.port import EventStore
 from dm_core.telemetry import hashed

@@ -9,7 +9,8 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dm_core.messages import DAY_MS, Direction, Disposition, Message
+from dm_core.durations import DAY_MS, MINUTE_MS
+from dm_core.messages import Direction, Disposition, Message
 from dm_core.store.port import EchoView, ThreadEvents
 from dm_core.telemetry import emit
 from dm_core.webhook.automatic import (
@@ -33,7 +34,6 @@ UNKNOWN_THREAD_MS: Final = DAY_MS
 LEARNT_MS: Final = 400 * DAY_MS
 """How long a learnt text is remembered: a year's welcome message, and no words of anybody."""
 
-_MINUTE_MS: Final = 60_000
 _DIRECTIONS: Final = {
     Author.OURS: Direction.OUTBOUND,
     Author.AUTOMATIC: Direction.OUTBOUND,
@@ -107,7 +107,7 @@ class _EchoStoring:
 
     @property
     def _pause_end(self) -> int:
-        return self.work.factory.now + round(self.work.policy.takeover_minutes * _MINUTE_MS)
+        return self.work.factory.now + round(self.work.policy.takeover_minutes * MINUTE_MS)
 
     # -- the account's own automatic messages
 

@@ -8,6 +8,7 @@ stored is a 500, and Meta delivers all of it again.
 """
 
 import asyncio
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ from typing import Final, Literal
 
 from dm_core.alerts import AlertStatus, ManagerContact
 from dm_core.clock import Clock
+from dm_core.durations import HOUR_MS
 from dm_core.errors import QueueUnavailable
 from dm_core.http import Response
 from dm_core.outbox import OutboxItem
@@ -24,13 +26,13 @@ from dm_core.settings.whatsapp import digits
 from dm_core.store.port import AlertStore
 from dm_core.telemetry import emit
 from dm_core.webhook.fields import JsonObject, as_list, as_object, identifier, number, text, time_ms
-from dm_core.webhook.manager import ManagerMessages
+from dm_core.webhook.manager import NOT_WORDS, ManagerMessages
 from dm_core.webhook.payload import NotJson, load
 from dm_core.webhook.signature import matching_secret
 
 MAX_CALLS: Final = 32
 """Most statuses that one request stores at a time."""
-NOTED_MS: Final = 3_600_000
+NOTED_MS: Final = HOUR_MS
 """How often an instance notes that statuses come."""
 
 _KINDS: Final[dict[str, Literal["sent", "delivered", "read", "failed"]]] = {
@@ -43,8 +45,9 @@ _KINDS: Final[dict[str, Literal["sent", "delivered", "read", "failed"]]] = {
 _OUTSIDE_WINDOW: Final = 131047
 _MAX_ID_CHARS: Final = 512
 
-_NATIONAL: Final = (("52", "521"), ("54", "549"))
-"""Country codes after which WhatsApp's own id of a mobile number may have one more digit."""
+_NATIONAL: Final = re.compile(r"(52)1(\d{10})|(54)9(\d{10})|(55\d\d)9([6-9]\d{7})")
+"""Mobile numbers of Mexico, Argentina and Brazil with a digit that WhatsApp's own id may have or lack, whatever people
+write (https://github.com/wwebjs/whatsapp-web.js/issues/596)."""
 
 
 @dataclass(slots=True)
@@ -169,8 +172,9 @@ class WhatsAppReceiver:
             received.counts["message_of_stranger"] += 1
             return
         received.counts["message_of_manager"] += 1
-        if item.get("type") != "reaction" and (written := self._messages.item(item, sender)) is not None:
-            received.written.append(written)
+        if item.get("type") not in NOT_WORDS:
+            written = self._messages.item(item, sender, len(received.written))
+            received.written += [written] if written is not None else []
         # Alerts go to the first number alone, so only what comes from there opens the window.
         if _same(sender, self._settings.manager_numbers[0]):
             received.heard_at = max(received.heard_at or 0, time_ms(item.get("timestamp"), now))
@@ -192,11 +196,10 @@ def _values(payload: object, counts: Counter[str]) -> Iterator[JsonObject]:
 
 
 def _same(sender: str, configured: str) -> bool:
-    """The same phone, also where WhatsApp writes its number with one digit more than people do."""
-    if not sender or sender == configured:
-        return bool(sender)
-    return any(
-        short + rest == configured
-        for short, long in _NATIONAL
-        if sender.startswith(long) and (rest := sender.removeprefix(long))
-    )
+    """The same phone, also where WhatsApp writes its number with one digit more or less than people do."""
+    return bool(sender) and _plain(sender) == _plain(configured)
+
+
+def _plain(number: str) -> str:
+    found = _NATIONAL.fullmatch(number)
+    return "".join(part or "" for part in found.groups()) if found else number

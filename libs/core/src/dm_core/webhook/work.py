@@ -9,7 +9,7 @@ from typing import Final
 from dm_core.clock import Clock
 from dm_core.messages import Message
 from dm_core.queue.port import WakeUp, WakeUpQueue
-from dm_core.queue.wakeup import plan
+from dm_core.queue.wakeup import plan_wake_up
 from dm_core.store.port import EventStore, ThreadEvents
 from dm_core.webhook.automatic import NOTHING_LISTED, AutomaticLearnt, AutomaticTexts
 from dm_core.webhook.batches import MessageFactory
@@ -55,7 +55,7 @@ class RequestWork:
 
     def wake_up(self, thread_id: str) -> WakeUp:
         """The wake-up that will process what is stored now."""
-        return plan(thread_id, self.clock(), self.policy.debounce_min, self.policy.debounce_max)
+        return plan_wake_up(thread_id, self.clock(), self.policy.debounce_min, self.policy.debounce_max)
 
     async def record(self, events: ThreadEvents, messages: Sequence[Message]) -> int:
         """One commit, or as few as its size allows; the time (ms since 1970) at which all was stored."""

@@ -137,10 +137,10 @@ def _thread(evidence: Evidence, name: str, account: Account) -> Iterator[Finding
         yield Finding(Crime.UNTRUE, f"thread {name} is paused for a human, and nobody but the agent wrote")
     sent = [message for message in evidence.sent if message.to_id == name.rpartition("_")[2]]
     yield from _recorded(account.runs, sent)
-    yield from _told(account.runs, evidence.alerts)
+    yield from _lost_alerts(account.runs, evidence.alerts)
 
 
-def _told(runs: Sequence[Run], alerts: Sequence[Alert]) -> Iterator[Finding]:
+def _lost_alerts(runs: Sequence[Run], alerts: Sequence[Alert]) -> Iterator[Finding]:
     """What the manager was to know is on the phone, by itself or in a digest."""
     references = {alert.reference for alert in alerts}
     for asked in (asked for run in runs for asked in run.alerts):

@@ -16,7 +16,8 @@ import functions_framework.aio
 from starlette.requests import Request as HttpRequest
 from starlette.responses import Response as HttpResponse
 
-from dm_core.bootstrap.processor import compose, load_files, open_ports
+from dm_core.bootstrap.files import load_files
+from dm_core.bootstrap.processor import compose, open_ports
 from dm_core.errors import Misconfigured
 from dm_core.http import Request, Response, serve
 from dm_core.processing.app import ProcessorApp

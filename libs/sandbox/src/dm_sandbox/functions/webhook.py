@@ -23,7 +23,7 @@ from dm_sandbox.profile_files import PROCESSOR_FOLDER
 def sandbox_webhook(env: Mapping[str, str], folder: Path) -> WebhookApp:
     """One instance; ``folder`` holds ``profile/``. Raises Misconfigured."""
     control, settings = Control.of(env), WebhookSettings.load(env)
-    services = compose(
+    return compose(
         settings,
         switched_store(open_store(settings.store, control.clock), control),
         switched_queue(open_queue(settings.queue), control),
@@ -31,7 +31,6 @@ def sandbox_webhook(env: Mapping[str, str], folder: Path) -> WebhookApp:
         control.clock,
         automatic_texts(folder),
     )
-    return WebhookApp(settings.verify_token, settings.app_secrets, services, control.clock)
 
 
 try:

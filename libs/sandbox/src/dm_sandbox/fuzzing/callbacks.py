@@ -14,9 +14,9 @@ from random import Random
 from typing import Final, Self
 from urllib.parse import quote
 
+from dm_core.durations import DAY_MS
 from dm_core.erasing.eraser import Eraser
 from dm_core.http import Request, Response
-from dm_core.messages import DAY_MS
 from dm_core.store.port import ThreadEvents
 from dm_sandbox.fuzzing.engine import Broken
 from dm_sandbox.fuzzing.mutation import mutated, mutated_bytes, read, written

@@ -58,8 +58,7 @@ class Stage:
         self._server = await WildServer(self.answer).__aenter__()
         self.env = _environment(self._server.base_url)
         settings = WebhookSettings.load(self.env)
-        services = compose(settings, self.store, self.queue, self.alert_queue, self.clock)
-        self._webhook = WebhookApp(settings.verify_token, settings.app_secrets, services, self.clock)
+        self._webhook = compose(settings, self.store, self.queue, self.alert_queue, self.clock)
         return self
 
     async def __aexit__(self, *_: object) -> None:

@@ -23,7 +23,6 @@ from dm_core.http import Request, Response
 from dm_core.messages import MAX_TEXT_CHARS, EventKind, Status, message_id
 from dm_core.queue.port import WakeUp
 from dm_core.settings import WebhookSettings
-from dm_core.webhook.app import WebhookApp
 from dm_sandbox.fuzzing.engine import Broken
 from dm_sandbox.fuzzing.mutation import DEEP, mutated, mutated_bytes, read, written
 from dm_sandbox.fuzzing.seeds import ACCOUNT, ITEMS, NOW, PERSON
@@ -185,8 +184,7 @@ class WebhookTarget:
         self.queue = Queue()
         self.requests = 0
         settings = WebhookSettings.load(ENVIRONMENT)
-        services = compose(settings, self.store, self.queue, AlertQueue(), lambda: NOW)
-        self.app = WebhookApp(settings.verify_token, settings.app_secrets, services, lambda: NOW)
+        self.app = compose(settings, self.store, self.queue, AlertQueue(), lambda: NOW)
         items = [json.dumps(item).encode() for item in ITEMS]
         entries = [_ENTRY % item for item in items[:3]]
         self.seeds: Sequence[bytes] = (

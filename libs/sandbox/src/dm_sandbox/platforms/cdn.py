@@ -6,6 +6,7 @@ processor here with it.
 
 import hashlib
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -25,24 +26,37 @@ class Asset:
 
 
 class Cdn:
-    """The files that are there now, by asset id."""
+    """The files that are there now, by asset id. With ``folder`` they are kept there, and found again after a restart:
+    each by its asset id, beside it a file that names its type."""
 
-    def __init__(self) -> None:
+    def __init__(self, folder: Path | None = None) -> None:
         self.assets: dict[str, Asset] = {}
         self.last = ""
         """The address that was given last."""
+        self._folder = folder
+        for named in sorted(folder.glob("*.type")) if folder else ():
+            if named.with_suffix("").is_file():
+                self.assets[named.stem] = Asset(named.with_suffix("").read_bytes(), named.read_text("utf-8"))
 
     def put(self, data: bytes, content_type: str = "application/octet-stream") -> str:
         """Keep a file; its address."""
-        asset = str(FIRST_ASSET + len(self.assets))
+        asset = str(max(map(int, self.assets), default=FIRST_ASSET - 1) + 1)
         self.assets[asset] = Asset(data, content_type)
+        if self._folder is not None:
+            self._folder.mkdir(exist_ok=True)
+            (self._folder / asset).write_bytes(data)
+            (self._folder / f"{asset}.type").write_text(content_type, "utf-8")
         signature = hashlib.sha256(asset.encode()).hexdigest()[:32]
         self.last = f"https://{HOST}{PATH}?asset_id={asset}&signature={signature}"
         return self.last
 
     def expire(self, url: str) -> None:
         """The address leads to nothing from now on."""
-        self.assets[asset_of(url)] = Asset(b"", "")
+        asset = asset_of(url)
+        self.assets[asset] = Asset(b"", "")
+        if self._folder is not None:
+            (self._folder / f"{asset}.type").unlink(missing_ok=True)
+            (self._folder / asset).unlink(missing_ok=True)
 
     def answer(self, call: Call) -> Reply:
         asset = self.assets.get(call.query.get("asset_id", ""))

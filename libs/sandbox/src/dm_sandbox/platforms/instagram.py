@@ -7,6 +7,7 @@ webhook, without ``app_id``, when a webhook is connected. Another server's clock
 import asyncio
 import re
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from dm_core.clock import Clock, system_clock
@@ -43,7 +44,7 @@ class Instagram(Platform):
 
     ``echo_delay`` and ``conversation_lag`` in seconds; the lag is how long a message stays invisible to the
     Conversations API. ``token_age_hours`` below 24 makes a refresh fail, as on the platform. ``cdn`` holds the files of
-    messages (operation ``media``).
+    messages (operation ``media``), in the folder ``media`` where one is given.
     """
 
     name = "instagram"
@@ -56,6 +57,7 @@ class Instagram(Platform):
         flavor: Flavor = "instagram",
         port: int = 0,
         clock: Clock = system_clock,
+        media: Path | None = None,
     ) -> None:
         super().__init__(port, clock)
         self.account_id, self.page_id, self.flavor = account_id, page_id, flavor
@@ -67,7 +69,7 @@ class Instagram(Platform):
         self.subscribed: tuple[str, ...] = ()
         self.reactions: list[Reaction] = []
         self.mids = Mids()
-        self.cdn = Cdn()
+        self.cdn = Cdn(media)
         self._webhook: WebhookSender | None = None
         self._echoes: set[asyncio.Task[None]] = set()
 

@@ -7,6 +7,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
 from dm_core.clock import Clock, system_clock
+from dm_core.durations import HOUR_MS
 from dm_sandbox.platforms.faults import Fault, FaultKind
 from dm_sandbox.platforms.server import Call, Platform, Reply, bearer
 
@@ -102,7 +103,7 @@ class Spond(Platform):
             return Reply({"errorKey": "invalidCredentials", "errorCode": 1001}, 401, facts={"error": "wrong password"})
         if self.two_factor:
             return Reply({"token": "2fa-token", "phoneNumber": "*******42"}, facts={"error": "2FA wanted"})
-        expires_at = self.clock() + TOKEN_HOURS * 3_600_000
+        expires_at = self.clock() + TOKEN_HOURS * HOUR_MS
         token = "eyJhbGciOiJIUzI1NiJ9." + hashlib.sha256(f"{len(self.records)}/{expires_at}".encode()).hexdigest()
         self._tokens[token] = expires_at
         access = {"token": token, "expiration": _iso(datetime.fromtimestamp(expires_at / 1000, UTC))}

@@ -4,11 +4,12 @@ from collections.abc import Callable
 from typing import Final
 from urllib.parse import urlencode
 
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.http import Request
-from dm_core.messages import DAY_MS, EventKind
+from dm_core.messages import EventKind
 from dm_sandbox.environment import APP_SECRET
 from dm_sandbox.platforms.meta import Item, signed_request
-from dm_sandbox.simulation.fleet import ACCOUNT, TAKEOVER_MINUTES
+from dm_sandbox.simulation.instances import ACCOUNT, TAKEOVER_MINUTES
 from dm_sandbox.simulation.meta import echo_item
 from dm_sandbox.simulation.monitor import SKEW_MS
 from dm_sandbox.simulation.people import Person, Written
@@ -54,7 +55,7 @@ class Acts:
         event = EventKind.POSTBACK if kind is ActKind.TAP else EventKind.MESSAGE
         mid = self._world.mids.next(ACCOUNT, person.user_id)
         stale = kind is ActKind.STALE
-        sent_at = now - DAY_MS - 60_000 if stale else now
+        sent_at = now - DAY_MS - MINUTE_MS if stale else now
         text = {ActKind.STOP: STOP, ActKind.START: START}.get(kind, f"{token} v1 hello")
         is_word = kind in (ActKind.STOP, ActKind.START)
         written = Written(token, person.thread_id, person.user_id, mid, event, sent_at, text, stale, is_word)
@@ -137,7 +138,7 @@ class Acts:
             thread = self._world.database.threads.get(person.thread_id)
             until = thread.paused_until if thread else None
             erased = self._world.monitor.erased_at.get(person.thread_id)
-            if erased is None and (until is None or until < first + TAKEOVER_MINUTES * 60_000 - SKEW_MS):
+            if erased is None and (until is None or until < first + TAKEOVER_MINUTES * MINUTE_MS - SKEW_MS):
                 self._world.journal.wrong(
                     "pause", f"a human wrote to person {person.number}, and the agent does not pause"
                 )

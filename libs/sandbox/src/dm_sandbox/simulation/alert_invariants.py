@@ -3,8 +3,9 @@
 from typing import Final
 
 from dm_core.alerts import DIGEST, Alert, AlertState
+from dm_core.durations import HOUR_MS
 from dm_core.store.port import StoredAlert
-from dm_sandbox.simulation.fleet import deployment
+from dm_sandbox.simulation.instances import deployment
 from dm_sandbox.simulation.manager_invariants import is_explained
 from dm_sandbox.simulation.monitor import SKEW_MS
 from dm_sandbox.simulation.outbox import MAX_CALLS
@@ -12,7 +13,6 @@ from dm_sandbox.simulation.world import World
 
 URGENT: Final = 0.3
 """An urgent alert raises the alarm after this share of an ordinary one's time."""
-HOUR_MS: Final = 3_600_000
 ALLOWANCE_MS: Final = 420_000
 """How much later than promised an alarm may be: a claim (60 s), the sweep's grace and minute (120 s), a queue's backoff
 and six seconds for each alert before it."""

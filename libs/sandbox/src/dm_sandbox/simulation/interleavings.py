@@ -13,7 +13,7 @@ from typing import Final, Literal
 
 from dm_core.queue.port import WakeUp
 from dm_sandbox.simulation.acts import Acts
-from dm_sandbox.simulation.fleet import limits_of
+from dm_sandbox.simulation.instances import limits_of
 from dm_sandbox.simulation.invariants import judge
 from dm_sandbox.simulation.journal import Journal, Violation
 from dm_sandbox.simulation.loop import VirtualLoop
@@ -216,10 +216,10 @@ def run_once(scenario: Scenario, choices: tuple[int, ...], *, traced: bool = Fal
     loop = VirtualLoop(lambda: stepped[0].step())
     limits = replace(limits_of(schedule), function_timeout=FUNCTION_TIMEOUT, lease_seconds=LEASE_SECONDS)
     world = World(schedule, loop, traced=traced, network=network, limits=limits)
-    world.fleet.apart = True
+    world.instances.apart = True
     world.is_calm = not scenario.crashes
     world.shared.torn_reads = 0.0
-    world.shared.brain.always = scenario.manner
+    world.shared.model.always = scenario.manner
     return observed(world, _play(world, scenario, stepped[0]), loop), stepped[0].options
 
 
@@ -229,7 +229,7 @@ async def _play(world: World, scenario: Scenario, network: SteppedNetwork) -> No
     first = acts.write(person, ActKind.SAY)
     world.meta.deliver_now([acts.item(person, first)], first.token)
     await asyncio.sleep(1)
-    world.fleet.begun = network.main.append
+    world.instances.begun = network.main.append
     for name in scenario.tasks:
         world.queue.deliver_now(WakeUp(person.thread_id, name, world.clock()))
     match scenario.event:
@@ -245,7 +245,7 @@ async def _play(world: World, scenario: Scenario, network: SteppedNetwork) -> No
             world.meta.deliver_now([item], "human", acknowledged)
     while len(network.main) < ACTORS:  # noqa: ASYNC110 - they begin within a turn or two of the loop
         await asyncio.sleep(0)
-    world.fleet.begun, world.fleet.apart = None, False
+    world.instances.begun, world.instances.apart = None, False
     await world.settle(1, BOUND)
     judge(world)
 

@@ -10,7 +10,7 @@ from dm_core.messages import WINDOW_MS, Direction, Disposition, EventKind, Messa
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.steering import Mode
 from dm_sandbox.simulation.alert_invariants import judge_alerts
-from dm_sandbox.simulation.fleet import deployment
+from dm_sandbox.simulation.instances import deployment
 from dm_sandbox.simulation.manager_invariants import judge_manager
 from dm_sandbox.simulation.model import SECRET, TOKEN
 from dm_sandbox.simulation.monitor import SKEW_MS, Announced, Basis

@@ -1,11 +1,12 @@
 """What must be true of the manager's messages, of drafts and of handovers in the end."""
 
 from dm_core.alerts import HANDOVER_REMINDER, Alert, AlertState, alert_id
+from dm_core.durations import MINUTE_MS
 from dm_core.outbox import OutboxItem, OutboxState
 from dm_core.processing.outbox.drafts import RELEASED
 from dm_core.processing.steering import reminder_key
 from dm_core.runs import ActionState
-from dm_sandbox.simulation.fleet import TAKEOVER_MINUTES
+from dm_sandbox.simulation.instances import TAKEOVER_MINUTES
 from dm_sandbox.simulation.manager import Wrote
 from dm_sandbox.simulation.monitor import SKEW_MS
 from dm_sandbox.simulation.schedule import FaultKind as D
@@ -66,7 +67,7 @@ def _takes_over(world: World, item: OutboxItem) -> None:
     began = min((action.started_at or action.ended_at or 0) for action in item.actions)
     until = (thread.paused_until if thread is not None else None) or 0
     resumed = any(each.text.strip().lower() == "resume" for each in world.manager.wrote)
-    if until < began + TAKEOVER_MINUTES * 60_000 - 2 * SKEW_MS - 600_000 * _slept(world) and not resumed:
+    if until < began + TAKEOVER_MINUTES * MINUTE_MS - 2 * SKEW_MS - 600_000 * _slept(world) and not resumed:
         world.journal.wrong("pause", "the manager wrote to a person, and the agent does not pause")
 
 

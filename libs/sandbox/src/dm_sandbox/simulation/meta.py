@@ -11,7 +11,7 @@ from dm_core.clock import Clock
 from dm_core.http import Request
 from dm_sandbox.environment import APP_SECRET
 from dm_sandbox.platforms.meta import Item, envelope, signature, wire_bytes
-from dm_sandbox.simulation.fleet import Fleet
+from dm_sandbox.simulation.instances import Instances
 from dm_sandbox.simulation.journal import Journal
 from dm_sandbox.simulation.phone import PhoneStatus
 from dm_sandbox.simulation.platforms import Effect
@@ -45,7 +45,7 @@ class Meta:
     loop: asyncio.AbstractEventLoop
     rng: Random
     journal: Journal
-    fleet: Fleet
+    instances: Instances
     strike: Callable[[str], Fault | None]
     clock: Clock
     account_id: str
@@ -134,7 +134,7 @@ class Meta:
         await asyncio.sleep(delay)
         attempt = 0
         while True:
-            answer = await self.fleet.ask("webhook", request, TIMEOUT)
+            answer = await self.instances.ask("webhook", request, TIMEOUT)
             status = answer.status if answer else 0
             self.journal.note("meta", f"{label} → {status or 'no answer'}")
             if status == 200:

@@ -67,13 +67,13 @@ _NUMBER: Final = re.compile(r'\{"answer": (\d+)')
 
 
 def answer_number(turn: ModelTurn) -> int:
-    """Which answer of its brain this is; 0 for an odd one without content."""
+    """Which answer of its model this is; 0 for an odd one without content."""
     found = _NUMBER.match(turn.content)
     return int(found[1]) if found else 0
 
 
 @dataclass(slots=True)
-class Brain:
+class ScriptedModel:
     """Answers every thread of a simulation; with ``always`` in one good manner.
 
     ``texts`` and ``answers`` count what it wrote.

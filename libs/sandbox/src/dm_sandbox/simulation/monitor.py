@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from dm_core.durations import HOUR_MS, MINUTE_MS
 from dm_core.errors import AccountStopped, PlatformError, RetryLater, Service
 from dm_core.messages import Direction, Message, Status
 from dm_core.outbox import OutboxItem
@@ -43,9 +44,9 @@ SKEW_MS = 2_500
 """Clocks of instances differ by up to 2 s from each other; a decision by one of them may be that far off."""
 MAX_RESTARTS = 3
 """How often new DMs may make a run start over; later ones are left to its follow-up."""
-LONGEST_TOLD_MS = 3_600_000
+LONGEST_TOLD_MS = HOUR_MS
 """The longest wait that a service can ask for."""
-DELAY_MS = 60_000
+DELAY_MS = MINUTE_MS
 """How long after a service's answer the commit may come that stores the wait for it (look-ups, a slow store)."""
 KNOWN_AFTER = 90.0
 """Seconds after which every instance knows of a switch: half a minute, and as long as a slow commit takes."""
@@ -444,7 +445,7 @@ class Monitor:
 
     def _was_open(self, message: Message) -> bool:
         """It was to be answered when the commit was made (a finish has ended its own by now)."""
-        return message.is_unprocessed or message.processed_at is None or message.processed_at >= self.now_ms - 60_000
+        return message.is_unprocessed or message.processed_at is None or message.processed_at >= self.now_ms - MINUTE_MS
 
     def _check_taken_over(self, thread: Thread, what: str, messages: Sequence[Message]) -> None:
         if thread.paused_until is None:

@@ -40,7 +40,7 @@ class ModelPort:
         seen = shared.monitor.asked(execution, asked)
 
         def answer(fault: Fault | None) -> ModelTurn:
-            return shared.brain.answer(execution.thread_id, asked, fault.manner if fault else None)
+            return shared.model.answer(execution.thread_id, asked, fault.manner if fault else None)
 
         with noting_failure(execution):
             turn = await self.wire.call("processor.model.generate", MODEL, answer)

@@ -19,7 +19,7 @@ from dm_core.errors import (
 )
 from dm_sandbox.memory_database import MemoryDatabase
 from dm_sandbox.simulation.cloud_tasks import SimulatedQueue
-from dm_sandbox.simulation.model import Brain
+from dm_sandbox.simulation.model import ScriptedModel
 from dm_sandbox.simulation.monitor import Monitor
 from dm_sandbox.simulation.network import Line, Network, Process, Trouble
 from dm_sandbox.simulation.phone import OUTSIDE_WINDOW, Phone
@@ -103,7 +103,7 @@ class Shared:
     ticks: TickQueue
     platforms: Platforms
     phone: Phone
-    brain: Brain
+    model: ScriptedModel
     monitor: Monitor
     rng: Random
     torn_reads: float = TORN_READS

@@ -7,8 +7,8 @@ from random import Random
 from typing import Final, cast
 
 from dm_core.alerts import Alert
+from dm_core.durations import DAY_MS
 from dm_core.http import Request, Response
-from dm_core.messages import DAY_MS
 from dm_core.processing.drafts import is_shown_in
 from dm_core.processing.sweeper import GRACE_MS
 from dm_core.processing.switches import document as switches_document
@@ -19,12 +19,12 @@ from dm_core.store.document_values import to_json
 from dm_sandbox.memory_database import MemoryDatabase
 from dm_sandbox.platforms.meta import Mids
 from dm_sandbox.simulation.cloud_tasks import SimulatedQueue
-from dm_sandbox.simulation.fleet import ACCOUNT, Fleet, limits_of
+from dm_sandbox.simulation.instances import ACCOUNT, Instances, limits_of
 from dm_sandbox.simulation.journal import EPOCH_MS, Journal
 from dm_sandbox.simulation.loop import VirtualLoop
 from dm_sandbox.simulation.manager import Manager
 from dm_sandbox.simulation.meta import Meta
-from dm_sandbox.simulation.model import Brain
+from dm_sandbox.simulation.model import ScriptedModel
 from dm_sandbox.simulation.monitor import SKEW_MS, Monitor, current_execution
 from dm_sandbox.simulation.network import FaultyNetwork, Network
 from dm_sandbox.simulation.outbox import Outbox
@@ -75,20 +75,20 @@ class World:
         self.network: Network = faulty if network is None else network(self.journal)
         self.mids = Mids(rng.randrange(10**9))
         self.platforms = Platforms(ACCOUNT, self.clock, self.mids, self.monitor, self._echo)
-        brain = Brain(Random(rng.random()), schedule.manner)
+        model = ScriptedModel(Random(rng.random()), schedule.manner)
         self.queue = SimulatedQueue(loop, rng, self.journal, self._deliver, self.network.strike)
         self.queue.epoch_ms = self.epoch_ms
         self.monitor.wakes = lambda thread_id, at: any(t.wake_up.fire_at >= at for t in self.queue.waiting(thread_id))
         self.ticks = TickQueue(loop, self.journal, self._tick, self.network.strike, self.epoch_ms)
         self.phone = Phone(self.clock, rng, self._status, schedule.window)
         self.shared = Shared(
-            self.database, self.queue, self.ticks, self.platforms, self.phone, brain, self.monitor, rng
+            self.database, self.queue, self.ticks, self.platforms, self.phone, model, self.monitor, rng
         )
         numbers = iter(range(10**9))
         ids: Callable[[], str] = lambda: f"r{next(numbers)}"  # noqa: E731
         limits = limits or limits_of(schedule)
-        self.fleet = Fleet(loop, rng, self.journal, self.network, self.shared, limits, self.clock, ids)
-        self.meta = Meta(loop, rng, self.journal, self.fleet, self.network.strike, self.clock, ACCOUNT)
+        self.instances = Instances(loop, rng, self.journal, self.network, self.shared, limits, self.clock, ids)
+        self.meta = Meta(loop, rng, self.journal, self.instances, self.network.strike, self.clock, ACCOUNT)
         own = Random(f"manager's choices {schedule.seed}")
         people = self.ledger, self.outbox, self.phone
         self.manager = Manager(loop, own, self.clock, self.journal, *people, self.meta.manager)
@@ -138,7 +138,7 @@ class World:
 
     def _alerts_rest(self) -> bool:
         """Nothing is under way at all, and nobody has to look at any alert any more."""
-        idle = self.ticks.is_idle and self.meta.is_idle and self.fleet.is_idle and not self.network.under_way
+        idle = self.ticks.is_idle and self.meta.is_idle and self.instances.is_idle and not self.network.under_way
         return idle and all(stored.alert.due_at is None for stored in self.database.alerts.values())
 
     async def _sweep(self) -> None:
@@ -151,7 +151,7 @@ class World:
             await asyncio.sleep(SWEEP_SECONDS)
             if not self._could_find_something():
                 continue
-            work = self.loop.create_task(self.fleet.ask("processor", Request("POST", "/sweep"), 300))
+            work = self.loop.create_task(self.instances.ask("processor", Request("POST", "/sweep"), 300))
             running[work] = None
             work.add_done_callback(self._swept)
 
@@ -172,7 +172,7 @@ class World:
                 self.journal.wrong("sweep", f"{overdue} threads were overdue although nothing had gone wrong")
 
     async def _deliver(self, wake_up: WakeUp, timeout: float) -> Response | None:
-        answer = await self.fleet.task(wake_up, timeout)
+        answer = await self.instances.task(wake_up, timeout)
         word = _word(answer)
         self.journal.states[f"task:{word}"] += 1
         self.journal.note("queue", f"{wake_up.name[-12:]} → {answer.status if answer else '-'} {word}")
@@ -196,7 +196,7 @@ class World:
                 self.journal.wrong("wake_up", f"{written.token} is left open and nothing will wake its thread")
 
     async def _tick(self, alert_id: str, timeout: float) -> Response | None:
-        answer = await self.fleet.tick(alert_id, timeout)
+        answer = await self.instances.tick(alert_id, timeout)
         word = _word(answer)
         self.journal.states[f"tick:{word}"] += 1
         self.journal.note("ticks", f"{alert_id[:12]} → {answer.status if answer else '-'} {word}")

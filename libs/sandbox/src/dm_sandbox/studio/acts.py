@@ -4,13 +4,13 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Final
 
+from dm_core.durations import HOUR_MS
 from dm_sandbox.media_routes import send_made
 from dm_sandbox.platforms.cdn import asset_of
 from dm_sandbox.platforms.server import as_list, as_object
 from dm_sandbox.studio.bubbles import Bubble, Phone
 from dm_sandbox.studio.phones import Phones
 
-HOUR_MS: Final = 3_600_000
 LATE_HOURS: Final = 25
 MAX_BURST: Final = 10
 

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Final
 
-from dm_core.agent.gemini import GeminiModel
+from dm_core.agent.model import Model
 from dm_core.agent.prompt import system_prompt
 from dm_core.agent.tools.declare import Kind
 from dm_core.agent.tools.registry import DECLARATIONS, TOOLS
-from dm_core.bootstrap.processor import load_files
+from dm_core.bootstrap.files import load_files
 from dm_core.runs import ModelTurn, ToolResult, ToolTurn, Turn, UserTurn
 from dm_core.settings import ModelSettings
 from dm_core.store.turn_documents import parse_turn, turn_document
@@ -22,11 +22,20 @@ class Again:
     """Asks the model that answers the sandbox, over its real client."""
 
     def __init__(self, log: EventLog, settings: ModelSettings) -> None:
-        self._log = log
-        self._model = GeminiModel(settings)
+        self._log, self._settings = log, settings
+        self._client: Model | None = None
 
     async def close(self) -> None:
-        await self._model.close()
+        if self._client is not None:
+            await self._client.close()
+
+    @property
+    def _model(self) -> Model:
+        if self._client is None:
+            from dm_core.agent.gemini import GeminiModel  # takes a second to load, which the start has not
+
+            self._client = GeminiModel(self._settings)
+        return self._client
 
     async def ask(self, run_id: str) -> dict[str, object]:
         """The old answer and a new one. Raises LookupError for an unknown run, ModelUnavailable, Misconfigured.

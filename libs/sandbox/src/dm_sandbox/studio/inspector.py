@@ -6,6 +6,7 @@ from typing import Final
 
 from dm_admin.views import Reads, as_json, explain, view_thread
 from dm_core.alerts import Alert
+from dm_core.durations import DAY_MS
 from dm_core.messages import Message, Status
 from dm_core.store.port import Store
 from dm_core.threads import Thread, thread_id
@@ -15,8 +16,8 @@ from dm_sandbox.studio.phones import Phones
 from dm_sandbox.world import Sandbox
 
 PAGE: Final = 200
-YEAR_MS: Final = 365 * 86_400_000
-RELEASE_MS: Final = 86_400_000
+YEAR_MS: Final = 365 * DAY_MS
+RELEASE_MS: Final = DAY_MS
 
 
 class Inspector:

@@ -44,7 +44,7 @@ class ManagerPhone:
                 alert = Alert(message.id, number, message.text, template, message.reference, message.at, True, buttons)
                 sandbox.whatsapp.accepted.append(alert)
         sandbox.whatsapp.listen(self._arrived)
-        sandbox.whatsapp.statuses.on_told = self._told
+        sandbox.whatsapp.statuses.on_told = self._set_ticks
 
     def snapshot(self) -> dict[str, object]:
         """As JSON values, for a restart."""
@@ -92,7 +92,7 @@ class ManagerPhone:
         )
         self.messages.append(shown)
 
-    def _told(self, wamid: str, status: str) -> None:
+    def _set_ticks(self, wamid: str, status: str) -> None:
         message = next((each for each in self.messages if each.id == wamid and not each.mine), None)
         if message is not None and status in TICKS and TICKS.index(status) > TICKS.index(message.ticks):
             message.ticks = cast("Ticks", status)

@@ -8,8 +8,10 @@ from dataclasses import dataclass, field
 from typing import Final, Literal
 
 from dm_core.alerts import Alert
+from dm_core.durations import HOUR_MS
 from dm_core.messages import Message
 from dm_sandbox.events import Entry
+from dm_sandbox.platforms.server import as_object
 from dm_sandbox.studio.bubbles import Bubble
 
 State = Literal["kept", "open", "broken"]
@@ -22,8 +24,14 @@ TITLES: Final[Mapping[str, str]] = {
     "P3": "Everything ends",
     "P4": "Nothing goes out twice",
     "P6": "A human outranks the bot",
+    "P7": "The rules of the platform hold",
     "P8": "The manager is told",
 }
+BROKEN_RULES: Final[Mapping[str, str]] = {
+    "10/2534022": "the bot wrote after the 24-hour window of that person was over",
+    "100/2534052": "the bot sent a text of more than 1,000 bytes",
+}
+"""What the platform answers to whoever breaks a rule of its (docs/platforms/instagram.md#sending)."""
 _ENDS: Final = frozenset({"run_finished", "run_dropped", "run_failed", "run_stopped", "task_failed", "thread_waits"})
 
 
@@ -54,7 +62,7 @@ class Evidence:
     entries: Sequence[Entry]
     alerts: Sequence[Alert] = ()
     alarm_ms: int = 600_000
-    paused_ms: int = 3_600_000
+    paused_ms: int = HOUR_MS
     resumed: Sequence[tuple[str, int]] = field(default=())
 
 
@@ -66,6 +74,7 @@ def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
         _all_ends(evidence),
         _no_double(evidence),
         _human_first(evidence),
+        _rules_hold(evidence),
         _manager_told(evidence),
     )
 
@@ -121,8 +130,7 @@ def _no_double(evidence: Evidence) -> Verdict:
     for entry in evidence.entries:
         if entry.source != "instagram" or entry.kind != "send" or not entry.record.get("processed"):
             continue
-        facts = entry.record.get("facts")
-        text = str(facts.get("text")) if isinstance(facts, dict) else ""  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+        text = str(as_object(entry.record.get("facts")).get("text"))
         effect = (entry.person, entry.run, text)
         if entry.run and effect in seen:
             return Verdict("P4", "broken", f"“{text[:60]}” went out twice in one run")
@@ -141,6 +149,15 @@ def _human_first(evidence: Evidence) -> Verdict:
             if bubble.by == "bot" and answered and bubble.at >= evidence.since:
                 return Verdict("P6", "broken", "the bot wrote while a human answers")
     return Verdict("P6", "kept", "no word of the bot while a human answers")
+
+
+def _rules_hold(evidence: Evidence) -> Verdict:
+    calls = [entry for entry in evidence.entries if entry.source == "instagram" and entry.kind in ("send", "react")]
+    for entry in calls:
+        broken = BROKEN_RULES.get(str(as_object(entry.record.get("facts")).get("error")))
+        if broken:
+            return Verdict("P7", "broken", broken)
+    return Verdict("P7", "kept", f"{_count(calls, 'send')} tried, each within the 24-hour window and 1,000 bytes")
 
 
 def _manager_told(evidence: Evidence) -> Verdict:

@@ -68,6 +68,8 @@ def page_app(studio: Studio) -> ASGIApp:
         Route("/api/tour", page.tour, methods=["POST"]),
         Route("/api/seat", page.seat, methods=["POST"]),
         Route("/api/seat/answer", page.answer, methods=["POST"]),
+        Route("/api/review", page.review),
+        Route("/api/review", page.keep_review, methods=["POST"]),
         Route("/api/scenario/{person}", page.scenario, methods=["POST"]),
         *media_routes(lambda: studio.chat.person, studio.sandbox.instagram.cdn),
     ]
@@ -248,6 +250,13 @@ class _Page:
         phone = self._of(request)
         name, text = await save_scenario(self._studio.inspector.thread_id(phone), self._studio.sandbox)
         return _json({"name": name, "text": text})
+
+    async def review(self, _: Request) -> Response:
+        return _json(await self._studio.review.waiting())
+
+    async def keep_review(self, request: Request) -> Response:
+        await self._studio.review.keep(await _body(request))
+        return _json({"ok": True})
 
     def _of(self, request: Request) -> Phone:
         phone = self._studio.phones.phones.get(str(request.path_params["person"]))

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Final
 
 from dm_core.agent.rules import Rules
+from dm_core.bootstrap.files import load_files
 from dm_core.bootstrap.parts import open_store
-from dm_core.bootstrap.processor import load_files
 from dm_core.clock import random_ids
-from dm_core.messages import DAY_MS, Message
+from dm_core.durations import DAY_MS, MINUTE_MS
+from dm_core.messages import Message
 from dm_core.outbox import OutboxItem
 from dm_core.processing.outbox.commands import Command
 from dm_core.processing.outbox.steps import Steps
@@ -30,6 +31,7 @@ from dm_sandbox.studio.inspector import YEAR_MS, Inspector
 from dm_sandbox.studio.manager import ManagerPhone
 from dm_sandbox.studio.phones import Phones
 from dm_sandbox.studio.promises import Evidence, Verdict, verdicts
+from dm_sandbox.studio.review import ReviewQueue
 from dm_sandbox.studio.seat import Seat
 from dm_sandbox.studio.switches import BY_NAME, SWITCHES, Breaker, Switch
 from dm_sandbox.studio.tour import Tour
@@ -69,6 +71,7 @@ class Studio:
         sandbox.gemini.latency = THINKING_SECONDS
         self.breaker = Breaker(sandbox, self.seat, clock)
         self.inspector = Inspector(sandbox, self.phones, self.store)
+        self.review = ReviewQueue()
         self.again = Again(sandbox.log, settings.model)
         self.tour = Tour(self.phones, self.acts, self.breaker, self.manager, self.resume, self.changed)
         self.used: dict[str, Used] = {}
@@ -205,7 +208,7 @@ class Studio:
                     messages,
                     entries,
                     alerts,
-                    paused_ms=round(self._settings.takeover_minutes * 60_000),
+                    paused_ms=round(self._settings.takeover_minutes * MINUTE_MS),
                     resumed=self._resumed,
                 )
                 fields |= {"on": used.on} | _judged(switch, entries, verdicts(evidence))
@@ -240,7 +243,8 @@ def _judged(switch: Switch, entries: list[Entry], found: tuple[Verdict, ...]) ->
     bitten = not switch.shows or any(entry.kind in switch.shows for entry in entries)
     states = {verdict.state for verdict in own}
     overall = "broken" if "broken" in states else "open" if "open" in states else "kept"
-    return {"verdict": overall if bitten or overall != "kept" else "idle", "promises": [each.shown for each in own]}
+    verdict = overall if bitten or overall != "kept" else "idle"
+    return {"verdict": verdict, "met": bitten, "promises": [each.shown for each in own]}
 
 
 def clock_of(remembered: Mapping[str, object]) -> StudioClock:

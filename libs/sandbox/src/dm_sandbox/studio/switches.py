@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Final, Literal, cast
 
+from dm_core.durations import HOUR_MS, MINUTE_MS
 from dm_sandbox.functions.control import Switched
 from dm_sandbox.platforms.answers import call, text
 from dm_sandbox.platforms.faults import Fault, FaultKind
@@ -16,7 +17,6 @@ from dm_sandbox.studio.seat import Seat
 from dm_sandbox.world import Sandbox
 
 Group = Literal["Model", "Instagram", "WhatsApp", "Spond", "Store and queue", "Webhooks", "Processor", "Clock"]
-HOUR_MS: Final = 3_600_000
 SLOW_SECONDS: Final = 8.0
 
 
@@ -104,7 +104,9 @@ class Breaker:
         self.switched = replace(self.switched, clock_offset_ms=self._clock.offset_ms)
         self.sandbox.switch(self.switched)
         self.sandbox.queue.look_again()
-        self.sandbox.log.add("studio", f"the clock jumped {ms // 60_000} minutes ahead", "warning", kind="clock_jumped")
+        self.sandbox.log.add(
+            "studio", f"the clock jumped {ms // MINUTE_MS} minutes ahead", "warning", kind="clock_jumped"
+        )
 
     async def _control(self, switched: Switched) -> None:
         self.switched = switched

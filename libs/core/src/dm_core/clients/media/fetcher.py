@@ -32,10 +32,12 @@ _ANY_BYTES: Final = max(MAX_BYTES.values())
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """Seconds: to connect, for the next bytes, for a file, for all files of a run, and until there is room."""
+    """Seconds: to connect, for the next bytes, before a second try, for a file, for all files of a run, and until there
+    is room."""
 
     connect: float = 3.0
     read: float = 4.0
+    again: float = 0.3
     file: float = 10.0
     run: float = 15.0
     room: float = 5.0
@@ -47,6 +49,25 @@ class _Refused(Exception):
     def __init__(self, why: NotShown) -> None:
         super().__init__(why.name)
         self.why = why
+
+
+class _Busy(_Refused):
+    """The CDN has a moment of its own."""
+
+
+class _CutShort(Exception):
+    """The connection ended before the file did."""
+
+
+_ONCE_MORE: Final = (
+    _Busy,
+    _CutShort,
+    httpcore2.NetworkError,
+    httpcore2.RemoteProtocolError,
+    httpcore2.ConnectTimeout,
+)
+"""What a second try may mend: above all a kept connection that the CDN had closed meanwhile
+(https://github.com/huggingface/huggingface_hub/pull/4398)."""
 
 
 @dataclass(slots=True)
@@ -135,12 +156,12 @@ class MediaClient:
             return NotShown.FOREIGN
         try:
             async with asyncio.timeout(self._times.file):
-                data, content_type = await self._download(checked, kinds, left)
+                data, content_type = await self._tried(checked, kinds, left)
         except _Refused as refused:
             return refused.why
         except NotPublic:
             return NotShown.FOREIGN
-        except httpcore2.RemoteProtocolError:
+        except _CutShort:
             return NotShown.BROKEN
         except (TimeoutError, OSError, httpcore2.NetworkError, httpcore2.TimeoutException, httpcore2.ProtocolError):
             return NotShown.UNREACHABLE
@@ -148,6 +169,13 @@ class MediaClient:
 
         async with self._decoding:  # one at a time: a picture is some 100 MB while it is decoded
             return await asyncio.to_thread(prepare, data, content_type)
+
+    async def _tried(self, url: MediaUrl, kinds: frozenset[MediaKind], left: "_Left") -> tuple[bytes, str]:
+        try:
+            return await self._download(url, kinds, left)
+        except _ONCE_MORE:
+            await asyncio.sleep(self._times.again)
+            return await self._download(url, kinds, left)
 
     async def _download(self, url: MediaUrl, kinds: frozenset[MediaKind], left: "_Left") -> tuple[bytes, str]:
         pool, request = self._first(url)
@@ -204,6 +232,8 @@ def _header(response: httpcore2.Response, name: bytes) -> str:
 
 async def _body(response: httpcore2.Response, kinds: frozenset[MediaKind], left: _Left) -> tuple[bytes, str]:
     """The file and its type. Raises _Refused as soon as it is known not to be shown."""
+    if response.status == 429 or response.status >= 500:
+        raise _Busy(NotShown.UNREACHABLE)
     if response.status != 200:
         raise _Refused(NotShown.EXPIRED if response.status in _GONE else NotShown.UNREACHABLE)
     if _header(response, b"content-encoding") not in ("", "identity"):
@@ -217,8 +247,10 @@ async def _body(response: httpcore2.Response, kinds: frozenset[MediaKind], left:
         content_type, most = _looked_at(data, kinds)
         if len(data) > most:
             raise _Refused(NotShown.TOO_LARGE)
-    except BaseException:
+    except BaseException as error:
         left.size += len(data)
+        if isinstance(error, httpcore2.RemoteProtocolError):
+            raise _CutShort from error
         raise
     return bytes(data), content_type
 

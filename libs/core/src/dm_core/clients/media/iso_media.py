@@ -26,7 +26,11 @@ _DESCRIPTORS: Final = {0x03: 3, 0x04: 13, 0x05: 0}
 
 
 class BrokenContainer(ValueError):
-    """Not a file of the family, or not whole; or its sound is no AAC that fits ADTS."""
+    """Not a file of the family, or not whole."""
+
+
+class NotAac(BrokenContainer):
+    """Its sound is not AAC, or none that fits ADTS."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,14 +184,14 @@ def _audio_config(stsd: bytes) -> tuple[int, int, int]:
     version = struct.unpack_from(">H", stsd, 24)[0]
     esds = stsd.find(b"esds", 44 + (16 if version == 1 else 0))
     if name != b"mp4a" or esds < 0:
-        raise BrokenContainer("its sound is not AAC")
+        raise NotAac("its sound is not AAC")
     config = _specific_info(stsd[esds + 8 :])
     bits = int.from_bytes(config[:8].ljust(8, b"\0"))
     kind, rate, channels = bits >> 59 & 31, bits >> 55 & 15, bits >> 51 & 15
     if kind in _EXTENDED:
         kind = bits >> (18 if bits >> 47 & 15 == 15 else 42) & 31  # behind the extension's rate, by index or in Hz
     if not 1 <= kind <= 4 or rate >= len(_RATES) or not 1 <= channels <= 7:
-        raise BrokenContainer("its sound does not fit ADTS")
+        raise NotAac("its sound does not fit ADTS")
     return kind - 1, rate, channels
 
 

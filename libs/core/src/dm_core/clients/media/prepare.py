@@ -9,7 +9,7 @@ import hashlib
 import io
 from typing import TYPE_CHECKING, Final
 
-from dm_core.clients.media.iso_media import BrokenContainer, adts, adts_seconds, read_container
+from dm_core.clients.media.iso_media import BrokenContainer, NotAac, adts, adts_seconds, read_container
 from dm_core.clients.media.kinds import ISO, kind_of, sound_type
 from dm_core.clients.media.limits import MAX_BYTES, MAX_SECONDS
 from dm_core.media import Media, MediaKind, NotShown
@@ -22,9 +22,17 @@ MAX_PIXELS: Final = 25_000_000
 MAX_SIDE: Final = 3_072
 """Longest side that is sent, in pixels: what is larger is made smaller there anyway
 (https://ai.google.dev/gemini-api/docs/image-understanding)."""
+MAX_SCANNED: Final = 1_500_000_000
+"""Pixels of all the scans of a JPEG. A scan of a few bytes is decoded over the whole picture: of the largest ones,
+200 KB took minutes (https://github.com/libjpeg-turbo/libjpeg-turbo/issues/284); cameras write about 10."""
+_SCAN: Final = b"\xff\xda"
+"""How a scan of a JPEG begins; within coded data, FF is followed by 00."""
 _FORMATS: Final = ("JPEG", "PNG", "WEBP", "GIF")
 _AS_IT_IS: Final = {"JPEG": "image/jpeg", "PNG": "image/png", "WEBP": "image/webp"}
 _MODES: Final = frozenset(("RGB", "L", "RGBA", "P", "1", "LA"))
+_ORIENTATION: Final = 0x0112
+_NOTES: Final = frozenset(("exif", "xmp", "comment"))
+"""Where a picture may say who took it, where and when."""
 
 
 def prepare(data: bytes, content_type: str) -> Media | NotShown:
@@ -49,7 +57,9 @@ def _picture(data: bytes) -> Media | NotShown:
         raise AssertionError("half a picture would be taken for a whole one")
     try:
         with Image.open(io.BytesIO(data), formats=_FORMATS) as image:
-            if image.width * image.height > MAX_PIXELS:
+            pixels = image.width * image.height
+            scanned = pixels * data.count(_SCAN) if image.format in ("JPEG", "MPO") else 0
+            if pixels > MAX_PIXELS or scanned > MAX_SCANNED:
                 return NotShown.TOO_LARGE
             image.load()
             return _as_shown(image, data)
@@ -62,16 +72,19 @@ def _picture(data: bytes) -> Media | NotShown:
 def _as_shown(image: "Image.Image", data: bytes) -> Media:
     """The file itself where that is what Gemini takes and nothing else is in it; else its first frame, upright, in RGB,
     small enough, and without what a camera notes (place, time, device)."""
-    from PIL import ImageOps
+    from PIL import Image
 
-    noted = bool(image.getexif()) or "xmp" in image.info
+    noted = _NOTES & image.info.keys()
     moving = getattr(image, "is_animated", False)
     known = _AS_IT_IS.get(image.format or "")
     if known and not noted and not moving and max(image.size) <= MAX_SIDE and image.mode in _MODES:
         return _media(MediaKind.PICTURE, known, data)
-    still = ImageOps.exif_transpose(image)
+    still = _upright(image)
+    if still.mode == "I;16":  # a conversion would take each of the upper 99 % of its greys for white
+        still = Image.frombytes("L", still.size, still.tobytes()[1::2])
     has_alpha = "A" in still.getbands() or "transparency" in still.info
     still = still.convert("RGBA" if has_alpha else "RGB")
+    still.info.pop("comment", None)
     still.thumbnail((MAX_SIDE, MAX_SIDE))
     out = io.BytesIO()
     if has_alpha:
@@ -79,6 +92,27 @@ def _as_shown(image: "Image.Image", data: bytes) -> Media:
     else:
         still.save(out, "JPEG", quality=88)
     return _media(MediaKind.PICTURE, "image/png" if has_alpha else "image/jpeg", out.getvalue())
+
+
+def _upright(image: "Image.Image") -> "Image.Image":
+    """Turned as its EXIF says. Pillow's own way writes the rest of the EXIF anew, and fails where that is broken
+    (https://github.com/python-pillow/Pillow/issues/8965)."""
+    from PIL.Image import Transpose
+
+    turns = {
+        2: Transpose.FLIP_LEFT_RIGHT,
+        3: Transpose.ROTATE_180,
+        4: Transpose.FLIP_TOP_BOTTOM,
+        5: Transpose.TRANSPOSE,
+        6: Transpose.ROTATE_270,
+        7: Transpose.TRANSVERSE,
+        8: Transpose.ROTATE_90,
+    }
+    try:
+        turn = turns.get(int(image.getexif().get(_ORIENTATION, 1)))
+    except Exception:  # as above
+        turn = None
+    return image if turn is None else image.transpose(turn)
 
 
 def _sound(data: bytes, mime_type: str) -> Media | NotShown:
@@ -96,7 +130,12 @@ def _sound(data: bytes, mime_type: str) -> Media | NotShown:
 def _tagged_seconds(data: bytes) -> float | None:
     from tinytag import TinyTag
 
-    return TinyTag.get(file_obj=io.BytesIO(data), tags=False, duration=True).duration
+    found = TinyTag.get(file_obj=io.BytesIO(data), tags=False, duration=True)
+    if data[:4] == b"RIFF" and found.samplerate and found.channels and found.bitdepth:
+        # The sizes that a WAV names are 0 or 2**32 - 1 where it was written as a stream.
+        sound = len(data) - data.find(b"data") - 8
+        return sound * 8 / (found.samplerate * found.channels * found.bitdepth)
+    return found.duration
 
 
 def _container(data: bytes) -> Media | NotShown:
@@ -104,8 +143,8 @@ def _container(data: bytes) -> Media | NotShown:
     try:
         container = read_container(data)
         sound, picture = container.of(b"soun"), container.of(b"vide")
-        if container.fragmented or not (sound or picture):
-            return NotShown.TYPE
+        if container.fragmented:
+            return NotShown.NO_LENGTH
         if picture is not None:
             too_long = container.seconds > MAX_SECONDS[MediaKind.VIDEO]
             mime_type = "video/quicktime" if container.brand == b"qt  " else "video/mp4"
@@ -113,6 +152,8 @@ def _container(data: bytes) -> Media | NotShown:
         if sound is None:
             return NotShown.TYPE
         frames, seconds = adts(data, sound)
+    except NotAac:
+        return NotShown.TYPE
     except BrokenContainer:
         return NotShown.BROKEN
     if seconds > MAX_SECONDS[MediaKind.VOICE]:

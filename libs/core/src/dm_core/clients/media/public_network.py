@@ -6,19 +6,18 @@ public (https://github.com/qhkm/zeptoclaw/pull/105).
 """
 
 import asyncio
-import socket
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Iterable
+from contextlib import suppress
 from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 from typing import Final, cast
 
 import httpcore2
 
+from dm_core.clients.addresses import MAX_ADDRESSES, Resolve, resolve
+
 _ROUTED_V6: Final = IPv6Network("2000::/3")
 """All of IPv6 that is routed to the public today; what translates to IPv4 is elsewhere, or refused below."""
-
-type Resolve = Callable[[str, int], Awaitable[Sequence[str]]]
-"""The IP addresses of a host, for a port. Raises OSError."""
 
 
 def is_public(address: str) -> bool:
@@ -34,13 +33,6 @@ def is_public(address: str) -> bool:
         case IPv6Address():
             embeds = ip.ipv4_mapped or ip.sixtofour or ip.teredo
             return not embeds and ip in _ROUTED_V6 and ip.is_global and ip.scope_id is None
-
-
-async def resolve(host: str, port: int) -> Sequence[str]:
-    """By the system's name service; IPv4 first, because Cloud Run has no way out by IPv6."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
-    addresses = dict.fromkeys(str(address[0]) for _, _, _, _, address in found)
-    return sorted(addresses, key=lambda address: ":" in address)
 
 
 class NotPublic(OSError):
@@ -73,7 +65,11 @@ class PublicBackend(httpcore2.AsyncNetworkBackend):
             raise httpcore2.ConnectError("the name was not resolved") from error
         if not addresses or not all(map(is_public, addresses)):
             raise NotPublic("the host's address is not public")
-        return await self._sockets.connect_tcp(addresses[0], port, timeout, local_address, socket_options)
+        *others, last = addresses[:MAX_ADDRESSES]
+        for address in others:
+            with suppress(httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                return await self._sockets.connect_tcp(address, port, timeout, local_address, socket_options)
+        return await self._sockets.connect_tcp(last, port, timeout, local_address, socket_options)
 
 
 def connections(

@@ -10,6 +10,7 @@ from typing import Final
 
 from dm_core.alerts import DRAFT
 from dm_core.clock import Clock, Ids
+from dm_core.durations import MINUTE_MS
 from dm_core.errors import RetryLater
 from dm_core.outbox import AuditLine, OutboxItem, OutboxState, outbox_id
 from dm_core.processing.drafts import expires_at, rewritten
@@ -24,13 +25,13 @@ from dm_core.steering import Mode
 from dm_core.store.document_values import text, whole
 from dm_core.store.port import Conflict, Snapshot, Store, ThreadChange
 
-EDIT_MS: Final = 30 * 60_000
+EDIT_MS: Final = 30 * MINUTE_MS
 """How long after *edit* the manager's next message is taken for the text."""
 RELEASED: Final = "It goes out now. If it can't, I tell you."
 DROPPED: Final = "Dropped: nothing is sent."
 WRITE: Final = "Write the text now: your next message goes to that person as it is."
 NO_DRAFT: Final = "Nothing was changed: that message is no draft."
-WITHDRAWN: Final = "Nothing was sent: that draft is not open any more (decided, withdrawn, or too late)."
+WITHDRAWN: Final = "Nothing was changed: that draft is not open any more (decided, withdrawn, or too late)."
 CAME: Final = "Nothing was sent: something came meanwhile, so that draft is withdrawn. I look again."
 HUMAN: Final = "Nothing was sent: that conversation is left to humans, or switched off."
 STATES: Final = {

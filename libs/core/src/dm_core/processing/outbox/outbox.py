@@ -17,12 +17,13 @@ from dm_core.agent.texts import split_text, without_controls
 from dm_core.alerts import DIGEST
 from dm_core.clients.port import WhatsApp
 from dm_core.clock import Clock, Ids
+from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.errors import AccountStopped, DmAgentError, PlatformError, Refused, RetryLater, Unreachable, described
-from dm_core.messages import DAY_MS
 from dm_core.outbox import ADMIN, OutboxState
 from dm_core.processing.delivery import Delivery, LookAgain
 from dm_core.processing.outbox.commands import Command, Commands
 from dm_core.processing.outbox.drafts import STATES, DraftWords, tapped
+from dm_core.processing.outbox.order import Order
 from dm_core.processing.outbox.sending import CLOSED, GONE, HeldItem, ItemLost, Sending, sent_messages
 from dm_core.processing.outbox.steps import Steps
 from dm_core.queue.port import WakeUpQueue
@@ -38,7 +39,7 @@ CAUSE_QUOTE: Final = "Nothing was sent: that alert is about no conversation."
 TOO_LONG: Final = "Nothing was sent: this is too long for Instagram."
 NO_WORDS: Final = "Nothing was sent: only words can be passed on."
 QUOTE_DRAFT: Final = "Nothing was sent: tap a button of the draft, or quote it with that word."
-RETRY_MS: Final = 60_000
+RETRY_MS: Final = MINUTE_MS
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +53,7 @@ class Outbox:
     steps: Steps
     commands: Commands
     drafts: DraftWords
+    order: Order
     clock: Clock
     ids: Ids
     takeover_ms: int
@@ -82,8 +84,10 @@ class Outbox:
     async def _work(self, held: HeldItem, deadline: int) -> str:
         try:
             if held.item.state is OutboxState.RECEIVED:
+                await self.order.wait(held.item)
                 await self._read(held)
             if held.item.state is OutboxState.PLANNED:
+                await self.order.wait(held.item)
                 await self._send(held, deadline)
         except (LookAgain, RetryLater, AccountStopped) as error:
             return await self._later(held, getattr(error, "wait_seconds", None))

@@ -12,7 +12,7 @@ from dm_core.processing.alert_texts import who
 from dm_core.processing.leased_thread import TooManyConflicts, settle
 from dm_core.processing.outbox.commands import HELP, Command
 from dm_core.processing.switches import SwitchReader
-from dm_core.steering import Mode, Pause, Steering, Switches
+from dm_core.steering import Mode, Pause, Steering, Switches, still_silent
 from dm_core.store.port import Conflict, Store, ThreadChange
 from dm_core.threads import Thread
 
@@ -52,8 +52,8 @@ class Steps:
             case _:
                 now, by = self.clock(), item.origin
                 line = self._line(item, command.value)
-                await self.switches.change(lambda switches: _switched(switches, command, by, now), (line,))
-        return f"{_SWITCHED[command]} It may take half a minute."
+                switches = await self.switches.change(lambda switches: _switched(switches, command, by, now), (line,))
+        return f"{_SWITCHED[command]} It may take half a minute.{_but(command, still_silent(switches))}"
 
     async def in_thread(self, command: Command, item: OutboxItem) -> str:
         """Do it in the item's thread; the answer. Raises StoreUnavailable, TooManyConflicts."""
@@ -70,7 +70,8 @@ class Steps:
             if command is Command.RESUME and thread.is_left_to_humans(now):
                 change = replace(change, paused_until=now)  # what came until now is the humans'
             if not isinstance(await settle(self.store, change), Conflict):
-                return f"{who(thread.profile, thread.id)}: {answer}"
+                but = _but(command, still_silent(await self.switches.current(), steering))
+                return f"{who(thread.profile, thread.id)}: {answer}{but}"
         raise TooManyConflicts("the thread kept moving")
 
     async def audit(self, item: OutboxItem, what: str) -> None:
@@ -101,6 +102,10 @@ class Steps:
             (thread.not_before is not None and thread.not_before > now, "waiting"),
         )
         return ", ".join(word for holds, word in states if holds)
+
+
+def _but(command: Command, silent: str) -> str:
+    return f" But I stay silent, because {silent}." if silent and command in (Command.RESUME, Command.ON) else ""
 
 
 def _steered(steering: Steering, command: Command, by: str, now: int) -> tuple[Steering, str]:

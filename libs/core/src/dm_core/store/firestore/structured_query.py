@@ -6,7 +6,7 @@ from google.cloud.firestore_v1 import types
 from google.protobuf import wrappers_pb2
 
 from dm_core.google_grpc import generated
-from dm_core.store.document_values import clean
+from dm_core.store.document_values import storable
 from dm_core.store.firestore.protobuf import encode
 from dm_core.store.selections import EVERYWHERE, Selection
 
@@ -52,7 +52,7 @@ def _filter(selection: Selection) -> Any:
 
 def _compared(field: str, operator: str, operand: object) -> Any:
     name = _Query.FieldReference(field_path=field)
-    condition = _Query.FieldFilter(field=name, op=_OPERATORS[operator], value=encode(clean(operand)))
+    condition = _Query.FieldFilter(field=name, op=_OPERATORS[operator], value=encode(storable(operand)))
     return _Query.Filter(field_filter=condition)
 
 

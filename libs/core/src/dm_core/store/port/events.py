@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from dm_core.messages import DAY_MS, Message, Status
+from dm_core.durations import DAY_MS
+from dm_core.messages import Message, Status
 from dm_core.store.port.changes import Version
 
 BRIEF_MS: Final = DAY_MS

@@ -15,7 +15,8 @@ const ACTS = [
   ["late", "DM dated 25 hours ago"],
 ];
 const NEEDS_WORDS = ["burst", "edit"];
-let quoted = null;
+const drafts = new Map();
+let quoted = null, writer = "";
 
 export function quote(what) {
   quoted = what;
@@ -64,7 +65,16 @@ function chips() {
   }, text.replaceAll("\n", " / "))));
 }
 
+// Words that were typed as one person are not another's.
+function changeWriter() {
+  quote(null);
+  drafts.set(writer, byId("words").value);
+  writer = state.person;
+  byId("words").value = drafts.get(writer) ?? "";
+}
+
 export function start() {
+  writer = state.person;
   byId("acts").replaceChildren(...ACTS.map(([name, words]) => button(name, words)));
   byId("composer").addEventListener("submit", (event) => { event.preventDefault(); send(); });
   byId("words").addEventListener("keydown", (event) => {
@@ -72,5 +82,5 @@ export function start() {
   });
   let language = "";
   on("phone", () => { if (language !== state.phone.language) { language = state.phone.language; chips(); } });
-  on("person", () => quote(null));
+  on("person", changeWriter);
 }

@@ -36,6 +36,13 @@ export function reconcile(list, items, keyOf, make) {
   }
 }
 
+// A list that shows its end goes on doing so when its place becomes smaller.
+export function keepEnd(element) {
+  let atEnd = true;
+  element.addEventListener("scroll", () => { if (element.clientHeight) atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 80; });
+  new ResizeObserver(() => { if (atEnd) element.scrollTop = element.scrollHeight; }).observe(element);
+}
+
 export function stickToEnd(element, change) {
   const atEnd = element.scrollHeight - element.scrollTop - element.clientHeight < 80;
   change();

@@ -6,9 +6,10 @@ import * as thread from "./thread.js";
 import * as waiting from "./waiting.js";
 import * as switches from "./switches.js";
 import * as seat from "./seat.js";
+import * as review from "./review.js";
 import * as tour from "./tour.js";
 
-const TABS = { run: ["Why", run], thread: ["Thread", thread], waiting: ["Queue", waiting], switches: ["Break it", switches], seat: ["Model", seat], tour: ["Tour", tour] };
+const TABS = { run: ["Why", run], thread: ["Thread", thread], waiting: ["Queue", waiting], switches: ["Break it", switches], seat: ["Model", seat], review: ["Review", review], tour: ["Tour", tour] };
 let current = sessionStorage.getItem("tab") ?? "run";
 
 function choose(name, focus = false) {
@@ -21,8 +22,9 @@ function choose(name, focus = false) {
     if (chosen && focus) tab.focus();
   }
   byId("panel").setAttribute("aria-labelledby", `tab-${current}`);
-  byId("panel").replaceChildren();
-  TABS[current][1].open(byId("panel"));
+  const own = h("div"); // an answer that comes after the tab was left fills nothing that is shown
+  byId("panel").replaceChildren(own);
+  TABS[current][1].open(own);
 }
 
 const changed = (what) => (value) => TABS[current][1].changed?.(what, value);

@@ -1,6 +1,6 @@
 import { byId, seconds } from "./dom.js";
 import { on, state } from "./state.js";
-import { connect, latencies } from "./stream.js";
+import * as stream from "./stream.js";
 import * as people from "./people.js";
 import * as phone from "./phone.js";
 import * as composer from "./composer.js";
@@ -35,6 +35,5 @@ on("studio", () => {
 });
 
 panes();
-for (const part of [people, phone, composer, manager, inspector, tour, timeline]) part.start();
-connect();
-window.studio = { state, latencies };
+for (const part of [people, phone, composer, manager, inspector, tour, timeline, stream]) part.start();
+window.studio = { state, latencies: stream.latencies };

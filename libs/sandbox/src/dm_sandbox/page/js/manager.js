@@ -1,5 +1,5 @@
 // The manager's WhatsApp: alerts with their ticks, and answers that quote them.
-import { byId, clock, h, reconcile, stickToEnd } from "./dom.js";
+import { byId, clock, h, keepEnd, reconcile, stickToEnd } from "./dom.js";
 import { get, post } from "./api.js";
 import { freshly, on } from "./state.js";
 
@@ -48,6 +48,7 @@ async function send(text) {
 }
 
 export function start() {
+  keepEnd(byId("alerts").parentElement);
   byId("commands").replaceChildren(...COMMANDS.map((word) => h("button", { type: "button", onclick: () => send(word) }, word)));
   byId("manager-form").addEventListener("submit", (event) => {
     event.preventDefault();

@@ -3,16 +3,18 @@ import { byId, clock, h, reconcile } from "./dom.js";
 import { get, post } from "./api.js";
 import { choosePerson, freshly, now, on, state, tell } from "./state.js";
 
-let unsure = true; // whether the chosen person is known to this start of the sandbox
+let shown = "", unsure = true; // unsure: whether the chosen person is known to this start of the sandbox
 const seen = new Map(JSON.parse(sessionStorage.getItem("seen") ?? "[]"));
 
 export const refresh = freshly(async () => {
+  const before = state.person, wasUnsure = unsure;
   state.people = await get("/api/people");
-  if (unsure && !state.people.some((person) => person.userId === state.person)) choosePerson(state.people[0].userId);
-  unsure = false;
+  if (wasUnsure) unsure = false;
+  const chosenMeanwhile = state.person !== before; // by whoever sits here, and the answer may be older than that person
+  if (wasUnsure && !chosenMeanwhile && !state.people.some((person) => person.userId === state.person)) choosePerson(state.people[0].userId);
   show();
   tell("people");
-});
+}, 150);
 
 export function standing(thread, failed) {
   if (!thread || !("pending" in thread)) return failed ? ["failed", "error"] : null;
@@ -29,15 +31,17 @@ export function standing(thread, failed) {
 
 function show() {
   const current = state.people.find((person) => person.userId === state.person);
-  if (current) seen.set(current.userId, current.theirs);
   sessionStorage.setItem("seen", JSON.stringify([...seen]));
   const items = state.people.map((person) => ({
     ...person,
     thread: standing(person.thread, person.failed),
-    unread: Math.max(0, person.theirs - (seen.get(person.userId) ?? 0)),
+    unread: person === current ? 0 : Math.max(0, person.theirs - (seen.get(person.userId) ?? 0)),
     current: person.userId === state.person,
   }));
-  reconcile(byId("people-list"), items, (item) => item.userId, row);
+  const list = byId("people-list");
+  reconcile(list, items, (item) => item.userId, row);
+  if (current && shown !== current.userId) list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
+  shown = current?.userId ?? "";
 }
 
 function row(person) {
@@ -62,6 +66,7 @@ export function start() {
   });
   on("reset", () => { unsure = true; });
   on("person", () => { if (state.people.length) show(); });
+  on("phone", () => seen.set(state.phone.userId, state.phone.bubbles.filter((bubble) => bubble.by !== "person").length));
   for (const event of ["entries", "studio", "connected"]) on(event, refresh);
   setInterval(() => { if (state.people.some((p) => (p.thread.pausedUntil ?? Infinity) < now())) refresh(); }, 5000);
 }

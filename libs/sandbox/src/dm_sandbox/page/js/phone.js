@@ -1,5 +1,5 @@
 // The chosen person's phone.
-import { byId, clock, h, reconcile, stickToEnd } from "./dom.js";
+import { byId, clock, h, keepEnd, reconcile, stickToEnd } from "./dom.js";
 import { get, post } from "./api.js";
 import { chooseRun, freshly, on, state, tell } from "./state.js";
 import { quote } from "./composer.js";
@@ -41,6 +41,17 @@ function show() {
   });
   clearTimeout(typingTimer);
   if (phone.typing) typingTimer = setTimeout(refresh, 2000);
+}
+
+// What is shown of one person must not be taken for another's while theirs is on its way.
+function clear() {
+  const name = state.people.find((person) => person.userId === state.person)?.name ?? "…";
+  chosen = "";
+  state.phone = null;
+  for (const id of ["phone-title", "as-person"]) byId(id).textContent = name;
+  for (const id of ["bubbles", "banner"]) byId(id).replaceChildren();
+  byId("bubbles").dataset.empty = "";
+  byId("typing").hidden = true;
 }
 
 function row(bubble) {
@@ -117,7 +128,8 @@ function banner() {
 }
 
 export function start() {
-  on("person", () => { chosen = ""; state.phone = null; refresh(); });
+  keepEnd(byId("bubbles").parentElement);
+  on("person", () => { clear(); refresh(); });
   on("entries", (rows) => { if (rows.some((row) => !row.person || row.person === state.person)) refresh(); });
   for (const event of ["studio", "connected"]) on(event, refresh);
 }

@@ -29,7 +29,7 @@ function body(view) {
       h("button", { type: "button", onclick: (event) => again(view, event.target) }, "Ask again"), h("button", { type: "button", onclick: scenario }, "Save as scenario")),
     h("dl", { class: "figures" }, figure("in all", seconds(total)), figure("model", seconds(figures.modelMs ?? 0)), figure("model calls", view.calls.length),
       figure("tokens in", figures.inputTokens ?? "–"), figure("tokens out", figures.outputTokens ?? "–"), figure("cost", usd)),
-    view.why?.why && h("p", {}, view.why.why),
+    view.why?.why && h("p", { class: "dim" }, `As make admin tells it: ${view.why.why}`),
     h("div", { id: "again" }),
     h("h3", {}, "Where the time went"), waterfall(spans),
     (figures.guards ?? []).length > 0 && h("p", {}, "Guards: ", figures.guards.map((guard) => h("span", { class: "tag warning" }, guard))),
@@ -88,8 +88,8 @@ async function again(view, button) {
 }
 
 async function scenario() {
-  const { name, text } = await post(`/api/scenario/${encodeURIComponent(state.person)}`);
-  document.getElementById("again").replaceChildren(h("div", { class: "card" }, h("p", {}, `Written to ${name}, to be reviewed:`), h("pre", { tabindex: "0" }, text)));
+  const target = document.getElementById("again"), { name, text } = await post(`/api/scenario/${encodeURIComponent(state.person)}`);
+  target.replaceChildren(h("div", { class: "card" }, h("p", {}, `Written to ${name}, to be reviewed:`), h("pre", { tabindex: "0" }, text)));
 }
 
 export function open(panel) { place = panel; print = ""; refresh(); }

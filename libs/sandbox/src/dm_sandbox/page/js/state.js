@@ -34,15 +34,17 @@ export function chooseRun(run) {
 // The sandbox's time now: its clock may have been put ahead.
 export const now = () => Date.now() + state.studio.clockOffsetMs;
 
-// One call at a time; what is asked for meanwhile is one more call afterwards.
-export function freshly(load) {
+// One call at a time, and so many ms between two; what is asked for meanwhile is one more call afterwards.
+export function freshly(load, ms = 30) {
   let busy = false, again = false, timer = 0;
   const run = async () => {
+    timer = 0;
     if (busy) { again = true; return; }
     busy = true;
     try { await load(); } catch { /* the connection's own line says so */ }
     busy = false;
-    if (again) { again = false; run(); }
+    if (again) { again = false; soon(); }
   };
-  return () => { if (!timer) timer = setTimeout(() => { timer = 0; run(); }, 30); };
+  const soon = () => { if (!timer) timer = setTimeout(run, ms); };
+  return soon;
 }

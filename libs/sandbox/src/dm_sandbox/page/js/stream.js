@@ -5,11 +5,21 @@ import { state, tell } from "./state.js";
 
 const MOST = 20_000;
 const NOTICED = { profile_seen: "good", profile_broken: "error", code_changed: "warning", code_broken: "error", restarted: "good", revived: "warning", clock_jumped: "warning" };
-let boot = "", live = false;
+const HIDDEN_MS = 3000; // how long a tab that nobody sees keeps its stream
+let boot = "", live = false, stream = null, leaving = 0;
 export const latencies = [];
 
-export function connect() {
-  const stream = new EventSource("/api/stream");
+// A browser opens six connections to one host, and a stream holds one: a tab that nobody sees gives its up, and catches up later.
+export function start() {
+  document.addEventListener("visibilitychange", () => {
+    clearTimeout(leaving);
+    if (document.visibilityState === "visible") { if (!stream) connect(); } else leaving = setTimeout(() => { stream?.close(); stream = null; }, HIDDEN_MS);
+  });
+  connect();
+}
+
+function connect() {
+  const own = stream = new EventSource(`/api/stream?last=${boot}-${state.entries.at(-1)?.number ?? 0}`);
   stream.addEventListener("hello", (message) => {
     const hello = JSON.parse(message.data);
     byId("connection").textContent = "";
@@ -27,7 +37,7 @@ export function connect() {
   stream.addEventListener("entries", (message) => take(JSON.parse(message.data)));
   stream.addEventListener("error", () => {
     byId("connection").textContent = "The sandbox does not answer; trying again…";
-    if (stream.readyState === EventSource.CLOSED) setTimeout(connect, 1000); // it was answered, but not with a stream
+    if (own === stream && own.readyState === EventSource.CLOSED) setTimeout(() => { if (own === stream) connect(); }, 1000); // it was answered, but not with a stream
   });
 }
 

@@ -12,19 +12,21 @@ const refresh = freshly(async () => {
   const list = place.querySelector(".groups");
   if (!list) return;
   reconcile(list, [...groups], ([group]) => group, ([group, members]) => h("section", {}, h("h3", {}, group), h("div", { class: "switches" }, members.map((each) => card(each, group)))));
-  if (flipped && document.activeElement === document.body) list.querySelector(`[data-switch="${flipped}"] button`)?.focus({ preventScroll: true });
+  const tried = flipped && list.querySelector(`[data-switch="${flipped}"] button`); // it has moved to the top, with its verdict
+  if (tried && document.activeElement === document.body) tried.focus({ preventScroll: true });
+  if (tried) place.parentElement?.scrollTo(0, 0);
   flipped = "";
-});
+}, 150);
 
 function card(each, group) {
   const [words, level] = WORDS[each.verdict] ?? [];
   const flip = () => { flipped = each.name; post(`/api/switches/${each.name}`, { on: each.once || !each.on }); };
-  return h("div", { class: `switch${each.on ? " on" : ""}`, "data-switch": each.name },
+  return h("div", { class: `switch${each.on ? " on" : ""}`, "data-switch": each.name, "data-met": each.met ? "true" : undefined },
     h("header", {}, h("b", {}, group === each.group ? each.title : `${each.group}: ${each.title}`), h("button", { type: "button", "aria-pressed": each.once ? undefined : String(Boolean(each.on)), "aria-label": `${each.group}: ${each.title}`, onclick: flip },
       each.once ? "Do it" : each.on ? "Stop" : "Break")),
     h("p", {}, each.expects),
     words && h("span", { class: `tag ${level}`, "data-verdict": each.verdict }, words),
-    each.promises && h("ul", {}, each.promises.map((promise) => h("li", {}, h("span", { class: `tag ${promise.state}` }, promise.promise), ` ${promise.title}: ${promise.words}`))));
+    each.promises && h("ul", {}, each.promises.map((promise) => h("li", {}, h("span", { class: `tag ${promise.state}` }, `${promise.promise} ${promise.state}`), ` ${promise.title}: ${promise.words}`))));
 }
 
 export function open(panel) {

@@ -1,4 +1,4 @@
-module dm-agent/infra/tools/pulumi-cli
+module dm-agent/tools/pulumi-cli
 
 go 1.25.11
 

@@ -11,7 +11,8 @@ from random import Random
 from typing import Final, Literal, Protocol
 
 from dm_core.agent.prices import spent_on
-from dm_core.bootstrap.processor import Files, Ports, load_files
+from dm_core.bootstrap.files import Files, load_files
+from dm_core.bootstrap.processor import Ports
 from dm_core.bootstrap.processor import compose as compose_processor
 from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clock import Clock
@@ -21,7 +22,6 @@ from dm_core.queue.port import WakeUp
 from dm_core.runs import ModelTurn
 from dm_core.settings import ProcessorSettings, RunLimits, WebhookSettings
 from dm_core.usage import Spent
-from dm_core.webhook.app import WebhookApp
 from dm_sandbox.environment import APP_SECRET, MANAGER_NUMBER, VERIFY_TOKEN
 from dm_sandbox.one_account import OneAccount
 from dm_sandbox.simulation.alert_ports import AlertQueuePort, WhatsAppPort
@@ -113,7 +113,7 @@ class Member:
 
 
 @dataclass(slots=True)
-class Fleet:
+class Instances:
     """Routes requests to instances. ``limits`` apply to every processor; ``ids`` serve all, so that none repeats.
 
     ``apart``: every request gets an instance of its own. ``begun`` is told of every request that begins.
@@ -196,8 +196,7 @@ class Fleet:
 
     def _webhook(self, wire: Wire, clock: Clock) -> App:
         settings = deployment().webhook
-        services = compose_webhook(settings, StorePort(wire), QueuePort(wire), AlertQueuePort(wire), clock)
-        return WebhookApp(settings.verify_token, settings.app_secrets, services, clock)
+        return compose_webhook(settings, StorePort(wire), QueuePort(wire), AlertQueuePort(wire), clock)
 
     def _processor(self, wire: Wire, clock: Clock) -> App:
         """As in production, over simulated ports and without reading the files again."""

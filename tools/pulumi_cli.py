@@ -1,7 +1,7 @@
 """Finds the Pulumi CLI, or builds it: prints its path on stdout, everything else on stderr.
 
-    python infra/tools/pulumi_cli.py            # make pulumi-cli: finds, else builds into .tools/pulumi-cli/
-    python infra/tools/pulumi_cli.py --find     # only finds
+    python tools/pulumi_cli.py            # make pulumi-cli: finds, else builds into .tools/pulumi-cli/
+    python tools/pulumi_cli.py --find     # only finds
 
 A `pulumi` on PATH of at least `oldest_version` that has its Python language host beside it is used as it is. Otherwise
 the one that the Go module beside this file pins is built into `.tools/pulumi-cli/` (no Python or npm package carries
@@ -23,8 +23,8 @@ import sys
 from pathlib import Path
 
 MODULE = Path(__file__).resolve().parent / "pulumi-cli"
-BUILT = Path(__file__).resolve().parents[2] / ".tools" / "pulumi-cli" / "pulumi"
-PROJECT = Path(__file__).resolve().parents[1] / "Pulumi.yaml"
+BUILT = Path(__file__).resolve().parents[1] / ".tools" / "pulumi-cli" / "pulumi"
+PROJECT = Path(__file__).resolve().parents[1] / "infra" / "Pulumi.yaml"
 HOST = "pulumi-language-python"
 SCRIPT = "pulumi-language-python-exec"
 
@@ -35,6 +35,8 @@ _OWN_TOOLCHAINS = (1, 21)
 """Since this Go, `GOTOOLCHAIN=auto` fetches a newer toolchain when a module asks for one."""
 
 type Version = tuple[int, int, int]
+
+_UNKNOWN: Version = (0, 0, 0)
 
 
 class CliUnavailable(Exception):
@@ -68,7 +70,7 @@ def oldest_version(project: Path = PROJECT) -> Version:
 def find(built: Path = BUILT, module: Path = MODULE) -> Path | None:
     """The CLI to use without building anything: PATH's if recent enough, else the one built earlier."""
     on_path = shutil.which("pulumi")
-    if on_path and shutil.which(HOST) and (_version_of(Path(on_path)) or (0, 0, 0)) >= oldest_version():
+    if on_path and shutil.which(HOST) and (_version_of(Path(on_path)) or _UNKNOWN) >= oldest_version():
         return Path(on_path)
     return built if _is_current(built, module) else None
 
@@ -126,7 +128,7 @@ def _go(module: Path) -> str:
             f"no Pulumi CLI of at least {_dotted(oldest_version())} on PATH and no Go to build one: install Pulumi "
             f"(https://www.pulumi.com/docs/install/), or Go {_dotted(needed)} or newer (https://go.dev/doc/install)"
         )
-    have = parse_version(_output([go, "env", "GOVERSION"], MODULE.parent)) or (0, 0, 0)
+    have = parse_version(_output([go, "env", "GOVERSION"], MODULE.parent)) or _UNKNOWN
     may_fetch = have[:2] >= _OWN_TOOLCHAINS and _output([go, "env", "GOTOOLCHAIN"], MODULE.parent) != "local"
     if have < needed and not may_fetch:
         raise CliUnavailable(
@@ -138,7 +140,7 @@ def _go(module: Path) -> str:
 
 def _go_needed(module: Path) -> Version:
     found = re.search(r"^go\s+(\S+)", _go_mod(module), re.MULTILINE)
-    return (found and parse_version(found[1])) or (0, 0, 0)
+    return (found and parse_version(found[1])) or _UNKNOWN
 
 
 def _go_mod(module: Path) -> str:
