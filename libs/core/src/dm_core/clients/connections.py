@@ -97,6 +97,7 @@ class Connections:
         for connections in idle.values():
             for connection in connections:
                 connection.abort()
+        await asyncio.sleep(0)  # their sockets are closed in the loop's next round, which may be its last
 
     async def _opened(self, origin: "_Origin", seconds: float) -> "_Connection":
         """A new one, to the first address that takes it: each has an equal share of the time that is left."""

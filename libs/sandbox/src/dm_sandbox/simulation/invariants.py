@@ -83,6 +83,7 @@ class Judgement:
         stored = self._messages.get(written.id)
         if (
             stored is not None
+            and stored.status is Status.PROCESSED
             and stored.disposition in (None, Disposition.NO_REPLY)
             and self._said_stop_before(written)
         ):

@@ -53,7 +53,8 @@ def _sent_as_told(world: World, wrote: Wrote, item: OutboxItem) -> None:
     happened = sum(effect.text == wrote.text for effect in world.platforms.effects)
     if item.state is OutboxState.DONE and item.actions and happened != 1:
         world.journal.wrong("sent", f"{wrote.text!r} is told as sent and went out {happened} times")
-    if item.state is OutboxState.REFUSED and happened and not world.journal.faults[D.DENIED]:
+    erased = not item.thread_id and bool(world.monitor.erased_at)  # with its item: delivered again, it is new
+    if item.state is OutboxState.REFUSED and happened and not world.journal.faults[D.DENIED] and not erased:
         world.journal.wrong("sent", f"{wrote.text!r} is told as not sent ({item.answer}) and went out")
     if item.state is OutboxState.DONE and item.actions and item.thread_id not in world.monitor.erased_at:
         _takes_over(world, item)
@@ -81,6 +82,9 @@ def _released(world: World, wrote: Wrote, item: OutboxItem) -> None:
     sends = [a for run in runs for a in run.actions if run.draft and a.turn == run.draft.turn and a.target is None]
     if runs and all(action.state is ActionState.DONE for action in sends):
         return
+    person, effects = world.ledger.person_of(item.thread_id), world.platforms.effects
+    if not runs and any(effect.user_id == person.user_id and effect.at >= wrote.at for effect in effects):
+        return  # its run went on, and knows its newest draft only
     news = (a for a in world.outbox.alerts.values() if a.thread_id == item.thread_id and a.created_at >= wrote.at)
     if not any(alert.cause in _BAD_NEWS for alert in news):
         world.journal.wrong("released", f"{wrote.text!r}: the draft was released, did not go out, and nobody was told")
