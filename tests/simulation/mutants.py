@@ -91,7 +91,7 @@ KNOWN: Final[Mapping[str, int]] = {
     "statuses_overwrite_each_other": 0,
     "claim_without_its_condition": 33,
     "outcome_saved_over_a_status": 20,
-    "limit_holds_urgent_ones_back": 197,
+    "limit_holds_urgent_ones_back": 1_327,
     "late_refusal_ignored": 0,
     "draft_sent_undecided": 6,
     "undecided_draft_expires_with_the_window": 7,
