@@ -18,10 +18,10 @@ def body_wait(body: object) -> float | None:
     (https://github.com/googleapis/python-genai/pull/2114), in ``google.rpc.ErrorInfo``
     (https://github.com/router-for-me/CLIProxyAPI/pull/449), or in its message
     (https://github.com/google-gemini/gemini-cli/pull/12586). None where it names none."""
-    return max(map(_seconds, _told(fields(fields(body).get("error")) or fields(body))), default=None)
+    return max(map(_seconds, _named(fields(fields(body).get("error")) or fields(body))), default=None)
 
 
-def _told(error: Mapping[str, object]) -> Iterator[str]:
+def _named(error: Mapping[str, object]) -> Iterator[str]:
     for detail in map(fields, items(error.get("details"))):
         for value in (detail.get("retryDelay"), fields(detail.get("metadata")).get("quotaResetDelay")):
             if isinstance(value, str) and re.fullmatch(_WHOLE, value):
