@@ -82,12 +82,23 @@ def _released(world: World, wrote: Wrote, item: OutboxItem) -> None:
     sends = [a for run in runs for a in run.actions if run.draft and a.turn == run.draft.turn and a.target is None]
     if runs and all(action.state is ActionState.DONE for action in sends):
         return
-    person, effects = world.ledger.person_of(item.thread_id), world.platforms.effects
-    if not runs and any(effect.user_id == person.user_id and effect.at >= wrote.at for effect in effects):
+    if not runs and _went_out(world, wrote, item):
         return  # its run went on, and knows its newest draft only
     news = (a for a in world.outbox.alerts.values() if a.thread_id == item.thread_id and a.created_at >= wrote.at)
     if not any(alert.cause in _BAD_NEWS for alert in news):
         world.journal.wrong("released", f"{wrote.text!r}: the draft was released, did not go out, and nobody was told")
+
+
+def _went_out(world: World, wrote: Wrote, item: OutboxItem) -> bool:
+    """The very words that the manager was shown, or wrote in their place, reached that person afterwards."""
+    person, draft = world.ledger.person_of(item.thread_id), world.outbox.alerts.get(wrote.alert_id)
+    shown = draft.text if draft is not None else ""
+    return any(
+        effect.user_id == person.user_id
+        and effect.at >= wrote.at
+        and (effect.text == wrote.text or f"“{effect.text}”" in shown)
+        for effect in world.platforms.effects
+    )
 
 
 def _handed_over(world: World) -> None:
