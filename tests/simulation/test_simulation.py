@@ -22,8 +22,15 @@ OPEN = {
     9_153: "vain",
     9_182: "vain",
 }
-"""Seeds that break an invariant and are not understood yet: a defect of the product, or of what the simulation takes
-for one. Each still does, so whoever mends it takes it out; every other seed must hold."""
+"""Seeds that break an invariant, and are not mended. Each still does, so whoever mends it takes it out; every other
+seed must hold.
+
+pause: a reply of the manager's that is looked up first pauses the agent from before the look-ups, up to 6 s too short
+released: the draft was a reaction, and nobody can tell whether it arrived
+handover: the manager's words are refused, which they are told; the reminder is withdrawn all the same
+early: a tap that is read twice wakes the thread although it waits
+vain: several runs at once ask for name, typing and reply before it is known that the account is refused
+"""
 
 WORN_OUT = 2_087
 """The first seed in which every attempt of a DM is used up: one in some five hundred gets there."""
