@@ -36,6 +36,10 @@ class VirtualLoop(asyncio.BaseEventLoop):
     def time(self) -> float:
         return self._now
 
+    def begin_again(self) -> None:
+        """Count turns from here: what is cancelled has as many to end as what ran had."""
+        self._steps = 0
+
     def select(self, timeout: float | None) -> list[Any]:
         """Called by the base class once a turn; ``timeout`` is 0 while something is ready, None if nothing ever will.
 
@@ -66,10 +70,13 @@ def run_virtual[T](work: Coroutine[Any, Any, T], loop: VirtualLoop) -> T:
         asyncio.set_event_loop(loop)
         return loop.run_until_complete(work)
     finally:
-        left = asyncio.all_tasks(loop)
-        for task in left:
-            task.cancel()
-        if left:
-            loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
-        asyncio.set_event_loop(None)
-        loop.close()
+        try:
+            left = asyncio.all_tasks(loop)
+            for task in left:
+                task.cancel()
+            if left:
+                loop.begin_again()
+                loop.run_until_complete(asyncio.gather(*left, return_exceptions=True))
+        finally:
+            asyncio.set_event_loop(None)
+            loop.close()
