@@ -220,6 +220,19 @@ async def test_a_cancelled_request_leaves_no_connection_to_its_late_answer(
     assert server.connections == 2
 
 
+async def test_what_was_under_way_while_all_were_closed_is_answered_and_keeps_no_connection(
+    server: Server, connections: Connections
+) -> None:
+    begun = asyncio.Event()
+    asked = asyncio.create_task(get(connections, server.url, begun.set))
+    await begun.wait()
+    await connections.close()
+
+    assert (await asked).body == b"ok"
+    assert (await get(connections, server.url)).body == b"ok"
+    assert server.connections == 2
+
+
 @pytest.mark.parametrize(
     ("url", "headers"),
     [

@@ -75,7 +75,7 @@ class Connections:
         Raises ValueError for a request that cannot be written, OSError (TimeoutError among them) for all else.
         """
         origin, written = _written(method, url, headers, body)
-        connection = self._taken(origin)
+        kept, connection = self._idle, self._taken(origin)
         if connection is None:
             connection = await self._opened(origin, patience.connect)
         try:
@@ -86,9 +86,11 @@ class Connections:
         except BaseException:
             connection.abort()
             raise
-        if connection.is_open:
+        if self._idle is not kept:  # all were closed meanwhile
+            connection.abort()
+        elif connection.is_open:
             connection.idle_since = asyncio.get_running_loop().time()
-            self._idle.setdefault(origin, []).append(connection)
+            kept.setdefault(origin, []).append(connection)
         return answer
 
     async def close(self) -> None:
