@@ -45,7 +45,8 @@ def held_out(args: argparse.Namespace) -> int:
 
 def _measured(args: argparse.Namespace, folders: Sequence[Path]) -> Measured:
     bad, harmless = (
-        tuple(case for folder in folders for case in load_cases(folder / name)) for name in ("bad.yaml", "harmless.yaml")
+        tuple(case for folder in folders for case in load_cases(folder / name))
+        for name in ("bad.yaml", "harmless.yaml")
     )
     known = [case.name for case in (*bad, *harmless)]
     for name in args.names:
