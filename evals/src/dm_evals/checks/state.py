@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
+from dm_core.agent.tools.registry import SEND
 from dm_evals.checks.matching import matched
 from dm_evals.checks.nearest_call import shown_matcher
 from dm_evals.observation import Observation, StoredMessage
@@ -10,7 +11,8 @@ from dm_evals.scenarios.scenario import Matcher, State
 
 
 def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
-    """Counts are exact: two replies where one was expected is as wrong as none."""
+    """Counts are exact: two replies where one was expected is as wrong as none. Messages that one model turn sent may
+    count as one reply: people write so, too."""
     for name, count, seen in (
         ("replies", expected.replies, observation.replies),
         ("reactions", expected.reactions, observation.reactions),
@@ -18,7 +20,9 @@ def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
         ("notices", expected.notices, [notice.text for notice in observation.notices]),
         ("runs", expected.runs, observation.runs),
     ):
-        if count is not None:
+        if name == "replies" and count == _sending_turns(observation):
+            yield Check("state.replies", "held", str(count), " | ".join(seen))
+        elif count is not None:
             yield _counted(f"state.{name}", count, seen)
     if expected.urgent is not None:
         urgent = any(each.urgent for each in (*observation.alerts, *observation.notices))
@@ -37,6 +41,12 @@ def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
     yield from (_one_of("state.notes", matcher, observation.notes) for matcher in expected.notes)
     inbound = [message for message in observation.messages if message.direction == "inbound"]
     yield from (_ended(word, count, inbound) for word, count in expected.messages.items())
+
+
+def _sending_turns(observation: Observation) -> int:
+    """Model turns that the person got a message of."""
+    turns = {use.turn for use in observation.calls if use.name == SEND and use.outcome == "done" and not use.by}
+    return len(turns) + len(observation.plain_texts)
 
 
 def _counted(name: str, count: int, seen: Sequence[str]) -> Check:
