@@ -1,6 +1,7 @@
 """The end state: what the person and the manager got, what is stored."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
 from dm_core.agent.tools.registry import SEND
 from dm_evals.checks.matching import matched
@@ -9,10 +10,12 @@ from dm_evals.observation import Observation, StoredMessage
 from dm_evals.results import Check
 from dm_evals.scenarios.scenario import Matcher, State
 
+MOST_A_TURN: Final = 2
+
 
 def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
-    """Counts are exact: two replies where one was expected is as wrong as none. Messages that one model turn sent may
-    count as one reply: people write so, too."""
+    """Counts are exact: two replies where one was expected are as wrong as none. Two messages of one turn may be one
+    reply: people write so, too."""
     for name, count, seen in (
         ("replies", expected.replies, observation.replies),
         ("reactions", expected.reactions, observation.reactions),
@@ -20,7 +23,7 @@ def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
         ("notices", expected.notices, [notice.text for notice in observation.notices]),
         ("runs", expected.runs, observation.runs),
     ):
-        if name == "replies" and count == _sending_turns(observation):
+        if name == "replies" and count == _pairs_as_one(observation):
             yield Check("state.replies", "held", str(count), " | ".join(seen))
         elif count is not None:
             yield _counted(f"state.{name}", count, seen)
@@ -43,10 +46,11 @@ def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
     yield from (_ended(word, count, inbound) for word, count in expected.messages.items())
 
 
-def _sending_turns(observation: Observation) -> int:
-    """Model turns that the person got a message of."""
-    turns = {use.turn for use in observation.calls if use.name == SEND and use.outcome == "done" and not use.by}
-    return len(turns) + len(observation.plain_texts)
+def _pairs_as_one(observation: Observation) -> int | None:
+    """Turns that sent one or two messages; None where one sent more, or where not just what they sent arrived."""
+    turns = [use.turn for use in observation.calls if use.name == SEND and use.outcome == "done" and not use.by]
+    fits = len(turns) == len(observation.replies) and all(turns.count(turn) <= MOST_A_TURN for turn in turns)
+    return len(set(turns)) if fits else None
 
 
 def _counted(name: str, count: int, seen: Sequence[str]) -> Check:
