@@ -227,7 +227,9 @@ class _Sentence:
                 continue
             left = (sessions[0].capacity or 0) - sessions[0].accepted
             number = regex.search(
-                rf"\b(\d{{1,3}})\s(?:\w+\s){{0,2}}?{pattern('room').pattern}", clause.text, regex.I | regex.X
+                rf"\b(\d{{1,3}})\s(?:of\s(?:the\s|our\s)?\d+\s)?(?:\w+\s){{0,2}}?{pattern('room').pattern}",
+                clause.text,
+                regex.I | regex.X,
             )
             full = says("full", clause.text) is not clause.denied if says("full", clause.text) else None
             room = not clause.denied if full is None and says("room", clause.text) else None

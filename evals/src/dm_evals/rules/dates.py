@@ -101,6 +101,11 @@ def _names(language: str) -> _Names:
     return _Names(named[0], named[1], relative)
 
 
+def is_of_the_calendar(word: str) -> bool:
+    """A month or a weekday, in full or cut short, which may be a person's name as well."""
+    return word.casefold() in _names("en").months or word.casefold() in _names("en").weekdays
+
+
 def _any(words: Mapping[str, int], least: int = 1) -> str:
     return "|".join(regex.escape(word) for word in sorted(words, key=len, reverse=True) if len(word) >= least)
 

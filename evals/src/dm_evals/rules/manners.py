@@ -1,7 +1,7 @@
 """How the agent writes: it says what it is, plainly, once, in the person's language, in the person's mood."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import cache
 from typing import Final
@@ -14,10 +14,16 @@ from dm_core.agent.tools.registry import SEND, TOOLS
 from dm_evals.results import Check
 from dm_evals.rules.seen import Seen, told
 from dm_evals.rules.texts import SPOKEN, clauses, is_surely, language_of, listed, pattern, says, sentences, unquoted
+from dm_evals.scenarios.scenario import EventKind
 
 MOST_EMOJI: Final = 1
 MOST_QUESTIONS: Final = 1
 MOST_APOLOGIES: Final = 2
+_NEVER_SHOWN: Final[Mapping[str, Sequence[EventKind]]] = {
+    "off": (EventKind.PHOTO, EventKind.VOICE, EventKind.VIDEO),
+    "images": (EventKind.VOICE, EventKind.VIDEO),
+}
+"""By the setting MEDIA."""
 _SAME: Final = 0.95
 _RAW: Final = regex.compile(r"^\s*[\[{]\s*[\"{\[].*[\]}]\s*$|\{\{.*?\}\}|<\|.*?\|>|</?[a-z_]+>", regex.DOTALL)
 _MARKED: Final = frozenset(("heading_open", "table_open", "fence", "code_block", "blockquote_open", "hr", "html_block"))
@@ -79,8 +85,10 @@ def _emoji(seen: Seen) -> Iterator[Check]:
 
 
 def _unseen(seen: Seen) -> list[str]:
-    """A file was not shown, and no reply says so."""
-    if not (seen.observation.not_shown and seen.replies) or says("in_part", "\n".join(seen.replies)):
+    """A file was not shown, or is of a kind that the deployment does not look at, and no reply says so."""
+    never = _NEVER_SHOWN.get(seen.scenario.world.settings.get("MEDIA", ""), ())
+    unseen = seen.observation.not_shown or any(event.kind in never for event in seen.scenario.events)
+    if not (unseen and seen.replies) or says("in_part", "\n".join(seen.replies)):
         return []
     parts = [clause for text in seen.replies for clause in clauses(text)]
     told_so = any(clause.denied and says("perceives", clause.text) for clause in parts)

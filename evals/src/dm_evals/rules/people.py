@@ -10,6 +10,7 @@ import regex
 
 from dm_core.agent.links import found_links
 from dm_evals.results import Check
+from dm_evals.rules.dates import is_of_the_calendar
 from dm_evals.rules.seen import Seen, told
 from dm_evals.rules.texts import claims, clauses, pattern, sentences, unquoted
 
@@ -29,9 +30,7 @@ _BY_NAME: Final = regex.compile(
     r"\b(?:I.?m|I am|[Mm]y name is|[Tt]his is) (\p{Lu}\p{Ll}+)\b|\b(\p{Lu}\p{Ll}+) (?:from [\w ]+ )?here\b"
 )
 _LOCALES: Final = ("en_GB", "en_IN", "en_US", "de_DE", "es_ES", "fr_FR")
-_NEVER_A_NAME: Final = frozenset(
-    "May April June August Summer Christmas Easter Holly Will Mark Art Rose Bill Sunny".split()  # noqa: SIM905
-)
+_NEVER_A_NAME: Final = frozenset("Summer Christmas Easter Holly Will Mark Art Rose Bill Sunny".split())  # noqa: SIM905
 _LONG: Final = 8
 
 
@@ -117,7 +116,7 @@ def _first_names() -> frozenset[str]:
 
 
 def _is_name(word: str) -> bool:
-    return word in _first_names() and word not in _NEVER_A_NAME
+    return word in _first_names() and word not in _NEVER_A_NAME and not is_of_the_calendar(word)
 
 
 def _quoted_instructions(seen: Seen) -> list[str]:

@@ -74,10 +74,10 @@ def _prices(seen: Seen, text: str) -> Iterator[str]:
     }
     currency = next(iter(known.values()), "")
     sums = _sums(set(known), {float(number) for number in regex.findall(r"\b\d+\b", text)} & set(known))
+    shown = _shown(seen) if says("reported", text) else frozenset()
     for clause in clauses(unquoted(text)):
         if clause.denied:
             continue
-        shown = _shown(seen) if says("reported", clause.text) else frozenset()
         for name, amount in amounts(clause.text):
             if amount not in (0, *shown) and (name != currency or amount not in set(known) | human | sums):
                 yield f"{amount:g} {name}"
