@@ -48,23 +48,23 @@ def _judge(world: World, wrote: Wrote, item: OutboxItem) -> None:
     if item.answer and not heard:
         wrong("told", f"the manager was never told what became of {wrote.text!r}")
     if wrote.kind == "reply":
-        _sent_as_told(world, wrote, item)
+        judge_reply(world, wrote.text, item)
     elif item.answer == RELEASED and item.thread_id not in world.monitor.erased_at:
         _released(world, wrote, item)
 
 
-def _sent_as_told(world: World, wrote: Wrote, item: OutboxItem) -> None:
+def judge_reply(world: World, text: str, item: OutboxItem) -> None:
     """A reply goes out once where the manager is told so, never where not; of an uncertain one nobody knows."""
-    happened = sum(effect.text == wrote.text for effect in world.platforms.effects)
+    happened = sum(effect.text == text for effect in world.platforms.effects)
     if item.state is OutboxState.DONE and item.actions and happened != 1:
-        world.journal.wrong("sent", f"{wrote.text!r} is told as sent and went out {happened} times")
+        world.journal.wrong("sent", f"{text!r} is told as sent and went out {happened} times")
     erased = not item.thread_id and bool(world.monitor.erased_at)  # with its item: delivered again, it is new
     if item.state is OutboxState.REFUSED and happened and not world.journal.faults[D.DENIED] and not erased:
-        world.journal.wrong("sent", f"{wrote.text!r} is told as not sent ({item.answer}) and went out")
+        world.journal.wrong("sent", f"{text!r} is told as not sent ({item.answer}) and went out")
     if item.state is OutboxState.DONE and item.actions and item.thread_id not in world.monitor.erased_at:
         _takes_over(world, item)
     if happened > 1:
-        world.journal.wrong("twice", f"{wrote.text!r} of the manager went out {happened} times")
+        world.journal.wrong("twice", f"{text!r} of the manager went out {happened} times")
 
 
 def _in_order(world: World) -> None:
