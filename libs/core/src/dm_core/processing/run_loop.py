@@ -26,6 +26,7 @@ from dm_core.messages import Message, Status
 from dm_core.processing import drafts
 from dm_core.processing.actions import ActionExecutor
 from dm_core.processing.attached_media import WITHHELD, AttachedMedia, shows_any
+from dm_core.processing.brake import REQUESTS
 from dm_core.processing.drafts import PROPOSED, Proposed
 from dm_core.processing.freshness import Stale, came, taken_over
 from dm_core.processing.leased_thread import LeasedThread
@@ -159,7 +160,8 @@ class RunLoop:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
             self.leased.met(await known(reading))
-        self.executor.brake.succeeded((Service.MODEL, ""), self.leased.thread.id)
+        for key in ((Service.MODEL, ""), REQUESTS):
+            self.executor.brake.succeeded(key, self.leased.thread.id)
         turn = replace(turn, latency_ms=self.clock() - started)
         spent = run.spent + await self.prices.spent(turn, started)  # it is billed, whatever becomes of it
         self.leased.run = replace(run, model_calls=run.model_calls + 1, spent=spent)
