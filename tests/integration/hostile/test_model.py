@@ -160,6 +160,42 @@ async def test_whatever_comes_after_a_reply_ends_the_run_and_is_not_sent(system:
     assert system.whatsapp.alerts == []
 
 
+@pytest.mark.parametrize("times", [2, 9, 30])
+async def test_the_same_call_many_times_is_one_reply_and_one_model_call(system: InProcess, times: int) -> None:
+    ana = system.person()
+    await ana.says("hello")
+    system.gemini.brain = lambda _: [call("send_instagram_message", text="Hi!")] * times
+
+    await system.task(ana.thread_id)
+
+    assert ([message.text for message in system.instagram.sent], system.gemini.count()) == (["Hi!"], 1)
+
+
+async def test_a_reply_of_empty_lines_is_short(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hello")
+    system.gemini.script([turn(call("send_instagram_message", text="Hi\ufffd!" + "\n \r\n" * 9_000 + "Tuesday."))])
+
+    _, result = await system.task(ana.thread_id)
+
+    assert [message.text for message in system.instagram.sent] == ["Hi!\n\nTuesday."]
+    assert isinstance(result["durationMs"], int)
+    assert result["durationMs"] < 5_000
+
+
+async def test_a_history_that_is_refused_again_and_again_is_told_anew_each_time(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("hello")
+    unsigned = ({"functionCall": {"name": name, "args": {}}} for name in ("get_notes", "is_new_thread"))
+    answers = [{"candidates": [{"content": {"role": "model", "parts": [part]}}]} for part in unsigned]
+    system.gemini.script([*answers, turn(call("send_instagram_message", text="Hi!"))])
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["ending"], result["modelTurns"], system.gemini.count()) == ("answered", 3, 5)
+    assert [message.text for message in system.instagram.sent] == ["Hi!"]
+
+
 POISON: dict[str, list[Part]] = {
     "an empty part": [{}, call("get_notes")],
     "a part of a newer kind": [{"newThing": {"a": 1}}, call("get_notes")],

@@ -316,7 +316,7 @@ ARGUMENTS: list[tuple[object, Json]] = [
     ("Tuesday", {NOT_AN_OBJECT: "Tuesday"}),
     (["Tuesday", 18], {NOT_AN_OBJECT: ["Tuesday", 18]}),
     (True, {NOT_AN_OBJECT: True}),
-    ({"text": "half \ud83d"}, {"text": "half ?"}),
+    ({"text": "half \ud83d"}, {"text": "half "}),
 ]
 
 

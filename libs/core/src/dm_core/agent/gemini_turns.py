@@ -254,7 +254,7 @@ def _plain_json(value: object) -> object:
 
 def _storable(text: str) -> str:
     """Without halves of characters, which no store takes."""
-    return text.encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "ignore").decode()
 
 
 def _text(value: object) -> str:
