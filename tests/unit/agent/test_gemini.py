@@ -581,6 +581,7 @@ async def test_a_key_or_a_permission_stops_the_deployment(
         ),
         refused(400, "INVALID_ARGUMENT", "Request contains an invalid argument."),
         refused(413, "", "Request payload size exceeds the limit"),
+        refused(413, "INTERNAL", "too large"),
     ],
 )
 async def test_a_history_the_api_does_not_take_is_the_requests(

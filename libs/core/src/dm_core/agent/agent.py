@@ -144,7 +144,7 @@ def _looked_up(turns: Sequence[Turn]) -> list[ToolCall]:
 
 
 def _is_same(call: ToolCall, other: ToolCall) -> bool:
-    """A model that repeats itself (https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1756) has nothing to mend."""
+    """Nothing to mend: models repeat themselves (https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1756)."""
     return (call.name, call.arguments) == (other.name, other.arguments)
 
 

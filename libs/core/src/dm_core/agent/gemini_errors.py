@@ -18,6 +18,7 @@ from dm_core.clients.owners import model_owner
 from dm_core.errors import AccountStopped, ModelRefused, ModelUnavailable, Owner, PlatformError, Service
 
 _WORD: Final = re.compile(r"[A-Z][A-Z_]{1,59}")
+_MAX_MESSAGE_CHARS: Final = 2_000
 
 
 class NoTurn(Exception):
@@ -56,7 +57,7 @@ def _sorted(error: NoTurn, now: int) -> PlatformError:
     reasons = frozenset(_reasons(body))
     rpc_status = _word(body.get("status"))
     text = " ".join(filter(None, ("the model answered", str(status), rpc_status, *sorted(reasons))))
-    match model_owner(status, rpc_status, reasons, _text(body.get("message"))):
+    match model_owner(status, rpc_status, reasons, _text(body.get("message"))[:_MAX_MESSAGE_CHARS]):
         case Owner.ACCOUNT:
             return AccountStopped(text, service=Service.MODEL, code=status)
         case Owner.REQUEST:

@@ -448,7 +448,7 @@ def model_owner(http_status: int, rpc_status: str, reasons: frozenset[str], mess
         return Owner.ACCOUNT
     if http_status == 400 and _DEPLOYMENTS.search(message):
         return Owner.ACCOUNT
-    return _MODEL.get(rpc_status) or owner or Owner.UNKNOWN
+    return owner or _MODEL.get(rpc_status) or Owner.UNKNOWN
 
 
 def vault_owner(rpc_status: str) -> Owner:

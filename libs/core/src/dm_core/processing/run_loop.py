@@ -17,7 +17,7 @@ from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.model import Model
 from dm_core.agent.plan import TurnPlan
 from dm_core.agent.prices import Prices
-from dm_core.agent.reading import Step, conclude, read_turn, replied
+from dm_core.agent.reading import UNUSABLE, Step, conclude, read_turn, replied
 from dm_core.agent.rebuild import said_and_done
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
@@ -165,7 +165,8 @@ class RunLoop:
         turn = replace(turn, latency_ms=self.clock() - started)
         spent = run.spent + await self.prices.spent(turn, started)  # it is billed, whatever becomes of it
         self.leased.run = replace(run, model_calls=run.model_calls + 1, spent=spent)
-        if turn.finish is Finish.BLOCKED and self._leave_out(shown, "blocked"):
+        last = turn.finish is Finish.BLOCKED or (turn.finish is not Finish.COMPLETE and UNUSABLE in run.turns)
+        if last and not replied(run) and self._leave_out(shown, turn.finish):
             return None
         return turn
 
