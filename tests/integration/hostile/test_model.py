@@ -186,9 +186,8 @@ async def test_a_reply_of_empty_lines_is_short(system: InProcess) -> None:
 async def test_a_history_that_is_refused_again_and_again_is_told_anew_each_time(system: InProcess) -> None:
     ana = system.person()
     await ana.says("hello")
-    unsigned = ({"functionCall": {"name": name, "args": {}}} for name in ("get_notes", "is_new_thread"))
-    answers = [{"candidates": [{"content": {"role": "model", "parts": [part]}}]} for part in unsigned]
-    system.gemini.script([*answers, turn(call("send_instagram_message", text="Hi!"))])
+    unsigned = [{**call(name), "thoughtSignature": ""} for name in ("get_notes", "is_new_thread")]
+    system.gemini.script([*map(turn, unsigned), turn(call("send_instagram_message", text="Hi!"))])
 
     _, result = await system.task(ana.thread_id)
 

@@ -631,7 +631,7 @@ async def test_an_error_is_found_wherever_it_is_written(
 
 
 async def test_a_wait_counts_wherever_it_is_written(gemini: Gemini, model: GeminiModel) -> None:
-    asked = []
+    asked: list[float | None] = []
     inner = refused(429, "RESOURCE_EXHAUSTED", "quota", retry_info("37s"))[1]
     for answer in ((200, inner), (429, f"[{inner}]"), (429, json.dumps({"error": {"message": inner, "code": 429}}))):
         gemini.answers = [answer]
