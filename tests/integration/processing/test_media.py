@@ -176,11 +176,13 @@ async def test_no_fault_of_the_cdn_costs_the_reply(system: InProcess, fault: str
     assert len(reasons(system.gemini.requests[0])) == 1
 
 
-@pytest.mark.parametrize("fault", ["error", "drop_before", "drop_after", "error_after"])
-async def test_a_fault_of_a_moment_does_not_cost_the_file(system: InProcess, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "status"), [("error", 0), ("error", 404), ("drop_before", 0), ("drop_after", 0), ("error_after", 0)]
+)
+async def test_a_fault_of_a_moment_does_not_cost_the_file(system: InProcess, fault: str, status: int) -> None:
     ana = system.person()
     await ana.sends_file("image", PNG, "when are nets?")
-    system.instagram.faults.add(fault, "media")
+    system.instagram.faults.add(fault, "media", status=status)
 
     await answered(system, ana)
 
