@@ -59,7 +59,7 @@ class Agent:
         self.prompt_hash = prompt.hash
         self._zone, self._hours = profile.time_zone, profile.hours
         self.rules = rules
-        self._guards = replace(guards, canary=prompt.canary, allowed=profile.allowed)
+        self._guards = replace(guards, canary=prompt.canary, instructions=prompt.instructions, allowed=profile.allowed)
         if self._guards.public:
             emit("guarded_value_is_public", "WARNING", values=len(self._guards.public), see="profile.toml")
         self._limits = limits

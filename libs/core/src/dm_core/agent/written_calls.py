@@ -71,7 +71,7 @@ _CALLED: Final = regex.compile(
 _KEYED: Final = regex.compile(
     r"""
       \\?["'](?:tool_?calls?|function_?calls?|tool_?uses|tool_?name|function_?name|recipient_?name|tool_?code
-        |action_input|tool_?input|tool_?args)\\?["']\s*:
+        |action_input|tool_?input|tool_?args|handle|attached_to|not_shown|first_contact|saved_notes)\\?["']\s*:
     | \\?["'](?:name|tool|function|action|type)\\?["']\s*:[^{}]{0,300}?\\?["'](?:arguments|parameters|args|input|kwargs)
         \\?["']\s*:
     | \\?["'](?:arguments|parameters|args)\\?["']\s*:[^{}]{0,20}[{\[\\"']
