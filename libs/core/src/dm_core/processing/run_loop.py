@@ -366,10 +366,12 @@ class RunLoop:
         return Ending.HUMAN
 
     def _hand_over(self, cause: str, notice: str) -> Ending:
-        """The model can't go on. A reply that is out ends the run well all the same."""
+        """The model can't go on. A reply that is out ends the run well all the same. Urgent once: somebody whom the model
+        never answers could ring the manager with every word."""
         if replied(self.leased.run):
             return Ending.ANSWERED
-        self.executor.tell(cause, notice)
+        passed_on = self.leased.thread.handed_over(self.clock(), self.agent.rules.handover.release_ms)
+        self.executor.tell(cause, notice, "normal" if passed_on else "urgent")
         return Ending.HANDED_OVER
 
     def _situation(self, run: Run, messages: tuple[Message, ...] | None = None) -> Situation:
