@@ -366,8 +366,8 @@ class RunLoop:
         return Ending.HUMAN
 
     def _hand_over(self, cause: str, notice: str) -> Ending:
-        """The model can't go on. A reply that is out ends the run well all the same. Urgent once: else somebody whom the
-        model never answers rings the manager with every word."""
+        """The model can't go on. A reply that is out ends the run well all the same. Urgent once: else somebody whom it
+        never answers rings the manager with every word."""
         if replied(self.leased.run):
             return Ending.ANSWERED
         passed_on = self.leased.thread.handed_over(self.clock(), self.agent.rules.handover.release_ms)
