@@ -159,3 +159,20 @@ async def test_after_its_hours_the_bot_has_it_back(holding: InProcess) -> None:
 
     assert holding.instagram.sent_to("9001")[-1] == "Nets are on Tuesday."
     assert "passed_on" not in openings(holding)[-1]
+
+
+async def test_a_person_whom_the_model_never_answers_rings_the_manager_once_and_nothing_is_lost(
+    system: InProcess,
+) -> None:
+    ana = system.person()
+    system.gemini.script([blocked_prompt()] * 12)
+    for number in range(12):
+        await ana.says(f"something awful {number}")
+        await system.task(ana.thread_id, f"task-{number}")
+        system.clock.forward(25)
+
+    told = await system.told()
+
+    assert [alert.startswith("URGENT") for alert in told] == [True] + [False] * (len(told) - 1)
+    assert sum(alert.count("withheld its answer") for alert in told) == 12
+    assert len(told) <= 6

@@ -409,9 +409,21 @@ MODEL_ROWS: Final = (
 )
 """The model's (``google.rpc.Code`` and the reasons of ``google.rpc.ErrorInfo``). A 400 alone tells nothing."""
 
-_NO_KEY: Final = re.compile(
-    r"api key (not valid|not found|expired)|user location is not supported|billing", re.IGNORECASE
+_DEPLOYMENTS: Final = re.compile(
+    r"""api\ key\ (?:not\ valid|not\ found|expired)|user\ location\ is\ not\ supported|billing
+    |thinking|function\ calling|developer\ instruction|function_?declarations
+    |generation_?config|system_?instruction|max_?output_?tokens|unknown\ name(?!.*\bcontents\b)""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+"""Words of a 400 about the key, or about what is the same in every request, so that every DM would be refused: the
+model does not take the configured thinking (https://github.com/google-gemini/gemini-cli/issues/13567) or tools
+(https://github.com/BerriAI/litellm/issues/10313), its version does not know a field."""
+_NO_CREDIT: Final = re.compile(
+    r"credits? (are|is|have been) (depleted|exhausted)|spend(ing)? (cap|limit)|\blimit: 0\b|free quota tier",
+    re.IGNORECASE,
+)
+"""Words of a 429 that no waiting mends (https://github.com/dyad-sh/dyad/issues/3626,
+https://github.com/google-gemini/gemini-cli/issues/22486). "Check your plan and billing" is in every other one too."""
 
 VAULT_ROWS: Final = (
     *_google(Owner.OUTAGE, RPC_PAGE, "UNAVAILABLE RESOURCE_EXHAUSTED DEADLINE_EXCEEDED INTERNAL ABORTED CANCELLED"),
@@ -426,15 +438,17 @@ _VAULT: Final = {row.key: row.owner for row in VAULT_ROWS}
 
 def model_owner(http_status: int, rpc_status: str, reasons: frozenset[str], message: str) -> Owner:
     """Whose an error of the model is; unknown for an answer of no known shape, which did nothing."""
+    if http_status == 429 and _NO_CREDIT.search(message):
+        return Owner.ACCOUNT
     if (owner := _MODEL.get(str(http_status))) is Owner.OUTAGE or http_status >= 500:
         return Owner.OUTAGE
     if http_status < 400:
         return Owner.UNKNOWN
     if owner is Owner.ACCOUNT or Owner.ACCOUNT in {_MODEL.get(reason) for reason in reasons}:
         return Owner.ACCOUNT
-    if http_status == 400 and _NO_KEY.search(message):
+    if http_status == 400 and _DEPLOYMENTS.search(message):
         return Owner.ACCOUNT
-    return _MODEL.get(rpc_status) or owner or Owner.UNKNOWN
+    return owner or _MODEL.get(rpc_status) or Owner.UNKNOWN
 
 
 def vault_owner(rpc_status: str) -> Owner:

@@ -21,6 +21,9 @@ from dm_core.telemetry import emit
 type Key = tuple[Service, str]
 """The service, and the account it is asked for; the model's is empty."""
 
+REQUESTS: Key = (Service.MODEL, "requests")
+"""Whether the model takes what it is sent: nobody waits for that alone, but it tells whose a refusal is."""
+
 PROBE_MS = 5_000
 """Between two probes, doubled with each that fails, up to ``MAX_PROBE_MS``."""
 MAX_PROBE_MS = 20_000
@@ -102,6 +105,10 @@ class Brake:
             state.on_since, state.told_at, state.next_probe_at = now, now, now + PROBE_MS
             emit("brake_applied", "WARNING", service=key[0])
         return own
+
+    def is_on(self, key: Key) -> bool:
+        """Two threads failed, and none succeeded since."""
+        return key in self._states and self._states[key].on_since is not None
 
     def release(self, thread_id: str) -> None:
         """This thread's task is over: if it was a probe that never called, somebody else may."""

@@ -16,7 +16,7 @@ from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.model import Model
 from dm_core.agent.plan import TurnPlan
 from dm_core.agent.prices import Prices
-from dm_core.agent.reading import Step, conclude, read_turn, replied
+from dm_core.agent.reading import UNUSABLE, Step, conclude, read_turn, replied
 from dm_core.agent.rebuild import said_and_done
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
@@ -25,6 +25,7 @@ from dm_core.messages import Message, Status
 from dm_core.processing import drafts
 from dm_core.processing.actions import ActionExecutor
 from dm_core.processing.attached_media import WITHHELD, AttachedMedia, shows_any
+from dm_core.processing.brake import REQUESTS
 from dm_core.processing.drafts import PROPOSED, Proposed
 from dm_core.processing.freshness import Stale, came, taken_over
 from dm_core.processing.leased_thread import LeasedThread
@@ -158,11 +159,13 @@ class RunLoop:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
             self.leased.met(await known(reading))
-        self.executor.brake.succeeded((Service.MODEL, ""), self.leased.thread.id)
+        for key in ((Service.MODEL, ""), REQUESTS):
+            self.executor.brake.succeeded(key, self.leased.thread.id)
         turn = replace(turn, latency_ms=self.clock() - started)
         spent = run.spent + await self.prices.spent(turn, started)  # it is billed, whatever becomes of it
         self.leased.run = replace(run, model_calls=run.model_calls + 1, spent=spent)
-        if turn.finish is Finish.BLOCKED and self._leave_out(shown, "blocked"):
+        last = turn.finish is Finish.BLOCKED or (turn.finish is not Finish.COMPLETE and UNUSABLE in run.turns)
+        if last and not replied(run) and self._leave_out(shown, turn.finish):
             return None
         return turn
 
@@ -363,10 +366,12 @@ class RunLoop:
         return Ending.HUMAN
 
     def _hand_over(self, cause: str, notice: str) -> Ending:
-        """The model can't go on. A reply that is out ends the run well all the same."""
+        """The model can't go on. A reply that is out ends the run well all the same. Urgent once: else somebody whom it
+        never answers rings the manager with every word."""
         if replied(self.leased.run):
             return Ending.ANSWERED
-        self.executor.tell(cause, notice)
+        passed_on = self.leased.thread.handed_over(self.clock(), self.agent.rules.handover.release_ms)
+        self.executor.tell(cause, notice, "normal" if passed_on else "urgent")
         return Ending.HANDED_OVER
 
     def _situation(self, run: Run, messages: tuple[Message, ...] | None = None) -> Situation:
