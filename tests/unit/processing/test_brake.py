@@ -3,7 +3,7 @@
 import pytest
 
 from dm_core.errors import Service
-from dm_core.processing.brake import MAX_PROBE_MS, PROBE_LASTS_MS, PROBE_MS, Brake, Key
+from dm_core.processing.brake import KNOCKS, MAX_PROBE_MS, PROBE_LASTS_MS, PROBE_MS, Brake, Key
 
 MODEL: Key = (Service.MODEL, "")
 OTHER: Key = (Service.INSTAGRAM, "178")
@@ -146,3 +146,30 @@ def test_a_failure_is_a_threads_own_only_when_others_are_answered_since_its_last
     among_others = fails("a")
 
     assert (first, alone, own, among_others) == (False, False, True, False)
+
+
+def test_nobody_knocks_while_it_is_off(brake: Brake) -> None:
+    assert not brake.knocks(MODEL, "a")
+    brake.failed(MODEL, "a")
+    assert brake.wait_for([MODEL], "a") is None
+
+    assert not brake.knocks(MODEL, "a")
+
+
+def test_only_the_thread_that_probes_knocks(brake: Brake, clock: Time) -> None:
+    down(brake, clock)
+    brake.wait_for([MODEL], "a")
+
+    assert [brake.knocks(MODEL, each) for each in "ab"] == [True, False]
+
+
+def test_a_service_that_minds_no_more_than_knocks_is_tried_all_the_same(brake: Brake, clock: Time) -> None:
+    down(brake, clock)
+    knocked: list[bool] = []
+    for number in range(2 * (KNOCKS + 1)):
+        assert brake.wait_for([MODEL], f"t{number}") is None
+        knocked.append(brake.knocks(MODEL, f"t{number}"))
+        brake.failed(MODEL, f"t{number}")
+        clock.now += MAX_PROBE_MS
+
+    assert knocked == [*[True] * KNOCKS, False] * 2

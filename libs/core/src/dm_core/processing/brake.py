@@ -4,7 +4,9 @@
                                                           one thread at a time probes, a few seconds apart
     any success ──▶ off
 
-Each (service, account) has its own. Kept in memory: a new instance finds out for itself, in two calls.
+Each (service, account) has its own. Kept in memory: a new instance finds out for itself, in two calls. A send that
+nobody could repeat is no way to find out whether Instagram is back: its probe knocks first, with a call that harms
+nobody if it is lost.
 """
 
 from collections.abc import Iterable
@@ -23,6 +25,8 @@ PROBE_MS = 5_000
 MAX_PROBE_MS = 20_000
 PROBE_LASTS_MS = 120_000
 """A probe that has not ended after this does not hold up the next."""
+KNOCKS = 7
+"""So many probes knock first; then one goes on without, should Instagram refuse no more than knocks."""
 FORGET_MS = 600_000
 """A failure this old says nothing about now."""
 PROLONGED_MS = 900_000
@@ -70,6 +74,13 @@ class Brake:
             state.refused.clear()
         return None
 
+    def knocks(self, key: Key, thread_id: str) -> bool:
+        """Whether this thread probes, and should find out by a call that may be lost."""
+        state = self._states.get(key)
+        if state is None or state.on_since is None or state.prober != thread_id:
+            return False
+        return state.probes % (KNOCKS + 1) < KNOCKS
+
     def succeeded(self, key: Key, thread_id: str) -> None:
         """The service answered, whatever it said."""
         state = self._states.setdefault(key, _State())
@@ -89,8 +100,8 @@ class Brake:
         _note(state.failed, thread_id, now)
         state.prober = None if state.prober == thread_id else state.prober
         if state.on_since is not None:
-            state.next_probe_at = now + min(PROBE_MS * 2**state.probes, MAX_PROBE_MS)
-            state.probes = min(state.probes + 1, 10)
+            state.next_probe_at = now + min(PROBE_MS * 2 ** min(state.probes, 10), MAX_PROBE_MS)
+            state.probes += 1
             self._tell(key, state, now)
         elif not own and self._others_failing(state, thread_id, now):
             state.on_since, state.told_at, state.next_probe_at = now, now, now + PROBE_MS
