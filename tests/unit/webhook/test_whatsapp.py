@@ -9,7 +9,7 @@ import pytest
 from dm_core.alerts import Alert, AlertCount, AlertLimits, AlertState, AskedAlert, ManagerContact, new_alerts
 from dm_core.errors import StoreUnavailable
 from dm_core.http import Request, Response
-from tests.unit.webhook.webhook_stage import NOW, SECRETS, Stage
+from tests.unit.webhook.webhook_stage import NOW, SECRETS, THREAD, Stage, dm, messaging
 
 NUMBER_ID, MANAGER = "555", "4790000000"
 META_SECRET = "meta-app-secret"
@@ -114,6 +114,34 @@ async def test_a_failure_makes_the_alert_due_and_asks_for_a_tick(stage: Stage) -
     assert told.due_at == NOW - 4_000
     assert stage.alert_queue.ticks == [(alert.id, NOW)]
     assert (await stage.store.manager_contact()).closed_at == NOW - 4_000
+
+
+async def test_of_several_errors_the_closed_window_is_the_one_that_can_be_mended(stage: Stage) -> None:
+    alert = await stored(stage)
+    errors = [{"code": 131000, "title": "Something went wrong"}, {"code": 131047, "title": "Re-engagement message"}]
+
+    assert await post(stage, delivery({**status(alert.id, "failed"), "errors": errors})) == OK
+
+    assert (await read(stage, alert)).failed_code == 131047
+
+
+async def test_a_list_of_envelopes_is_read_like_each_of_them(stage: Stage) -> None:
+    alert = await stored(stage)
+    bodies = [json.loads(delivery(status(alert.id, kind))) for kind in ("sent", "delivered")]
+
+    assert await post(stage, json.dumps(bodies).encode()) == OK
+
+    assert (await read(stage, alert)).delivered_at == NOW - NOW % 1_000
+
+
+@pytest.mark.parametrize(("secret", "dms"), [(SECRETS[1], 1), (META_SECRET, 0)])
+async def test_a_dm_that_was_brought_here_is_a_dm_all_the_same(stage: Stage, secret: str, dms: int) -> None:
+    """Both addresses are typed into one dashboard, and both verify with the same token."""
+    body = json.dumps(messaging(dm("aWdA1", "hi"))).encode()
+
+    assert await post(stage, body, secret) == OK
+
+    assert (len(await stage.store.history(THREAD, 5)), len(stage.queue.wake_ups)) == (dms, dms)
 
 
 async def test_a_tick_that_can_not_be_made_is_left_to_the_sweep(stage: Stage) -> None:

@@ -160,8 +160,9 @@ class WhatsAppReceiver:
         if alert_id is None or kind is None:
             received.counts["status_unknown_alert" if kind else "status_ignored"] += 1
             return
-        codes = [number((as_object(error) or {}).get("code")) for error in as_list(item.get("errors")) or ()]
-        code = next((int(code) for code in codes if code is not None), 0)
+        errors = [number((as_object(error) or {}).get("code")) for error in as_list(item.get("errors")) or ()]
+        codes = [int(code) for code in errors if code is not None]
+        code = _OUTSIDE_WINDOW if _OUTSIDE_WINDOW in codes else next(iter(codes), 0)
         at = time_ms(item.get("timestamp"), now)
         received.statuses.append(AlertStatus(alert_id, kind, at, text(item.get("id"), _MAX_ID_CHARS) or "", code))
 
@@ -182,7 +183,9 @@ class WhatsAppReceiver:
 
 def _values(payload: object, counts: Counter[str]) -> Iterator[JsonObject]:
     """The values of all changes that are about messages; everything else is counted."""
-    entries = [as_object(entry) or {} for entry in as_list((as_object(payload) or {}).get("entry")) or ()]
+    envelopes = as_list(payload) or (payload,)
+    listed = (as_list((as_object(envelope) or {}).get("entry")) or () for envelope in envelopes)
+    entries = [as_object(entry) or {} for entries in listed for entry in entries]
     if not entries:
         counts["not_understood"] += 1
     for entry in entries:
