@@ -3,7 +3,7 @@
 import pytest
 
 from dm_core.errors import Service
-from dm_core.processing.brake import KNOCKS, MAX_PROBE_MS, PROBE_LASTS_MS, PROBE_MS, Brake, Key
+from dm_core.processing.brake import DOUBT_MS, KNOCKS, MAX_PROBE_MS, PROBE_LASTS_MS, PROBE_MS, Brake, Key
 
 MODEL: Key = (Service.MODEL, "")
 OTHER: Key = (Service.INSTAGRAM, "178")
@@ -88,6 +88,18 @@ def test_probes_are_spaced_further_and_further_up_to_a_bound(brake: Brake, clock
         gaps.append(clock.now - failed_at)
 
     assert gaps == [PROBE_MS, 2 * PROBE_MS, *[MAX_PROBE_MS] * 4]
+
+
+def test_a_probe_that_cost_a_reply_is_not_soon_followed_by_another(brake: Brake, clock: Time) -> None:
+    down(brake, clock)
+    brake.wait_for([MODEL], "c")
+    brake.failed(MODEL, "c", in_doubt=True)
+
+    clock.now += DOUBT_MS - 1
+    early = brake.wait_for([MODEL], "d")
+    clock.now += 1
+
+    assert (early, brake.wait_for([MODEL], "d")) == (MODEL, None)
 
 
 def test_threads_probe_in_turn(brake: Brake, clock: Time) -> None:

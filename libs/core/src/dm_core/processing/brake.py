@@ -25,6 +25,9 @@ PROBE_MS = 5_000
 MAX_PROBE_MS = 20_000
 PROBE_LASTS_MS = 120_000
 """A probe that has not ended after this does not hold up the next."""
+DOUBT_MS = 60_000
+MAX_DOUBT_MS = 120_000
+"""The same after a probe that ended in doubt: that cost somebody a reply."""
 KNOCKS = 7
 """So many probes knock first; then one goes on without, should Instagram refuse no more than knocks."""
 FORGET_MS = 600_000
@@ -91,16 +94,17 @@ class Brake:
             self._states[key] = state = _State(failed=failed, succeeded=state.succeeded)
         _note(state.succeeded, thread_id, self.clock())
 
-    def failed(self, key: Key, thread_id: str) -> bool:
-        """The service failed this thread. True if it is this thread's own fault: since its last failure other threads
-        were answered, and none of them failed."""
+    def failed(self, key: Key, thread_id: str, *, in_doubt: bool = False) -> bool:
+        """The service failed this thread, which may have lost a reply by it (``in_doubt``). True if it is this thread's
+        own fault: since its last failure other threads were answered, and none of them failed."""
         now, state = self.clock(), self._states.setdefault(key, _State())
         before = state.failed.get(thread_id)
         own = before is not None and _only_this_one(state, thread_id, before)
         _note(state.failed, thread_id, now)
         state.prober = None if state.prober == thread_id else state.prober
         if state.on_since is not None:
-            state.next_probe_at = now + min(PROBE_MS * 2 ** min(state.probes, 10), MAX_PROBE_MS)
+            first, most = (DOUBT_MS, MAX_DOUBT_MS) if in_doubt else (PROBE_MS, MAX_PROBE_MS)
+            state.next_probe_at = now + min(first * 2 ** min(state.probes, 10), most)
             state.probes += 1
             self._tell(key, state, now)
         elif not own and self._others_failing(state, thread_id, now):
