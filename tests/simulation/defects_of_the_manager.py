@@ -19,7 +19,6 @@ from dm_core.processing.sweeper import Sweeper
 from dm_core.processing.switches import SwitchReader
 from dm_core.runs import Action
 from dm_core.steering import Mode, Steering, Switches
-from dm_core.store.port import ThreadEvents
 from dm_core.store.transactional import TransactionalStore
 from dm_core.store.transactional import outbox as stored_outbox
 from dm_core.threads import Thread
@@ -100,10 +99,9 @@ def answer_to_the_manager_given_up_at_once(patch: Patch) -> None:
 
 
 def reply_takes_nothing_over(patch: Patch) -> None:
-    def takeover(self: Outbox, thread: Thread) -> ThreadEvents:
-        return ThreadEvents(thread.id, thread.account_id, thread.user_id, self.clock())
+    async def take_over(_: Outbox, __: Thread) -> None: ...
 
-    patch(Outbox, "_takeover", lambda _: takeover)
+    patch(Outbox, "_take_over", lambda _: take_over)
 
 
 def managers_message_acknowledged_although_not_stored(patch: Patch) -> None:
