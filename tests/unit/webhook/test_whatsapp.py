@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -44,7 +45,7 @@ async def read(stage: Stage, alert: Alert) -> Alert:
 def status(
     alert_id: object, kind: str, at: object = SECONDS, code: int = 0, wamid: str = "wamid.1"
 ) -> dict[str, object]:
-    item = {"id": "wamid.1", "status": kind, "timestamp": str(at), "recipient_id": MANAGER}
+    item = {"id": wamid, "status": kind, "timestamp": str(at), "recipient_id": MANAGER}
     errors = {"errors": [{"code": code, "title": "x"}]} if code else {}
     return {**item, **errors, **({} if alert_id is None else {"biz_opaque_callback_data": alert_id})}
 
@@ -123,6 +124,20 @@ async def test_of_several_errors_the_closed_window_is_the_one_that_can_be_mended
     assert await post(stage, delivery({**status(alert.id, "failed"), "errors": errors})) == OK
 
     assert (await read(stage, alert)).failed_code == 131047
+
+
+async def test_a_status_without_our_reference_is_found_by_its_message(stage: Stage) -> None:
+    alert = await stored(stage)
+    found = await stage.store.get_alert(alert.id)
+    assert found is not None
+    await stage.store.save_alert(replace(alert, state=AlertState.SENT, wamids=("wamid.1",)), found.version)
+
+    assert await post(stage, delivery(status(None, "delivered"), status(None, "failed", wamid="wamid.2"))) == OK
+    assert await post(stage, delivery(status(None, "failed", code=131047))) == OK
+
+    told = await read(stage, alert)
+    assert (told.delivered_at, told.failed_code) == (NOW - NOW % 1_000, 131047)
+    assert stage.alert_queue.ticks == [(alert.id, NOW)]
 
 
 async def test_a_list_of_envelopes_is_read_like_each_of_them(stage: Stage) -> None:

@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from dm_core.alerts import AlertStatus, ManagerContact
@@ -106,17 +106,19 @@ class WhatsAppReceiver:
         """Those whose alert exists. All are tried before the first failure is raised."""
         slots = asyncio.Semaphore(MAX_CALLS)
 
-        async def record(status: AlertStatus) -> bool:
+        async def record(status: AlertStatus) -> AlertStatus | None:
             async with slots:
-                return await self._store.record_status(status)
+                alert_id = status.alert_id or await self._messages.alert_sent_as(status.wamid)
+                status = replace(status, alert_id=alert_id or "")
+                return status if alert_id and await self._store.record_status(status) else None
 
         results = await asyncio.gather(*map(record, received.statuses), return_exceptions=True)
         known: list[AlertStatus] = []
         for status, result in zip(received.statuses, results, strict=True):
             if isinstance(result, BaseException):
                 raise result
-            if result:
-                known.append(status)
+            if result is not None:
+                known.append(result)
             received.counts[f"status_{status.kind}" if result else "status_unknown_alert"] += 1
         return known
 
@@ -155,16 +157,18 @@ class WhatsAppReceiver:
         return received
 
     def _add_status(self, item: JsonObject, received: _Received, now: int) -> None:
-        alert_id = text(item.get("biz_opaque_callback_data"), _MAX_ID_CHARS)
+        """By its callback data it is known whose it is; by its message's id where it comes without."""
+        alert_id = text(item.get("biz_opaque_callback_data"), _MAX_ID_CHARS) or ""
+        wamid = text(item.get("id"), _MAX_ID_CHARS) or ""
         kind = _KINDS.get(text(item.get("status"), 40) or "")
-        if alert_id is None or kind is None:
+        if kind is None or not (alert_id or wamid):
             received.counts["status_unknown_alert" if kind else "status_ignored"] += 1
             return
         errors = [number((as_object(error) or {}).get("code")) for error in as_list(item.get("errors")) or ()]
         codes = [int(code) for code in errors if code is not None]
         code = _OUTSIDE_WINDOW if _OUTSIDE_WINDOW in codes else next(iter(codes), 0)
         at = time_ms(item.get("timestamp"), now)
-        received.statuses.append(AlertStatus(alert_id, kind, at, text(item.get("id"), _MAX_ID_CHARS) or "", code))
+        received.statuses.append(AlertStatus(alert_id, kind, at, wamid, code))
 
     def _add_message(self, item: JsonObject, received: _Received, now: int) -> None:
         """What a manager writes is kept to be read by the processor; what a stranger writes is not."""
