@@ -191,6 +191,8 @@ def test_what_is_not_the_window_does_not_say_so(code: int, subcode: int | None) 
     [
         (10, "This message is sent outside of allowed window. Learn more", Unreachable, True),
         (10, "(#10) Requires pages_messaging permission", AccountStopped, False),
+        (10, "Message failed to send because another app is controlling this thread now.", Unreachable, False),
+        (100, "(#100) The action is invalid since it's not the thread owner.", Unreachable, False),
         (200, "(#200) This person isn't receiving messages from you right now", Unreachable, False),
         (200, "(#200) The account owner has disabled access to Instagram Direct messages", AccountStopped, False),
         (100, "The requested user cannot be found", Unreachable, False),
@@ -200,13 +202,14 @@ def test_what_is_not_the_window_does_not_say_so(code: int, subcode: int | None) 
         (100, "Length of param message[text] must be less than or equal to 1000", Refused, False),
     ],
 )
-def test_words_tell_where_the_subcode_is_missing(
+def test_words_tell_where_the_subcode_is_missing_or_unknown(
     code: int, words: str, kind: type[PlatformError], window: bool
 ) -> None:
-    error = sent(failed(code, message=words))
+    for subcode in (None, 77, 2534999):
+        error = sent(failed(code, subcode, message=words))
 
-    assert type(error) is kind
-    assert getattr(error, "window", False) is window
+        assert type(error) is kind
+        assert getattr(error, "window", False) is window
 
 
 def test_a_missing_object_is_another_thing_for_each_operation() -> None:

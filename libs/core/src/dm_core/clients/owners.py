@@ -52,7 +52,7 @@ class Row:
     """An error and its owner. ``text`` in our words; ``window``: of the person, only because the 24 hours are over.
 
     ``services`` and ``operations``: those it is of. ``words``: a pattern the platform's English text must hold, for
-    errors that come without the subcode which would tell.
+    errors whose subcode is missing or unknown.
     """
 
     code: str
@@ -254,6 +254,20 @@ GRAPH_ROWS: Final[tuple[Row, ...]] = (
     ),
     *_rows(
         Owner.PERSON,
+        SEND_PAGE,
+        {"10": _CONTROLLED},
+        service=_INSTAGRAM,
+        words=r"another app is controlling",
+    ),
+    *_rows(
+        Owner.PERSON,
+        f"{_ISSUES}/chatwoot/chatwoot/issues/6550",
+        {"100": "the thread is not ours"},
+        service=_INSTAGRAM,
+        words=r"not the thread owner",
+    ),
+    *_rows(
+        Owner.PERSON,
         f"{_ISSUES}/megaapp977/stack/issues/186",
         {"100": "no such person"},
         service=_INSTAGRAM,
@@ -351,7 +365,7 @@ def graph_row(
         return throttle
     by_code = (
         _find(service, operation, f"{code}/{subcode or 0}")
-        or (None if subcode else _find(service, operation, str(code), message))
+        or _find(service, operation, str(code), message)
         or _find(service, operation, str(code))
         or next((_find(service, operation, key) for key, codes in _RANGES.items() if code in codes), None)
         or _by_subcode(service, operation, code)
