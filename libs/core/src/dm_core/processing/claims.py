@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 
 from dm_core.agent.agent import Situation
 from dm_core.alerts import AskedAlert
-from dm_core.errors import DmAgentError, PlatformError, QueueUnavailable, RetryLater, Service, described
+from dm_core.errors import (
+    AccountStopped,
+    DmAgentError,
+    PlatformError,
+    QueueUnavailable,
+    RetryLater,
+    Service,
+    described,
+)
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing import drafts, waits
 from dm_core.processing.brake import Key
@@ -156,10 +164,11 @@ class Claims:
             await self._knock(thread, instagram)
 
     async def _knock(self, thread: Thread, instagram: Key) -> None:
-        """Find out whether Instagram is back by what may be lost: a send could only end in doubt."""
+        """Find out whether Instagram is back by what costs no model call, and no reply if it ends in doubt."""
         try:
             await self.runtime.instagram.of(thread.account_id).indicate(thread.user_id, "typing_on")
-        except RetryLater as error:
+        except (RetryLater, AccountStopped) as error:
+            await tell_cause(self.runtime.alerts, error, thread.account_id)
             self.runtime.brake.failed(instagram, thread.id)
             raise _Held(described(error), told_wait(error), tried=False) from error
         except PlatformError:  # it answers; what it minds, the reply will find out
