@@ -11,7 +11,7 @@ from dm_core.errors import PlatformError, StoreUnavailable
 from dm_core.messages import WINDOW_MS
 from dm_core.processing import actions, drafts, finish
 from dm_core.processing.alert_ticks import AlertTicks
-from dm_core.processing.outbox import steps
+from dm_core.processing.outbox import order, steps
 from dm_core.processing.outbox.drafts import CAME, DraftWords
 from dm_core.processing.outbox.outbox import Outbox
 from dm_core.processing.outbox.sending import Sending
@@ -104,6 +104,10 @@ def reply_takes_nothing_over(patch: Patch) -> None:
     patch(Outbox, "_take_over", lambda _: take_over)
 
 
+def later_message_of_the_managers_overtakes(patch: Patch) -> None:
+    patch(order, "precedes", lambda _: always(False))
+
+
 def managers_message_acknowledged_although_not_stored(patch: Patch) -> None:
     def make(original: Any) -> Any:
         async def take(self: ManagerMessages, items: Any) -> None:
@@ -192,6 +196,7 @@ DEFECTS_OF_THE_MANAGER: Final[Mapping[str, Defect]] = {
         outbox_never_swept,
         answer_to_the_manager_given_up_at_once,
         reply_takes_nothing_over,
+        later_message_of_the_managers_overtakes,
         managers_message_acknowledged_although_not_stored,
         handover_not_kept,
         handover_without_its_reminder,
