@@ -192,6 +192,14 @@ async def test_statuses_of_nothing_are_200_and_make_no_document(stage: Stage, it
     assert stage.alert_queue.ticks == []
 
 
+async def test_a_status_that_names_no_number_is_ours(stage: Stage) -> None:
+    alert = await stored(stage)
+
+    assert await post(stage, delivery(status(alert.id, "delivered"), number_id=None)) == OK
+
+    assert (await read(stage, alert)).delivered_at is not None
+
+
 async def test_an_unknown_number_is_200_and_changes_nothing(stage: Stage) -> None:
     alert = await stored(stage)
 

@@ -147,7 +147,7 @@ class WhatsAppReceiver:
         received = _Received()
         for value in _values(payload, received.counts):
             number_id = identifier((as_object(value.get("metadata")) or {}).get("phone_number_id"))
-            if self._settings.phone_number_id not in ("", number_id):
+            if self._settings.phone_number_id and number_id not in (None, self._settings.phone_number_id):
                 received.counts["unknown_number"] += 1
                 continue
             for status in as_list(value.get("statuses")) or ():
