@@ -383,3 +383,53 @@ async def test_a_brake_that_stays_on_rings_too(system: InProcess, capsys: pytest
     await queue.pass_time(1_800)
 
     assert '"severity": "ERROR", "message": "brake_prolonged"' in capsys.readouterr().out
+
+
+async def test_an_outage_in_which_sends_end_in_doubt_costs_two_replies_and_not_everybody_s(system: InProcess) -> None:
+    people = [system.person(f"900{n}") for n in range(6)]
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    for operation in ("send", "typing_on", "mark_seen"):
+        system.instagram.faults.add("error", operation, times=ALWAYS, code=2, status=503)
+    for person in people:
+        await person.says("hi")
+    await queue.pass_time(180)
+    in_vain = (system.instagram.count("send"), system.gemini.count())
+
+    system.instagram.faults.clear()
+    await queue.pass_time(300)
+
+    assert in_vain == (2, 2)
+    assert sorted(len(system.instagram.sent_to(person.user_id)) for person in people) == [0, 0, 1, 1, 1, 1]
+    assert len(await system.told()) == 2
+
+
+async def test_an_outage_of_nothing_but_sends_costs_few_replies(system: InProcess) -> None:
+    people = [system.person(f"900{n}") for n in range(8)]
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.instagram.faults.add("error", "send", times=ALWAYS, code=2, status=503)
+    for person in people:
+        await person.says("hi")
+    await queue.pass_time(180)
+    in_vain = system.instagram.count("send")
+
+    system.instagram.faults.clear()
+    await queue.pass_time(400)
+
+    assert in_vain <= 5
+    assert sum(len(system.instagram.sent_to(person.user_id)) for person in people) == 8 - in_vain
+
+
+async def test_knocks_that_instagram_does_not_take_keep_no_reply_back(system: InProcess) -> None:
+    people = [system.person(f"900{n}") for n in range(6)]
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.instagram.faults.add("error", "send", times=2, code=2, status=503)
+    system.instagram.faults.add("error", "typing_on", times=ALWAYS, code=100, status=400)
+    for person in people:
+        await person.says("hi")
+
+    await queue.pass_time(120)
+
+    assert sorted(len(system.instagram.sent_to(person.user_id)) for person in people) == [0, 0, 1, 1, 1, 1]
