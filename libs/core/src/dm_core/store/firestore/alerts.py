@@ -84,7 +84,7 @@ class FirestoreAlerts:
             await self.client.commit([status_write], WRITE_ATTEMPTS)
         except Missing:
             return False
-        except Moved as error:
+        except (Exists, Moved) as error:
             raise StoreUnavailable("Firestore refused a status") from error
         return True
 
