@@ -1,6 +1,7 @@
 """Values and documents: what is written can be read again, whatever is in it, however old it is."""
 
 import dataclasses
+import json
 from enum import StrEnum
 from typing import Any, cast
 
@@ -269,6 +270,21 @@ def test_arguments_that_are_no_json_are_named_by_their_type() -> None:
 @pytest.mark.parametrize("bad", ["", ".", "..", "a/b", "__a__", "\ud800", "x" * 1_501])
 def test_what_firestore_refuses_as_an_id_is_no_id(bad: str) -> None:
     assert not is_document_id(bad)
+
+
+def test_values_that_only_other_programs_write_are_plain_json_too() -> None:
+    raw = cast("Any", protobuf.encode({}))
+    raw.map_value.fields["bytes"].bytes_value = b"\xff\x00"
+    raw.map_value.fields["place"].geo_point_value.latitude = 51.5
+    raw.map_value.fields["at"].timestamp_value.seconds = 2
+    raw.map_value.fields["to"].reference_value = "projects/p/databases/d/documents/a/b"
+
+    assert json.loads(json.dumps(protobuf.decode(raw))) == {
+        "bytes": "/wA=",
+        "place": {"latitude": 51.5, "longitude": 0.0},
+        "at": 2_000,
+        "to": "projects/p/databases/d/documents/a/b",
+    }
 
 
 def test_an_expiry_beyond_the_calendar_is_the_last_day_of_it() -> None:

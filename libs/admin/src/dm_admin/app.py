@@ -25,6 +25,7 @@ from dm_core.clock import random_ids, system_clock
 from dm_core.durations import DAY_MS
 from dm_core.errors import Cause, DmAgentError, Misconfigured, StoreUnavailable
 from dm_core.outbox import AuditLine
+from dm_core.store.document_values import clean_text
 
 REPOSITORY: Final = Path(__file__).resolve().parents[4]
 CHANGED_NOTHING: Final = "Nothing was changed. Type the same with --yes to do it."
@@ -360,9 +361,12 @@ def _days_ago(now: int, days: int) -> int:
 
 
 def main() -> None:
-    """Entry point. Exit code 0: read, done, or said what would be done; 1 with one line; 2 for a malformed command."""
+    """Entry point. Exit code 0: read, done, or said what would be done; 1 with one line; 2 for a malformed command.
+
+    Words that are not UTF-8 are looked for with U+FFFD in place of each byte, as they would have been stored.
+    """
     try:
-        app()
+        app([clean_text(word) for word in sys.argv[1:]])
     except (Refused, Misconfigured) as refused:
         _end(str(refused))
     except StoreUnavailable as error:
@@ -371,6 +375,9 @@ def main() -> None:
         _end("it took too long, and the sweep goes on with what was begun")
     except DmAgentError as error:
         _end(str(error))
+    except OSError as error:  # what is left in the buffer must not fail once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end(f"the output can't be written ({error.strerror})")
 
 
 def of_store(error: str) -> str:
