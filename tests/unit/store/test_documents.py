@@ -24,7 +24,7 @@ from dm_core.runs import (
     Usage,
     UserTurn,
 )
-from dm_core.store.document_values import Document, clean_text, document, from_json, is_document_id, to_json
+from dm_core.store.document_values import LAST_MS, Document, clean_text, document, from_json, is_document_id, to_json
 from dm_core.store.firestore import protobuf, writes
 from dm_core.store.message_documents import message_document, parse_message
 from dm_core.store.port import ThreadChange, Version
@@ -72,8 +72,8 @@ MESSAGES = st.builds(
     direction=st.sampled_from(Direction),
     status=st.sampled_from(Status),
     content=CONTENTS,
-    sent_at=WHOLE,
-    created_at=WHOLE,
+    sent_at=st.integers(0, LAST_MS),
+    created_at=st.integers(0, LAST_MS),
     updated_at=WHOLE,
     processed_at=MAYBE_WHOLE,
     error=MAYBE_TEXT,
@@ -82,7 +82,7 @@ MESSAGES = st.builds(
     run_id=MAYBE_TEXT,
     unsent_at=MAYBE_WHOLE,
     edited_at=MAYBE_WHOLE,
-    expire_at=st.integers(0, 253_402_300_799_000),
+    expire_at=st.integers(0, LAST_MS),
 )
 MODEL_TURNS = st.builds(
     ModelTurn,
