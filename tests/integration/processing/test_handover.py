@@ -7,6 +7,7 @@ import pytest
 
 from dm_core.messages import Disposition
 from dm_core.threads import Thread
+from dm_sandbox.environment import MANAGER_NUMBER
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.platforms.answers import Body, blocked_prompt, call, turn
 from tests.integration.processing.profiles import folder_with, replies, running
@@ -106,6 +107,22 @@ async def test_nobody_is_reminded_of_what_a_human_has_answered(system: InProcess
     assert len(system.whatsapp.alerts) == 1
     now = await thread(system, thread_id)
     assert now.handed_over(system.clock(), 86_400_000) is None
+
+
+async def test_the_manager_is_reminded_where_their_own_words_were_refused(system: InProcess) -> None:
+    system.tell_statuses()
+    await hand_over(system)
+    await system.ticks()
+    system.instagram.faults.add("error", "send", code=100, status=400)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", system.whatsapp.alerts[0].id)
+    await system.outbox()
+    system.clock.forward(31 * MINUTE)
+    await system.ticks()
+
+    assert [("Instagram refused" in a.text, "30 minutes" in a.text) for a in system.whatsapp.alerts[1:]] == [
+        (True, False),
+        (False, True),
+    ]
 
 
 async def test_with_hold_the_bot_says_one_line_and_is_silent(holding: InProcess) -> None:

@@ -103,8 +103,11 @@ def test_another_encoding_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii", write_through=True))
 
     types(monkeypatch, "threads", "--json")
+    listed = raw.getvalue()
+    types(monkeypatch, "show", "@taro")
 
-    assert json.loads(raw.getvalue())["threads"][0]["name"] == NAME
+    assert json.loads(listed)["threads"][0]["name"] == NAME
+    assert b"?" * 6 in raw.getvalue().removeprefix(listed)
 
 
 def command(store_url: str, *words: str | bytes, stdout: int) -> "subprocess.CompletedProcess[str]":

@@ -363,8 +363,11 @@ def _days_ago(now: int, days: int) -> int:
 def main() -> None:
     """Entry point. Exit code 0: read, done, or said what would be done; 1 with one line; 2 for a malformed command.
 
-    Words that are not UTF-8 are looked for with U+FFFD in place of each byte, as they would have been stored.
+    Words that are not UTF-8 are looked for with U+FFFD in place of each byte, as they would have been stored; what the
+    terminal's encoding lacks is shown as a question mark.
     """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
         app([clean_text(word) for word in sys.argv[1:]])
     except (Refused, Misconfigured) as refused:

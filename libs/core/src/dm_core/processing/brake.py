@@ -4,6 +4,9 @@
                                                           one thread at a time probes, a few seconds apart
     any success ──▶ off
 
+A call that no reply depends on (typing, a name) neither applies nor releases it: once one failed, the next are left out
+for a while.
+
 Each (service, account) has its own. Kept in memory: a new instance finds out for itself, in two calls.
 """
 
@@ -27,6 +30,8 @@ FORGET_MS = 600_000
 """A failure this old says nothing about now."""
 PROLONGED_MS = 900_000
 """A brake on for this long is an alarm, and again after as long."""
+SPARED_MS = 30_000
+"""For so long after a call that no reply depends on has failed, no other such is made."""
 MAX_THREADS = 2_000
 
 
@@ -56,6 +61,7 @@ class Brake:
 
     clock: Clock
     _states: dict[Key, _State] = field(default_factory=dict[Key, _State])
+    _spared_until: dict[Key, int] = field(default_factory=dict[Key, int])
 
     def wait_for(self, keys: Iterable[Key], thread_id: str) -> Key | None:
         """The service that this thread has to wait for without calling it, or None: go ahead (perhaps as the probe)."""
@@ -102,6 +108,14 @@ class Brake:
         for state in self._states.values():
             if state.prober == thread_id:
                 state.prober = None
+
+    def spare(self, key: Key) -> None:
+        """A call that no reply depends on has failed: others like it would only add to an outage."""
+        self._spared_until[key] = self.clock() + SPARED_MS
+
+    def is_spared(self, key: Key) -> bool:
+        """Calls that no reply depends on are left out for now."""
+        return self.clock() < self._spared_until.get(key, 0)
 
     @staticmethod
     def _may_probe(state: _State, thread_id: str, now: int) -> bool:

@@ -10,7 +10,6 @@ The newest turn says what comes next, whether the run is fresh or resumed after 
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from dm_core.agent.agent import Agent, Situation
@@ -21,7 +20,7 @@ from dm_core.agent.reading import Step, conclude, read_turn, replied
 from dm_core.agent.rebuild import said_and_done
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
-from dm_core.errors import DmAgentError, ModelRefused, ModelUnavailable, Service
+from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, ModelUnavailable, RetryLater, Service, Uncertain
 from dm_core.messages import Message, Status
 from dm_core.processing import drafts
 from dm_core.processing.actions import ActionExecutor
@@ -129,7 +128,7 @@ class RunLoop:
         started = self.clock()
         remaining = (self.executor.check_time() - started) / 1000
         indicator = asyncio.create_task(self._indicate())
-        reading = Names(self.instagram, self.clock).begin(self.leased.thread)
+        reading = Names(self.instagram, self.clock, self.executor.brake).begin(self.leased.thread)
         self.prices.load_aside()
         run = self.leased.run
         shown = run.turns
@@ -180,10 +179,17 @@ class RunLoop:
     async def _indicate(self) -> None:
         """Best effort, beside the model call, never in front of a reply."""
         await asyncio.sleep(INDICATOR_DELAY)
-        with suppress(DmAgentError):
+        brake, key = self.executor.brake, (Service.INSTAGRAM, self.leased.thread.account_id)
+        if brake.is_spared(key):
+            return
+        try:
             instagram = self.instagram.of(self.leased.thread.account_id)
             await instagram.indicate(self.leased.thread.user_id, "mark_seen")
             await instagram.indicate(self.leased.thread.user_id, "typing_on")
+        except (RetryLater, AccountStopped, Uncertain):
+            brake.spare(key)
+        except DmAgentError:
+            return
 
     # -- checkpoint -----------------------------------------------------------------------------------------
 
