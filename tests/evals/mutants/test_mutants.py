@@ -128,18 +128,6 @@ def test_a_defect_of_code_that_is_other_by_now_is_told(of: str, old: str, told: 
         raise AssertionError("it was planted")
 
 
-@pytest.mark.parametrize(
-    ("of", "old", "told"),
-    [
-        ("dm_core.agent.guards:Guards.refusal", "no such words", "'no such words' is not once in dm_core.agent.guards"),
-        ("dm_core.agent.guards:Guards.refused", "", "there is no dm_core.agent.guards:Guards.refused"),
-    ],
-)
-def test_a_defect_of_code_that_is_other_by_now_is_told(of: str, old: str, told: str) -> None:
-    with pytest.raises(Unusable, match=told), Defect(name="x", wrong="it", of=of, old=old, first="return").planted():
-        raise AssertionError("it was planted")
-
-
 def test_an_unknown_name_is_answered_with_the_nearest(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["mutants", "wrong_prise"]) == 2
     assert 'did you mean "wrong_price"' in capsys.readouterr().err

@@ -77,9 +77,10 @@ def test_whatever_a_stack_may_say_the_functions_start_with(settings: dict[str, s
         return
 
     around = Surroundings("dm-agent", "dms", "1", "alerts", "tasks@club.example", "https://processor.example/")
-    for function, plain in (("webhook", webhook_environment), ("processor", processor_environment)):
+    for function, load in LOADERS.items():
+        plain = (webhook_environment if function == "webhook" else processor_environment)(config, around)
         secrets = dict.fromkeys(config.secrets_of(function), "secret")
-        LOADERS[function]({name: str(value) for name, value in plain(config, around).items()} | secrets)
+        load({name: str(value) for name, value in plain.items()} | secrets)
 
 
 @pytest.mark.parametrize("function", LOADERS)

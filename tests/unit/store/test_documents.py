@@ -273,7 +273,7 @@ def test_what_firestore_refuses_as_an_id_is_no_id(bad: str) -> None:
 
 
 def test_values_that_only_other_programs_write_are_plain_json_too() -> None:
-    raw = cast("Any", protobuf.encode({}))
+    raw = protobuf.encode({})
     raw.map_value.fields["bytes"].bytes_value = b"\xff\x00"
     raw.map_value.fields["place"].geo_point_value.latitude = 51.5
     raw.map_value.fields["at"].timestamp_value.seconds = 2
