@@ -39,6 +39,8 @@ this may meet at one thread."""
 FIRST_WAIT_SECONDS = 0.05
 
 _TRANSIENT = (StatusCode.UNAVAILABLE, StatusCode.ABORTED)
+_READ_AGAIN = (*_TRANSIENT, StatusCode.INTERNAL)
+"""INTERNAL is a stream that the other side reset, too; Google's own client reads again after it and commits no more."""
 _SERVICE = "google.firestore.v1.Firestore"
 
 _CommitRequest, _CommitResponse = generated(types.CommitRequest), generated(types.CommitResponse)
@@ -188,17 +190,19 @@ class FirestoreClient:
         """A read has no condition that could fail: whatever its status, the store can't be read. Raises
         StoreUnavailable."""
         try:
-            return await self._attempt(call, READ_ATTEMPTS)
+            return await self._attempt(call, READ_ATTEMPTS, _READ_AGAIN)
         except FAILURES as error:
             raise _unavailable(error) from error
 
-    async def _attempt[T](self, call: Callable[[], Awaitable[T]], attempts: int) -> T:
+    async def _attempt[T](
+        self, call: Callable[[], Awaitable[T]], attempts: int, transient: Sequence[StatusCode] = _TRANSIENT
+    ) -> T:
         for attempt in range(attempts - 1):
             self._usage.calls += 1
             try:
                 return await call()
             except FAILURES as error:
-                if status(error) not in _TRANSIENT:
+                if status(error) not in transient:
                     raise
                 await asyncio.sleep(FIRST_WAIT_SECONDS * 4**attempt)
         self._usage.calls += 1
