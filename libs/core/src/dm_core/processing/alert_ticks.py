@@ -25,7 +25,7 @@ from dm_core.processing.drafts import is_shown_in
 from dm_core.processing.steering import reminder_key
 from dm_core.queue.port import AlertQueue
 from dm_core.settings import AlertSettings, HandoverSettings
-from dm_core.settings.whatsapp import utf16_length
+from dm_core.settings.table import utf16_length
 from dm_core.store.port import AlertStore, Conflict, StoredAlert, Version
 from dm_core.telemetry import emit
 from dm_core.threads import Thread, thread_owner

@@ -70,7 +70,8 @@ class RunLoop:
         then what ``leased.run`` says."""
         if self.leased.run.ending is not None:  # closed by an older revision, which only had its notice left to send
             self.executor.drop_open("closed")
-            return Ending(self.leased.run.ending)
+            ending = Ending(self.leased.run.ending)
+            return Ending.ANSWERED if ending is Ending.FAILED and self.leased.run.replied else ending
         while True:
             last = self.leased.run.turns[-1]
             outcome = await (self._conclude(last) if isinstance(last, ModelTurn) else self._ask())

@@ -8,7 +8,7 @@ from typing import Final
 
 from dm_core.clock import Clock
 from dm_core.erasing.requests import DeletionRequests
-from dm_core.errors import Unavailable
+from dm_core.errors import Unavailable, described
 from dm_core.http import Request, Response
 from dm_core.store.port import ComplianceStore
 from dm_core.telemetry import emit
@@ -128,8 +128,8 @@ def _bytes(value: str) -> bytes:
 
 
 def _described(error: BaseException) -> str:
-    """An error's name and, for a surprise, where it came from; never its words, which may quote a person."""
+    """An error and, for a surprise, where it came from; never a surprise's words, which may quote a person."""
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, Unavailable) or not frames:
-        return type(error).__name__
+        return described(error)
     return f"{type(error).__name__} at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}"
