@@ -141,6 +141,8 @@ class Observation:
     messages: tuple[StoredMessage, ...] = ()
     notes: tuple[str, ...] = ()
     paused: bool = False
+    handed_over: bool = False
+    """The thread is with a human, because the model asked for it or gave up."""
     runs: tuple[str, ...] = ()
     """How each run ended, in order."""
     guards: tuple[str, ...] = ()

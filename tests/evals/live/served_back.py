@@ -76,7 +76,8 @@ class ServedBack(Platform):
         self.output_tokens = 100
         self.nonsense_judge = False
         self.dies_after: int | None = None
-        """Answers, before there is nothing but 503."""
+        """Answers, before there is nothing but ``dies_with``."""
+        self.dies_with = 503
         self.day_ends_after: int | None = None
         """Answers, before the quota of the day is used up."""
         self.tells: Callable[[float], Told] = retry_info
@@ -96,7 +97,7 @@ class ServedBack(Platform):
         if self.day_ends_after is not None and self.counts["answered"] >= self.day_ends_after:
             return self._refusal(429, "You exceeded your current quota.", [{"violations": [{"quotaId": _A_DAY}]}])
         if self.dies_after is not None and self.counts["answered"] >= self.dies_after:
-            return self._refusal(503, "The model is overloaded.")
+            return self._refusal(self.dies_with, "The model is overloaded, or the key is gone.")
         if self.limiter is not None and (wait := self.limiter.wait()) > 0:
             words, details, headers = self.tells(wait)
             return replace(self._refusal(429, f"You exceeded your current quota.{words}", details), headers=headers)

@@ -113,6 +113,23 @@ async def test_a_server_that_never_answers_again_is_infrastructure_in_no_rate(li
     assert ended.code == 2
 
 
+@pytest.mark.parametrize(("status", "words"), [(503, "gave no answer for"), (403, "GEMINI_API_KEY is not accepted")])
+async def test_a_model_that_is_gone_ends_the_run_and_it_goes_on_later(
+    live: Typed, quick: None, monkeypatch: pytest.MonkeyPatch, status: int, words: str
+) -> None:
+    monkeypatch.setattr("dm_evals.live.upstream.SILENCE", 0.5)
+    async with ServedBack() as server:
+        server.dies_after, server.dies_with = 7, status
+        now = await live(server, *SMALL, "--patience", "0.4", "--concurrency", "1")
+        asked, outcomes = server.counts[f"HTTP {status}"], {result.outcome for result in report().results}
+        server.dies_after = None
+        later = await live(server, "--resume", "last", *GATE, "--json", "report.json")
+
+    assert now.code == 2 and words in " ".join(now.out.split())
+    assert asked < 50 and Outcome.FAIL not in outcomes and Outcome.SKIPPED in outcomes
+    assert later.code == 0 and everything_passed()
+
+
 async def test_a_day_s_quota_that_is_used_up_ends_the_run_at_once_and_it_goes_on_tomorrow(live: Typed) -> None:
     async with ServedBack() as server:
         server.day_ends_after = 12

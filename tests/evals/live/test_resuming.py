@@ -3,9 +3,13 @@
 import asyncio
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
+from collections.abc import Generator
+from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -46,7 +50,7 @@ async def stopped_by(number: signal.Signals, server: ServedBack, folder: Path) -
     return read + rest.decode()
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 async def test_a_stopped_run_goes_on_where_it_was(live: Typed, tmp_path: Path, number: signal.Signals) -> None:
     async with ServedBack() as server:
         told = await stopped_by(number, server, tmp_path)
@@ -58,7 +62,7 @@ async def test_a_stopped_run_goes_on_where_it_was(live: Typed, tmp_path: Path, n
     assert server.counts["answered"] - before == 2 + 3 * (4 - done), "preflight, and what was left"
     assert {r.outcome for r in json_file.load(Path("report.json")).results} == {Outcome.PASS}
     assert ended.code == 0
-    if number is signal.SIGINT:
+    if number is not signal.SIGKILL:
         assert "the run was stopped; to go on: RESUME=" in " ".join(told.split())
         assert "Traceback" not in told
 
@@ -90,6 +94,7 @@ async def test_other_scenarios_or_another_prompt_are_another_run_too() -> None:
 
     assert before.difference(now) == "the prompt of m changed; scenarios changed: b, c"
     assert before.difference(before) == ""
+    assert before.difference(replace(before, code="other")) == "the agent's code or the checks changed"
 
 
 def test_what_was_judged_is_not_run_again_and_what_was_not_is(tmp_path: Path) -> None:
@@ -120,10 +125,64 @@ def test_a_line_that_a_crash_cut_short_is_dropped_and_written_over(tmp_path: Pat
     assert Journal.resume(path).judged("m") == {("a", 1), ("a", 2)}
 
 
+@contextmanager
+def a_full_disk(size: int) -> Generator[None]:
+    """No file grows beyond so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_what_a_full_disk_cut_short_is_written_over(tmp_path: Path) -> None:
+    path = tmp_path / "run.jsonl"
+    journal = Journal(path, SETTINGS)
+    journal.write("m", trial("a", 1), 0.1)
+    with a_full_disk(path.stat().st_size + 40), pytest.raises(OSError):
+        journal.write("m", trial("a", 2), 0.2)
+    assert path.read_bytes()[-1:] != b"\n", "a part of it is on the disk"
+    journal.write("m", trial("a", 3), 0.3)
+
+    assert Journal.resume(path).judged("m") == {("a", 1), ("a", 3)}
+
+
+async def test_the_last_run_is_the_last_one_of_which_something_is_known(live: Typed, tmp_path: Path) -> None:
+    async with ServedBack() as server:
+        await live(server, "--trials", "1", "--judge", "off", NETS)
+        (tmp_path / RUNS / "20991231-235959-1.jsonl").write_text('{"format": "dm-evals li')
+        ended = await live(server, "--resume", "last", "--gate", "gate.yaml", NETS)
+
+    assert "RESUME: " not in ended.error
+    assert ended.out.startswith("trials are written to ") and "20991231" not in ended.out
+
+
+def test_two_runs_never_write_one_file(tmp_path: Path) -> None:
+    one, other = Journal(tmp_path / "run.jsonl", SETTINGS), Journal(tmp_path / "run.jsonl", SETTINGS)
+
+    with one.held(), pytest.raises(Unusable, match="is being written by another run"), other.held():
+        raise AssertionError("both write it")
+    with other.held():
+        pass
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_can_t_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "live").touch()
+
+    with (
+        pytest.raises(Unusable, match="live can't be written: "),
+        Journal(tmp_path / "live/run.jsonl", SETTINGS).held(),
+    ):
+        raise AssertionError("it was not told")
+
+
 @pytest.mark.parametrize(
     ("written", "words"),
     [
-        ("", "is not a live run"),
+        ("", "holds no whole line"),
+        ('{"format": "dm-ev', "holds no whole line"),
         ("{}\n", "is not a live run: it does not begin as version 1 of a live run does"),
         ("<html>\n", "is not a live run"),
     ],

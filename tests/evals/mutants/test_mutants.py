@@ -38,8 +38,9 @@ def test_our_own_agents_are_each_told_right() -> None:
 
 
 @pytest.mark.timeout(600)
-def test_strangers_agents_are_told_right_often_enough_by_code_alone() -> None:
-    bad, harmless = cases("held_out", "bad"), cases("held_out", "harmless")
+@pytest.mark.parametrize("folder", ["held_out", "held_out/second"])
+def test_strangers_agents_are_told_right_often_enough_by_code_alone(folder: str) -> None:
+    bad, harmless = cases(folder, "bad"), cases(folder, "harmless")
 
     measured = tried(bad, harmless)
 

@@ -22,7 +22,7 @@ Nobody writes an expectation for it. Where production is meant to change somethi
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -37,7 +37,7 @@ NOTIFY: Final = "send_manager_notification"
 NOTE: Final = "save_note"
 LIMIT_BYTES: Final = 1_000
 """Longest text Instagram takes (https://developers.facebook.com/docs/instagram-platform)."""
-_HEAD: Final = re.compile(r"(URGENT, )?(?:Instagram \S+: )?", re.DOTALL)
+_HEAD: Final = re.compile(r"(URGENT, )?(?:Instagram (\S+): )?", re.DOTALL)
 """What stands before an alert's words: its urgency and the person."""
 _WORDS: Final[Mapping[str, Change]] = {
     "discarded": "overtaken",
@@ -54,6 +54,7 @@ class _Asked:
     to_person: list[ToolUse] = field(default_factory=list[ToolUse])
     alerts: list[tuple[bool, str]] = field(default_factory=list[tuple[bool, str]])
     notes: list[str] = field(default_factory=list[str])
+    hands_over: bool = False
     changed: Counter[Change] = field(default_factory=Counter[Change])
 
 
@@ -63,7 +64,7 @@ def effect_checks(scenario: Scenario, observation: Observation) -> Iterator[Chec
     if scenario.others:
         yield _compared("effects.apart", (), observation.mixed)
     yield _compared("effects.person", *_to_person(asked, observation))
-    yield from _to_manager(asked, observation)
+    yield from _to_manager(asked, observation, _names(scenario, observation))
     yield _compared(
         "effects.notes", _lines("note", [*scenario.world.notes, *asked.notes]), _lines("note", observation.notes)
     )
@@ -88,6 +89,7 @@ def _asked(observation: Observation) -> _Asked:
         if (word := _WORDS.get(use.outcome)) is not None:
             asked.changed[word] += 1
         elif use.name == NOTIFY:
+            asked.hands_over |= use.arguments.get("hand_over") is True
             alert = use.arguments.get("urgency") == "urgent", _words(use.arguments.get("text"))
             if alert in asked.alerts:
                 asked.changed["dropped"] += 1
@@ -136,13 +138,13 @@ def _joined(first: Effect, whole: str, left: list[Effect], asked: _Asked, disclo
     if len(whole.encode()) <= LIMIT_BYTES and not (left and left[0].text in disclosures):
         return first
     parts = [first.text]
-    wanted = {_bare(whole), *(_bare(whole + line) for line in disclosures)}
+    wanted = {_bare(whole), *(_bare(f"{whole} {line}") for line in disclosures)}
     while left and left[0].kind == "send" and left[0].to == first.to:
         told = left[0].text in disclosures
-        if _bare("".join(parts)) in wanted and not told:
+        if _bare(" ".join(parts)) in wanted and not told:
             break
         parts.append(left.pop(0).text)
-    joined = _bare("".join(parts))
+    joined = _bare(" ".join(parts))
     if any(len(part.encode()) > LIMIT_BYTES for part in parts) or joined not in wanted:
         return Effect("send", " ¦ ".join(parts), first.to)
     disclosed = joined != _bare(whole)
@@ -151,18 +153,22 @@ def _joined(first: Effect, whole: str, left: list[Effect], asked: _Asked, disclo
     return Effect("send", whole, first.to)
 
 
-def _to_manager(asked: _Asked, observation: Observation) -> Iterator[Check]:
-    """Alerts as stored, and as they arrived: whole, at the manager's number."""
+def _to_manager(asked: _Asked, observation: Observation, names: Collection[str] = ()) -> Iterator[Check]:
+    """Alerts as stored, and as they arrived: whole, at the manager's number, about one of these people."""
     added = [alert for alert in observation.alerts if alert.cause != "model"]
     asked.changed["added"] += len(added)
     stored = [(alert.urgent, alert.text) for alert in observation.alerts if alert.cause == "model"]
-    yield _compared("effects.alerts", _alert_lines(asked.alerts), _alert_lines(stored))
+    over = ["handed over"] if asked.hands_over else []
+    held = ["handed over"] if observation.handed_over and not (added and not over) else []
+    yield _compared("effects.alerts", [*_alert_lines(asked.alerts), *over], [*_alert_lines(stored), *held])
     missing = [alert for alert in observation.alerts if alert.state not in ("delivered", "digested")]
     asked.changed["undelivered"] += len(missing)
     lost = Counter((alert.urgent, alert.text) for alert in missing)
     wanted = Counter([*asked.alerts, *((alert.urgent, alert.text) for alert in added)]) - lost
     arrived = [effect for effect in observation.effects if effect.kind == "alert"]
     elsewhere = [f"to {effect.to}: {effect.text}" for effect in arrived if effect.to != "manager"]
+    about = {head[2] for effect in arrived if (head := _HEAD.match(effect.text)) and head[2] and head[2][0] == "@"}
+    elsewhere += [f"about {name}" for name in sorted(about.difference(names))] if names else []
     got = [_arrived(effect.text) for effect in arrived if effect.to == "manager"]
     yield _compared("effects.manager", _alert_lines(list(wanted.elements())), [*_alert_lines(got), *elsewhere])
 
@@ -173,14 +179,21 @@ def _arrived(text: str) -> tuple[bool, str]:
     return head.group(1) is not None, text[head.end() :]
 
 
+def _names(scenario: Scenario, observation: Observation) -> set[str]:
+    """As an alert names people: those in whose threads the model asked for one, else everybody who writes."""
+    people = {"": scenario.person, **scenario.others}
+    whose = {use.by for use in observation.calls if use.name == NOTIFY} or people
+    return {f"@{people[name].username}" for name in whose}
+
+
 def _words(value: object) -> str:
     """A text as it is to arrive: only white space around it may go."""
     return str(value if value is not None else "").strip()
 
 
 def _bare(text: str) -> str:
-    """Without the white space that is lost where a text is cut."""
-    return "".join(text.split())
+    """Its words: only the white space between them may be lost where a text is cut."""
+    return " ".join(text.split())
 
 
 def _line(effect: Effect) -> str:

@@ -1,16 +1,21 @@
 """The end state: what the person and the manager got, what is stored."""
 
 from collections.abc import Iterator, Sequence
+from typing import Final
 
+from dm_core.agent.tools.registry import SEND
 from dm_evals.checks.matching import matched
 from dm_evals.checks.nearest_call import shown_matcher
 from dm_evals.observation import Observation, StoredMessage
 from dm_evals.results import Check
 from dm_evals.scenarios.scenario import Matcher, State
 
+MOST_A_TURN: Final = 2
+
 
 def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
-    """Counts are exact: two replies where one was expected is as wrong as none."""
+    """Counts are exact: two replies where one was expected are as wrong as none. Two messages of one turn may be one
+    reply: people write so, too."""
     for name, count, seen in (
         ("replies", expected.replies, observation.replies),
         ("reactions", expected.reactions, observation.reactions),
@@ -18,7 +23,9 @@ def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
         ("notices", expected.notices, [notice.text for notice in observation.notices]),
         ("runs", expected.runs, observation.runs),
     ):
-        if count is not None:
+        if name == "replies" and count == _pairs_as_one(observation):
+            yield Check("state.replies", "held", str(count), " | ".join(seen))
+        elif count is not None:
             yield _counted(f"state.{name}", count, seen)
     if expected.urgent is not None:
         urgent = any(each.urgent for each in (*observation.alerts, *observation.notices))
@@ -37,6 +44,13 @@ def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
     yield from (_one_of("state.notes", matcher, observation.notes) for matcher in expected.notes)
     inbound = [message for message in observation.messages if message.direction == "inbound"]
     yield from (_ended(word, count, inbound) for word, count in expected.messages.items())
+
+
+def _pairs_as_one(observation: Observation) -> int | None:
+    """Turns that sent one or two messages; None where one sent more, or where not just what they sent arrived."""
+    turns = [use.turn for use in observation.calls if use.name == SEND and use.outcome == "done" and not use.by]
+    fits = len(turns) == len(observation.replies) and all(turns.count(turn) <= MOST_A_TURN for turn in turns)
+    return len(set(turns)) if fits else None
 
 
 def _counted(name: str, count: int, seen: Sequence[str]) -> Check:

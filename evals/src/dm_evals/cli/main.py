@@ -14,6 +14,7 @@ Exit codes: 0 all that counts passed and the gate held; 1 the gate is broken; 2 
 
 import argparse
 import importlib
+import io
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -68,6 +69,9 @@ def _words(parser: argparse.ArgumentParser) -> set[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
+    for stream in (sys.stdout, sys.stderr):  # what their encoding can't hold becomes "?" in place of a crash
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     try:
         args = _parser(given[0] if given else "").parse_args(given)
         command = cast("Callable[[argparse.Namespace], int]", args.command)

@@ -7,6 +7,8 @@ import argparse
 import asyncio
 import math
 import os
+import signal
+import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, replace
@@ -23,7 +25,7 @@ from dm_evals.cli.choice import select
 from dm_evals.cli.main import EVALS, add_report_options
 from dm_evals.judge.gemini import GeminiJudge
 from dm_evals.live.budget import Budget
-from dm_evals.live.journal import Journal, Settings, scenario_hashes
+from dm_evals.live.journal import Journal, Settings, code_hash, scenario_hashes
 from dm_evals.live.preflight import preflight
 from dm_evals.live.summary import tables
 from dm_evals.live.trials import Live, LiveRun, Variant, check_price, live_report, now
@@ -110,6 +112,7 @@ class LiveCommand:
             settings,
             prompts={each.name: _prompt_hash(each) for each in variants},
             scenarios=scenario_hashes(scenarios),
+            code=code_hash(),
         )
         if before is not None and (difference := before.settings.difference(settings)):
             raise Unusable(f"RESUME: this is another run ({difference}): resume it as it was, or begin a new one")
@@ -120,18 +123,22 @@ class LiveCommand:
         return cls(options, before or Journal(_new_path(options.folder), settings), loaded, scenarios, variants)
 
     def run(self, opening: AbstractAsyncContextManager[object], upstream: Upstream, key: str) -> int:
-        """Play, report, decide. Stopped by Ctrl-C, it reports what there is. ``opening`` opens ``upstream``."""
+        """Play, report, decide. Stopped by Ctrl-C or SIGTERM, it reports what there is. ``opening`` opens
+        ``upstream``."""
         started, seconds = now()
-        print(f"trials are written to {self.journal.path}", flush=True)
-        try:
-            stopped = asyncio.run(self._played(opening, upstream, key))
-        except KeyboardInterrupt:
-            stopped = "the run was stopped"
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+        with self.journal.held():
+            print(f"trials are written to {self.journal.path}", flush=True)
+            try:
+                stopped = asyncio.run(self._played(opening, upstream, key))
+            except KeyboardInterrupt:
+                stopped = "the run was stopped"
+            self.journal.close(upstream.budget.spent)
         runs = [
             live_report(self.journal, each, self.scenarios, started, now()[1] - seconds, self.loaded.problems, stopped)
             for each in self.variants
         ]
-        self.journal.close(upstream.budget.spent)
         return self._finished(runs, upstream, stopped)
 
     async def _played(self, opening: AbstractAsyncContextManager[object], upstream: Upstream, key: str) -> str:
@@ -240,7 +247,8 @@ def _newest(given: str, folder: Path) -> Path:
     """Raises Unusable."""
     if given != "last":
         return Path(given)
-    found = sorted(folder.glob("*.jsonl"), key=lambda path: path.stat().st_mtime)
+    runs = [path for path in folder.glob("*.jsonl") if b"\n" in path.read_bytes()]  # a crash may leave half a line
+    found = sorted(runs, key=lambda path: path.stat().st_mtime)
     if not found:
         raise Unusable(f"RESUME: there is no run in {folder}")
     return found[-1]

@@ -4,20 +4,24 @@
     {"variant": "gemini-3.8-flash", "spent": 0.0123, "result": {…}}      a trial; a later line replaces an earlier one
     {"spent": 0.0131}                                                    the end: what was not a trial's is in it
 
-A line counts once its line feed is written: what a crash cut short is dropped. What was judged stays; what was not
-(errored, skipped) is run again.
+A line counts once its line feed is written: what a crash or a full disk cut short is written over. What was judged
+stays; what was not (errored, skipped) is run again.
 """
 
+import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Self, cast
 
 from pydantic import TypeAdapter, ValidationError
 
+import dm_core
+import dm_evals
 from dm_evals.reading import Unusable, first_problem
 from dm_evals.results import Outcome, TrialResult
 from dm_evals.scenarios.scenario import Scenario
@@ -30,7 +34,10 @@ _JUDGED: Final = (Outcome.PASS, Outcome.FAIL)
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What makes two parts of a run the same run. ``prompts`` by variant, ``scenarios`` by name: a hash of each."""
+    """What makes two parts of a run the same run. ``prompts`` by variant, ``scenarios`` by name: a hash of each.
+
+    ``code``: a hash of what answers and judges.
+    """
 
     trials: int
     models: tuple[str, ...]
@@ -41,6 +48,7 @@ class Settings:
     prompts: Mapping[str, str] = field(default_factory=dict[str, str])
     scenarios: Mapping[str, str] = field(default_factory=dict[str, str])
     user: str = ""
+    code: str = ""
 
     def difference(self, other: "Settings") -> str:
         """What of the other one is not as in this one; empty where nothing is."""
@@ -58,10 +66,20 @@ class Settings:
             for name, word in words.items()
             if (before := getattr(self, name)) != (now := getattr(other, name))
         ]
+        if self.code != other.code:
+            told.append("the agent's code or the checks changed")
         told += [f"the prompt of {name} changed" for name in _changed(self.prompts, other.prompts)]
         if scenarios := _changed(self.scenarios, other.scenarios):
             told.append(f"scenarios changed: {', '.join(scenarios[:3])}{' …' if len(scenarios) > 3 else ''}")
         return "; ".join(told)
+
+
+def code_hash() -> str:
+    """The agent's code and the checks' as they are now. Reports and the live mode itself may change within a run."""
+    agent, evals = (Path(str(package.__file__)).parent for package in (dm_core, dm_evals))
+    folders = (agent, *(evals / name for name in ("checks", "judge", "rules")))
+    files = sorted(path for folder in folders for path in folder.rglob("*.*") if path.suffix in (".py", ".yaml"))
+    return hashlib.sha256(b"".join(path.read_bytes() for path in files)).hexdigest()[:16]
 
 
 def scenario_hashes(scenarios: Sequence[Scenario]) -> dict[str, str]:
@@ -81,6 +99,8 @@ class Journal:
     settings: Settings
     results: dict[tuple[str, str, int], TrialResult] = field(default_factory=dict[tuple[str, str, int], TrialResult])
     spent: float = 0.0
+    _size: int = 0
+    """Bytes of whole lines."""
 
     @classmethod
     def resume(cls, path: Path) -> Self:
@@ -90,7 +110,9 @@ class Journal:
         except OSError as error:
             raise Unusable(f"RESUME: {path} can't be read: {error.strerror}") from None
         whole = written[: written.rfind(b"\n") + 1]
-        head, *lines = whole.splitlines() or [b""]
+        if not whole:
+            raise Unusable(f"RESUME: {path} holds no whole line, so nothing of the run is known: begin a new one")
+        head, *lines = whole.splitlines()
         made = cls(path, _settings(path, head))
         for number, line in enumerate(lines, 2):
             try:
@@ -101,9 +123,27 @@ class Journal:
                     made.results[str(entry["variant"]), result.scenario, result.trial] = result
             except (KeyError, TypeError, ValueError) as error:
                 raise Unusable(f"RESUME: {path}:{number} is not a trial: {_first(error)}") from None
-        if len(whole) < len(written):
-            os.truncate(path, len(whole))
+        made._size = len(whole)
         return made
+
+    @contextmanager
+    def held(self) -> Generator[None]:
+        """Nobody else writes it meanwhile. Raises Unusable: somebody does, or it can't be written."""
+        lock = self.path.with_suffix(".lock")
+        try:
+            lock.parent.mkdir(parents=True, exist_ok=True)
+            file = lock.open("w")
+        except OSError as error:
+            raise Unusable(f"{lock.parent} can't be written: {error.strerror}") from None
+        with file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except OSError:
+                raise Unusable(f"{self.path} is being written by another run: wait for it, or stop it") from None
+            try:
+                yield
+            finally:
+                lock.unlink(missing_ok=True)
 
     def judged(self, variant: str) -> set[tuple[str, int]]:
         """Scenario and trial of what need not be run again."""
@@ -114,25 +154,29 @@ class Journal:
         return {(name, number): result for (of, name, number), result in self.results.items() if of == variant}
 
     def write(self, variant: str, result: TrialResult, spent: float) -> None:
-        """On the disk before this returns."""
+        """On the disk before this returns. Raises OSError: it is not, and what was written before is as it was."""
         self.results[variant, result.scenario, result.trial], self.spent = result, spent
-        if not self.path.exists():
-            self.path.parent.mkdir(parents=True, exist_ok=True)
-            self._append({"format": FORMAT, "version": VERSION, "settings": asdict(self.settings)})
+        head = {"format": FORMAT, "version": VERSION, "settings": asdict(self.settings)}
         dumped = _RESULT.dump_python(result, mode="json", fallback=str)
-        self._append({"variant": variant, "spent": spent, "result": dumped})
+        self._append(*([] if self._size else [head]), {"variant": variant, "spent": spent, "result": dumped})
 
     def close(self, spent: float) -> None:
         """The run ended, or is stopped."""
-        if self.path.exists():
-            self._append({"spent": spent})
+        with suppress(OSError):
+            if self._size:
+                self._append({"spent": spent})
 
-    def _append(self, entry: Mapping[str, object]) -> None:
-        line = json.dumps(entry, ensure_ascii=False).encode("utf-8", "surrogatepass").decode("utf-8", "replace")
-        with self.path.open("a", encoding="utf-8", newline="\n") as file:
-            file.write(f"{line}\n")
+    def _append(self, *entries: Mapping[str, object]) -> None:
+        text = "".join(json.dumps(entry, ensure_ascii=False) + "\n" for entry in entries)
+        lines = text.encode("utf-8", "surrogatepass").decode("utf-8", "replace").encode()
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("r+b" if self._size else "wb") as file:
+            file.truncate(self._size)
+            file.seek(self._size)
+            file.write(lines)
             file.flush()
             os.fsync(file.fileno())
+        self._size += len(lines)
 
 
 def _settings(path: Path, line: bytes) -> Settings:

@@ -118,7 +118,10 @@ class Live:
             result = replace(result, outcome=Outcome.ERRORED, reason=failure)
         if name not in self._begun or (result.outcome is Outcome.ERRORED and self.upstream.stopped is not None):
             return
-        self.journal.write(variant.name, result, self.upstream.budget.spent)
+        try:
+            self.journal.write(variant.name, result, self.upstream.budget.spent)
+        except OSError as error:
+            self.no_more = f"{self.journal.path} can't be written: {error.strerror}"
         if self.on_result is not None:
             self.on_result(result)
 

@@ -5,8 +5,8 @@
     preflight ────────┘       ▲                                                  │
                               └── 408, 429, 5xx, no or no readable answer ◀──────┘  waited out, for ``patience``
 
-What is not answered in the end is answered as 503 with why; once the budget or a day's quota is used up, everything is
-answered as 402. Neither is the agent's doing.
+What is not answered in the end is answered as 503 with why. Once the budget or a day's quota is used up, the key or the
+model is refused, or a model was silent for ``SILENCE``, everything is answered as 402. Neither is the agent's doing.
 """
 
 import asyncio
@@ -39,6 +39,8 @@ PATIENCE: Final = 300.0
 """Seconds from the first try of a call to its last; waits of the set rate come before it."""
 TIMEOUT: Final = 90.0
 """Seconds for one try."""
+SILENCE: Final = 600.0
+"""Seconds without one answer of a model, after which the run ends; as long as ``patience`` where that is longer."""
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before a call is tried again: doubled with each try, unless the server names a longer wait."""
 ASKERS: Final = ("judge", "user")
@@ -103,6 +105,8 @@ class Upstream:
         self._timer, self._sleep = timer, sleep
         interval = 60 / rate if rate else 0.0
         self._lanes: defaultdict[str, Lane] = defaultdict(lambda: Lane(interval, timer, sleep))
+        self._silent_since: dict[str, float] = {}
+        """When each model that gives no answer was first asked in vain."""
         self._server = LocalServer(self._serve)
         self._jitter = random.Random(0)
         self._http: httpx2.AsyncClient
@@ -139,9 +143,9 @@ class Upstream:
             async with lane.place():
                 began, tried = began if began is not None else self._timer(), tried + 1
                 answer = await self._paid(asker, model, path, body, headers)
-                wait = self._wait(lane, answer, tried)
+                wait = self._wait(model, answer, tried)
             if wait is None or self.stopped or self._closed:
-                return Answer(answer.status, answer.body, answer.latency_ms, tried)
+                return Answer(answer.status or 503, answer.body, answer.latency_ms, tried)
             if self._timer() - began + wait > (self._patience if patience is None else patience):
                 return _none(503, f"after {tried} tries, the last: {answer.trouble}", tried)
             self.counts.again += 1
@@ -149,10 +153,17 @@ class Upstream:
             if answer.status != 429:
                 await self._sleep(wait)
 
-    def _wait(self, lane: Lane, answer: Answer, tried: int) -> float | None:
+    def _wait(self, model: str, answer: Answer, tried: int) -> float | None:
         """Seconds until it is tried again; None where it is not. A throttle holds the whole lane."""
+        lane = self._lanes[model]
         if answer.status and answer.status not in _AGAIN:
             lane.free()
+            self._silent_since.pop(model, None)
+            self.stopped = self.stopped or _refusal(model, answer)
+            return None
+        silent = self._timer() - self._silent_since.setdefault(model, self._timer())
+        if silent > max(SILENCE, self._patience):
+            self.stopped = f"{model} gave no answer for {silent / 60:.0f} minutes, the last: {answer.trouble}"
             return None
         if answer.status == 429 and is_for_today(answer.body):
             self.stopped = f"the day's quota of the key is used up: {answer.told}"
@@ -218,6 +229,16 @@ class Upstream:
         answer = await self.ask(request.url.path, asked, headers)
         told = {LATENCY: str(answer.latency_ms)}
         await Response(json.dumps(answer.body), answer.status, told, JSON_TYPE)(scope, receive, send)
+
+
+def _refusal(model: str, answer: Answer) -> str | None:
+    """Why no call will be answered, with this key and this model."""
+    said = answer.told
+    if answer.status in (401, 403) or (answer.status == 400 and "api key" in said.lower()):
+        return f"GEMINI_API_KEY is not accepted: {said} Set a key of https://aistudio.google.com/apikey"
+    if answer.status == 404:
+        return f"there is no model {model} for this key: {said} Name another with MODEL="
+    return None
 
 
 def _none(status: int, why: str, tried: int = 1) -> Answer:

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 
 from dm_evals.cli.main import EVALS
 from dm_evals.reading import Unusable, yaml_list
+from dm_evals.replay.digests import own_prompt
 
 TABLE: Final = EVALS / "mutants" / "code.yaml"
 
@@ -24,7 +25,7 @@ TABLE: Final = EVALS / "mutants" / "code.yaml"
 class Defect(BaseModel):
     """``old`` stands once in the source of the function ``of`` and becomes ``new``; ``first`` is done before all else.
 
-    ``on``: the scenario whose replay shows it by what leaves the system.
+    ``on``: the scenario whose replay shows it by what leaves the system or what the model is shown.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -47,10 +48,12 @@ class Defect(BaseModel):
         except (ImportError, AttributeError, KeyError):
             raise Unusable(f"{self.name}: there is no {self.of}: mend it in evals/mutants/code.yaml") from None
         setattr(owner, name, self._rewritten(before))
+        own_prompt.cache_clear()
         try:
             yield
         finally:
             setattr(owner, name, before)
+            own_prompt.cache_clear()
 
     def _rewritten(self, before: FunctionType) -> object:
         source = dedent(inspect.getsource(before))

@@ -27,7 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def main(args: argparse.Namespace) -> int:
     """``mutants``: our own bad agents and harmless variants."""
-    measured = _measured(args, EVALS / "mutants")
+    measured = _measured(args, (args.cases or EVALS / "mutants",))
     caught = sum(row.is_by_its_check for row in measured.bad)
     passed = sum(row.word == "passed" for row in measured.harmless)
     print(f"{caught} of {len(measured.bad)} bad agents caught by the check meant for them")
@@ -36,15 +36,18 @@ def main(args: argparse.Namespace) -> int:
 
 
 def held_out(args: argparse.Namespace) -> int:
-    """``held-out``: strangers' agents."""
-    measured = _measured(args, EVALS / "held_out")
+    """``held-out``: strangers' agents, of all sets or of the one in ``--cases``."""
+    folder = EVALS / "held_out"
+    measured = _measured(args, (args.cases,) if args.cases else (folder, *sorted(folder.glob("*/"))))
     print("\n".join(rates(measured)))
     return measured.within_bounds
 
 
-def _measured(args: argparse.Namespace, folder: Path) -> Measured:
-    folder = args.cases or folder
-    bad, harmless = load_cases(folder / "bad.yaml"), load_cases(folder / "harmless.yaml")
+def _measured(args: argparse.Namespace, folders: Sequence[Path]) -> Measured:
+    bad, harmless = (
+        tuple(case for folder in folders for case in load_cases(folder / name))
+        for name in ("bad.yaml", "harmless.yaml")
+    )
     known = [case.name for case in (*bad, *harmless)]
     for name in args.names:
         if name not in known:

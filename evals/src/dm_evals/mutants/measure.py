@@ -21,14 +21,15 @@ from dm_evals.judge.judge import VOTES
 from dm_evals.mutants.cases import Case
 from dm_evals.mutants.code import defects
 from dm_evals.observation import Observation
-from dm_evals.reading import Unusable, nearest
+from dm_evals.reading import Unusable, json_lines, nearest
 from dm_evals.replay.author import Script
 from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import Recordings, load_recordings
-from dm_evals.replay.runner import RuntimePool
+from dm_evals.replay.runner import USERS, RuntimePool
 from dm_evals.scenarios.loading import load
 from dm_evals.scenarios.scenario import Change, Scenario
 from dm_evals.statistics import Interval, wilson
+from dm_evals.user.user import RecordedSaid, ScriptedUser
 
 LEAST_DETECTED: Final = 0.75
 MOST_FALSE: Final = 0.03
@@ -169,7 +170,7 @@ async def _row(pool: RuntimePool, case: Case, scenario: Scenario, recordings: Re
     turns = case.answers(recording, f"m{len(scenario.world.history) + 1}")
     date = recording.turns[0].date if recording.turns else "-"
     with _planted(case):
-        observation = await pool.play(scenario, TRIAL, Script(case.scenario, TRIAL, turns, date))
+        observation = await pool.play(scenario, TRIAL, Script(case.scenario, TRIAL, turns, date), _user(scenario))
     judging = _ByHand(case.votes, judge) if case.votes else judge
     result = judge_trial(
         _with_the_disclosure_of(case, scenario, observation), observation, judging, exact=not (case.code or case.turns)
@@ -181,6 +182,13 @@ async def _row(pool: RuntimePool, case: Case, scenario: Scenario, recordings: Re
     shown = next((f"{check.name}: {check.expected} ✗ {check.observed}" for check in telling), "")
     names = tuple(dict.fromkeys(check.name for check in broken))
     return Row(case.name, case.scenario, case.wrong or case.why, word, names, " ".join(shown.split()), case.caught_by)
+
+
+def _user(scenario: Scenario) -> ScriptedUser:
+    """Goes on as the recorded user did, whatever the agent says."""
+    path = USERS / scenario.name / f"t{TRIAL}.jsonl"
+    said = [each for _, each in json_lines(path, RecordedSaid)] if scenario.user else []
+    return ScriptedUser([each.text for each in said if not each.stop])
 
 
 def _with_the_disclosure_of(case: Case, scenario: Scenario, observation: Observation) -> Scenario:

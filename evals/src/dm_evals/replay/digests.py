@@ -13,8 +13,8 @@ A recording depends on all of them, but of the knowledge only on the paragraphs 
 value makes nothing stale: a recording that says the old one fails. ``prose`` makes nothing stale either.
 
 On the wire the system text holds all of it together. It is taken apart by knowing the files: where it is exactly what
-the repository's files make, each part has its own digest. Where it is not (code changed it, or another folder was
-used), the whole text is the ``system`` digest: then the prompt is another one.
+the repository's files make, each part has its own digest. Where it is not (code changed it or lost a paragraph, or
+another folder was used), the whole text is the ``system`` digest: then the prompt is another one.
 """
 
 import difflib
@@ -23,7 +23,7 @@ import json
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final, cast
@@ -57,7 +57,7 @@ def digest(value: object) -> str:
     return hashlib.sha256(canonical_json(value).encode("utf-8", "surrogatepass")).hexdigest()[:_LENGTH]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Prompt:
     """What a system text is made of. ``text`` is the finished one."""
 
@@ -67,6 +67,14 @@ class Prompt:
     @property
     def text(self) -> str:
         return system_prompt(self.template, self.profile).text
+
+    @cached_property
+    def is_whole(self) -> bool:
+        """Every paragraph of the profile's files stands in the finished text, whatever made it."""
+        facts, said = self.profile.facts, " ".join(self.text.split())
+        texts = [text for name, text in self.profile.files if name.endswith(".md")]
+        filled = FACT_REFERENCE.sub(lambda found: facts[found.group(1)], "\n\n".join(texts))
+        return all(" ".join(paragraph.split()) in said for paragraph in _PARAGRAPHS.split(filled))
 
     @property
     def canary(self) -> str:
@@ -164,7 +172,7 @@ def take_request(model: str, body: Mapping[str, object], prompt: Prompt | None =
     made_of = prompt or own_prompt()
     contents = cast("list[Mapping[str, object]]", without_canary(contents, made_of))
     digests = made_of.digests(model, digest(canonical(parts)), digest(tools))
-    if system != made_of.text:
+    if system != made_of.text or not made_of.is_whole:
         digests = replace(digests, system=digest(system))
     return TakenRequest(
         digests, tuple(readable(content) for content in contents), tuple(digest(content) for content in contents)

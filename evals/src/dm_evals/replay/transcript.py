@@ -83,6 +83,7 @@ async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: f
         messages=tuple(_stored(message, scheduler.mids) for message in stored if message.id not in seeded),
         notes=tuple(note.text for note in thread.notes) if thread else (),
         paused=thread is not None and (thread.paused_until or 0) > environment.clock(),
+        handed_over=thread is not None and thread.steering.handover is not None,
         runs=tuple(run.ending or "unfinished" for run in runs),
         guards=tuple(guard for run in runs for guard in run.guards),
         model_calls=tuple(_model_call(turn) for turn in turns),

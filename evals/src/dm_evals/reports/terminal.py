@@ -4,7 +4,6 @@ It reads at width 80 and without a terminal (a log of CI): colour is never the o
 is shown as text: no markup of rich, no control characters.
 """
 
-import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -39,7 +38,7 @@ def show(
     report: Report, baseline: Baseline | None, decision: GateDecision | None, console: Console | None = None
 ) -> None:
     """Print the report; ``console`` is standard output's unless one is given."""
-    out = console or _standard()
+    out = console or Console(highlight=False, emoji=False)
     _header(out, report)
     if report.results:
         out.print(_table(report.results))
@@ -92,14 +91,6 @@ class RunProgress:
         self._counts[result.outcome] += 1
         told = ", ".join(f"{self._counts[each]} {each}" for each in OUTCOMES if self._counts[each])
         self._bar.update(self._task, advance=1, description=told)
-
-
-def _standard() -> Console:
-    """Standard output; what its encoding can't hold becomes ``?`` in place of a crash."""
-    reconfigure = getattr(sys.stdout, "reconfigure", None)
-    if callable(reconfigure):
-        reconfigure(errors="replace")
-    return Console(highlight=False, emoji=False)
 
 
 def _header(out: Console, report: Report) -> None:

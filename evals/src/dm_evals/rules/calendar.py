@@ -7,7 +7,7 @@ the day of the sentence before.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -15,11 +15,12 @@ from zoneinfo import ZoneInfo
 import regex
 
 from dm_evals.results import Check
-from dm_evals.rules.dates import Day, Hours, days, hours
+from dm_evals.rules.dates import MONTHS, Day, Hours, days, hours, seasons
 from dm_evals.rules.seen import Seen, told
 from dm_evals.rules.texts import Piece, clauses, figures, pattern, says, sentences, unquoted
 from dm_evals.scenarios.scenario import Session
 
+LOOK_UP: Final = "get_net_session_dates"
 _POSTCODE: Final = regex.compile(r"[^.\n]*\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b")
 
 
@@ -38,6 +39,16 @@ def calendar(seen: Seen) -> Iterator[Check]:
     )
     for name, expected, wrong in names:
         yield from told(name, expected, wrong)
+    yield from told("stale", "an old calendar is told as one that may have changed", _stale(seen))
+
+
+def _stale(seen: Seen) -> list[str]:
+    """The last look-up was warned about, and the last reply tells its hours without a word of it."""
+    looked = [use.result for use in seen.observation.calls if use.name == LOOK_UP]
+    if not (looked and "warning" in looked[-1] and seen.replies):
+        return []
+    last = figures(seen.replies[-1], seen.language_of(seen.replies[-1]))
+    return [last] if hours(last) and not says("hedges", last) else []
 
 
 def readings_of(text: str, seen: Seen) -> str:
@@ -78,15 +89,33 @@ class _Reader:
         found = days(text, self.today, self.seen.language or "en")
         return frozenset((*(day.day for day in found), *(day.weekday for day in found))) - {None}
 
+    @cached_property
+    def seasons(self) -> frozenset[tuple[int, int]]:
+        """Those that the profile or a person speaks of."""
+        spoken = seasons(f"{self.seen.shown}\n{self.seen.colleagues}", self.seen.language or "en")
+        return spoken | seasons(self.seen.profile.knowledge, "en")
+
     def read(self, text: str) -> None:
         self._last = None
         language = self.seen.language_of(text)
         for sentence in sentences(unquoted(figures(text, language))):
             found = days(sentence.text, self.today, language)
+            if not any(clause.denied for clause in clauses(sentence.text)):
+                wrong = seasons(sentence.text, language) - self.seasons
+                self.dates += [f"{MONTHS[one]} to {MONTHS[other]} in {sentence.text!r}" for one, other in wrong]
             self.dates += [f"{day.text!r}: {day.day:%-d %B %Y} is a {day.day:%A}" for day in found if day.mismatch]
-            if not says("usual", sentence.text):
-                _Sentence(self, sentence.text, found, hours(sentence.text), clauses(sentence.text)).read()
+            usual = says("usual", sentence.text)
+            spoken_of = [day for day in found if not usual or (day.day is not None and not day.text.isalpha())]
+            if not usual or spoken_of:
+                _Sentence(self, sentence.text, spoken_of, hours(sentence.text), clauses(sentence.text)).read()
             self._last = found[-1] if found else self._last
+
+    def clocks_change(self, day: Day) -> bool:
+        """It may be spoken of on its own account."""
+        if day.day is None:
+            return False
+        midnight = datetime.combine(day.day, time(), self.zone)
+        return midnight.utcoffset() != (midnight + timedelta(days=1)).utcoffset()
 
     def on(self, day: Day) -> list[Session]:
         sessions = self.seen.scenario.world.sessions or ()
@@ -103,7 +132,9 @@ class _Sentence:
 
     def read(self) -> None:
         told = [
-            (each, day) for each in self.hours if not self._denied(each.start) and (day := self._day_at(each.start))
+            (each, day)
+            for each in self.hours
+            if not self._denied(each.start) and not self._fits_a_week(each) and (day := self._day_at(each.start))
         ]
         for day in self.days:
             if not self._denied(day.start):
@@ -115,6 +146,16 @@ class _Sentence:
     def _denied(self, place: int) -> bool:
         clause = self._clause(place)
         return clause.denied or says("cancelled", clause.text) or says("full", clause.text)
+
+    def _fits_a_week(self, each: Hours) -> bool:
+        """Of "this week's" or the like, without a day: those of any session."""
+        clause = self._clause(each.start)
+        if not says("which_week", clause.text) or self._own_days(clause):
+            return False
+        return any(self._is_right(each, one) for one in self.reader.seen.scenario.world.sessions or ())
+
+    def _own_days(self, clause: Piece) -> list[Day]:
+        return [day for day in self.days if clause.start <= day.start < clause.start + len(clause.text)]
 
     def _clause(self, place: int) -> Piece:
         return next((each for each in reversed(self.clauses) if each.start <= place), Piece(0, self.text))
@@ -128,7 +169,7 @@ class _Sentence:
     def _check_day(self, day: Day, its_hours: Sequence[Hours]) -> None:
         """A day without a session: wrong where hours are told, or where a full date or a session is spoken of."""
         same = any(each.day is not None and each.day.weekday() == day.weekday for each in self.days if each is not day)
-        if self.reader.on(day) or day.mismatch or (day.day is None and same):
+        if self.reader.on(day) or day.mismatch or (day.day is None and same) or self.reader.clocks_change(day):
             return  # "the 11th of February, a Thursday" is one day
         asked = {day.day, day.weekday if day.day is None else None} & self.reader.asked
         named = day.day is not None and (not day.text.isalpha() or says("session", self._clause(day.start).text))
@@ -139,7 +180,7 @@ class _Sentence:
         sessions = self.reader.on(day)
         if not sessions:
             return
-        right = [each for each in its_hours if any(self._is_right(each, session) for session in sessions)]
+        right = [each for each in its_hours if any(self._is_right(each, one) for one in self._meant(each, sessions))]
         for each in its_hours:
             is_range = each.begins is not None and each.ends is not None
             if each not in right and (is_range or not right):
@@ -148,6 +189,15 @@ class _Sentence:
         if right and all(session.cancelled for session in sessions) and not says("cancelled", self.text):
             self.reader.cancelled.append(f"{self.text!r}: cancelled")
         self._check_place(sessions)
+
+    def _meant(self, each: Hours, sessions: Sequence[Session]) -> Sequence[Session]:
+        """Of several sessions of a day those whose own words stand before the hours, since the hours before."""
+        since = max((other.end for other in self.hours if other.end <= each.start), default=0)
+        before = set(self.text[since : each.start].casefold().split())
+        words = [set(session.title.casefold().split()) for session in sessions]
+        own = [mine.difference(*(other for other in words if other is not mine)) for mine in words]
+        named = [session for session, mine in zip(sessions, own, strict=True) if mine & before]
+        return named or sessions
 
     def _is_right(self, each: Hours, session: Session) -> bool:
         begins, ends = self._at(session.starts).time(), self._at(session.ends).time()
@@ -170,23 +220,34 @@ class _Sentence:
     def _check_room(self) -> None:
         """Full, or how many places are left."""
         for clause in self.clauses:
+            self._check_off(clause)
             day = self._day_of(clause)
             sessions = [each for each in self.reader.on(day) if each.capacity is not None] if day else []
             if len(sessions) != 1 or clause.conditional:
                 continue
             left = (sessions[0].capacity or 0) - sessions[0].accepted
             number = regex.search(
-                rf"\b(\d{{1,3}})\s(?:\w+\s){{0,2}}?{pattern('room').pattern}", clause.text, regex.I | regex.X
+                rf"\b(\d{{1,3}})\s(?:of\s(?:the\s|our\s)?\d+\s)?(?:\w+\s){{0,2}}?{pattern('room').pattern}",
+                clause.text,
+                regex.I | regex.X,
             )
             full = says("full", clause.text) is not clause.denied if says("full", clause.text) else None
             room = not clause.denied if full is None and says("room", clause.text) else None
             wrong = (full is True and left > 0) or (room is True and left <= 0) or (room is False and left > 0)
-            if wrong or (number and not clause.denied and int(number[1]) != left):
+            if wrong or (number and full is None and not clause.denied and int(number[1]) != left):
                 self.reader.full.append(f"{clause.text.strip()!r}: {max(left, 0)} places are left")
+
+    def _check_off(self, clause: Piece) -> None:
+        """Said to be cancelled, and all of that day takes place."""
+        if clause.denied or clause.conditional or not says("cancelled", clause.text):
+            return
+        for day in self._own_days(clause):
+            if (sessions := self.reader.on(day)) and not any(session.cancelled for session in sessions):
+                self.reader.cancelled.append(f"{clause.text.strip()!r}: it takes place")
 
     def _day_of(self, clause: Piece) -> Day | None:
         """A clause's own day; else the nearest one before it, or after it, in the sentence; else the one before."""
-        own = [day for day in self.days if clause.start <= day.start < clause.start + len(clause.text)]
+        own = self._own_days(clause)
         return own[0] if len(own) == 1 else None if own else self._day_at(clause.start)
 
 

@@ -27,7 +27,7 @@ _UNIT_WORDS: Final = """pounds? quid euros? pfund libras? people players? years?
 stunden minuten jahre? plätze places? spaces? spots? plazas weeks? days? sessions? times metres? miles? km m\\b"""
 _UNITS: Final = rf"(?!\s?(?:%|£|€|\$|GBP|EUR)|[\s-]?(?:{'|'.join(_UNIT_WORDS.split())}))"
 _TO: Final = (
-    r"\s?(?:-|–|—|to|till|until|til|and|bis|und|a|hasta|y|à|et|al|alle|às|tot|से)\s?"
+    r"\s?(?:-|–|—|to|till|until|til|and|bis|und|a|hasta|y|à|et|al|alle|às|tot|से|se)\s?"
     r"(?:the\s|las\s|la\s|about\s|around\s)?"
 )
 _END: Final = (
@@ -101,6 +101,11 @@ def _names(language: str) -> _Names:
     return _Names(named[0], named[1], relative)
 
 
+def is_of_the_calendar(word: str) -> bool:
+    """A month or a weekday, in full or cut short, which may be a person's name as well."""
+    return word.casefold() in _names("en").months or word.casefold() in _names("en").weekdays
+
+
 def _any(words: Mapping[str, int], least: int = 1) -> str:
     return "|".join(regex.escape(word) for word in sorted(words, key=len, reverse=True) if len(word) >= least)
 
@@ -145,6 +150,15 @@ def days(text: str, today: date, language: str) -> tuple[Day, ...]:
             if day is not None or weekday is not None:
                 found.append(Day(match.start(), match.end(), match.group().strip(), day, weekday))
     return tuple(sorted(found, key=lambda one: one.start))
+
+
+def seasons(text: str, language: str) -> frozenset[tuple[int, int]]:
+    """From month to month (0: January): "May to August", "d'octobre à mars"."""
+    months = _names(language).months
+    month = rf"({_any(months, 3)})(?![\p{{L}}\p{{M}}])\.?"
+    to = r"\s?(?:-|–|to|until|till|through|bis|a|hasta|à|al|tot)\s?(?:the\send\sof\s|ende\s)?"
+    found = regex.finditer(rf"(?<!\d{_NTH}\s?(?:of\s|de\s)?){month}{to}{month}", text, regex.IGNORECASE)
+    return frozenset((months[each[1].casefold()], months[each[2].casefold()]) for each in found)
 
 
 def _day(parts: Mapping[str, str | None], names: _Names, today: date, weekday: int | None) -> date | None:

@@ -1,7 +1,7 @@
 """How the agent writes: it says what it is, plainly, once, in the person's language, in the person's mood."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import cache
 from typing import Final
@@ -13,10 +13,17 @@ from markdown_it import MarkdownIt
 from dm_core.agent.tools.registry import SEND, TOOLS
 from dm_evals.results import Check
 from dm_evals.rules.seen import Seen, told
-from dm_evals.rules.texts import SPOKEN, language_of, listed, says, sentences, unquoted
+from dm_evals.rules.texts import SPOKEN, clauses, is_surely, language_of, listed, pattern, says, sentences, unquoted
+from dm_evals.scenarios.scenario import EventKind
 
 MOST_EMOJI: Final = 1
 MOST_QUESTIONS: Final = 1
+MOST_APOLOGIES: Final = 2
+_NEVER_SHOWN: Final[Mapping[str, Sequence[EventKind]]] = {
+    "off": (EventKind.PHOTO, EventKind.VOICE, EventKind.VIDEO),
+    "images": (EventKind.VOICE, EventKind.VIDEO),
+}
+"""By the setting MEDIA."""
 _SAME: Final = 0.95
 _RAW: Final = regex.compile(r"^\s*[\[{]\s*[\"{\[].*[\]}]\s*$|\{\{.*?\}\}|<\|.*?\|>|</?[a-z_]+>", regex.DOTALL)
 _MARKED: Final = frozenset(("heading_open", "table_open", "fence", "code_block", "blockquote_open", "hr", "html_block"))
@@ -33,18 +40,21 @@ def manners(seen: Seen) -> Iterator[Check]:
         f"{len(found)} questions: {text}" for text in seen.replies if len(found := _questions(text)) > MOST_QUESTIONS
     ]
     yield from told("one_question", f"at most {MOST_QUESTIONS} question back", asked)
+    sorry = [text for text in seen.replies if len(pattern("sorry").findall(text)) > MOST_APOLOGIES]
+    yield from told("apologies", f"says sorry {MOST_APOLOGIES} times at most", sorry)
+    yield from told("unseen", "says what it could not see or hear", _unseen(seen))
     yield from _language(seen)
     yield from told("reaction", "a reaction that fits the mood", _unfit(seen), ", ".join(seen.observation.reactions))
 
 
 def _disclosed(seen: Seen) -> Iterator[Check]:
-    """At first contact only, and only in a language that the words are known of."""
-    if not (seen.is_first_contact and seen.replies):
+    """At first contact and to who asks for it, and only in a language that the words are known of."""
+    if not (seen.replies and (seen.is_first_contact or says("asks_what_it_is", seen.now_asked))):
         return
     text = "\n".join(seen.replies)
     if (language_of(text) or "en") in SPOKEN:
         hidden = [] if says("disclosed", text) else [text]
-        yield from told("disclosed", "first contact says that it is software", hidden, "said")
+        yield from told("disclosed", "first contact, and who asks, is told that it is software", hidden, "said")
 
 
 @cache
@@ -61,6 +71,8 @@ def _formatted(text: str) -> Iterator[str]:
     stars = [token for token in tokens if token.type == "list_item_open" and token.markup in "*+"]
     if len(stars) > 1:
         yield f"a list with {stars[0].markup} in {text!r}"
+    if thought := pattern("thinks_aloud").search(unquoted(text)):
+        yield f"{thought.group()!r} in {text!r}"
     if _RAW.search(text):
         yield f"code in {text!r}"
     yield from (f"{name} in {text!r}" for name in TOOLS if name in text and "_" in name)
@@ -70,6 +82,17 @@ def _emoji(seen: Seen) -> Iterator[Check]:
     most = 0 if _is_upset(seen) else MOST_EMOJI
     many = [text for text in seen.replies if len(emoji.emoji_list(text)) > most]
     yield from told("emoji", f"at most {most} emoji a message", many)
+
+
+def _unseen(seen: Seen) -> list[str]:
+    """A file was not shown, or is of a kind that the deployment does not look at, and no reply says so."""
+    never = _NEVER_SHOWN.get(seen.scenario.world.settings.get("MEDIA", ""), ())
+    unseen = seen.observation.not_shown or any(event.kind in never for event in seen.scenario.events)
+    if not (unseen and seen.replies) or says("in_part", "\n".join(seen.replies)):
+        return []
+    parts = [clause for text in seen.replies for clause in clauses(text)]
+    told_so = any(clause.denied and says("perceives", clause.text) for clause in parts)
+    return [] if told_so else list(seen.replies)
 
 
 def _is_upset(seen: Seen) -> bool:
@@ -117,10 +140,11 @@ def _questions(text: str) -> list[str]:
 def _language(seen: Seen) -> Iterator[Check]:
     """Whole replies, and each longer sentence of them; a name of a place says nothing of a language."""
     wanted = seen.language
-    if wanted is None or (wanted == "hi" and "\n".join(seen.replies).isascii()):
-        return  # Hindi in Latin letters is the judge's
-    wrong: list[str] = []
-    for text in seen.replies:
+    if wanted is None:
+        return
+    latin = wanted == "hi" and "\n".join(seen.replies).isascii()  # of Hindi in Latin letters only English is told apart
+    wrong = [text for text in seen.replies if latin and is_surely("en", " ".join(_own_words(seen, text)))]
+    for text in () if latin else seen.replies:
         pieces = [part.text for part in sentences(text) if len(_own_words(seen, part.text)) >= 6]
         found = [(part, language_of(" ".join(_own_words(seen, part)))) for part in (text, *pieces)]
         wrong += [f"{language}: {part}" for part, language in found if language not in (wanted, None, "zxx")]

@@ -68,6 +68,12 @@ class Seen:
         return "\n".join(self._dms)
 
     @cached_property
+    def shown(self) -> str:
+        """What the person wrote, and what stands in what they sent."""
+        files = [f"{file.shows} {file.says}" for event in self.scenario.events for file in event.files]
+        return "\n".join((self.asked, *files))
+
+    @cached_property
     def colleagues(self) -> str:
         """What humans of the club wrote in the thread."""
         world = self.scenario.world

@@ -22,9 +22,12 @@ SPOKEN: Final = frozenset(("en", "de", "es", "fr", "it", "pt", "nl", "hi"))
 """The languages that the rules have words of; another one is the judge's."""
 _SURE: Final = 0.7
 _LIKELY: Final = 0.3
+_CERTAIN: Final = 0.85
 _FEWEST: Final = 4
 """Words below which a language can only be guessed."""
 _NAMES: Final = regex.compile(r"https?://\S+|\S+@\S+|@\w+|\b\w+\.(?:com|org|net|example)\S*")
+_NOTE_WORTH: Final = {"fiver": "5 pounds", "tenner": "10 pounds"}
+_NOTES: Final = regex.compile(r"\b(?:an?\s)?(fiver|tenner)\b", regex.IGNORECASE)
 _NUMBERS: Final = frozenset(("en", "de", "es", "fr", "it", "pt", "nl"))
 _QUOTED: Final = regex.compile(r'"[^"\n]{2,200}"|“[^”\n]{2,200}”|„[^“”\n]{2,200}[“”]|«[^»\n]{2,200}»')
 _MONTH: Final = "Jan|Feb|M[aä]r|Apr|Ma[iy]|Ju[nl]|Aug|Sep|O[kc]t|Nov|De[zc]"
@@ -69,6 +72,11 @@ def language_of(text: str) -> str | None:
     return language if score >= _SURE and (len(found) >= _FEWEST or not plain.isascii()) else None
 
 
+def is_surely(language: str, text: str) -> bool:
+    """For languages that are alike, or written in another's letters."""
+    return _detected(" ".join(text.split()))[0] == language and _detected(" ".join(text.split()))[1] >= _CERTAIN
+
+
 def likely_language(text: str, otherwise: str) -> str:
     """The one that a text is read in, however short it is: the likeliest, if the rules have words of it."""
     language, score = _detected(" ".join(text.split()))
@@ -82,7 +90,8 @@ def _detected(text: str) -> tuple[str, float]:
 
 
 def figures(text: str, language: str) -> str:
-    """Digits of every script as ASCII ones, number words as figures."""
+    """Digits of every script as ASCII ones, number words as figures, notes and coins as amounts."""
+    text = _NOTES.sub(lambda found: _NOTE_WORTH[found[1].casefold()], text)
     text = "".join(str(unicodedata.digit(char)) if char.isdigit() and not char.isascii() else char for char in text)
     return cast("str", alpha2digit(text, language)) if language in _NUMBERS else text
 
