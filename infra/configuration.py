@@ -8,10 +8,11 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, cast
+from zoneinfo import available_timezones
 
 from function_plan import FunctionDefaults, FunctionPlan, Ingress, read_function
 from reading import NAMESPACE, ConfigurationError, Reader
-from regions import location_problem, region_problem
+from regions import DATABASE_LOCATIONS, location_problem, region_problem
 from variables import (
     ALL_SECRETS,
     DEFAULT_ATTEMPTS,
@@ -29,7 +30,9 @@ __all__ = ["Budget", "Configuration", "ConfigurationError", "DatabasePlan", "Fun
 
 Runtime = Literal["python313", "python314"]
 
-NUMBER: Final = r"\+?[0-9 ()-]{5,25}"
+NUMBER: Final = r"\+?(?:[ ()-]*[0-9]){5,20}[ ()-]*"
+MOST_LABELS: Final = 61
+"""The platform takes 64 of a resource, and three are the program's own."""
 PLACEHOLDER: Final = re.compile(r"(my|your|the|an?|example)-(gcp-|google-)?project(-id|-here)?|project-id|changeme")
 
 
@@ -122,7 +125,7 @@ class Configuration:
             database=_database(reader, prefix, region, stack),
             queue_name=_queue_name(reader, "queueName", f"{prefix}-processing"),
             existing_queue=reader.flag("existingQueue", default=False),
-            alerts_queue_name=_queue_name(reader, "alertsQueueName", f"{prefix}-alerts"),
+            alerts_queue_name=_alerts_queue_name(reader, prefix),
             existing_alerts_queue=reader.flag("existingAlertsQueue", default=False),
             dispatches_per_second=reader.whole("dispatchesPerSecond", 50, 1, 500),
             queue_shards=(shards := reader.whole("queueShards", 1, 1, MOST_SHARDS)),
@@ -164,7 +167,7 @@ class Configuration:
             budget=_budget(reader),
             silence_hours=reader.whole("silenceHours", 24, 1, 168),
             model_daily_usd=reader.whole("modelDailyUsd", 20, 1, 100_000),
-            time_zone=reader.text("timeZone", "Etc/UTC", r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*", "a tz name", "Europe/London"),
+            time_zone=_time_zone(reader),
             settle_seconds=reader.whole("settleSeconds", 60, 0, 600),
         )
         reader.done()
@@ -234,9 +237,12 @@ def _database(reader: Reader, prefix: str, region: str, stack: str) -> DatabaseP
     )
     if stack.startswith("prod") and reader.optional("protectData") == "false":
         reader.problem("protectData", "is false in a production stack", "true")
+    location = reader.text("databaseLocation", region or "-", r"[a-z0-9-]+", "a Firestore location", "eur3")
+    if location != region and location not in DATABASE_LOCATIONS:
+        reader.problem("databaseLocation", "is no location of Firestore (infra/regions.py lists them)", "eur3")
     return DatabasePlan(
         name=name,
-        location=reader.text("databaseLocation", region or "-", r"[a-z0-9-]+", "a Firestore location", "eur3"),
+        location=location,
         protected=reader.flag("protectData", default=True),
         backup_days=reader.whole("backupDays", 7, 0, 98),
     )
@@ -244,6 +250,24 @@ def _database(reader: Reader, prefix: str, region: str, stack: str) -> DatabaseP
 
 def _queue_name(reader: Reader, key: str, default: str) -> str:
     return reader.text(key, default, r"[A-Za-z0-9-]{1,100}", "letters, digits, hyphens", default)
+
+
+def _alerts_queue_name(reader: Reader, prefix: str) -> str:
+    """Alerts have a queue of their own: it lets one through in six seconds, and DMs must not wait for that."""
+    name = _queue_name(reader, "alertsQueueName", f"{prefix}-alerts")
+    wake_ups = reader.optional("queueName") or f"{prefix}-processing"
+    if re.fullmatch(rf"{re.escape(wake_ups)}(-[1-9][0-9]?)?", name):
+        reader.problem("alertsQueueName", "is a queue of wake-ups: alerts have one of their own", f"{prefix}-alerts")
+    return name
+
+
+def _time_zone(reader: Reader) -> str:
+    """A machine without the tz database says nothing of a name that may be one."""
+    name = reader.text("timeZone", "Etc/UTC", r"[A-Za-z]+(/[A-Za-z0-9_+-]+)*", "a tz name", "Europe/London")
+    known = available_timezones()
+    if known and name and name not in known:
+        reader.problem("timeZone", "is in no tz database", "Europe/London")
+    return name
 
 
 def _queues_kept(reader: Reader, shards: int) -> int:
@@ -330,7 +354,10 @@ def _settings(reader: Reader) -> dict[str, str]:
 
 
 def _number(text: str) -> float | None:
-    return float(text) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", text) else None
+    try:
+        return float(text)
+    except ValueError:
+        return None
 
 
 def _word(name: str) -> str:
@@ -343,6 +370,8 @@ def _labels(reader: Reader, stack: str) -> dict[str, str]:
     shape = r"[a-z0-9_-]{0,63}"
     if not all(re.fullmatch(r"[a-z][a-z0-9_-]{0,62}", key) and re.fullmatch(shape, labels[key]) for key in labels):
         reader.problem("labels", "must be lowercase letters, digits, _ and -", ".team bookings", path=True)
+    if len(labels) > MOST_LABELS:
+        reader.problem("labels", f"are more than {MOST_LABELS}", ".team bookings", path=True)
     own = {"app": NAMESPACE, "managed-by": "pulumi", "stack": re.sub(r"[^a-z0-9_-]", "-", stack.lower())[:63]}
     return labels | own
 

@@ -58,6 +58,9 @@ WITHOUT_CLOUD_TASKS: Final = frozenset(
 )
 """Regions with functions but without a queue to wake them."""
 
+DATABASE_LOCATIONS: Final = REGIONS | WITHOUT_CLOUD_TASKS | {"eur3", "nam5", "nam7", "northamerica-south1"}
+"""Where a Firestore database can be (https://firebase.google.com/docs/firestore/locations). It can never be moved."""
+
 
 def region_problem(region: str) -> str | None:
     """Why the deployment can't live there, or None."""

@@ -16,7 +16,8 @@ EPOCH = (1980, 1, 1, 0, 0, 0)
 MODE = stat.S_IFREG | 0o644
 UNIX = 3
 SKIPPED_DIRECTORIES = frozenset({"__pycache__", "tests", "dist"})
-SKIPPED_SUFFIXES = frozenset({".pyc", ".pyo"})
+SKIPPED_SUFFIXES = frozenset({".pyc", ".pyo", ".orig", ".rej", ".bak", ".swp"})
+SKIPPED_NAMES = frozenset({"Thumbs.db", "desktop.ini"})
 
 Files = Mapping[str, bytes]
 """Contents by name; names have ``/`` between their parts."""
@@ -25,7 +26,8 @@ Files = Mapping[str, bytes]
 def collect(root: Path, name: str) -> dict[str, bytes]:
     """The file or folder ``name`` of ``root`` as names and contents; nothing if there is none.
 
-    Left out: caches, tests, anything whose name starts with a dot (``.env``). Raises BundlingError on a symbolic link:
+    Left out: caches, tests, what editors, merges and file managers leave behind, anything whose name starts with a dot
+    (``.env``). Raises BundlingError on a symbolic link:
     what it points at may be outside the tree, or not there on the next machine.
     """
     return {path.relative_to(root).as_posix(): path.read_bytes() for path in _files(root / name)}
@@ -67,6 +69,8 @@ def _files(path: Path) -> Iterator[Path]:
 def _skipped(path: Path) -> bool:
     return (
         path.name.startswith(".")
+        or path.name.endswith("~")
+        or path.name in SKIPPED_NAMES
         or path.suffix in SKIPPED_SUFFIXES
         or path.name.endswith(".egg-info")
         or (path.name in SKIPPED_DIRECTORIES and path.is_dir())

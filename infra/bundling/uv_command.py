@@ -1,6 +1,7 @@
 """Runs uv: the repository's own (``.tools``, the pinned version) or the one on PATH."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,8 +9,11 @@ from pathlib import Path
 from bundling.errors import BundlingError
 
 TIMEOUT_SECONDS = 300.0
-_MISLEADING = {"UV_PROJECT", "UV_WORKING_DIRECTORY", "UV_FROZEN", "UV_LOCKED", "UV_PYTHON", "UV_EXCLUDE_NEWER"}
-"""Variables of a caller's own project or run that would make uv look at, or build, something else."""
+_OURS = re.compile(
+    r"(?!UV_).*|UV_(CACHE_DIR|OFFLINE|(\w+_)?INDEX(_\w+)?|INSECURE_HOST|KEYRING_PROVIDER|SYSTEM_CERTS|NATIVE_TLS|HTTP_\w+)"
+)
+"""Of uv's own variables those that say where packages come from; the others are those of a caller's project or run, and
+would make uv look at, or build, something else (https://docs.astral.sh/uv/reference/environment/)."""
 
 
 def find_uv(root: Path) -> str:
@@ -24,7 +28,7 @@ def find_uv(root: Path) -> str:
 def run_uv(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     """One uv command, quiet, in ``root``; the caller looks at its exit code. Never downloads a Python."""
     command = [find_uv(root), "--no-progress", "--color", "never", *arguments]
-    environment = {name: value for name, value in os.environ.items() if name not in _MISLEADING}
+    environment = {name: value for name, value in os.environ.items() if _OURS.fullmatch(name)}
     environment["UV_PYTHON_DOWNLOADS"] = "never"
     try:
         return subprocess.run(

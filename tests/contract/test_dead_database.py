@@ -7,7 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from dm_core.alerts import AlertStatus, ManagerContact
 from dm_core.errors import StoreUnavailable
+from dm_core.store import queries
 from dm_core.store.firestore import FirestoreStore
 from dm_core.store.port import Deletion, NewText, Store, ThreadChange, Version
 from dm_core.store.sqlite import SqliteStore
@@ -32,6 +34,19 @@ CALLS: dict[str, Callable[[Store], Awaitable[object]]] = {
     "get_document": lambda s: s.get_document("schedule", "g"),
     "put_document": lambda s: s.put_document("schedule", "g", {}),
     "last_inbound_at": lambda s: s.last_inbound_at(),
+    "day_runs": lambda s: s.day_runs(NOW),
+    "get_alert": lambda s: s.get_alert("a"),
+    "due_alerts": lambda s: s.due_alerts(NOW, 5),
+    "digest_members": lambda s: s.digest_members("a"),
+    "record_status": lambda s: s.record_status(AlertStatus("a", "delivered", NOW, "w")),
+    "manager_contact": lambda s: s.manager_contact(),
+    "note_manager_contact": lambda s: s.note_manager_contact(ManagerContact(1, 2, 3)),
+    "get_thread": lambda s: s.get_thread(THREAD),
+    "get_outbox": lambda s: s.get_outbox("a"),
+    "due_outbox": lambda s: s.due_outbox(NOW, 5),
+    "alert_of_message": lambda s: s.alert_of_message("w"),
+    "newest_threads": lambda s: s.newest_threads(5),
+    "documents": lambda s: s.documents.select(queries.waiting(5)),
 }
 
 

@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Any, cast
 
+import grpc
 import pytest
 from google.cloud.firestore_v1 import types
 
@@ -44,14 +45,15 @@ async def world(firestore_host: str) -> AsyncIterator[World]:
 class LoseOnce:
     """Loses the first call of a method."""
 
-    def __init__(self, method: str) -> None:
+    def __init__(self, method: str, status: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE) -> None:
         self.method = method
+        self.status = status
         self.lost = 0
 
     async def __call__(self, method: str) -> None:
         if method == self.method and not self.lost:
             self.lost += 1
-            raise Lost
+            raise Lost(self.status)
 
 
 async def test_a_lost_answer_to_a_record_is_no_loss_and_no_double(world: World) -> None:
@@ -101,10 +103,11 @@ async def test_a_claim_that_never_arrived_leaves_no_token(world: World) -> None:
     assert found.thread.commit_token is None
 
 
+@pytest.mark.parametrize("status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.INTERNAL])
 @pytest.mark.parametrize("method", sorted(STREAMING))
-async def test_a_lost_read_is_read_again(world: World, method: str) -> None:
+async def test_a_lost_read_is_read_again(world: World, method: str, status: grpc.StatusCode) -> None:
     await world.near.record(events(dm(1)))
-    world.relay.after = LoseOnce(method)
+    world.relay.after = LoseOnce(method, status)
 
     found = await world.far.open(THREAD)
 

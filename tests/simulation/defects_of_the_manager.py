@@ -11,7 +11,7 @@ from dm_core.errors import PlatformError, StoreUnavailable
 from dm_core.messages import WINDOW_MS
 from dm_core.processing import actions, drafts, finish
 from dm_core.processing.alert_ticks import AlertTicks
-from dm_core.processing.outbox import steps
+from dm_core.processing.outbox import order, steps
 from dm_core.processing.outbox.drafts import CAME, DraftWords
 from dm_core.processing.outbox.outbox import Outbox
 from dm_core.processing.outbox.sending import Sending
@@ -19,7 +19,6 @@ from dm_core.processing.sweeper import Sweeper
 from dm_core.processing.switches import SwitchReader
 from dm_core.runs import Action
 from dm_core.steering import Mode, Steering, Switches
-from dm_core.store.port import ThreadEvents
 from dm_core.store.transactional import TransactionalStore
 from dm_core.store.transactional import outbox as stored_outbox
 from dm_core.threads import Thread
@@ -100,10 +99,13 @@ def answer_to_the_manager_given_up_at_once(patch: Patch) -> None:
 
 
 def reply_takes_nothing_over(patch: Patch) -> None:
-    def takeover(self: Outbox, thread: Thread) -> ThreadEvents:
-        return ThreadEvents(thread.id, thread.account_id, thread.user_id, self.clock())
+    async def take_over(_: Outbox, __: Thread) -> None: ...
 
-    patch(Outbox, "_takeover", lambda _: takeover)
+    patch(Outbox, "_take_over", lambda _: take_over)
+
+
+def later_message_of_the_managers_overtakes(patch: Patch) -> None:
+    patch(order, "precedes", lambda _: always(False))
 
 
 def managers_message_acknowledged_although_not_stored(patch: Patch) -> None:
@@ -194,6 +196,7 @@ DEFECTS_OF_THE_MANAGER: Final[Mapping[str, Defect]] = {
         outbox_never_swept,
         answer_to_the_manager_given_up_at_once,
         reply_takes_nothing_over,
+        later_message_of_the_managers_overtakes,
         managers_message_acknowledged_although_not_stored,
         handover_not_kept,
         handover_without_its_reminder,

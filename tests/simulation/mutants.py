@@ -158,6 +158,15 @@ CRAFTED: Final[Mapping[str, Schedule]] = {
         Fault("webhook.store.outbox", 1, FaultKind.FAIL),
         manner=Manner.REPLY_AND_NOTIFY,
     ),
+    "later_message_of_the_managers_overtakes": _crafted(
+        (
+            Act(1.0, 0, ActKind.SAY),
+            Act(60.0, 0, ActKind.MANAGER_REPLY),
+            Act(61.5, 0, ActKind.MANAGER_REPLY),
+        ),
+        Fault("processor.store.outbox", 1, FaultKind.SLOW, 5.0),
+        manner=Manner.REPLY_AND_NOTIFY,
+    ),
     "pause_by_word_ignored": _crafted(
         (
             Act(1.0, 0, ActKind.SAY),

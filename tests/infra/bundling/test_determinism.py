@@ -12,7 +12,19 @@ import pytest
 from bundling import Bundle, bundle
 from tests.infra.checkouts import REPOSITORY, digests, run_bundler
 
-STRANGE = {"TZ": "Pacific/Kiritimati", "LC_ALL": "C", "LANG": "tr_TR.UTF-8", "SOURCE_DATE_EPOCH": "1234567890"}
+LEFT_BY_EDITORS = ("facts.toml~", "facts.toml.orig", "facts.toml.rej", ".facts.toml.swp", "facts.bak", "Thumbs.db")
+STRANGE = {
+    "TZ": "Pacific/Kiritimati",
+    "LC_ALL": "C",
+    "LANG": "tr_TR.UTF-8",
+    "SOURCE_DATE_EPOCH": "1234567890",
+    "UV_WORKING_DIR": "/",
+    "UV_NO_SOURCES": "1",
+    "UV_NO_GROUP": "docs",
+    "UV_REQUIRE_HASHES": "1",
+    "UV_PYTHON": "3.9",
+}
+"""A shell with another place and calendar, and with uv's variables of another project."""
 
 
 def _of(bundles: Mapping[str, Bundle]) -> dict[str, str]:
@@ -29,7 +41,7 @@ def _disturb(checkout: Path) -> None:
         path.chmod(0o711 if path.is_dir() else 0o700)
         os.utime(path, (1, 1))
     for name in ("libs/core/src/dm_core", "functions/webhook", "functions/processor/profile"):
-        for stray in ("__pycache__/main.cpython-313.pyc", ".env", "tests/test_it.py", "left.pyc"):
+        for stray in ("__pycache__/main.cpython-313.pyc", ".env", "tests/test_it.py", "left.pyc", *LEFT_BY_EDITORS):
             path = checkout / name / stray
             path.parent.mkdir(exist_ok=True)
             path.write_text("left behind")

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import cast
 
 from tests.infra.engine.deployments import DEV, PROD, PROJECT, Sources, Tree, Values, pinned, program
-from tests.infra.engine.driver import Engine, Stack, State
+from tests.infra.engine.driver import WRITTEN_ONCE, Engine, Stack, State
 from tests.infra.engine.provider.cloud import Cloud
 from tests.infra.engine.steps import Done
 
@@ -20,8 +20,6 @@ SECRETS = (
     "SPOND_PASSWORD",
 )
 _IN_CONFIG = "planted-in-the-stacks-configuration-71b2"
-_WRITTEN_ONCE = {"PULUMI_EXPERIMENTAL": "1", "PULUMI_SKIP_CHECKPOINTS": "1"}
-"""The state is written at the end of each operation and not after each step: two thirds of an `up`'s CPU time."""
 
 
 @dataclass
@@ -61,7 +59,7 @@ class _Recorder:
         self.tree = Tree(folder)
         self.sources: Sources = self.tree.sources()
         self.values = values
-        self.stack: Stack = Stack.new(Engine(cli, folder), name, self.cloud, _WRITTEN_ONCE | _plants())
+        self.stack: Stack = Stack.new(Engine(cli, folder), name, self.cloud, WRITTEN_ONCE | _plants())
         self.stack.must("config", "set", "--secret", "dm-agent:geminiApiKey", _IN_CONFIG)
         self.recording = Lifecycle(planted=(*_plants().values(), _IN_CONFIG))
 

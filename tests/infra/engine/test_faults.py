@@ -74,8 +74,9 @@ def test_after_an_interrupt_the_next_up_completes(stack: Stack, run: Program):
     assert_mended(stack, run)
 
 
-def test_after_a_killed_engine_the_next_up_completes_once_its_lock_is_taken_back(stack: Stack, run: Program):
+def test_after_a_killed_engine_the_next_up_completes_once_its_lock_is_taken_back(checkpointed: Stack, run: Program):
     """The machine dies before Google has done what it was asked: Pulumi wants to be told so."""
+    stack = checkpointed
 
     def die(id_: str) -> None:
         stack.send(signal.SIGKILL)
@@ -94,8 +95,9 @@ def test_after_a_killed_engine_the_next_up_completes_once_its_lock_is_taken_back
     assert_mended(stack, run)
 
 
-def test_what_google_made_for_a_killed_engine_is_not_made_twice(stack: Stack, run: Program):
+def test_what_google_made_for_a_killed_engine_is_not_made_twice(checkpointed: Stack, run: Program):
     """The machine dies after Google has done it: `up` says what is in the way, and completes once that is gone."""
+    stack = checkpointed
     made: list[str] = []
 
     def die(id_: str) -> None:

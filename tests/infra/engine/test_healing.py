@@ -1,11 +1,10 @@
 """What Google took in and then failed to finish is whole after the next plain `up`, and then nothing is left to do."""
 
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
-from tests.infra.engine.deployments import DEV, PROJECT, Values, pinned, program, small_sources
+from tests.infra.engine.deployments import DEV, PROJECT, Sources, Values, pinned, program
 from tests.infra.engine.driver import Stack
 from tests.infra.engine.mended import assert_completed, assert_mended
 from tests.infra.engine.program_host import Program
@@ -58,28 +57,25 @@ def test_a_function_that_fails_twice_is_made_again_twice(stack: Stack, run: Prog
     ]
 
 
-def test_a_function_whose_service_was_deleted_by_hand_is_made_again(stack: Stack, run: Program):
-    assert stack.up(run).refused is None
-    stack.cloud.services.discard(service_of(WEBHOOK))
+def test_a_function_whose_service_was_deleted_by_hand_is_made_again(deployed: Stack, run: Program):
+    deployed.cloud.services.discard(service_of(WEBHOOK))
 
-    assert_mended(stack, run)
-    assert service_of(WEBHOOK) in stack.cloud.services
+    assert_mended(deployed, run)
+    assert service_of(WEBHOOK) in deployed.cloud.services
 
 
-def test_a_function_whose_update_failed_is_built_again_and_never_taken_down(stack: Stack, tmp_path: Path):
+def test_a_function_whose_update_failed_is_built_again_and_never_taken_down(deployed: Stack, sources: Sources):
     """Its older revision still answers; the pinned version that made the update is the one that is deployed."""
-    sources = small_sources(tmp_path)
-    assert stack.up(program("dev", DEV, sources)).refused is None
-    stack.cloud.operation_fails = once(WEBHOOK)
+    deployed.cloud.operation_fails = once(WEBHOOK)
     changed = program("dev", pinned(DEV, INSTAGRAM_APP_SECRET="3"), sources)
 
-    assert stack.up(changed).refused is not None
-    assert stack.cloud.things[WEBHOOK].outputs["state"] == "FAILED"
-    before = len(stack.cloud.log)
-    assert_mended(stack, changed)
+    assert deployed.up(changed).refused is not None
+    assert deployed.cloud.things[WEBHOOK].outputs["state"] == "FAILED"
+    before = len(deployed.cloud.log)
+    assert_mended(deployed, changed)
 
-    assert [(what, id_) for what, _, id_ in stack.cloud.log[before:]] == [("update", WEBHOOK)]
-    assert stack.cloud.things[WEBHOOK].outputs["state"] == "ACTIVE"
+    assert [(what, id_) for what, _, id_ in deployed.cloud.log[before:]] == [("update", WEBHOOK)]
+    assert deployed.cloud.things[WEBHOOK].outputs["state"] == "ACTIVE"
 
 
 @pytest.mark.parametrize(
@@ -92,46 +88,43 @@ def test_a_service_or_a_job_that_was_not_finished_is_whole_after_the_next_up(sta
     assert_mended(stack, run)
 
 
-def test_a_running_deployment_is_not_reduced_to_its_secrets(stack: Stack, run: Program, tmp_path: Path):
-    assert stack.up(run).refused is None
-    before = set(stack.cloud.things)
+def test_a_running_deployment_is_not_reduced_to_its_secrets(deployed: Stack, sources: Sources):
+    before = set(deployed.cloud.things)
 
-    refused = stack.up(deployment(tmp_path, secretsOnly="true")).refused
+    refused = deployed.up(deployment(sources, secretsOnly="true")).refused
 
     assert refused is not None and "dm-agent:secretsOnly would take down what runs" in refused
-    assert set(stack.cloud.things) == before
+    assert set(deployed.cloud.things) == before
 
 
 SPREAD = 2.0
 """What a right or a service needs to take effect here; a minute or so at Google."""
 
 
-def deployment(tmp_path: Path, **changes: str) -> Program:
+def deployment(sources: Sources, **changes: str) -> Program:
     values: Values = {**DEV, **changes}
-    return program("dev", values, small_sources(tmp_path))
+    return program("dev", values, sources)
 
 
-def test_the_first_up_waits_for_rights_and_services_to_spread(stack: Stack, tmp_path: Path):
+def test_the_first_up_waits_for_rights_and_services_to_spread(stack: Stack, sources: Sources):
     stack.cloud.spread_seconds = SPREAD
 
-    done = stack.up(deployment(tmp_path, settleSeconds="3"))
+    done = stack.up(deployment(sources, settleSeconds="3"))
 
     assert done.refused is None, done.refused
 
 
-def test_without_the_wait_the_first_up_would_be_refused(stack: Stack, tmp_path: Path):
+def test_without_the_wait_the_first_up_would_be_refused(stack: Stack, sources: Sources):
     """That the test above can fail; nothing spreads here before the `up` is over, however slow the machine is."""
     stack.cloud.spread_seconds = 300 * SPREAD
 
-    done = stack.up(deployment(tmp_path, settleSeconds="0"))
+    done = stack.up(deployment(sources, settleSeconds="0"))
 
     assert done.refused is not None and "it is disabled" in done.refused
 
 
-def test_an_up_that_grants_nothing_waits_for_nothing(stack: Stack, tmp_path: Path):
-    assert stack.up(deployment(tmp_path, settleSeconds="1")).refused is None
-
-    changed = stack.up(deployment(tmp_path, settleSeconds="60", webhookTimeout="61"))
+def test_an_up_that_grants_nothing_waits_for_nothing(deployed: Stack, sources: Sources):
+    changed = deployed.up(deployment(sources, settleSeconds="60", webhookTimeout="61"))
 
     assert changed.refused is None, changed.refused
     assert changed.changes == {"Function webhook": "update"}

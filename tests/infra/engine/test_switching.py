@@ -7,7 +7,7 @@ from typing import Any, cast
 import pytest
 
 from operations.switching import INDEX, Shape, of_database, shapes, switched
-from tests.infra.engine.deployments import DEV, PROJECT, program, small_sources
+from tests.infra.engine.deployments import DEV, PROJECT, Sources, program
 from tests.infra.engine.driver import Stack
 from tests.infra.engine.program_host import Program
 from tests.infra.engine.provider.cloud import Cloud, Thing
@@ -66,50 +66,45 @@ def switch(stack: Stack, folder: Path) -> None:
 
 
 @pytest.fixture
-def moved(tmp_path: Path) -> Program:
-    return program("dev", {**DEV, "databaseName": NEW}, small_sources(tmp_path))
+def moved(sources: Sources) -> Program:
+    return program("dev", {**DEV, "databaseName": NEW}, sources)
 
 
-def test_a_clone_takes_over_and_the_old_database_stays_as_it_is(
-    stack: Stack, run: Program, moved: Program, tmp_path: Path
-):
-    assert stack.up(run).refused is None
-    clone(stack.cloud)
-    before, begun = set(inside(stack.cloud, OLD)), len(stack.cloud.log)
+def test_a_clone_takes_over_and_the_old_database_stays_as_it_is(deployed: Stack, moved: Program, tmp_path: Path):
+    clone(deployed.cloud)
+    before, begun = set(inside(deployed.cloud, OLD)), len(deployed.cloud.log)
 
-    switch(stack, tmp_path)
-    done = stack.up(moved)
+    switch(deployed, tmp_path)
+    done = deployed.up(moved)
 
     assert done.refused is None, done.refused
-    assert set(inside(stack.cloud, OLD)) == before
-    assert [id_ for what, token, id_ in stack.cloud.log[begun:] if what == "delete" and FIRESTORE in token] == []
-    new = stack.cloud.things[f"projects/{PROJECT}/databases/{NEW}"]
+    assert set(inside(deployed.cloud, OLD)) == before
+    assert [id_ for what, token, id_ in deployed.cloud.log[begun:] if what == "delete" and FIRESTORE in token] == []
+    new = deployed.cloud.things[f"projects/{PROJECT}/databases/{NEW}"]
     assert new.inputs["pointInTimeRecoveryEnablement"] == "POINT_IN_TIME_RECOVERY_ENABLED"
-    assert {thing.token for thing in inside(stack.cloud, NEW).values()} == {
-        thing.token for thing in inside(stack.cloud, OLD).values()
+    assert {thing.token for thing in inside(deployed.cloud, NEW).values()} == {
+        thing.token for thing in inside(deployed.cloud, OLD).values()
     }
     assert done.changes["Function webhook"] == done.changes["Function processor"] == "update"
-    assert stack.up(moved).changes == {}
+    assert deployed.up(moved).changes == {}
 
 
-def test_an_index_that_the_other_database_has_not_is_made(stack: Stack, run: Program, moved: Program, tmp_path: Path):
+def test_an_index_that_the_other_database_has_not_is_made(deployed: Stack, moved: Program, tmp_path: Path):
     """So a database that was there before a stack can be taken over too."""
-    assert stack.up(run).refused is None
-    missing = next(id_ for id_, thing in inside(stack.cloud, OLD).items() if thing.token == INDEX)
-    clone(stack.cloud, without=missing)
+    missing = next(id_ for id_, thing in inside(deployed.cloud, OLD).items() if thing.token == INDEX)
+    clone(deployed.cloud, without=missing)
 
-    switch(stack, tmp_path)
-    done = stack.up(moved)
+    switch(deployed, tmp_path)
+    done = deployed.up(moved)
 
     assert done.refused is None, done.refused
     assert [change for name, change in done.changes.items() if name.startswith("Index ")] == ["create"]
-    assert stack.up(moved).changes == {}
+    assert deployed.up(moved).changes == {}
 
 
-def test_without_the_switch_the_engine_would_meet_what_is_there(stack: Stack, run: Program, moved: Program):
-    assert stack.up(run).refused is None
-    clone(stack.cloud)
+def test_without_the_switch_the_engine_would_meet_what_is_there(deployed: Stack, moved: Program):
+    clone(deployed.cloud)
 
-    refused = stack.up(moved).refused
+    refused = deployed.up(moved).refused
 
     assert refused is not None and "already exists" in refused

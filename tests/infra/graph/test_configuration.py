@@ -209,6 +209,33 @@ def test_a_budget_is_whole_or_absent() -> None:
     assert dev().budget is None
 
 
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"settings": json.dumps({"WHATSAPP_TEMPLATE": "DM alert"})},
+        {"settings": json.dumps({"WHATSAPP_TEMPLATE": "dm_alert:en:no variable"})},
+        {"settings": json.dumps({"WHATSAPP_TEMPLATE": "dm_alert:en:{{1}} and {{2}}"})},
+        {"settings": json.dumps({"DEBOUNCE_MIN_SECONDS": "2e1", "DEBOUNCE_MAX_SECONDS": "10"})},
+        {"settings": json.dumps({"DEBOUNCE_MIN_SECONDS": 20.12345678, "DEBOUNCE_MAX_SECONDS": 20})},
+        {"managerWhatsappNumber": "((((((((("},
+        {"managerWhatsappNumber": "+44 7700 900123, -----"},
+        {"timeZone": "Europe/Londn"},
+        {"timeZone": "europe/london"},
+        {"databaseLocation": "europe-west99"},
+        {"databaseLocation": "eur-3"},
+        {"alertsQueueName": "dm-processing"},
+        {"queueName": "shared", "alertsQueueName": "shared-1"},
+        {"queueName": "dm-alerts"},
+        {"labels": json.dumps({f"label{number}": "x" for number in range(62)})},
+    ],
+    ids=str,
+)
+def test_what_no_function_would_start_with_or_google_refuses_in_mid_deployment_is_refused_before_it(
+    changes: dict[str, str],
+) -> None:
+    only(**changes)
+
+
 def test_no_value_is_ever_shown() -> None:
     """Somebody may have put a secret into any of them."""
     for key in (*PROD, "webhookName", "processorTimeout", "public", "runtime", "projectNumber"):

@@ -1,12 +1,18 @@
 """One source of truth: what the functions read is what the program sets, and nothing else."""
 
+import json
 from collections.abc import Callable, Iterator, Mapping
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
+from configuration import ConfigurationError
 from dm_core.errors import Misconfigured
 from dm_core.settings import ProcessorSettings, WebhookSettings
+from environment import Surroundings, processor_environment, webhook_environment
 from tests.infra.recording import Graph, closed_graph, dev_graph, prod_graph
+from tests.infra.stacks import dev
 from variables import ALL_SECRETS, OPTIONAL_SECRETS, SETTINGS, TUNINGS, Function
 
 LOADERS: Mapping[Function, Callable[[Mapping[str, str]], object]] = {
@@ -56,6 +62,25 @@ def complete(function: Function) -> dict[str, str]:
 @pytest.mark.parametrize("graph", [dev_graph, prod_graph, closed_graph])
 def test_a_function_starts_with_the_environment_it_is_given(function: Function, graph: Callable[[], Graph]) -> None:
     LOADERS[function](graph().environment(function))
+
+
+WORDS = st.sampled_from(
+    ("", "0", "1", "5", "20", "2e1", "1_0", "nan", "-1", "0.5", "60.25", "true", "page", "low", "x:y")
+)
+
+
+@given(st.dictionaries(st.sampled_from(sorted(TUNINGS)), WORDS | st.text(max_size=12), max_size=3))
+def test_whatever_a_stack_may_say_the_functions_start_with(settings: dict[str, str]) -> None:
+    try:
+        config = dev(settings=json.dumps(settings))
+    except ConfigurationError:
+        return
+
+    around = Surroundings("dm-agent", "dms", "1", "alerts", "tasks@club.example", "https://processor.example/")
+    for function, load in LOADERS.items():
+        plain = (webhook_environment if function == "webhook" else processor_environment)(config, around)
+        secrets = dict.fromkeys(config.secrets_of(function), "secret")
+        load({name: str(value) for name, value in plain.items()} | secrets)
 
 
 @pytest.mark.parametrize("function", LOADERS)

@@ -13,6 +13,7 @@ from dm_sandbox.inprocess import InProcess, MovableClock
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.instagram import Instagram
 from dm_sandbox.platforms.instagram_accounts import InstagramAccounts
+from tests.integration.processing.schedule import Deliveries
 
 SECOND, THIRD = "17841472020050002", "17841472020050003"
 
@@ -146,3 +147,26 @@ async def test_a_refresh_ends_with_the_token_that_ends_first(clubs: Clubs) -> No
 
     assert refreshed["status"] == "refreshed"
     assert checked["tokenExpiresAt"] == refreshed["expiresAt"]
+
+
+@pytest.mark.parametrize(("code", "subcode", "status"), [(2, 0, 503), (190, 463, 401), (80002, 2446079, 400)])
+async def test_an_account_in_trouble_leaves_the_people_of_the_other_alone(
+    clubs: Clubs, code: int, subcode: int, status: int
+) -> None:
+    mine = [clubs.person(clubs.first, f"900{n}") for n in range(3)]
+    others = [clubs.person(clubs.second, f"901{n}") for n in range(3)]
+    queue = Deliveries(clubs.system, clubs.system.instance())
+    for operation in ("send", "typing_on", "mark_seen"):
+        clubs.first.faults.add("error", operation, times=10_000, code=code, subcode=subcode, status=status)
+    for pair in zip(mine, others, strict=True):
+        for person in pair:
+            await person.says("hi")
+
+    await queue.pass_time(30)
+
+    assert [len(clubs.second.sent_to(person.user_id)) for person in others] == [1, 1, 1]
+    assert clubs.first.sent == []
+    clubs.first.faults.clear()
+    await queue.pass_time(400)
+    answered = sum(len(clubs.first.sent_to(person.user_id)) for person in mine)
+    assert answered == (1 if code == 2 else 3)

@@ -421,6 +421,17 @@ async def test_what_the_platform_refuses_after_send_is_told(system: InProcess) -
     assert any("was not sent" in each.text for each in system.whatsapp.alerts)
 
 
+async def test_of_a_reaction_that_was_all_of_the_draft_the_manager_is_told_too(system: InProcess) -> None:
+    system.gemini.script([turn(call("react_to_instagram_message", message_id="m1", reaction="👍"))])
+    await system.person().says("thank you")
+    await work(system)
+    system.instagram.faults.add("stall_after", "react", seconds=30)
+    await tap(system, next(each for each in system.whatsapp.alerts if each.buttons), "send")
+    await work(system)
+
+    assert any("whether the reaction you released arrived" in each.text for each in system.whatsapp.alerts)
+
+
 @pytest.mark.parametrize("word", ["send", "text"])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("at", range(1, 17))

@@ -7,6 +7,7 @@ import pytest
 
 from dm_core.messages import Disposition
 from dm_core.threads import Thread
+from dm_sandbox.environment import MANAGER_NUMBER
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.platforms.answers import Body, blocked_prompt, call, turn
 from tests.integration.processing.profiles import folder_with, replies, running
@@ -108,6 +109,22 @@ async def test_nobody_is_reminded_of_what_a_human_has_answered(system: InProcess
     assert now.handed_over(system.clock(), 86_400_000) is None
 
 
+async def test_the_manager_is_reminded_where_their_own_words_were_refused(system: InProcess) -> None:
+    system.tell_statuses()
+    await hand_over(system)
+    await system.ticks()
+    system.instagram.faults.add("error", "send", code=100, status=400)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", system.whatsapp.alerts[0].id)
+    await system.outbox()
+    system.clock.forward(31 * MINUTE)
+    await system.ticks()
+
+    assert [("Instagram refused" in a.text, "30 minutes" in a.text) for a in system.whatsapp.alerts[1:]] == [
+        (True, False),
+        (False, True),
+    ]
+
+
 async def test_with_hold_the_bot_says_one_line_and_is_silent(holding: InProcess) -> None:
     thread_id = await hand_over(holding, *replies("must not be sent"))
     for number, text in enumerate(("Hello?", "Anybody there?")):
@@ -142,3 +159,20 @@ async def test_after_its_hours_the_bot_has_it_back(holding: InProcess) -> None:
 
     assert holding.instagram.sent_to("9001")[-1] == "Nets are on Tuesday."
     assert "passed_on" not in openings(holding)[-1]
+
+
+async def test_a_person_whom_the_model_never_answers_rings_the_manager_once_and_nothing_is_lost(
+    system: InProcess,
+) -> None:
+    ana = system.person()
+    system.gemini.script([blocked_prompt()] * 12)
+    for number in range(12):
+        await ana.says(f"something awful {number}")
+        await system.task(ana.thread_id, f"task-{number}")
+        system.clock.forward(25)
+
+    told = await system.told()
+
+    assert [alert.startswith("URGENT") for alert in told] == [True] + [False] * (len(told) - 1)
+    assert sum(alert.count("withheld its answer") for alert in told) == 12
+    assert len(told) <= 6

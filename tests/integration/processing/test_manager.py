@@ -379,3 +379,42 @@ async def test_a_crash_at_any_call_sends_the_words_at_most_once_and_loses_none(
     assert stored is not None
     assert stored.item.is_over
     assert stored.item.told_at is not None
+
+
+@pytest.mark.parametrize("at", range(1, 14))
+async def test_a_crash_at_any_call_leaves_what_went_out_in_the_thread_and_nobody_to_be_reminded(
+    system: InProcess, at: int
+) -> None:
+    wamid = await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
+    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    try:
+        await system.send_outbox(item, system.instance(CrashPoints(at=at, when="after")))
+    except InstanceDied:
+        for _ in range(3):
+            system.clock.forward(400)
+            await system.send_outbox(item)
+
+    seen = await snapshot(system)
+    answered = system.whatsapp.alerts[-1].text == SENT
+    assert [message.content.text for message in seen.recent if message.direction is Direction.HUMAN] == (
+        ["Hi Ana, Tom here."] if answered else []
+    )
+    assert (seen.thread.handed_over(system.clock(), 86_400_000) is None) is answered
+
+
+async def test_a_pause_counts_from_the_try_that_sent_the_words(system: InProcess) -> None:
+    wamid = await alerted(system)
+    system.instagram.faults.add("throttle", "send")
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
+    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    await system.send_outbox(item)
+    waited = len(system.instagram.sent_to("9001"))
+    system.clock.forward(3_000)
+    await system.send_outbox(item)
+
+    assert waited == 1
+    assert system.instagram.sent_to("9001")[-1] == "Hi Ana, Tom here."
+    paused_until = (await snapshot(system)).thread.paused_until
+    assert paused_until is not None
+    assert paused_until - system.clock() > 55 * 60_000

@@ -176,11 +176,13 @@ async def test_no_fault_of_the_cdn_costs_the_reply(system: InProcess, fault: str
     assert len(reasons(system.gemini.requests[0])) == 1
 
 
-@pytest.mark.parametrize("fault", ["error", "drop_before", "drop_after", "error_after"])
-async def test_a_fault_of_a_moment_does_not_cost_the_file(system: InProcess, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "status"), [("error", 0), ("error", 404), ("drop_before", 0), ("drop_after", 0), ("error_after", 0)]
+)
+async def test_a_fault_of_a_moment_does_not_cost_the_file(system: InProcess, fault: str, status: int) -> None:
     ana = system.person()
     await ana.sends_file("image", PNG, "when are nets?")
-    system.instagram.faults.add(fault, "media")
+    system.instagram.faults.add(fault, "media", status=status)
 
     await answered(system, ana)
 
@@ -199,6 +201,29 @@ async def test_a_picture_that_the_model_blocks_is_left_out_once_and_said(system:
     assert reasons(second) == [NotShown.WITHHELD.value]
     assert result["modelTurns"] == 2
     assert await system.told() == []
+
+
+@pytest.mark.parametrize("odd", [turn(), finished("RECITATION"), finished("MALFORMED_FUNCTION_CALL")])
+async def test_a_picture_beside_which_no_answer_can_be_used_is_left_out_in_the_end(
+    system: InProcess, odd: Body
+) -> None:
+    ana = system.person()
+    await ana.sends_file("image", PNG, "when are nets?")
+
+    result = await answered(system, ana, odd, odd, REPLY)
+
+    assert [len(request.files) for request in system.gemini.requests] == [1, 1, 0]
+    assert (result["modelTurns"], await system.told()) == (3, [])
+
+
+async def test_a_block_after_the_reply_is_no_reason_to_ask_again(system: InProcess) -> None:
+    ana = system.person()
+    await ana.sends_file("image", PNG, "when are nets?")
+    reply_and_data = turn(call("send_instagram_message", text="Got it."), call("get_notes"))
+
+    result = await answered(system, ana, reply_and_data, blocked_prompt())
+
+    assert (result["modelTurns"], result["ending"]) == (2, "answered")
 
 
 async def test_a_conversation_that_is_blocked_without_its_pictures_goes_to_a_human(system: InProcess) -> None:

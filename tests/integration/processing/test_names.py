@@ -48,3 +48,17 @@ async def test_a_name_that_can_not_be_had_now_is_asked_for_another_time(system: 
     assert result["status"] == "processed"
     assert await profile(system) is None
     assert len(system.instagram.sent_to(ana.user_id)) == 1
+
+
+async def test_an_account_that_fails_is_asked_for_nothing_that_no_reply_needs(system: InProcess) -> None:
+    system.instagram.faults.add("error", "profile", code=2, status=503, times=2)
+    system.gemini.latency = 1.0
+    app, asked = system.instance(), list[tuple[int, int]]()
+    for number, seconds in enumerate((0, 20, 11, 31)):
+        system.clock.forward(seconds)
+        await system.person().says(f"hi {number}")
+        await system.task(system.person().thread_id, f"task-{number}", app)
+        asked.append((system.instagram.count("profile"), system.instagram.count("mark_seen")))
+
+    assert asked == [(1, 0), (1, 0), (2, 0), (3, 1)]
+    assert len(system.instagram.sent_to("9001")) == 4

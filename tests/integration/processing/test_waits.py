@@ -39,6 +39,65 @@ async def test_a_dm_outlives_an_outage_of_the_model(system: InProcess, outage: i
     assert await system.told() == []
 
 
+async def test_an_error_in_a_200_is_an_outage_too(system: InProcess) -> None:
+    ana = system.person()
+    overloaded = {"error": {"code": 503, "status": "UNAVAILABLE", "message": "The model is overloaded."}}
+    system.gemini.script([overloaded] * 4)
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    await ana.says("hi")
+
+    await queue.pass_time(300)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (system.instagram.sent_to(ana.user_id), message.attempts) == (["Tuesday 18:00."], 1)
+    assert (system.gemini.count(), await system.told()) == (5, [])
+
+
+@pytest.mark.parametrize(
+    ("status", "message"),
+    [
+        (400, "Request contains an invalid argument."),
+        (400, "Thinking level is not supported for this model."),
+        (429, "Your prepayment credits are depleted."),
+        (403, "Your API key was reported as leaked."),
+    ],
+)
+async def test_what_every_thread_is_refused_waits_until_it_is_mended_and_is_told_once(
+    system: InProcess, status: int, message: str
+) -> None:
+    people = [system.person(f"900{number}") for number in range(3)]
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("error", "*", times=ALWAYS, status=status, message=message)
+    for person in people:
+        await person.says("hi")
+    await queue.pass_time(600)
+    in_vain = system.gemini.count()
+
+    system.gemini.faults.clear()
+    await queue.pass_time(300)
+
+    assert [system.instagram.sent_to(person.user_id) for person in people] == [["Tuesday 18:00."]] * 3
+    assert in_vain < 60
+    assert [f"can't be used ({status})" in alert for alert in await system.told()] == [True]
+
+
+async def test_one_dm_that_the_model_refuses_fails_and_holds_nobody_up(system: InProcess) -> None:
+    ana, ben = system.person("9001"), system.person("9002")
+    queue = Deliveries(system, system.instance())
+    system.gemini.refuses = "poison"
+    await ana.says("poison")
+    for number in range(4):
+        await ben.says(f"hi {number}")
+        await queue.pass_time(60)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (message.status, message.attempts) == (Status.FAILED, 5)
+    assert len(system.instagram.sent_to(ben.user_id)) == 4
+    assert ["Nobody has answered" in alert for alert in await system.told()] == [False, True]
+
+
 async def test_dms_of_many_wait_while_few_ask_in_vain_and_all_are_answered_soon_after(system: InProcess) -> None:
     people = [system.person(f"90{n:02}") for n in range(20)]
     answers(system)
@@ -324,3 +383,53 @@ async def test_a_brake_that_stays_on_rings_too(system: InProcess, capsys: pytest
     await queue.pass_time(1_800)
 
     assert '"severity": "ERROR", "message": "brake_prolonged"' in capsys.readouterr().out
+
+
+async def test_an_outage_in_which_sends_end_in_doubt_costs_two_replies_and_not_everybody_s(system: InProcess) -> None:
+    people = [system.person(f"900{n}") for n in range(6)]
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    for operation in ("send", "typing_on", "mark_seen"):
+        system.instagram.faults.add("error", operation, times=ALWAYS, code=2, status=503)
+    for person in people:
+        await person.says("hi")
+    await queue.pass_time(180)
+    in_vain = (system.instagram.count("send"), system.gemini.count())
+
+    system.instagram.faults.clear()
+    await queue.pass_time(300)
+
+    assert in_vain == (2, 2)
+    assert sorted(len(system.instagram.sent_to(person.user_id)) for person in people) == [0, 0, 1, 1, 1, 1]
+    assert len(await system.told()) == 2
+
+
+async def test_an_outage_of_nothing_but_sends_costs_few_replies(system: InProcess) -> None:
+    people = [system.person(f"900{n}") for n in range(8)]
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.instagram.faults.add("error", "send", times=ALWAYS, code=2, status=503)
+    for person in people:
+        await person.says("hi")
+    await queue.pass_time(180)
+    in_vain = system.instagram.count("send")
+
+    system.instagram.faults.clear()
+    await queue.pass_time(400)
+
+    assert in_vain <= 5
+    assert sum(len(system.instagram.sent_to(person.user_id)) for person in people) == 8 - in_vain
+
+
+async def test_knocks_that_instagram_does_not_take_keep_no_reply_back(system: InProcess) -> None:
+    people = [system.person(f"900{n}") for n in range(6)]
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.instagram.faults.add("error", "send", times=2, code=2, status=503)
+    system.instagram.faults.add("error", "typing_on", times=ALWAYS, code=100, status=400)
+    for person in people:
+        await person.says("hi")
+
+    await queue.pass_time(120)
+
+    assert sorted(len(system.instagram.sent_to(person.user_id)) for person in people) == [0, 0, 1, 1, 1, 1]

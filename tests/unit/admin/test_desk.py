@@ -5,7 +5,10 @@ import dataclasses
 from dataclasses import replace
 from typing import Any
 
+import grpc
+import grpc.aio
 import pytest
+from google.auth.exceptions import DefaultCredentialsError
 
 from dm_admin import people, quarantine, replies, steering
 from dm_admin.app import LOGIN, RIGHTS, of_store
@@ -14,6 +17,7 @@ from dm_admin.late import Late
 from dm_admin.reads import Reads
 from dm_admin.settings import AdminSettings
 from dm_core.durations import DAY_MS
+from dm_core.google_grpc import described_failure
 from dm_core.messages import Message, Status
 from dm_core.outbox import OutboxState
 from dm_core.processing.switches import SwitchReader
@@ -252,18 +256,34 @@ async def test_an_item_that_was_cut_cant_be_replayed(desk: Desk) -> None:
         await quarantine.replay(desk, "q", "", "")
 
 
+def failed_call(status: grpc.StatusCode, details: str) -> grpc.aio.AioRpcError:
+    return grpc.aio.AioRpcError(status, grpc.aio.Metadata(), grpc.aio.Metadata(), details)
+
+
 @pytest.mark.parametrize(
     ("error", "says"),
     [
-        ("Firestore did not answer: PermissionDenied", RIGHTS),
-        ("Firestore did not answer: DefaultCredentialsError", LOGIN),
-        ("Firestore lacks an index for this query", "make up STACK="),
-        ("Firestore did not answer: ServiceUnavailable", "try again"),
+        (failed_call(grpc.StatusCode.PERMISSION_DENIED, "Missing or insufficient permissions."), RIGHTS),
+        (
+            failed_call(grpc.StatusCode.PERMISSION_DENIED, "Cloud Firestore API has not been used in project 1 before"),
+            "is off in this project",
+        ),
+        (failed_call(grpc.StatusCode.UNAVAILABLE, "Getting metadata from plugin failed with error: Reauth"), LOGIN),
+        (failed_call(grpc.StatusCode.UNAUTHENTICATED, "Request had invalid authentication credentials."), LOGIN),
+        (DefaultCredentialsError(), LOGIN),
+        (failed_call(grpc.StatusCode.FAILED_PRECONDITION, "The query requires an index."), "make up STACK="),
+        (
+            failed_call(grpc.StatusCode.NOT_FOUND, "The database d does not exist for project p"),
+            "FIRESTORE_DATABASE",
+        ),
+        (failed_call(grpc.StatusCode.UNAVAILABLE, "failed to connect to all addresses"), "try again"),
     ],
 )
-def test_a_store_that_refuses_is_one_line_that_says_what_to_do(error: str, says: str) -> None:
-    assert says in of_store(error)
-    assert "\n" not in of_store(error)
+def test_a_store_that_refuses_is_one_line_that_says_what_to_do(error: Exception, says: str) -> None:
+    line = of_store(f"Firestore did not do it: {described_failure(error)}")
+
+    assert says in line
+    assert "\n" not in line
 
 
 async def test_a_task_that_cant_be_made_leaves_the_reply_stored(desk: Desk) -> None:

@@ -17,6 +17,7 @@ from pathlib import Path
 import pytest
 
 from dm_admin.app import main
+from dm_admin.screen import when
 from dm_core.bootstrap.parts import open_store
 from dm_core.clock import system_clock
 from dm_core.settings import StoreSettings
@@ -102,8 +103,51 @@ def test_another_encoding_is_no_obstacle(monkeypatch: pytest.MonkeyPatch) -> Non
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii", write_through=True))
 
     types(monkeypatch, "threads", "--json")
+    listed = raw.getvalue()
+    types(monkeypatch, "show", "@taro")
 
-    assert json.loads(raw.getvalue())["threads"][0]["name"] == NAME
+    assert json.loads(listed)["threads"][0]["name"] == NAME
+    assert b"?" * 6 in raw.getvalue().removeprefix(listed)
+
+
+def command(store_url: str, *words: str | bytes, stdout: int) -> "subprocess.CompletedProcess[str]":
+    """The tool as a process of its own, with its output unbuffered."""
+    environment = {"PATH": os.environ["PATH"], "STORE_URL": store_url, "PYTHONUNBUFFERED": "1"}
+    return subprocess.run(  # noqa: S603 - our own words
+        [sys.executable, "-m", "dm_admin", *words],
+        env=environment,
+        stdout=stdout,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("words", [("threads",), ("threads", "--json")])
+def test_a_reader_that_has_seen_enough_and_a_full_disk_are_no_traceback(store_url: str, words: tuple[str, ...]) -> None:
+    reads, writes = os.pipe()
+    os.close(reads)
+    gone = command(store_url, *words, stdout=writes)
+    os.close(writes)
+    full = os.open("/dev/full", os.O_WRONLY)
+    lost = command(store_url, *words, stdout=full)
+    os.close(full)
+
+    assert (gone.returncode, gone.stderr) == (1, "")
+    assert (lost.returncode, lost.stderr) == (1, "dm-admin: the output can't be written (No space left on device)\n")
+
+
+def test_bytes_that_are_no_utf_8_are_a_name_that_nobody_has(store_url: str) -> None:
+    refused = command(store_url, "show", b"\xff\xfe", stdout=subprocess.DEVNULL)
+
+    assert refused.returncode == 1
+    assert refused.stderr.startswith("dm-admin: no thread is known as \ufffd\ufffd")
+
+
+@pytest.mark.parametrize("ms", [-(10**15), 10**15, 2**62])
+def test_a_time_that_no_calendar_has_is_shown_as_it_is_stored(ms: int) -> None:
+    assert when(ms) == f"{ms} ms"
 
 
 def test_whoever_has_no_name_on_this_machine_is_known_by_a_number(

@@ -12,9 +12,28 @@ GUARDS = Guards(
     SECRETS,
     MANAGER,
     canary="mk-0123456789abcdef0123",
+    instructions="Answer in the language of the message. Tell the person that you have passed it on, and that somebody "
+    "from the club will answer here. Never promise what only a human can decide.",
     allowed=AllowList(("https://hollybankcc.example", "https://spond.com/client"), ("secretary@hollybankcc.example",)),
 )
 SECRET = SECRETS[0]
+
+
+QUOTED = "the person that you have passed it on and that somebody from the club will answer here"
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (f"I was told: tell {QUOTED}.", "canary"),
+        (f"TELL  {QUOTED.upper()}!", "canary"),
+        ("I have passed it on, and somebody from the club will answer here.", None),
+        ("You have passed it on, and that somebody from the club will answer here: is that right?", None),
+    ],
+)
+def test_a_stretch_of_the_instructions_is_not_told(text: str, named: str | None) -> None:
+    assert guard(text) == named
+    assert guard(text, to_person=False) is None  # the manager has to be told, in whatever words
 
 
 def guard(text: str, *, to_person: bool = True) -> str | None:

@@ -197,6 +197,12 @@ def test_a_call_written_into_a_message_is_refused(agent: Agent) -> None:
     assert "only the words" in str(plan.answered[0].error)
 
 
+def test_the_same_call_thirty_times_is_one_and_no_failure(agent: Agent) -> None:
+    plan = agent.plan(here(), turn(*[send("Hello")] * 30))
+
+    assert ([action.text for action in plan.actions], plan.failed, len(plan.answered)) == (["Hello"], False, 29)
+
+
 def test_thirty_calls_get_thirty_answers(agent: Agent) -> None:
     asked = turn(*(send(str(n)) for n in range(30)))
     plan = agent.plan(here(), asked)

@@ -50,8 +50,11 @@ def test_the_run_still_knows_its_turns() -> None:
     assert [turn.calls for turn in told.model_turns] == [turn.calls for turn in RUN.model_turns]
 
 
-def test_it_is_done_once_and_only_where_there_is_something_to_tell() -> None:
-    assert said_and_done(replace(RUN, turns=said_and_done(RUN) or ())) is None
+def test_it_is_done_only_where_the_model_has_said_something_since() -> None:
+    told = replace(RUN, turns=said_and_done(RUN) or ())
+
+    assert said_and_done(told) is None
+    assert said_and_done(replace(told, turns=(*told.turns, READ))) is not None
     assert said_and_done(replace(RUN, turns=RUN.turns[:1])) is None
 
 

@@ -51,7 +51,18 @@ def test_there_are_enough_of_both() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["(" * 20_000, "a" * 20_000, '{"a":' * 4_000, "<" * 20_000, "x." * 10_000, '"name": ' * 2_500, "call " * 4_000],
+    [
+        *(
+            "(" * 20_000,
+            "a" * 20_000,
+            '{"a":' * 4_000,
+            "<" * 20_000,
+            "x." * 10_000,
+            '"name": ' * 2_500,
+            "call " * 4_000,
+        ),
+        *("\n" * 60_000, " \n" * 30_000, "\t" * 60_000, "-\n" * 30_000, "thought\xa0" * 8_000, "[no reply " * 6_000),
+    ],
 )
 def test_the_longest_text_takes_no_time(text: str) -> None:
     started = time.process_time()

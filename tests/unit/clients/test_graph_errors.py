@@ -40,7 +40,7 @@ def read(reply: Response) -> PlatformError | None:
     return classify(reply, Service.INSTAGRAM, Operation.READ)
 
 
-WINDOW = [(10, 2534022), (10, 2018278), (10, 2018065), (10, 2018108)]
+WINDOW = [(10, 2534022), (10, 2018278), (10, 2018065), (10, 2018108), (2018108, None), (2534022, None)]
 
 PERSON = [
     (551, None),
@@ -58,6 +58,8 @@ PERSON = [
     (2018300, None),
     (10, 2018300),
     (2018321, None),
+    (2018001, None),
+    (1545041, None),
 ]
 
 ACCOUNT = [
@@ -67,7 +69,11 @@ ACCOUNT = [
     (10, 77),
     (10, 1893063),
     (100, 2534029),
+    (25, 2207050),
+    (101, None),
     (102, None),
+    (104, None),
+    (2500, None),
     (190, None),
     (190, 458),
     (190, 460),
@@ -90,10 +96,9 @@ THROTTLE = [
     (32, None),
     (613, None),
     (613, 2534040),
-    (80001, None),
-    (80002, None),
-    (80006, None),
-    (80007, None),
+    (341, None),
+    *((code, None) for code in range(80_000, 80_015)),
+    (2446079, None),
     (100, 2446079),
     (99_999, 2446079),
 ]
@@ -117,6 +122,10 @@ UNKNOWN = [
     (506, None),
     (77_777, None),
     (77_777, 1545041),
+    (25, None),
+    (80_015, None),
+    (2534999, None),
+    (1357046, None),
     ("-1", "2018012"),
     ("1200", None),
 ]
@@ -162,7 +171,7 @@ def test_whatsapps_codes_have_owners_of_their_own(code: int, kind: type[Platform
 
 
 @pytest.mark.parametrize(("code", "subcode"), [*WINDOW, (100, 2534022)])
-def test_the_window_is_told_from_the_other_errors_of_a_person(code: int, subcode: int) -> None:
+def test_the_window_is_told_from_the_other_errors_of_a_person(code: int, subcode: int | None) -> None:
     error = sent(failed(code, subcode))
 
     assert isinstance(error, Unreachable)
@@ -182,20 +191,25 @@ def test_what_is_not_the_window_does_not_say_so(code: int, subcode: int | None) 
     [
         (10, "This message is sent outside of allowed window. Learn more", Unreachable, True),
         (10, "(#10) Requires pages_messaging permission", AccountStopped, False),
+        (10, "Message failed to send because another app is controlling this thread now.", Unreachable, False),
+        (100, "(#100) The action is invalid since it's not the thread owner.", Unreachable, False),
         (200, "(#200) This person isn't receiving messages from you right now", Unreachable, False),
         (200, "(#200) The account owner has disabled access to Instagram Direct messages", AccountStopped, False),
         (100, "The requested user cannot be found", Unreachable, False),
         (100, "Unsupported request - method type: post", AccountStopped, False),
+        (100, "API calls from the server require an appsecret_proof argument", AccountStopped, False),
+        (100, "Invalid appsecret_proof provided in the API argument", AccountStopped, False),
         (100, "Length of param message[text] must be less than or equal to 1000", Refused, False),
     ],
 )
-def test_words_tell_where_the_subcode_is_missing(
+def test_words_tell_where_the_subcode_is_missing_or_unknown(
     code: int, words: str, kind: type[PlatformError], window: bool
 ) -> None:
-    error = sent(failed(code, message=words))
+    for subcode in (None, 77, 2534999):
+        error = sent(failed(code, subcode, message=words))
 
-    assert type(error) is kind
-    assert getattr(error, "window", False) is window
+        assert type(error) is kind
+        assert getattr(error, "window", False) is window
 
 
 def test_a_missing_object_is_another_thing_for_each_operation() -> None:

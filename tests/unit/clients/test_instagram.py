@@ -156,6 +156,25 @@ async def test_a_throttled_sender_action_is_not_repeated(platform: "Platform", c
     assert len(platform.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("status", "error", "kind"),
+    [
+        (503, {"code": 2}, RetryLater),
+        (500, {}, RetryLater),
+        (400, {"code": 2}, RetryLater),
+        (404, {}, Uncertain),
+        (400, {"code": 100}, Refused),
+    ],
+)
+async def test_a_sender_action_says_whether_instagram_is_down(
+    platform: "Platform", client: InstagramClient, status: int, error: dict[str, object], kind: type[Exception]
+) -> None:
+    platform.answers({"error": error}, status)
+
+    with pytest.raises(kind):
+        await client.indicate("9001", "typing_on")
+
+
 async def test_recent_messages_come_newest_first_from_one_call(platform: "Platform", client: InstagramClient) -> None:
     old = {"id": "m1", "created_time": "2026-11-22T10:00:00+0000", "from": {"id": "9001"}, "message": "When?"}
     new = {"id": "m2", "created_time": "2026-11-22T10:00:05+0000", "from": {"id": "178414"}, "message": "Tue"}
@@ -177,6 +196,41 @@ async def test_recent_messages_come_newest_first_from_one_call(platform: "Platfo
         PlatformMessage("m1", "9001", "When?", 1_795_341_600_000),
     )
     assert len(platform.requests) == 1
+
+
+def said(mid: str, sender: str, receiver: str) -> dict[str, object]:
+    parties = {"from": {"id": sender}, "to": {"data": [{"id": receiver}]}}
+    return {"id": mid, "created_time": "2026-11-22T10:00:00+0000", "message": "Tuesday", **parties}
+
+
+async def test_a_conversation_that_comes_without_its_messages_is_asked_for_them(
+    platform: "Platform", client: InstagramClient
+) -> None:
+    platform.answers({"data": [{"id": "aWdfZAG06MQ_-=", "updated_time": "2026-11-22T10:00:00+0000"}]})
+    platform.answers({"id": "aWdfZAG06MQ_-=", "messages": {"data": [said("m1", "178414", "9001")]}})
+
+    found = await client.recent_messages("9001")
+
+    assert [message.mid for message in found] == ["m1"]
+    assert platform.requests[1].path == "/v26.0/aWdfZAG06MQ_-="
+    assert platform.requests[1].query == {"fields": "messages.limit(20){id,created_time,from,to,message}"}
+
+
+async def test_a_conversation_that_cannot_be_read_is_not_an_empty_one(
+    platform: "Platform", client: InstagramClient
+) -> None:
+    platform.answers({"data": [{"id": "../me", "updated_time": "2026-11-22T10:00:00+0000"}]})
+
+    with pytest.raises(RetryLater):
+        await client.recent_messages("9001")
+
+
+async def test_what_was_said_to_somebody_else_is_left_out(platform: "Platform", client: InstagramClient) -> None:
+    mine = {"id": "c1", "messages": {"data": [said("m1", "178414", "9001"), said("m2", "9001", "178414")]}}
+    other = {"id": "c2", "messages": {"data": [said("m3", "178414", "9002"), said("m4", "9002", "178414")]}}
+    platform.answers({"data": [other, mine]})
+
+    assert {message.mid for message in await client.recent_messages("9001")} == {"m1", "m2"}
 
 
 async def test_an_app_without_review_sees_no_messages(platform: "Platform", client: InstagramClient) -> None:

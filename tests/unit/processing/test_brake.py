@@ -3,7 +3,7 @@
 import pytest
 
 from dm_core.errors import Service
-from dm_core.processing.brake import MAX_PROBE_MS, PROBE_LASTS_MS, PROBE_MS, Brake, Key
+from dm_core.processing.brake import DOUBT_MS, KNOCKS, MAX_PROBE_MS, PROBE_LASTS_MS, PROBE_MS, Brake, Key
 
 MODEL: Key = (Service.MODEL, "")
 OTHER: Key = (Service.INSTAGRAM, "178")
@@ -90,6 +90,18 @@ def test_probes_are_spaced_further_and_further_up_to_a_bound(brake: Brake, clock
     assert gaps == [PROBE_MS, 2 * PROBE_MS, *[MAX_PROBE_MS] * 4]
 
 
+def test_a_probe_that_cost_a_reply_is_not_soon_followed_by_another(brake: Brake, clock: Time) -> None:
+    down(brake, clock)
+    brake.wait_for([MODEL], "c")
+    brake.failed(MODEL, "c", in_doubt=True)
+
+    clock.now += DOUBT_MS - 1
+    early = brake.wait_for([MODEL], "d")
+    clock.now += 1
+
+    assert (early, brake.wait_for([MODEL], "d")) == (MODEL, None)
+
+
 def test_threads_probe_in_turn(brake: Brake, clock: Time) -> None:
     down(brake, clock)
     brake.wait_for([MODEL], "a")
@@ -146,3 +158,30 @@ def test_a_failure_is_a_threads_own_only_when_others_are_answered_since_its_last
     among_others = fails("a")
 
     assert (first, alone, own, among_others) == (False, False, True, False)
+
+
+def test_nobody_knocks_while_it_is_off(brake: Brake) -> None:
+    assert not brake.knocks(MODEL, "a")
+    brake.failed(MODEL, "a")
+    assert brake.wait_for([MODEL], "a") is None
+
+    assert not brake.knocks(MODEL, "a")
+
+
+def test_only_the_thread_that_probes_knocks(brake: Brake, clock: Time) -> None:
+    down(brake, clock)
+    brake.wait_for([MODEL], "a")
+
+    assert [brake.knocks(MODEL, each) for each in "ab"] == [True, False]
+
+
+def test_a_service_that_minds_no_more_than_knocks_is_tried_all_the_same(brake: Brake, clock: Time) -> None:
+    down(brake, clock)
+    knocked: list[bool] = []
+    for number in range(2 * (KNOCKS + 1)):
+        assert brake.wait_for([MODEL], f"t{number}") is None
+        knocked.append(brake.knocks(MODEL, f"t{number}"))
+        brake.failed(MODEL, f"t{number}")
+        clock.now += MAX_PROBE_MS
+
+    assert knocked == [*[True] * KNOCKS, False] * 2

@@ -162,6 +162,16 @@ def test_everything_that_is_wrong_is_named_on_one_line() -> None:
         ("MEDIA", "video"),
         ("INSTAGRAM_MEDIA_BASE_URL", "cdn.example"),
         ("MAX_RUNS_PER_DAY_TOTAL", "-1"),
+        ("GOOGLE_CLOUD_PROJECT", "projects/club"),
+        ("GOOGLE_CLOUD_PROJECT", "prøject"),
+        ("FIRESTORE_DATABASE", "projects/club/databases/dms"),
+        ("CLOUD_TASKS_LOCATION", "projects/club/locations/europe-west1"),
+        ("CLOUD_TASKS_QUEUE", "projects/club/locations/europe-west1/queues/dms"),
+        ("GEMINI_API_KEY", "AIza\u2011key"),
+        ("WHATSAPP_ACCESS_TOKEN", "EAA\xa0token"),
+        ("INSTAGRAM_ACCESS_TOKEN", "IGAA\u200btoken"),
+        ("MANAGER_WHATSAPP_NUMBER", "+47"),
+        ("MANAGER_WHATSAPP_NUMBER", "((((((("),
     ],
 )
 def test_a_malformed_value_is_refused_without_being_shown(name: str, value: str) -> None:
@@ -170,6 +180,13 @@ def test_a_malformed_value_is_refused_without_being_shown(name: str, value: str)
 
     assert "cannot start" in str(raised.value)
     assert len(value) < 3 or value not in str(raised.value)
+
+
+@pytest.mark.parametrize("around", ["{}\n", "{}\r\n", "\ufeff{}\r\n", "  {}\t", "\u200b{}"])
+def test_what_a_file_or_a_clipboard_put_around_a_value_is_no_part_of_it(around: str) -> None:
+    read = ProcessorSettings.load({name: around.format(value) for name, value in PROCESSOR.items()})
+
+    assert read == ProcessorSettings.load(PROCESSOR)
 
 
 def test_vertex_needs_a_location_instead_of_a_key() -> None:

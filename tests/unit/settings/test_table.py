@@ -106,7 +106,7 @@ def test_a_default_lies_within_the_bounds_and_what_is_beyond_is_refused(setting:
 
 @pytest.mark.parametrize("setting", [s for s in SETTINGS if not s.bounds], ids=lambda setting: setting.name)
 def test_a_default_in_words_is_allowed(setting: Setting[Any]) -> None:
-    if setting.default not in ("", (), False):
+    if setting.default not in ("", (), False, None):
         assert setting.problem(setting.default) is None
     assert setting.meaning.endswith(".")
 

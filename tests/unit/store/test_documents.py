@@ -1,6 +1,7 @@
 """Values and documents: what is written can be read again, whatever is in it, however old it is."""
 
 import dataclasses
+import json
 from enum import StrEnum
 from typing import Any, cast
 
@@ -23,7 +24,7 @@ from dm_core.runs import (
     Usage,
     UserTurn,
 )
-from dm_core.store.document_values import Document, clean_text, document, from_json, is_document_id, to_json
+from dm_core.store.document_values import LAST_MS, Document, clean_text, document, from_json, is_document_id, to_json
 from dm_core.store.firestore import protobuf, writes
 from dm_core.store.message_documents import message_document, parse_message
 from dm_core.store.port import ThreadChange, Version
@@ -71,8 +72,8 @@ MESSAGES = st.builds(
     direction=st.sampled_from(Direction),
     status=st.sampled_from(Status),
     content=CONTENTS,
-    sent_at=WHOLE,
-    created_at=WHOLE,
+    sent_at=st.integers(0, LAST_MS),
+    created_at=st.integers(0, LAST_MS),
     updated_at=WHOLE,
     processed_at=MAYBE_WHOLE,
     error=MAYBE_TEXT,
@@ -81,7 +82,7 @@ MESSAGES = st.builds(
     run_id=MAYBE_TEXT,
     unsent_at=MAYBE_WHOLE,
     edited_at=MAYBE_WHOLE,
-    expire_at=st.integers(0, 253_402_300_799_000),
+    expire_at=st.integers(0, LAST_MS),
 )
 MODEL_TURNS = st.builds(
     ModelTurn,
@@ -269,6 +270,21 @@ def test_arguments_that_are_no_json_are_named_by_their_type() -> None:
 @pytest.mark.parametrize("bad", ["", ".", "..", "a/b", "__a__", "\ud800", "x" * 1_501])
 def test_what_firestore_refuses_as_an_id_is_no_id(bad: str) -> None:
     assert not is_document_id(bad)
+
+
+def test_values_that_only_other_programs_write_are_plain_json_too() -> None:
+    raw = protobuf.encode({})
+    raw.map_value.fields["bytes"].bytes_value = b"\xff\x00"
+    raw.map_value.fields["place"].geo_point_value.latitude = 51.5
+    raw.map_value.fields["at"].timestamp_value.seconds = 2
+    raw.map_value.fields["to"].reference_value = "projects/p/databases/d/documents/a/b"
+
+    assert json.loads(json.dumps(protobuf.decode(raw))) == {
+        "bytes": "/wA=",
+        "place": {"latitude": 51.5, "longitude": 0.0},
+        "at": 2_000,
+        "to": "projects/p/databases/d/documents/a/b",
+    }
 
 
 def test_an_expiry_beyond_the_calendar_is_the_last_day_of_it() -> None:

@@ -48,6 +48,14 @@ async def test_a_failing_store_means_500_and_the_redelivery_heals(stage: Stage) 
     assert stage.queue.threads == {_thread(person) for person in PEOPLE}
 
 
+async def test_the_log_says_why_a_dm_could_not_be_stored(stage: Stage, capsys: pytest.CaptureFixture[str]) -> None:
+    stage.store.fails_for = {THREAD}
+    await stage.post(_body(dm("m")))
+
+    (told,) = [json.loads(line) for line in capsys.readouterr().out.splitlines() if "webhook_not_stored" in line]
+    assert told["errors"] == ["StoreUnavailable: PERMISSION_DENIED (no actAs)"]
+
+
 async def test_a_failing_queue_means_500_with_the_dm_stored_and_due(stage: Stage) -> None:
     stage.queue.refusing = True
     assert (await stage.post(_body(dm("m")))).status == 500

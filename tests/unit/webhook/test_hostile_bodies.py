@@ -148,6 +148,8 @@ POISON = {
     "no sender": '{"recipient":{"id":"178414"},"message":{"mid":"m","text":"hi"}}',
     "sender is a list": '{"sender":["1"],"recipient":{"id":"2"},"message":{"mid":"m","text":"hi"}}',
     "account with an underscore": '{"sender":{"id":"1"},"recipient":{"id":"2_3"},"message":{"mid":"m","text":"hi"}}',
+    "an id that is a path": '{"sender":{"id":".."},"recipient":{"id":"2"},"message":{"mid":"m","text":"hi"}}',
+    "a reserved id": '{"sender":{"id":"__1__"},"recipient":{"id":"2"},"message":{"mid":"m","text":"hi"}}',
     "id is a float": '{"sender":{"id":1.5},"recipient":{"id":"2"},"message":{"mid":"m","text":"hi"}}',
     "id is true": '{"sender":{"id":true},"recipient":{"id":"2"},"message":{"mid":"m","text":"hi"}}',
     "huge integer": _ITEM.replace("1", "1" * 9_000),

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ import pytest
 from dm_core.alerts import Alert, AlertCount, AlertLimits, AlertState, AskedAlert, ManagerContact, new_alerts
 from dm_core.errors import StoreUnavailable
 from dm_core.http import Request, Response
-from tests.unit.webhook.webhook_stage import NOW, SECRETS, Stage
+from tests.unit.webhook.webhook_stage import NOW, SECRETS, THREAD, Stage, dm, messaging
 
 NUMBER_ID, MANAGER = "555", "4790000000"
 META_SECRET = "meta-app-secret"
@@ -44,7 +45,7 @@ async def read(stage: Stage, alert: Alert) -> Alert:
 def status(
     alert_id: object, kind: str, at: object = SECONDS, code: int = 0, wamid: str = "wamid.1"
 ) -> dict[str, object]:
-    item = {"id": "wamid.1", "status": kind, "timestamp": str(at), "recipient_id": MANAGER}
+    item = {"id": wamid, "status": kind, "timestamp": str(at), "recipient_id": MANAGER}
     errors = {"errors": [{"code": code, "title": "x"}]} if code else {}
     return {**item, **errors, **({} if alert_id is None else {"biz_opaque_callback_data": alert_id})}
 
@@ -116,6 +117,48 @@ async def test_a_failure_makes_the_alert_due_and_asks_for_a_tick(stage: Stage) -
     assert (await stage.store.manager_contact()).closed_at == NOW - 4_000
 
 
+async def test_of_several_errors_the_closed_window_is_the_one_that_can_be_mended(stage: Stage) -> None:
+    alert = await stored(stage)
+    errors = [{"code": 131000, "title": "Something went wrong"}, {"code": 131047, "title": "Re-engagement message"}]
+
+    assert await post(stage, delivery({**status(alert.id, "failed"), "errors": errors})) == OK
+
+    assert (await read(stage, alert)).failed_code == 131047
+
+
+async def test_a_status_without_our_reference_is_found_by_its_message(stage: Stage) -> None:
+    alert = await stored(stage)
+    found = await stage.store.get_alert(alert.id)
+    assert found is not None
+    await stage.store.save_alert(replace(alert, state=AlertState.SENT, wamids=("wamid.1",)), found.version)
+
+    assert await post(stage, delivery(status(None, "delivered"), status(None, "failed", wamid="wamid.2"))) == OK
+    assert await post(stage, delivery(status(None, "failed", code=131047))) == OK
+
+    told = await read(stage, alert)
+    assert (told.delivered_at, told.failed_code) == (NOW - NOW % 1_000, 131047)
+    assert stage.alert_queue.ticks == [(alert.id, NOW)]
+
+
+async def test_a_list_of_envelopes_is_read_like_each_of_them(stage: Stage) -> None:
+    alert = await stored(stage)
+    bodies = [json.loads(delivery(status(alert.id, kind))) for kind in ("sent", "delivered")]
+
+    assert await post(stage, json.dumps(bodies).encode()) == OK
+
+    assert (await read(stage, alert)).delivered_at == NOW - NOW % 1_000
+
+
+@pytest.mark.parametrize(("secret", "dms"), [(SECRETS[1], 1), (META_SECRET, 0)])
+async def test_a_dm_that_was_brought_here_is_a_dm_all_the_same(stage: Stage, secret: str, dms: int) -> None:
+    """Both addresses are typed into one dashboard, and both verify with the same token."""
+    body = json.dumps(messaging(dm("aWdA1", "hi"))).encode()
+
+    assert await post(stage, body, secret) == OK
+
+    assert (len(await stage.store.history(THREAD, 5)), len(stage.queue.wake_ups)) == (dms, dms)
+
+
 async def test_a_tick_that_can_not_be_made_is_left_to_the_sweep(stage: Stage) -> None:
     alert = await stored(stage)
     stage.alert_queue.refusing = True
@@ -147,6 +190,14 @@ async def test_statuses_of_nothing_are_200_and_make_no_document(stage: Stage, it
     assert await stage.store.get_alert("f" * 64) is None
     assert await stage.store.manager_contact() == ManagerContact()
     assert stage.alert_queue.ticks == []
+
+
+async def test_a_status_that_names_no_number_is_ours(stage: Stage) -> None:
+    alert = await stored(stage)
+
+    assert await post(stage, delivery(status(alert.id, "delivered"), number_id=None)) == OK
+
+    assert (await read(stage, alert)).delivered_at is not None
 
 
 async def test_an_unknown_number_is_200_and_changes_nothing(stage: Stage) -> None:

@@ -108,7 +108,7 @@ class CrashingStore(SqliteStore):
     async def record(self, events: ThreadEvents) -> Recorded:
         fails = events.thread_id in self.fails_for
         if fails and not self.fails_after_commit:
-            raise StoreUnavailable
+            raise StoreUnavailable("PERMISSION_DENIED (no actAs)")
         recorded = await super().record(events)
         self.test_clock.now += self.commit_takes_ms
         self.records.append(events)

@@ -23,13 +23,22 @@ from dm_admin.views import ThreadState
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
 from dm_core.clock import random_ids, system_clock
 from dm_core.durations import DAY_MS
-from dm_core.errors import DmAgentError, Misconfigured, StoreUnavailable
+from dm_core.errors import Cause, DmAgentError, Misconfigured, StoreUnavailable
 from dm_core.outbox import AuditLine
+from dm_core.store.document_values import clean_text
 
 REPOSITORY: Final = Path(__file__).resolve().parents[4]
 CHANGED_NOTHING: Final = "Nothing was changed. Type the same with --yes to do it."
 RIGHTS: Final = "docs/rights.md#who-operates says which roles reading and acting need"
-LOGIN: Final = "no Google credentials are found: run gcloud auth application-default login"
+LOGIN: Final = "no Google credentials are found, or they have ended: run gcloud auth application-default login"
+_OF_STORE: Final = (
+    (Cause.API_OFF, "the Firestore API is off in this project: choose the right STACK, or run make up STACK=…"),
+    ("PERMISSION_DENIED", f"you may not do this in this database: {RIGHTS}"),
+    (Cause.NO_INDEX, "the database has no index for this yet: run make up STACK=…, and try again some minutes later"),
+    (Cause.NO_DATABASE, "the project has no such database: look at STACK, GOOGLE_CLOUD_PROJECT and FIRESTORE_DATABASE"),
+    *((word, LOGIN) for word in (Cause.NO_ACCESS_TOKEN, "UNAUTHENTICATED", "CredentialsError", "RefreshError")),
+)
+"""What a store's failure says, and what to do about it; the first that fits."""
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions_enable=False, no_args_is_help=True)
 quarantined = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="What was not understood.")
@@ -352,9 +361,15 @@ def _days_ago(now: int, days: int) -> int:
 
 
 def main() -> None:
-    """Entry point. Exit code 0: read, done, or said what would be done; 1 with one line; 2 for a malformed command."""
+    """Entry point. Exit code 0: read, done, or said what would be done; 1 with one line; 2 for a malformed command.
+
+    Words that are not UTF-8 are looked for with U+FFFD in place of each byte, as they would have been stored; what the
+    terminal's encoding lacks is shown as a question mark.
+    """
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")
     try:
-        app()
+        app([clean_text(word) for word in sys.argv[1:]])
     except (Refused, Misconfigured) as refused:
         _end(str(refused))
     except StoreUnavailable as error:
@@ -363,17 +378,15 @@ def main() -> None:
         _end("it took too long, and the sweep goes on with what was begun")
     except DmAgentError as error:
         _end(str(error))
+    except OSError as error:  # what is left in the buffer must not fail once more at the end
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _end(f"the output can't be written ({error.strerror})")
 
 
 def of_store(error: str) -> str:
     """What to do about a store that did not do what was asked, on one line."""
-    if "PermissionDenied" in error:
-        return f"you may not do this in this database: {RIGHTS}"
-    if "lacks an index" in error:
-        return "the database has no index for this yet: run make up STACK=…, and try again some minutes later"
-    if "DefaultCredentialsError" in error or "RefreshError" in error:
-        return LOGIN
-    return f"the store does not answer ({error}): look at STACK, STORE_URL and the network, then try again"
+    else_ = f"the store does not answer ({error}): look at STACK, STORE_URL and the network, then try again"
+    return next((advice for word, advice in _OF_STORE if word in error), else_)
 
 
 def _end(line: str) -> None:

@@ -162,7 +162,7 @@ class Reads:
 
     def parsed(self, found: Iterable[StoredDocument]) -> tuple[Message, ...]:
         """Documents as messages, in their order."""
-        return sorted_messages([parse_message(each.doc) for each in found if is_message(each.doc)])
+        return sorted_messages([parse_message(each.doc | {"id": each.id}) for each in found if is_message(each.doc)])
 
     # -- everything of a person
 
@@ -196,7 +196,7 @@ class Reads:
 
     async def _alerts(self, selection: Selection) -> tuple[Alert, ...]:
         found = await self.store.documents.select(selection)
-        return tuple(parse_alert({"id": each.id, **each.doc}) for each in found)
+        return tuple(parse_alert(each.doc | {"id": each.id}) for each in found)
 
 
 def _each_once(threads: Iterable[Thread]) -> tuple[Thread, ...]:
@@ -215,4 +215,4 @@ def _quarantined(found: StoredDocument) -> Quarantined:
 
 
 def _plain(found: Iterable[StoredDocument]) -> list[Document]:
-    return [{"id": each.id, **each.doc} for each in found]
+    return [each.doc | {"id": each.id} for each in found]

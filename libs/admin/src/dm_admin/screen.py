@@ -66,8 +66,11 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
 
 
 def when(ms: int | None) -> str:
-    """A time of this machine's zone."""
-    return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S") if ms else "-"
+    """A time of this machine's zone; one that no calendar has, as the number that is stored."""
+    try:
+        return datetime.fromtimestamp(ms / 1000).astimezone().strftime("%Y-%m-%d %H:%M:%S") if ms else "-"
+    except (ValueError, OverflowError, OSError):
+        return f"{ms} ms"
 
 
 def money(usd: float | None) -> str:

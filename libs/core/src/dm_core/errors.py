@@ -36,6 +36,17 @@ class Owner(StrEnum):
     MESSAGE = "message"
 
 
+class Cause(StrEnum):
+    """What a person must see to before Google does what was asked; part of an ``Unavailable``'s message."""
+
+    NO_ACCESS_TOKEN = "no access token"  # noqa: S105
+    API_OFF = "the API is off"
+    NO_ACT_AS = "no actAs"
+    NO_INDEX = "no index yet"
+    NO_DATABASE = "no such database"
+    NO_QUEUE = "no such queue"
+
+
 class DmAgentError(Exception):
     """Base of every error this project raises on purpose."""
 

@@ -13,6 +13,8 @@ from google.api_core.gapic_v1 import routing_header
 from google.api_core.gapic_v1.client_info import ClientInfo
 from google.auth.exceptions import GoogleAuthError
 
+from dm_core.errors import Cause
+
 FAILURES: Final = (GoogleAuthError, grpc.RpcError, grpc.aio.UsageError, TimeoutError, OSError)
 """What a call may raise."""
 
@@ -50,10 +52,37 @@ def status(error: BaseException) -> grpc.StatusCode | None:
     return error.code() if isinstance(error, grpc.aio.AioRpcError) else None
 
 
+_CAUSES: Final = (
+    ("metadata from plugin failed", Cause.NO_ACCESS_TOKEN),
+    ("has not been used in project", Cause.API_OFF),
+    ("actas", Cause.NO_ACT_AS),
+    (" index", Cause.NO_INDEX),
+    ("does not exist for project", Cause.NO_DATABASE),
+    ("queue does not exist", Cause.NO_QUEUE),
+    ("queue no longer exists", Cause.NO_QUEUE),
+)
+"""What Google's details hold, in small letters, and what a person must see to: several have one status
+(https://github.com/googleapis/google-cloud-python/issues/10651,
+https://github.com/GoogleCloudPlatform/python-docs-samples/issues/4034)."""
+
+
 def described_failure(error: BaseException) -> str:
-    """A failure in a word: its status, else its type."""
-    code = status(error)
-    return type(error).__name__ if code is None else code.name
+    """A failure in a few words: its status, else its type, and its cause where a person must mend that.
+
+    Google's own words are never quoted: they name documents, and so people.
+    """
+    if not isinstance(error, grpc.aio.AioRpcError):
+        return type(error).__name__
+    details = (error.details() or "").lower()
+    cause = next((cause for words, cause in _CAUSES if words in details), "")
+    return f"{error.code().name} ({cause})" if cause else error.code().name
+
+
+def _readable(answer: Any) -> Any:
+    """gRPC answers None where an answer can't be decoded. Raises OSError."""
+    if answer is None:
+        raise OSError("an answer that can't be decoded")
+    return answer
 
 
 class Calls:
@@ -67,12 +96,12 @@ class Calls:
     async def unary(self, method: str, request: Any, answer: Any, metadata: Sequence[Metadata]) -> Any:
         """One request, one answer of the generated class ``answer``. Raises any of FAILURES."""
         call = self._methods.get(method) or self._method(method, type(request), answer, streams=False)
-        return await call(request, timeout=self._timeout, metadata=metadata)
+        return _readable(await call(request, timeout=self._timeout, metadata=metadata))
 
     async def stream(self, method: str, request: Any, answer: Any, metadata: Sequence[Metadata]) -> list[Any]:
         """One request, every answer to it. Raises any of FAILURES."""
         call = self._methods.get(method) or self._method(method, type(request), answer, streams=True)
-        return [each async for each in call(request, timeout=self._timeout, metadata=metadata)]
+        return [_readable(each) async for each in call(request, timeout=self._timeout, metadata=metadata)]
 
     def _method(self, name: str, request: Any, answer: Any, *, streams: bool) -> Any:
         if self._channel is None:

@@ -47,12 +47,16 @@ async def serve(request: "StarletteRequest", handle: Callable[[Request], Awaitab
 
     Read from the ASGI scope, whose header names are lower-case: Starlette's own views of it cost more than they save.
     """
+    from starlette.requests import ClientDisconnect
     from starlette.responses import Response as StarletteResponse
 
     scope = request.scope
     raw = cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
     headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
-    body = await _read_body(request, headers.get("content-length", ""))
+    try:
+        body = await _read_body(request, headers.get("content-length", ""))
+    except ClientDisconnect:  # nobody reads the answer; raised, it would be an error of ours in the log
+        return StarletteResponse("the body was cut short", 400)
     if body is None:
         answer = Response(413, "body over 3 MiB")
     else:

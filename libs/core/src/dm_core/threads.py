@@ -69,7 +69,7 @@ class Thread:
     ``wait_count`` waits have passed since it last came to an end. ``revision`` is counted up by everything that comes
     from outside, never by our own commits. ``pending_count`` is never below the number of unprocessed messages (an
     unsend may leave it above): a read that finds fewer looks further. ``spent``: what its ended runs cost; that of the
-    live run is in ``run``. ``human_at``: when a human last answered in the app, as far as that took the thread over.
+    live run is in ``run``. ``human_at``: when a human last answered, in the app or by us.
     """
 
     id: str
@@ -123,3 +123,9 @@ class Thread:
 def thread_id(account_id: str, user_id: str) -> str:
     """``{accountId}_{userId}``; the account holds no underscore (checked where events are parsed)."""
     return f"{account_id}_{user_id}"
+
+
+def thread_owner(thread_id: str) -> tuple[str, str]:
+    """The account and the person that a thread's id names."""
+    account_id, _, user_id = thread_id.partition("_")
+    return account_id, user_id

@@ -1,7 +1,7 @@
 """A gRPC relay on this machine that passes raw calls on, and does to them what networks do.
 
 A test sets ``before`` and ``after``: coroutines called with the method's name before a call is passed on and after
-its answer came. What they raise as ``Lost`` the caller sees as UNAVAILABLE: before, the call never arrived; after, it
+its answer came. What they raise as ``Lost`` the caller sees as its status: before, the call never arrived; after, it
 was applied and its answer was lost. ``rewrite`` changes the answers of a streaming method: another server would have
 given them.
 """
@@ -24,7 +24,12 @@ _STREAM_HANDLER = cast("Callable[[_Stream], object]", grpc.unary_stream_rpc_meth
 
 
 class Lost(Exception):
-    """The network lost it."""
+    """The network lost it, or the server answers with another status than it would have."""
+
+    def __init__(self, status: grpc.StatusCode = grpc.StatusCode.UNAVAILABLE, details: str = "lost") -> None:
+        super().__init__(details)
+        self.status = status
+        self.details = details
 
 
 async def _nothing(method: str) -> None:
@@ -80,8 +85,8 @@ class GrpcRelay(grpc.GenericRpcHandler):
                 await self.before(method)
                 answer = await self._call(path, request, context)
                 await self.after(method)
-            except Lost:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "lost")
+            except Lost as lost:
+                await context.abort(lost.status, lost.details)
             except grpc.aio.AioRpcError as error:
                 await context.abort(error.code(), error.details() or "")
             return answer
@@ -94,8 +99,8 @@ class GrpcRelay(grpc.GenericRpcHandler):
                 await self.before(method)
                 answers = [answer async for answer in self._call_stream(path, request, context)]
                 await self.after(method)
-            except Lost:
-                await context.abort(grpc.StatusCode.UNAVAILABLE, "lost")
+            except Lost as lost:
+                await context.abort(lost.status, lost.details)
             except grpc.aio.AioRpcError as error:
                 await context.abort(error.code(), error.details() or "")
             for answer in answers:

@@ -49,7 +49,7 @@ def _default(setting: Setting[Any]) -> str:
         return "required" + (f"; optional for the {optional[0]}" if optional else "")
     if setting.otherwise:
         return setting.otherwise
-    if setting.default in ("", ()):
+    if setting.default in ("", (), None):
         return "none"
     if isinstance(setting.default, bool):
         return str(setting.default).lower()

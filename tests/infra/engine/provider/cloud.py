@@ -80,6 +80,10 @@ class Cloud:
     """Set when the engine has told the provider that it was interrupted."""
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
+    def __reduce__(self) -> tuple[type["Cloud"], tuple[object, ...]]:
+        """A copy, also one for another process, has the same in it; no hook of a test goes with it."""
+        return Cloud, (self.project, self.things, self.log, self.versions, self.services)
+
     def identify(self, token: str, inputs: Properties) -> str:
         """The id that a create of `inputs` would have."""
         values = {key: str(value) for key, value in inputs.items()}

@@ -59,7 +59,7 @@ class Agent:
         self.prompt_hash = prompt.hash
         self._zone, self._hours = profile.time_zone, profile.hours
         self.rules = rules
-        self._guards = replace(guards, canary=prompt.canary, allowed=profile.allowed)
+        self._guards = replace(guards, canary=prompt.canary, instructions=prompt.instructions, allowed=profile.allowed)
         if self._guards.public:
             emit("guarded_value_is_public", "WARNING", values=len(self._guards.public), see="profile.toml")
         self._limits = limits
@@ -104,8 +104,9 @@ class Agent:
         planned = PlannedTurn(situation, self._guards, self._limits, is_written_call, self.rules.disclosure, known)
         for index, call in enumerate(calls):
             one = PlannedCall(planned, index, call)
-            refusal = _settle(one)
-            if refusal is not None:
+            if index >= MAX_CALLS_A_TURN and any(_is_same(call, earlier) for earlier in calls[:MAX_CALLS_A_TURN]):
+                one.answer({"status": "asked for before in this turn"})
+            elif (refusal := _settle(one)) is not None:
                 one.refuse(refusal)
         return planned.done(calls)
 
@@ -140,6 +141,11 @@ def _looked_up(turns: Sequence[Turn]) -> list[ToolCall]:
             case UserTurn():
                 known = []
     return known
+
+
+def _is_same(call: ToolCall, other: ToolCall) -> bool:
+    """Nothing to mend: models repeat themselves (https://github.com/lmstudio-ai/lmstudio-bug-tracker/issues/1756)."""
+    return (call.name, call.arguments) == (other.name, other.arguments)
 
 
 def _settle(one: PlannedCall) -> Refusal | None:

@@ -6,7 +6,7 @@ calling and continuation, replay mode.
 
 Answers are read from their JSON and requests written as theirs (``gemini_turns``): the SDK refuses a whole answer for
 one odd part of it, and building a request out of its types takes four times the CPU of sending it. What it knows about
-backends, addresses, credentials and errors is used; a test compares what is sent with what its own types would send.
+backends, addresses and credentials is used; a test compares what is sent with what its own types would send.
 """
 
 import asyncio
@@ -19,10 +19,11 @@ from google.genai import Client, types
 from google.genai._transformers import t_model as model_path
 from google.genai.client import DebugConfig
 
-from dm_core.agent.gemini_errors import model_error
+from dm_core.agent.gemini_errors import NoTurn, answered, model_error
 from dm_core.agent.gemini_turns import Json, contents, declarations, model_turn
 from dm_core.agent.model import ToolDeclaration
 from dm_core.clients.connections import Connections, Patience
+from dm_core.clients.http_response import parsed_json
 from dm_core.clock import system_clock
 from dm_core.errors import DmAgentError
 from dm_core.runs import ModelTurn, Turn
@@ -57,7 +58,11 @@ class _HttpClient(httpx2.AsyncClient):
         self, method: str, url: str, *, content: bytes, headers: Mapping[str, str], **_: object
     ) -> httpx2.Response:
         answer = await self._connections.request(method, url, headers, content, self._patience)
-        return httpx2.Response(answer.status, headers=answer.headers, content=answer.body)
+        if answer.status != 200:
+            raise NoTurn(answer.status, answer.headers, parsed_json(answer.body))
+        return httpx2.Response(
+            200, content=answer.body, default_encoding="utf-8-sig"
+        )  # JSON, whatever its charset says
 
 
 class GeminiModel:
@@ -77,7 +82,7 @@ class GeminiModel:
                 api = cast("Any", self._opened())._api_client
                 path = f"{model_path(api, self._settings.model)}:generateContent"
                 response = await api.async_request("POST", path, request)
-            return model_turn(response.body or "{}", round((time.monotonic() - started) * 1000))
+            return model_turn(answered(response.body), round((time.monotonic() - started) * 1000))
         except DmAgentError:
             raise
         except Exception as error:  # the port's promise, whatever the SDK makes of an odd body or a missing credential

@@ -1,28 +1,47 @@
-"""An exception of google-genai as an error sorted by its owner (``clients.owners``).
+"""What is no turn of Gemini's, as an error sorted by its owner (``clients.owners``).
 
-An error's text holds no word of the service's: it quotes what was sent, so a person's words or the key.
+Errors come as Google writes them, alone in a list (https://github.com/google-gemini/gemini-cli/issues/14025), as JSON
+inside the message of a proxy's own error (https://github.com/google-gemini/gemini-cli/issues/2020), under a status of
+200, or as a page of a server in between. An error's text holds no word of the service's: it quotes what was sent, so a
+person's words or the key.
 """
 
 import re
 from collections.abc import Iterator, Mapping
 from typing import Final
 
-import httpx2
 from google.auth.exceptions import DefaultCredentialsError
-from google.genai.errors import APIError
 
 from dm_core.agent.gemini_waits import body_wait
-from dm_core.clients.http_response import bounded_wait, fields, items, told_wait
+from dm_core.clients.http_response import bounded_wait, fields, items, parsed_json, told_wait
 from dm_core.clients.owners import model_owner
 from dm_core.errors import AccountStopped, ModelRefused, ModelUnavailable, Owner, PlatformError, Service
 
 _WORD: Final = re.compile(r"[A-Z][A-Z_]{1,59}")
+_MAX_MESSAGE_CHARS: Final = 2_000
+
+
+class NoTurn(Exception):
+    """The model was asked, and what it answered is no turn. ``headers`` have lower-case names; ``body`` is JSON."""
+
+    def __init__(self, status: int, headers: Mapping[str, str], body: object) -> None:
+        super().__init__(status)
+        self.status, self.headers, self.body = status, headers, body
+
+
+def answered(body: str) -> Mapping[str, object]:
+    """The object in a body that came with 200. Raises NoTurn where there is none, or an error in its place."""
+    value = _alone(parsed_json(body))
+    answer, code = fields(value), _error_in(value).get("code")
+    if not isinstance(value, dict) or (answer.get("error") and not answer.get("candidates")):
+        raise NoTurn(code if isinstance(code, int) and 400 <= code < 600 else 200, {}, answer)
+    return answer
 
 
 def model_error(error: Exception, now: int) -> PlatformError:
     """ModelUnavailable, AccountStopped or ModelRefused. ``now`` in ms since 1970; never raises."""
-    if isinstance(error, APIError):
-        return _answered(error, now)
+    if isinstance(error, NoTurn):
+        return _sorted(error, now)
     if isinstance(error, TimeoutError):
         return ModelUnavailable("the model did not answer in time")
     if isinstance(error, DefaultCredentialsError):
@@ -32,21 +51,32 @@ def model_error(error: Exception, now: int) -> PlatformError:
     return ModelUnavailable(f"the model could not be asked: {type(error).__name__}")
 
 
-def _answered(error: APIError, now: int) -> PlatformError:
-    status = error.code if isinstance(error.code, int) else 0  # pyright: ignore[reportUnnecessaryIsInstance]
-    details: object = getattr(error, "details", None)
-    body = fields(fields(details).get("error")) or fields(details)
-    message = _text(body.get("message"))
+def _sorted(error: NoTurn, now: int) -> PlatformError:
+    status, body = error.status, _error_in(error.body)
     reasons = frozenset(_reasons(body))
     rpc_status = _word(body.get("status"))
     text = " ".join(filter(None, ("the model answered", str(status), rpc_status, *sorted(reasons))))
-    match model_owner(status, rpc_status, reasons, message):
+    match model_owner(status, rpc_status, reasons, _text(body.get("message"))[:_MAX_MESSAGE_CHARS]):
         case Owner.ACCOUNT:
             return AccountStopped(text, service=Service.MODEL, code=status)
         case Owner.REQUEST:
             return ModelRefused(text, code=status)
         case _:
             return ModelUnavailable(text, wait_seconds=_wait(error, body, now), code=status)
+
+
+def _alone(value: object) -> object:
+    """The one item of a list, else the value."""
+    listed = items(value)
+    return listed[0] if len(listed) == 1 else value
+
+
+def _error_in(body: object) -> Mapping[str, object]:
+    """The fields of an error, of the innermost where one is written into another's message."""
+    whole = fields(_alone(body))
+    found = fields(whole.get("error")) or whole
+    inner = fields(fields(_alone(parsed_json(_text(found.get("message"))))).get("error"))
+    return inner or found
 
 
 def _reasons(body: Mapping[str, object]) -> Iterator[str]:
@@ -56,14 +86,11 @@ def _reasons(body: Mapping[str, object]) -> Iterator[str]:
             yield reason
 
 
-def _wait(error: APIError, body: Mapping[str, object], now: int) -> float | None:
+def _wait(error: NoTurn, body: Mapping[str, object], now: int) -> float | None:
     """As the body says, else Retry-After: seconds, at most an hour."""
     if found := body_wait(body):
         return bounded_wait(found)
-    response: object = getattr(error, "response", None)
-    if not isinstance(response, httpx2.Response):
-        return None
-    return told_wait({"retry-after": response.headers.get("retry-after", "")}, now)
+    return told_wait({"retry-after": error.headers.get("retry-after", "")}, now)
 
 
 def _text(value: object) -> str:

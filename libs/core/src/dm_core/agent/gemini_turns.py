@@ -10,10 +10,12 @@ import base64
 import binascii
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
 from dm_core.agent.model import ToolDeclaration
+from dm_core.agent.tools.registry import NAMES
 from dm_core.media import Media
 from dm_core.runs import Finish, ModelTurn, ToolCall, ToolResult, ToolTurn, Turn, Usage, UserTurn
 
@@ -29,6 +31,9 @@ MALFORMED_RESPONSE RECITATION IMAGE_RECITATION IMAGE_OTHER NO_IMAGE LANGUAGE"""
 _BLOCKED: Final = frozenset(_FILTER_WORDS.split())
 _MALFORMED: Final = frozenset(_BROKEN_WORDS.split())
 _TRUNCATED: Final = frozenset(("MAX_TOKENS", "CONTINUATION"))
+
+_NAMESPACES: Final = re.compile(r"[.:/]|__")
+_TOOLS_BY_LETTERS: Final = {name.replace("_", ""): name for name in NAMES}
 
 type Json = Mapping[str, object]
 
@@ -62,9 +67,8 @@ def declarations(tools: Sequence[ToolDeclaration]) -> list[Json]:
     ]
 
 
-def model_turn(body: str, latency_ms: int) -> ModelTurn:
-    """Any answer as a turn; what can't be used says so in ``finish`` and ``detail``. Raises ValueError if no JSON."""
-    response = _object(json.loads(body))
+def model_turn(response: Json, latency_ms: int) -> ModelTurn:
+    """Any answer as a turn; what can't be used says so in ``finish`` and ``detail``."""
     finish, detail, content = _finish(response)
     parts = _usable(content.get("parts"))
     text, calls = _said(parts)
@@ -125,7 +129,18 @@ def _part(part: Json) -> Json:
 def _call(call: Json) -> Json:
     number = _storable(_text(call.get("id")))
     identity = {"id": number} if number else {}
-    return {**identity, "name": _storable(_text(call.get("name"))), "args": _arguments(call.get("args"))}
+    return {**identity, "name": _tool_name(_storable(_text(call.get("name")))), "args": _arguments(call.get("args"))}
+
+
+def _tool_name(given: str) -> str:
+    """The tool that is meant by a name with an invented namespace (``default_api.get_notes``, ``riverside:getNotes``):
+    https://github.com/google-gemini/cookbook/issues/1374. Any other name as it came."""
+    last = _NAMESPACES.split(given.strip().removesuffix("()").removeprefix("default_api_"))[-1]
+    return _TOOLS_BY_LETTERS.get(_letters(last), given)
+
+
+def _letters(name: str) -> str:
+    return re.sub(r"[\s_-]", "", name).lower()
 
 
 def _arguments(given: object) -> Json:
@@ -211,7 +226,8 @@ def _is_base64(value: object) -> bool:
     if not isinstance(value, str) or not value:
         return False
     try:
-        return bool(base64.b64decode(value.replace("-", "+").replace("_", "/"), validate=True))
+        padded = value + "=" * (-len(value) % 4)
+        return bool(base64.b64decode(padded.replace("-", "+").replace("_", "/"), validate=True))
     except (binascii.Error, ValueError):
         return False
 
@@ -238,7 +254,7 @@ def _plain_json(value: object) -> object:
 
 def _storable(text: str) -> str:
     """Without halves of characters, which no store takes."""
-    return text.encode("utf-8", "replace").decode()
+    return text.encode("utf-8", "ignore").decode()
 
 
 def _text(value: object) -> str:

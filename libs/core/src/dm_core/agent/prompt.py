@@ -64,11 +64,13 @@ class Opening:
 
 @dataclass(frozen=True, slots=True)
 class SystemPrompt:
-    """The finished system prompt, the hash of all it was made from, and the marker that must never be quoted."""
+    """The finished system prompt, the hash of all it was made from, and what must never be quoted: its marker, and its
+    ``instructions``, which are the text without what the business wants known."""
 
     text: str
     hash: str
     canary: str
+    instructions: str
 
 
 def tool_words(tools: Iterable[Tool]) -> dict[str, str]:
@@ -82,6 +84,8 @@ def tool_words(tools: Iterable[Tool]) -> dict[str, str]:
     return {place: "\n".join(lines).rstrip("\n") for place, lines in words.items()}
 
 
+_TOLD: Final = frozenset(("persona", "knowledge", "links", "contacts"))
+"""The places whose words are for people."""
 _TOOL_WORDS: Final[Mapping[str, str]] = tool_words(TOOLS.values())
 
 
@@ -108,7 +112,9 @@ def system_prompt(template: str, profile: BusinessProfile) -> SystemPrompt:
     for name in sorted(set(_PLACE.findall(template)) ^ places):
         what = "is missing" if name in places else "is no known place"
         raise Misconfigured(f"prompts/system.md: {{{{{name}}}}} {what}")
-    return SystemPrompt(_PLACE.sub(lambda match: values[match.group(1)], with_tool_words(template)), digest, canary)
+    whole = with_tool_words(template)
+    instructions = _PLACE.sub(lambda match: "" if match.group(1) in _TOLD else values[match.group(1)], whole)
+    return SystemPrompt(_PLACE.sub(lambda match: values[match.group(1)], whole), digest, canary, instructions)
 
 
 def prompt_hash(template: str, profile: BusinessProfile) -> str:

@@ -28,11 +28,12 @@ _WORDS: Final = {
 
 
 def said_and_done(run: Run) -> tuple[Turn, ...] | None:
-    """The turns to go on with after the API refused ``run.turns``; None if that was done before, or nothing was said.
+    """The turns to go on with after the API refused ``run.turns``; None where the model said nothing since it was told
+    anew, or at all.
 
-    Use it once: ``run = replace(run, turns=said_and_done(run))`` and ask again.
+    ``run = replace(run, turns=said_and_done(run))``, and ask again.
     """
-    if not run.model_turns or any(not turn.content for turn in run.model_turns):
+    if not any(turn.content for turn in run.model_turns):
         return None
     kept = tuple(replace(turn, content="") if isinstance(turn, ModelTurn) else turn for turn in run.turns)
     return (*kept, done_so_far(run))

@@ -18,13 +18,16 @@ TEXT_LIMIT_BYTES: Final = 1_000
 _GRAPHEME = regex.compile(r"\X")
 _NEWLINES = regex.compile(r"\r\n?|[\u0085\u2028\u2029]")
 _WRITTEN_NEWLINE = regex.compile(r"(?:\\+r)?\\+n")
+_EMPTY_LINES = regex.compile(r"\n(?:[^\S\n]*\n){2,}")
 _SENTENCE_END = frozenset(".!?…。！？")
 _CLOSERS = "\"')]}»”’"
 
 
-def with_line_breaks(text: str) -> str:
-    """A line break where a model wrote the two characters ``\\n`` for one, as some do inside arguments."""
-    return _WRITTEN_NEWLINE.sub("\n", text)
+def without_slips(text: str) -> str:
+    """A line break where a model wrote the two characters ``\\n`` for one, as some do inside arguments; at most one
+    empty line in a row; nothing in place of a character that it could not write."""
+    lines = _WRITTEN_NEWLINE.sub("\n", text).replace("\N{REPLACEMENT CHARACTER}", "")
+    return _EMPTY_LINES.sub("\n\n", lines)
 
 
 def same_form(text: str) -> str:

@@ -1,9 +1,10 @@
-"""Calls that a model wrote out as text, in the spellings of every family of models: never sent, never executed.
+"""Calls and thoughts that a model wrote out as text, in the spellings of every family of models: never sent, never
+executed.
 
-Structured calls reach us in their own field. What looks like one inside a text is a slip of the model or of the
-server in front of it, and a person would be sent code. Executing it instead would let a person's own words, quoted by
-the model, become a call. The spellings are collected in ``tests/unit/agent/data/written_calls.jsonl``, each with the
-model family it was reported of.
+Structured calls reach us in their own field, and thoughts in parts that say so. What looks like one inside a text is a
+slip of the model or of the server in front of it, and a person would be sent code. Executing it instead would let a
+person's own words, quoted by the model, become a call. The spellings are collected in
+``tests/unit/agent/data/written_calls.jsonl``, each with the model family it was reported of.
 """
 
 import html
@@ -21,11 +22,14 @@ _FLAGS: Final = regex.IGNORECASE | regex.VERBOSE | regex.MULTILINE
 
 _NAMES: Final = "|".join(r"[_\-]?".join(regex.escape(word) for word in name.split("_")) for name in TOOLS)
 """The tools' names; models also write them in camelCase and with hyphens."""
+_EXACT_NAMES: Final = "|".join(map(regex.escape, TOOLS))
 _ARGUMENTS: Final = "|".join(sorted({spec.name for tool in TOOLS.values() for spec in fields(tool.arguments)}))
 
 _TAGS: Final = r"""(?:\w+:)?(?:tool|function)s?[_▁\ -]?(?:calls?|uses?|code|responses?|results?|outputs?|sep)
     (?:[_▁]\w+)?|(?:\w+:)?(?:invoke|parameter|functions?|tools?|arg_key|arg_value|start_function_call|end_function_call)
-    |think(?:ing)?|scratchpad|(?:start|end)_of_(?:turn|text|image)|bos|eos|pad|/?s|unused\d+|ctrl\d+"""
+    |think(?:ing)?|thoughts?|reasoning|analysis|scratchpad|final(?:_answer)?|answer|response|reply|none|call_record
+    |execute_tool|context|history|new_messages|done_so_far|(?:start|end)_of_(?:turn|text|image)|bos|eos|pad|/?s
+    |unused\d+|ctrl\d+"""
 
 _CONTROL: Final = regex.compile(
     rf"""
@@ -36,9 +40,13 @@ _CONTROL: Final = regex.compile(
     | \[/?(?:TOOL_(?:CALLS?|RESULTS?|CONTENT|REQUEST)|AVAILABLE_TOOLS|CALL_ID|ARGS|END_TOOL_REQUEST)\]
     | </?(?:{_NAMES})\b
     | \b(?:default_api|tool_code|tool_outputs?|multi_tool_use)\b
-    | ^\s*(?:```|~~~)\s*(?:tool|function)\w*\s*$
+    | ^[^\S\n]*(?:```|~~~)[^\S\n]*(?:tool|function)\w*[^\S\n]*$
     | \b(?:to|recipient)\s*=\s*functions\.\w
     | \bfunctions\.\w+(?::\d+|\s*[({{<])
+    | (?-i:\b(?:{_EXACT_NAMES})\b)                             # no person has a use for a tool's name
+    | ^[^\w\n]{{0,9}}(?:\d+>)?_?(?:thoughts?(?:\ process)?|thinking|reasoning)[ *_]*(?::|$)  # THOUGHT: The person asks
+    | ^(?-i:model|user|assistant|system)[^\S\n]*$
+    | \bcritical\ instruction\ \d | \bhistorical\ tool[\s_-]call | \[(?:tool|function)\ calls?:
     | \bassistant(?:commentary|analysis|final) | (?-i:\A\s*(?:analysis|commentary)(?=[A-Z]))
     """,
     _FLAGS,
@@ -55,7 +63,7 @@ _CALLED: Final = regex.compile(
     | (?<![\w.])[a-z_][\w.]*+\(\s*[a-z_]\w*\s*=\s*["']                        # a tool that does not exist
     | (?<![\w.])[a-z_][\w.]*+\(\s*\{{\s*["']?[a-z_]\w*["']?\s*:               # f({{"text": …}})
     | \bprint\(\s*[a-z_][\w.]*\(
-    | ^\W*action[_\s]input\W*[:=]
+    | ^[^\w\n]*action[_\s]input[^\w\n]*[:=]
     """,
     _FLAGS,
 )
@@ -63,7 +71,7 @@ _CALLED: Final = regex.compile(
 _KEYED: Final = regex.compile(
     r"""
       \\?["'](?:tool_?calls?|function_?calls?|tool_?uses|tool_?name|function_?name|recipient_?name|tool_?code
-        |action_input|tool_?input|tool_?args)\\?["']\s*:
+        |action_input|tool_?input|tool_?args|handle|attached_to|not_shown|first_contact|saved_notes)\\?["']\s*:
     | \\?["'](?:name|tool|function|action|type)\\?["']\s*:[^{}]{0,300}?\\?["'](?:arguments|parameters|args|input|kwargs)
         \\?["']\s*:
     | \\?["'](?:arguments|parameters|args)\\?["']\s*:[^{}]{0,20}[{\[\\"']
@@ -74,7 +82,10 @@ _KEYED: Final = regex.compile(
 _FENCE: Final = regex.compile(r"\A\s*(?:```|~~~)\w*\s*\n(.*?)\n?\s*(?:```|~~~)?\s*\Z", regex.DOTALL)
 _OPENS_JSON: Final = regex.compile(r"""\A\[?\s*\{\s*["'][\w .-]{1,40}["']\s*:""")
 _LIST_OF_CALLS: Final = regex.compile(r"\A\[\s*[a-z_][\w.]*\(.*\)\s*\]\Z", regex.DOTALL | regex.IGNORECASE)
-_ONLY_A_NAME: Final = regex.compile(rf"\A\W*(?:{_NAMES})\W*\Z", regex.IGNORECASE)
+_ONLY_A_NAME: Final = regex.compile(
+    rf"\A\W*(?:{_NAMES}|null|(?-i:NO\ REPLY))\W*\Z | \A\s*[\[(*<]+no\ (?:reply|response)\b[^\n]{{0,40}}[\])*>]\s*\Z",
+    regex.IGNORECASE | regex.VERBOSE,
+)
 _INVISIBLE: Final = regex.compile(r"[\p{Cf}\u00ad]")
 
 

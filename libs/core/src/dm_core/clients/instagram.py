@@ -14,7 +14,7 @@ from dm_core.clients.http import ATTEMPTS, Call, HttpClient, Judge
 from dm_core.clients.http_response import Response, fields, items, string
 from dm_core.clients.owners import Operation
 from dm_core.clients.port import AccessToken, PlatformMessage
-from dm_core.errors import PlatformError, Refused, RetryLater, Service, Unreachable
+from dm_core.errors import PlatformError, Refused, RetryLater, Service, Uncertain, Unreachable
 from dm_core.settings import InstagramSettings
 from dm_core.threads import Profile
 
@@ -58,25 +58,35 @@ class InstagramClient:
         await self._post({"recipient": {"id": user_id}, "sender_action": "react", "payload": payload}, _judge_reaction)
 
     async def indicate(self, user_id: str, action: Literal["mark_seen", "typing_on", "typing_off"]) -> None:
-        """Show seen or typing: one attempt of at most 3 s."""
+        """Show seen or typing: one attempt of at most 3 s. Raises RetryLater while Instagram is down: nothing is lost
+        by it, so no answer to it is in doubt."""
         body = {"recipient": {"id": user_id}, "sender_action": action}
         await self._post(body, _judge_indication, attempts=1, quick=True)
 
     async def recent_messages(self, user_id: str, limit: int = MAX_MESSAGES) -> tuple[PlatformMessage, ...]:
-        """The newest messages with this person, newest first, in one call.
+        """The newest messages with this person, newest first, in one call, or two where the list of conversations
+        comes without its messages.
 
         An empty answer proves nothing: apps without review get one although messages exist
         (docs/platforms/instagram.md#conversations-api).
         """
         count = max(1, min(limit, MAX_MESSAGES))
-        query = {
-            "platform": "instagram",
-            "user_id": user_id,
-            "fields": f"messages.limit({count}){{id,created_time,from,to,message}}",
-        }
+        names = f"messages.limit({count}){{id,created_time,from,to,message}}"
+        query = {"platform": "instagram", "user_id": user_id, "fields": names}
         reply = await self._get(f"{self._node}/conversations", query, _judge_read)
-        found = sorted(_messages(reply.body), key=lambda message: -message.created_at)
-        return tuple(found[:count])
+        listed = [fields(conversation) for conversation in items(fields(reply.body).get("data"))]
+        if len(listed) == 1 and "messages" not in listed[0]:
+            listed = [await self._conversation(listed[0], names)]
+        # One conversation is the person's, as asked for; of several, what names somebody else is not.
+        found = (m for conversation in listed for m in _messages(conversation, user_id if len(listed) > 1 else None))
+        return tuple(sorted(found, key=lambda message: -message.created_at)[:count])
+
+    async def _conversation(self, listed: Mapping[str, object], names: str) -> Mapping[str, object]:
+        """A conversation with its messages. Raises RetryLater where it has no id to ask for."""
+        node = string(listed.get("id"), 500) or ""
+        if not re.fullmatch(r"[0-9A-Za-z_=-]+", node):
+            raise RetryLater(f"{_PLATFORM}: a conversation without its messages")
+        return fields((await self._get(node, {"fields": names}, _judge_read)).body)
 
     async def profile(self, user_id: str, now: int) -> Profile | None:
         """Name and username; None where the platform has none to give. One short attempt: no reply waits for it."""
@@ -131,7 +141,7 @@ class InstagramClient:
             Service.INSTAGRAM,
             "POST",
             f"{self._root}/{self._node}/messages",
-            idempotent=False,
+            idempotent=quick,
             token=self._token,
             body=body,
             attempts=attempts,
@@ -160,9 +170,15 @@ def _judge(operation: Operation) -> Judge:
 
 
 _judge_reaction: Final = _judge(Operation.REACT)
-_judge_indication: Final = _judge(Operation.INDICATE)
 _judge_read: Final = _judge(Operation.READ)
 _judge_profile: Final = _judge(Operation.PROFILE)
+
+
+def _judge_indication(reply: Response) -> PlatformError | None:
+    error = classify(reply, Service.INSTAGRAM, Operation.INDICATE)
+    if isinstance(error, Uncertain) and (reply.status >= 500 or error.code in (1, 2)):
+        return RetryLater(str(error), code=error.code, subcode=error.subcode)
+    return error
 
 
 def _judge_send(reply: Response) -> PlatformError | None:
@@ -185,15 +201,15 @@ def _new_token(reply: Response) -> str:
     return token if re.fullmatch(r"[\x21-\x7e]+", token) else ""
 
 
-def _messages(body: object) -> Iterator[PlatformMessage]:
-    """Every message of every conversation in the answer that has an id and a time; odd ones are left out."""
-    for conversation in items(fields(body).get("data")):
-        for item in items(fields(fields(conversation).get("messages")).get("data")):
-            message = fields(item)
-            mid, created_at = string(message.get("id")), _epoch_ms(message.get("created_time"))
-            if mid is not None and created_at is not None:
-                sender = string(fields(message.get("from")).get("id")) or ""
-                yield PlatformMessage(mid, sender, string(message.get("message")) or "", created_at)
+def _messages(conversation: Mapping[str, object], only: str | None) -> Iterator[PlatformMessage]:
+    """Every message of a conversation that has an id and a time, and is to or from ``only``, where that is given."""
+    for item in items(fields(conversation.get("messages")).get("data")):
+        message = fields(item)
+        mid, created_at = string(message.get("id")), _epoch_ms(message.get("created_time"))
+        sender = string(fields(message.get("from")).get("id")) or ""
+        receivers = [fields(each).get("id") for each in items(fields(message.get("to")).get("data"))]
+        if mid is not None and created_at is not None and (only is None or only in (sender, *receivers)):
+            yield PlatformMessage(mid, sender, string(message.get("message")) or "", created_at)
 
 
 def _epoch_ms(value: object) -> int | None:

@@ -2,8 +2,8 @@
 
 A row is found by service, operation, code and subcode. What is not in the table is unknown: of a send it may have gone
 out (reports of refusals that were delivered: 1200/2018024, -1/2018012, -1/2207001, 20/1772107). A subcode names the
-same thing under several codes, so it counts under every code that refuses; under a code that is unknown, nothing does
-but a throttle.
+same thing under several codes, so it counts under every code that refuses, and where it stands as the code itself;
+under a code that is unknown, nothing does but a throttle.
 """
 
 import re
@@ -52,7 +52,7 @@ class Row:
     """An error and its owner. ``text`` in our words; ``window``: of the person, only because the 24 hours are over.
 
     ``services`` and ``operations``: those it is of. ``words``: a pattern the platform's English text must hold, for
-    errors that come without the subcode which would tell.
+    errors whose subcode is missing or unknown.
     """
 
     code: str
@@ -97,12 +97,9 @@ GRAPH_ROWS: Final[tuple[Row, ...]] = (
             "4": "the app is throttled",
             "17": "the user is throttled",
             "32": "the page is throttled",
+            "341": "the app is throttled",
             "613": "throttled",
-            "80001": "the page is throttled",
-            "80002": "the Instagram account is throttled",
-            "80006": "messaging is throttled",
-            "80007": "the WhatsApp account is throttled",
-            "80008": "the WhatsApp account is throttled",
+            "80000-80014": "a business's use of the API is throttled",
             "*/2446079": "throttled",
         },
     ),
@@ -126,7 +123,9 @@ GRAPH_ROWS: Final[tuple[Row, ...]] = (
             "0": "not authorised",
             "3": "the app lacks this capability, or the id is not of this API flavour",
             "10": "a permission is missing",
+            "101": "the app does not exist any more",
             "102": "the session has ended",
+            "104": "the app demands an appsecret_proof",
             "190": "the access token is not valid",
             "190/458": "the access token is not valid: the app was removed",
             "190/459": "the access token is not valid: the owner must log in at Meta",
@@ -137,7 +136,20 @@ GRAPH_ROWS: Final[tuple[Row, ...]] = (
             "190/2069032": "the access token is not valid: it is of the wrong kind for this API flavour",
             "200-299": "a permission is missing, or the owner has not given access",
             "368": "blocked for breaking the platform's policies",
+            "2500": "no access token, or a path that this version of the API does not have",
         },
+    ),
+    *_rows(
+        Owner.ACCOUNT,
+        f"{_ISSUES}/Yoctol/bottender/issues/271",
+        {"100": "the app demands an appsecret_proof"},
+        words=r"appsecret_proof",
+    ),
+    *_rows(
+        Owner.ACCOUNT,
+        INSTAGRAM_PAGE,
+        {"25/2207050": "the account is restricted: the owner must sign in to Instagram"},
+        service=_INSTAGRAM,
     ),
     *_rows(
         Owner.ACCOUNT,
@@ -220,10 +232,9 @@ GRAPH_ROWS: Final[tuple[Row, ...]] = (
             "100/2018001": "no such person",
             "100/2534014": "no such person",
             "100/2534037": "the thread is not ours",
-            "2018300": _CONTROLLED,
             "100/2018300": _CONTROLLED,
-            "2018321": _CONTROLLED,
             "100/2018321": _CONTROLLED,
+            "100/2534001": "the thread is archived or deleted",
         },
         service=_INSTAGRAM,
     ),
@@ -236,16 +247,24 @@ GRAPH_ROWS: Final[tuple[Row, ...]] = (
     ),
     *_rows(
         Owner.PERSON,
-        MESSENGER_PAGE,
-        {"2534001": "the thread is archived or deleted", "100/2534001": "the thread is archived or deleted"},
-        service=_INSTAGRAM,
-    ),
-    *_rows(
-        Owner.PERSON,
         f"{_ISSUES}/howdyai/botkit/issues/559",
         {"200": _GONE},
         service=_INSTAGRAM,
         words=r"isn.t (receiving messages|available)",
+    ),
+    *_rows(
+        Owner.PERSON,
+        SEND_PAGE,
+        {"10": _CONTROLLED},
+        service=_INSTAGRAM,
+        words=r"another app is controlling",
+    ),
+    *_rows(
+        Owner.PERSON,
+        f"{_ISSUES}/chatwoot/chatwoot/issues/6550",
+        {"100": "the thread is not ours"},
+        service=_INSTAGRAM,
+        words=r"not the thread owner",
     ),
     *_rows(
         Owner.PERSON,
@@ -331,9 +350,9 @@ GRAPH_ROWS: Final[tuple[Row, ...]] = (
     ),
 )
 
-_RANGE: Final = range(200, 300)
+_RANGES: Final = {"200-299": range(200, 300), "80000-80014": range(80_000, 80_015)}
 _LEAST_GLOBAL_SUBCODE: Final = 1_000_000
-"""Meta's long subcodes mean the same under every code; short ones (33, 463) belong to theirs."""
+"""Meta's long subcodes mean the same under every code, and as one; short ones (33, 463) belong to theirs."""
 
 
 def graph_row(
@@ -346,9 +365,10 @@ def graph_row(
         return throttle
     by_code = (
         _find(service, operation, f"{code}/{subcode or 0}")
-        or (None if subcode else _find(service, operation, str(code), message))
+        or _find(service, operation, str(code), message)
         or _find(service, operation, str(code))
-        or (_find(service, operation, "200-299") if code in _RANGE else None)
+        or next((_find(service, operation, key) for key, codes in _RANGES.items() if code in codes), None)
+        or _by_subcode(service, operation, code)
     )
     if by_code is None or by_code.owner in (Owner.UNKNOWN, Owner.OUTAGE) or code == DEAD_TOKEN:
         return by_code
@@ -409,9 +429,21 @@ MODEL_ROWS: Final = (
 )
 """The model's (``google.rpc.Code`` and the reasons of ``google.rpc.ErrorInfo``). A 400 alone tells nothing."""
 
-_NO_KEY: Final = re.compile(
-    r"api key (not valid|not found|expired)|user location is not supported|billing", re.IGNORECASE
+_DEPLOYMENTS: Final = re.compile(
+    r"""api\ key\ (?:not\ valid|not\ found|expired)|user\ location\ is\ not\ supported|billing
+    |thinking|function\ calling|developer\ instruction|function_?declarations
+    |generation_?config|system_?instruction|max_?output_?tokens|unknown\ name(?!.*\bcontents\b)""",
+    re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
+"""Words of a 400 about the key, or about what is the same in every request, so that every DM would be refused: the
+model does not take the configured thinking (https://github.com/google-gemini/gemini-cli/issues/13567) or tools
+(https://github.com/BerriAI/litellm/issues/10313), its version does not know a field."""
+_NO_CREDIT: Final = re.compile(
+    r"credits? (are|is|have been) (depleted|exhausted)|spend(ing)? (cap|limit)|\blimit: 0\b|free quota tier",
+    re.IGNORECASE,
+)
+"""Words of a 429 that no waiting mends (https://github.com/dyad-sh/dyad/issues/3626,
+https://github.com/google-gemini/gemini-cli/issues/22486). "Check your plan and billing" is in every other one too."""
 
 VAULT_ROWS: Final = (
     *_google(Owner.OUTAGE, RPC_PAGE, "UNAVAILABLE RESOURCE_EXHAUSTED DEADLINE_EXCEEDED INTERNAL ABORTED CANCELLED"),
@@ -426,15 +458,17 @@ _VAULT: Final = {row.key: row.owner for row in VAULT_ROWS}
 
 def model_owner(http_status: int, rpc_status: str, reasons: frozenset[str], message: str) -> Owner:
     """Whose an error of the model is; unknown for an answer of no known shape, which did nothing."""
+    if http_status == 429 and _NO_CREDIT.search(message):
+        return Owner.ACCOUNT
     if (owner := _MODEL.get(str(http_status))) is Owner.OUTAGE or http_status >= 500:
         return Owner.OUTAGE
     if http_status < 400:
         return Owner.UNKNOWN
     if owner is Owner.ACCOUNT or Owner.ACCOUNT in {_MODEL.get(reason) for reason in reasons}:
         return Owner.ACCOUNT
-    if http_status == 400 and _NO_KEY.search(message):
+    if http_status == 400 and _DEPLOYMENTS.search(message):
         return Owner.ACCOUNT
-    return _MODEL.get(rpc_status) or owner or Owner.UNKNOWN
+    return owner or _MODEL.get(rpc_status) or Owner.UNKNOWN
 
 
 def vault_owner(rpc_status: str) -> Owner:

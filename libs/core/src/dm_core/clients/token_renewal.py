@@ -147,8 +147,7 @@ class RenewedInstagram:
         await self._renewed(lambda: self._account.react(user_id, mid, reaction))
 
     async def indicate(self, user_id: str, action: Literal["mark_seen", "typing_on", "typing_off"]) -> None:
-        """Best effort: not worth a look into the vault."""
-        await self._account.indicate(user_id, action)
+        await self._renewed(lambda: self._account.indicate(user_id, action))
 
     async def recent_messages(self, user_id: str, limit: int = 20) -> tuple[PlatformMessage, ...]:
         return await self._renewed(lambda: self._account.recent_messages(user_id, limit))

@@ -17,7 +17,7 @@ from dm_core.clients.port import MAX_BUTTONS_TEXT, WhatsAppHealth
 from dm_core.clock import Clock
 from dm_core.errors import PlatformError, Refused, Service
 from dm_core.settings import Template, WhatsAppSettings
-from dm_core.settings.whatsapp import utf16_length
+from dm_core.settings.table import utf16_length
 
 MAX_TEXT_CHARS: Final = 4_096
 MAX_REFERENCE_CHARS: Final = 512

@@ -136,6 +136,8 @@ class ActionExecutor:
             refused = self._keep(await self.delivery.settle_refused(self.leased, action, error))
             return self._refused(error) if refused.state is ActionState.REFUSED else None
         if performed.in_doubt:
+            if performed.kind is ActionKind.SEND:
+                self.brake.failed(service, self.leased.thread.id, in_doubt=True)
             performed = self._keep(await self.delivery.settle(self.leased, performed, deadline, wait=True))
         if performed.state is ActionState.DONE and performed.kind is ActionKind.SEND:
             self.brake.succeeded(service, self.leased.thread.id)

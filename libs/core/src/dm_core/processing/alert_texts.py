@@ -6,7 +6,7 @@ from typing import Final
 from dm_core.alerts import Alert
 from dm_core.clients.port import WhatsApp
 from dm_core.plain_text import shown
-from dm_core.settings.whatsapp import utf16_length
+from dm_core.settings.table import utf16_length
 from dm_core.threads import Profile
 
 MAX_NAME_CHARS: Final = 60

@@ -25,10 +25,10 @@ from dm_core.processing.drafts import is_shown_in
 from dm_core.processing.steering import reminder_key
 from dm_core.queue.port import AlertQueue
 from dm_core.settings import AlertSettings, HandoverSettings
-from dm_core.settings.whatsapp import utf16_length
+from dm_core.settings.table import utf16_length
 from dm_core.store.port import AlertStore, Conflict, StoredAlert, Version
 from dm_core.telemetry import emit
-from dm_core.threads import Thread
+from dm_core.threads import Thread, thread_owner
 
 ALERT_ID: Final = re.compile(r"[0-9A-Za-z_-]{1,128}")
 """The cause of a digest."""
@@ -319,7 +319,7 @@ class AlertTicks:
             async with asyncio.timeout(NAME_SECONDS):
                 profile = await self.store.thread_profile(thread_id)
                 if profile is None:
-                    account_id, _, user_id = thread_id.partition("_")
+                    account_id, user_id = thread_owner(thread_id)
                     profile = await self.instagram.of(account_id).profile(user_id, self.clock())
         return texts.who(profile, thread_id)
 

@@ -5,7 +5,7 @@ import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
-from dm_core.errors import DmAgentError, described
+from dm_core.errors import described
 from dm_core.http import Request, Response
 from dm_core.processing.alert_ticks import ALERT_ID, AlertTicks
 from dm_core.processing.maintenance import Maintenance
@@ -88,9 +88,9 @@ async def _run_job(path: str, job: Callable[[], Awaitable[dict[str, object]]]) -
     """A scheduled job; a failure is a 500, so that the scheduler tries again and an alert can count it."""
     try:
         return Response.json(200, await job())
-    except DmAgentError as error:
-        emit("job_failed", "ERROR", path=path, error=type(error).__name__)
-        return Response.json(500, {"status": "error", "error": type(error).__name__})
+    except Exception as error:  # whatever it is: the scheduler asks again
+        emit("job_failed", "ERROR", path=path, error=described(error))
+        return Response.json(500, {"status": "error", "error": described(error)})
 
 
 def _id(body: bytes, name: str, pattern: re.Pattern[str]) -> str | None:

@@ -4,6 +4,9 @@
                                                           one thread at a time probes, a few seconds apart
     any success ──▶ off
 
+A call that no reply depends on (typing, a name) neither applies nor releases it: once one failed, the next are left out
+for a while. But who probes makes one first, to knock: a send could cost somebody the reply.
+
 Each (service, account) has its own. Kept in memory: a new instance finds out for itself, in two calls.
 """
 
@@ -18,15 +21,25 @@ from dm_core.telemetry import emit
 type Key = tuple[Service, str]
 """The service, and the account it is asked for; the model's is empty."""
 
+REQUESTS: Key = (Service.MODEL, "requests")
+"""Whether the model takes what it is sent: nobody waits for that alone, but it tells whose a refusal is."""
+
 PROBE_MS = 5_000
 """Between two probes, doubled with each that fails, up to ``MAX_PROBE_MS``."""
 MAX_PROBE_MS = 20_000
 PROBE_LASTS_MS = 120_000
 """A probe that has not ended after this does not hold up the next."""
+DOUBT_MS = 60_000
+MAX_DOUBT_MS = 120_000
+"""The same after a probe that ended in doubt: that cost somebody a reply."""
+KNOCKS = 7
+"""So many probes knock first; then one goes on without, should Instagram refuse no more than knocks."""
 FORGET_MS = 600_000
 """A failure this old says nothing about now."""
 PROLONGED_MS = 900_000
 """A brake on for this long is an alarm, and again after as long."""
+SPARED_MS = 30_000
+"""For so long after a call that no reply depends on has failed, no other such is made."""
 MAX_THREADS = 2_000
 
 
@@ -56,6 +69,7 @@ class Brake:
 
     clock: Clock
     _states: dict[Key, _State] = field(default_factory=dict[Key, _State])
+    _spared_until: dict[Key, int] = field(default_factory=dict[Key, int])
 
     def wait_for(self, keys: Iterable[Key], thread_id: str) -> Key | None:
         """The service that this thread has to wait for without calling it, or None: go ahead (perhaps as the probe)."""
@@ -70,6 +84,13 @@ class Brake:
             state.refused.clear()
         return None
 
+    def knocks(self, key: Key, thread_id: str) -> bool:
+        """Whether this thread probes, and should find out by a call that may be lost."""
+        state = self._states.get(key)
+        if state is None or state.on_since is None or state.prober != thread_id:
+            return False
+        return state.probes % (KNOCKS + 1) < KNOCKS
+
     def succeeded(self, key: Key, thread_id: str) -> None:
         """The service answered, whatever it said."""
         state = self._states.setdefault(key, _State())
@@ -80,28 +101,41 @@ class Brake:
             self._states[key] = state = _State(failed=failed, succeeded=state.succeeded)
         _note(state.succeeded, thread_id, self.clock())
 
-    def failed(self, key: Key, thread_id: str) -> bool:
-        """The service failed this thread. True if it is this thread's own fault: since its last failure other threads
-        were answered, and none of them failed."""
+    def failed(self, key: Key, thread_id: str, *, in_doubt: bool = False) -> bool:
+        """The service failed this thread, which may have lost a reply by it (``in_doubt``). True if it is this thread's
+        own fault: since its last failure other threads were answered, and none of them failed."""
         now, state = self.clock(), self._states.setdefault(key, _State())
         before = state.failed.get(thread_id)
         own = before is not None and _only_this_one(state, thread_id, before)
         _note(state.failed, thread_id, now)
         state.prober = None if state.prober == thread_id else state.prober
         if state.on_since is not None:
-            state.next_probe_at = now + min(PROBE_MS * 2**state.probes, MAX_PROBE_MS)
-            state.probes = min(state.probes + 1, 10)
+            first, most = (DOUBT_MS, MAX_DOUBT_MS) if in_doubt else (PROBE_MS, MAX_PROBE_MS)
+            state.next_probe_at = now + min(first * 2 ** min(state.probes, 10), most)
+            state.probes += 1
             self._tell(key, state, now)
         elif not own and self._others_failing(state, thread_id, now):
             state.on_since, state.told_at, state.next_probe_at = now, now, now + PROBE_MS
             emit("brake_applied", "WARNING", service=key[0])
         return own
 
+    def is_on(self, key: Key) -> bool:
+        """Two threads failed, and none succeeded since."""
+        return key in self._states and self._states[key].on_since is not None
+
     def release(self, thread_id: str) -> None:
         """This thread's task is over: if it was a probe that never called, somebody else may."""
         for state in self._states.values():
             if state.prober == thread_id:
                 state.prober = None
+
+    def spare(self, key: Key) -> None:
+        """A call that no reply depends on has failed: others like it would only add to an outage."""
+        self._spared_until[key] = self.clock() + SPARED_MS
+
+    def is_spared(self, key: Key) -> bool:
+        """Calls that no reply depends on are left out for now."""
+        return self.clock() < self._spared_until.get(key, 0)
 
     @staticmethod
     def _may_probe(state: _State, thread_id: str, now: int) -> bool:

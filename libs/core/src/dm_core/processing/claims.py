@@ -11,7 +11,15 @@ from dataclasses import dataclass, replace
 
 from dm_core.agent.agent import Situation
 from dm_core.alerts import AskedAlert
-from dm_core.errors import DmAgentError, PlatformError, QueueUnavailable, Service, described
+from dm_core.errors import (
+    AccountStopped,
+    DmAgentError,
+    PlatformError,
+    QueueUnavailable,
+    RetryLater,
+    Service,
+    described,
+)
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing import drafts, waits
 from dm_core.processing.brake import Key
@@ -30,7 +38,7 @@ from dm_core.runs import Asked, Run, upgraded
 from dm_core.steering import ALL_ON
 from dm_core.store.port import UNSET, Conflict, MessageChange, Snapshot, ThreadChange
 from dm_core.telemetry import emit
-from dm_core.threads import Lease
+from dm_core.threads import Lease, Thread
 from dm_core.usage import day_of, spend_run
 
 MAX_CLAIMS = 3
@@ -115,9 +123,11 @@ class Claims:
             return await self._close(snapshot, decision.ending or Ending.HUMAN, decision.messages)
         if decision.step is NextStep.START and await self._day_is_used_up():
             return await self._close(snapshot, Ending.LIMITED, snapshot.unprocessed)
-        draft = snapshot.thread.run.newest_draft if snapshot.thread.run else None
+        run = snapshot.thread.run
+        draft = run.newest_draft if run else None
         by_rule = decision.step is NextStep.SAY or (draft is not None and draft.is_released)
-        await self._check_services(snapshot, asks_model=not by_rule)
+        looks_up = run is not None and any(action.in_doubt for action in run.actions)
+        await self._check_services(snapshot, asks_model=not by_rule, sends=not looks_up)
         return await self._take(snapshot, decision, run_id, task_name)
 
     async def _day_is_used_up(self) -> bool:
@@ -133,7 +143,7 @@ class Claims:
             emit("day_total_reached", "ERROR", runs=most)
         return True
 
-    async def _check_services(self, snapshot: Snapshot, *, asks_model: bool) -> None:
+    async def _check_services(self, snapshot: Snapshot, *, asks_model: bool, sends: bool) -> None:
         """Nothing is claimed while a service that the run needs is known to be down, but for a last try."""
         thread, now = snapshot.thread, self.runtime.clock()
         try:
@@ -143,10 +153,26 @@ class Claims:
             raise _Held(described(error), told_wait(error), tried=True) from error
         if waits.over(snapshot.unprocessed, thread, now, self.runtime.limits):
             return
-        key = self.runtime.brake.wait_for(_services(thread.account_id, asks_model=asks_model), thread.id)
+        instagram: Key = (Service.INSTAGRAM, thread.account_id)
+        model: Key = (Service.MODEL, "")
+        needed = [key for key, is_needed in ((model, asks_model), (instagram, sends)) if is_needed]
+        key = self.runtime.brake.wait_for(needed, thread.id)
         if key is not None:
             wait = waits.wait_ms(thread.id, thread.wait_count, None) / 1000
             raise _Held(f"{key[0]} is not called for now", min(wait, BRAKED_SECONDS), tried=False)
+        if self.runtime.brake.knocks(instagram, thread.id):
+            await self._knock(thread, instagram)
+
+    async def _knock(self, thread: Thread, instagram: Key) -> None:
+        """Find out whether Instagram is back by what costs no model call, and no reply if it ends in doubt."""
+        try:
+            await self.runtime.instagram.of(thread.account_id).indicate(thread.user_id, "typing_on")
+        except (RetryLater, AccountStopped) as error:
+            await tell_cause(self.runtime.alerts, error, thread.account_id)
+            self.runtime.brake.failed(instagram, thread.id)
+            raise _Held(described(error), told_wait(error), tried=False) from error
+        except PlatformError:  # it answers; what it minds, the reply will find out
+            return
 
     async def _leave(
         self, snapshot: Snapshot | None, decision: Decision, closed: ExecutionResult
@@ -310,11 +336,6 @@ class Claims:
 
 
 _LEFT = frozenset({NextStep.NOTHING, NextStep.BUSY, NextStep.AGAIN, NextStep.WAIT, NextStep.DRAFT})
-
-
-def _services(account_id: str, *, asks_model: bool) -> tuple[Key, ...]:
-    instagram: Key = (Service.INSTAGRAM, account_id)
-    return ((Service.MODEL, ""), instagram) if asks_model else (instagram,)
 
 
 def _claimed(message: Message) -> Message:

@@ -24,8 +24,8 @@ from dm_core.threads import Thread
 LOOK_MS: Final = HOUR_MS
 """How often a waiting draft is looked at, should the wake-up of what came since be lost."""
 EXPIRED_NOTICE: Final = "Nobody decided the draft for this person in time, so nothing was sent. Please answer."
-NOT_SENT: Final = "The text you released for this person was not sent. Please look into Instagram."
-UNSURE: Final = "I can't tell whether the text you released arrived, and did not repeat it. Please look into Instagram."
+NOT_SENT: Final = "The {what} you released for this person was not sent. Please look into Instagram."
+UNSURE: Final = "I can't tell whether the {what} you released arrived. It was not repeated. Please look into Instagram."
 ASK: Final = "Draft. Send, edit or drop? Tap a button, or quote this message with that word:"
 
 
@@ -52,16 +52,18 @@ def asked_of(run: Run) -> tuple[AskedAlert, ...]:
 
 def not_sent(run: Run | None) -> tuple[AskedAlert, ...]:
     """What the manager is told of a released draft that did not go out, or may not have, when its run ends or starts
-    over."""
+    over. A reaction counts where it was all of the draft."""
     draft = run.draft if run is not None else None
     if run is None or draft is None or not draft.is_released:
         return ()
-    sends = [a for a in run.actions if a.turn == draft.turn and a.kind is ActionKind.SEND]
+    shown = [action for action in run.actions if action.turn == draft.turn]
+    sends = [action for action in shown if action.kind is ActionKind.SEND]
+    released = sends or shown
     told = any(alert.cause == "uncertain" for alert in run.alerts)
-    unsure = any(action.state is ActionState.UNCERTAIN for action in sends)
-    if told or (not unsure and all(action.went_out for action in sends)):
+    unsure = any(action.state is ActionState.UNCERTAIN for action in released)
+    if told or (not unsure and all(action.went_out for action in released)):
         return ()
-    words = UNSURE if unsure else NOT_SENT
+    words = (UNSURE if unsure else NOT_SENT).format(what="text" if sends else "reaction")
     return (AskedAlert(f"{_key(run, draft.turn)}/not_sent", words, "draft_not_sent", "urgent"),)
 
 

@@ -7,9 +7,9 @@ anything else   ──▶ an attempt ──the last one──▶ failed
 
 from dataclasses import dataclass, replace
 
-from dm_core.errors import DmAgentError, Owner, PlatformError, Service, described
+from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, Owner, PlatformError, Service, described
 from dm_core.processing.alerts import Alerts
-from dm_core.processing.brake import Brake, Key
+from dm_core.processing.brake import REQUESTS, Brake, Key
 from dm_core.processing.finish import RunCloser
 from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE
 from dm_core.processing.run_loop import RunLoop
@@ -33,6 +33,8 @@ class Recovery:
     async def rest(self, error: Exception) -> ExecutionResult:
         """Wait, fail, or give everything back for a retry. Raises Superseded, StoreUnavailable."""
         leased = self.run_loop.leased
+        if isinstance(error, ModelRefused) and self._refuses_everybody():
+            error = AccountStopped("the model refuses every request", service=Service.MODEL, code=error.code)
         owner = error.owner if isinstance(error, DmAgentError) else Owner.MESSAGE
         emit(
             "run_stopped",
@@ -45,6 +47,11 @@ class Recovery:
         if owner in (Owner.OUTAGE, Owner.ACCOUNT):
             return await self._wait(error)
         return await self._fail(described(error))
+
+    def _refuses_everybody(self) -> bool:
+        """The model refused this thread and another one, and answered nobody between: not for what these DMs say."""
+        self.brake.failed(REQUESTS, self.run_loop.leased.thread.id)
+        return self.brake.is_on(REQUESTS)
 
     async def _wait(self, error: Exception) -> ExecutionResult:
         own_fault = isinstance(error, PlatformError) and await self._failed(error)

@@ -10,22 +10,22 @@ The newest turn says what comes next, whether the run is fresh or resumed after 
 """
 
 import asyncio
-from contextlib import suppress
 from dataclasses import dataclass, field, replace
 
 from dm_core.agent.agent import Agent, Situation
 from dm_core.agent.model import Model
 from dm_core.agent.plan import TurnPlan
 from dm_core.agent.prices import Prices
-from dm_core.agent.reading import Step, conclude, read_turn, replied
+from dm_core.agent.reading import UNUSABLE, Step, conclude, read_turn, replied
 from dm_core.agent.rebuild import said_and_done
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
-from dm_core.errors import DmAgentError, ModelRefused, ModelUnavailable, Service
+from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, ModelUnavailable, RetryLater, Service, Uncertain
 from dm_core.messages import Message, Status
 from dm_core.processing import drafts
 from dm_core.processing.actions import ActionExecutor
 from dm_core.processing.attached_media import WITHHELD, AttachedMedia, shows_any
+from dm_core.processing.brake import REQUESTS
 from dm_core.processing.drafts import PROPOSED, Proposed
 from dm_core.processing.freshness import Stale, came, taken_over
 from dm_core.processing.leased_thread import LeasedThread
@@ -70,7 +70,8 @@ class RunLoop:
         then what ``leased.run`` says."""
         if self.leased.run.ending is not None:  # closed by an older revision, which only had its notice left to send
             self.executor.drop_open("closed")
-            return Ending(self.leased.run.ending)
+            ending = Ending(self.leased.run.ending)
+            return Ending.ANSWERED if ending is Ending.FAILED and self.leased.run.replied else ending
         while True:
             last = self.leased.run.turns[-1]
             outcome = await (self._conclude(last) if isinstance(last, ModelTurn) else self._ask())
@@ -128,7 +129,7 @@ class RunLoop:
         started = self.clock()
         remaining = (self.executor.check_time() - started) / 1000
         indicator = asyncio.create_task(self._indicate())
-        reading = Names(self.instagram, self.clock).begin(self.leased.thread)
+        reading = Names(self.instagram, self.clock, self.executor.brake).begin(self.leased.thread)
         self.prices.load_aside()
         run = self.leased.run
         shown = run.turns
@@ -159,11 +160,13 @@ class RunLoop:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
             self.leased.met(await known(reading))
-        self.executor.brake.succeeded((Service.MODEL, ""), self.leased.thread.id)
+        for key in ((Service.MODEL, ""), REQUESTS):
+            self.executor.brake.succeeded(key, self.leased.thread.id)
         turn = replace(turn, latency_ms=self.clock() - started)
         spent = run.spent + await self.prices.spent(turn, started)  # it is billed, whatever becomes of it
         self.leased.run = replace(run, model_calls=run.model_calls + 1, spent=spent)
-        if turn.finish is Finish.BLOCKED and self._leave_out(shown, "blocked"):
+        last = turn.finish is Finish.BLOCKED or (turn.finish is not Finish.COMPLETE and UNUSABLE in run.turns)
+        if last and not replied(run) and self._leave_out(shown, turn.finish):
             return None
         return turn
 
@@ -179,10 +182,17 @@ class RunLoop:
     async def _indicate(self) -> None:
         """Best effort, beside the model call, never in front of a reply."""
         await asyncio.sleep(INDICATOR_DELAY)
-        with suppress(DmAgentError):
+        brake, key = self.executor.brake, (Service.INSTAGRAM, self.leased.thread.account_id)
+        if brake.is_spared(key):
+            return
+        try:
             instagram = self.instagram.of(self.leased.thread.account_id)
             await instagram.indicate(self.leased.thread.user_id, "mark_seen")
             await instagram.indicate(self.leased.thread.user_id, "typing_on")
+        except (RetryLater, AccountStopped, Uncertain):
+            brake.spare(key)
+        except DmAgentError:
+            return
 
     # -- checkpoint -----------------------------------------------------------------------------------------
 
@@ -357,10 +367,12 @@ class RunLoop:
         return Ending.HUMAN
 
     def _hand_over(self, cause: str, notice: str) -> Ending:
-        """The model can't go on. A reply that is out ends the run well all the same."""
+        """The model can't go on. A reply that is out ends the run well all the same. Urgent once: else somebody whom it
+        never answers rings the manager with every word."""
         if replied(self.leased.run):
             return Ending.ANSWERED
-        self.executor.tell(cause, notice)
+        passed_on = self.leased.thread.handed_over(self.clock(), self.agent.rules.handover.release_ms)
+        self.executor.tell(cause, notice, "normal" if passed_on else "urgent")
         return Ending.HANDED_OVER
 
     def _situation(self, run: Run, messages: tuple[Message, ...] | None = None) -> Situation:

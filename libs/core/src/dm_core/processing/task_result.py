@@ -41,6 +41,11 @@ class Ending(StrEnum):
     OFF = "off"
     STOPPED = "stopped"
 
+    @classmethod
+    def _missing_(cls, value: object) -> "Ending":  # noqa: ARG003 - whatever it is
+        """A word that another revision left in a live run: what it meant nobody knows, so the manager is told."""
+        return cls.FAILED
+
     @property
     def message_status(self) -> Status:
         return Status.FAILED if self is Ending.FAILED else Status.PROCESSED

@@ -14,7 +14,8 @@ from dm_core.settings.platforms import (
     SpondSettings,
 )
 from dm_core.settings.system import AlertSettings, QueueSettings, RunLimits, StoreSettings, UncertainSends
-from dm_core.settings.whatsapp import Template, WhatsAppSettings, WhatsAppWebhookSettings
+from dm_core.settings.table import Template
+from dm_core.settings.whatsapp import WhatsAppSettings, WhatsAppWebhookSettings
 
 __all__ = [
     "INSTAGRAM_HOSTS",

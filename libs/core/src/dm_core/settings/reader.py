@@ -56,4 +56,5 @@ class Reader:
         return build()
 
     def _text(self, setting: Setting[Any]) -> str:
-        return self._env.get(setting.name, "").strip()
+        """Without white space around it, and without the mark that Windows puts before a file's first character."""
+        return self._env.get(setting.name, "").strip().strip("\ufeff\u200b").strip()

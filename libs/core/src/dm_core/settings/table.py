@@ -150,15 +150,69 @@ def _host(name: str, meaning: str) -> Setting[str]:
     return _text(name, "", meaning, pattern, "host:port", functions=BOTH, set_by="elsewhere")
 
 
+MAX_TEMPLATE_CHARS: Final = 1_024
+"""Longest body of a template, fixed text and variable together (docs/platforms/whatsapp.md#template). Counted in UTF-16
+units, which are never fewer than whatever WhatsApp counts."""
+UNKNOWN_FIXED_CHARS: Final = 200
+"""What is kept free for the fixed text when the body is not configured."""
+
+_VARIABLE: Final = re.compile(r"\{\{\s*([A-Za-z0-9_]*)\s*\}\}")
+_TEMPLATE: Final = re.compile(
+    r"\s*([a-z0-9_]{1,512})\s*(?::\s*([a-z]{2,3}(?:_[A-Za-z]{2,4})?)?\s*(?::(.*))?)?", re.DOTALL
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Template:
+    """The approved template for outside the manager's 24 hours; it has one variable, in its body.
+
+    ``variable`` is the name of a named one, None for ``{{1}}``. ``room``: how long the variable's text may be.
+    """
+
+    name: str
+    language: str = "en"
+    variable: str | None = None
+    room: int = MAX_TEMPLATE_CHARS - UNKNOWN_FIXED_CHARS
+
+
+def utf16_length(text: str) -> int:
+    """The length in UTF-16 units: characters outside the basic plane, such as emoji, count two."""
+    return len(text) + sum(char > "\uffff" for char in text)
+
+
+def _template(value: str) -> Template:
+    found = _TEMPLATE.fullmatch(value)
+    if found is None:
+        raise ValueError("must be name, name:language or name:language:body (as in dm_alert:en_GB)")
+    name, language, body = found[1], found[2] or "en", found[3] or ""
+    if not body.strip():
+        return Template(name, language)
+    variables = cast("list[str]", _VARIABLE.findall(body))
+    if len(variables) != 1:
+        raise ValueError(f"must have one variable in its body, such as {{{{1}}}}; it has {len(variables)}")
+    (variable,) = variables
+    if not variable or (variable.isdecimal() and variable != "1"):
+        raise ValueError("must call the variable in its body {{1}} or by a name")
+    room = MAX_TEMPLATE_CHARS - utf16_length(_VARIABLE.sub("", body))
+    if room < 1:
+        raise ValueError(f"leaves no room for its variable: its body may have {MAX_TEMPLATE_CHARS} characters")
+    return Template(name, language, None if variable.isdecimal() else variable, room)
+
+
 _ID: Final = r"[0-9A-Za-z._-]{1,64}"
+_NAME: Final = r"[^\s/\x80-\U0010ffff]{1,100}"
+_ASCII: Final = r"[\x20-\x7e]+"
+"""What may go into a header as it is."""
 _QUEUE: Final = r"[A-Za-z0-9-]{1,100}"
 
 # fmt: off
 GOOGLE_CLOUD_PROJECT = _text(
-    "GOOGLE_CLOUD_PROJECT", "", "The project of database and queues.", functions=BOTH, required=BOTH, set_by="program"
+    "GOOGLE_CLOUD_PROJECT", "", "The project of database and queues.", _NAME, "a project's id",
+    functions=BOTH, required=BOTH, set_by="program",
 )
 FIRESTORE_DATABASE = _text(
-    "FIRESTORE_DATABASE", "(default)", "The Firestore database.", functions=BOTH, set_by="program"
+    "FIRESTORE_DATABASE", "(default)", "The Firestore database.", _NAME, "a database's name",
+    functions=BOTH, set_by="program",
 )
 STORE_URL = _text(
     "STORE_URL", "firestore:", "Where threads live; SQLite is the embedded store of the sandbox.",
@@ -170,7 +224,8 @@ RETENTION_DAYS = _whole(
 )
 
 CLOUD_TASKS_LOCATION = _text(
-    "CLOUD_TASKS_LOCATION", "", "The region of the queues.", functions=BOTH, required=BOTH, set_by="program"
+    "CLOUD_TASKS_LOCATION", "", "The region of the queues.", _NAME, "a region",
+    functions=BOTH, required=BOTH, set_by="program",
 )
 CLOUD_TASKS_QUEUE = _text(
     "CLOUD_TASKS_QUEUE", "dm-processing", "The queue of wake-ups.", _QUEUE, "a queue name",
@@ -232,7 +287,7 @@ INSTAGRAM_VERIFY_TOKEN = _text(
 )
 INSTAGRAM_ACCESS_TOKEN = _text(
     "INSTAGRAM_ACCESS_TOKEN", "", "One token, or `ACCOUNT_ID=TOKEN` for each of several accounts.",
-    required=PROCESSOR, set_by="secret",
+    r"[\x20-\x7e\t\r\n]+", "printable ASCII", required=PROCESSOR, set_by="secret",
 )
 INSTAGRAM_TOKEN_SECRET = _text(
     "INSTAGRAM_TOKEN_SECRET", "", "The secret that refreshed tokens are added to.", set_by="program"
@@ -260,7 +315,8 @@ HUMAN_TAKEOVER_MINUTES = _number(
 )
 
 WHATSAPP_ACCESS_TOKEN = _text(
-    "WHATSAPP_ACCESS_TOKEN", "", "Sends the alerts.", required=PROCESSOR, set_by="secret"
+    "WHATSAPP_ACCESS_TOKEN", "", "Sends the alerts.", _ASCII, "printable ASCII",
+    required=PROCESSOR, set_by="secret",
 )
 WHATSAPP_PHONE_NUMBER_ID = _text(
     "WHATSAPP_PHONE_NUMBER_ID", "", "The number that alerts come from.", _ID, "an id",
@@ -274,8 +330,9 @@ WHATSAPP_VERIFY_TOKEN = _text(
     "WHATSAPP_VERIFY_TOKEN", "", "What Meta says when it subscribes WhatsApp's webhook.",
     functions=WEBHOOK, set_by="secret", instead="INSTAGRAM_VERIFY_TOKEN",
 )
-WHATSAPP_TEMPLATE = _text(
-    "WHATSAPP_TEMPLATE", "", "The approved template for outside the manager's 24 hours: `name[:language[:body]]`."
+WHATSAPP_TEMPLATE: Setting[Template | None] = Setting(
+    "WHATSAPP_TEMPLATE", None, "The approved template for outside the manager's 24 hours: `name[:language[:body]]`.",
+    _template, "a text",
 )
 WHATSAPP_API_BASE_URL = _url(
     "WHATSAPP_API_BASE_URL", "https://graph.facebook.com", "WhatsApp's API.", set_by="elsewhere"
@@ -292,7 +349,7 @@ ALERT_ALARM_MINUTES = _number(
 )
 
 GEMINI_API_KEY = _text(
-    "GEMINI_API_KEY", "", "The key of Gemini's API.", set_by="secret",
+    "GEMINI_API_KEY", "", "The key of Gemini's API.", _ASCII, "printable ASCII", set_by="secret",
     otherwise="required, unless `GOOGLE_GENAI_USE_VERTEXAI` is true",
 )
 GOOGLE_GENAI_USE_VERTEXAI = _flag("GOOGLE_GENAI_USE_VERTEXAI", "Ask Gemini on Vertex AI.", set_by="program")

@@ -15,6 +15,8 @@ from typing import cast
 type Document = dict[str, object]
 
 MAX_INT = 2**63 - 1
+LAST_MS = 253_402_300_799_000
+"""9999-12-31T23:59:59Z."""
 _LONE_SURROGATE = re.compile("[\ud800-\udfff]")
 _RESERVED_ID = re.compile(r"__.*__", re.DOTALL)
 MAX_ID_BYTES = 1_500
@@ -126,6 +128,11 @@ def texts(doc: Mapping[str, object], key: str) -> tuple[str, ...]:
 def whole(doc: Mapping[str, object], key: str, default: int = 0) -> int:
     value = doc.get(key)
     return value if isinstance(value, int) and not isinstance(value, bool) else default
+
+
+def moment(doc: Mapping[str, object], key: str) -> int:
+    """A time in ms since 1970 that a calendar can say."""
+    return max(0, min(whole(doc, key), LAST_MS))
 
 
 def whole_or_none(doc: Mapping[str, object], key: str) -> int | None:

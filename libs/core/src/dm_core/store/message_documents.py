@@ -12,6 +12,7 @@ from dm_core.store.document_values import (
     document,
     flag,
     maps,
+    moment,
     text,
     text_or_none,
     texts,
@@ -62,7 +63,10 @@ def content_document(content: Content) -> Document:
 
 
 def parse_message(doc: Mapping[str, object]) -> Message:
-    """A message from its document. Words this version does not know read as those nobody acts on."""
+    """A message from its document. Words this version does not know read as those nobody acts on.
+
+    Whoever read it puts the document's own name under ``id``: what is written by another would be another document.
+    """
     disposition = doc.get("disposition")
     return Message(
         id=text(doc, "id"),
@@ -71,8 +75,8 @@ def parse_message(doc: Mapping[str, object]) -> Message:
         direction=word(doc, "direction", Direction.HUMAN),
         status=word(doc, "status", Status.PROCESSED),
         content=_parse_content(as_map(doc.get("message"))),
-        sent_at=whole(doc, "sentAt"),
-        created_at=whole(doc, "createdAt"),
+        sent_at=moment(doc, "sentAt"),
+        created_at=moment(doc, "createdAt"),
         updated_at=whole(doc, "updatedAt"),
         processed_at=whole_or_none(doc, "processedAt"),
         error=text_or_none(doc, "error"),

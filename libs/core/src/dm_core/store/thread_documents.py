@@ -26,13 +26,13 @@ from dm_core.store.document_values import (
 from dm_core.store.port import BRIEF_MS, UNSET, ThreadChange, ThreadEvents
 from dm_core.store.run_documents import parse_run, run_document
 from dm_core.store.steering_documents import parse_steering, steering_document
-from dm_core.threads import Lease, Note, Profile, Thread, Unconfirmed
+from dm_core.threads import Lease, Note, Profile, Thread, Unconfirmed, thread_owner
 from dm_core.usage import parse_spent
 
 
 def parse_thread_id(thread_id: str) -> tuple[str, str] | None:
     """Account and person of a thread id, or None if it is not one (the account holds no underscore)."""
-    account_id, _, user_id = thread_id.partition("_")
+    account_id, user_id = thread_owner(thread_id)
     valid = account_id and user_id and is_document_id(thread_id) and is_document_id(user_id)
     return (account_id, user_id) if valid else None
 
@@ -77,7 +77,7 @@ def merged_fields(events: ThreadEvents) -> Document:
     """The plain fields a webhook merges into its thread; counters and maxima are the adapters' own."""
     fields: dict[str, object | None] = {
         "pausedUntil": events.paused_until,
-        "humanAt": None if events.paused_until is None else events.now,
+        "humanAt": events.human_at,
         "expireAt": latest_end(events) if events.lasting else None,
     }
     named = {key: value for key, value in fields.items() if value is not None}

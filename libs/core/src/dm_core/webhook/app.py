@@ -8,7 +8,7 @@ from typing import Final
 
 from dm_core.clock import Clock
 from dm_core.erasing.requests import DeletionRequests
-from dm_core.errors import Unavailable
+from dm_core.errors import Unavailable, described
 from dm_core.http import Request, Response
 from dm_core.store.port import ComplianceStore
 from dm_core.telemetry import emit
@@ -20,6 +20,8 @@ from dm_core.webhook.whatsapp import WhatsAppReceiver
 
 _CHALLENGE: Final = re.compile(r"[0-9A-Za-z_-]{1,256}")
 _DELETIONS: Final = "/data-deletion/"
+_OF_INSTAGRAM: Final = re.compile(rb'[\s\[]*\{\s*"object"\s*:\s*"instagram"')
+"""A body that begins as Meta begins its deliveries of Instagram's events."""
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -64,15 +66,18 @@ class WebhookApp:
         return await self._events(request) if request.method == "POST" else _not_allowed()
 
     async def _whatsapp(self, request: Request) -> Response:
-        """The manager's side: its own verification, its own signature."""
+        """The manager's side: its own verification, its own signature. DMs that Meta was told to bring here are DMs."""
         if request.method == "GET":
             return _subscription(request, self.whatsapp.verify_token)
         if request.method != "POST":
             return _not_allowed()
+        if _OF_INSTAGRAM.match(request.body) and self._signed_with(request) is not None:
+            emit("webhook_misdirected", "ERROR", path="/whatsapp")
+            return await self._events(request)
         return await self.whatsapp.receive(request.headers.get("x-hub-signature-256"), request.body)
 
     async def _events(self, request: Request) -> Response:
-        secret = matching_secret(request.headers.get("x-hub-signature-256"), request.body, self.app_secrets)
+        secret = self._signed_with(request)
         if secret is None:
             emit("webhook_rejected", "WARNING", signed="x-hub-signature-256" in request.headers)
             return Response(401, "signature does not match")
@@ -88,6 +93,10 @@ class WebhookApp:
             emit("webhook_not_stored", "ERROR", failures=len(receipt.failures), errors=errors[:20])
             return Response(500, "not stored, please deliver again")
         return Response(200, "EVENT_RECEIVED")
+
+    def _signed_with(self, request: Request) -> int | None:
+        """Which of Instagram's secrets signed it."""
+        return matching_secret(request.headers.get("x-hub-signature-256"), request.body, self.app_secrets)
 
     async def _delete_data(self, request: Request) -> Response:
         return await compliance.delete_data(request, self.app_secrets, self.deletions)
@@ -119,8 +128,8 @@ def _bytes(value: str) -> bytes:
 
 
 def _described(error: BaseException) -> str:
-    """An error's name and, for a surprise, where it came from; never its words, which may quote a person."""
+    """An error and, for a surprise, where it came from; never a surprise's words, which may quote a person."""
     frames = traceback.extract_tb(error.__traceback__)
     if isinstance(error, Unavailable) or not frames:
-        return type(error).__name__
+        return described(error)
     return f"{type(error).__name__} at {frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}"

@@ -21,7 +21,8 @@ MAX_PEOPLE: Final = 50
 
 _PARTIES: Final = ("sender", "recipient", "from", "to", "user")
 _MAX_VALUES: Final = 5_000
-_IDENTIFIER: Final = re.compile(r"[0-9A-Za-z._-]{1,128}")
+_IDENTIFIER: Final = re.compile(r"(?!\.{1,2}\Z|__.*__\Z)[0-9A-Za-z._-]{1,128}")
+"""What no document can be named by (``document_values.is_document_id``) is no id: its thread could not be read."""
 _NUMBER: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,10})?")
 _URL: Final = re.compile(r"https?://[^\s\x00-\x1f\x7f]+", re.IGNORECASE)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")

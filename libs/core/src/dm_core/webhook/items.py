@@ -33,6 +33,7 @@ _IGNORED: Final[Mapping[str, IgnoredKind]] = {
     "take_thread_control": IgnoredKind.HANDOVER,
     "request_thread_control": IgnoredKind.HANDOVER,
     "app_roles": IgnoredKind.HANDOVER,
+    "response_feedback": IgnoredKind.OTHER_FIELD,
 }
 
 

@@ -57,6 +57,11 @@ class ManagerMessages:
             button=text(tapped.get("id") or button.get("payload"), _MAX_ID_CHARS) or "",
         )
 
+    async def alert_sent_as(self, wamid: str) -> str | None:
+        """The id of the alert that went out as this message. Raises StoreUnavailable."""
+        alert = await self.store.alert_of_message(wamid)
+        return alert.id if alert is not None else None
+
     async def take(self, items: Sequence[OutboxItem]) -> None:
         """Store them, and have them read. Raises StoreUnavailable, QueueUnavailable: Meta then delivers again."""
         for item in items:

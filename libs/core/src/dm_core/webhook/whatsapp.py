@@ -11,7 +11,7 @@ import asyncio
 import re
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from dm_core.alerts import AlertStatus, ManagerContact
@@ -106,17 +106,19 @@ class WhatsAppReceiver:
         """Those whose alert exists. All are tried before the first failure is raised."""
         slots = asyncio.Semaphore(MAX_CALLS)
 
-        async def record(status: AlertStatus) -> bool:
+        async def record(status: AlertStatus) -> AlertStatus | None:
             async with slots:
-                return await self._store.record_status(status)
+                alert_id = status.alert_id or await self._messages.alert_sent_as(status.wamid)
+                status = replace(status, alert_id=alert_id or "")
+                return status if alert_id and await self._store.record_status(status) else None
 
         results = await asyncio.gather(*map(record, received.statuses), return_exceptions=True)
         known: list[AlertStatus] = []
         for status, result in zip(received.statuses, results, strict=True):
             if isinstance(result, BaseException):
                 raise result
-            if result:
-                known.append(status)
+            if result is not None:
+                known.append(result)
             received.counts[f"status_{status.kind}" if result else "status_unknown_alert"] += 1
         return known
 
@@ -145,7 +147,7 @@ class WhatsAppReceiver:
         received = _Received()
         for value in _values(payload, received.counts):
             number_id = identifier((as_object(value.get("metadata")) or {}).get("phone_number_id"))
-            if self._settings.phone_number_id not in ("", number_id):
+            if self._settings.phone_number_id and number_id not in (None, self._settings.phone_number_id):
                 received.counts["unknown_number"] += 1
                 continue
             for status in as_list(value.get("statuses")) or ():
@@ -155,15 +157,18 @@ class WhatsAppReceiver:
         return received
 
     def _add_status(self, item: JsonObject, received: _Received, now: int) -> None:
-        alert_id = text(item.get("biz_opaque_callback_data"), _MAX_ID_CHARS)
+        """By its callback data it is known whose it is; by its message's id where it comes without."""
+        alert_id = text(item.get("biz_opaque_callback_data"), _MAX_ID_CHARS) or ""
+        wamid = text(item.get("id"), _MAX_ID_CHARS) or ""
         kind = _KINDS.get(text(item.get("status"), 40) or "")
-        if alert_id is None or kind is None:
+        if kind is None or not (alert_id or wamid):
             received.counts["status_unknown_alert" if kind else "status_ignored"] += 1
             return
-        codes = [number((as_object(error) or {}).get("code")) for error in as_list(item.get("errors")) or ()]
-        code = next((int(code) for code in codes if code is not None), 0)
+        errors = [number((as_object(error) or {}).get("code")) for error in as_list(item.get("errors")) or ()]
+        codes = [int(code) for code in errors if code is not None]
+        code = _OUTSIDE_WINDOW if _OUTSIDE_WINDOW in codes else next(iter(codes), 0)
         at = time_ms(item.get("timestamp"), now)
-        received.statuses.append(AlertStatus(alert_id, kind, at, text(item.get("id"), _MAX_ID_CHARS) or "", code))
+        received.statuses.append(AlertStatus(alert_id, kind, at, wamid, code))
 
     def _add_message(self, item: JsonObject, received: _Received, now: int) -> None:
         """What a manager writes is kept to be read by the processor; what a stranger writes is not."""
@@ -182,7 +187,9 @@ class WhatsAppReceiver:
 
 def _values(payload: object, counts: Counter[str]) -> Iterator[JsonObject]:
     """The values of all changes that are about messages; everything else is counted."""
-    entries = [as_object(entry) or {} for entry in as_list((as_object(payload) or {}).get("entry")) or ()]
+    envelopes = as_list(payload) or (payload,)
+    listed = (as_list((as_object(envelope) or {}).get("entry")) or () for envelope in envelopes)
+    entries = [as_object(entry) or {} for entries in listed for entry in entries]
     if not entries:
         counts["not_understood"] += 1
     for entry in entries:

@@ -36,7 +36,7 @@ class Gemini(Platform):
     """The simulator. Without a script the brain answers from the system instruction and the tools' results.
 
     ``latency`` in seconds a call. ``requests`` are the parsed requests, in order. A request that holds ``fails_on`` is
-    answered with 500, however often it comes.
+    answered with 500, one that holds ``refuses`` with 400, however often it comes.
     """
 
     name = "gemini"
@@ -47,7 +47,7 @@ class Gemini(Platform):
         super().__init__(port, clock)
         self.api_key = api_key
         self.latency = 0.0
-        self.fails_on = ""
+        self.fails_on = self.refuses = ""
         self.brain: Callable[[ModelRequest], list[Part] | Awaitable[list[Part]]] = answer_as_the_club
         self.requests: list[ModelRequest] = []
         self._script: deque[Scripted] = deque()
@@ -76,7 +76,8 @@ class Gemini(Platform):
         self.requests.append(request)
         if self.fails_on and self.fails_on in str(request.contents):
             return _error(500, "An internal error has occurred.")
-        problem = self._problem(request)
+        refused = self.refuses and self.refuses in str(request.contents)
+        problem = "Request contains an invalid argument." if refused else self._problem(request)
         if problem:
             return _error(400, problem)
         try:

@@ -43,8 +43,9 @@ class Instagram(Platform):
     """The simulator. ``sent`` and ``reactions`` are what really happened, whatever the caller was told.
 
     ``echo_delay`` and ``conversation_lag`` in seconds; the lag is how long a message stays invisible to the
-    Conversations API. ``token_age_hours`` below 24 makes a refresh fail, as on the platform. ``cdn`` holds the files of
-    messages (operation ``media``), in the folder ``media`` where one is given.
+    Conversations API; ``bare_conversations`` lists them without their messages. ``token_age_hours`` below 24 makes a
+    refresh fail, as on the platform. ``cdn`` holds the files of messages (operation ``media``), in the folder ``media``
+    where one is given.
     """
 
     name = "instagram"
@@ -65,6 +66,7 @@ class Instagram(Platform):
         self.mailbox = Mailbox(account_id, "riverside_cc")
         self.echo_delay = 0.3
         self.conversation_lag = 0.0
+        self.bare_conversations = False
         self.token_age_hours = 48
         self.subscribed: tuple[str, ...] = ()
         self.reactions: list[Reaction] = []
@@ -255,7 +257,7 @@ class Instagram(Platform):
             return Reply({"data": []})  # without the platform, the Page flavour lists Messenger only
         wanted = call.query.get("user_id")
         people = [wanted] if wanted else self.mailbox.people()
-        horizon, fields = self._horizon(), call.query.get("fields", "")
+        horizon, fields = self._horizon(), "" if self.bare_conversations else call.query.get("fields", "")
         data = [self.mailbox.conversation(who, horizon, fields) for who in people if self.mailbox.visible(who, horizon)]
         return Reply({"data": data})
 

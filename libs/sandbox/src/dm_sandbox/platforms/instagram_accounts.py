@@ -7,7 +7,10 @@ from dm_sandbox.platforms.server import Call, Platform, Reply, bearer
 
 
 class InstagramAccounts(Platform):
-    """The accounts, none of which is started itself. To each the node of another is one that does not exist."""
+    """The accounts, none of which is started itself. To each the node of another is one that does not exist.
+
+    Errors and throttles scripted for an account meet that account's requests only.
+    """
 
     name = "instagram"
 
@@ -19,7 +22,9 @@ class InstagramAccounts(Platform):
         return self._account(call).operation(call)
 
     async def process(self, operation: str, call: Call) -> Reply:
-        return await self._account(call).process(operation, call)
+        account = self._account(call)
+        fault = account.faults.take(operation)
+        return await account.process(operation, call) if fault is None else account.error(fault)
 
     def error(self, fault: Fault) -> Reply:
         return self.accounts[0].error(fault)

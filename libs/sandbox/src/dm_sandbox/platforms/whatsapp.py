@@ -14,7 +14,7 @@ from typing import Literal
 
 from dm_core.clock import Clock, system_clock
 from dm_core.messages import WINDOW_MS
-from dm_core.settings.whatsapp import utf16_length
+from dm_core.settings.table import utf16_length
 from dm_sandbox.platforms.faults import Fault, FaultKind
 from dm_sandbox.platforms.graph import GraphError, graph_reply, scripted_error
 from dm_sandbox.platforms.meta import Delivery, WebhookSender

@@ -7,6 +7,8 @@ from urllib.parse import urlencode
 from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.http import Request
 from dm_core.messages import EventKind
+from dm_core.outbox import ADMIN, OutboxItem, outbox_id
+from dm_core.store.transactional.outbox import create_outbox
 from dm_sandbox.environment import APP_SECRET
 from dm_sandbox.platforms.meta import Item, signed_request
 from dm_sandbox.simulation.instances import ACCOUNT, TAKEOVER_MINUTES
@@ -144,6 +146,16 @@ class Acts:
                 )
 
         return echo_item(ACCOUNT, person.user_id, mid, text, first), acknowledged
+
+    def operator(self, person: Person) -> OutboxItem:
+        """An operator's words for one person, stored as the command line stores them."""
+        text, now = f"operator here for {person.number}", self._world.clock()
+        person.human_texts.add(text)
+        person.human_at.append(now)
+        id_ = outbox_id(ADMIN, text)
+        item = OutboxItem(id_, "op", text, now, now + DAY_MS, origin=ADMIN, thread_id=person.thread_id)
+        self._world.monitor.write("create_outbox", lambda tx: create_outbox(tx, item, ()))
+        return item
 
     def _erase(self, person: Person) -> None:
         person.asked_erasure = True

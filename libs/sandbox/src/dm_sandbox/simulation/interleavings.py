@@ -12,11 +12,13 @@ from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
 from dm_core.queue.port import WakeUp
+from dm_core.queue.wakeup import plan_outbox
 from dm_sandbox.simulation.acts import Acts
 from dm_sandbox.simulation.instances import limits_of
 from dm_sandbox.simulation.invariants import judge
 from dm_sandbox.simulation.journal import Journal, Violation
 from dm_sandbox.simulation.loop import VirtualLoop
+from dm_sandbox.simulation.manager_invariants import judge_reply
 from dm_sandbox.simulation.monitor import Execution, current_execution
 from dm_sandbox.simulation.network import InstanceDied, Line, Process
 from dm_sandbox.simulation.play import Outcome, observed
@@ -39,7 +41,7 @@ READS: Final = (*UNNOTICED, "processor.store.open", "processor.store.history", "
 When = Literal["goes on", "dies before", "dies after"]
 
 
-Event = Literal["a DM", "an edit", "an unsend", "a human's reply"]
+Event = Literal["a DM", "an edit", "an unsend", "a human's reply", "an operator's reply"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,7 @@ SCENARIOS: Final = (
     Scenario("two tasks, a DM, a crash"),
     Scenario("one task twice, a DM, a crash", tasks=("task-1", "task-1")),
     Scenario("two tasks, a human's reply, a crash", event="a human's reply"),
+    Scenario("two tasks, an operator's reply, a crash", event="an operator's reply"),
     Scenario("two tasks, an unsend, a crash", event="an unsend"),
     Scenario("two tasks, an edit, a crash", event="an edit"),
     Scenario("two actions, two tasks, a DM, a crash", manner=Manner.TWO_REPLIES),
@@ -243,11 +246,15 @@ async def _play(world: World, scenario: Scenario, network: SteppedNetwork) -> No
         case "a human's reply":
             item, acknowledged = acts.human(person)
             world.meta.deliver_now([item], "human", acknowledged)
+        case "an operator's reply":
+            world.queue.deliver_now(plan_outbox(acts.operator(person).id, world.clock()))
     while len(network.main) < ACTORS:  # noqa: ASYNC110 - they begin within a turn or two of the loop
         await asyncio.sleep(0)
     world.instances.begun, world.instances.apart = None, False
     await world.settle(1, BOUND)
     judge(world)
+    for item in world.monitor.items.values():
+        judge_reply(world, item.text, item)
 
 
 def explore_all(switches: int | None = None) -> Iterator[Result]:

@@ -1,9 +1,13 @@
 """What must be true of the manager's messages, of drafts and of handovers in the end."""
 
+from collections import defaultdict
+from itertools import pairwise
+
 from dm_core.alerts import HANDOVER_REMINDER, Alert, AlertState, alert_id
 from dm_core.durations import MINUTE_MS
 from dm_core.outbox import OutboxItem, OutboxState
 from dm_core.processing.outbox.drafts import RELEASED
+from dm_core.processing.outbox.order import UNREAD_MS
 from dm_core.processing.steering import reminder_key
 from dm_core.runs import ActionState
 from dm_sandbox.simulation.instances import TAKEOVER_MINUTES
@@ -27,6 +31,7 @@ def judge_manager(world: World) -> None:
             continue
         world.journal.states[f"item:{wrote.kind}:{item.state}"] += 1
         _judge(world, wrote, item)
+    _in_order(world)
     _handed_over(world)
     for thread_id, handovers in world.monitor.handovers.items():
         if thread_id not in world.monitor.erased_at:
@@ -43,23 +48,37 @@ def _judge(world: World, wrote: Wrote, item: OutboxItem) -> None:
     if item.answer and not heard:
         wrong("told", f"the manager was never told what became of {wrote.text!r}")
     if wrote.kind == "reply":
-        _sent_as_told(world, wrote, item)
+        judge_reply(world, wrote.text, item)
     elif item.answer == RELEASED and item.thread_id not in world.monitor.erased_at:
         _released(world, wrote, item)
 
 
-def _sent_as_told(world: World, wrote: Wrote, item: OutboxItem) -> None:
+def judge_reply(world: World, text: str, item: OutboxItem) -> None:
     """A reply goes out once where the manager is told so, never where not; of an uncertain one nobody knows."""
-    happened = sum(effect.text == wrote.text for effect in world.platforms.effects)
+    happened = sum(effect.text == text for effect in world.platforms.effects)
     if item.state is OutboxState.DONE and item.actions and happened != 1:
-        world.journal.wrong("sent", f"{wrote.text!r} is told as sent and went out {happened} times")
+        world.journal.wrong("sent", f"{text!r} is told as sent and went out {happened} times")
     erased = not item.thread_id and bool(world.monitor.erased_at)  # with its item: delivered again, it is new
     if item.state is OutboxState.REFUSED and happened and not world.journal.faults[D.DENIED] and not erased:
-        world.journal.wrong("sent", f"{wrote.text!r} is told as not sent ({item.answer}) and went out")
+        world.journal.wrong("sent", f"{text!r} is told as not sent ({item.answer}) and went out")
     if item.state is OutboxState.DONE and item.actions and item.thread_id not in world.monitor.erased_at:
         _takes_over(world, item)
     if happened > 1:
-        world.journal.wrong("twice", f"{wrote.text!r} of the manager went out {happened} times")
+        world.journal.wrong("twice", f"{text!r} of the manager went out {happened} times")
+
+
+def _in_order(world: World) -> None:
+    """What the manager wrote to a person reaches them in the order written, as far as whole seconds tell it."""
+    sent: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    for wrote in world.manager.wrote:
+        item = world.database.outbox.get(wrote.item_id)
+        at = next((effect.at for effect in world.platforms.effects if effect.text == wrote.text), None)
+        if wrote.kind == "reply" and item is not None and item.state is OutboxState.DONE and at is not None:
+            sent[item.thread_id].append((wrote.at // 1000, at, wrote.text))
+    for replies in sent.values():
+        for (wrote_at, at, text), (next_at, later, after) in pairwise(sorted(replies)):
+            if next_at > wrote_at and later < at < wrote_at * 1000 + UNREAD_MS:
+                world.journal.wrong("order", f"{after!r} of the manager went out before {text!r}")
 
 
 def _takes_over(world: World, item: OutboxItem) -> None:

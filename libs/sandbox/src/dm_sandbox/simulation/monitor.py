@@ -264,7 +264,7 @@ class Monitor:
             return
         waits_until = thread.not_before
         waited = self.waits_since.get(wake_up.thread_id, 0.0) < execution.began_at
-        if waited and waits_until is not None and waits_until > self.now_ms + SKEW_MS:
+        if waited and waits_until is not None and waits_until > max(self.now_ms, wake_up.fire_at) + SKEW_MS:
             self.journal.wrong("early", f"the sweep wakes {wake_up.thread_id}, which waits")
 
     def look_at(self, thread_id: str) -> None:

@@ -52,7 +52,8 @@ class _Refused(Exception):
 
 
 class _Busy(_Refused):
-    """The CDN has a moment of its own."""
+    """The CDN has a moment of its own: it answers 404 for files that are there, too
+    (https://github.com/chatwoot/chatwoot/pull/15665)."""
 
 
 class _CutShort(Exception):
@@ -232,10 +233,9 @@ def _header(response: httpcore2.Response, name: bytes) -> str:
 
 async def _body(response: httpcore2.Response, kinds: frozenset[MediaKind], left: _Left) -> tuple[bytes, str]:
     """The file and its type. Raises _Refused as soon as it is known not to be shown."""
-    if response.status == 429 or response.status >= 500:
-        raise _Busy(NotShown.UNREACHABLE)
     if response.status != 200:
-        raise _Refused(NotShown.EXPIRED if response.status in _GONE else NotShown.UNREACHABLE)
+        why = NotShown.EXPIRED if response.status in _GONE else NotShown.UNREACHABLE
+        raise (_Busy if response.status in (404, 429) or response.status >= 500 else _Refused)(why)
     if _header(response, b"content-encoding") not in ("", "identity"):
         raise _Refused(NotShown.TYPE)
     told = _header(response, b"content-length")

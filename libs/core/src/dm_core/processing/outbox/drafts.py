@@ -128,11 +128,11 @@ class DraftWords:
             refusal = None if done else await self._refusal(snapshot, alert_id)
             if refusal is not None:
                 if refusal == CAME:
-                    await self._wake(held.item.thread_id)
+                    await self._wake(snapshot, held.item.thread_id)
                 await held.end(OutboxState.REFUSED, refusal)
                 return
             if done or await self._committed(snapshot, run, draft, held.item, state, parts):
-                await self._wake(held.item.thread_id)
+                await self._wake(snapshot, held.item.thread_id)
                 await held.end(OutboxState.DONE, DROPPED if state is DraftState.DROP else RELEASED)
                 return
         raise TooManyConflicts("the thread kept moving")
@@ -179,8 +179,10 @@ class DraftWords:
         change = ThreadChange(item.thread_id, snapshot.version, self.ids(), now, run=run, due_at=now, audit=(line,))
         return not isinstance(await settle(self.store, change), Conflict)
 
-    async def _wake(self, thread_id: str) -> None:
-        await self.queue.schedule(plan_at_once(thread_id, self.clock()))
+    async def _wake(self, snapshot: Snapshot | None, thread_id: str) -> None:
+        """At once; where a run has tried since and the thread waits, when that wait is over."""
+        not_before = snapshot.thread.not_before if snapshot is not None else None
+        await self.queue.schedule(plan_at_once(thread_id, max(self.clock(), not_before or 0)))
 
     async def _open_edit(self, sender: str, alert_id: str) -> None:
         await self.store.put_document("maintenance", _key(sender), {"alertId": alert_id, "at": self.clock()})

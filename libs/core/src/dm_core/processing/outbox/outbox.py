@@ -10,6 +10,7 @@ RECEIVED ─ quotes an alert of a conversation ─┬─ a command ─▶ that c
 
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 from dm_core.agent.guards import MAX_PARTS
@@ -19,7 +20,7 @@ from dm_core.clients.port import WhatsApp
 from dm_core.clock import Clock, Ids
 from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.errors import AccountStopped, DmAgentError, PlatformError, Refused, RetryLater, Unreachable, described
-from dm_core.outbox import ADMIN, OutboxState
+from dm_core.outbox import ADMIN, OutboxItem, OutboxState
 from dm_core.processing.delivery import Delivery, LookAgain
 from dm_core.processing.outbox.commands import Command, Commands
 from dm_core.processing.outbox.drafts import STATES, DraftWords, tapped
@@ -31,7 +32,7 @@ from dm_core.queue.wakeup import plan_at_once, plan_outbox
 from dm_core.runs import Action, ActionKind
 from dm_core.store.port import Store, ThreadEvents
 from dm_core.telemetry import emit
-from dm_core.threads import Thread
+from dm_core.threads import Thread, thread_owner
 
 UNKNOWN_QUOTE: Final = "Nothing was sent: I don't know the message you quoted (it may be too old)."
 JOINT_QUOTE: Final = "Nothing was sent: that message is about several conversations. Quote the alert of one."
@@ -91,6 +92,7 @@ class Outbox:
                 await self._send(held, deadline)
         except (LookAgain, RetryLater, AccountStopped) as error:
             return await self._later(held, getattr(error, "wait_seconds", None))
+        await self._note_sent(held.item)
         await self._answer(held)
         return held.item.state.value
 
@@ -183,21 +185,27 @@ class Outbox:
         if not begun and not thread.window_open(self.clock()):
             await held.end(OutboxState.REFUSED, CLOSED)
             return
-        await self.store.record(self._takeover(thread))
-        if thread.run is not None and thread.run.waits_for_manager:  # a draft that these words take the place of
-            await self.queue.schedule(plan_at_once(thread.id, self.clock()))
-        await Sending(held, self.delivery, deadline).send(thread)
-        messages = tuple(sent_messages(held.item, thread.id, self.clock() + self.retention_ms, self.clock()))
-        if messages:
-            events = ThreadEvents(thread.id, thread.account_id, thread.user_id, self.clock(), messages)
-            await self.store.record(replace(events, touch_thread=False))
-        await self.steps.audit(held.item, "reply")
+        await Sending(held, self.delivery, deadline, partial(self._take_over, thread)).send(thread)
         emit("human_reply_sent", thread_id=thread.id, origin=held.item.origin, state=held.item.state)
 
-    def _takeover(self, thread: Thread) -> ThreadEvents:
+    async def _take_over(self, thread: Thread) -> None:
+        """The agent keeps quiet from now on, and drops what it was about to say."""
         now = self.clock()
         events = ThreadEvents(thread.id, thread.account_id, thread.user_id, now)
-        return replace(events, paused_until=now + self.takeover_ms)
+        await self.store.record(replace(events, paused_until=now + self.takeover_ms))
+        if thread.run is not None and thread.run.waits_for_manager:  # a draft that these words take the place of
+            await self.queue.schedule(plan_at_once(thread.id, now))
+
+    async def _note_sent(self, item: OutboxItem) -> None:
+        """What went out of an ended item, as a human's messages of its thread; doing it again changes nothing."""
+        if not item.actions or not item.thread_id:
+            return
+        now = self.clock()
+        if messages := sent_messages(item, now + self.retention_ms, now):
+            account_id, user_id = thread_owner(item.thread_id)
+            events = ThreadEvents(item.thread_id, account_id, user_id, now, messages)
+            await self.store.record(replace(events, human_at=messages[-1].sent_at))
+        await self.steps.audit(item, "reply")
 
     async def _answer(self, held: HeldItem) -> None:
         """Tell the sender, at least once, what became of it. Raises PlatformError: the task comes again for this, until

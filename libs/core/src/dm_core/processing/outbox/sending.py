@@ -5,7 +5,7 @@
 What is stored as started was perhaps sent: whoever comes next looks it up before anything else.
 """
 
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
 from dm_core.errors import AccountStopped, DmAgentError, Owner, Refused, RetryLater, Unreachable
@@ -62,11 +62,12 @@ class _Conversation:
 
 @dataclass(frozen=True, slots=True)
 class Sending:
-    """Sends the parts of one held item. ``deadline`` in ms since 1970."""
+    """Sends the parts of one held item. ``deadline`` in ms since 1970. ``take_over`` comes before each part."""
 
     held: HeldItem
     delivery: Delivery
     deadline: int
+    take_over: Callable[[], Awaitable[None]]
 
     async def send(self, thread: Thread) -> None:
         """To the item's end. Raises LookAgain, RetryLater, AccountStopped, ItemLost, StoreUnavailable."""
@@ -92,6 +93,7 @@ class Sending:
         return action.state is ActionState.DONE
 
     async def _performed(self, leased: _Conversation, action: Action) -> Action:
+        await self.take_over()
         action = await self._keep(leased, replace(action, started_at=self.delivery.clock()))
         if self.delivery.clock() >= self.deadline:
             await self._keep(leased, replace(action, started_at=None))
@@ -122,12 +124,12 @@ class Sending:
         return action
 
 
-def sent_messages(item: OutboxItem, thread_id: str, expire_at: int, now: int) -> Sequence[Message]:
+def sent_messages(item: OutboxItem, expire_at: int, now: int) -> tuple[Message, ...]:
     """The parts that went out as messages of the thread, in a human's name, under the platform's ids."""
-    return [
+    return tuple(
         Message(
             id=message_id(EventKind.MESSAGE, action.platform_id),
-            thread_id=thread_id,
+            thread_id=item.thread_id,
             mid=action.platform_id,
             direction=Direction.HUMAN,
             status=Status.PROCESSED,
@@ -140,4 +142,4 @@ def sent_messages(item: OutboxItem, thread_id: str, expire_at: int, now: int) ->
         )
         for action in item.actions
         if action.state is ActionState.DONE and action.platform_id
-    ]
+    )

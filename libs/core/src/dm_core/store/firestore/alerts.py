@@ -84,7 +84,7 @@ class FirestoreAlerts:
             await self.client.commit([status_write], WRITE_ATTEMPTS)
         except Missing:
             return False
-        except Moved as error:
+        except (Exists, Moved) as error:
             raise StoreUnavailable("Firestore refused a status") from error
         return True
 
@@ -111,7 +111,7 @@ class FirestoreAlerts:
 
 
 def _stored(found: Found) -> StoredAlert:
-    return StoredAlert(doc.parse_alert({"id": found.id, **(found.doc or {})}), Version(found.update_time))
+    return StoredAlert(doc.parse_alert((found.doc or {}) | {"id": found.id}), Version(found.update_time))
 
 
 def _all(page: Page) -> list[StoredAlert]:

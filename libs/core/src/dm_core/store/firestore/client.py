@@ -13,7 +13,7 @@ from google.cloud.firestore_v1 import types
 from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrpcAsyncIOTransport
 from grpc import StatusCode
 
-from dm_core.errors import StoreUnavailable
+from dm_core.errors import Cause, StoreUnavailable
 from dm_core.google_grpc import CALLER, FAILURES, Calls, described_failure, generated, routed, status
 from dm_core.store.document_values import Document
 from dm_core.store.firestore import writes
@@ -39,6 +39,8 @@ this may meet at one thread."""
 FIRST_WAIT_SECONDS = 0.05
 
 _TRANSIENT = (StatusCode.UNAVAILABLE, StatusCode.ABORTED)
+_READ_AGAIN = (*_TRANSIENT, StatusCode.INTERNAL)
+"""INTERNAL is a stream that the other side reset, too; Google's own client reads again after it and commits no more."""
 _SERVICE = "google.firestore.v1.Firestore"
 
 _CommitRequest, _CommitResponse = generated(types.CommitRequest), generated(types.CommitResponse)
@@ -101,7 +103,7 @@ class FirestoreClient:
                     found[answer.found.name] = found_document(answer.found)
             return [found.get(name) or Found(name.rsplit("/", 1)[-1], None) for name in names]
 
-        documents = await self._call(read, READ_ATTEMPTS)
+        documents = await self._read(read)
         self._usage.reads += len(documents)
         return documents
 
@@ -133,7 +135,7 @@ class FirestoreClient:
             # Later answers of a stream may be of a later moment, so the first one's is true for all of them.
             return Page(found, instant(answers[0].read_time) if answers else (0, 0))
 
-        page = await self._call(read, READ_ATTEMPTS)
+        page = await self._read(read)
         self._usage.reads += max(1, len(page.found))
         return page
 
@@ -149,7 +151,10 @@ class FirestoreClient:
             answer = await self._calls.unary("Commit", request, _CommitResponse, self._of_database)
             return [instant(result.update_time) for result in answer.write_results]
 
-        return await self._call(write, attempts)
+        try:
+            return await self._attempt(write, attempts)
+        except FAILURES as error:
+            raise _outcome(error) from error
 
     async def applied(self, batch: Sequence[Write], attempts: int = 1) -> bool:
         """Commit; False when something else was faster and the writes must be prepared anew."""
@@ -160,11 +165,9 @@ class FirestoreClient:
         return True
 
     async def repeat(self, *batch: Write) -> None:
-        """Commit what depends on nothing and may be applied twice. Raises StoreUnavailable, and Exists for a create."""
-        try:
-            await self.commit(batch, WRITE_ATTEMPTS)
-        except Moved as error:
-            raise StoreUnavailable("Firestore refused a write") from error
+        """Commit what depends on nothing and may be applied twice. Raises StoreUnavailable."""
+        if not await self.applied(batch, WRITE_ATTEMPTS):
+            raise StoreUnavailable("Firestore refused a write that depends on nothing")
 
     async def create(self, place: str, doc: Document, *more: Write) -> bool:
         """Create a document, ``more`` with it; False if it is there, and then nothing is written.
@@ -172,36 +175,34 @@ class FirestoreClient:
         What a lost first attempt created reads as existing.
         """
         try:
-            await self.repeat(writes.create(place, doc), *more)
+            await self.commit([writes.create(place, doc), *more], WRITE_ATTEMPTS)
         except Exists:
             return False
+        except Moved as error:
+            raise StoreUnavailable("Firestore refused a create") from error
         return True
 
     async def put(self, place: str, doc: Document) -> None:
         """Write a whole document, whatever was there. Raises StoreUnavailable."""
         await self.repeat(writes.put(place, doc))
 
-    async def _call[T](self, call: Callable[[], Awaitable[T]], attempts: int) -> T:
+    async def _read[T](self, call: Callable[[], Awaitable[T]]) -> T:
+        """A read has no condition that could fail: whatever its status, the store can't be read. Raises
+        StoreUnavailable."""
         try:
-            return await self._attempt(call, attempts)
+            return await self._attempt(call, READ_ATTEMPTS, _READ_AGAIN)
         except FAILURES as error:
-            match status(error):
-                case StatusCode.ALREADY_EXISTS:
-                    raise Exists from error
-                case StatusCode.NOT_FOUND:
-                    raise Missing from error
-                case StatusCode.FAILED_PRECONDITION | StatusCode.ABORTED:
-                    raise Moved from error
-                case _:
-                    raise StoreUnavailable(f"Firestore did not answer: {described_failure(error)}") from error
+            raise _unavailable(error) from error
 
-    async def _attempt[T](self, call: Callable[[], Awaitable[T]], attempts: int) -> T:
+    async def _attempt[T](
+        self, call: Callable[[], Awaitable[T]], attempts: int, transient: Sequence[StatusCode] = _TRANSIENT
+    ) -> T:
         for attempt in range(attempts - 1):
             self._usage.calls += 1
             try:
                 return await call()
             except FAILURES as error:
-                if status(error) not in _TRANSIENT:
+                if status(error) not in transient:
                     raise
                 await asyncio.sleep(FIRST_WAIT_SECONDS * 4**attempt)
         self._usage.calls += 1
@@ -210,3 +211,20 @@ class FirestoreClient:
     async def close(self) -> None:
         """Close the channel, if there is one."""
         await self._calls.close()
+
+
+def _outcome(error: BaseException) -> Exception:
+    """What a commit's failure says of its conditions. A database that is not there has the status of a document that
+    is not."""
+    code = status(error)
+    if code is StatusCode.ALREADY_EXISTS:
+        return Exists()
+    if code is StatusCode.NOT_FOUND and Cause.NO_DATABASE not in described_failure(error):
+        return Missing()
+    if code in (StatusCode.FAILED_PRECONDITION, StatusCode.ABORTED):
+        return Moved()
+    return _unavailable(error)
+
+
+def _unavailable(error: BaseException) -> StoreUnavailable:
+    return StoreUnavailable(f"Firestore did not do it: {described_failure(error)}")

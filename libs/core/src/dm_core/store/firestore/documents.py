@@ -2,9 +2,8 @@
 
 from dataclasses import dataclass
 
-from dm_core.errors import StoreUnavailable
 from dm_core.store.document_values import is_document_id
-from dm_core.store.firestore.client import FirestoreClient, Moved
+from dm_core.store.firestore.client import FirestoreClient
 from dm_core.store.firestore.protobuf import Found
 from dm_core.store.port import StoredDocument, Version
 from dm_core.store.selections import Selection
@@ -18,10 +17,7 @@ class FirestoreDocuments:
     client: FirestoreClient
 
     async def select(self, selection: Selection) -> tuple[StoredDocument, ...]:
-        try:
-            return _stored((await self.client.select(selection)).found)
-        except Moved as error:  # a query's only condition
-            raise StoreUnavailable("Firestore lacks an index for this query") from error
+        return _stored((await self.client.select(selection)).found)
 
     async def get(self, collection: str, key: str, thread_id: str = "") -> StoredDocument | None:
         if not is_document_id(key) or (thread_id and parse_thread_id(thread_id) is None):

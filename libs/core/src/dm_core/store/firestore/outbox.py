@@ -68,7 +68,7 @@ class FirestoreOutbox:
 
     async def alert_of_message(self, wamid: str) -> Alert | None:
         page = await self.client.select(queries.alert_of_message(clean_text(wamid)))
-        return next((parse_alert({"id": found.id, **(found.doc or {})}) for found in page.found), None)
+        return next((parse_alert((found.doc or {}) | {"id": found.id}) for found in page.found), None)
 
     async def newest_threads(self, limit: int, before: int | None = None) -> tuple[Thread, ...]:
         page = await self.client.select(queries.newest_threads(limit, before))

@@ -5,6 +5,7 @@ the rest of a commit; here, and in ``writes`` and ``structured_query``, the gene
 directly. They are untyped, so these files are the border: plain documents and instants outside, ``Any`` inside only.
 """
 
+from base64 import b64encode
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -81,7 +82,7 @@ def fill_fields(fields: Any, doc: Document) -> None:
 
 
 def decode(value: Any) -> object:
-    """A protocol value as a plain one; timestamps become ms."""
+    """A protocol value as a plain one; timestamps become ms. What only other programs write is kept readable."""
     kind = value.WhichOneof("value_type")
     match kind:
         case "map_value":
@@ -92,6 +93,10 @@ def decode(value: Any) -> object:
             return value.timestamp_value.ToMilliseconds()
         case "null_value" | None:
             return None
+        case "bytes_value":
+            return b64encode(value.bytes_value).decode()
+        case "geo_point_value":
+            return {"latitude": value.geo_point_value.latitude, "longitude": value.geo_point_value.longitude}
         case _:
             return cast("object", getattr(value, kind))
 

@@ -49,7 +49,7 @@ class FirestoreRecords:
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
         """Requests that are not completed."""
         page = await self.client.select(queries.open_deletions(limit))
-        return tuple(parse_deletion(found.doc or {}) for found in page.found)
+        return tuple(parse_deletion((found.doc or {}) | {"code": found.id}) for found in page.found)
 
     async def quarantine(
         self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()

@@ -140,7 +140,7 @@ class FirestoreThreads:
 
 
 def _messages(page: Page) -> tuple[Message, ...]:
-    return sorted_messages([parse_message(found.doc or {}) for found in page.found])
+    return sorted_messages([parse_message((found.doc or {}) | {"id": found.id}) for found in page.found])
 
 
 async def _both(

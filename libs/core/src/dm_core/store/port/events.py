@@ -17,9 +17,9 @@ class ThreadEvents:
     """What one webhook request brought for one thread; stored in one commit.
 
     ``messages`` are created, never overwritten. With ``due_at`` the thread is merged (``last_inbound_at`` and
-    ``due_at`` only ever grow, so that a new DM shortens no wait); ``paused_until`` is merged when set. ``touch_thread``
-    False stores the messages alone, and moves no version. ``lasting`` False: no DM is known of this thread, so a thread
-    made by these events is kept no longer than they are, and one that exists keeps its own time.
+    ``due_at`` only ever grow, so that a new DM shortens no wait); ``paused_until``, ``human_at`` are merged when set.
+    ``touch_thread`` False stores the messages alone, and moves no version. ``lasting`` False: no DM is known of this
+    thread, so a thread made by these events is kept no longer than they are, and one that exists keeps its own time.
 
     Only what a person wrote (``last_inbound_at`` set) starts a thread, or starts one afresh that was erased. Everything
     else writes nothing to an erased thread, nor anything said before that to a fresh one, and leaves what goes within a
@@ -35,6 +35,7 @@ class ThreadEvents:
     last_inbound_at: int | None = None
     due_at: int | None = None
     paused_until: int | None = None
+    human_at: int | None = None
     touch_thread: bool = True
     lasting: bool = True
     seen: Version | None = None

@@ -78,4 +78,4 @@ def note_manager_contact(tx: Transaction, contact: ManagerContact, now: int) -> 
 
 def parse_stored(found: Stored) -> StoredAlert:
     """An alert and its version."""
-    return StoredAlert(parse_alert({"id": found.id, **found.doc}), Version(found.version))
+    return StoredAlert(parse_alert(found.doc | {"id": found.id}), Version(found.version))

@@ -39,7 +39,9 @@ def get_deletion(tx: Transaction, code: str) -> Deletion | None:
 
 def open_deletions(tx: Transaction, limit: int) -> tuple[Deletion, ...]:
     """Requests that are not completed."""
-    return tuple(parse_deletion(stored.doc) for stored in tx.select(queries.open_deletions(limit)))
+    return tuple(
+        parse_deletion(stored.doc | {"code": stored.id}) for stored in tx.select(queries.open_deletions(limit))
+    )
 
 
 def get_document(tx: Transaction, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:

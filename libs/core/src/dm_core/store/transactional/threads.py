@@ -62,7 +62,7 @@ def newest(tx: Transaction, thread_id: str, limit: int) -> tuple[Message, ...]:
 
 
 def _messages(page: list[Stored]) -> tuple[Message, ...]:
-    return sorted_messages([parse_message(stored.doc) for stored in page])
+    return sorted_messages([parse_message(stored.doc | {"id": stored.id}) for stored in page])
 
 
 def move(tx: Transaction, thread_id: str, now: int) -> None:

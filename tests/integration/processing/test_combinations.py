@@ -1,0 +1,207 @@
+"""Two troubles at once: each ends as it would alone, nothing goes out twice, nobody is forgotten."""
+
+import json
+
+import pytest
+
+from dm_core.messages import Disposition, Status
+from dm_sandbox.inprocess import InProcess
+from dm_sandbox.platforms.answers import call, turn
+from dm_sandbox.platforms.model_request import ModelRequest
+from tests.integration.processing.schedule import Deliveries, stored
+
+ALWAYS = 1_000_000
+
+
+def says(*texts: str) -> dict[str, object]:
+    return dict(turn(*(call("send_instagram_message", text=text) for text in texts)))
+
+
+async def test_a_throttle_on_the_second_part_delays_that_part_only(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("One.", "Two.")])
+    system.instagram.faults.add("delay", "send")
+    system.instagram.faults.add("throttle", "send", wait_minutes=1)
+    await ana.says("hi")
+
+    await queue.pass_time(200)
+
+    assert system.instagram.sent_to(ana.user_id) == ["One.", "Two."]
+    assert (system.gemini.count(), await system.told()) == (1, [])
+
+
+async def test_a_dm_that_comes_while_the_second_part_waits_is_answered_in_its_place(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("One.", "Two."), says("Three.")])
+    system.instagram.faults.add("delay", "send")
+    system.instagram.faults.add("throttle", "send", wait_minutes=1)
+    await ana.says("hi")
+    await queue.pass_time(30)
+    await ana.says("and on Sunday?")
+
+    await queue.pass_time(200)
+
+    assert system.instagram.sent_to(ana.user_id) == ["One.", "Three."]
+    assert {message.status for message in await stored(system, ana.thread_id)} == {Status.PROCESSED}
+
+
+async def test_a_human_who_writes_while_the_second_part_waits_has_the_word(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("One.", "Two."), says("Three.")])
+    system.instagram.faults.add("delay", "send")
+    system.instagram.faults.add("throttle", "send", wait_minutes=1)
+    await ana.says("hi")
+    await queue.pass_time(30)
+    await ana.human_replies("Bob here.")
+
+    await queue.pass_time(200)
+
+    assert system.instagram.sent_to(ana.user_id) == ["One."]
+    [message] = await stored(system, ana.thread_id)
+    assert message.status is Status.PROCESSED
+
+
+@pytest.mark.parametrize("outage", [30, 200])
+async def test_a_token_that_dies_between_reaction_and_reply_costs_neither(system: InProcess, outage: int) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    both = turn(
+        call("react_to_instagram_message", message_id="m1", reaction="❤️"),
+        call("send_instagram_message", text="Tuesday."),
+    )
+    system.gemini.script([both] + [says("Tuesday, again.")] * 5)
+    system.instagram.faults.add("error", "send", times=ALWAYS, code=190, subcode=463, status=401)
+    await ana.says("thanks!")
+    await queue.pass_time(outage)
+
+    system.instagram.faults.clear()
+    await queue.pass_time(400)
+
+    assert (len(system.instagram.reactions), len(system.instagram.sent)) == (1, 1)
+    assert len(await system.told()) == 1
+
+
+async def test_the_echo_of_a_held_reply_is_ours_after_the_manager_was_told(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.instagram.conversation_lag = 10_000.0
+
+    def knows(request: ModelRequest) -> dict[str, object]:
+        return says(f"{str(request.contents).count('Tuesday.')} seen")
+
+    system.gemini.script([says("Tuesday."), knows])
+    system.instagram.faults.add("drop_after", "send")
+    await ana.says("when?")
+    await queue.pass_time(200)
+    told = await system.told()
+    [held] = system.instagram.sent
+
+    await ana.echoes(held.mid, held.text)
+    await ana.says("and where?")
+    await queue.pass_time(60)
+
+    assert len(told) == 1
+    assert "Tuesday." in told[0]
+    assert system.instagram.sent_to(ana.user_id) == ["Tuesday.", "1 seen"]
+    assert len(await system.told()) == 1
+
+
+async def test_a_dm_that_comes_while_a_reply_is_in_doubt_is_answered_after_it(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("Tuesday."), says("The hall."), says("The hall.")])
+    system.instagram.faults.add("drop_before", "send")
+    await ana.says("when?")
+    await queue.pass_time(20)
+    await ana.says("and where?")
+
+    await queue.pass_time(300)
+
+    assert system.instagram.sent_to(ana.user_id) == ["The hall."]
+    first, second = await stored(system, ana.thread_id)
+    assert (first.disposition, second.disposition) == (Disposition.UNCERTAIN, None)
+    assert len(await system.told()) == 1
+
+
+async def test_what_was_unsent_while_its_reply_is_in_doubt_stays_unsent(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("Tuesday.")] * 3)
+    system.instagram.faults.add("drop_before", "send")
+    mid = await ana.says("when?")
+    await queue.pass_time(20)
+    await ana.unsends(mid)
+
+    await queue.pass_time(300)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (message.status, message.disposition, message.content.text) == (
+        Status.PROCESSED,
+        Disposition.UNSENT,
+        None,
+    )
+    assert system.instagram.count("send") == 1
+
+
+async def test_a_manager_who_cannot_be_told_keeps_no_reply_back(
+    system: InProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    both = turn(
+        call("send_manager_notification", text="She is hurt.", urgency="urgent"),
+        call("send_instagram_message", text="Help comes."),
+    )
+    system.gemini.script([both] + [says("Help comes, again.")] * 5)
+    system.whatsapp.faults.add("error", "send", times=ALWAYS, code=131047, status=400)
+    system.whatsapp.faults.add("error", "template", times=ALWAYS, code=132001, status=404)
+    system.instagram.faults.add("throttle", "send", wait_minutes=1)
+    await ana.says("help")
+    await queue.pass_time(30)
+
+    told = await system.told()
+    await queue.pass_time(300)
+
+    assert told == []
+    assert len(system.instagram.sent_to(ana.user_id)) == 1
+    assert [json.loads(line)["severity"] for line in capsys.readouterr().out.splitlines() if "alert_undel" in line] == [
+        "CRITICAL"
+    ]
+
+
+async def test_a_redelivery_after_a_dead_queue_is_answered_once_in_its_first_words(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+
+    def repeats(request: ModelRequest) -> dict[str, object]:
+        return says("first" if "first words" in str(request.contents) else "other")
+
+    system.gemini.script([repeats] * 3)
+    system.queue.down = True
+    mid = await ana.says("first words")
+    refused = [delivery.status for delivery in ana.sender.deliveries]
+    system.queue.down = False
+    await ana.repeats(mid, "other words")
+    await ana.repeats(mid, "first words")
+
+    await queue.pass_time(60)
+
+    assert set(refused) == {500}
+    assert system.instagram.sent_to(ana.user_id) == ["first"]
+
+
+async def test_a_look_up_that_lists_conversations_without_messages_finds_what_was_sent(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("Tuesday.")] * 2)
+    system.instagram.bare_conversations = True
+    system.instagram.faults.add("drop_after", "send")
+    await ana.says("when?")
+
+    await queue.pass_time(200)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (message.disposition, len(system.instagram.sent), await system.told()) == (None, 1, [])
