@@ -181,3 +181,14 @@ def test_a_replay_reaches_nothing_but_this_machine() -> None:
             tried.sendto(b"x", ("192.0.2.1", 53))
 
     assert socket.getaddrinfo("localhost", 80)
+
+
+def test_from_its_first_line_on_a_command_withstands_any_encoding(monkeypatch: pytest.MonkeyPatch) -> None:
+    written = io.BytesIO()
+    monkeypatch.setattr("sys.stdout", io.TextIOWrapper(written, encoding="ascii"))
+
+    with pytest.raises(SystemExit):
+        main(["rnu"])
+    print("fail ⤷ half a sentence …", flush=True)
+
+    assert written.getvalue() == b"fail ? half a sentence ?\n"

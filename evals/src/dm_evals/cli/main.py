@@ -14,7 +14,6 @@ Exit codes: 0 all that counts passed and the gate held; 1 the gate is broken; 2 
 
 import argparse
 import importlib
-import io
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from typing import Final, NoReturn, cast
 
 from dm_core.errors import StoreUnavailable
 from dm_evals.reading import Unusable, nearest
+from dm_evals.reports.words import in_any_encoding
 
 EVALS: Final = Path(__file__).parents[3]
 HELD, BROKEN, NOT_JUDGED = 0, 1, 2
@@ -69,9 +69,8 @@ def _words(parser: argparse.ArgumentParser) -> set[str]:
 def main(argv: Sequence[str] | None = None) -> int:
     """Run a command; its exit code."""
     given = list(sys.argv[1:] if argv is None else argv)
-    for stream in (sys.stdout, sys.stderr):  # what their encoding can't hold becomes "?" in place of a crash
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
+    for stream in (sys.stdout, sys.stderr):
+        in_any_encoding(stream)
     try:
         args = _parser(given[0] if given else "").parse_args(given)
         command = cast("Callable[[argparse.Namespace], int]", args.command)

@@ -4,6 +4,7 @@ It reads at width 80 and without a terminal (a log of CI): colour is never the o
 is shown as text: no markup of rich, no control characters.
 """
 
+import sys
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -20,7 +21,7 @@ from dm_evals.baseline import Baseline, changes
 from dm_evals.gate import GateDecision
 from dm_evals.replay.digests import PARTS
 from dm_evals.reports.terminal_trial import trouble
-from dm_evals.reports.words import OUTCOMES, causes, counts_line, mode_sentence, printable, shares, why
+from dm_evals.reports.words import OUTCOMES, causes, counts_line, in_any_encoding, mode_sentence, printable, shares, why
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.results import Table as Figures
 
@@ -38,6 +39,7 @@ def show(
     report: Report, baseline: Baseline | None, decision: GateDecision | None, console: Console | None = None
 ) -> None:
     """Print the report; ``console`` is standard output's unless one is given."""
+    in_any_encoding(sys.stdout)
     out = console or Console(highlight=False, emoji=False)
     _header(out, report)
     if report.results:

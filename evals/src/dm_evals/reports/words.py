@@ -3,7 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, TextIO
 
 from dm_evals.results import Outcome, Report, TrialResult
 
@@ -96,3 +96,10 @@ def _percent(part: int, total: int) -> int:
     if part in (0, total):
         return 100 if part else 0
     return min(99, max(1, round(100 * part / total)))
+
+
+def in_any_encoding(stream: TextIO) -> None:
+    """What the stream's encoding can't hold becomes ``?`` in place of a crash."""
+    reconfigure = getattr(stream, "reconfigure", None)
+    if callable(reconfigure):
+        reconfigure(errors="replace")
