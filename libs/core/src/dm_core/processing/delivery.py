@@ -15,7 +15,16 @@ from typing import Protocol
 from dm_core.clients.port import Instagram, InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.durations import MINUTE_MS
-from dm_core.errors import DmAgentError, Owner, PlatformError, StoreUnavailable, Uncertain, Unreachable, described
+from dm_core.errors import (
+    AccountStopped,
+    DmAgentError,
+    Owner,
+    PlatformError,
+    StoreUnavailable,
+    Uncertain,
+    Unreachable,
+    described,
+)
 from dm_core.messages import Direction, Message
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.same_text import normal_form
@@ -92,7 +101,8 @@ class Delivery:
         """Find out about an action in doubt: done, uncertain for good, or planned again (to be sent once more).
 
         A reaction can't be looked up and is never repeated. With ``wait`` an echo gets its time first. Raises LookAgain
-        until two look-ups that worked, a minute apart, did not find it.
+        until two look-ups that worked, a minute apart, did not find it, and AccountStopped where a person must act
+        before one can work.
         """
         if action.kind is not ActionKind.SEND:
             return self.ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
@@ -140,7 +150,7 @@ class Delivery:
         self, leased: Conversation, action: Action, deadline: int, *, wait: bool
     ) -> tuple[_Fate, str | None]:
         """Several looks a short while apart, because an echo may still be on its way."""
-        looked = False
+        looked, stopped = False, None
         try:
             async with asyncio.timeout(max(0.0, (deadline - self.clock()) / 1000)):
                 for attempt in range(self.limits.look_ups):
@@ -150,12 +160,15 @@ class Delivery:
                         mid = await self._find(leased, action)
                     except (PlatformError, StoreUnavailable) as error:
                         emit("look_up_failed", "WARNING", thread_id=leased.thread.id, reason=described(error))
+                        stopped = error if isinstance(error, AccountStopped) else None
                         continue
                     if mid is not None:
                         return _Fate.FOUND, mid
                     looked = True
         except TimeoutError:
             emit("look_up_failed", "WARNING", thread_id=leased.thread.id, reason="the run's time is over")
+        if stopped is not None and not looked:
+            raise stopped
         return (_Fate.ABSENT if looked else _Fate.UNKNOWN), None
 
     async def _find(self, leased: Conversation, action: Action) -> str | None:
