@@ -224,3 +224,20 @@ async def test_a_token_that_dies_with_a_reply_in_doubt_is_told_at_once(system: I
     [message] = await stored(system, ana.thread_id)
     assert (message.status, message.disposition, len(system.instagram.sent)) == (Status.PROCESSED, None, 1)
     assert len(await system.told()) == 1
+
+
+async def test_a_throttled_look_up_waits_as_long_as_it_is_told(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("Tuesday.")])
+    system.instagram.faults.add("drop_after", "send")
+    system.instagram.faults.add("throttle", "conversations", times=6, wait_minutes=5)
+    await ana.says("when?")
+    await queue.pass_time(280)
+    throttled = system.instagram.count("conversations")
+
+    await queue.pass_time(200)
+
+    assert throttled <= 6
+    [message] = await stored(system, ana.thread_id)
+    assert (message.disposition, len(system.instagram.sent), await system.told()) == (None, 1, [])
