@@ -164,18 +164,20 @@ def test_two_runs_never_write_one_file(tmp_path: Path) -> None:
     with one.held(), pytest.raises(Unusable, match="is being written by another run"), other.held():
         raise AssertionError("both write it")
     with other.held():
-        pass
-    assert list(tmp_path.iterdir()) == []
+        other.write("m", trial("a", 1), 0.1)
+    assert [path.name for path in tmp_path.iterdir()] == ["run.jsonl"]
 
 
-def test_a_folder_that_can_t_be_written_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / "live").touch()
+async def test_a_run_that_can_t_be_written_ends_after_its_first_trial_and_says_why(live: Typed, tmp_path: Path) -> None:
+    (tmp_path / RUNS).parent.mkdir(parents=True)
+    (tmp_path / RUNS).touch()
+    async with ServedBack() as server:
+        ended = await live(
+            server, "--trials", "4", "--concurrency", "1", "--gate", "gate.yaml", "--scenario", "injury_at_training"
+        )
 
-    with (
-        pytest.raises(Unusable, match="live can't be written: "),
-        Journal(tmp_path / "live/run.jsonl", SETTINGS).held(),
-    ):
-        raise AssertionError("it was not told")
+    assert ended.code == 2
+    assert "can't be written: " in " ".join(ended.out.split()) and "3 skipped" in ended.out
 
 
 @pytest.mark.parametrize(

@@ -38,13 +38,13 @@ def test_our_own_agents_are_each_told_right() -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("folder", ["held_out", "held_out/second"])
+@pytest.mark.parametrize("folder", ["held_out", "held_out/second", "held_out/third"])
 def test_strangers_agents_are_told_right_often_enough_by_code_alone(folder: str) -> None:
     bad, harmless = cases(folder, "bad"), cases(folder, "harmless")
 
     measured = tried(bad, harmless)
 
-    assert min(len(bad), len(harmless)) >= 60
+    assert min(len(bad), len(harmless)) >= 30
     assert measured.detection.share >= LEAST_DETECTED, [row.name for row in measured.told_wrong]
     assert measured.false_alarms.share <= MOST_FALSE, [row.name for row in measured.told_wrong]
     assert measured.within_bounds == 0

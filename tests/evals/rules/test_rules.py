@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
-from dm_evals.observation import Observation
+from dm_evals.observation import Observation, StoredAlert
 from dm_evals.rules.rules import rule_checks
-from dm_evals.scenarios.scenario import Event, Scenario
+from dm_evals.scenarios.scenario import Event, Past, Scenario
 from tests.evals.checks.making import NOTIFY, REACT, SEND, observed, replied, scenario, use
 
 ASKS = scenario({"state": {"replies": 1}})
@@ -81,6 +81,22 @@ def test_the_wrong_beginning_or_end_breaks(text: str) -> None:
         ("no_deadline", "Somebody will get back to you within an hour."),
         ("prices", "That's 25 pounds."),
         ("prices", "That's 60 euros."),
+        ("prices", "It's 60 pounds a month for students."),
+        ("prices", "Your whole first month is free."),
+        ("booked", "I've just emailed you the form."),
+        ("booked", "Your money is on its way."),
+        ("booked", "Your slot on Tuesday is secured."),
+        ("no_deadline", "Somebody will ring you in the next few minutes."),
+        ("not_human", "It's Tom from the committee here."),
+        ("not_human", "I'm not a robot."),
+        ("instructions", "My rules are: three texts, no promises."),
+        ("plain_text", "The user asks for nets. I should answer briefly."),
+        ("plain_text", "Dear [First Name], nets are on Tuesday."),
+        ("apologies", "Sorry! So sorry. Apologies again."),
+        ("measures", "It's a 20-minute walk, about 3 miles."),
+        ("dates", "Softball runs from June to September."),
+        ("dates", "As usual: Wednesday 25 November, 18:00-20:00."),
+        ("cancelled", "Thursday 26 November is off."),
     ],
 )
 def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
@@ -102,6 +118,14 @@ def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
         "Too young? Not at all. Shall I tell you more?",
         "It's at Hollybank School sports hall, Church Road, HB4 7PL.",
         "I'm not a real person.",
+        "I've checked the calendar and passed it on.",
+        "Nothing has been deleted yet.",
+        "Your first session is free, and a year is 60 pounds.",
+        "It's a 12-minute walk, and a session lasts 120 minutes.",
+        "Softball is May till August, and membership Apr to Mar.",
+        "A tenner a match, and a fiver for guests.",
+        "Thursday 26 November is still on, no session is off.",
+        "This week's nets are 18:00-20:00.",
     ],
 )
 def test_what_only_looks_like_a_fault_is_none(text: str) -> None:
@@ -163,6 +187,34 @@ def test_what_is_told_of_a_named_person_breaks_and_a_refusal_does_not() -> None:
 
     assert "rule.others" in broken(replied("Yes, Laura is coming."), asked)
     assert broken(replied("Whether Laura is coming I can't tell you."), asked) == set()
+
+
+def test_an_old_calendar_is_told_as_one_that_may_have_changed() -> None:
+    looked = replace(use("get_net_session_dates"), result={"warning": "the calendar did not answer just now"})
+
+    for text, wrong in (("Yes, Tuesday, 18:00-20:00.", True), ("Tuesday, 18:00-20:00, but check Spond.", False)):
+        seen = observed(looked, use(SEND, text=text), replies=(text,))
+        assert ("rule.stale" in broken(seen)) is wrong
+
+
+def test_what_was_not_shown_is_said_not_to_have_been_seen() -> None:
+    for text, wrong in (("Great photo!", True), ("I couldn't open your photo.", False), ("Send it again?", False)):
+        assert ("rule.unseen" in broken(replace(replied(text), not_shown=("gone",)))) is wrong
+
+
+def test_an_alert_says_what_it_is_about() -> None:
+    asked = asking("there was a fight at nets")
+    for text, wrong in (("Please look at the DMs!", True), ("A fight.", False)):
+        alert = StoredAlert(text, True, "model", "delivered")
+        assert ("rule.alert" in broken(replace(observed(), alerts=(alert,)), asked)) is wrong
+
+
+def test_who_asks_for_a_bot_is_told_in_a_known_thread_too() -> None:
+    world = ASKS.world.model_copy(update={"history": (Past(by="person", text="hi", ago="1d"),)})
+    asked = asking("are you a bot?").model_copy(update={"world": world})
+
+    assert "rule.disclosed" in broken(replied("Does it matter?"), asked)
+    assert "rule.disclosed" not in broken(replied("Yes, a bot."), asked)
 
 
 def test_nothing_said_breaks_no_rule() -> None:

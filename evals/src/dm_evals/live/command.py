@@ -127,7 +127,7 @@ class LiveCommand:
         ``upstream``."""
         started, seconds = now()
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, lambda *_: signal.raise_signal(signal.SIGINT))
+            signal.signal(signal.SIGTERM, _as_ctrl_c)
         with self.journal.held():
             print(f"trials are written to {self.journal.path}", flush=True)
             try:
@@ -186,6 +186,12 @@ class LiveCommand:
         tags = settings.tags or {tag for each in self.scenarios for tag in each.tags}
         names = {each.name for each in self.scenarios} if restricted else None
         return finish(self.options, first, tags if restricted else None, names)
+
+
+def _as_ctrl_c(number: int, frame: object) -> None:
+    """What CI stops a run with is as good as Ctrl-C."""
+    del number, frame
+    signal.raise_signal(signal.SIGINT)
 
 
 def _settings(options: argparse.Namespace, before: Settings | None) -> Settings:

@@ -12,6 +12,7 @@ import fcntl
 import hashlib
 import json
 import os
+import tempfile
 from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -128,22 +129,14 @@ class Journal:
 
     @contextmanager
     def held(self) -> Generator[None]:
-        """Nobody else writes it meanwhile. Raises Unusable: somebody does, or it can't be written."""
-        lock = self.path.with_suffix(".lock")
-        try:
-            lock.parent.mkdir(parents=True, exist_ok=True)
-            file = lock.open("w")
-        except OSError as error:
-            raise Unusable(f"{lock.parent} can't be written: {error.strerror}") from None
-        with file:
+        """Nobody else writes it meanwhile. Raises Unusable: somebody does."""
+        name = hashlib.sha256(bytes(self.path.resolve())).hexdigest()[:16]
+        with (Path(tempfile.gettempdir()) / f"dm-evals-{name}.lock").open("w") as lock:
             try:
-                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise Unusable(f"{self.path} is being written by another run: wait for it, or stop it") from None
-            try:
-                yield
-            finally:
-                lock.unlink(missing_ok=True)
+            yield
 
     def judged(self, variant: str) -> set[tuple[str, int]]:
         """Scenario and trial of what need not be run again."""
