@@ -13,6 +13,8 @@ INFRA := PYTHONPATH=infra $(PY)
 EVALS := $(PY) -m dm_evals
 needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
+# Compiled modules are kept: without them each process that a test starts compiles everything anew, 1 to 4 s of it.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: help setup dev screenshots demo test check bench fuzz chaos simulate interleavings mutants \
 	evals evals-record evals-refresh evals-live evals-local evals-history evals-mutants evals-held-out evals-agreement \

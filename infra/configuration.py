@@ -238,7 +238,7 @@ def _database(reader: Reader, prefix: str, region: str, stack: str) -> DatabaseP
     if stack.startswith("prod") and reader.optional("protectData") == "false":
         reader.problem("protectData", "is false in a production stack", "true")
     location = reader.text("databaseLocation", region or "-", r"[a-z0-9-]+", "a Firestore location", "eur3")
-    if location != region and location not in DATABASE_LOCATIONS:
+    if location not in (region, "-") and location not in DATABASE_LOCATIONS:
         reader.problem("databaseLocation", "is no location of Firestore (infra/regions.py lists them)", "eur3")
     return DatabasePlan(
         name=name,

@@ -65,8 +65,13 @@ class Reader:
         return int(raw)
 
     def texts(self, key: str) -> tuple[str, ...]:
-        """Comma-separated words."""
-        return tuple(part.strip() for part in (self.optional(key) or "").split(",") if part.strip())
+        """Words with commas between; one that is a list in the stack's file arrives as JSON."""
+        raw = self.optional(key) or ""
+        try:
+            parts = [_scalar(each) for each in cast("list[object]", json.loads(raw))] if raw.startswith("[") else None
+        except ValueError:
+            parts = None
+        return tuple(part.strip() for part in (raw.split(",") if parts is None else parts) if part.strip())
 
     def mapping(self, key: str, example: str) -> dict[str, str]:
         """A structured value (``pulumi config set --path``); it arrives as JSON. Scalars become their text."""

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any, Final
 
+from dm_core.errors import AccountStopped
 from dm_core.processing import actions, claims, delivery, finish, freshness, recovery, run_loop, waits
 from dm_core.processing.brake import Brake
 from dm_core.processing.claims import Claims
@@ -58,9 +59,10 @@ def due_at_overwritten_while_waiting(patch: Patch) -> None:
 def failed_look_up_read_as_not_found(patch: Patch) -> None:
     def make(original: Any) -> Any:
         async def look_up(*values: Any, **named: Any) -> Any:
-            fate, mid = await original(*values, **named)
-            unknown = fate is delivery._Fate.UNKNOWN  # pyright: ignore[reportPrivateUsage]
-            return (delivery._Fate.ABSENT if unknown else fate), mid  # pyright: ignore[reportPrivateUsage]
+            try:
+                return await original(*values, **named)
+            except (delivery.LookAgain, AccountStopped):
+                return None
 
         return look_up
 

@@ -18,12 +18,14 @@ from pathlib import Path
 type Program = Callable[[], None]
 """Pickled on its way to the process: a function of an importable module, or a `partial` of one."""
 
+PRELOADED = "tests.infra.engine.preloaded"
+"""By its whole name: a module that can't be found is passed over in silence."""
 _START_SECONDS = 60.0
 
 
 def warm_up() -> None:
     """Starts the process that the others are forked from, if there is none yet."""
-    forkserver.set_forkserver_preload(["preloaded"])
+    forkserver.set_forkserver_preload([PRELOADED])
     before = os.environ.get("PYTHONPATH")
     os.environ["PYTHONPATH"] = os.pathsep.join(sys.path)  # it is not handed over for the preload in Python 3.13.0
     try:
@@ -56,6 +58,7 @@ def hosting(program: Program, folder: Path, environment: Mapping[str, str]) -> G
 
 
 def _serve(program: Program, folder: Path, environment: Mapping[str, str], ready: Connection) -> None:
+    assert "pulumi_gcp" in sys.modules, f"{PRELOADED} was not loaded beforehand: each program would pay for its imports"
     import grpc
     from pulumi.automation._server import LanguageServer
     from pulumi.runtime.proto import language_pb2_grpc

@@ -168,6 +168,14 @@ def test_several_managers_are_taken_and_half_a_number_is_not() -> None:
     assert "a number with its country code" in only(managerWhatsappNumber="+44 7700 900123, 12")
 
 
+def test_a_list_in_the_stacks_file_is_as_good_as_commas() -> None:
+    accounts = dev(instagramAccountIds='[17841400000000001,"17841400000000002"]').account_ids
+
+    assert accounts == ("17841400000000001", "17841400000000002")
+    assert dev(readers='["group:desk@club.example"]').readers == ("group:desk@club.example",)
+    assert "must be ids" in only(instagramAccountIds='["17841400000000001"')
+
+
 def test_names_follow_the_prefix() -> None:
     config = dev(prefix="club")
 

@@ -308,3 +308,21 @@ async def test_a_model_that_only_ever_looks_the_same_up_is_told_so_and_handed_ov
     assert system.spond.count("sponds") == 1
     shown = str(system.gemini.requests[-1].contents)
     assert shown.count("already_known") == 5, "of six repeated ones, the last turn's result is shown to nobody"
+
+
+@pytest.mark.parametrize(("status", "told"), [(401, True), (503, False)])
+async def test_a_calendar_that_only_a_person_can_mend_is_told_once_and_keeps_nobody_waiting(
+    system: InProcess, status: int, told: bool
+) -> None:
+    system.spond.faults.add("error", "login", times=100, status=status)
+    app = system.instance()
+    dates, reply = call("get_net_session_dates", days_ahead=7), call("send_instagram_message", text="I can't say.")
+    for number in range(3):
+        person = system.person(f"900{number}")
+        await person.says("When are nets?")
+        system.gemini.script([turn(dates), turn(reply)])
+
+        assert (await system.task(person.thread_id, app=app))[1]["ending"] == "answered"
+        system.clock.forward(700)
+
+    assert ["Spond: the login was refused" in alert for alert in await system.told()] == [True] * told

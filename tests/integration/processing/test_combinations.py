@@ -205,3 +205,39 @@ async def test_a_look_up_that_lists_conversations_without_messages_finds_what_wa
 
     [message] = await stored(system, ana.thread_id)
     assert (message.disposition, len(system.instagram.sent), await system.told()) == (None, 1, [])
+
+
+async def test_a_token_that_dies_with_a_reply_in_doubt_is_told_at_once(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("Tuesday.")])
+    system.instagram.faults.add("drop_after", "send")
+    system.instagram.faults.add("error", "conversations", times=ALWAYS, code=190, subcode=460, status=401)
+    await ana.says("when?")
+    await queue.pass_time(60)
+    told = await system.told()
+
+    system.instagram.faults.clear()
+    await queue.pass_time(400)
+
+    assert ["190/460" in alert for alert in told] == [True]
+    [message] = await stored(system, ana.thread_id)
+    assert (message.status, message.disposition, len(system.instagram.sent)) == (Status.PROCESSED, None, 1)
+    assert len(await system.told()) == 1
+
+
+async def test_a_throttled_look_up_waits_as_long_as_it_is_told(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("Tuesday.")])
+    system.instagram.faults.add("drop_after", "send")
+    system.instagram.faults.add("throttle", "conversations", times=6, wait_minutes=5)
+    await ana.says("when?")
+    await queue.pass_time(280)
+    throttled = system.instagram.count("conversations")
+
+    await queue.pass_time(200)
+
+    assert throttled <= 6
+    [message] = await stored(system, ana.thread_id)
+    assert (message.disposition, len(system.instagram.sent), await system.told()) == (None, 1, [])

@@ -80,6 +80,9 @@ async def test_every_other_request_gets_its_answer(function: WebhookFunction) ->
     assert (challenge.status_code, challenge.text) == (200, "1158201444")
     assert challenge.headers["content-type"].startswith("text/plain")
     assert (await function.get("/?hub.mode=subscribe&hub.verify_token=x&hub.challenge=1")).status_code == 403
+    for typed in ("/whatsapp/", "//whatsapp"):
+        path = f"{typed}?hub.mode=subscribe&hub.verify_token=verify-me&hub.challenge=7"
+        assert (await function.get(path)).text == "7"
     assert (await function.get("/nowhere")).status_code == 404
     assert (await function.post(_body(_dm("m")), "guess")).status_code == 401
     assert (await function.post(b"no json")).status_code == 400

@@ -244,6 +244,17 @@ async def test_signatures_and_ids_go_back_as_they_came(gemini: Gemini, model: Ge
     ]
 
 
+async def test_nothing_of_an_answer_holds_half_a_character(gemini: Gemini, model: GeminiModel) -> None:
+    parts: tuple[Json, ...] = ({"text": "a\ud83d"}, call("get_\ud83dnotes", {"b\ud83d": ["\udfcf"]}, "f\ud83d"))
+    gemini.answer(candidate(*parts, finish="NEW\ud83d") | {"modelVersion": "gemini\ud83d"})
+
+    turn = await ask(model)
+
+    kept = (turn.text, turn.detail, turn.model_version, json.loads(turn.content), turn.calls)
+    assert str(kept).encode()  # a lone half can't be encoded
+    assert "\\ud83d" not in repr(kept)
+
+
 async def test_thoughts_are_not_text(gemini: Gemini, model: GeminiModel) -> None:
     gemini.answer(candidate({"text": "secret plan", "thought": True}, {"text": "Hello "}, {"text": "there"}))
 

@@ -174,6 +174,30 @@ def test_a_part_that_repeats_another_is_left_out(agent: Agent) -> None:
     assert [action.text[-8:] for action in plan.actions] == [paragraph.strip()[-8:], "The end."]
 
 
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        (r"Say \"hi\" to Ana, it\'s \`fun\`", 'Say "hi" to Ana, it\'s `fun`'),
+        (r"N\u00e5, it\\u2019s on \ud83c\udfcf", "Nå, it’s on 🏏"),
+        (r"half \ud83c of one", "half  of one"),
+        (r"a\u0000b\u202ec", "abc"),
+        ("¯\\_(ツ)_/¯ C:\\Users \\u12", "¯\\_(ツ)_/¯ C:\\Users \\u12"),
+        ("one\n \n\r\n\ntwo\n\nthree\nfour", "one\n\ntwo\n\nthree\nfour"),
+        ("Great\ufffd!", "Great!"),
+    ],
+)
+def test_what_a_model_escaped_twice_or_could_not_write_is_mended(agent: Agent, written: str, meant: str) -> None:
+    (action,) = agent.plan(here(), turn(send(written))).actions
+
+    assert action.text == meant
+
+
+def test_what_was_hidden_by_escapes_meets_the_guards(agent: Agent) -> None:
+    plan = agent.plan(here(), turn(send(r"see \u0065vil.\u0065xample")))
+
+    assert (plan.actions, plan.guards) == ((), ("link",))
+
+
 def test_a_written_newline_becomes_one(agent: Agent) -> None:
     plan = agent.plan(here(), turn(send("Nets:\\n- Tuesday\\r\\n- Friday\\\\n- Sunday"), alert("a\\nb")))
 

@@ -11,7 +11,7 @@ from dm_core.clients.port import WhatsAppHealth
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Uncertain, Unreachable
 from dm_core.settings import Template, WhatsAppSettings
-from dm_core.settings.whatsapp import utf16_length
+from dm_core.settings.table import utf16_length
 
 if TYPE_CHECKING:
     from tests.unit.clients.conftest import Now, Platform

@@ -366,8 +366,9 @@ def main() -> None:
     Words that are not UTF-8 are looked for with U+FFFD in place of each byte, as they would have been stored; what the
     terminal's encoding lacks is shown as a question mark.
     """
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="replace")
+    stdout: object = sys.stdout
+    if isinstance(stdout, io.TextIOWrapper):
+        stdout.reconfigure(errors="replace")
     try:
         app([clean_text(word) for word in sys.argv[1:]])
     except (Refused, Misconfigured) as refused:

@@ -19,7 +19,10 @@ MAX_BODY_BYTES = 3 * 1024 * 1024
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One request. ``headers`` have lower-case names; ``body`` is what came over the wire, untouched."""
+    """One request. ``headers`` have lower-case names; ``body`` is what came over the wire, untouched.
+
+    ``path`` begins with one slash and ends with none, however its address was typed.
+    """
 
     method: str
     path: str
@@ -63,7 +66,7 @@ async def serve(request: "StarletteRequest", handle: Callable[[Request], Awaitab
         answer = await handle(
             Request(
                 method=request.method,
-                path=scope["path"] or "/",
+                path="/" + scope["path"].strip("/"),
                 query=dict(request.query_params) if scope.get("query_string") else {},
                 headers=headers,
                 body=body,

@@ -127,9 +127,9 @@ def _part(part: Json) -> Json:
 
 
 def _call(call: Json) -> Json:
-    number = _storable(_text(call.get("id")))
+    number = _text(call.get("id"))
     identity = {"id": number} if number else {}
-    return {**identity, "name": _tool_name(_storable(_text(call.get("name")))), "args": _arguments(call.get("args"))}
+    return {**identity, "name": _tool_name(_text(call.get("name"))), "args": _arguments(call.get("args"))}
 
 
 def _tool_name(given: str) -> str:
@@ -258,7 +258,7 @@ def _storable(text: str) -> str:
 
 
 def _text(value: object) -> str:
-    return value if isinstance(value, str) else ""
+    return _storable(value) if isinstance(value, str) else ""
 
 
 def _object(value: object) -> Json:

@@ -17,17 +17,19 @@ TEXT_LIMIT_BYTES: Final = 1_000
 
 _GRAPHEME = regex.compile(r"\X")
 _NEWLINES = regex.compile(r"\r\n?|[\u0085\u2028\u2029]")
-_WRITTEN_NEWLINE = regex.compile(r"(?:\\+r)?\\+n")
+_ESCAPED = regex.compile(r"""(?:\\+r)?\\+n|\\+u([0-9a-fA-F]{4})|\\+(["'`])""")
 _EMPTY_LINES = regex.compile(r"\n(?:[^\S\n]*\n){2,}")
 _SENTENCE_END = frozenset(".!?…。！？")
 _CLOSERS = "\"')]}»”’"
 
 
 def without_slips(text: str) -> str:
-    """A line break where a model wrote the two characters ``\\n`` for one, as some do inside arguments; at most one
-    empty line in a row; nothing in place of a character that it could not write."""
-    lines = _WRITTEN_NEWLINE.sub("\n", text).replace("\N{REPLACEMENT CHARACTER}", "")
-    return _EMPTY_LINES.sub("\n\n", lines)
+    """A text that a model wrote, without controls and as it was meant: what it escaped a second time (line breaks,
+    quotes, ``\\u2019``: https://github.com/cline/cline/issues/303) is itself; at most one empty line in a row; nothing
+    in place of a character that it could not write."""
+    meant = _ESCAPED.sub(lambda found: chr(int(found[1], 16)) if found[1] else found[2] or "\n", text)
+    whole = meant.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "ignore")
+    return _EMPTY_LINES.sub("\n\n", without_controls(whole).replace("\N{REPLACEMENT CHARACTER}", ""))
 
 
 def same_form(text: str) -> str:

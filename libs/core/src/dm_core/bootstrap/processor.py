@@ -104,19 +104,20 @@ def compose(settings: ProcessorSettings, files: Files, ports: Ports, prices: Pri
     tokens = InstagramTokens(ports.instagram, ports.token_store, settings.instagram)
     instagram = RenewedAccounts(ports.instagram, tokens)
     rules = Rules.of(files.profile, settings.disclosure_days, settings.handover)
+    alerts = Alerts(ports.store, ports.alert_queue, ports.clock, settings.alerts.limits)
+    groups = settings.spond.groups if settings.spond else ()
     agent = Agent(
         files.profile,
         files.system_md,
         Guards(secrets=settings.secrets, manager_number=",".join(settings.whatsapp.manager_numbers)),
         settings.limits,
-        JoinedSchedule.of(ports.spond, settings.spond.groups if settings.spond else (), ports.store, ports.clock),
+        JoinedSchedule.of(ports.spond, groups, ports.store, ports.clock, alerts.calendar_stopped),
         ports.store,
         instagram,
         rules=rules,
     )
     tokens.protect = agent.protect
     timing = Timing(settings.queue.debounce_min, settings.queue.debounce_max, settings.store.retention_days * DAY_MS)
-    alerts = Alerts(ports.store, ports.alert_queue, ports.clock, settings.alerts.limits)
     switches = SwitchReader(ports.store, ports.clock)
     runtime = Runtime(
         store=ports.store,

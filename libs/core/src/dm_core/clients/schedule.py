@@ -8,7 +8,7 @@ The model must never be left to invent dates, and no reply may wait long for a c
 """
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
@@ -17,7 +17,7 @@ from dm_core.clients.http_response import fields, items, string
 from dm_core.clients.port import Calendar, Session, Spond
 from dm_core.clock import Clock
 from dm_core.durations import DAY_MS
-from dm_core.errors import DmAgentError, PlatformError, RetryLater
+from dm_core.errors import AccountStopped, DmAgentError, PlatformError, RetryLater
 from dm_core.store.port import SmallDocuments
 from dm_core.telemetry import emit
 
@@ -28,6 +28,9 @@ AHEAD: Final = timedelta(days=100)
 MAX_KEPT: Final = 400
 """Most sessions kept in the document (at most 2 KB each; a Firestore document holds 1 MiB)."""
 LONGEST_BREAK_SECONDS: Final = 600.0
+
+Stopped = Callable[[AccountStopped], Awaitable[None]]
+"""Told that a person must act before the calendar can be read again. Never raises."""
 
 _DAY: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -79,6 +82,7 @@ class CachedSchedule:
         *,
         break_seconds: float = 60,
         timeout_seconds: float = 8,
+        stopped: Stopped | None = None,
     ) -> None:
         self._calendar = calendar
         self._documents = documents
@@ -87,6 +91,7 @@ class CachedSchedule:
         self._fresh_ms = int(fresh_seconds * 1_000)
         self._break_seconds = break_seconds
         self._timeout = timeout_seconds
+        self._stopped = stopped
         self._one_at_a_time = asyncio.Lock()
         self._copy: _Copy | None = None
         self._closed_until = 0
@@ -117,6 +122,8 @@ class CachedSchedule:
             found = await calendar.sessions(first, last)
         except PlatformError as error:
             self._break(error)
+            if isinstance(error, AccountStopped) and self._stopped is not None:
+                await self._stopped(error)
             return
         self._copy = _Copy(_ms(now), _ms(first), _ms(last), found)
         await self._keep(self._copy)
@@ -178,12 +185,20 @@ class JoinedSchedule:
 
     @classmethod
     def of(
-        cls, spond: Spond | None, groups: Sequence[str], documents: SmallDocuments, clock: Clock
+        cls,
+        spond: Spond | None,
+        groups: Sequence[str],
+        documents: SmallDocuments,
+        clock: Clock,
+        stopped: Stopped | None = None,
     ) -> "JoinedSchedule":
         """Those of ``groups``, over one client; without a client nothing is ever available."""
         if spond is None:
             return cls(())
-        return cls([CachedSchedule(spond.calendar(group), documents, group, clock) for group in groups])
+        calendars = ((spond.calendar(group), group) for group in groups)
+        return cls(
+            [CachedSchedule(calendar, documents, group, clock, stopped=stopped) for calendar, group in calendars]
+        )
 
     async def sessions(self, start: datetime, end: datetime) -> ScheduleView:
         """As ``CachedSchedule.sessions``; a session in several groups comes once. As old as the oldest copy."""

@@ -69,7 +69,7 @@ class ActionExecutor:
         return None
 
     async def settle_doubts(self) -> None:
-        """Find out what went out, and start nothing. Raises LookAgain, StoreUnavailable."""
+        """Find out what went out, and start nothing. Raises LookAgain, AccountStopped, StoreUnavailable."""
         for action in [action for action in self.leased.run.actions if action.in_doubt]:
             self._keep(await self.delivery.settle(self.leased, action, self.deadline, wait=False))
 

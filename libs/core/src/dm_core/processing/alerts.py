@@ -7,6 +7,7 @@ sweep ────────────────────────�
 
 import asyncio
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
@@ -15,7 +16,7 @@ from dm_core import alerts
 from dm_core.alerts import Alert, AlertCount, AlertLimits, AskedAlert
 from dm_core.clock import Clock
 from dm_core.durations import MINUTE_MS
-from dm_core.errors import QueueUnavailable, Service
+from dm_core.errors import AccountStopped, QueueUnavailable, Service, StoreUnavailable, described
 from dm_core.queue.port import AlertQueue
 from dm_core.store.port import AlertStore
 from dm_core.telemetry import emit
@@ -85,6 +86,13 @@ class Alerts:
         if created:
             await self.announce((alert,))
         return created
+
+    async def calendar_stopped(self, error: AccountStopped) -> None:
+        """Tell the manager, once a day, that only a person can mend the calendar. Never raises: nobody waits for it."""
+        words = f"{error}. Until it is mended people are told that the schedule can't be looked up."
+        with suppress(StoreUnavailable):  # the next question tells it
+            if await self.cause_alert(Service.SPOND, "", str(error.code), text=words):
+                emit("account_stopped", "ERROR", service=error.service, error=described(error))
 
     async def sweep(self) -> int:
         """Ask for ticks for what is overdue, the most urgent first; how many alerts are.

@@ -9,13 +9,22 @@ The platform has no idempotency key, so an action in doubt is looked up before a
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from enum import Enum
 from typing import Protocol
 
 from dm_core.clients.port import Instagram, InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.durations import MINUTE_MS
-from dm_core.errors import DmAgentError, Owner, PlatformError, StoreUnavailable, Uncertain, Unreachable, described
+from dm_core.errors import (
+    AccountStopped,
+    DmAgentError,
+    Owner,
+    PlatformError,
+    RetryLater,
+    StoreUnavailable,
+    Uncertain,
+    Unreachable,
+    described,
+)
 from dm_core.messages import Direction, Message
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.same_text import normal_form
@@ -46,12 +55,6 @@ class Conversation(Protocol):
 
     thread: Thread
     run: Run
-
-
-class _Fate(Enum):
-    FOUND = "it went out"
-    ABSENT = "looked, and it is not there"
-    UNKNOWN = "could not look"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +95,15 @@ class Delivery:
         """Find out about an action in doubt: done, uncertain for good, or planned again (to be sent once more).
 
         A reaction can't be looked up and is never repeated. With ``wait`` an echo gets its time first. Raises LookAgain
-        until two look-ups that worked, a minute apart, did not find it.
+        until two look-ups that worked, a minute apart, did not find it, and AccountStopped where a person must act
+        before one can work.
         """
         if action.kind is not ActionKind.SEND:
             return self.ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
-        fate, mid = await self._look_up(leased, action, deadline, wait=wait)
-        emit("send_looked_up", "WARNING", thread_id=leased.thread.id, fate=fate.name.lower())
-        if fate is _Fate.FOUND:
+        mid = await self._look_up(leased, action, deadline, wait=wait)
+        emit("send_looked_up", "WARNING", thread_id=leased.thread.id, found=mid is not None)
+        if mid is not None:
             return replace(self.ended(action, ActionState.DONE, None), platform_id=mid)
-        if fate is _Fate.UNKNOWN:
-            raise LookAgain("a send in doubt could not be looked up", None)
         now = self.clock()
         first = action.looked_at if action.looked_at is not None else now
         if now - first < LOOK_AGAIN_MS:
@@ -136,11 +138,12 @@ class Delivery:
         await account.react(leased.thread.user_id, action.target or "", action.text)
         return None
 
-    async def _look_up(
-        self, leased: Conversation, action: Action, deadline: int, *, wait: bool
-    ) -> tuple[_Fate, str | None]:
-        """Several looks a short while apart, because an echo may still be on its way."""
-        looked = False
+    async def _look_up(self, leased: Conversation, action: Action, deadline: int, *, wait: bool) -> str | None:
+        """Several looks a short while apart, because an echo may still be on its way; None when it is not there.
+
+        Raises LookAgain, AccountStopped when none of them could be made.
+        """
+        looked, failure = False, None
         try:
             async with asyncio.timeout(max(0.0, (deadline - self.clock()) / 1000)):
                 for attempt in range(self.limits.look_ups):
@@ -150,13 +153,19 @@ class Delivery:
                         mid = await self._find(leased, action)
                     except (PlatformError, StoreUnavailable) as error:
                         emit("look_up_failed", "WARNING", thread_id=leased.thread.id, reason=described(error))
+                        failure = error
                         continue
                     if mid is not None:
-                        return _Fate.FOUND, mid
+                        return mid
                     looked = True
         except TimeoutError:
             emit("look_up_failed", "WARNING", thread_id=leased.thread.id, reason="the run's time is over")
-        return (_Fate.ABSENT if looked else _Fate.UNKNOWN), None
+        if looked:
+            return None
+        if isinstance(failure, AccountStopped):
+            raise failure
+        told = failure.wait_seconds if isinstance(failure, RetryLater) else None
+        raise LookAgain("a send in doubt could not be looked up", told)
 
     async def _find(self, leased: Conversation, action: Action) -> str | None:
         """In our own store, else in the platform's list; never a message that another action or run sent."""

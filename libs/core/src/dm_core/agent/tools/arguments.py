@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import MISSING, Field, field, fields
 from typing import Any, ClassVar, Protocol, cast
 
-from dm_core.agent.texts import without_controls, without_slips
+from dm_core.agent.texts import without_slips
 
 
 class Arguments(Protocol):
@@ -82,7 +82,7 @@ def _valid(spec: Field[Any], value: object) -> object:
         return _yes_no(spec.name, value)
     if not isinstance(value, str):
         raise BadArguments(f"{spec.name!r} must be a text, not {_type_name(value)}. Call the tool again.")
-    text = without_slips(without_controls(value)).strip()
+    text = without_slips(value).strip()
     choices = cast("list[str] | None", schema.get("enum"))
     if choices is not None:
         if text.lower() not in choices:
