@@ -70,9 +70,9 @@ class Prompt:
 
     @cached_property
     def is_whole(self) -> bool:
-        """Every paragraph of the profile's files stands in the finished text, whatever made it."""
+        """Every paragraph of the knowledge as the files have it stands in the finished text, whatever made it."""
         facts, said = self.profile.facts, " ".join(self.text.split())
-        texts = [text for name, text in self.profile.files if name.endswith(".md")]
+        texts = [text for name, text in self.profile.files if name.endswith(".md") and name != PERSONA_FILE]
         filled = FACT_REFERENCE.sub(lambda found: facts[found.group(1)], "\n\n".join(texts))
         return all(" ".join(paragraph.split()) in said for paragraph in _PARAGRAPHS.split(filled))
 

@@ -11,6 +11,7 @@ from dm_core.settings import ModelSettings
 from dm_evals.replay.author import AuthoredTurn, Script
 from dm_evals.replay.digests import Prompt, own_prompt
 from dm_evals.replay.recordings import Recording
+from dm_sandbox.platforms.server import as_object
 
 DATE = "2026-11-22"
 TURNS = (
@@ -42,7 +43,8 @@ class Asking:
                 answers = tuple(ToolResult(call.name, call.id, {"day": self.result}) for call in turn.calls)
                 turns += [turn, ToolTurn(answers)]
         except PlatformError as error:
-            said.append(f"{error}: {getattr(error.__context__, 'message', '')}")  # the client itself quotes nothing
+            body = as_object(getattr(error.__context__, "body", None))  # the client itself quotes nothing
+            said.append(f"{error}: {as_object(body.get('error')).get('message')}")
         finally:
             await model.close()
         return said
