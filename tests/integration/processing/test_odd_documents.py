@@ -66,6 +66,7 @@ async def test_an_odd_field_keeps_no_dm_from_its_end(
         put_odd(store, collection, wake_up.thread_id, field, value)
 
         messages = store.database.messages[wake_up.thread_id]
+        answer: object = None
         for attempt in range(4):
             answer = await system.task(wake_up.thread_id, f"{wake_up.name}-{attempt}", app)
             if all(message.status in (Status.PROCESSED, Status.FAILED) for message in messages.values()):
