@@ -42,7 +42,7 @@ KNOWN: Final[Mapping[str, int]] = {
     "uncertain_treated_as_failed": 12,
     "uncertain_treated_as_done": 6,
     "timed_out_send_tried_again": 12,
-    "started_marker_not_stored": 9,
+    "started_marker_not_stored": 43,
     "checkpoint_after_the_act": 0,
     "failed_run_dropped_although_it_acted": 4,
     "finish_without_its_condition": 19,
