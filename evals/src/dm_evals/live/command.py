@@ -78,8 +78,6 @@ def main(options: argparse.Namespace, environment: Mapping[str, str] = os.enviro
         raise Unusable("; ".join(reader.problems))
     if not key:
         raise Unusable("GEMINI_API_KEY is not set: a live run asks a real model")
-    if not key.isascii() or not key.isprintable():
-        raise Unusable("GEMINI_API_KEY holds what no key does: copy it again from https://aistudio.google.com/apikey")
     command = LiveCommand.prepared(options)
     budget = Budget(options.budget_usd, command.journal.spent)
     upstream = Upstream(base_url, budget, options.rate, patience=options.patience, timeout=options.timeout)
