@@ -27,14 +27,14 @@ RELEASING: Final = ("send", "edit")
 
 @dataclass(slots=True)
 class Wrote:
-    """One message of the manager's. ``alert_id``: what it quotes, or whose button it is; ``at`` in ms since 1970."""
+    """One message of the manager's. ``alert_id``: what it quotes, or whose button it is; times in ms since 1970."""
 
     mid: str
     kind: Kind
     text: str
     alert_id: str
     at: int
-    acknowledged: bool = False
+    acknowledged_at: int | None = None
 
     @property
     def item_id(self) -> str:
@@ -132,6 +132,6 @@ class Manager:
             message |= {"type": "text", "text": {"body": text}}
 
         def acknowledged() -> None:
-            wrote.acknowledged = True
+            wrote.acknowledged_at = wrote.acknowledged_at or self.clock()
 
         self.post(message, f"manager {text!r}", acknowledged)

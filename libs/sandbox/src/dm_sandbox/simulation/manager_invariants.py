@@ -22,7 +22,7 @@ _BAD_NEWS = ("draft_not_sent", "uncertain", "expired", "failed", "refused", "han
 def judge_manager(world: World) -> None:
     """Each message was kept, seen to, answered, and what it sends went out as often as its sender was told."""
     for wrote in world.manager.wrote:
-        if not wrote.acknowledged:
+        if wrote.acknowledged_at is None:
             continue
         item = world.database.outbox.get(wrote.item_id)
         if item is None:
@@ -68,17 +68,18 @@ def judge_reply(world: World, text: str, item: OutboxItem) -> None:
 
 
 def _in_order(world: World) -> None:
-    """What the manager wrote to a person reaches them in the order written, as far as whole seconds tell it."""
-    sent: dict[str, list[tuple[int, int, str]]] = defaultdict(list)
+    """What the manager writes to a person reaches them after what they had written before, once that was here."""
+    sent: dict[str, list[tuple[Wrote, int]]] = defaultdict(list)
     for wrote in world.manager.wrote:
         item = world.database.outbox.get(wrote.item_id)
         at = next((effect.at for effect in world.platforms.effects if effect.text == wrote.text), None)
         if wrote.kind == "reply" and item is not None and item.state is OutboxState.DONE and at is not None:
-            sent[item.thread_id].append((wrote.at // 1000, at, wrote.text))
+            sent[item.thread_id].append((wrote, at))
     for replies in sent.values():
-        for (wrote_at, at, text), (next_at, later, after) in pairwise(sorted(replies)):
-            if next_at > wrote_at and later < at < wrote_at * 1000 + UNREAD_MS:
-                world.journal.wrong("order", f"{after!r} of the manager went out before {text!r}")
+        for (wrote, at), (after, later) in pairwise(replies):
+            here = wrote.acknowledged_at is not None and wrote.acknowledged_at <= after.at
+            if here and later < at < wrote.at + UNREAD_MS and after.at // 1000 > wrote.at // 1000:
+                world.journal.wrong("order", f"{after.text!r} of the manager went out before {wrote.text!r}")
 
 
 def _takes_over(world: World, item: OutboxItem) -> None:

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 
+from dm_core.alerts import HANDOVER_REMINDER
 from dm_core.durations import HOUR_MS, MINUTE_MS
 from dm_core.errors import AccountStopped, PlatformError, RetryLater, Service
 from dm_core.messages import Direction, Message, Status
@@ -304,7 +305,8 @@ class Monitor:
         run = change.run if isinstance(change.run, Run) else change.archive
         if run is not None:
             self.outbox.noted(run)
-        has_alert = bool(change.alerts or (run and run.alerts))
+        alerts = (*change.alerts, *(run.alerts if run is not None else ()))
+        has_alert = any(alert.cause != HANDOVER_REMINDER for alert in alerts)  # what is told only later does not count
         for message in change.messages:
             attempts = message.attempts
             known = before.get(message.id)
