@@ -6,6 +6,7 @@ import pytest
 
 from dm_core.messages import Disposition, Status
 from dm_sandbox.inprocess import InProcess
+from dm_sandbox.person import Person
 from dm_sandbox.platforms.answers import call, turn
 from dm_sandbox.platforms.model_request import ModelRequest
 from tests.integration.processing.schedule import Deliveries, stored
@@ -17,13 +18,19 @@ def says(*texts: str) -> dict[str, object]:
     return dict(turn(*(call("send_instagram_message", text=text) for text in texts)))
 
 
-async def test_a_throttle_on_the_second_part_delays_that_part_only(system: InProcess) -> None:
+async def half_answered(system: InProcess, *later: dict[str, object]) -> tuple[Person, Deliveries]:
+    """Somebody whose answer has two parts, of which the second will be throttled for a minute; ``later`` turns."""
     ana = system.person()
     queue = Deliveries(system, system.instance())
-    system.gemini.script([says("One.", "Two.")])
+    system.gemini.script([says("One.", "Two."), *later])
     system.instagram.faults.add("delay", "send")
     system.instagram.faults.add("throttle", "send", wait_minutes=1)
     await ana.says("hi")
+    return ana, queue
+
+
+async def test_a_throttle_on_the_second_part_delays_that_part_only(system: InProcess) -> None:
+    ana, queue = await half_answered(system)
 
     await queue.pass_time(200)
 
@@ -32,12 +39,7 @@ async def test_a_throttle_on_the_second_part_delays_that_part_only(system: InPro
 
 
 async def test_a_dm_that_comes_while_the_second_part_waits_is_answered_in_its_place(system: InProcess) -> None:
-    ana = system.person()
-    queue = Deliveries(system, system.instance())
-    system.gemini.script([says("One.", "Two."), says("Three.")])
-    system.instagram.faults.add("delay", "send")
-    system.instagram.faults.add("throttle", "send", wait_minutes=1)
-    await ana.says("hi")
+    ana, queue = await half_answered(system, says("Three."))
     await queue.pass_time(30)
     await ana.says("and on Sunday?")
 
@@ -48,12 +50,7 @@ async def test_a_dm_that_comes_while_the_second_part_waits_is_answered_in_its_pl
 
 
 async def test_a_human_who_writes_while_the_second_part_waits_has_the_word(system: InProcess) -> None:
-    ana = system.person()
-    queue = Deliveries(system, system.instance())
-    system.gemini.script([says("One.", "Two."), says("Three.")])
-    system.instagram.faults.add("delay", "send")
-    system.instagram.faults.add("throttle", "send", wait_minutes=1)
-    await ana.says("hi")
+    ana, queue = await half_answered(system, says("Three."))
     await queue.pass_time(30)
     await ana.human_replies("Bob here.")
 

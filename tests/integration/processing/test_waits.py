@@ -83,21 +83,6 @@ async def test_what_every_thread_is_refused_waits_until_it_is_mended_and_is_told
     assert [f"can't be used ({status})" in alert for alert in await system.told()] == [True]
 
 
-async def test_one_dm_that_the_model_refuses_fails_and_holds_nobody_up(system: InProcess) -> None:
-    ana, ben = system.person("9001"), system.person("9002")
-    queue = Deliveries(system, system.instance())
-    system.gemini.refuses = "poison"
-    await ana.says("poison")
-    for number in range(4):
-        await ben.says(f"hi {number}")
-        await queue.pass_time(60)
-
-    [message] = await stored(system, ana.thread_id)
-    assert (message.status, message.attempts) == (Status.FAILED, 5)
-    assert len(system.instagram.sent_to(ben.user_id)) == 4
-    assert ["Nobody has answered" in alert for alert in await system.told()] == [False, True]
-
-
 async def test_dms_of_many_wait_while_few_ask_in_vain_and_all_are_answered_soon_after(system: InProcess) -> None:
     people = [system.person(f"90{n:02}") for n in range(20)]
     answers(system)
@@ -283,18 +268,21 @@ async def test_a_dm_whose_reply_went_out_is_answered_whatever_happens_afterwards
     assert await system.told() == []
 
 
-async def test_a_dm_on_which_alone_the_model_fails_ends_failed_at_its_fifth_failure(system: InProcess) -> None:
+@pytest.mark.parametrize(("refused", "others", "seconds"), [(False, 8, 260), (True, 4, 60)])
+async def test_a_dm_on_which_alone_the_model_fails_ends_failed_at_its_fifth_failure_and_holds_nobody_up(
+    system: InProcess, *, refused: bool, others: int, seconds: int
+) -> None:
     ana, ben = system.person("9001"), system.person("9002")
     queue = Deliveries(system, system.instance())
-    system.gemini.fails_on = "poison"
+    setattr(system.gemini, "refuses" if refused else "fails_on", "poison")
     await ana.says("poison")
-    for number in range(8):
+    for number in range(others):
         await ben.says(f"hi {number}")
-        await queue.pass_time(260)
+        await queue.pass_time(seconds)
 
     [message] = await stored(system, ana.thread_id)
     assert (message.status, message.attempts) == (Status.FAILED, 5)
-    assert len(system.instagram.sent_to(ben.user_id)) == 8
+    assert len(system.instagram.sent_to(ben.user_id)) == others
     assert ["Nobody has answered" in alert for alert in await system.told()] == [False, True]
 
 

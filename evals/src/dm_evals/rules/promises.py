@@ -74,7 +74,7 @@ def _prices(seen: Seen, text: str) -> Iterator[str]:
     }
     currency = next(iter(known.values()), "")
     sums = _sums(set(known), {float(number) for number in regex.findall(r"\b\d+\b", text)} & set(known))
-    shown: set[float] = set(_shown(seen)) if says("reported", text) else set()
+    shown: frozenset[float] = _shown(seen) if says("reported", text) else frozenset()
     for clause in clauses(unquoted(text)):
         if clause.denied:
             continue

@@ -60,9 +60,8 @@ class _HttpClient(httpx2.AsyncClient):
         answer = await self._connections.request(method, url, headers, content, self._patience)
         if answer.status != 200:
             raise NoTurn(answer.status, answer.headers, parsed_json(answer.body))
-        return httpx2.Response(
-            200, content=answer.body, default_encoding="utf-8-sig"
-        )  # JSON, whatever its charset says
+        # It is UTF-8, whatever its charset says.
+        return httpx2.Response(200, content=answer.body, default_encoding="utf-8-sig")
 
 
 class GeminiModel:

@@ -32,8 +32,9 @@ class NoTurn(Exception):
 def answered(body: str) -> Mapping[str, object]:
     """The object in a body that came with 200. Raises NoTurn where there is none, or an error in its place."""
     value = _alone(parsed_json(body))
-    answer, code = fields(value), _error_in(value).get("code")
+    answer = fields(value)
     if not isinstance(value, dict) or (answer.get("error") and not answer.get("candidates")):
+        code = _error_in(answer).get("code")
         raise NoTurn(code if isinstance(code, int) and 400 <= code < 600 else 200, {}, answer)
     return answer
 

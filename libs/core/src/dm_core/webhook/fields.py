@@ -8,6 +8,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Final, cast
 
+from dm_core.store.document_values import is_document_id
+
 JsonObject = Mapping[str, object]
 
 MAX_URL_CHARS: Final = 2_048
@@ -21,8 +23,7 @@ MAX_PEOPLE: Final = 50
 
 _PARTIES: Final = ("sender", "recipient", "from", "to", "user")
 _MAX_VALUES: Final = 5_000
-_IDENTIFIER: Final = re.compile(r"(?!\.{1,2}\Z|__.*__\Z)[0-9A-Za-z._-]{1,128}")
-"""What no document can be named by (``document_values.is_document_id``) is no id: its thread could not be read."""
+_IDENTIFIER: Final = re.compile(r"[0-9A-Za-z._-]{1,128}")
 _NUMBER: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,10})?")
 _URL: Final = re.compile(r"https?://[^\s\x00-\x1f\x7f]+", re.IGNORECASE)
 _SURROGATE: Final = re.compile("[\ud800-\udfff]")
@@ -51,10 +52,13 @@ def flag(value: object) -> bool:
 
 
 def identifier(value: object) -> str | None:
-    """An account's or person's id, as a string."""
+    """An account's or person's id, as a string; one that no document can be named by is none: its thread could not be
+    read."""
     if isinstance(value, int) and not isinstance(value, bool):
         value = str(value) if 0 <= value < 10**30 else None
-    return value if isinstance(value, str) and _IDENTIFIER.fullmatch(value) else None
+    if not isinstance(value, str) or not _IDENTIFIER.fullmatch(value):
+        return None
+    return value if is_document_id(value) else None
 
 
 def identifier_of(value: object) -> str | None:
