@@ -7,6 +7,7 @@ those of ``MADE``. ``GET /media/{asset}`` serves the bytes, 404 once they have e
 
 from collections.abc import Callable, Mapping
 from contextlib import suppress
+from dataclasses import dataclass
 from typing import Final
 
 from starlette.requests import Request
@@ -36,12 +37,22 @@ MADE: Final[Mapping[str, Made]] = {
 """By kind: the platform's word for it, what it is served as, and how it is made of words."""
 
 
-async def send_made(person: Person, kind: str, words: str = "", text: str | None = None) -> tuple[str, str]:
-    """Have the person send a file of this kind; its message's mid, and its address on the CDN. Raises KeyError."""
+@dataclass(frozen=True, slots=True)
+class MadeFile:
+    """A file on the stand-in for Meta's CDN: the platform's ``word`` for its kind, its ``url`` there, and the ``path``
+    where a page finds its bytes."""
+
+    word: str
+    url: str
+    path: str
+
+
+def made_for(person: Person, kind: str, words: str = "") -> MadeFile:
+    """Make a file of this kind, and put it on the platform's servers for this person to send. Raises KeyError."""
     word, content_type, make = MADE[kind]
-    mid = await person.sends_file(word, make(words), text, content_type)
     assert person.platform is not None, "files are on the platform's servers"  # noqa: S101
-    return mid, person.platform.cdn.last
+    url = person.platform.cdn.put(make(words), content_type)
+    return MadeFile(word, url, f"/media/{asset_of(url)}")
 
 
 def media_routes(person: Callable[[], Person], cdn: Cdn) -> list[Route]:
@@ -58,8 +69,10 @@ def media_routes(person: Callable[[], Person], cdn: Cdn) -> list[Route]:
             return JSONResponse({"error": "words and text must be texts"}, 400)
         if not isinstance(kind, str) or kind not in MADE:
             return JSONResponse({"error": f"kind must be one of {', '.join(MADE)}"}, 400)
-        mid, url = await send_made(person(), kind, words, text or None)
-        return JSONResponse({"mid": mid, "url": f"/media/{asset_of(url)}"})
+        sender = person()
+        made = made_for(sender, kind, words)
+        mid = await sender.sends_attachment(made.word, {"url": made.url}, text or None)
+        return JSONResponse({"mid": mid, "url": made.path})
 
     async def file(request: Request) -> Response:
         asset = cdn.assets.get(request.path_params["asset"])

@@ -49,15 +49,14 @@ class Person:
 
     async def says_late(self, text: str, ago_ms: int) -> str:
         """A text that the platform dates so long ago."""
-        item = self._message({"text": text}, text)
-        await self._post([{**item, "timestamp": self.clock() - ago_ms}])
-        return self.mids[-1]
+        return await self._writes({"text": text}, text, timestamp=self.clock() - ago_ms)
 
     async def says_at_once(self, *texts: str) -> list[str]:
         """Several texts in one POST, as Meta batches them."""
         items = [self._message({"text": text}, text) for text in texts]
+        mids = self.mids[-len(texts) :]
         await self._post(items)
-        return self.mids[-len(texts) :]
+        return mids
 
     async def taps(self, title: str, payload: str) -> str:
         """A quick reply."""
@@ -166,8 +165,9 @@ class Person:
     async def standby(self, text: str) -> str:
         """A text while another app owns the thread."""
         item = self._message({"text": text}, text)
+        mid = self.mids[-1]
         await self.sender.deliver(envelope(self.account_id, [item], self.clock(), "standby"))
-        return self.mids[-1]
+        return mid
 
     def echo(self, mid: str, text: str) -> Item:
         """The echo of a message of the account, without ``app_id``, as on Instagram."""
@@ -219,10 +219,10 @@ class Person:
         if not said.get("is_deleted"):
             self.platform.hear(self.user_id, str(said.get("mid")), str(said.get("text") or said.get("title") or ""))
 
-    async def _writes(self, message: Mapping[str, object], text: str) -> str:
+    async def _writes(self, message: Mapping[str, object], text: str, **of_item: object) -> str:
         item = self._message(message, text)
         mid = self.mids[-1]
-        await self._post([item])
+        await self._post([{**item, **of_item}])
         return mid
 
     def _message(self, message: Mapping[str, object], text: str) -> Item:

@@ -31,8 +31,6 @@ class Cdn:
 
     def __init__(self, folder: Path | None = None) -> None:
         self.assets: dict[str, Asset] = {}
-        self.last = ""
-        """The address that was given last."""
         self._folder = folder
         for named in sorted(folder.glob("*.type")) if folder else ():
             if named.with_suffix("").is_file():
@@ -47,8 +45,7 @@ class Cdn:
             (self._folder / asset).write_bytes(data)
             (self._folder / f"{asset}.type").write_text(content_type, "utf-8")
         signature = hashlib.sha256(asset.encode()).hexdigest()[:32]
-        self.last = f"https://{HOST}{PATH}?asset_id={asset}&signature={signature}"
-        return self.last
+        return f"https://{HOST}{PATH}?asset_id={asset}&signature={signature}"
 
     def expire(self, url: str) -> None:
         """The address leads to nothing from now on."""

@@ -2,11 +2,11 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Final
 
 from dm_core.durations import HOUR_MS
-from dm_sandbox.media_routes import send_made
-from dm_sandbox.platforms.cdn import asset_of
+from dm_sandbox.media_routes import made_for
 from dm_sandbox.platforms.server import as_list, as_object
 from dm_sandbox.studio.bubbles import Bubble, Phone
 from dm_sandbox.studio.phones import Phones
@@ -54,12 +54,9 @@ class Acts:
         await known(phone, fields)
 
     async def _text(self, phone: Phone, fields: Fields) -> None:
-        text, quoted = _words(fields), str(fields.get("reply_to") or "")
-        if quoted:
-            mid = await self._shown_first(phone, "text", text, lambda: phone.person.replies_to(quoted, text))
-            mid.reply_to = quoted
-        else:
-            await self._shown_first(phone, "text", text, lambda: phone.person.says(text))
+        person, text, quoted = phone.person, _words(fields), str(fields.get("reply_to") or "")
+        says = partial(person.replies_to, quoted, text) if quoted else partial(person.says, text)
+        await self._shown_first(phone, "text", text, says, reply_to=quoted)
 
     async def _burst(self, phone: Phone, fields: Fields) -> None:
         """Line by line, each after the time it takes to type it."""
@@ -81,43 +78,35 @@ class Acts:
 
     async def _share(self, phone: Phone, _: Fields) -> None:
         title = "Season opener: Saturday at two"
-        bubble = await self._shown_first(phone, "share", "", lambda: phone.person.shares_post(title=title))
-        bubble.about = title
+        await self._shown_first(phone, "share", "", partial(phone.person.shares_post, title=title), about=title)
 
-    async def _file(self, phone: Phone, kind: str, text: str = "") -> Bubble:
+    async def _file(self, phone: Phone, kind: str, text: str = "") -> None:
         """A file that is made here, and can be fetched as from the platform's servers."""
-        addresses: list[str] = []
-
-        async def send() -> str:
-            mid, address = await send_made(phone.person, kind, text or "Sent from the studio", text or None)
-            addresses.append(address)
-            return mid
-
-        bubble = await self._shown_first(phone, kind, text, send)
-        bubble.media = f"/media/{asset_of(addresses[0])}"
-        return bubble
+        made = made_for(phone.person, kind, text or "Sent from the studio")
+        send = partial(phone.person.sends_attachment, made.word, {"url": made.url}, text or None)
+        await self._shown_first(phone, kind, text, send, media=made.path)
 
     async def _story_reply(self, phone: Phone, fields: Fields) -> None:
         text = _words(fields, "That looks great!")
-        bubble = await self._shown_first(phone, "story_reply", text, lambda: phone.person.replies_to_story(text))
-        bubble.about = "your story"
+        send = partial(phone.person.replies_to_story, text)
+        await self._shown_first(phone, "story_reply", text, send, about="your story")
 
     async def _story_mention(self, phone: Phone, _: Fields) -> None:
-        bubble = await self._shown_first(phone, "story_mention", "", phone.person.mentions_in_story)
-        bubble.about = "mentioned you in a story"
+        send, about = phone.person.mentions_in_story, "mentioned you in a story"
+        await self._shown_first(phone, "story_mention", "", send, about=about)
 
     async def _quick_reply(self, phone: Phone, fields: Fields) -> None:
         title = _words(fields, "Yes, please")
-        await self._shown_first(phone, "quick_reply", title, lambda: phone.person.taps(title, "STUDIO_REPLY"))
+        await self._shown_first(phone, "quick_reply", title, partial(phone.person.taps, title, "STUDIO_REPLY"))
 
     async def _ice_breaker(self, phone: Phone, fields: Fields) -> None:
         title = _words(fields, "How do I join?")
-        await self._shown_first(phone, "ice_breaker", title, lambda: phone.person.presses(title, "STUDIO_ICE_BREAKER"))
+        await self._shown_first(phone, "ice_breaker", title, partial(phone.person.presses, title, "STUDIO_ICE_BREAKER"))
 
     async def _ad(self, phone: Phone, fields: Fields) -> None:
         text, title = _words(fields, "Is this still on?"), "Winter nets"
-        bubble = await self._shown_first(phone, "ad", text, lambda: phone.person.comes_from_ad(text, title))
-        bubble.about = f"your ad “{title}”"
+        send = partial(phone.person.comes_from_ad, text, title)
+        await self._shown_first(phone, "ad", text, send, about=f"your ad “{title}”")
 
     async def _react(self, phone: Phone, fields: Fields) -> None:
         bubble, emoji = self._chosen(phone, fields) or phone.newest_theirs, str(fields.get("emoji") or "❤️")
@@ -151,8 +140,8 @@ class Acts:
 
     async def _late(self, phone: Phone, fields: Fields) -> None:
         text, ago = _words(fields, "Sorry, this got stuck"), LATE_HOURS * HOUR_MS
-        await self._shown_first(phone, "late", text, lambda: phone.person.says_late(text, ago))
-        phone.bubbles[-1].about = f"dated {LATE_HOURS} hours ago"
+        send = partial(phone.person.says_late, text, ago)
+        await self._shown_first(phone, "late", text, send, about=f"dated {LATE_HOURS} hours ago")
 
     async def _human(self, phone: Phone, fields: Fields) -> None:
         """Somebody of the business answers in the app."""
@@ -161,16 +150,18 @@ class Acts:
         self.phones.show(phone, mid, "text", text, by="human")
         await phone.person.human_replies(text, mid)
 
-    async def _shown_first(self, phone: Phone, kind: str, text: str, send: Callable[[], Awaitable[str]]) -> Bubble:
-        """It is on the phone before the webhook has answered; the id it gets is the one it is sent under."""
-        bubble = self.phones.show(phone, "", kind, text)
+    async def _shown_first(
+        self, phone: Phone, kind: str, text: str, send: Callable[[], Awaitable[str]], **more: str
+    ) -> None:
+        """It is on the phone before the webhook has answered, with all that it shows; the id it gets is the one it is
+        sent under."""
+        bubble = self.phones.show(phone, "", kind, text, by="person", **more)
         known = len(phone.person.mids)
         sending = asyncio.ensure_future(send())
         await asyncio.sleep(0)
         if len(phone.person.mids) > known:
-            bubble.id = phone.person.mids[-1]
+            bubble.id = phone.person.mids[known]
         bubble.id = await sending
-        return bubble
 
     def _chosen(self, phone: Phone, fields: Fields) -> Bubble | None:
         mid = str(fields.get("mid") or "")
