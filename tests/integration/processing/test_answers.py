@@ -221,6 +221,18 @@ async def test_a_model_that_never_acts_is_stopped_and_handed_over(system: InProc
     assert ["Nobody has answered" in alert for alert in await system.told()] == [False, True]
 
 
+async def test_an_alert_that_a_model_never_puts_right_is_not_lost(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("help, Sam is hurt")
+    passed_on = call("send_instagram_message", text="I've told our manager.")
+    system.gemini.script([turn(call("send_manager_notification", message="Sam is hurt"), passed_on)] * 6)
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["ending"], system.instagram.sent_to(ana.user_id)) == ("answered", ["I've told our manager."])
+    assert ["Please read the conversation" in alert for alert in await system.told()] == [True]
+
+
 async def test_thirty_calls_in_one_turn_stay_within_the_limits(system: InProcess) -> None:
     ana = system.person()
     await ana.says("hi")

@@ -269,6 +269,8 @@ ODD_ANSWERS: list[tuple[Json, Finish, str]] = [
     (candidate({"text": "x"}, finish="SAFETY"), Finish.BLOCKED, "SAFETY"),
     ({"candidates": [{"finishReason": "RECITATION"}]}, Finish.MALFORMED, "RECITATION"),
     (candidate({"text": "To be or"}, finish="LANGUAGE"), Finish.MALFORMED, "LANGUAGE"),
+    (candidate({"text": "The next is on Tue"}, finish="OTHER"), Finish.MALFORMED, "OTHER"),
+    (candidate({"text": "I hate"}, finish="safety"), Finish.BLOCKED, "SAFETY"),
     (candidate({}, {"newThing": {"a": 1}}), Finish.EMPTY, "no text"),
     (candidate({"text": {"a": 1}}, {"functionCall": "get_notes"}), Finish.EMPTY, "no text"),
     ({"candidates": [{"content": {"parts": "x"}}]}, Finish.EMPTY, "no text"),
@@ -305,6 +307,42 @@ async def test_an_odd_answer_is_a_turn_that_says_so(
     assert (turn.finish, turn.calls) == (finish, ())
     assert detail in turn.detail
     assert len(gemini.asked) == 1
+
+
+WHOLE = candidate({"text": "Tuesday"})["candidates"]
+assert isinstance(WHOLE, list)
+WHOLE_ANSWERS: list[Json] = [
+    {"candidates": [{"finishReason": "SAFETY"}, *WHOLE]},
+    {"candidates": [{"finishReason": "MAX_TOKENS", "content": {"parts": [{"text": "Tue"}]}}, *WHOLE]},
+    {"candidates": WHOLE, "promptFeedback": {"blockReason": "BLOCK_REASON_UNSPECIFIED"}},
+]
+
+
+@pytest.mark.filterwarnings("ignore:.* is not a valid")
+@pytest.mark.parametrize("body", WHOLE_ANSWERS)
+async def test_the_candidate_that_is_whole_is_the_answer(gemini: Gemini, model: GeminiModel, body: Json) -> None:
+    gemini.answer(body)
+
+    turn = await ask(model)
+
+    assert (turn.text, turn.finish) == ("Tuesday", Finish.COMPLETE)
+
+
+async def test_a_tool_that_the_api_did_not_know_is_called_as_it_was_meant(gemini: Gemini, model: GeminiModel) -> None:
+    gemini.answer(candidate(call("default_api:getNotes"), call("send_money"), finish="UNEXPECTED_TOOL_CALL"))
+
+    turn = await ask(model)
+
+    assert ([each.name for each in turn.calls], turn.finish) == (["get_notes", "send_money"], Finish.COMPLETE)
+
+
+@pytest.mark.parametrize(("beside", "made"), [((call("is_new_thread"),), "is_new_thread"), ((), "get_notes")])
+async def test_a_call_in_a_thought_is_only_thought_of_where_another_is_made(
+    gemini: Gemini, model: GeminiModel, beside: tuple[Json, ...], made: str
+) -> None:
+    gemini.answer(candidate(call("get_notes", thought=True), *beside))
+
+    assert [each.name for each in (await ask(model)).calls] == [made]
 
 
 async def test_thirty_calls_and_odd_arguments_are_passed_on_as_they_are(gemini: Gemini, model: GeminiModel) -> None:

@@ -87,6 +87,8 @@ class Processor:
         while True:
             if ending is Ending.FAILED:
                 tell_failed(run_loop)
+            elif ending in (Ending.ANSWERED, Ending.NO_REPLY):
+                run_loop.tell_unheard()
             notes = run_loop.notes(leased.run)
             result = await (closer.propose(notes) if ending is PROPOSED else closer.finish(ending, notes))
             if not isinstance(result, Stale):
