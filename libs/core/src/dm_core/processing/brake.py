@@ -94,7 +94,7 @@ class Brake:
     def succeeded(self, key: Key, thread_id: str) -> None:
         """The service answered, whatever it said."""
         state = self._states.setdefault(key, _State())
-        if state.on_since is not None:
+        if state.on_since is not None and key != REQUESTS:
             emit("brake_released", service=key[0], seconds=(self.clock() - state.on_since) // 1000)
         if not state.clear:
             failed = {other: at for other, at in state.failed.items() if other != thread_id}
@@ -116,7 +116,8 @@ class Brake:
             self._tell(key, state, now)
         elif not own and self._others_failing(state, thread_id, now):
             state.on_since, state.told_at, state.next_probe_at = now, now, now + PROBE_MS
-            emit("brake_applied", "WARNING", service=key[0])
+            if key != REQUESTS:
+                emit("brake_applied", "WARNING", service=key[0])
         return own
 
     def is_on(self, key: Key) -> bool:
@@ -156,7 +157,7 @@ class Brake:
 
     @staticmethod
     def _tell(key: Key, state: _State, now: int) -> None:
-        if now - state.told_at >= PROLONGED_MS and state.on_since is not None:
+        if now - state.told_at >= PROLONGED_MS and state.on_since is not None and key != REQUESTS:
             state.told_at = now
             emit("brake_prolonged", "ERROR", service=key[0], minutes=(now - state.on_since) // MINUTE_MS)
 
