@@ -604,6 +604,14 @@ async def test_a_wait_may_be_in_words_or_in_the_header(gemini: Gemini, model: Ge
         refused(429, "RESOURCE_EXHAUSTED", "Your project has exceeded its monthly spending cap."),
         refused(429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: x, limit: 0, model: y\nPlease retry in 25s."),
         refused(429, "RESOURCE_EXHAUSTED", "Gemini 2.5 Pro Preview doesn't have a free quota tier."),
+        refused(
+            429, "RESOURCE_EXHAUSTED", "x", {"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]}
+        ),
+        refused(429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: generate_requests_per_model_per_day"),
+        refused(410, "", "This model was retired."),
+        refused(400, "INVALID_ARGUMENT", "models/gemini-0 is no longer available. Please use a newer model."),
+        refused(400, "INVALID_ARGUMENT", "API Key must be set when using the Google AI API."),
+        refused(400, "INVALID_ARGUMENT", "Invalid resource", error_info("RESOURCE_PROJECT_INVALID")),
     ],
 )
 async def test_a_key_or_a_permission_stops_the_deployment(
@@ -616,6 +624,16 @@ async def test_a_key_or_a_permission_stops_the_deployment(
 
     assert (caught.value.service, caught.value.code) == (Service.MODEL, answer[0])
     assert len(gemini.asked) == 1
+
+
+async def test_a_stopped_deployment_is_asked_again_when_the_model_says(gemini: Gemini, model: GeminiModel) -> None:
+    day = {"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]}
+    gemini.answers = [refused(429, "RESOURCE_EXHAUSTED", "x", day, {"retryDelay": "1800s"})]
+
+    with pytest.raises(AccountStopped) as caught:
+        await ask(model)
+
+    assert caught.value.wait_seconds == 1_800
 
 
 @pytest.mark.parametrize(
