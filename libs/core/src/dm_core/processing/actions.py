@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from dm_core.alerts import AskedAlert, Urgency
 from dm_core.clock import Clock
 from dm_core.errors import AccountStopped, DmAgentError, Owner, Refused, RetryLater, Service, Unreachable
-from dm_core.processing.brake import Brake
+from dm_core.processing.brake import Brake, people_of
 from dm_core.processing.delivery import Delivery
 from dm_core.processing.drafts import PROPOSED, Proposed, acts_undecided
 from dm_core.processing.freshness import Stale, stale, taken_over
@@ -140,7 +140,8 @@ class ActionExecutor:
                 self.brake.failed(service, self.leased.thread.id, in_doubt=True)
             performed = self._keep(await self.delivery.settle(self.leased, performed, deadline, wait=True))
         if performed.state is ActionState.DONE and performed.kind is ActionKind.SEND:
-            self.brake.succeeded(service, self.leased.thread.id)
+            for key in (service, people_of(self.leased.thread.account_id)):
+                self.brake.succeeded(key, self.leased.thread.id)
         return self._judged(performed)
 
     def _refused(self, error: Unreachable | Refused) -> Ending | None:

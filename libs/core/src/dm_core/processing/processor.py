@@ -16,7 +16,7 @@ from dm_core.processing.drafts import PROPOSED
 from dm_core.processing.finish import RunCloser
 from dm_core.processing.freshness import Stale
 from dm_core.processing.leased_thread import LeasedThread, Superseded
-from dm_core.processing.recovery import Recovery, tell_cause, tell_failed
+from dm_core.processing.recovery import Recovery, tell_cause, tell_failed, tell_if_nobody_is_reached
 from dm_core.processing.run_loop import RunLoop
 from dm_core.processing.runtime import Runtime
 from dm_core.processing.task_result import Ending, ExecutionResult, RunStatus
@@ -91,6 +91,8 @@ class Processor:
                 tell_failed(run_loop)
             elif ending in (Ending.ANSWERED, Ending.NO_REPLY):
                 run_loop.tell_unheard()
+            elif ending in (Ending.REFUSED, Ending.EXPIRED):
+                await tell_if_nobody_is_reached(self.runtime.alerts, self.runtime.brake, leased)
             notes = run_loop.notes(leased.run)
             result = await (closer.propose(notes) if ending is PROPOSED else closer.finish(ending, notes))
             if not isinstance(result, Stale):
