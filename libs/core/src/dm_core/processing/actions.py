@@ -162,8 +162,11 @@ class ActionExecutor:
         """A send of which nobody can tell whether it went out ends the run: never twice."""
         if action.kind is not ActionKind.SEND or action.state is not ActionState.UNCERTAIN:
             return None
+        follows = [each.text for each in self.leased.run.actions if each.is_open and each.kind is ActionKind.SEND]
         self.drop_open("an earlier message is uncertain")
-        self.tell("uncertain", f"I can't tell whether this reply arrived, so I did not repeat it: “{action.text}”")
+        unsent = f" Nor did I send what follows it: “{' '.join(follows)}”" if follows else ""
+        told = f"I can't tell whether this reply arrived, so I did not repeat it: “{action.text}”{unsent}"
+        self.tell("uncertain", told)
         return Ending.UNCERTAIN
 
     def tell(self, cause: str, text: str, urgency: Urgency = "urgent") -> None:
