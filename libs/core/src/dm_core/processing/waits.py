@@ -18,8 +18,8 @@ LONGEST_MS = 240_000
 """Below the promised five minutes by the width of a wake-up's bucket and the length of a run."""
 LONGEST_TOLD_MS = HOUR_MS
 """Longest wait that a service can ask for before we try again."""
-BELIEVED = 2
-"""So many waits in a row a service is believed that says it needs but a moment; then our own wait is the least."""
+BELIEVED = 4
+"""So many waits in a row a service is believed that says it needs but a moment; then our own are the least."""
 CLOCKS_MS = 2_000
 """How much later than ``not_before`` its wake-up fires at least: by a clock behind, the wait is not over yet."""
 WINDOW_MARGIN_MS = 600_000
@@ -33,13 +33,16 @@ def wait_ms(thread_id: str, wait_count: int, told_seconds: float | None) -> int:
     The jitter comes from thread and count, so that a repeated decision is the same one. "Retry in 1 s" for minutes on
     end would be a flood: https://github.com/google-gemini/gemini-cli/issues/8437 names seconds for a day's quota.
     """
-    longest = min(FIRST_MS * 2 ** min(wait_count, 10), LONGEST_MS)
-    digest = hashlib.sha256(f"{thread_id}/{wait_count}".encode("utf-8", "surrogatepass")).digest()
-    own = round(longest * (0.75 + digest[0] / 1024))
     if told_seconds is None:
-        return own
+        return _own_ms(thread_id, wait_count)
     told = round(min(max(told_seconds, 1.0) * 1000, LONGEST_TOLD_MS))
-    return told if wait_count < BELIEVED else max(told, own)
+    return told if wait_count < BELIEVED else max(told, _own_ms(thread_id, wait_count - BELIEVED))
+
+
+def _own_ms(thread_id: str, count: int) -> int:
+    longest = min(FIRST_MS * 2 ** min(count, 10), LONGEST_MS)
+    digest = hashlib.sha256(f"{thread_id}/{count}".encode("utf-8", "surrogatepass")).digest()
+    return round(longest * (0.75 + digest[0] / 1024))
 
 
 def limit_at(message: Message, thread: Thread, limits: RunLimits) -> int:
