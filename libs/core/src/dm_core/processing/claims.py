@@ -150,7 +150,7 @@ class Claims:
             await self.runtime.tokens.ensure()
         except PlatformError as error:
             await tell_cause(self.runtime.alerts, error, thread.account_id)
-            raise _Held(described(error), told_wait(error), tried=True) from error
+            raise _Held(described(error), told_wait(error, thread), tried=True) from error
         if waits.over(snapshot.unprocessed, thread, now, self.runtime.limits):
             return
         instagram: Key = (Service.INSTAGRAM, thread.account_id)
@@ -170,7 +170,7 @@ class Claims:
         except (RetryLater, AccountStopped) as error:
             await tell_cause(self.runtime.alerts, error, thread.account_id)
             self.runtime.brake.failed(instagram, thread.id)
-            raise _Held(described(error), told_wait(error), tried=False) from error
+            raise _Held(described(error), told_wait(error, thread), tried=False) from error
         except PlatformError:  # it answers; what it minds, the reply will find out
             return
 

@@ -8,6 +8,7 @@ anything else   ──▶ an attempt ──the last one──▶ failed
 from dataclasses import dataclass, replace
 
 from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, Owner, PlatformError, Service, described
+from dm_core.processing import waits
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import REQUESTS, Brake, Key, people_of
 from dm_core.processing.finish import RunCloser
@@ -18,6 +19,7 @@ from dm_core.processing.task_result import Ending, ExecutionResult
 from dm_core.runs import ActionState
 from dm_core.store.port import UNSET
 from dm_core.telemetry import emit
+from dm_core.threads import Thread
 
 THROTTLED = 429
 """A model's throttle is never the fault of a DM."""
@@ -59,7 +61,9 @@ class Recovery:
         own_fault = isinstance(error, PlatformError) and await self._failed(error)
         if own_fault and self._worn_out:
             return await self._fail(described(error))
-        waiting = await self.closer.wait(described(error), told_wait(error), own_fault=own_fault)
+        waiting = await self.closer.wait(
+            described(error), told_wait(error, self.run_loop.leased.thread), own_fault=own_fault
+        )
         return waiting or await self._expire()
 
     async def _failed(self, error: PlatformError) -> bool:
@@ -111,10 +115,12 @@ def tell_failed(run_loop: RunLoop) -> None:
     run_loop.executor.tell("failed", FAILED_NOTICE.format(attempts=attempts, error=error), urgency="normal")
 
 
-def told_wait(error: Exception) -> float | None:
-    """The wait that the service asked for, in seconds."""
+def told_wait(error: Exception, thread: Thread) -> float | None:
+    """The wait that the service asked for, in seconds, or that we set ourselves."""
     told = getattr(error, "wait_seconds", None)
-    return told if isinstance(told, (int, float)) else None
+    if not isinstance(told, (int, float)):
+        return None
+    return waits.believed(thread, told) if isinstance(error, PlatformError) else told
 
 
 async def tell_if_nobody_is_reached(alerts: Alerts, brake: Brake, leased: LeasedThread) -> None:

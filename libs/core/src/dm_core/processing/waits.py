@@ -28,21 +28,23 @@ PROLONGED_MS = 900_000
 
 
 def wait_ms(thread_id: str, wait_count: int, told_seconds: float | None) -> int:
-    """The next wait, in ms: the service's own, else doubling, with a jitter of a quarter that spreads the threads.
+    """The next wait, in ms: the one that was told, else doubling, with a jitter of a quarter that spreads the threads.
 
-    The jitter comes from thread and count, so that a repeated decision is the same one. "Retry in 1 s" for minutes on
-    end would be a flood: https://github.com/google-gemini/gemini-cli/issues/8437 names seconds for a day's quota.
+    The jitter comes from thread and count, so that a repeated decision is the same one.
     """
-    if told_seconds is None:
-        return _own_ms(thread_id, wait_count)
-    told = round(min(max(told_seconds, 1.0) * 1000, LONGEST_TOLD_MS))
-    return told if wait_count < BELIEVED else max(told, _own_ms(thread_id, wait_count - BELIEVED))
-
-
-def _own_ms(thread_id: str, count: int) -> int:
-    longest = min(FIRST_MS * 2 ** min(count, 10), LONGEST_MS)
-    digest = hashlib.sha256(f"{thread_id}/{count}".encode("utf-8", "surrogatepass")).digest()
+    if told_seconds is not None:
+        return round(min(max(told_seconds, 1.0) * 1000, LONGEST_TOLD_MS))
+    longest = min(FIRST_MS * 2 ** min(wait_count, 10), LONGEST_MS)
+    digest = hashlib.sha256(f"{thread_id}/{wait_count}".encode("utf-8", "surrogatepass")).digest()
     return round(longest * (0.75 + digest[0] / 1024))
+
+
+def believed(thread: Thread, told_seconds: float) -> float:
+    """A service's own wait, in seconds, as far as it is kept: "retry in 1 s" for minutes on end would be a flood, and
+    seconds are told for a day's quota (https://github.com/google-gemini/gemini-cli/issues/8437)."""
+    if thread.wait_count < BELIEVED:
+        return told_seconds
+    return max(told_seconds, wait_ms(thread.id, thread.wait_count - BELIEVED, None) / 1000)
 
 
 def limit_at(message: Message, thread: Thread, limits: RunLimits) -> int:
