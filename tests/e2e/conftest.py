@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,12 +17,14 @@ import httpx
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
 
+from dm_sandbox.chat_lines import PORT_FILE
 from dm_sandbox.profile_files import PROCESSOR_VARIABLE, ROOT
 from dm_sandbox.studio.review import QUEUE_VARIABLE
-from dm_sandbox.tcp_ports import free_port
 from tests.chromium import chromium
 
 START_SECONDS = 60.0
+SOON_MS = 5_000
+WORKED_ON = re.compile("on its way|stored, waits|being answered")
 QUICK = {"DEBOUNCE_MIN_SECONDS": "1", "DEBOUNCE_MAX_SECONDS": "2"}
 expect.set_options(timeout=30_000)
 
@@ -30,7 +33,7 @@ class Dev:
     """``make dev`` on a port of its own, with a state, a profile and a review queue of its own."""
 
     def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port = folder, 0
         self.profile = folder / "processor"
         if not self.profile.exists():
             shutil.copytree(ROOT / "functions" / "processor", self.profile)
@@ -38,7 +41,6 @@ class Dev:
         self.state, self.queue = folder / "state", folder / "queue"
         own = {
             "STATE": str(self.state),
-            "PORT": str(self.port),
             PROCESSOR_VARIABLE: str(self.profile),
             QUEUE_VARIABLE: str(self.queue),
         }
@@ -55,14 +57,19 @@ class Dev:
         begun = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "dm_sandbox.dev"], env=self._env, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", "dm_sandbox.dev"],
+                env={**self._env, "PORT": str(self.port)},  # a free one, and the same from then on
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         while time.monotonic() - begun < START_SECONDS:
             assert self._process.poll() is None, self.log.read_text()
+            if not self.port and (self.state / PORT_FILE).exists():
+                self.port = int((self.state / PORT_FILE).read_text() or 0)
             try:
                 if httpx.get(f"{self.url}/status", trust_env=False).status_code == 200:
                     return time.monotonic() - begun
-            except httpx.HTTPError:
+            except (httpx.HTTPError, httpx.InvalidURL):
                 pass
             time.sleep(0.05)
         raise AssertionError(f"the studio did not start:\n{self.log.read_text()}")
@@ -89,6 +96,18 @@ class Dev:
     def post(self, path: str, body: Mapping[str, object] | None = None) -> None:
         """What a button of the page does."""
         httpx.post(f"{self.url}{path}", json=body or {}, trust_env=False, timeout=30).raise_for_status()
+
+    def wait_until_quiet(self) -> None:
+        """Nobody's DM is being answered, whoever left it: of those that wait for a service none is due soon."""
+        begun, tasks = time.monotonic(), list[str]()
+        while time.monotonic() - begun < START_SECONDS:
+            waiting = httpx.get(f"{self.url}/api/waiting", trust_env=False).json()
+            now = waiting["now"]
+            tasks = [each["path"] for each in waiting["tasks"] if not each["dueAt"] or each["dueAt"] < now + SOON_MS]
+            if not tasks:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"still at work: {tasks}")
 
     def stop(self) -> None:
         """Ctrl-C."""
@@ -117,6 +136,7 @@ def one_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
 def shared(one_studio: Dev) -> Dev:
     """One studio for all tests that need none of their own: each brings its own person, and finds nothing broken and
     the script in the model's seat, whatever an earlier one left behind."""
+    one_studio.post("/api/tour", {"play": False})
     one_studio.post("/api/switches/clear")
     one_studio.post("/api/seat", {"sitter": "scripted"})
     return one_studio
@@ -173,6 +193,16 @@ class Studio:
     def expect_replies(self, count: int) -> None:
         bubbles = self.page.locator("#bubbles .bubble-row:not(.mine):not(.human) .bubble")
         expect(bubbles).to_have_count(count)
+
+    def expect_all_answered(self) -> None:
+        """Nothing that this person wrote is still to be looked at."""
+        expect(self.page.locator("#bubbles .mine .under", has_text=WORKED_ON)).to_have_count(0)
+
+    def becomes(self, visibility: str) -> None:
+        """As if the tab were left, or come back to."""
+        change = "state => Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })"
+        self.page.evaluate(change, visibility)
+        self.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
 
     def tab(self, name: str) -> None:
         self.page.click(f"#tab-{name}")

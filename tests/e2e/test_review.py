@@ -38,16 +38,23 @@ async def lived(path: Path) -> None:
     await store.close()
 
 
+@pytest.fixture(autouse=True)
+def empty_queue(shared: Dev) -> Iterator[None]:
+    """The studio's own is for each test empty."""
+    shutil.rmtree(shared.queue, ignore_errors=True)
+    yield
+    shutil.rmtree(shared.queue, ignore_errors=True)
+
+
 @pytest.fixture
-def queue(shared: Dev, tmp_path: Path) -> Iterator[Path]:
+def queue(shared: Dev, empty_queue: None, tmp_path: Path) -> Path:
     """The studio's own, with a sample of those."""
     store = tmp_path / "threads.sqlite3"
     with ThreadPoolExecutor(1) as pool:
         pool.submit(asyncio.run, lived(store)).result()
     sample = ("scenarios-from", "--since=2020-01-01", f"--store-url=sqlite:///{store}", f"--queue={shared.queue}")
     assert evals(*sample) == 0
-    yield shared.queue
-    shutil.rmtree(shared.queue)
+    return shared.queue
 
 
 def save(studio: Studio, verdict: str, why: str = "", text: str = "") -> None:
@@ -99,4 +106,3 @@ def test_an_empty_queue_and_a_file_that_can_not_be_used_are_said_in_a_line(share
 
     expect(panel.locator(".tag.error")).to_contain_text("production_x.yaml:")
     expect(panel).to_contain_text("Nothing waits for review")
-    shutil.rmtree(shared.queue)
