@@ -39,7 +39,7 @@ def test_a_burst_is_one_answer(shared: Dev, opened: Opened) -> None:
     studio = opened(shared)
     studio.meet("Burst")
 
-    studio.page.fill("#words", "hi!\nhow much is it to join?")
+    studio.page.fill("#words", "hi!\nhow much is it?")
     studio.page.click("#more summary")
     studio.page.click("#acts button:has-text('Burst')")
 
