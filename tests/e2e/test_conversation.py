@@ -2,9 +2,9 @@
 
 import re
 
-from playwright.sync_api import APIResponse, Route, expect
+from playwright.sync_api import expect
 
-from tests.e2e.conftest import Dev, Opened
+from tests.e2e.conftest import Dev, Held, Opened
 
 
 def test_a_chip_is_answered_and_the_reply_shows_why(shared: Dev, opened: Opened) -> None:
@@ -66,23 +66,15 @@ def test_two_tabs_are_two_people_and_neither_sees_the_others_thread(shared: Dev,
 def test_an_older_list_of_people_does_not_undo_a_choice(shared: Dev, opened: Opened) -> None:
     """The list that a new tab asks for first comes after its person has been made."""
     studio = opened(shared, empty=True)
-    late: list[tuple[Route, APIResponse]] = []
-
-    def hold_the_first(route: Route) -> None:
-        if route.request.method != "GET" or late:
-            route.continue_()
-        else:
-            late.append((route, route.fetch()))
-
-    studio.page.route("**/api/people", hold_the_first)
+    held = Held(studio, "**/api/people")
     studio.page.goto(shared.url)
-    while not late:
-        studio.page.wait_for_timeout(20)
+    late = held.take()
+    answer = late.fetch()
+    held.end()
     studio.page.fill("#new-person [name=name]", "Newcomer")
     studio.page.click("#new-person button")
     expect(studio.page.locator("#phone-title")).to_have_text("Newcomer")
-    route, answer = late[0]
-    route.fulfill(response=answer)
+    late.fulfill(response=answer)
 
     expect(studio.person("Newcomer")).to_have_count(1)
     expect(studio.person("Newcomer").locator("button")).to_have_attribute("aria-current", "true")

@@ -8,39 +8,11 @@ import re
 import pytest
 from playwright.sync_api import Locator, Route, expect
 
-from tests.e2e.conftest import Dev, Opened, Studio
+from tests.e2e.conftest import Dev, Held, Opened, Studio
 
 
 def refuse(route: Route) -> None:
     route.fulfill(status=503, json={"error": "refused by the test"})
-
-
-class Held:
-    """Requests to a path, held until they are let go."""
-
-    def __init__(self, studio: Studio, path: str, method: str = "GET") -> None:
-        self._studio, self._path, self._method = studio, path, method
-        self.routes: list[Route] = []
-        self._over = False
-        studio.page.route(path, self._meet)
-
-    def _meet(self, route: Route) -> None:
-        if route.request.method == self._method and not self._over:
-            self.routes.append(route)
-        else:
-            route.continue_()
-
-    def take(self) -> Route:
-        """The next, for the test to answer."""
-        while not self.routes:
-            self._studio.page.wait_for_timeout(20)
-        return self.routes.pop(0)
-
-    def end(self) -> None:
-        """Let go what is held, and what comes."""
-        self._over = True
-        while self.routes:
-            self.routes.pop().continue_()
 
 
 def user_id(studio: Studio) -> str:

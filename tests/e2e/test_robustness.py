@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import Route, expect
+from playwright.sync_api import expect
 
-from tests.e2e.conftest import Dev, Opened
+from tests.e2e.conftest import Dev, Held, Opened
 
 INJECTIONS = (
     "<script>alert(1)</script>",
@@ -19,7 +19,6 @@ INJECTIONS = (
 )
 
 
-@pytest.mark.timeout(300)
 def test_open_tabs_catch_up_after_a_restart_and_threads_are_kept_with_their_files(
     own: Callable[[], Dev], opened: Opened
 ) -> None:
@@ -53,7 +52,6 @@ def test_open_tabs_catch_up_after_a_restart_and_threads_are_kept_with_their_file
         studio.page.wait_for_function(f"() => ({plays})(document.querySelector('#bubbles {player}.player')) > 0")
 
 
-@pytest.mark.timeout(300)
 def test_an_edited_profile_is_live_at_the_next_run_and_a_broken_one_is_said(
     own: Callable[[], Dev], opened: Opened
 ) -> None:
@@ -111,15 +109,13 @@ def test_what_a_person_writes_never_becomes_markup(shared: Dev, opened: Opened) 
 
 def test_an_answer_that_comes_after_its_tab_was_left_takes_no_place(shared: Dev, opened: Opened) -> None:
     studio = opened(shared)
-    held: list[Route] = []
-    studio.page.route("**/api/waiting", lambda route: held.append(route))
+    held = Held(studio, "**/api/waiting")
 
     studio.tab("waiting")
-    while not held:
-        studio.page.wait_for_timeout(20)
+    late = held.take()
     studio.tab("tour")
     with studio.page.expect_response("**/api/waiting"):
-        held[0].continue_()
+        late.continue_()
 
     expect(studio.page.locator("#panel")).to_contain_text("Seven things that go wrong")
     expect(studio.page.locator("#panel")).not_to_contain_text("Tasks")
@@ -146,20 +142,16 @@ def test_nothing_of_one_person_is_taken_for_anothers(shared: Dev, opened: Opened
     studio.says("how are you?")
     expect(studio.page.locator("#bubbles .mine")).to_have_count(1)
     studio.page.fill("#words", "not sent yet")
-    held: list[Route] = []
-    slow = [True]
-    studio.page.route("**/api/phone/*", lambda route: held.append(route) if slow else route.continue_())
+    held = Held(studio, "**/api/phone/*")
 
     studio.page.fill("#new-person [name=name]", "Another")
     studio.page.click("#new-person button")
-    while not held:
-        studio.page.wait_for_timeout(20)
+    late = held.take()
 
     expect(studio.page.locator("#bubbles li")).to_have_count(0)
     expect(studio.page.locator("#words")).to_have_value("")
-    slow.clear()
-    for route in held:
-        route.continue_()
+    late.continue_()
+    held.end()
     expect(studio.page.locator("#phone-title")).to_have_text("Another")
     studio.person("Drafts").click()
     expect(studio.page.locator("#words")).to_have_value("not sent yet")
