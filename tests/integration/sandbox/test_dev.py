@@ -16,7 +16,6 @@ import pytest
 from dm_sandbox.platforms.gemini import Gemini
 from dm_sandbox.tcp_ports import free_port
 
-
 PATIENCE = 100
 """Seconds. It only ends a test that hangs: a busy machine takes half a minute to start or stop all there is."""
 
@@ -88,11 +87,9 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
 async def test_the_line_chat_sends_what_is_typed_and_prints_what_comes_back(tmp_path: Path) -> None:
     port = free_port()
 
-    async with (
-        _started("dm_sandbox.dev", port, tmp_path) as dev,
-        _started("dm_sandbox.line_chat", port, tmp_path) as early,
-    ):
+    async with _started("dm_sandbox.line_chat", port, tmp_path) as early:
         nobody, _ = await asyncio.wait_for(early.communicate(), PATIENCE)
+    async with _started("dm_sandbox.dev", port, tmp_path) as dev:
         await _read_until(dev, b"dm-agent sandbox")
         async with _started("dm_sandbox.line_chat", port, tmp_path) as chat:
             assert chat.stdin is not None
@@ -158,7 +155,7 @@ async def test_a_bogus_key_is_one_line_that_does_not_show_it(tmp_path: Path) -> 
     assert output.decode() == "make dev: GEMINI_API_KEY is not accepted by Gemini (400): check it, or unset it\n"
 
 
-async def test_the_demo_sees_every_effect_within_twenty_seconds_and_exits_zero() -> None:
+async def test_the_demo_sees_every_effect_and_exits_zero() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "dm_sandbox.demo", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )

@@ -110,7 +110,7 @@ class _Page:
         return _json({"person": chat.person.name, "lines": [asdict(line) for line in chat.lines[start:]]})
 
     async def type_line(self, request: Request) -> Response:
-        await self._studio.chat.type(_text((await _body(request)).get("line"), "line"))
+        self._studio.begin(self._studio.chat.type(_text((await _body(request)).get("line"), "line")))
         return _json({"ok": True})
 
     async def status(self, _: Request) -> Response:

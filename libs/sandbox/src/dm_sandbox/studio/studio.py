@@ -138,10 +138,14 @@ class Studio:
         return "gemini" if self.sandbox.real_model else kind if kind != "scripted" else self.seat.sitter
 
     def act(self, phone: Phone, act: str, fields: Mapping[str, object]) -> None:
-        """Begin what a button says. It goes on by itself: a webhook may not be acknowledged for minutes, and a browser
-        that waits for six of them asks nothing else. Raises CannotDo."""
-        begun = self.spawn(self.acts.do(phone, act, fields))
+        """Begin what a button says. Raises CannotDo."""
+        self.begin(self.acts.do(phone, act, fields))
         self.changed()
+
+    def begin(self, work: Coroutine[None, None, None]) -> None:
+        """It goes on by itself: a webhook may not be acknowledged for minutes, and a browser that waits for six of them
+        asks nothing else. Raises what it raises before its first wait."""
+        begun = self.spawn(work)
         if begun.done():
             begun.result()
 
