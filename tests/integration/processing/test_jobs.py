@@ -1,6 +1,7 @@
 """The processor's other paths: malformed tasks, the sweep, token refresh, the watchdog."""
 
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -148,6 +149,17 @@ async def test_the_check_names_what_a_person_must_mend(system: InProcess) -> Non
         "the account is not subscribed to: messages",
         "the Instagram token ends in 5 days",
     ]
+
+
+@pytest.mark.parametrize("subscribed", [("messages",), ("messages", "messaging_postbacks")])
+async def test_an_account_whose_taps_do_not_arrive_is_warned_of(system: InProcess, subscribed: tuple[str, ...]) -> None:
+    system.instagram.subscribed = subscribed
+
+    _, result = await system.job("/maintenance/check")
+
+    assert result["status"] == "ok"
+    warnings = "".join(cast("list[str]", result["warnings"]))
+    assert ("taps do not arrive: messaging_postbacks is not subscribed to" in warnings) == (len(subscribed) == 1)
 
 
 async def test_the_check_is_content_when_all_is_well(system: InProcess) -> None:
