@@ -12,7 +12,7 @@ from dm_core.runs import Run
 from dm_core.steering import Mode
 from dm_core.store import queries
 from dm_core.store.alert_documents import parse_alert
-from dm_core.store.document_values import Document, text, texts, whole
+from dm_core.store.document_values import Document, text, texts, whole, with_id
 from dm_core.store.message_documents import is_message, parse_message
 from dm_core.store.outbox_documents import parse_audit
 from dm_core.store.port import Store, StoredDocument, Version, sorted_messages
@@ -162,7 +162,7 @@ class Reads:
 
     def parsed(self, found: Iterable[StoredDocument]) -> tuple[Message, ...]:
         """Documents as messages, in their order."""
-        return sorted_messages([parse_message(each.doc | {"id": each.id}) for each in found if is_message(each.doc)])
+        return sorted_messages([parse_message(with_id(each)) for each in found if is_message(each.doc)])
 
     # -- everything of a person
 
@@ -196,7 +196,7 @@ class Reads:
 
     async def _alerts(self, selection: Selection) -> tuple[Alert, ...]:
         found = await self.store.documents.select(selection)
-        return tuple(parse_alert(each.doc | {"id": each.id}) for each in found)
+        return tuple(parse_alert(with_id(each)) for each in found)
 
 
 def _each_once(threads: Iterable[Thread]) -> tuple[Thread, ...]:
@@ -215,4 +215,4 @@ def _quarantined(found: StoredDocument) -> Quarantined:
 
 
 def _plain(found: Iterable[StoredDocument]) -> list[Document]:
-    return [each.doc | {"id": each.id} for each in found]
+    return [with_id(each) for each in found]
