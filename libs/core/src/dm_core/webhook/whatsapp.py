@@ -17,7 +17,7 @@ from typing import Final, Literal
 from dm_core.alerts import AlertStatus, ManagerContact
 from dm_core.clock import Clock
 from dm_core.durations import HOUR_MS
-from dm_core.errors import QueueUnavailable
+from dm_core.errors import QueueUnavailable, described
 from dm_core.http import Response
 from dm_core.outbox import OutboxItem
 from dm_core.queue.port import AlertQueue
@@ -139,7 +139,7 @@ class WhatsAppReceiver:
         try:
             await self._queue.schedule(status.alert_id, self._clock())
         except QueueUnavailable as error:
-            emit("tick_not_scheduled", "WARNING", alert=status.alert_id[:12], error=type(error).__name__)
+            emit("tick_not_scheduled", "WARNING", alert=status.alert_id[:12], error=described(error))
 
     # -- reading
 
