@@ -175,6 +175,6 @@ def described(error: BaseException) -> str:
     """An error as kept and logged: its kind, and its numbers, or its text where it has none: then that is our own."""
     if isinstance(error, PlatformError) and error.code:
         return f"{type(error).__name__} {error.code}/{error.subcode}"
-    if isinstance(error, Unavailable | PlatformError):
+    if isinstance(error, Unavailable | Misconfigured | PlatformError):
         return f"{type(error).__name__}: {error}"[:200]
     return type(error).__name__

@@ -172,7 +172,7 @@ class CachedSchedule:
         try:
             document = await self._documents.get_document("schedule", self._key)
         except DmAgentError as error:
-            emit("schedule_not_recalled", "WARNING", error=type(error).__name__)
+            emit("schedule_not_recalled", "WARNING", error=described(error))
             return
         kept = _from_document(document)
         if kept is not None and kept.fetched_at <= self._clock() and kept.fetched_at > self._fetched_at:
@@ -182,7 +182,7 @@ class CachedSchedule:
         try:
             await self._documents.put_document("schedule", self._key, _to_document(copy))
         except DmAgentError as error:
-            emit("schedule_not_kept", "WARNING", error=type(error).__name__)
+            emit("schedule_not_kept", "WARNING", error=described(error))
 
     @property
     def _fetched_at(self) -> int:

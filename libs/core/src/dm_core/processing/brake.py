@@ -21,13 +21,20 @@ from dm_core.telemetry import emit
 type Key = tuple[Service, str]
 """The service, and the account it is asked for; the model's is empty."""
 
+MODEL: Key = (Service.MODEL, "")
+
 REQUESTS: Key = (Service.MODEL, "/requests")
 """Whether the model takes what it is sent: nobody waits for that alone, but it tells whose a refusal is."""
 
 
+def instagram_of(account_id: str) -> Key:
+    """Instagram, as it answers one account."""
+    return (Service.INSTAGRAM, account_id)
+
+
 def people_of(account_id: str) -> Key:
     """Whether this account reaches anybody: one refusal after the other is not about the people."""
-    return Service.INSTAGRAM, f"{account_id}/people"
+    return (Service.INSTAGRAM, f"{account_id}/people")
 
 
 PROBE_MS = 5_000

@@ -19,15 +19,15 @@ from dm_core.agent.prices import Prices
 from dm_core.agent.reading import UNUSABLE, Step, conclude, read_turn, replied
 from dm_core.agent.rebuild import said_and_done
 from dm_core.agent.tools.registry import NOTIFY
-from dm_core.alerts import MODEL
+from dm_core.alerts import MODEL as BY_MODEL
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
-from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, ModelUnavailable, RetryLater, Service, Uncertain
+from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, ModelUnavailable, RetryLater, Uncertain
 from dm_core.messages import Message, Status
 from dm_core.processing import drafts
 from dm_core.processing.actions import ActionExecutor
 from dm_core.processing.attached_media import WITHHELD, AttachedMedia, shows_any
-from dm_core.processing.brake import REQUESTS
+from dm_core.processing.brake import MODEL, REQUESTS, instagram_of
 from dm_core.processing.drafts import PROPOSED, Proposed
 from dm_core.processing.freshness import Stale, came, taken_over
 from dm_core.processing.leased_thread import LeasedThread
@@ -96,7 +96,7 @@ class RunLoop:
         run, allowed = self.leased.run, self.limits.max_notifications
         results = (result for turn in run.turns if isinstance(turn, ToolTurn) for result in turn.results)
         refused = any(result.name == NOTIFY and result.error is not None for result in results)
-        if refused and allowed and all(alert.cause != MODEL for alert in run.alerts):
+        if refused and allowed and all(alert.cause != BY_MODEL for alert in run.alerts):
             self.executor.tell("unheard", UNHEARD)
 
     async def find_out(self) -> Ending:
@@ -171,7 +171,7 @@ class RunLoop:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
             self.leased.met(await known(reading))
-        for key in ((Service.MODEL, ""), REQUESTS):
+        for key in (MODEL, REQUESTS):
             self.executor.brake.succeeded(key, self.leased.thread.id)
         turn = replace(turn, latency_ms=self.clock() - started)
         spent = run.spent + await self.prices.spent(turn, started)  # it is billed, whatever becomes of it
@@ -193,7 +193,7 @@ class RunLoop:
     async def _indicate(self) -> None:
         """Best effort, beside the model call, never in front of a reply."""
         await asyncio.sleep(INDICATOR_DELAY)
-        brake, key = self.executor.brake, (Service.INSTAGRAM, self.leased.thread.account_id)
+        brake, key = self.executor.brake, instagram_of(self.leased.thread.account_id)
         if brake.is_spared(key):
             return
         try:
