@@ -163,6 +163,20 @@ async def test_a_throttle_is_waited_out_and_counts_as_no_call(
     assert alarms(capsys) == []
 
 
+async def test_a_throttle_that_always_needs_but_a_second_more_is_no_flood(stage: AlertStage) -> None:
+    stage.system.whatsapp.faults.add("throttle", times=1_000, headers={"retry-after": "1"})
+    await stage.ask("ring 999 now", "urgent")
+    await stage.run()
+
+    await stage.pass_seconds(600, step=10)
+    in_vain = stage.calls
+    stage.system.whatsapp.faults.clear()
+    await stage.pass_seconds(300)
+
+    assert in_vain <= 20
+    assert stage.texts == ["URGENT, Instagram …9001: ring 999 now"]
+
+
 async def test_after_a_day_it_is_given_up(stage: AlertStage) -> None:
     stage.system.whatsapp.trouble = "throttled"
     alert_id = await stage.ask("hello")

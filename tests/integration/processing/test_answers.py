@@ -221,6 +221,18 @@ async def test_a_model_that_never_acts_is_stopped_and_handed_over(system: InProc
     assert ["Nobody has answered" in alert for alert in await system.told()] == [False, True]
 
 
+async def test_an_alert_that_a_model_never_puts_right_is_not_lost(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("help, Sam is hurt")
+    passed_on = call("send_instagram_message", text="I've told our manager.")
+    system.gemini.script([turn(call("send_manager_notification", message="Sam is hurt"), passed_on)] * 6)
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["ending"], system.instagram.sent_to(ana.user_id)) == ("answered", ["I've told our manager."])
+    assert ["Please read the conversation" in alert for alert in await system.told()] == [True]
+
+
 async def test_thirty_calls_in_one_turn_stay_within_the_limits(system: InProcess) -> None:
     ana = system.person()
     await ana.says("hi")
@@ -310,7 +322,7 @@ async def test_a_model_that_only_ever_looks_the_same_up_is_told_so_and_handed_ov
     assert shown.count("already_known") == 5, "of six repeated ones, the last turn's result is shown to nobody"
 
 
-@pytest.mark.parametrize(("status", "told"), [(401, True), (503, False)])
+@pytest.mark.parametrize(("status", "told"), [(401, True), (403, True), (503, False)])
 async def test_a_calendar_that_only_a_person_can_mend_is_told_once_and_keeps_nobody_waiting(
     system: InProcess, status: int, told: bool
 ) -> None:
@@ -325,4 +337,4 @@ async def test_a_calendar_that_only_a_person_can_mend_is_told_once_and_keeps_nob
         assert (await system.task(person.thread_id, app=app))[1]["ending"] == "answered"
         system.clock.forward(700)
 
-    assert ["Spond: the login was refused" in alert for alert in await system.told()] == [True] * told
+    assert ["Spond: the login" in alert for alert in await system.told()] == [True] * told

@@ -223,6 +223,51 @@ async def test_a_token_that_dies_with_a_reply_in_doubt_is_told_at_once(system: I
     assert len(await system.told()) == 1
 
 
+async def test_a_token_that_dies_in_a_reaction_is_told_and_nothing_waits_for_it(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([turn(call("react_to_instagram_message", message_id="m1", reaction="love"))] * 6)
+    system.instagram.faults.add("error", "react", times=ALWAYS, code=190, subcode=463, status=401)
+
+    await ana.says("thanks!")
+    await queue.pass_time(30)
+
+    [message] = await stored(system, ana.thread_id)
+    assert message.status is Status.PROCESSED
+    assert ["190/463" in alert for alert in await system.told()].count(True) == 1
+
+
+async def test_a_reply_in_doubt_is_told_with_what_was_to_follow_it(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("".join(f"Sentence number {n} about the club and its nets. " for n in range(60)))])
+    await ana.says("tell me all")
+    [first] = system.queue.wake_ups.values()
+    system.clock.forward((first.fire_at - system.clock()) / 1000)
+    system.instagram.faults.add("delay", "send")
+    system.instagram.faults.add("error", "send", status=503)
+
+    await queue.pass_time(300)
+
+    [told] = await system.told()
+    assert [text[:18] for text in system.instagram.sent_to(ana.user_id)] == ["Sentence number 0 "]
+    assert "Sentence number 30 " in told
+    assert "Nor did I send what follows" in told
+    assert "Sentence number 59 " in told
+
+
+async def test_a_platform_that_is_down_is_asked_once_in_a_look_up(system: InProcess) -> None:
+    ana = system.person()
+    system.gemini.script([says("Tuesday.")])
+    system.instagram.faults.add("drop_after", "send")
+    system.instagram.faults.add("error", "conversations", times=ALWAYS, code=100, subcode=33)
+    await ana.says("when?")
+
+    await system.task(ana.thread_id)
+
+    assert system.instagram.count("conversations") == 1
+
+
 async def test_a_throttled_look_up_waits_as_long_as_it_is_told(system: InProcess) -> None:
     ana = system.person()
     queue = Deliveries(system, system.instance())

@@ -12,6 +12,24 @@ def answers(system: InProcess, *texts: str) -> None:
     system.gemini.script([turn(call("send_instagram_message", text=text)) for text in texts or ["Tuesday."] * 20])
 
 
+@pytest.mark.parametrize(("code", "subcode"), [(100, 2534014), (10, 2534022), (551, 0)])
+@pytest.mark.parametrize(("reached", "told"), [((), 1), ((1,), 0), ((0, 1), 0)])
+async def test_an_account_that_reaches_nobody_is_told_of(
+    system: InProcess, code: int, subcode: int, reached: tuple[int, ...], told: int
+) -> None:
+    app = system.instance()
+    for number in range(3):
+        person = system.person(f"900{number}")
+        system.gemini.script([turn(call("send_instagram_message", text="Tuesday."))])
+        if number not in reached:
+            system.instagram.faults.add("error", "send", code=code, subcode=subcode)
+        await person.says("when?")
+        assert (await system.task(person.thread_id, app=app))[1]["status"] == "processed"
+
+    assert ["replies to nobody" in alert for alert in await system.told()] == [True] * told
+    assert len(system.gemini.requests) == 3
+
+
 @pytest.mark.parametrize(
     ("code", "subcode"),
     [(551, 0), (551, 1545041), (200, 1545041), (100, 2018001), (100, 2534014), (100, 33), (100, 2534001)],

@@ -8,6 +8,7 @@ from dm_core.messages import Disposition, Status
 from dm_core.threads import Thread
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.platforms.answers import call, turn
+from dm_sandbox.platforms.faults import FaultDetails
 from dm_sandbox.platforms.model_request import ModelRequest
 from tests.integration.processing.schedule import Deliveries, stored
 
@@ -39,6 +40,25 @@ async def test_a_dm_outlives_an_outage_of_the_model(system: InProcess, outage: i
     assert await system.told() == []
 
 
+@pytest.mark.parametrize("told", [{"headers": {"retry-after": "1"}}, {"retry_delay": "2s"}])
+async def test_a_throttle_that_always_needs_but_a_moment_more_is_no_flood(
+    system: InProcess, told: FaultDetails
+) -> None:
+    ana = system.person()
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.gemini.faults.add("throttle", "*", times=ALWAYS, **told)
+    await ana.says("hi")
+    await queue.pass_time(600)
+    in_vain = system.gemini.count()
+
+    system.gemini.faults.clear()
+    await queue.pass_time(300)
+
+    assert in_vain <= 11
+    assert system.instagram.sent_to(ana.user_id) == ["Tuesday 18:00."]
+
+
 async def test_an_error_in_a_200_is_an_outage_too(system: InProcess) -> None:
     ana = system.person()
     overloaded = {"error": {"code": 503, "status": "UNAVAILABLE", "message": "The model is overloaded."}}
@@ -60,6 +80,7 @@ async def test_an_error_in_a_200_is_an_outage_too(system: InProcess) -> None:
         (400, "Request contains an invalid argument."),
         (400, "Thinking level is not supported for this model."),
         (429, "Your prepayment credits are depleted."),
+        (429, "Quota exceeded for metric: generate_requests_per_model_per_day, limit: 250. Please retry in 43s."),
         (403, "Your API key was reported as leaked."),
     ],
 )

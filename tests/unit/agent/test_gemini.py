@@ -269,6 +269,8 @@ ODD_ANSWERS: list[tuple[Json, Finish, str]] = [
     (candidate({"text": "x"}, finish="SAFETY"), Finish.BLOCKED, "SAFETY"),
     ({"candidates": [{"finishReason": "RECITATION"}]}, Finish.MALFORMED, "RECITATION"),
     (candidate({"text": "To be or"}, finish="LANGUAGE"), Finish.MALFORMED, "LANGUAGE"),
+    (candidate({"text": "The next is on Tue"}, finish="OTHER"), Finish.MALFORMED, "OTHER"),
+    (candidate({"text": "I hate"}, finish="safety"), Finish.BLOCKED, "SAFETY"),
     (candidate({}, {"newThing": {"a": 1}}), Finish.EMPTY, "no text"),
     (candidate({"text": {"a": 1}}, {"functionCall": "get_notes"}), Finish.EMPTY, "no text"),
     ({"candidates": [{"content": {"parts": "x"}}]}, Finish.EMPTY, "no text"),
@@ -305,6 +307,42 @@ async def test_an_odd_answer_is_a_turn_that_says_so(
     assert (turn.finish, turn.calls) == (finish, ())
     assert detail in turn.detail
     assert len(gemini.asked) == 1
+
+
+WHOLE = candidate({"text": "Tuesday"})["candidates"]
+assert isinstance(WHOLE, list)
+WHOLE_ANSWERS: list[Json] = [
+    {"candidates": [{"finishReason": "SAFETY"}, *WHOLE]},
+    {"candidates": [{"finishReason": "MAX_TOKENS", "content": {"parts": [{"text": "Tue"}]}}, *WHOLE]},
+    {"candidates": WHOLE, "promptFeedback": {"blockReason": "BLOCK_REASON_UNSPECIFIED"}},
+]
+
+
+@pytest.mark.filterwarnings("ignore:.* is not a valid")
+@pytest.mark.parametrize("body", WHOLE_ANSWERS)
+async def test_the_candidate_that_is_whole_is_the_answer(gemini: Gemini, model: GeminiModel, body: Json) -> None:
+    gemini.answer(body)
+
+    turn = await ask(model)
+
+    assert (turn.text, turn.finish) == ("Tuesday", Finish.COMPLETE)
+
+
+async def test_a_tool_that_the_api_did_not_know_is_called_as_it_was_meant(gemini: Gemini, model: GeminiModel) -> None:
+    gemini.answer(candidate(call("default_api:getNotes"), call("send_money"), finish="UNEXPECTED_TOOL_CALL"))
+
+    turn = await ask(model)
+
+    assert ([each.name for each in turn.calls], turn.finish) == (["get_notes", "send_money"], Finish.COMPLETE)
+
+
+@pytest.mark.parametrize(("beside", "made"), [((call("is_new_thread"),), "is_new_thread"), ((), "get_notes")])
+async def test_a_call_in_a_thought_is_only_thought_of_where_another_is_made(
+    gemini: Gemini, model: GeminiModel, beside: tuple[Json, ...], made: str
+) -> None:
+    gemini.answer(candidate(call("get_notes", thought=True), *beside))
+
+    assert [each.name for each in (await ask(model)).calls] == [made]
 
 
 async def test_thirty_calls_and_odd_arguments_are_passed_on_as_they_are(gemini: Gemini, model: GeminiModel) -> None:
@@ -566,6 +604,14 @@ async def test_a_wait_may_be_in_words_or_in_the_header(gemini: Gemini, model: Ge
         refused(429, "RESOURCE_EXHAUSTED", "Your project has exceeded its monthly spending cap."),
         refused(429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: x, limit: 0, model: y\nPlease retry in 25s."),
         refused(429, "RESOURCE_EXHAUSTED", "Gemini 2.5 Pro Preview doesn't have a free quota tier."),
+        refused(
+            429, "RESOURCE_EXHAUSTED", "x", {"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]}
+        ),
+        refused(429, "RESOURCE_EXHAUSTED", "Quota exceeded for metric: generate_requests_per_model_per_day"),
+        refused(410, "", "This model was retired."),
+        refused(400, "INVALID_ARGUMENT", "models/gemini-0 is no longer available. Please use a newer model."),
+        refused(400, "INVALID_ARGUMENT", "API Key must be set when using the Google AI API."),
+        refused(400, "INVALID_ARGUMENT", "Invalid resource", error_info("RESOURCE_PROJECT_INVALID")),
     ],
 )
 async def test_a_key_or_a_permission_stops_the_deployment(
@@ -578,6 +624,16 @@ async def test_a_key_or_a_permission_stops_the_deployment(
 
     assert (caught.value.service, caught.value.code) == (Service.MODEL, answer[0])
     assert len(gemini.asked) == 1
+
+
+async def test_a_stopped_deployment_is_asked_again_when_the_model_says(gemini: Gemini, model: GeminiModel) -> None:
+    day: Json = {"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]}
+    gemini.answers.append(refused(429, "RESOURCE_EXHAUSTED", "x", day, {"retryDelay": "1800s"}))
+
+    with pytest.raises(AccountStopped) as caught:
+        await ask(model)
+
+    assert caught.value.wait_seconds == 1_800
 
 
 @pytest.mark.parametrize(

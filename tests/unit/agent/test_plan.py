@@ -126,7 +126,24 @@ def test_the_same_alert_twice_in_a_turn_is_one(agent: Agent) -> None:
     assert plan.answered[0].output == plan.answered[1].output
 
 
-@pytest.mark.parametrize(("given_value", "taken"), [(True, True), ("true", True), ("False", False), (None, False)])
+@pytest.mark.parametrize(
+    ("word", "taken"), [("URGENT", "urgent"), ("high", "urgent"), ("low", "normal"), ("?", "normal")]
+)
+def test_no_alert_is_lost_for_the_word_that_says_how_urgent_it_is(agent: Agent, word: str, taken: str) -> None:
+    plan = agent.plan(here(), turn(alert("x", urgency=word)))
+
+    assert ([each.urgency for each in plan.alerts], plan.failed) == ([taken], False)
+
+
+def test_an_alert_that_is_too_long_is_cut(agent: Agent) -> None:
+    [asked] = agent.plan(here(), turn(alert("word " * 1_000))).alerts
+
+    assert (len(asked.text), asked.text[-1]) == (2_000, "…")
+
+
+@pytest.mark.parametrize(
+    ("given_value", "taken"), [(True, True), ("true", True), ("yes", True), ("False", False), (None, False)]
+)
 def test_an_alert_may_hand_the_conversation_over(agent: Agent, given_value: object, taken: bool) -> None:
     plan = agent.plan(here(), turn(alert("x", hand_over=given_value)))
 
@@ -136,7 +153,9 @@ def test_an_alert_may_hand_the_conversation_over(agent: Agent, given_value: obje
 LONG = "".join(f"Sentence {number} of the answer. " for number in range(60))
 
 
-@pytest.mark.parametrize("again", ["Tuesday, 18:00", " Tuesday,\n18:00 ", "Tuesday,\\n18:00"])
+@pytest.mark.parametrize(
+    "again", ["Tuesday, 18:00", " Tuesday,\n18:00 ", "Tuesday,\\n18:00", "**Tuesday, 18:00!**", "tuesday, 18:00 😊"]
+)
 @pytest.mark.parametrize(
     ("state", "status"),
     [(ActionState.DONE, "already sent"), (ActionState.UNCERTAIN, "uncertain, do not send again")],
@@ -149,6 +168,11 @@ def test_a_text_of_the_run_is_not_sent_again(agent: Agent, again: str, state: Ac
     assert [action.text for action in plan.actions] == ["See you there"]
     assert (plan.repeats, plan.guards, plan.failed) == ((0,), ("repeated_text",), False)
     assert plan.answered == {0: ToolResult("send_instagram_message", "id0", {"status": status})}
+
+
+@pytest.mark.parametrize("other", ["Tuesday, 1:800", "Tuesday, 18:00?", "Not Tuesday, 18:00"])
+def test_what_says_something_else_is_sent_too(agent: Agent, other: str) -> None:
+    assert len(agent.plan(here(), turn(send("Tuesday, 18:00"), send(other))).actions) == 2
 
 
 @pytest.mark.parametrize("state", [ActionState.DROPPED, ActionState.REFUSED])
@@ -256,7 +280,8 @@ BAD_CALLS: list[tuple[Call, str, str]] = [
     (("send_instagram_message", {"text": "see evil.com"}), "link", "evil.com"),
     (("send_instagram_message", {"text": "ring 07700900123"}), "manager_number", "private number"),
     (("send_manager_notification", {"text": SECRETS[0]}), "secret", "confidential"),
-    (("send_manager_notification", {"text": "x", "urgency": "high"}), "bad_arguments", "normal, urgent"),
+    (("send_manager_notification", {"text": "x", "urgency": 3}), "bad_arguments", "must be a text"),
+    (("send_instagram_message", {"text": "I will check the calendar. " * 30}), "repetition", "Say it once"),
     (("react_to_instagram_message", {"message_id": "m9", "reaction": "love"}), "unknown_handle", "no message 'm9'"),
     (("react_to_instagram_message", {"message_id": "mid-2", "reaction": "love"}), "unknown_handle", "no message"),
     (("react_to_instagram_message", {"message_id": "m2", "reaction": "love"}), "unknown_handle", "person's own"),

@@ -62,6 +62,8 @@ def test_a_call_written_into_the_message_is_refused_once_and_then_handed_over() 
     assert read_turn(run(bad), bad).step is Step.HAND_OVER
     assert read_turn(run(bad), said("", call(SEND, text="Tuesday"))).step is Step.ACT
     assert read_turn(run(bad), said("", call(SEND, text="Tuesday"), call(SEND, text=WRITTEN))).step is Step.ACT
+    odd = said("", call(SEND, text={"text": "Tuesday"}))  # the plan says that it must be a text
+    assert read_turn(run(odd), odd).step is Step.ACT
 
 
 AFTERWARDS = [

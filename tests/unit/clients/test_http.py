@@ -349,6 +349,11 @@ def test_a_wait_may_be_a_date() -> None:
     assert told_wait({"retry-after": format_datetime(date, usegmt=True)}, NOW) == 90
 
 
+@pytest.mark.parametrize("value", ["90 ", "90s", "90 seconds", "90, 90", "90.0", "2026-09-21T14:14:50Z"])
+def test_a_wait_may_be_written_otherwise(value: str) -> None:
+    assert told_wait({"retry-after": value}, NOW) == 90
+
+
 def test_full_usage_without_a_time_means_stop() -> None:
     assert told_wait({"x-app-usage": '{"call_count": 100, "total_time": 3}'}, NOW) == 300
     assert told_wait({"x-app-usage": '{"call_count": 99, "total_time": 3}'}, NOW) is None

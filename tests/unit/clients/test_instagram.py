@@ -225,6 +225,19 @@ async def test_a_conversation_that_cannot_be_read_is_not_an_empty_one(
         await client.recent_messages("9001")
 
 
+async def test_where_the_messages_are_too_much_at_once_fewer_are_asked_for(
+    platform: "Platform", client: InstagramClient
+) -> None:
+    words = "Please reduce the amount of data you're asking for, then retry your request"
+    platform.answers({"error": {"code": 1, "message": words}}, 500)
+    platform.answers({"data": [{"id": "c", "messages": {"data": [said("m1", "178414", "9001")]}}]})
+
+    found = await client.recent_messages("9001")
+
+    assert [message.mid for message in found] == ["m1"]
+    assert [request.query["fields"][:17] for request in platform.requests] == ["messages.limit(20", "messages.limit(5)"]
+
+
 async def test_what_was_said_to_somebody_else_is_left_out(platform: "Platform", client: InstagramClient) -> None:
     mine = {"id": "c1", "messages": {"data": [said("m1", "178414", "9001"), said("m2", "9001", "178414")]}}
     other = {"id": "c2", "messages": {"data": [said("m3", "178414", "9002"), said("m4", "9002", "178414")]}}

@@ -14,7 +14,7 @@ import pytest
 from dm_core.clients.http import HttpClient
 from dm_core.clients.schedule import MAX_KEPT, CachedSchedule, JoinedSchedule
 from dm_core.clients.spond import SpondClient
-from dm_core.errors import StoreUnavailable
+from dm_core.errors import PlatformError, StoreUnavailable
 from dm_core.settings import SpondSettings
 from dm_core.store.port import DocumentCollection
 
@@ -90,6 +90,37 @@ async def test_a_fresh_copy_answers_without_asking_again(
     assert (first.available, first.stale, first.fetched_at) == (True, False, 1_790_000_000_000)
     assert later.sessions == first.sessions
     assert len(platform.seen(EVENTS)) == 1
+
+
+async def test_what_began_before_and_is_still_on_is_shown(platform: "Platform", schedule: CachedSchedule) -> None:
+    works(platform, "camp", startTimestamp="2026-09-19T08:00:00Z", endTimestamp="2026-09-23T16:00:00Z")
+    platform.answers([], path=EVENTS)
+
+    assert [session.id for session in (await schedule.sessions(*WEEK)).sessions] == ["camp"]
+    assert (await schedule.sessions(NOW + timedelta(days=3), NOW + timedelta(days=7))).sessions == ()
+
+
+async def test_a_copy_that_can_not_be_renewed_for_hours_is_told(
+    platform: "Platform", spond: SpondClient, documents: Documents, now: "Now"
+) -> None:
+    told: list[str] = []
+
+    async def stopped(error: PlatformError) -> None:
+        told.append(str(error))
+
+    schedule = CachedSchedule(spond.calendar("G1"), documents, "G1", now, stopped=stopped)
+    await schedule.sessions(*WEEK)
+    fails(platform)
+    for _ in range(5):
+        now.pass_seconds(3_600)
+        await schedule.sessions(*WEEK)
+    assert told == []
+
+    now.pass_seconds(3_600)
+    view = await schedule.sessions(*WEEK)
+
+    assert (view.available, view.stale) == (True, True)
+    assert told == ["Spond: an unexpected answer (HTTP 403)"]
 
 
 async def test_an_old_copy_is_renewed(platform: "Platform", schedule: CachedSchedule, now: "Now") -> None:

@@ -149,6 +149,15 @@ async def test_odd_events_are_left_out_and_counted(
     assert '"message": "spond_events_skipped"' in capsys.readouterr().out
 
 
+async def test_events_of_which_none_can_be_read_are_no_empty_calendar(
+    platform: "Platform", client: SpondClient
+) -> None:
+    platform.answers([{"uid": "E1", "title": "Nets", "starts": "2026-10-22T16:00:00Z"}], path=EVENTS)
+
+    with pytest.raises(Refused):
+        await client.calendar("G1").sessions(START, END)
+
+
 async def test_a_full_answer_is_asked_for_in_halves(platform: "Platform", client: SpondClient) -> None:
     crowd = [event(f"C{number}", f"2026-10-21T{number % 24:02}:00:00Z") for number in range(100)]
     platform.answers(crowd, path=EVENTS)

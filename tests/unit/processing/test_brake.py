@@ -3,7 +3,7 @@
 import pytest
 
 from dm_core.errors import Service
-from dm_core.processing.brake import DOUBT_MS, KNOCKS, MAX_PROBE_MS, PROBE_LASTS_MS, PROBE_MS, Brake, Key
+from dm_core.processing.brake import DOUBT_MS, KNOCKS, MAX_PROBE_MS, PROBE_LASTS_MS, PROBE_MS, REQUESTS, Brake, Key
 
 MODEL: Key = (Service.MODEL, "")
 OTHER: Key = (Service.INSTAGRAM, "178")
@@ -185,3 +185,14 @@ def test_a_service_that_minds_no_more_than_knocks_is_tried_all_the_same(brake: B
         clock.now += MAX_PROBE_MS
 
     assert knocked == [*[True] * KNOCKS, False] * 2
+
+
+def test_whether_the_model_takes_what_it_is_sent_is_no_brake_that_is_told(
+    brake: Brake, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for thread in ("a", "b"):
+        brake.failed(REQUESTS, thread)
+    refused = brake.is_on(REQUESTS)
+    brake.succeeded(REQUESTS, "a")
+
+    assert (refused, brake.is_on(REQUESTS), capsys.readouterr().out) == (True, False, "")

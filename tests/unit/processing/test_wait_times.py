@@ -37,6 +37,14 @@ def test_the_services_own_wait_is_taken_between_a_second_and_an_hour(told: float
     assert waits.wait_ms("178_9", 0, told) == expected
 
 
+def test_a_service_that_keeps_asking_for_a_moment_gets_our_own_waits_from_the_fifth_time() -> None:
+    waited = [waits.wait_ms("178_9", count, 1.0) for count in range(8)]
+
+    assert waited[:4] == [1_000] * 4
+    assert waited[4:] == [waits.wait_ms("178_9", count, None) for count in range(4)]
+    assert waits.wait_ms("178_9", 7, 1_800.0) == 1_800_000
+
+
 def test_the_limit_is_twelve_hours_or_ten_minutes_before_the_window_closes() -> None:
     early = replace(THREAD, last_inbound_at=NOW - 20 * HOUR)
 

@@ -74,7 +74,8 @@ class QueueUnavailable(Unavailable):
 class PlatformError(DmAgentError):
     """A call to a service did not succeed.
 
-    ``service`` says which; ``code`` and ``subcode`` are its own numbers (0 when it gave none).
+    ``service`` says which; ``code`` and ``subcode`` are its own numbers (0 when it gave none). Without a code the
+    message holds no word of the service's.
     """
 
     def __init__(self, message: str, *, service: Service = Service.INSTAGRAM, code: int = 0, subcode: int = 0) -> None:
@@ -150,15 +151,30 @@ class Unreachable(PlatformError):
 
 
 class AccountStopped(PlatformError):
-    """The service said no to the whole account or deployment (token, permission, key); a person must act."""
+    """The service said no to the whole account or deployment (token, permission, key); a person must act.
+
+    ``wait_seconds``: as of ``RetryLater``.
+    """
 
     owner = Owner.ACCOUNT
 
+    def __init__(
+        self,
+        message: str,
+        *,
+        wait_seconds: float | None = None,
+        service: Service = Service.INSTAGRAM,
+        code: int = 0,
+        subcode: int = 0,
+    ) -> None:
+        super().__init__(message, service=service, code=code, subcode=subcode)
+        self.wait_seconds = wait_seconds
+
 
 def described(error: BaseException) -> str:
-    """An error as kept and logged: its kind and numbers; its text only where it is our own, never a platform's."""
-    if isinstance(error, Unavailable | Misconfigured):
-        return f"{type(error).__name__}: {error}"[:200]
+    """An error as kept and logged: its kind, and its numbers, or its text where it has none: then that is our own."""
     if isinstance(error, PlatformError) and error.code:
         return f"{type(error).__name__} {error.code}/{error.subcode}"
+    if isinstance(error, Unavailable | Misconfigured | PlatformError):
+        return f"{type(error).__name__}: {error}"[:200]
     return type(error).__name__

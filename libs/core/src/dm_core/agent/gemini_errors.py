@@ -57,9 +57,10 @@ def _sorted(error: NoTurn, now: int) -> PlatformError:
     reasons = frozenset(_reasons(body))
     rpc_status = _word(body.get("status"))
     text = " ".join(filter(None, ("the model answered", str(status), rpc_status, *sorted(reasons))))
-    match model_owner(status, rpc_status, reasons, _text(body.get("message"))[:_MAX_MESSAGE_CHARS]):
+    words = " ".join((*_quotas(body), _text(body.get("message"))))[:_MAX_MESSAGE_CHARS]
+    match model_owner(status, rpc_status, reasons, words):
         case Owner.ACCOUNT:
-            return AccountStopped(text, service=Service.MODEL, code=status)
+            return AccountStopped(text, wait_seconds=_wait(error, body, now), service=Service.MODEL, code=status)
         case Owner.REQUEST:
             return ModelRefused(text, code=status)
         case _:
@@ -85,6 +86,13 @@ def _reasons(body: Mapping[str, object]) -> Iterator[str]:
     for detail in items(body.get("details")):
         if reason := _word(fields(detail).get("reason")):
             yield reason
+
+
+def _quotas(body: Mapping[str, object]) -> Iterator[str]:
+    """Names of ``google.rpc.QuotaFailure``, such as GenerateRequestsPerDayPerProjectPerModel-FreeTier."""
+    for detail in items(body.get("details")):
+        for violation in items(fields(detail).get("violations")):
+            yield _text(fields(violation).get("quotaId"))
 
 
 def _wait(error: NoTurn, body: Mapping[str, object], now: int) -> float | None:

@@ -27,7 +27,10 @@ NOT_AN_OBJECT: Final = "(arguments that are not an object)"
 _FILTER_WORDS: Final = """SAFETY BLOCKLIST PROHIBITED_CONTENT SPII IMAGE_SAFETY IMAGE_PROHIBITED_CONTENT ESCALATION
 PUP_LIMITED_DISABLED MODEL_ARMOR"""
 _BROKEN_WORDS: Final = """MALFORMED_FUNCTION_CALL UNEXPECTED_TOOL_CALL TOO_MANY_TOOL_CALLS MISSING_THOUGHT_SIGNATURE
-MALFORMED_RESPONSE RECITATION IMAGE_RECITATION IMAGE_OTHER NO_IMAGE LANGUAGE"""
+MALFORMED_RESPONSE RECITATION IMAGE_RECITATION IMAGE_OTHER NO_IMAGE LANGUAGE OTHER"""
+_UNDECLARED: Final = "UNEXPECTED_TOOL_CALL"
+"""It called a tool by a name that was not declared; the call stands in the answer
+(https://github.com/epam/ai-dial-adapter-vertexai/issues/325)."""
 _BLOCKED: Final = frozenset(_FILTER_WORDS.split())
 _MALFORMED: Final = frozenset(_BROKEN_WORDS.split())
 _TRUNCATED: Final = frozenset(("MAX_TOKENS", "CONTINUATION"))
@@ -93,24 +96,42 @@ def model_turn(response: Json, latency_ms: int) -> ModelTurn:
 
 def _finish(response: Json) -> tuple[Finish, str, Json]:
     """How the answer ended, in a word of the API's, and its content."""
+    candidates = [_object(candidate) for candidate in _list(response.get("candidates"))]
+    candidate = next(filter(_is_whole, candidates), candidates[0] if candidates else {})
     blocked = _word(_object(response.get("promptFeedback")).get("blockReason"))
-    if blocked:
+    if blocked and not _is_whole(candidate):
         return Finish.BLOCKED, f"prompt: {blocked}", {}
-    candidates = _list(response.get("candidates"))
     if not candidates:
         return Finish.EMPTY, "no candidates", {}
-    candidate = _object(candidates[0])
-    word = _word(candidate.get("finishReason"))
+    word = _word(candidate.get("finishReason")).upper()
     content = _object(candidate.get("content"))
+    if word == _UNDECLARED and any(_calls_a_tool(_object(part)) for part in _list(content.get("parts"))):
+        return Finish.COMPLETE, word, content
     for finish, words in ((Finish.BLOCKED, _BLOCKED), (Finish.MALFORMED, _MALFORMED), (Finish.TRUNCATED, _TRUNCATED)):
         if word in words:
             return finish, word, content
     return Finish.COMPLETE, "" if word == "STOP" else word, content
 
 
+def _is_whole(candidate: Json) -> bool:
+    """It was not withheld: of several candidates, one can be (https://ai.google.dev/gemini-api/docs/safety-settings)."""
+    return _word(candidate.get("finishReason")).upper() == "STOP" and bool(
+        _usable(_object(candidate.get("content")).get("parts"))
+    )
+
+
+def _calls_a_tool(part: Json) -> bool:
+    """The API knew no tool of that name, but we know which is meant, or say that there is none."""
+    return bool(_object(_part(part).get("functionCall")).get("name"))
+
+
 def _usable(parts: object) -> list[Json]:
-    """The parts that say something and can go back, in the shape in which the API takes them."""
-    return [usable for part in _list(parts) if (usable := _part(_object(part)))]
+    """The parts that say something and can go back, in the shape in which the API takes them. Beside a call that was
+    made, one in a thought was only thought of."""
+    given = [_object(part) for part in _list(parts)]
+    made = any("functionCall" in part and not part.get("thought") for part in given)
+    said = (part for part in given if not (made and part.get("thought") and "functionCall" in part))
+    return [usable for part in said if (usable := _part(part))]
 
 
 def _part(part: Json) -> Json:

@@ -143,8 +143,8 @@ def _nudge_beside_calls(run: Run, turn: ModelTurn, *, answered: bool) -> UserTur
 
 def _only_written(turn: ModelTurn) -> bool:
     """It has messages to send, and each is a call written out."""
-    texts = [str(call.arguments.get("text")) for call in turn.calls if call.name == SEND]
-    return bool(texts) and all(is_written_call(text) for text in texts)
+    texts = [call.arguments.get("text") for call in turn.calls if call.name == SEND]
+    return bool(texts) and all(isinstance(text, str) and is_written_call(text) for text in texts)
 
 
 def _wrote_before(run: Run) -> bool:

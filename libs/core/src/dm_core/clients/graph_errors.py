@@ -67,7 +67,8 @@ def _by_status(reply: Response, error: object, code: int | None) -> tuple[Owner 
     if reply.is_success:
         if error is None and isinstance(reply.body, dict):
             return None, ""
-        return Owner.UNKNOWN, "an error in a success" if error is not None else "a success that is no JSON object"
+        what = "an error in a success" if error is not None else "a success that is no JSON object"
+        return Owner.UNKNOWN, f"{what} (HTTP {reply.status})"
     if code is not None:
         return Owner.UNKNOWN, "an error that is not known"
     if reply.status == 429:
@@ -75,7 +76,7 @@ def _by_status(reply: Response, error: object, code: int | None) -> tuple[Owner 
     if reply.status == 401:
         return Owner.ACCOUNT, "not authorised"
     if reply.status >= 500 or reply.status == 408 or fields(error).get("is_transient") is True:
-        return Owner.UNKNOWN, "a temporary failure"
+        return Owner.UNKNOWN, f"a temporary failure (HTTP {reply.status})"
     return Owner.UNKNOWN, f"an error without a code (HTTP {reply.status})"
 
 
@@ -100,7 +101,7 @@ def _error(
 def _details(error: Mapping[str, object], code: int | None, subcode: int | None, *, known: bool) -> str:
     numbers = "" if code is None else f" (code {code}/{subcode})" if subcode else f" (code {code})"
     trace = re.sub(r"[^0-9A-Za-z_-]", "", string(error.get("fbtrace_id"), 40) or "")
-    words = "" if known else _harmless(string(error.get("message"), 2_000) or "")
+    words = "" if known or code is None else _harmless(string(error.get("message"), 2_000) or "")
     return numbers + (f" [trace {trace}]" if trace else "") + (f": {words}" if words else "")
 
 

@@ -6,6 +6,7 @@ import math
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum
 from typing import Final, cast
 
@@ -15,6 +16,9 @@ THROTTLE_WAIT_SECONDS: Final = 300.0
 LONGEST_WAIT_SECONDS: Final = 3_600.0
 """However long a service asks us to wait, an hour later it is asked again."""
 
+_SECONDS: Final = re.compile(
+    r"([0-9]{1,300}(?:\.[0-9]{1,9})?)(?: ?s(?:ec(?:ond)?s?)?)?(?:,.*)?", re.ASCII | re.IGNORECASE
+)
 _USAGES: Final = ("call_count", "total_time", "total_cputime")
 
 
@@ -101,10 +105,12 @@ def _number(value: object) -> float:
 
 
 def _retry_after(value: str, now: int) -> float:
-    """Seconds from now; 0 when the header can't be read."""
-    if re.fullmatch(r"[0-9]{1,300}(\.[0-9]{1,9})?", value.strip(), re.ASCII):
-        return float(value)
-    try:
-        return email.utils.parsedate_to_datetime(value).timestamp() - now / 1000
-    except (ValueError, TypeError, OverflowError, IndexError):
-        return 0.0
+    """Seconds from now; 0 when the header can't be read. Proxies add a unit, say it twice, or write another date."""
+    if found := _SECONDS.fullmatch(value.strip()):
+        return float(found[1])
+    for date in (email.utils.parsedate_to_datetime, datetime.fromisoformat):
+        try:
+            return date(value.strip()).timestamp() - now / 1000
+        except (ValueError, TypeError, OverflowError, IndexError):
+            continue
+    return 0.0

@@ -12,7 +12,7 @@ from typing import Final, Literal
 from dm_core.clients.graph_errors import bare_root, classify, graph_root, unproven
 from dm_core.clients.http import ATTEMPTS, Call, HttpClient, Judge
 from dm_core.clients.http_response import Response, fields, items, string
-from dm_core.clients.owners import Operation
+from dm_core.clients.owners import TOO_MUCH_ASKED, Operation
 from dm_core.clients.port import AccessToken, PlatformMessage
 from dm_core.errors import PlatformError, Refused, RetryLater, Service, Uncertain, Unreachable
 from dm_core.settings import InstagramSettings
@@ -22,6 +22,8 @@ MAX_TEXT_BYTES: Final = 1_000
 """Longest text of one message, in UTF-8 bytes (docs/platforms/instagram.md#sending)."""
 MAX_MESSAGES: Final = 20
 """The Conversations API gives details of no more than these (docs/platforms/instagram.md#conversations-api)."""
+FEW_MESSAGES: Final = 5
+"""Asked for where the platform says that those were too much (docs/platforms/instagram.md#conversations-api)."""
 TOKEN_LIFE_SECONDS: Final = 60 * 86_400
 """Life of a refreshed token when the answer doesn't say (docs/platforms/instagram.md#tokens-and-subscription)."""
 
@@ -65,12 +67,20 @@ class InstagramClient:
 
     async def recent_messages(self, user_id: str, limit: int = MAX_MESSAGES) -> tuple[PlatformMessage, ...]:
         """The newest messages with this person, newest first, in one call, or two where the list of conversations
-        comes without its messages.
+        comes without its messages, or where these were too much at once.
 
         An empty answer proves nothing: apps without review get one although messages exist
         (docs/platforms/instagram.md#conversations-api).
         """
         count = max(1, min(limit, MAX_MESSAGES))
+        try:
+            return await self._newest(user_id, count)
+        except Refused as error:
+            if error.code != TOO_MUCH_ASKED or count <= FEW_MESSAGES:
+                raise
+            return await self._newest(user_id, FEW_MESSAGES)
+
+    async def _newest(self, user_id: str, count: int) -> tuple[PlatformMessage, ...]:
         names = f"messages.limit({count}){{id,created_time,from,to,message}}"
         query = {"platform": "instagram", "user_id": user_id, "fields": names}
         reply = await self._get(f"{self._node}/conversations", query, _judge_read)

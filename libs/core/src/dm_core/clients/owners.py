@@ -326,6 +326,14 @@ GRAPH_ROWS: Final[tuple[Row, ...]] = (
         },
         service=_WHATSAPP,
     ),
+    *_rows(
+        Owner.REQUEST,
+        f"{_ISSUES}/singer-io/tap-facebook/issues/65",
+        {"1": "too much was asked for at once"},
+        service=_INSTAGRAM,
+        operations=frozenset({Operation.READ}),
+        words=r"reduce the amount of data",
+    ),
     # unknown: it may have happened
     *_rows(
         Owner.UNKNOWN,
@@ -377,6 +385,8 @@ def graph_row(
 
 DEAD_TOKEN: Final = 190
 """The code of a token that is not valid (any more)."""
+TOO_MUCH_ASKED: Final = 1
+"""The code of a read that is refused for its size."""
 
 
 def _find(service: Service, operation: Operation, key: str, message: str | None = None) -> Row | None:
@@ -420,30 +430,35 @@ def _google(owner: Owner, source: str, keys: str) -> tuple[GoogleRow, ...]:
 
 MODEL_ROWS: Final = (
     *_google(Owner.OUTAGE, GEMINI_PAGE, "408 409 429 499 500 502 503 504"),
-    *_google(Owner.ACCOUNT, GEMINI_PAGE, "401 402 403 404"),
+    *_google(Owner.ACCOUNT, GEMINI_PAGE, "401 402 403 404 410"),
     *_google(Owner.ACCOUNT, GEMINI_PAGE, "FAILED_PRECONDITION PERMISSION_DENIED NOT_FOUND UNAUTHENTICATED"),
     *_google(Owner.ACCOUNT, GEMINI_PAGE, "API_KEY_INVALID API_KEY_EXPIRED SERVICE_DISABLED BILLING_DISABLED"),
     *_google(Owner.ACCOUNT, GEMINI_PAGE, "API_KEY_SERVICE_BLOCKED CONSUMER_SUSPENDED CONSUMER_INVALID"),
+    *_google(Owner.ACCOUNT, GEMINI_PAGE, "RESOURCE_PROJECT_INVALID"),
     *_google(Owner.OUTAGE, RPC_PAGE, "UNAVAILABLE RESOURCE_EXHAUSTED DEADLINE_EXCEEDED INTERNAL ABORTED CANCELLED"),
     *_google(Owner.REQUEST, GEMINI_PAGE, "413 INVALID_ARGUMENT OUT_OF_RANGE"),
 )
 """The model's (``google.rpc.Code`` and the reasons of ``google.rpc.ErrorInfo``). A 400 alone tells nothing."""
 
 _DEPLOYMENTS: Final = re.compile(
-    r"""api\ key\ (?:not\ valid|not\ found|expired)|user\ location\ is\ not\ supported|billing
+    r"""api\ key\ (?:not\ valid|not\ found|expired|must\ be)|user\ location\ is\ not\ supported|billing
+    |no\ longer\ (?:available|supported)|deprecated|not\ supported\ for\ generatecontent
     |thinking|function\ calling|developer\ instruction|function_?declarations
     |generation_?config|system_?instruction|max_?output_?tokens|unknown\ name(?!.*\bcontents\b)""",
     re.IGNORECASE | re.VERBOSE | re.DOTALL,
 )
 """Words of a 400 about the key, or about what is the same in every request, so that every DM would be refused: the
-model does not take the configured thinking (https://github.com/google-gemini/gemini-cli/issues/13567) or tools
-(https://github.com/BerriAI/litellm/issues/10313), its version does not know a field."""
+model has gone (https://github.com/goruck/home-generative-agent/issues/575), it does not take the configured thinking
+(https://github.com/google-gemini/gemini-cli/issues/13567) or tools (https://github.com/BerriAI/litellm/issues/10313),
+its version does not know a field."""
 _NO_CREDIT: Final = re.compile(
-    r"credits? (are|is|have been) (depleted|exhausted)|spend(ing)? (cap|limit)|\blimit: 0\b|free quota tier",
+    r"credits? (are|is|have been) (depleted|exhausted)|spend(ing)? (cap|limit)|\blimit: 0\b|free quota tier"
+    r"|per[ _]?day",
     re.IGNORECASE,
 )
-"""Words of a 429 that no waiting mends (https://github.com/dyad-sh/dyad/issues/3626,
-https://github.com/google-gemini/gemini-cli/issues/22486). "Check your plan and billing" is in every other one too."""
+"""Words of a 429, its quota's name included, that no short waiting mends (https://github.com/dyad-sh/dyad/issues/3626,
+https://github.com/google-gemini/gemini-cli/issues/22486, https://github.com/google-gemini/gemini-cli/issues/8437).
+"Check your plan and billing" is in every other one too."""
 
 VAULT_ROWS: Final = (
     *_google(Owner.OUTAGE, RPC_PAGE, "UNAVAILABLE RESOURCE_EXHAUSTED DEADLINE_EXCEEDED INTERNAL ABORTED CANCELLED"),

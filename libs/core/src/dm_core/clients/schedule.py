@@ -16,8 +16,8 @@ from typing import Final
 from dm_core.clients.http_response import fields, items, string
 from dm_core.clients.port import Calendar, Session, Spond
 from dm_core.clock import Clock
-from dm_core.durations import DAY_MS
-from dm_core.errors import AccountStopped, DmAgentError, PlatformError, RetryLater, described
+from dm_core.durations import DAY_MS, HOUR_MS
+from dm_core.errors import AccountStopped, DmAgentError, PlatformError, Refused, RetryLater, described
 from dm_core.store.port import SmallDocuments
 from dm_core.telemetry import emit
 
@@ -28,9 +28,13 @@ AHEAD: Final = timedelta(days=100)
 MAX_KEPT: Final = 400
 """Most sessions kept in the document (at most 2 KB each; a Firestore document holds 1 MiB)."""
 LONGEST_BREAK_SECONDS: Final = 600.0
+LASTING_MS: Final = 6 * HOUR_MS
+"""A copy that could not be renewed for so long is told, whatever the reason."""
+BEHIND: Final = timedelta(days=8)
+"""How far back a copy reaches: what began then (a camp, a tour) may still be on."""
 
-Stopped = Callable[[AccountStopped], Awaitable[None]]
-"""Told that a person must act before the calendar can be read again. Never raises."""
+Stopped = Callable[[PlatformError], Awaitable[None]]
+"""Told that a person should see to the calendar. Never raises."""
 
 _DAY: Final = timedelta(days=1)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -97,7 +101,8 @@ class CachedSchedule:
         self._closed_until = 0
 
     async def sessions(self, start: datetime, end: datetime) -> ScheduleView:
-        """Sessions that start in [start, end) (aware), sorted by start. Never raises for an outside failure."""
+        """Sessions that start in [start, end) (aware), or are on then, sorted by start. Never raises for an outside
+        failure."""
         if self._calendar is None:
             return UNAVAILABLE
         if not self._is_good(start, end):
@@ -116,17 +121,24 @@ class CachedSchedule:
         if self._is_good(start, end) or self._clock() < self._closed_until:
             return
         now = _moment(self._clock())
-        first = min(_midnight(now) - _DAY, _midnight(start))
+        first = min(_midnight(now), _midnight(start)) - BEHIND
         last = max(_midnight(now) + AHEAD, end) + 2 * _DAY  # to spare: the next question's end is a little later
         try:
             found = await calendar.sessions(first, last)
         except PlatformError as error:
             self._break(error)
-            if isinstance(error, AccountStopped) and self._stopped is not None:
+            if self._stopped is not None and (isinstance(error, AccountStopped) or self._lasts(error)):
                 await self._stopped(error)
             return
         self._copy = _Copy(_ms(now), _ms(first), _ms(last), found)
         await self._keep(self._copy)
+
+    def _lasts(self, error: PlatformError) -> bool:
+        """What is shown is old; or nothing is, and not for a passing fault: addresses and forms change
+        (docs/platforms/spond.md#events)."""
+        if self._copy is None:
+            return isinstance(error, Refused)
+        return self._clock() - self._copy.fetched_at >= LASTING_MS
 
     def _is_good(self, start: datetime, end: datetime) -> bool:
         """The copy is fresh and knows the whole range."""
@@ -143,7 +155,7 @@ class CachedSchedule:
         age = 0 if copy is None else self._clock() - copy.fetched_at
         if copy is None or age > MAX_AGE_MS or not copy.covered_from <= _ms(start) < copy.covered_until:
             return UNAVAILABLE
-        inside = tuple(session for session in copy.sessions if start <= session.starts_at < end)
+        inside = tuple(s for s in copy.sessions if s.starts_at < end and start <= (s.ends_at or s.starts_at))
         return ScheduleView(
             inside, copy.fetched_at, age >= self._fresh_ms, available=True, covered_until=copy.covered_until
         )

@@ -221,8 +221,11 @@ def _access_token(reply: Response) -> tuple[str, int]:
 
 
 def _parsed(events: list[object]) -> Iterator[Session]:
-    """Sessions of an answer. Hidden events and availability polls are left out; what can't be read is counted."""
-    odd = 0
+    """Sessions of an answer. Hidden events and availability polls are left out; what can't be read is counted.
+
+    Raises Refused where nothing can be read: it would look like an empty calendar.
+    """
+    odd = read = 0
     for event in events:
         entry = fields(event)
         if entry.get("hidden") is True or entry.get("type") == "AVAILABILITY":
@@ -231,9 +234,12 @@ def _parsed(events: list[object]) -> Iterator[Session]:
         if session is None:
             odd += 1
         else:
+            read += 1
             yield session
     if odd:
         emit("spond_events_skipped", "WARNING", count=odd)
+    if odd and not read:
+        raise Refused(f"{_PLATFORM}: events in a form that can't be read", service=Service.SPOND)
 
 
 def _session(event: Mapping[str, object]) -> Session | None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 from dm_core.alerts import AskedAlert, Urgency
 from dm_core.clock import Clock
 from dm_core.errors import AccountStopped, DmAgentError, Owner, Refused, RetryLater, Unreachable
-from dm_core.processing.brake import Brake, instagram_of
+from dm_core.processing.brake import Brake, instagram_of, people_of
 from dm_core.processing.delivery import Delivery
 from dm_core.processing.drafts import PROPOSED, Proposed, acts_undecided
 from dm_core.processing.freshness import Stale, stale, taken_over
@@ -140,7 +140,8 @@ class ActionExecutor:
                 self.brake.failed(service, self.leased.thread.id, in_doubt=True)
             performed = self._keep(await self.delivery.settle(self.leased, performed, deadline, wait=True))
         if performed.state is ActionState.DONE and performed.kind is ActionKind.SEND:
-            self.brake.succeeded(service, self.leased.thread.id)
+            for key in (service, people_of(self.leased.thread.account_id)):
+                self.brake.succeeded(key, self.leased.thread.id)
         return self._judged(performed)
 
     def _refused(self, error: Unreachable | Refused) -> Ending | None:
@@ -161,8 +162,11 @@ class ActionExecutor:
         """A send of which nobody can tell whether it went out ends the run: never twice."""
         if action.kind is not ActionKind.SEND or action.state is not ActionState.UNCERTAIN:
             return None
+        follows = [each.text for each in self.leased.run.actions if each.is_open and each.kind is ActionKind.SEND]
         self.drop_open("an earlier message is uncertain")
-        self.tell("uncertain", f"I can't tell whether this reply arrived, so I did not repeat it: “{action.text}”")
+        unsent = f" Nor did I send what follows it: “{' '.join(follows)}”" if follows else ""
+        told = f"I can't tell whether this reply arrived, so I did not repeat it: “{action.text}”{unsent}"
+        self.tell("uncertain", told)
         return Ending.UNCERTAIN
 
     def tell(self, cause: str, text: str, urgency: Urgency = "urgent") -> None:

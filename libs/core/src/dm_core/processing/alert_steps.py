@@ -205,12 +205,11 @@ def _is_refusal(error: PlatformError) -> bool:
 
 
 def _wait_ms(alert: Alert, error: PlatformError, now: int) -> int:
-    """The service's own wait, else a quarter of the time since the alert was first due: it doubles in two steps."""
-    told = error.wait_seconds if isinstance(error, RetryLater) else None
-    if told is not None and told > 0:
-        longest = _LONGEST_WAIT_MS if alert.is_urgent else _LONGEST_TOLD_WAIT_MS
-        return min(round(told * 1000), longest)
-    return min(max((now - alert.first_due_at) // 4, _SHORTEST_WAIT_MS), _LONGEST_WAIT_MS)
+    """A quarter of the time since the alert was first due, so that it doubles in three steps, or the service's own wait
+    if that is longer."""
+    own = min(max((now - alert.first_due_at) // 4, _SHORTEST_WAIT_MS), _LONGEST_WAIT_MS)
+    told = round(1000 * (error.wait_seconds or 0)) if isinstance(error, RetryLater) else 0
+    return max(own, min(told, _LONGEST_WAIT_MS if alert.is_urgent else _LONGEST_TOLD_WAIT_MS))
 
 
 def _left(alert: Alert, now: int, rules: AlertRules, due_at: int | None = None) -> Step:

@@ -16,7 +16,7 @@ from dm_core import alerts
 from dm_core.alerts import Alert, AlertCount, AlertLimits, AskedAlert
 from dm_core.clock import Clock
 from dm_core.durations import MINUTE_MS
-from dm_core.errors import AccountStopped, QueueUnavailable, Service, StoreUnavailable, described
+from dm_core.errors import PlatformError, QueueUnavailable, Service, StoreUnavailable, described
 from dm_core.queue.port import AlertQueue
 from dm_core.store.port import AlertStore
 from dm_core.telemetry import emit
@@ -87,9 +87,9 @@ class Alerts:
             await self.announce((alert,))
         return created
 
-    async def calendar_stopped(self, error: AccountStopped) -> None:
-        """Tell the manager, once a day, that only a person can mend the calendar. Never raises: nobody waits for it."""
-        words = f"{error}. Until it is mended people are told that the schedule can't be looked up."
+    async def calendar_stopped(self, error: PlatformError) -> None:
+        """Tell the manager, once a day, that a person should see to the calendar. Never raises: nobody waits for it."""
+        words = f"{error}. Until it is mended people are told the last known dates, or that they can't be looked up."
         with suppress(StoreUnavailable):  # the next question tells it
             if await self.cause_alert(Service.SPOND, "", str(error.code), text=words):
                 emit("account_stopped", "ERROR", service=error.service, error=described(error))

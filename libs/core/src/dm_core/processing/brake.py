@@ -23,13 +23,18 @@ type Key = tuple[Service, str]
 
 MODEL: Key = (Service.MODEL, "")
 
-REQUESTS: Key = (Service.MODEL, "requests")
+REQUESTS: Key = (Service.MODEL, "/requests")
 """Whether the model takes what it is sent: nobody waits for that alone, but it tells whose a refusal is."""
 
 
 def instagram_of(account_id: str) -> Key:
     """Instagram, as it answers one account."""
-    return (Service.INSTAGRAM, account_id)
+    return Service.INSTAGRAM, account_id
+
+
+def people_of(account_id: str) -> Key:
+    """Whether this account reaches anybody: one refusal after the other is not about the people."""
+    return Service.INSTAGRAM, f"{account_id}/people"
 
 
 PROBE_MS = 5_000
@@ -102,7 +107,7 @@ class Brake:
     def succeeded(self, key: Key, thread_id: str) -> None:
         """The service answered, whatever it said."""
         state = self._states.setdefault(key, _State())
-        if state.on_since is not None:
+        if state.on_since is not None and _is_waited_for(key):
             emit("brake_released", service=key[0], seconds=(self.clock() - state.on_since) // 1000)
         if not state.clear:
             failed = {other: at for other, at in state.failed.items() if other != thread_id}
@@ -124,7 +129,8 @@ class Brake:
             self._tell(key, state, now)
         elif not own and self._others_failing(state, thread_id, now):
             state.on_since, state.told_at, state.next_probe_at = now, now, now + PROBE_MS
-            emit("brake_applied", "WARNING", service=key[0])
+            if _is_waited_for(key):
+                emit("brake_applied", "WARNING", service=key[0])
         return own
 
     def is_on(self, key: Key) -> bool:
@@ -164,9 +170,13 @@ class Brake:
 
     @staticmethod
     def _tell(key: Key, state: _State, now: int) -> None:
-        if now - state.told_at >= PROLONGED_MS and state.on_since is not None:
+        if now - state.told_at >= PROLONGED_MS and state.on_since is not None and _is_waited_for(key):
             state.told_at = now
             emit("brake_prolonged", "ERROR", service=key[0], minutes=(now - state.on_since) // MINUTE_MS)
+
+
+def _is_waited_for(key: Key) -> bool:
+    return "/" not in key[1]
 
 
 def _only_this_one(state: _State, thread_id: str, since: int) -> bool:

@@ -7,10 +7,12 @@ The platform has no idempotency key, so an action in doubt is looked up before a
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Protocol
 
+from dm_core.clients.owners import DEAD_TOKEN
 from dm_core.clients.port import Instagram, InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.durations import MINUTE_MS
@@ -61,7 +63,8 @@ class Conversation(Protocol):
 class Delivery:
     """Performs actions of one thread. Knows the store only to look up echoes.
 
-    ``said_by``: as whose words an echo of ours may have been stored; a human's, where a human wrote them.
+    ``said_by``: as whose words an echo of ours may have been stored; a human's, where a human wrote them. ``stopped``:
+    told, with the account, of a dead token that only a reaction met, for which nothing waits.
     """
 
     store: ThreadStore
@@ -69,6 +72,7 @@ class Delivery:
     clock: Clock
     limits: RunLimits
     said_by: frozenset[Direction] = frozenset({Direction.OUTBOUND})
+    stopped: Callable[[PlatformError, str], Awaitable[None]] | None = None
 
     async def perform(self, leased: Conversation, action: Action, deadline: int) -> Action:
         """Do one started action; done, refused, or still in doubt with the reason.
@@ -88,6 +92,9 @@ class Delivery:
             emit("action_refused", "WARNING", thread_id=leased.thread.id, kind=action.kind, reason=described(error))
             if action.kind is ActionKind.SEND:
                 raise
+            if error.code == DEAD_TOKEN and self.stopped is not None:
+                with suppress(StoreUnavailable):
+                    await self.stopped(error, leased.thread.account_id)
             return self.ended(action, ActionState.REFUSED, described(error))
         return replace(self.ended(action, ActionState.DONE, None), platform_id=platform_id)
 
@@ -149,15 +156,16 @@ class Delivery:
                 for attempt in range(self.limits.look_ups):
                     if wait or attempt:
                         await asyncio.sleep(self.limits.echo_wait)
+                    asks = not isinstance(failure, PlatformError)
                     try:
-                        mid = await self._find(leased, action)
+                        mid = await self._find(leased, action, asks=asks)
                     except (PlatformError, StoreUnavailable) as error:
                         emit("look_up_failed", "WARNING", thread_id=leased.thread.id, reason=described(error))
                         failure = error
                         continue
                     if mid is not None:
                         return mid
-                    looked = True
+                    looked = looked or asks
         except TimeoutError:
             emit("look_up_failed", "WARNING", thread_id=leased.thread.id, reason="the run's time is over")
         if looked:
@@ -167,10 +175,11 @@ class Delivery:
         told = failure.wait_seconds if isinstance(failure, RetryLater) else None
         raise LookAgain("a send in doubt could not be looked up", told)
 
-    async def _find(self, leased: Conversation, action: Action) -> str | None:
-        """In our own store, else in the platform's list; never a message that another action or run sent."""
+    async def _find(self, leased: Conversation, action: Action, *, asks: bool) -> str | None:
+        """In our own store, else (if it ``asks``) in the platform's list; never a message that another action or run
+        sent. A platform that does not answer is not asked again by the same look-up, but the echo may still come."""
         history = await self.store.history(leased.thread.id, HISTORY)
-        if (mid := _echoed(history, leased, action, self.said_by)) is not None:
+        if (mid := _echoed(history, leased, action, self.said_by)) is not None or not asks:
             return mid
         taken = _taken(leased) | {m.mid for m in history if m.run_id not in (None, leased.run.id)}
         listed = await self.instagram.of(leased.thread.account_id).recent_messages(leased.thread.user_id, 20)

@@ -8,6 +8,10 @@ from dm_core.processing import waits
 from dm_core.telemetry import emit
 
 EXPIRED_NOTICE = "I could not answer this person in time: their message waited too long. Please answer."
+NOBODY_REACHED = (
+    "Instagram takes my replies to nobody ({code}): people who wrote just now got no answer. Please answer in the "
+    "inbox, and have the app's access to messages looked at; see docs/deploy.md#8-the-first-dm."
+)
 CUT_SHORT = "every attempt was cut short"
 FAILED_NOTICE = "I could not answer this person after {attempts} attempts ({error}). Please answer."
 

@@ -5,6 +5,7 @@
 
 import asyncio
 from dataclasses import dataclass, replace
+from functools import partial
 
 from dm_core.errors import QueueUnavailable, described
 from dm_core.processing.actions import ActionExecutor
@@ -15,7 +16,7 @@ from dm_core.processing.drafts import PROPOSED
 from dm_core.processing.finish import RunCloser
 from dm_core.processing.freshness import Stale
 from dm_core.processing.leased_thread import LeasedThread, Superseded
-from dm_core.processing.recovery import Recovery, tell_failed
+from dm_core.processing.recovery import Recovery, tell_cause, tell_failed, tell_if_nobody_is_reached
 from dm_core.processing.run_loop import RunLoop
 from dm_core.processing.runtime import Runtime
 from dm_core.processing.task_result import Ending, ExecutionResult, RunStatus
@@ -72,7 +73,8 @@ class Processor:
     def _collaborators(self, leased: LeasedThread, deadline: int) -> tuple[RunLoop, RunCloser]:
         """Everything that one run is made of."""
         rt = self.runtime
-        delivery = Delivery(rt.store, rt.instagram, rt.clock, rt.limits)
+        stopped = partial(tell_cause, rt.alerts)
+        delivery = Delivery(rt.store, rt.instagram, rt.clock, rt.limits, stopped=stopped)
         executor = ActionExecutor(leased, delivery, rt.brake, rt.clock, rt.limits, deadline, rt.switches)
         media = AttachedMedia(rt.media, rt.media_kinds, leased.thread.id)
         run_loop = RunLoop(leased, executor, rt.agent, rt.model, rt.prices, rt.instagram, rt.clock, rt.limits, media)
@@ -87,6 +89,10 @@ class Processor:
         while True:
             if ending is Ending.FAILED:
                 tell_failed(run_loop)
+            elif ending in (Ending.ANSWERED, Ending.NO_REPLY):
+                run_loop.tell_unheard()
+            elif ending in (Ending.REFUSED, Ending.EXPIRED):
+                await tell_if_nobody_is_reached(self.runtime.alerts, self.runtime.brake, leased)
             notes = run_loop.notes(leased.run)
             result = await (closer.propose(notes) if ending is PROPOSED else closer.finish(ending, notes))
             if not isinstance(result, Stale):

@@ -9,11 +9,13 @@ from dataclasses import dataclass, replace
 
 from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, Owner, PlatformError, Service, described
 from dm_core.processing.alerts import Alerts
-from dm_core.processing.brake import REQUESTS, Brake, Key
+from dm_core.processing.brake import REQUESTS, Brake, Key, people_of
 from dm_core.processing.finish import RunCloser
-from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE
+from dm_core.processing.leased_thread import LeasedThread
+from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE, NOBODY_REACHED
 from dm_core.processing.run_loop import RunLoop
 from dm_core.processing.task_result import Ending, ExecutionResult
+from dm_core.runs import ActionState
 from dm_core.store.port import UNSET
 from dm_core.telemetry import emit
 
@@ -113,6 +115,25 @@ def told_wait(error: Exception) -> float | None:
     """The wait that the service asked for, in seconds."""
     told = getattr(error, "wait_seconds", None)
     return told if isinstance(told, (int, float)) else None
+
+
+async def tell_if_nobody_is_reached(alerts: Alerts, brake: Brake, leased: LeasedThread) -> None:
+    """The manager learns, once a day, that Instagram refuses one person after the other, whatever it says of each: an
+    app that may not write to the public is told that users do not exist, or that their 24 hours are over
+    (https://github.com/megaapp977/stack/issues/186, https://github.com/ComposioHQ/composio/issues/3974).
+
+    Raises StoreUnavailable.
+    """
+    account_id, key = leased.thread.account_id, people_of(leased.thread.account_id)
+    refusals = [action.error for action in leased.run.actions if action.state is ActionState.REFUSED and action.error]
+    code = next((error.split()[1] for error in refusals if error.startswith("Unreachable ")), None)
+    if code is None:
+        return
+    brake.failed(key, leased.thread.id)
+    if brake.is_on(key) and await alerts.cause_alert(
+        Service.INSTAGRAM, account_id, code, text=NOBODY_REACHED.format(code=code)
+    ):
+        emit("account_stopped", "ERROR", service=Service.INSTAGRAM, error=f"Unreachable {code}")
 
 
 async def tell_cause(alerts: Alerts, error: PlatformError, account_id: str) -> None:

@@ -18,6 +18,8 @@ from dm_core.agent.plan import TurnPlan
 from dm_core.agent.prices import Prices
 from dm_core.agent.reading import UNUSABLE, Step, conclude, read_turn, replied
 from dm_core.agent.rebuild import said_and_done
+from dm_core.agent.tools.registry import NOTIFY
+from dm_core.alerts import MODEL as ASKED_BY_MODEL
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, ModelUnavailable, RetryLater, Uncertain
@@ -33,7 +35,7 @@ from dm_core.processing.names import Names, known
 from dm_core.processing.openings import reopened
 from dm_core.processing.steering import steered
 from dm_core.processing.task_result import Ending
-from dm_core.runs import Action, Asked, Draft, DraftState, Finish, ModelTurn, Run, ToolResult, Turn, UserTurn
+from dm_core.runs import Action, Asked, Draft, DraftState, Finish, ModelTurn, Run, ToolResult, ToolTurn, Turn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import UNSET, MessageChange, ThreadChange, Unset
 from dm_core.telemetry import emit
@@ -47,6 +49,7 @@ INDICATOR_DELAY = 0.7
 SAME_FAILURES = 2
 """Waits of a thread after which files are held to be why the model fails (500) on it, and left out."""
 
+UNHEARD = "I wanted to tell you something about this person, and did not manage to. Please read the conversation."
 OUT_OF_TURNS = "I could not find an answer here in the steps I am allowed. Please have a look."
 
 
@@ -87,6 +90,14 @@ class RunLoop:
         run, draft = self.leased.run, self.leased.run.newest_draft
         by_manager = draft is not None and draft.is_released and (draft.state is DraftState.EDIT or why is Stale.OLD)
         return run.script is not None or by_manager
+
+    def tell_unheard(self) -> None:
+        """The model meant to alert the manager, was refused, and left it at that: the person may have been told so."""
+        run, allowed = self.leased.run, self.limits.max_notifications
+        results = (result for turn in run.turns if isinstance(turn, ToolTurn) for result in turn.results)
+        refused = any(result.name == NOTIFY and result.error is not None for result in results)
+        if refused and allowed and all(alert.cause != ASKED_BY_MODEL for alert in run.alerts):
+            self.executor.tell("unheard", UNHEARD)
 
     async def find_out(self) -> Ending:
         """The attempts are used up: only look whether a reply went out."""

@@ -18,6 +18,8 @@ LONGEST_MS = 240_000
 """Below the promised five minutes by the width of a wake-up's bucket and the length of a run."""
 LONGEST_TOLD_MS = HOUR_MS
 """Longest wait that a service can ask for before we try again."""
+BELIEVED = 4
+"""So many waits in a row a service is believed that says it needs but a moment; then our own are the least."""
 CLOCKS_MS = 2_000
 """How much later than ``not_before`` its wake-up fires at least: by a clock behind, the wait is not over yet."""
 WINDOW_MARGIN_MS = 600_000
@@ -28,12 +30,18 @@ PROLONGED_MS = 900_000
 def wait_ms(thread_id: str, wait_count: int, told_seconds: float | None) -> int:
     """The next wait, in ms: the service's own, else doubling, with a jitter of a quarter that spreads the threads.
 
-    The jitter comes from thread and count, so that a repeated decision is the same one.
+    The jitter comes from thread and count, so that a repeated decision is the same one. "Retry in 1 s" for minutes on
+    end would be a flood: https://github.com/google-gemini/gemini-cli/issues/8437 names seconds for a day's quota.
     """
-    if told_seconds is not None:
-        return round(min(max(told_seconds, 1.0) * 1000, LONGEST_TOLD_MS))
-    longest = min(FIRST_MS * 2 ** min(wait_count, 10), LONGEST_MS)
-    digest = hashlib.sha256(f"{thread_id}/{wait_count}".encode("utf-8", "surrogatepass")).digest()
+    if told_seconds is None:
+        return _own_ms(thread_id, wait_count)
+    told = round(min(max(told_seconds, 1.0) * 1000, LONGEST_TOLD_MS))
+    return told if wait_count < BELIEVED else max(told, _own_ms(thread_id, wait_count - BELIEVED))
+
+
+def _own_ms(thread_id: str, count: int) -> int:
+    longest = min(FIRST_MS * 2 ** min(count, 10), LONGEST_MS)
+    digest = hashlib.sha256(f"{thread_id}/{count}".encode("utf-8", "surrogatepass")).digest()
     return round(longest * (0.75 + digest[0] / 1024))
 
 

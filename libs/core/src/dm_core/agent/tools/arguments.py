@@ -5,9 +5,12 @@ The JSON schema the model sees and our own validation of what it sends come from
 
 from collections.abc import Mapping
 from dataclasses import MISSING, Field, field, fields
-from typing import Any, ClassVar, Protocol, cast
+from typing import Any, ClassVar, Final, Protocol, cast
 
-from dm_core.agent.texts import without_slips
+from dm_core.agent.texts import cut, without_slips
+
+_YES: Final = ("true", "yes", "1")
+_NO: Final = ("false", "no", "0")
 
 
 class Arguments(Protocol):
@@ -40,15 +43,16 @@ def parse[A: Arguments](arguments: type[A], tool: str, given: Mapping[str, objec
     return arguments(**values)
 
 
-def text_argument(description: str, *, max_chars: int) -> str:
-    """A text; control characters are removed, white space around it too."""
-    return field(metadata={"schema": {"type": "string", "description": description}, "max": max_chars})
+def text_argument(description: str, *, max_chars: int, is_cut: bool = False) -> str:
+    """A text; control characters are removed, white space around it too. ``is_cut``: a longer one is, not refused."""
+    schema = {"type": "string", "description": description}
+    return field(metadata={"schema": schema, "max": max_chars, "is_cut": is_cut})
 
 
-def choice_argument[T: str](description: str, choices: tuple[T, ...], default: T) -> T:
-    """One of a few words."""
+def choice_argument[T: str](description: str, choices: tuple[T, ...], default: T, meant: Mapping[str, T]) -> T:
+    """One of a few words. ``meant``: what models say in their place; any other word is the default."""
     schema = {"type": "string", "description": description, "enum": list(choices), "default": default}
-    return field(default=default, metadata={"schema": schema})
+    return field(default=default, metadata={"schema": schema, "meant": meant})
 
 
 def whole_argument(description: str, *, minimum: int, maximum: int, default: int) -> int:
@@ -85,10 +89,10 @@ def _valid(spec: Field[Any], value: object) -> object:
     text = without_slips(value).strip()
     choices = cast("list[str] | None", schema.get("enum"))
     if choices is not None:
-        if text.lower() not in choices:
-            raise BadArguments(f"{spec.name!r} must be one of {', '.join(choices)}. Call the tool again.")
-        return text.lower()
-    return _text(spec.name, text, cast("int", spec.metadata["max"]))
+        meant = cast("Mapping[str, str]", spec.metadata["meant"])
+        return text.lower() if text.lower() in choices else meant.get(text.lower(), spec.default)
+    most = cast("int", spec.metadata["max"])
+    return _text(spec.name, cut(text, most) if spec.metadata["is_cut"] else text, most)
 
 
 def _text(name: str, text: str, max_chars: int) -> str:
@@ -107,10 +111,10 @@ def _whole(name: str, value: object, minimum: int, maximum: int) -> int:
 
 
 def _yes_no(name: str, value: object) -> bool:
-    word = str(value).strip().lower() if isinstance(value, bool | str) else ""
-    if word not in ("true", "false"):
+    word = str(value).strip().lower()
+    if word not in (*_YES, *_NO):
         raise BadArguments(f"{name!r} must be true or false. Call the tool again.")
-    return word == "true"
+    return word in _YES
 
 
 def _as_whole(value: object) -> int | None:

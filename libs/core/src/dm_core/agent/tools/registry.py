@@ -9,11 +9,12 @@ from dm_core.agent.tools.declare import Tool
 from dm_core.errors import Misconfigured
 
 SEND: Final = "send_instagram_message"
+NOTIFY: Final = "send_manager_notification"
 
 NAMES: Final = (
     SEND,
     "react_to_instagram_message",
-    "send_manager_notification",
+    NOTIFY,
     "get_net_session_dates",
     "get_thread_messages",
     "is_new_thread",

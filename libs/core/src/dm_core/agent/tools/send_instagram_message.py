@@ -7,7 +7,7 @@ from typing import Final
 
 from dm_core.agent.guards import MAX_PARTS, WRITTEN_CALL, Refusal
 from dm_core.agent.plan import UNCERTAIN, PlannedCall, PlannedTurn
-from dm_core.agent.texts import TEXT_LIMIT_BYTES, same_form, size, split_text
+from dm_core.agent.texts import TEXT_LIMIT_BYTES, is_looping, said_form, size, split_text
 from dm_core.agent.tools.arguments import text_argument
 from dm_core.agent.tools.declare import Kind, PlannedTool
 from dm_core.runs import Action, ActionKind, ActionState
@@ -58,7 +58,7 @@ def not_sent_yet(turn: PlannedTurn, parts: Sequence[str]) -> list[tuple[int, str
     seen = {form for action in turn.sends() for form in _forms(turn, action)}
     fresh: list[tuple[int, str]] = []
     for number, part in enumerate(parts):
-        if (form := same_form(part)) not in seen:
+        if (form := said_form(part)) not in seen:
             seen.add(form)
             fresh.append((number, part))
     return fresh
@@ -66,11 +66,11 @@ def not_sent_yet(turn: PlannedTurn, parts: Sequence[str]) -> list[tuple[int, str
 
 def _forms(turn: PlannedTurn, action: Action) -> frozenset[str]:
     """A text that went out, also as the model wrote it: without the line that was put under it."""
-    return frozenset(map(same_form, (action.text, turn.disclosure.without(action.text))))
+    return frozenset(map(said_form, (action.text, turn.disclosure.without(action.text))))
 
 
 def _status_of(turn: PlannedTurn, parts: Sequence[str]) -> str:
-    forms = {same_form(part) for part in parts}
+    forms = {said_form(part) for part in parts}
     doubtful = any(
         action.state is ActionState.UNCERTAIN or action.in_doubt
         for action in turn.sends()
@@ -86,6 +86,8 @@ def _refusal(turn: PlannedTurn, text: str, parts: Sequence[str]) -> Refusal | No
     if len(parts) > MAX_PARTS:
         allowed = MAX_PARTS * TEXT_LIMIT_BYTES
         return Refusal("too_long", f"not sent: {size(text)} bytes; at most {allowed} are allowed. Say it shorter.")
+    if is_looping(text):
+        return Refusal("repetition", "not sent: 'text' says the same over and over. Say it once.")
     if turn.is_written_call(text):
         reason = "not sent: 'text' holds a tool call written out. Give only the words that the person is to read."
         return Refusal(WRITTEN_CALL, reason)

@@ -12,6 +12,7 @@ from dm_core.agent.tools.declare import Example, Kind, PlannedTool
 from dm_core.alerts import MODEL, AskedAlert, Urgency
 
 URGENCIES: tuple[Urgency, ...] = ("normal", "urgent")
+_MEANT: Final[Mapping[str, Urgency]] = dict.fromkeys(("high", "critical", "emergency", "immediate", "asap"), "urgent")
 STORED: Final = "stored; the manager will be told"
 _HURT: Final = r"\b(injur\w*|hurt|ambulance|accident|concuss\w*|urgent\w*|skadet)\b"
 _HUMAN: Final = (
@@ -27,10 +28,12 @@ class SendManagerNotification:
     them a message too. Once is enough."""
 
     text: str = text_argument(
-        "What the manager must know, in a few sentences: what was asked, and why you alert them.", max_chars=2_000
+        "What the manager must know, in a few sentences: what was asked, and why you alert them.",
+        max_chars=2_000,
+        is_cut=True,
     )
     urgency: Urgency = choice_argument(  # noqa: RUF009 - a dataclass field
-        "urgent only where somebody may come to harm or must be reached today.", URGENCIES, "normal"
+        "urgent only where somebody may come to harm or must be reached today.", URGENCIES, "normal", _MEANT
     )
     hand_over: bool = yes_no_argument(
         "true if a human must go on with this conversation and you should not answer in it until they did.",

@@ -97,9 +97,11 @@ class Outbox:
         return held.item.state.value
 
     async def _later(self, held: HeldItem, wait_seconds: float | None) -> str:
-        """Come back when the wait is over: until Instagram takes nothing more. Nobody looks at it earlier."""
-        wait = RETRY_MS if wait_seconds is None else max(1_000, round(wait_seconds * 1000))
-        at = self.clock() + wait
+        """Come back when the wait is over: until Instagram takes nothing more. Nobody looks at it earlier, nor all the
+        time where it is said again and again that a moment is enough."""
+        now = self.clock()
+        least = RETRY_MS if wait_seconds is None else min((now - held.item.created_at) // 4, RETRY_MS)
+        at = now + max(1_000, least, round((wait_seconds or 0) * 1000))
         await held.save(replace(held.item, claim_until=at))
         await self.queue.schedule(plan_outbox(held.item.id, at + 1_000))
         return "retry_later"
