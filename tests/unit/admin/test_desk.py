@@ -208,7 +208,8 @@ async def test_a_reply_is_stored_for_the_processor_and_never_read_as_a_command(d
 async def test_whoever_stops_waiting_is_told_that_the_reply_is_on_its_way(desk: Desk) -> None:
     plan = await replies.reply(desk, THREAD, "Hi", "", 60)
     waiting = asyncio.ensure_future(plan.act())
-    await asyncio.sleep(0.1)
+    while not _queue(desk).wake_ups:  # noqa: ASYNC110 - the queue tells nobody
+        await asyncio.sleep(0)
     waiting.cancel()
 
     assert "on its way" in await waiting
