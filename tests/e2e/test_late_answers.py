@@ -222,7 +222,7 @@ def test_an_alert_that_is_delivered_while_the_manager_answers_is_read(shared: De
 
     studio.page.route("**/api/manager", shown)
     shared.post("/api/people", {"name": "Makes it look"})
-    studio.page.locator("#alerts .bubble").click()
+    studio.page.locator("#alerts .bubble", has_text="Somebody waits").click()
     expect(studio.page.locator("#manager-words")).to_be_focused()
 
     with studio.page.expect_request("**/api/manager/read"):

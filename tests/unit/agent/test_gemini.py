@@ -627,8 +627,8 @@ async def test_a_key_or_a_permission_stops_the_deployment(
 
 
 async def test_a_stopped_deployment_is_asked_again_when_the_model_says(gemini: Gemini, model: GeminiModel) -> None:
-    day = {"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]}
-    gemini.answers = [refused(429, "RESOURCE_EXHAUSTED", "x", day, {"retryDelay": "1800s"})]
+    day: Json = {"violations": [{"quotaId": "GenerateRequestsPerDayPerProjectPerModel"}]}
+    gemini.answers.append(refused(429, "RESOURCE_EXHAUSTED", "x", day, {"retryDelay": "1800s"}))
 
     with pytest.raises(AccountStopped) as caught:
         await ask(model)

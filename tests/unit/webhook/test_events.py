@@ -222,7 +222,7 @@ async def test_times_come_in_either_unit_and_never_from_the_future(stage: Stage,
 @pytest.mark.parametrize("unit", [1, 1_000])
 async def test_what_has_no_time_is_as_old_as_its_entry(stage: Stage, given: Json, unit: int) -> None:
     """A backlog that comes after days is not answered as if it were new."""
-    item = {key: value for key, value in dm("m").items() if key != "timestamp"} | given
+    item = {**{key: value for key, value in dm("m").items() if key != "timestamp"}, **given}
     entry = {"id": ACCOUNT, "time": (NOW - 2 * DAY_MS) // unit, "messaging": [item]}
 
     assert (await stage.post(json.dumps({"object": "instagram", "entry": [entry]}).encode())).status == 200

@@ -29,12 +29,12 @@ REQUESTS: Key = (Service.MODEL, "/requests")
 
 def instagram_of(account_id: str) -> Key:
     """Instagram, as it answers one account."""
-    return (Service.INSTAGRAM, account_id)
+    return Service.INSTAGRAM, account_id
 
 
 def people_of(account_id: str) -> Key:
     """Whether this account reaches anybody: one refusal after the other is not about the people."""
-    return (Service.INSTAGRAM, f"{account_id}/people")
+    return Service.INSTAGRAM, f"{account_id}/people"
 
 
 PROBE_MS = 5_000

@@ -19,7 +19,7 @@ from dm_core.agent.prices import Prices
 from dm_core.agent.reading import UNUSABLE, Step, conclude, read_turn, replied
 from dm_core.agent.rebuild import said_and_done
 from dm_core.agent.tools.registry import NOTIFY
-from dm_core.alerts import MODEL as BY_MODEL
+from dm_core.alerts import MODEL as ASKED_BY_MODEL
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
 from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, ModelUnavailable, RetryLater, Uncertain
@@ -96,7 +96,7 @@ class RunLoop:
         run, allowed = self.leased.run, self.limits.max_notifications
         results = (result for turn in run.turns if isinstance(turn, ToolTurn) for result in turn.results)
         refused = any(result.name == NOTIFY and result.error is not None for result in results)
-        if refused and allowed and all(alert.cause != BY_MODEL for alert in run.alerts):
+        if refused and allowed and all(alert.cause != ASKED_BY_MODEL for alert in run.alerts):
             self.executor.tell("unheard", UNHEARD)
 
     async def find_out(self) -> Ending:
