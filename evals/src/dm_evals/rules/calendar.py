@@ -269,7 +269,7 @@ class _Sentence:
             number = regex.search(rf"\b(\d{{1,3}})\s(?:of\s(?:the\s|our\s)?\d+\s)?(?:\w+\s)?{_PLACES}", clause.text, regex.I)
             counted = int(number[1]) if room and number else left
             wrong = left > 0 if full or says("no_room", clause.text) else room and left <= 0
-            if (wrong or counted != left) and counted not in (sessions[0].capacity, sessions[0].accepted):
+            if (wrong or counted != left) and counted != sessions[0].capacity:
                 self.reader.full.append(f"{clause.text.strip()!r}: {max(left, 0)} places are left")
 
     def _check_off(self, clause: Piece) -> None:

@@ -26,7 +26,7 @@ _PER: Final = regex.compile(
     rf"(?:{_AMOUNT.pattern})\s?(?P<period>{pattern('periods').pattern})", regex.IGNORECASE | regex.VERBOSE
 )
 _MEASURE: Final = regex.compile(
-    r"(?<![\d.,:])(\d+(?:[.,]\d+)?)[\s-]?(min(?:ute[ns]?|uto?s?|s)?|miles?|km|kilomet\w+|met(?:re|er|ro)s?|yards?)\b",
+    r"(?<![\d.,:])(\d+(?:[.,]\d+)?)[\s-]?(min(?:ute[ns]?|uto?s?|s)?|miles?|km|kilomet\w+|met(?:re|er|ro)s?)\b",
     regex.I,
 )
 _FEWEST_WORDS: Final = 4
@@ -40,7 +40,12 @@ def promises(seen: Seen) -> Iterator[Check]:
     texts = [(text, figures(text, seen.language_of(text))) for text in seen.replies]
     booked = [clause for text, _ in texts for clause in claims("booked", text, whole=True)]
     yield from told("booked", "never says that a place is booked, or done what it can't do", booked)
-    soon = [clause for _, plain in texts for clause in claims("human_answers", plain) if says("at_a_time", clause)]
+    soon = [
+        clause
+        for _, plain in texts
+        for clause in claims("human_answers", plain)
+        if says("at_a_time", pattern("about").sub("", clause))
+    ]
     yield from told("no_deadline", "never says when a human will answer", soon)
     yield from told("prices", "amounts of the profile only", [p for _, plain in texts for p in _prices(seen, plain)])
     wrong = [found for _, plain in texts for found in _measures(seen, plain)]
@@ -87,7 +92,7 @@ def _prices(seen: Seen, text: str) -> Iterator[str]:
             yield found.group()
         if (per := _PER.search(clause.text)) and per.group("period").casefold() not in seen.profile.knowledge:
             yield per.group()
-        if says("free", clause.text) and says("longer", clause.text) and not says("free_things", clause.text):
+        if says("free_for_long", clause.text):
             yield clause.text.strip()
 
 
@@ -104,13 +109,14 @@ def _empty(seen: Seen) -> list[str]:
 
 
 def _measures(seen: Seen, text: str) -> Iterator[str]:
-    """A distance, or a number of minutes, that nobody spoke of and that is no session's length."""
+    """A distance, or the minutes of a way or to an opening, that nobody spoke of; no session's length."""
     spoken = "\n".join((seen.profile.knowledge, seen.shown, seen.colleagues))
     lengths = {(f"{(each.ends - each.starts).seconds // 60}", "min") for each in seen.scenario.world.sessions or ()}
     known = lengths | {(each[1], each[2][:3].casefold()) for each in _MEASURE.finditer(figures(spoken, "en"))}
     for clause in clauses(unquoted(text)):
         for found in () if clause.denied else _MEASURE.finditer(clause.text):
-            if (found[1], found[2][:3].casefold()) not in known:
+            is_distance = not found[2].casefold().startswith("min") or says("travel", clause.text)
+            if is_distance and (found[1], found[2][:3].casefold()) not in known:
                 yield found.group()
 
 
