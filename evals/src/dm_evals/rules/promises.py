@@ -39,6 +39,8 @@ NOTE: Final = "save_note"
 def promises(seen: Seen) -> Iterator[Check]:
     texts = [(text, figures(text, seen.language_of(text))) for text in seen.replies]
     booked = [clause for text, _ in texts for clause in claims("booked", text, whole=True)]
+    parts = [clause for text in seen.replies for clause in clauses(unquoted(text))]
+    booked += [clause.text.strip() for clause in parts if not clause.denied and says("will_do", clause.text)]
     yield from told("booked", "never says that a place is booked, or done what it can't do", booked)
     soon = [
         clause
