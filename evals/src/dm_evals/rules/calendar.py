@@ -22,6 +22,7 @@ from dm_evals.scenarios.scenario import Session
 
 LOOK_UP: Final = "get_net_session_dates"
 _PLACES: Final = r"(?:places?|spaces?|spots?|seats?|pl[aä]tze?|plazas?|posti|vagas|plek\w*|plaatsen)\b"
+_BOUND: Final = r"\b(?:until|till|by|before|since|bis|vor|seit|hasta|antes|jusqu.au|avant|fino|tot)\s(?:(?:the|zum|dem|el|del|le|al)\s)?$"
 _POSTCODE: Final = regex.compile(r"[^.\n]*\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b")
 
 
@@ -65,6 +66,13 @@ def readings_of(text: str, seen: Seen) -> str:
 def _plain(text: str, seen: Seen) -> str:
     language = seen.language_of(text)
     return clock(figures(text, language), language)
+
+
+def _blanked(text: str, found: Sequence[Day]) -> str:
+    """The same without the figures of days, which are no hours: "martes 24 a las 6"."""
+    for day in found:
+        text = text[: day.start] + regex.sub(r"\d", "_", text[day.start : day.end]) + text[day.end :]
+    return text
 
 
 @dataclass
@@ -120,7 +128,7 @@ class _Reader:
             usual = says("usual", sentence.text)
             spoken_of = [day for day in found if not usual or (day.day is not None and not day.text.isalpha())]
             if not usual or spoken_of:
-                told = [each for each in hours(sentence.text) if each.ends or each.begins not in self.other_hours]
+                told = [each for each in hours(_blanked(sentence.text, found)) if each.ends or each.begins not in self.other_hours]
                 read.append(_Sentence(self, sentence.text, spoken_of, told, clauses(sentence.text), self.last))
             self.last = found[-1] if found else self.last
         right = [each for one in read for each in one.right()]
@@ -202,9 +210,14 @@ class _Sentence:
         if self.reader.on(day) or day.mismatch or (day.day is None and same) or self.reader.clocks_change(day):
             return  # "the 11th of February, a Thursday" is one day
         asked = {day.day, day.weekday if day.day is None else None} & self.reader.asked
-        named = day.day is not None and (not day.text.isalpha() or says("session", self._clause(day.start).text))
+        is_spoken_of = says("session", self._clause(day.start).text) if day.text.isalpha() else not self._is_bound(day)
+        named = day.day is not None and is_spoken_of
         if its_hours or (named and not asked and not day.is_bare):
             self.reader.dates.append(f"{day.text!r}: no session on that day")
+
+    def _is_bound(self, day: Day) -> bool:
+        """Only says how long something lasts: "until 30 November"."""
+        return regex.search(_BOUND, self.text[: day.start], regex.IGNORECASE) is not None
 
     def _check_hours(self, day: Day, its_hours: Sequence[Hours], right: Sequence[tuple[Session, Hours]]) -> None:
         sessions = self.reader.on(day)

@@ -136,7 +136,7 @@ def _day_patterns(language: str) -> tuple[regex.Pattern[str], ...]:
         rf"{weekday}(?<![\w/])(?!24/7\b|[12]/[234]\b|3/4\b)(?P<day>\d{{1,2}})/(?P<number>\d{{1,2}})(?:/(?P<year>(?:20)?\d\d))?(?![\w/])",
         rf"{weekday}(?<![\w.:])(?P<day>\d{{1,2}})\.\s?(?P<number>1[0-2]|0?[1-9])\.(?:\s?(?P<year>20\d\d))?(?!\d)",
         rf"{short}[.,]*\s\(?(?:the\s|den\s|el\s|le\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?(?![\d:.h/–-]){_UNITS}"
-        rf"(?!\s?(?:am|pm|uhr|{_any(names.months, 3)}|to|till|bis|a|à)\b)",
+        rf"(?!\s?(?:am|pm|uhr|{_any(names.months, 3)}|to|till|bis|a(?!\slas)|à)\b)",
         r"\b(?:the|am|el|le|den)\s(?P<day>\d{1,2})(?:st|nd|rd|th|\.(?!\d))"
         r"(?!\s(?:team|xi|eleven|floor|half|of\s(?:all|us)|person|place|fee|child|two|one|time|visit|session))",
         rf"(?<!\b(?:last|letzten|vergangenen)\s)\b(?P<weekday>{long})(?![\p{{L}}\p{{M}}])(?!\s(?:pasado|dernier)\b)",
