@@ -98,7 +98,9 @@ def _says(plain: str, meant: time | float | tuple[date, date], language: str) ->
     if isinstance(meant, tuple):
         return any(each.fits(*meant) for each in days(plain, meant[1], language))
     named = {at for each in hours(plain, points=True) for at in (each.begins, each.ends) if each.names(at, meant)}
-    full_hour = meant.minute == 0 and re.search(rf"(?<![\d:.,/£€$])(?:{meant.hour}|{meant.hour % 12})(?![\d:/]|[.,]\d|\s?[ap]\.?m)", plain)
+    full_hour = meant.minute == 0 and re.search(
+        rf"(?<![\d:.,/£€$])(?:{meant.hour}|{meant.hour % 12})(?![\d:/]|[.,]\d|\s?[ap]\.?m)", plain
+    )
     return bool(named - {None} or full_hour)
 
 

@@ -74,7 +74,9 @@ class Case(BaseModel):
         )
         calls += [("save_note", {"text": self.notes})] if self.notes else []
         calls += [("send_manager_notification", {"text": self.alerts})] if self.alerts else []
-        turns[last] = AuthoredTurn(tuple(calls), as_text or turns[last].text, None if calls or as_text else turns[last].body)
+        turns[last] = AuthoredTurn(
+            tuple(calls), as_text or turns[last].text, None if calls or as_text else turns[last].body
+        )
         return tuple(turns)
 
     def played_in(self, scenario: Scenario) -> Scenario:

@@ -128,7 +128,11 @@ class _Reader:
             usual = says("usual", sentence.text)
             spoken_of = [day for day in found if not usual or (day.day is not None and not day.text.isalpha())]
             if not usual or spoken_of:
-                told = [each for each in hours(_blanked(sentence.text, found)) if each.ends or each.begins not in self.other_hours]
+                told = [
+                    each
+                    for each in hours(_blanked(sentence.text, found))
+                    if each.ends or each.begins not in self.other_hours
+                ]
                 read.append(_Sentence(self, sentence.text, spoken_of, told, clauses(sentence.text), self.last))
             self.last = found[-1] if found else self.last
         right = [each for one in read for each in one.right()]
@@ -279,7 +283,9 @@ class _Sentence:
             left = (sessions[0].capacity or 0) - sessions[0].accepted
             full = says("full", clause.text) and not clause.denied
             room = not full and not clause.denied and says("room", clause.text)
-            number = regex.search(rf"\b(\d{{1,3}})\s(?:of\s(?:the\s|our\s)?\d+\s)?(?:\w+\s)?{_PLACES}", clause.text, regex.I)
+            number = regex.search(
+                rf"\b(\d{{1,3}})\s(?:of\s(?:the\s|our\s)?\d+\s)?(?:\w+\s)?{_PLACES}", clause.text, regex.I
+            )
             counted = int(number[1]) if room and number else left
             wrong = left > 0 if full or says("no_room", clause.text) else room and left <= 0
             if (wrong or counted != left) and counted != sessions[0].capacity:

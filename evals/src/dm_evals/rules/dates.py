@@ -30,9 +30,7 @@ _TO: Final = (
     r"\s?(?:-|–|—|to|till|until|til|and|bis|und|a|hasta|y|à|et|al|alle|às|tot|से|se)\s?"
     r"(?:the\s|las\s|la\s|about\s|around\s)?"
 )
-_END: Final = (
-    r"\b(?:until|till|til|ends?|finish\w*|over\s(?:at|by)|bis|hasta|jusqu.à|fino\salle)\s(?:at\s|by\s|about\s|a\slas\s|um\s)?$"
-)
+_END: Final = r"\b(?:until|till|til|ends?|finish\w*|over\s(?:at|by)|bis|hasta|jusqu.à|fino\salle)\s(?:at\s|by\s|about\s|a\slas\s|um\s)?$"
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +137,7 @@ def _day_patterns(language: str) -> tuple[regex.Pattern[str], ...]:
         rf"(?!\s?(?:am|pm|uhr|{_any(names.months, 3)}|to|till|bis|a(?!\slas)|à)\b)",
         r"\b(?:the|am|el|le|den)\s(?P<day>\d{1,2})(?:st|nd|rd|th|\.(?!\d))"
         r"(?!\s(?:team|xi|eleven|floor|half|of\s(?:all|us)|person|place|fee|child|two|one|time|visit|session))",
-        rf"(?<!\b(?:last|letzten|vergangenen)\s)\b(?P<weekday>{long})(?![\p{{L}}\p{{M}}])(?!\s(?:pasado|dernier)\b)",
+        rf"(?<!\b(?:an?|any|some|last|ein|einem|un|letzten|vergangenen)\s)\b(?P<weekday>{long})(?![\p{{L}}\p{{M}}])(?!\s(?:pasado|dernier)\b)",
         rf"{_NOT_TOMORROW}\b(?P<relative>{_any(names.relative)})(?![\p{{L}}\p{{M}}])",
     )
     return tuple(regex.compile(one, regex.IGNORECASE) for one in each)
@@ -205,7 +203,7 @@ _SPOKEN: Final = (
     (r"(?<![\d:.])(\d{1,2}) ?(?:o.?clock|uhr|uur|heures|h|baje|बजे)(?!\w)(?! ?\d\d)", 0, 0),
 )
 """What is said, with its hour; how many hours earlier that is, and the minutes."""
-_WITH_MINUTES: Final = regex.compile(r"(?<![\d:.])(\d{1,2}) ?(?:uhr|uur|heures) ?([0-5]\d)\b", regex.IGNORECASE)
+_WITH_MINUTES: Final = regex.compile(r"(?<![\d:.])(\d{1,2}) ?(?:uhr|uur|heures|h) ?([0-5]\d)\b", regex.IGNORECASE)
 _FOUR: Final = r"([01]\d|2[0-3])([0-5][05])(?:\s?(?:hrs|hours|h|uhr)\b)"
 _FOUR_DIGITS: Final = regex.compile(rf"(?<![\d:./£€$-]){_FOUR}", regex.IGNORECASE)
 _FOUR_TO_FOUR: Final = regex.compile(

@@ -33,6 +33,9 @@ _CAPITALISED: Final = regex.compile(r"(?<=[\p{Ll}\d,:)&] )\p{Lu}[\p{Ll}]{1,15}(?
 _BY_NAME: Final = regex.compile(
     r"\b(?:I.?m|I am|[Mm]y name is|[Tt]his is) (\p{Lu}\p{Ll}+)\b|\b(\p{Lu}\p{Ll}+) (?:from [\w ]+ )?here\b"
 )
+_OF_THE_CLUB: Final = regex.compile(
+    r"\b(?:I.?m|I am|[Tt]his is|[Ii]t.s) \p{Lu}\p{Ll}+,? (?:from|of) (?:the |our )?(?:club|committee|team|office|board)\b"
+)
 _LOCALES: Final = ("en_GB", "en_IN", "en_US", "de_DE", "es_ES", "fr_FR")
 _NEVER_A_NAME: Final = frozenset("Summer Christmas Easter Noël Holly Will Mark Art Rose Bill Sunny".split())  # noqa: SIM905
 _LONG: Final = 8
@@ -53,7 +56,8 @@ def _as_a_person(text: str) -> Iterator[str]:
     yield from (found.group() for found in pattern("no_machine").finditer(unquoted(text)))
     for clause in clauses(unquoted(text)):
         named = _BY_NAME.search(clause.text)
-        if named and not clause.denied and _is_name(named[1] or named[2]):
+        is_person = (named and _is_name(named[1] or named[2])) or _OF_THE_CLUB.search(clause.text)
+        if is_person and not clause.denied:
             yield clause.text.strip()
 
 

@@ -1,7 +1,7 @@
 """What the agent may not promise (a place, a time when a human answers, a price of its own), and what not to note."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations_with_replacement
 from typing import Final
 
 import regex
@@ -32,7 +32,7 @@ _MEASURE: Final = regex.compile(
 _FEWEST_WORDS: Final = 4
 _STEM: Final = 5
 _A_FEE: Final = 20
-"""Sums are made of yearly fees: nobody adds two match fees up."""
+"""From here on a fee is a yearly one; smaller ones are paid so many times."""
 NOTE: Final = "save_note"
 
 
@@ -80,7 +80,7 @@ def _prices(seen: Seen, text: str) -> Iterator[str]:
         float(number) for number in regex.findall(r"\b\d+\b", seen.colleagues)
     }
     currency = next(iter(known.values()), "")
-    sums = _sums(set(known), {float(number) for number in regex.findall(r"\b\d+\b", text)} & set(known))
+    sums = _sums(set(known), {float(number) for number in regex.findall(r"\b\d+\b", text)})
     shown: frozenset[float] = _shown(seen) if says("reported", text) else frozenset()
     for clause in clauses(unquoted(text)):
         if clause.denied:
@@ -127,8 +127,10 @@ def _told_words(text: str) -> set[str]:
     return {word[:_STEM] for word in regex.findall(r"\p{L}{4,}", text.casefold()) if word not in listed("said_always")}
 
 
-def _sums(known: set[float], named: set[float]) -> set[float]:
-    """Of two or three yearly fees, and the multiples of a fee that is named beside."""
-    fees = [fee for fee in known if fee >= _A_FEE]
-    pairs = {sum(each) for size in (2, 3) for each in combinations([*fees, *fees], size)}
-    return pairs | {fee * count for fee in named for count in range(2, 7)}
+def _sums(known: set[float], numbers: set[float]) -> set[float]:
+    """Of the fees that are named, or of any yearly ones: sums, differences, multiples, and small fees so many times."""
+    named = known & numbers
+    fees = named if len(named) > 1 else {fee for fee in known if fee >= _A_FEE}
+    sums = {sum(each) for size in (2, 3, 4) for each in combinations_with_replacement(fees, size)}
+    counted = {fee * number for fee in known if fee < _A_FEE for number in numbers if 2 < number < _A_FEE}
+    return sums | counted | {abs(one - other) for one in named for other in named} | {fee * 5 for fee in named}

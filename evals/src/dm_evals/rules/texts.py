@@ -103,7 +103,9 @@ def figures(text: str, language: str) -> str:
 @cache
 def _hindi() -> Mapping[str, int]:
     """Hours and fees, which no library reads in Hindi."""
-    return {word: number for number, each in cast("Mapping[int, str]", words()["hindi"]).items() for word in each.split()}
+    return {
+        word: number for number, each in cast("Mapping[int, str]", words()["hindi"]).items() for word in each.split()
+    }
 
 
 def unquoted(text: str) -> str:
