@@ -1,8 +1,8 @@
 """Days, hours, places and places left, held against the calendar as it truly is.
 
-A sentence that says what is usual is left alone; so is a clause that denies, what is quoted, a day that the person named
-first and of which no hours are told, and any other hour of a day whose hours the reply tells rightly. Hours belong to the
-nearest day before them, else to the next one, else to the day of the sentence before.
+A sentence that says what is usual is left alone; so is a clause that denies, what is quoted, a day that the person
+named first and of which no hours are told, and any other hour of a day whose hours the reply tells rightly. Hours
+belong to the nearest day before them, else to the next one, else to the day of the sentence before.
 """
 
 from collections.abc import Iterator, Sequence
@@ -22,7 +22,10 @@ from dm_evals.scenarios.scenario import Session
 
 LOOK_UP: Final = "get_net_session_dates"
 _PLACES: Final = r"(?:places?|spaces?|spots?|seats?|pl[aä]tze?|plazas?|posti|vagas|plek\w*|plaatsen)\b"
-_BOUND: Final = r"\b(?:until|till|by|before|since|bis|vor|seit|hasta|antes|jusqu.au|avant|fino|tot)\s(?:(?:the|zum|dem|el|del|le|al)\s)?$"
+_BOUND: Final = (
+    r"\b(?:until|till|by|before|since|bis|vor|seit|hasta|antes|jusqu.au|avant|fino|tot)\s"
+    r"(?:(?:the|zum|dem|el|del|le|al)\s)?$"
+)
 _POSTCODE: Final = regex.compile(r"[^.\n]*\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b")
 
 
@@ -239,7 +242,7 @@ class _Sentence:
         self._check_place(sessions)
 
     def _may_be_another(self, each: Hours, right: Sequence[tuple[Session, Hours]]) -> bool:
-        """Beside the right ones: a time by itself (to be there, the end), the same in another zone, what was corrected."""
+        """Beside the right ones: a time by itself (to be there), the same in another zone, what was corrected."""
         if each.begins is None or each.ends is None or self._is_corrected(right):
             return True
         lasts = (each.ends.hour * 60 + each.ends.minute - each.begins.hour * 60 - each.begins.minute) % (12 * 60)

@@ -30,7 +30,10 @@ _TO: Final = (
     r"\s?(?:-|–|—|to|till|until|til|and|bis|und|a|hasta|y|à|et|al|alle|às|tot|से|se)\s?"
     r"(?:the\s|las\s|la\s|about\s|around\s)?"
 )
-_END: Final = r"\b(?:until|till|til|ends?|finish\w*|over\s(?:at|by)|bis|hasta|jusqu.à|fino\salle)\s(?:at\s|by\s|about\s|a\slas\s|um\s)?$"
+_END: Final = (
+    r"\b(?:until|till|til|ends?|finish\w*|over\s(?:at|by)|bis|hasta|jusqu.à|fino\salle)\s"
+    r"(?:at\s|by\s|about\s|a\slas\s|um\s)?$"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,8 +243,9 @@ def clock(text: str, language: str) -> str:
 
 
 def hours(text: str, *, points: bool = False) -> tuple[Hours, ...]:
-    """Every time and range of times in what ``clock`` made of a text. A bare figure is one only in company: a range, or a
-    word such as "at".
+    """Every time and range of times in what ``clock`` made of a text.
+
+    A bare figure is one only in company: a range, or a word such as "at".
 
     ``points``: 12.30 is one by itself, which may as well be an amount.
     """

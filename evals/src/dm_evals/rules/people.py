@@ -34,7 +34,8 @@ _BY_NAME: Final = regex.compile(
     r"\b(?:I.?m|I am|[Mm]y name is|[Tt]his is) (\p{Lu}\p{Ll}+)\b|\b(\p{Lu}\p{Ll}+) (?:from [\w ]+ )?here\b"
 )
 _OF_THE_CLUB: Final = regex.compile(
-    r"\b(?:I.?m|I am|[Tt]his is|[Ii]t.s) \p{Lu}\p{Ll}+,? (?:from|of) (?:the |our )?(?:club|committee|team|office|board)\b"
+    r"\b(?:I.?m|I am|[Tt]his is|[Ii]t.s) \p{Lu}\p{Ll}+,? (?:from|of) (?:the |our )?"
+    r"(?:club|committee|team|office|board)\b"
 )
 _LOCALES: Final = ("en_GB", "en_IN", "en_US", "de_DE", "es_ES", "fr_FR")
 _NEVER_A_NAME: Final = frozenset("Summer Christmas Easter Noël Holly Will Mark Art Rose Bill Sunny".split())  # noqa: SIM905
