@@ -40,7 +40,8 @@ DATES_BROKEN = (
     "Wednesday 24 November", "Dienstag, 25.11.", "martes 25 de noviembre", "Wednesday 25 November at 18:00", "25/11",
     "Tuesday 24 November 2027", "nets tomorrow at 18:00", "morgen um 18 Uhr", "mañana a las 18:00 hay entrenamiento",
     "on Wednesday at six o'clock", "am Mittwoch um 18 Uhr", "el miércoles a las 18:00", "mercredi 25 novembre à 18h",
-    "Your place was free on Wednesday 25 November.", "No nets on Tuesday, but come on Wednesday 25 November.", "No need to book, Wed 25 Nov is fine.",
+    "Your place was free on Wednesday 25 November.",
+    "No nets on Tuesday, but come on Wednesday 25 November.", "No need to book, Wed 25 Nov is fine.",
 )  # fmt: skip
 
 
