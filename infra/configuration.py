@@ -190,6 +190,11 @@ class Configuration:
         return tuple(name for name in read if ALL_SECRETS[name] == function)
 
     @property
+    def queue_names(self) -> tuple[str, ...]:
+        """The queues of wake-ups that exist, named as dm_core's ``QueueSettings.queues`` names them."""
+        return (self.queue_name, *(f"{self.queue_name}-{number}" for number in range(1, self.queues_kept)))
+
+    @property
     def max_attempts(self) -> int:
         """After how many runs a DM is given up, as the processor counts."""
         return int(self.settings.get("MAX_ATTEMPTS", DEFAULT_ATTEMPTS))

@@ -17,7 +17,7 @@ from components.retries import LEAST_ATTEMPTS, attempts_needed
 from components.schedules import Schedules, SchedulesArgs
 from components.secrets import Secrets, SecretsArgs
 from components.settling import Settling
-from components.work_queue import PAIR_LIMIT_SECONDS, WorkQueue, WorkQueueArgs, queue_names, wake_ups_at_once
+from components.work_queue import PAIR_LIMIT_SECONDS, WorkQueue, WorkQueueArgs, wake_ups_at_once
 from configuration import Configuration, ConfigurationError
 from reading import NAMESPACE
 
@@ -85,7 +85,7 @@ def _apis_args(config: Configuration) -> ProjectApisArgs:
 
 def _wake_ups(config: Configuration, apis: ProjectApis) -> tuple[WorkQueue, ...]:
     """The queues of wake-ups that exist, those that only work off what waits in them too."""
-    first, *more = queue_names(config.queue_name, config.queues_kept)
+    first, *more = config.queue_names
     return (
         WorkQueue("work-queue", "queue", _wake_ups_args(config, apis, first)),
         *(
@@ -169,7 +169,7 @@ def _observability_args(config: Configuration, apis: ProjectApis) -> Observabili
         labels=config.labels,
         webhook_name=config.webhook.name,
         processor_name=config.processor.name,
-        queue_names=queue_names(config.queue_name, config.queues_kept),
+        queue_names=config.queue_names,
         accounts=(config.page_id,),
         alert_email=config.alert_email,
         budget=config.budget,

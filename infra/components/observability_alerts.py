@@ -63,7 +63,7 @@ def _threads() -> tuple[Alert, ...]:
             FAILED,
             "Every attempt failed, or the platform has stopped the account. The manager was told over WhatsApp.\n\n"
             "1. Open the entry in the log: `thread` is the same in all lines of that thread; read its `run_stopped` "
-            "lines, whose `error` says why.\n"
+            "lines, whose `error` says why. `dm-admin show` takes the same word for the thread.\n"
             "2. Answer the person in the Instagram app: the bot then keeps out of that thread.\n"
             "3. If the error is the model's or the platform's and has passed, nothing else needs doing: the person's "
             "next DM starts a new run.",

@@ -87,7 +87,7 @@ NOT_DELIVERED_TO = Events("processor", _event("checked", 'jsonPayload.problems=~
 ALERT_UNDELIVERED = Events("processor", _event("alert_undelivered"))
 WAIT_PROLONGED = Events("processor", _event("wait_prolonged"))
 BRAKE_PROLONGED = Events("processor", _event("brake_prolonged"))
-CHECK_PASSED = Events("processor", _event("checked", 'severity="INFO"'))
+CHECK_PASSED = Events("processor", _event("checked", 'severity=("INFO" OR "WARNING")'))
 
 METRICS = (
     LogMetric("webhooks", "Authentic requests from Meta", Events("webhook", _event("webhook_received"), probes=False)),

@@ -67,11 +67,6 @@ def _queue(resource: str, args: WorkQueueArgs, opts: pulumi.ResourceOptions) -> 
     )
 
 
-def queue_names(first: str, queues: int) -> tuple[str, ...]:
-    """The queues of wake-ups, named as dm_core's ``QueueSettings.queues`` names them."""
-    return (first, *(f"{first}-{number}" for number in range(1, queues)))
-
-
 def wake_ups_at_once(capacity: int, queues: int) -> int:
     """How many wake-ups each of so many queues sends to a processor of so many requests; 5,000 is the most that Cloud
     Tasks allows."""

@@ -10,6 +10,7 @@ from typing import Final, cast
 from configuration import Configuration, ConfigurationError
 from operations.running import INFRA, MISSING, TIMED_OUT, Answer, Refused, ask
 from operations.stacks import StackValues, json_object, passphrase_needed, read_values, short_name
+from variables import secret_id
 
 
 def _version(text: str) -> tuple[int, ...] | None:
@@ -208,6 +209,33 @@ def region(context: Context) -> Finding:
         run = f"pulumi config set dm-agent:region ANOTHER --stack {context.stack}"
         return Finding("region", failed(answer, f"{wanted} offers this project no Cloud Tasks"), run)
     return Finding("region", wanted)
+
+
+def secret_versions(context: Context) -> Finding:
+    """A pin of a version that is destroyed, disabled or was never there stops an instance at its start, after the build
+    (https://github.com/google-github-actions/deploy-cloud-functions/issues/407). Before the first `up` there is none.
+    """
+    pins: Mapping[str, str] = context.configuration.secret_versions if context.configuration else {}
+    bad = [each for name, pinned in pins.items() for each in _unusable(context, name, pinned)]
+    if not bad:
+        return Finding("secrets", "every pinned version is enabled, or not made yet")
+    return Finding("secrets", "; ".join(said for said, _ in bad), "\n      ".join(run for _, run in bad))
+
+
+def _unusable(context: Context, name: str, pinned: str) -> list[tuple[str, str]]:
+    """What is wrong with a pin, and the command that mends it."""
+    secret = secret_id(context.configuration.prefix if context.configuration else "", name)
+    command = ["gcloud", "secrets", "versions", "list", secret, f"--project={context.project}"]
+    answer = ask([*command, "--format=value(name,state)"])
+    listed = re.finditer(r"(\d+)\s+([A-Za-z]+)\s*$", answer.out if answer.good else "", re.MULTILINE)
+    states = {each[1]: each[2] for each in listed}
+    state = states.get(pinned, "not there").lower()
+    if not states or state == "enabled":
+        return []
+    run = f"make secrets STACK={context.stack} NAMES={name} PIN=1"
+    if state == "disabled":
+        run = f"gcloud secrets versions enable {pinned} --secret={secret} --project={context.project}"
+    return [(f"{name}: version {pinned} is {state}", run)]
 
 
 def _enabled(context: Context) -> set[str]:

@@ -21,6 +21,7 @@ PROJECT: tuple[Check, ...] = (
     policies.restrictions,
     checks.region,
     checks.database,
+    checks.secret_versions,
     checks.budget,
 )
 
@@ -45,7 +46,7 @@ def _answerable(context: Context, credentials: Finding) -> list[Check]:
     """What can be asked of a project, with the credentials and the configuration that there are."""
     without = {rights} if not credentials.good else set[Check]()
     if context.configuration is None:
-        without |= {checks.region, checks.database}
+        without |= {checks.region, checks.database, checks.secret_versions}
     return [check for check in PROJECT[1:] if check not in without]
 
 

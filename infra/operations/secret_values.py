@@ -13,7 +13,7 @@ from configuration import ConfigurationError
 from operations.dotenv import read_private
 from operations.running import TIMED_OUT, Refused, ask, find
 from operations.stacks import read_values
-from variables import secret_id
+from variables import SETTINGS, secret_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +82,8 @@ def _check(name: str, value: str) -> None:
     """A stray newline or an ellipsis from a paste makes a token that fails only in production."""
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
         raise Refused(f"{name} holds a control character; paste it again")
+    if SETTINGS[name].is_wrapped(value):
+        raise Refused(f"{name} is wrapped in quotes or brackets; paste it without")
 
 
 def _add(target: Target, variable: str, value: str) -> int | None:

@@ -1,4 +1,4 @@
-"""``smoke``: is what was just deployed alive, and does it store a DM? Changes nothing but for one expired DM.
+"""``smoke``: is what was just deployed alive, does it store a DM, does anything stand still? Leaves one expired DM.
 
 What it sends stands in ``probe``. The app secret is read to sign with and shown to nobody.
 """
@@ -13,6 +13,7 @@ from configuration import Configuration
 from operations.deploying import outputs
 from operations.running import Refused, ask
 from operations.stacks import read_values
+from operations.standstill import standing_still
 from probe import probe, signature
 from variables import secret_id
 
@@ -26,21 +27,28 @@ type Answer = tuple[int, str]
 
 
 def main(stack: str) -> int:
-    """1 if something did not answer as it must, with the way back; 0 if all did, or nothing may be asked from here."""
+    """1 if something did not answer as it must or stands still, with what to do; 0 if all is well as far as it may be
+    asked from here."""
     configuration = read_values(stack).configuration()
-    if not configuration.public:
-        print("the webhook is not public, so it can't be asked from here: send it a DM instead")
-        return 0
-    url = _webhook_url(stack)
-    secret = _secret(configuration)
-    wrong = _wrong(url, configuration.page_id, secret)
-    for line in wrong:
+    wrong = _webhook(stack, configuration)
+    still = tuple(standing_still(configuration))
+    for line in (*wrong, *still):
         print(f"PROBLEM {line}", flush=True)
     if wrong:
         print(f"to go back: git checkout THE-LAST-GOOD-COMMIT && make up STACK={stack}  (docs/deploy.md#rollback)")
-        return 1
-    print(f"{url} is alive: /health answers, an unsigned DM is refused, a signed one is stored (as expired)")
-    return 0
+    return 1 if wrong or still else 0
+
+
+def _webhook(stack: str, configuration: Configuration) -> list[str]:
+    """What is wrong with it."""
+    if not configuration.public:
+        print("the webhook is not public, so it can't be asked from here: send it a DM instead")
+        return []
+    url = _webhook_url(stack)
+    wrong = _wrong(url, configuration.page_id, _secret(configuration))
+    if not wrong:
+        print(f"{url} is alive: /health answers, an unsigned DM is refused, a signed one is stored (as expired)")
+    return wrong
 
 
 def _wrong(url: str, account_id: str, secret: str) -> list[str]:

@@ -56,8 +56,12 @@ class LoseOnce:
             raise Lost(self.status)
 
 
-async def test_a_lost_answer_to_a_record_is_no_loss_and_no_double(world: World) -> None:
-    world.relay.after = LoseOnce("Commit")
+BROKEN = [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN]
+
+
+@pytest.mark.parametrize("status", BROKEN)
+async def test_a_lost_answer_to_a_record_is_no_loss_and_no_double(world: World, status: grpc.StatusCode) -> None:
+    world.relay.after = LoseOnce("Commit", status)
 
     answer = await world.far.record(events(dm(1)))
 
@@ -67,8 +71,9 @@ async def test_a_lost_answer_to_a_record_is_no_loss_and_no_double(world: World) 
     assert found.thread.pending_count == 1
 
 
-async def test_a_record_that_never_arrived_is_sent_again(world: World) -> None:
-    world.relay.before = LoseOnce("Commit")
+@pytest.mark.parametrize("status", BROKEN)
+async def test_a_record_that_never_arrived_is_sent_again(world: World, status: grpc.StatusCode) -> None:
+    world.relay.before = LoseOnce("Commit", status)
 
     assert await world.far.record(events(dm(1))) == Recorded((dm(1).id,), {})
 
@@ -103,7 +108,7 @@ async def test_a_claim_that_never_arrived_leaves_no_token(world: World) -> None:
     assert found.thread.commit_token is None
 
 
-@pytest.mark.parametrize("status", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.ABORTED, grpc.StatusCode.INTERNAL])
+@pytest.mark.parametrize("status", BROKEN)
 @pytest.mark.parametrize("method", sorted(STREAMING))
 async def test_a_lost_read_is_read_again(world: World, method: str, status: grpc.StatusCode) -> None:
     await world.near.record(events(dm(1)))

@@ -1,7 +1,6 @@
 """The webhook's blind writes: one commit, duplicates, concurrency, and answers that were lost."""
 
 import asyncio
-import os
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -155,7 +154,8 @@ async def test_a_thousand_dms_to_a_thousand_threads_are_stored_in_seconds(store:
 
 
 async def _record_all(store: AnyStore, threads: list[str]) -> None:
-    """Record a DM for each, 50 at a time, within 5 s of a machine that has nothing else to do."""
+    """Record a DM for each, 50 at a time, within a minute: an idle machine takes a few seconds, and calls that take
+    turns over each conflict take minutes."""
     gate = asyncio.Semaphore(50)
     started = time.monotonic()
 
@@ -164,9 +164,7 @@ async def _record_all(store: AnyStore, threads: list[str]) -> None:
             await store.record(events(dm(number, thread_id), thread_id=thread_id))
 
     await asyncio.gather(*(one(number, thread_id) for number, thread_id in enumerate(threads)))
-    taken = time.monotonic() - started
-    others = max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
-    assert taken < 5.0 * others
+    assert time.monotonic() - started < 60
 
 
 async def test_revision_counts_what_came_and_never_our_own_commits_and_echoes(store: AnyStore) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -14,14 +15,19 @@ from typing import NoReturn
 
 import httpx
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
+from dm_sandbox.chat_lines import PORT_FILE
 from dm_sandbox.profile_files import PROCESSOR_VARIABLE, ROOT
 from dm_sandbox.studio.review import QUEUE_VARIABLE
-from dm_sandbox.tcp_ports import free_port
 from tests.chromium import chromium
 
-START_SECONDS = 60.0
+START_SECONDS = 150.0
+"""A machine with four times as much to do as it has cores took 37 s."""
+STOP_SECONDS = 60.0
+TEST_SECONDS = 300
+SOON_MS = 5_000
+WORKED_ON = re.compile("on its way|stored, waits|being answered")
 QUICK = {"DEBOUNCE_MIN_SECONDS": "1", "DEBOUNCE_MAX_SECONDS": "2"}
 expect.set_options(timeout=30_000)
 
@@ -30,7 +36,7 @@ class Dev:
     """``make dev`` on a port of its own, with a state, a profile and a review queue of its own."""
 
     def __init__(self, folder: Path, env: Mapping[str, str] | None = None) -> None:
-        self.folder, self.port = folder, free_port()
+        self.folder, self.port = folder, 0
         self.profile = folder / "processor"
         if not self.profile.exists():
             shutil.copytree(ROOT / "functions" / "processor", self.profile)
@@ -38,7 +44,6 @@ class Dev:
         self.state, self.queue = folder / "state", folder / "queue"
         own = {
             "STATE": str(self.state),
-            "PORT": str(self.port),
             PROCESSOR_VARIABLE: str(self.profile),
             QUEUE_VARIABLE: str(self.queue),
         }
@@ -55,14 +60,19 @@ class Dev:
         begun = time.monotonic()
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "dm_sandbox.dev"], env=self._env, stdout=log, stderr=subprocess.STDOUT
+                [sys.executable, "-m", "dm_sandbox.dev"],
+                env={**self._env, "PORT": str(self.port)},  # a free one, and the same from then on
+                stdout=log,
+                stderr=subprocess.STDOUT,
             )
         while time.monotonic() - begun < START_SECONDS:
             assert self._process.poll() is None, self.log.read_text()
+            if not self.port and (self.state / PORT_FILE).exists():
+                self.port = int((self.state / PORT_FILE).read_text() or 0)
             try:
                 if httpx.get(f"{self.url}/status", trust_env=False).status_code == 200:
                     return time.monotonic() - begun
-            except httpx.HTTPError:
+            except (httpx.HTTPError, httpx.InvalidURL):
                 pass
             time.sleep(0.05)
         raise AssertionError(f"the studio did not start:\n{self.log.read_text()}")
@@ -90,12 +100,31 @@ class Dev:
         """What a button of the page does."""
         httpx.post(f"{self.url}{path}", json=body or {}, trust_env=False, timeout=30).raise_for_status()
 
+    def wait_until_quiet(self) -> None:
+        """Nobody's DM is being answered, whoever left it: of those that wait for a service none is due soon."""
+        begun, tasks = time.monotonic(), list[str]()
+        while time.monotonic() - begun < START_SECONDS:
+            waiting = httpx.get(f"{self.url}/api/waiting", trust_env=False).json()
+            now = waiting["now"]
+            tasks = [each["path"] for each in waiting["tasks"] if not each["dueAt"] or each["dueAt"] < now + SOON_MS]
+            if not tasks:
+                return
+            time.sleep(0.05)
+        raise AssertionError(f"still at work: {tasks}")
+
     def stop(self) -> None:
         """Ctrl-C."""
         if self._process is not None:
             self._process.send_signal(signal.SIGINT)
-            assert self._process.wait(20) == 0, self.log.read_text()[-2000:]
+            assert self._process.wait(STOP_SECONDS) == 0, self.log.read_text()[-2000:]
             self._process = None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test starts the studio and some start the evals, so the suite's 120 s are a few on a busy machine."""
+    for item in items:
+        if Path(__file__).parent in item.path.parents and item.get_closest_marker("timeout") is None:
+            item.add_marker(pytest.mark.timeout(TEST_SECONDS))
 
 
 @pytest.fixture(scope="module")
@@ -117,6 +146,7 @@ def one_studio(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Dev]:
 def shared(one_studio: Dev) -> Dev:
     """One studio for all tests that need none of their own: each brings its own person, and finds nothing broken and
     the script in the model's seat, whatever an earlier one left behind."""
+    one_studio.post("/api/tour", {"play": False})
     one_studio.post("/api/switches/clear")
     one_studio.post("/api/seat", {"sitter": "scripted"})
     return one_studio
@@ -174,8 +204,46 @@ class Studio:
         bubbles = self.page.locator("#bubbles .bubble-row:not(.mine):not(.human) .bubble")
         expect(bubbles).to_have_count(count)
 
+    def expect_all_answered(self) -> None:
+        """Nothing that this person wrote is still to be looked at."""
+        expect(self.page.locator("#bubbles .mine .under", has_text=WORKED_ON)).to_have_count(0)
+
+    def becomes(self, visibility: str) -> None:
+        """As if the tab were left, or come back to."""
+        change = "state => Object.defineProperty(document, 'visibilityState', { value: state, configurable: true })"
+        self.page.evaluate(change, visibility)
+        self.page.evaluate("() => document.dispatchEvent(new Event('visibilitychange'))")
+
     def tab(self, name: str) -> None:
         self.page.click(f"#tab-{name}")
+
+
+class Held:
+    """Requests to a path, held until they are let go."""
+
+    def __init__(self, studio: Studio, path: str, method: str = "GET") -> None:
+        self._studio, self._path, self._method = studio, path, method
+        self.routes: list[Route] = []
+        self._over = False
+        studio.page.route(path, self._meet)
+
+    def _meet(self, route: Route) -> None:
+        if route.request.method == self._method and not self._over:
+            self.routes.append(route)
+        else:
+            route.continue_()
+
+    def take(self) -> Route:
+        """The next, for the test to answer."""
+        while not self.routes:
+            self._studio.page.wait_for_timeout(20)
+        return self.routes.pop(0)
+
+    def end(self) -> None:
+        """Let go what is held, and what comes."""
+        self._over = True
+        while self.routes:
+            self.routes.pop().continue_()
 
 
 type Opened = Callable[..., Studio]

@@ -86,7 +86,6 @@ def test_promises_are_kept_while_it_is_broken(broken: Studio, switch: str) -> No
     expect(broken.page.locator("#facts")).not_to_contain_text("broken on purpose")
 
 
-@pytest.mark.timeout(240)
 @pytest.mark.parametrize("switch", UNTIL_MENDED)
 def test_what_is_open_while_it_is_broken_is_kept_once_it_is_mended(broken: Studio, switch: str) -> None:
     button = _card(broken, switch).locator("button")
@@ -146,7 +145,6 @@ def test_what_waits_longer_than_the_platform_allows_ends_without_a_word(broken: 
     assert broken.replies() == []
 
 
-@pytest.mark.timeout(300)
 def test_the_tour_plays_its_seven_steps(shared: Dev, opened: Opened) -> None:
     studio = opened(shared)
 

@@ -79,7 +79,7 @@ async def test_a_delay_beyond_the_clients_patience_is_an_answer_nobody_hears(
     )
 
     assert seen.replies == ("Hello!",)
-    assert monotonic() - begun < 15
+    assert monotonic() - begun < 100, "the delay is ten minutes"
 
 
 async def test_an_overloaded_model_is_asked_again_for_the_same_turn(

@@ -130,19 +130,28 @@ class Stack:
         assert self._running is not None, "no engine runs"
         for _ in range(_WRITES):
             self._running.send_signal(signal.SIGSTOP)
-            try:
-                self.state  # noqa: B018 - reading it is the check
-            except json.JSONDecodeError:
-                self._running.send_signal(signal.SIGCONT)
-                time.sleep(0.01)
-            else:
+            if self._is_whole():
                 return
+            self._running.send_signal(signal.SIGCONT)
+            time.sleep(0.01)
+
+    def _is_whole(self) -> bool:
+        """The checkpoint, and what is kept of it beside it: Pulumi reads no object whose attributes are cut off."""
+        try:
+            for file in (self._checkpoint, *self._checkpoint.parent.glob("*.attrs")):
+                json.loads(file.read_text(encoding="utf-8"))
+        except json.JSONDecodeError:
+            return False
+        return True
 
     @property
     def state(self) -> State:
         """The checkpoint as it is on disk: resources, pending_operations. Empty before the first."""
-        file = self.folder / "backend" / ".pulumi" / "stacks" / PROJECT / f"{self.name}.json"
-        return json.loads(file.read_text(encoding="utf-8"))["checkpoint"]["latest"] or {}
+        return json.loads(self._checkpoint.read_text(encoding="utf-8"))["checkpoint"]["latest"] or {}
+
+    @property
+    def _checkpoint(self) -> Path:
+        return self.folder / "backend" / ".pulumi" / "stacks" / PROJECT / f"{self.name}.json"
 
     @property
     def resources(self) -> list[State]:

@@ -79,6 +79,14 @@ def test_values_that_filters_compare_with_are_those_the_code_writes() -> None:
         assert word in texts_of("webhook/batches.py").splitlines()
 
 
+def test_a_check_that_only_warns_has_passed() -> None:
+    """Else a deployment without a template would never be told that its account has fallen silent."""
+    (passed,) = (metric.events.condition for metric in METRICS if metric.name == "checks_passed")
+
+    assert passed.endswith('severity=("INFO" OR "WARNING")')
+    assert {"INFO", "WARNING", "ERROR"} <= set(texts_of("processing/maintenance.py").splitlines())
+
+
 def test_each_alternative_of_an_ending_on_the_dashboard_exists() -> None:
     found = re.findall(r'ending=~?\\"([\w|]+)\\"', _queries())
 

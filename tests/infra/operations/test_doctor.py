@@ -20,7 +20,7 @@ def test_a_machine_with_everything_is_ready(machine: Machine) -> None:
     run = machine.run("doctor", "--stack", "dev")
 
     assert run.code == 0, run.output
-    assert run.output.count("OK ") == 18
+    assert run.output.count("OK ") == 19
     assert "PROBLEM" not in run.output
     assert "project: club-dms-test, number 123456789012\n" in run.output
     assert run.output.endswith("ready: make preview STACK=dev\n")
@@ -82,6 +82,20 @@ PROBLEMS: list[tuple[str, str, dict[str, object], str, str]] = [
         {"out": "projects/p/databases/dm-agent"},
         "dm-agent exists already and is not this stack's",
         "pulumi config set dm-agent:databaseName ANOTHER",
+    ),
+    (
+        "gcloud",
+        "^secrets versions list dm-instagram-app-secret ",
+        {"out": "projects/1/secrets/x/versions/2\tENABLED\nprojects/1/secrets/x/versions/1\tDISABLED\n"},
+        "secrets: INSTAGRAM_APP_SECRET: version 1 is disabled",
+        "gcloud secrets versions enable 1 --secret=dm-instagram-app-secret --project=club-dms-test",
+    ),
+    (
+        "gcloud",
+        "^secrets versions list dm-gemini-api-key ",
+        {"out": "15  enabled\n3  destroyed\n"},
+        "secrets: GEMINI_API_KEY: version 5 is not there",
+        "make secrets STACK=dev NAMES=GEMINI_API_KEY PIN=1",
     ),
     ("gcloud", "tasks locations", {"out": "us-central1\n"}, "europe-west2 offers", "dm-agent:region ANOTHER"),
 ]

@@ -115,6 +115,8 @@ def test_a_file_that_others_can_read_is_refused(machine: Machine, mode: int) -> 
         (f"GEMINI_API_KEY={SECRET}\nGEMINI_API_KEY={OTHER}\n", "line 2: GEMINI_API_KEY is there twice"),
         (f"SOMETHING_ELSE={SECRET}\n", "has none of"),
         (f"GEMINI_API_KEY={SECRET}\x1b[0m\n", "GEMINI_API_KEY holds a control character"),
+        (f"GEMINI_API_KEY=\"'{SECRET}'\"\n", "GEMINI_API_KEY is wrapped in quotes"),
+        (f"GEMINI_API_KEY=<{SECRET}>\n", "GEMINI_API_KEY is wrapped in quotes or brackets"),
         ("", "has none of"),
     ],
 )

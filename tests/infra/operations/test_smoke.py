@@ -5,12 +5,14 @@ import time
 
 import pytest
 
+from components.schedules import SCHEDULES
 from dm_core.messages import WINDOW_MS
 from dm_core.telemetry import hashed
 from dm_core.webhook import payload
 from dm_core.webhook.events import InboundMessage
 from dm_core.webhook.signature import matching_secret
 from operations import smoke
+from operations.standstill import JOBS
 from probe import PERSON, logged_thread, probe, signature
 from tests.infra.operations.deployed import SECRET, Deployed, serving
 from tests.infra.operations.fake_machine import GOOD, Machine
@@ -92,6 +94,61 @@ def test_a_secret_that_can_not_be_read_is_one_line(ready: Machine) -> None:
 
     assert run.code == 1
     assert "version 1 of dm-instagram-app-secret can't be read (ERROR: PERMISSION_DENIED)" in run.output
+
+
+SERVICE = "run services describe dm-processor --region=europe-west2 --project=club-dms-test"
+
+
+def _service(traffic: str, ready: str = "p-2", made: str = "p-2") -> str:
+    parts = [{"revisionName": traffic, "percent": 100}, {"revisionName": "p-0", "tag": "old"}]
+    return json.dumps(
+        {"status": {"latestCreatedRevisionName": made, "latestReadyRevisionName": ready, "traffic": parts}}
+    )
+
+
+@pytest.mark.parametrize(
+    ("words", "out", "said"),
+    [
+        ("tasks queues describe dm-processing --", "PAUSED\n", "gcloud tasks queues resume dm-processing --location="),
+        ("tasks queues describe dm-processing-1", "DISABLED\n", "dm-processing-1 is disabled"),
+        ("tasks queues describe dm-alerts", "PAUSED\n", "gcloud tasks queues resume dm-alerts --location="),
+        ("scheduler jobs describe dm-sweep", "PAUSED\n", "gcloud scheduler jobs resume dm-sweep --location="),
+        ("scheduler jobs describe dm-check", "DISABLED\n", "dm-check is disabled"),
+        (SERVICE, _service("p-1"), "dm-processor serves p-1, not its newest revision p-2. Run: gcloud run services"),
+        (SERVICE, _service("p-1", "p-1"), "dm-processor's newest revision p-2 does not start"),
+    ],
+)
+@pytest.mark.parametrize("public", ["true", "false"])
+def test_what_stands_still_is_named_with_the_command_that_sets_it_going(
+    ready: Machine, words: str, out: str, said: str, public: str
+) -> None:
+    """Everything answers, and nobody would be answered: somebody paused it, or pinned it, and forgot."""
+    ready.configured({**GOOD, "dm-agent:public": public, "dm-agent:queueShards": "2"})
+    ready.says("gcloud", f"^{words}", out)
+    with serving(Deployed()) as url:
+        deployed_at(ready, url)
+        run = ready.run("smoke", "--stack", "dev")
+
+    assert run.code == 1
+    assert said in run.output
+    assert "to go back" not in run.output
+
+
+@pytest.mark.parametrize("code", [0, 1])
+def test_what_runs_or_can_not_be_asked_is_not_reported(ready: Machine, code: int) -> None:
+    ready.says("gcloud", "^tasks queues describe", "RUNNING\n", code=code, error="ERROR: 403")
+    ready.says("gcloud", "^scheduler jobs describe", "ENABLED\n", code=code, error="ERROR: 403")
+    ready.says("gcloud", "^run services describe", _service("p-2"), code=code, error="ERROR: 403")
+    with serving(Deployed()) as url:
+        deployed_at(ready, url)
+        run = ready.run("smoke", "--stack", "dev")
+
+    assert run.code == 0, run.output
+    assert len(ready.calls(" describe ")) >= 7
+
+
+def test_every_job_of_the_scheduler_is_looked_at() -> None:
+    assert {schedule.name for schedule in SCHEDULES} == set(JOBS)
 
 
 def test_a_webhook_that_is_not_public_is_not_asked(ready: Machine) -> None:

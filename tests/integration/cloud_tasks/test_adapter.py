@@ -67,12 +67,22 @@ async def test_a_queue_that_is_down_is_unavailable() -> None:
             await queue.schedule(_wake_up())
 
 
-async def test_a_create_that_was_applied_but_not_answered_is_success() -> None:
+@pytest.mark.parametrize(
+    "lost",
+    [
+        grpc.StatusCode.UNAVAILABLE,
+        grpc.StatusCode.DEADLINE_EXCEEDED,
+        grpc.StatusCode.INTERNAL,
+        grpc.StatusCode.UNKNOWN,
+        grpc.StatusCode.ABORTED,
+    ],
+)
+async def test_a_create_that_was_applied_but_not_answered_is_success(lost: grpc.StatusCode) -> None:
     calls: list[bytes] = []
 
     async def lose_the_first_answer(request: bytes, context: "grpc.aio.ServicerContext[bytes, bytes]") -> bytes:
         calls.append(request)
-        status = grpc.StatusCode.UNAVAILABLE if len(calls) == 1 else grpc.StatusCode.ALREADY_EXISTS
+        status = lost if len(calls) == 1 else grpc.StatusCode.ALREADY_EXISTS
         return await context.abort(status, "")
 
     async with _service(lose_the_first_answer) as address, _queue(address, retry_seconds=5) as queue:
@@ -96,7 +106,7 @@ async def test_a_hanging_queue_is_unavailable() -> None:
 
 
 @pytest.mark.parametrize(
-    "status", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.INTERNAL]
+    "status", [grpc.StatusCode.PERMISSION_DENIED, grpc.StatusCode.NOT_FOUND, grpc.StatusCode.RESOURCE_EXHAUSTED]
 )
 async def test_other_errors_are_reported_without_another_try(status: grpc.StatusCode) -> None:
     calls: list[bytes] = []

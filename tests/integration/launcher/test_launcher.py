@@ -84,7 +84,7 @@ async def test_stopping_ends_master_and_worker_and_frees_the_port(source: Path) 
         family = _family(function.pid)
 
     assert len(family) >= 2
-    await _until(lambda: not any(_alive(pid) for pid in family), timeout=2)
+    await _until(lambda: not any(_alive(pid) for pid in family))
     assert is_free(function.port)
     assert not function.running
 
@@ -93,7 +93,7 @@ async def test_a_killed_function_comes_back_at_the_same_address(source: Path) ->
     async with running_function("webhook", {}, source=source) as function:
         family, url = _family(function.pid), function.url
         await function.kill()
-        await _until(lambda: not any(_alive(pid) for pid in family), timeout=2)
+        await _until(lambda: not any(_alive(pid) for pid in family))
 
         await function.start()
 

@@ -1,6 +1,8 @@
 """The processor's other paths: malformed tasks, the sweep, token refresh, the watchdog."""
 
+import json
 from pathlib import Path
+from typing import cast
 
 import pytest
 
@@ -97,7 +99,10 @@ async def test_a_sweep_that_can_not_schedule_fails(system: InProcess) -> None:
     system.clock.forward(120)
     system.queue.down = True
 
-    assert (await system.job("/sweep"))[0] == 500
+    status, result = await system.job("/sweep")
+
+    assert status == 500
+    assert "1 of 1 overdue tasks could not be scheduled: QueueUnavailable: switched off" in str(result["error"])
 
 
 async def test_the_sweep_completes_a_deletion_that_was_cut_short(system: InProcess) -> None:
@@ -137,6 +142,17 @@ async def test_a_refused_refresh_is_an_error_that_an_alert_can_count(system: InP
     assert not (tmp_path / "token").exists()
 
 
+async def test_a_refresh_without_a_place_for_the_token_says_what_to_set(
+    system: InProcess, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, result = await system.job("/maintenance/refresh-token")
+
+    assert status == 500
+    assert "INSTAGRAM_TOKEN_SECRET is missing" in str(result["error"])
+    (failed,) = [line for line in map(json.loads, capsys.readouterr().out.splitlines()) if "error" in line]
+    assert (failed["message"], failed["error"]) == ("job_failed", result["error"])
+
+
 async def test_the_check_names_what_a_person_must_mend(system: InProcess) -> None:
     system.instagram.subscribed = ()
     await system.store.put_document("maintenance", "token", {"expiresAt": system.clock() + 5 * 86_400_000 + 60_000})
@@ -148,6 +164,17 @@ async def test_the_check_names_what_a_person_must_mend(system: InProcess) -> Non
         "the account is not subscribed to: messages",
         "the Instagram token ends in 5 days",
     ]
+
+
+@pytest.mark.parametrize("subscribed", [("messages",), ("messages", "messaging_postbacks")])
+async def test_an_account_whose_taps_do_not_arrive_is_warned_of(system: InProcess, subscribed: tuple[str, ...]) -> None:
+    system.instagram.subscribed = subscribed
+
+    _, result = await system.job("/maintenance/check")
+
+    assert result["status"] == "ok"
+    warnings = "".join(cast("list[str]", result["warnings"]))
+    assert ("taps do not arrive: messaging_postbacks is not subscribed to" in warnings) == (len(subscribed) == 1)
 
 
 async def test_the_check_is_content_when_all_is_well(system: InProcess) -> None:

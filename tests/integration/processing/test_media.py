@@ -389,15 +389,12 @@ async def test_a_dm_that_comes_meanwhile_brings_its_own_files(system: InProcess)
     ana = system.person()
     await ana.sends_file("image", PNG)
 
-    def comes(_: ModelRequest) -> Body:
-        arrived.set()
-        return turn(call("get_notes"))
-
-    arrived = asyncio.Event()
-    system.gemini.script([comes, REPLY])
-    system.gemini.latency = 0.2
+    system.gemini.script([turn(call("get_notes")), REPLY])
+    system.gemini.faults.add("delay", "generateContent", seconds=0.5)
     task = asyncio.create_task(system.task(ana.thread_id))
-    await asyncio.sleep(0.05)
+    while system.gemini.faults.pending:  # until the model thinks
+        assert not task.done()
+        await asyncio.sleep(0.005)
     await ana.sends_file("image", jpeg("second"))
     await task
 

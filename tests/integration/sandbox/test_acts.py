@@ -53,3 +53,14 @@ async def test_a_file_is_on_the_phone_before_the_webhook_has_answered(sandbox: S
     (bubble,) = phones.first.bubbles
     assert (sending.done(), shown_type(sandbox, bubble)) == (False, "image/jpeg")
     await sending
+
+
+async def test_messages_at_once_have_ids_of_their_own_before_the_webhook_has_answered(sandbox: Sandbox) -> None:
+    phones = Phones(sandbox)
+    acts, sam = Acts(phones), phones.first
+    sending = asyncio.gather(*(acts.do(sam, "text", {"text": f"hello {number}"}) for number in range(3)))
+    await asyncio.sleep(0)
+
+    assert [bubble.id for bubble in sam.bubbles] == sam.person.mids
+    await sending
+    assert [bubble.id for bubble in sam.bubbles] == sam.person.mids

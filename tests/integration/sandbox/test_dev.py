@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import signal
 import socket
 import sys
@@ -14,6 +15,9 @@ import pytest
 
 from dm_sandbox.platforms.gemini import Gemini
 from dm_sandbox.tcp_ports import free_port
+
+PATIENCE = 100
+"""Seconds. It only ends a test that hangs: a busy machine takes half a minute to start or stop all there is."""
 
 
 @asynccontextmanager
@@ -39,11 +43,11 @@ async def _started(
         await process.communicate()
 
 
-async def _read_until(process: asyncio.subprocess.Process, words: bytes, seconds: float) -> bytes:
+async def _read_until(process: asyncio.subprocess.Process, words: bytes) -> bytes:
     """What it printed up to the line with these words."""
     assert process.stdout is not None
     read = b""
-    async with asyncio.timeout(seconds):
+    async with asyncio.timeout(PATIENCE):
         while words not in read:
             line = await process.stdout.readline()
             assert line, read.decode()
@@ -57,16 +61,16 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
 
     async with (
         _started("dm_sandbox.dev", port, tmp_path) as process,
-        httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=10) as client,
+        httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=PATIENCE) as client,
     ):
-        await _read_until(process, b"dm-agent sandbox", 60)
+        await _read_until(process, b"dm-agent sandbox")
         status = (await client.get("/status")).json()
         page = await client.get("/")
         typed = await client.post("/type", json={"line": "how much is membership?"})
-        output = await _read_until(process, b"run finished", 30)
+        output = await _read_until(process, b"run finished")
         state = (await client.get("/state")).json()
         process.send_signal(signal.SIGTERM)
-        await asyncio.wait_for(process.communicate(), 20)
+        await asyncio.wait_for(process.communicate(), PATIENCE)
 
     assert typed.json() == {"ok": True}
     assert "<title>dm-agent sandbox</title>" in page.text
@@ -83,18 +87,16 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
 async def test_the_line_chat_sends_what_is_typed_and_prints_what_comes_back(tmp_path: Path) -> None:
     port = free_port()
 
-    async with (
-        _started("dm_sandbox.dev", port, tmp_path) as dev,
-        _started("dm_sandbox.line_chat", port, tmp_path) as early,
-    ):
-        nobody, _ = await asyncio.wait_for(early.communicate(), 20)
-        await _read_until(dev, b"dm-agent sandbox", 60)
+    async with _started("dm_sandbox.line_chat", port, tmp_path) as early:
+        nobody, _ = await asyncio.wait_for(early.communicate(), PATIENCE)
+    async with _started("dm_sandbox.dev", port, tmp_path) as dev:
+        await _read_until(dev, b"dm-agent sandbox")
         async with _started("dm_sandbox.line_chat", port, tmp_path) as chat:
             assert chat.stdin is not None
             chat.stdin.write(b"can I talk to a human?\n")
-            output = await _read_until(chat, b"Manager's phone: ", 40)
+            output = await _read_until(chat, b"Manager's phone: ")
             chat.stdin.write(b"/quit\n")
-            await asyncio.wait_for(chat.communicate(), 10)
+            await asyncio.wait_for(chat.communicate(), PATIENCE)
             alive = dev.returncode is None
 
     assert (early.returncode, chat.returncode, alive) == (1, 0, True)
@@ -110,10 +112,12 @@ async def test_a_port_in_use_is_said_and_the_next_is_taken(tmp_path: Path) -> No
         port = taken.getsockname()[1]
 
         async with _started("dm_sandbox.dev", port, tmp_path) as process:
-            output = await _read_until(process, b"dm-agent sandbox", 60)
+            output = await _read_until(process, b"dm-agent sandbox")
 
-    assert f"port {port} is in use, trying {port + 1}" in output.decode()
-    assert f"dm-agent sandbox: http://127.0.0.1:{port + 1}" in output.decode()
+    shown = output.decode()
+    assert f"port {port} is in use, trying {port + 1}" in shown
+    last = re.findall(r"trying (\d+)", shown)[-1]  # another program may have the next one too
+    assert f"dm-agent sandbox: http://127.0.0.1:{last}" in shown
 
 
 @pytest.mark.parametrize(
@@ -126,7 +130,7 @@ async def test_a_port_in_use_is_said_and_the_next_is_taken(tmp_path: Path) -> No
 )
 async def test_what_stands_in_the_way_is_one_line(env: dict[str, str], line: str, tmp_path: Path) -> None:
     async with _started("dm_sandbox.dev", free_port(), tmp_path, env) as process:
-        output, _ = await asyncio.wait_for(process.communicate(), 20)
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
 
     assert process.returncode == 1
     assert output.decode().startswith(line)
@@ -135,9 +139,9 @@ async def test_what_stands_in_the_way_is_one_line(env: dict[str, str], line: str
 
 async def test_a_second_sandbox_in_the_same_folder_says_so(tmp_path: Path) -> None:
     async with _started("dm_sandbox.dev", free_port(), tmp_path) as first:
-        await _read_until(first, b"dm-agent sandbox", 60)
+        await _read_until(first, b"dm-agent sandbox")
         async with _started("dm_sandbox.dev", free_port(), tmp_path) as second:
-            output, _ = await asyncio.wait_for(second.communicate(), 20)
+            output, _ = await asyncio.wait_for(second.communicate(), PATIENCE)
 
     assert output.decode().startswith(f"make dev: {tmp_path} is used by another make dev")
 
@@ -146,17 +150,17 @@ async def test_a_bogus_key_is_one_line_that_does_not_show_it(tmp_path: Path) -> 
     async with Gemini() as gemini:
         env = {"GEMINI_API_KEY": "AIza-bogus", "GOOGLE_GEMINI_BASE_URL": gemini.base_url}
         async with _started("dm_sandbox.dev", free_port(), tmp_path, env) as process:
-            output, _ = await asyncio.wait_for(process.communicate(), 20)
+            output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
 
     assert output.decode() == "make dev: GEMINI_API_KEY is not accepted by Gemini (400): check it, or unset it\n"
 
 
-async def test_the_demo_sees_every_effect_within_twenty_seconds_and_exits_zero() -> None:
+async def test_the_demo_sees_every_effect_and_exits_zero() -> None:
     process = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "dm_sandbox.demo", stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
     )
     try:
-        output, _ = await asyncio.wait_for(process.communicate(), 60)
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
     finally:
         if process.returncode is None:
             process.kill()

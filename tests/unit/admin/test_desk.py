@@ -25,6 +25,7 @@ from dm_core.queue.port import AlertQueue, WakeUpQueue
 from dm_core.settings import StoreSettings
 from dm_core.steering import Handover, Mode, Pause, Steering
 from dm_core.store.port import Conflict, MessageChange, ThreadChange
+from dm_core.telemetry import hashed
 from dm_core.threads import Profile
 from dm_sandbox.examples import NOW, THREAD, dm, events
 from dm_sandbox.inprocess import RecordingAlertQueue, RecordingQueue
@@ -207,7 +208,8 @@ async def test_a_reply_is_stored_for_the_processor_and_never_read_as_a_command(d
 async def test_whoever_stops_waiting_is_told_that_the_reply_is_on_its_way(desk: Desk) -> None:
     plan = await replies.reply(desk, THREAD, "Hi", "", 60)
     waiting = asyncio.ensure_future(plan.act())
-    await asyncio.sleep(0.1)
+    while not _queue(desk).wake_ups:  # noqa: ASYNC110 - the queue tells nobody
+        await asyncio.sleep(0)
     waiting.cancel()
 
     assert "on its way" in await waiting
@@ -237,6 +239,21 @@ async def test_a_beginning_that_two_messages_share_is_ambiguous(desk: Desk) -> N
     with pytest.raises(Refused, match="2 messages begin with abcdef"):
         await desk.message("abcdef")
     assert (await desk.message("abcdef1")).id == "abcdef1" + "0" * 57
+
+
+async def test_what_an_alarm_calls_a_thread_or_an_item_is_enough_to_find_it(desk: Desk) -> None:
+    """Its entry in the log has 12 digits of a hash, and nothing else to go by."""
+    await desk.store.quarantine("abcdef012345" + "6" * 52, "{}", "odd", NOW, NOW + DAY_MS)
+    await desk.store.quarantine("abcdef012345" + "7" * 52, "{}", "odd", NOW, NOW + DAY_MS)
+    await desk.store.quarantine("0123456789ab" + "7" * 52, "{}", "odd", NOW, NOW + DAY_MS)
+
+    assert (await desk.thread(hashed(THREAD))).id == THREAD
+    with pytest.raises(Refused, match="no thread is known as"):
+        await desk.thread(hashed("another"))
+    item = await desk.reads.quarantined("0123456789ab")
+    assert item is not None and item.id.startswith("0123456789ab7")
+    assert await desk.reads.quarantined("abcdef012345") is None
+    assert await desk.reads.quarantined("01234") is None
 
 
 async def test_an_item_that_names_no_account_needs_one_said(desk: Desk) -> None:

@@ -170,6 +170,9 @@ def test_everything_that_is_wrong_is_named_on_one_line() -> None:
         ("GEMINI_API_KEY", "AIza\u2011key"),
         ("WHATSAPP_ACCESS_TOKEN", "EAA\xa0token"),
         ("INSTAGRAM_ACCESS_TOKEN", "IGAA\u200btoken"),
+        ("INSTAGRAM_ACCESS_TOKEN", '"IGAA-token"'),
+        ("WHATSAPP_ACCESS_TOKEN", "<your-token>"),
+        ("GEMINI_API_KEY", "'AIza-key'"),
         ("MANAGER_WHATSAPP_NUMBER", "+47"),
         ("MANAGER_WHATSAPP_NUMBER", "((((((("),
     ],
@@ -187,6 +190,23 @@ def test_what_a_file_or_a_clipboard_put_around_a_value_is_no_part_of_it(around: 
     read = ProcessorSettings.load({name: around.format(value) for name, value in PROCESSOR.items()})
 
     assert read == ProcessorSettings.load(PROCESSOR)
+
+
+@pytest.mark.parametrize("value", ['"one"', "'one, two'", '"one", "two"', "`one`", "<app secret>"])
+def test_a_secret_that_would_refuse_every_webhook_stops_the_start_instead(value: str) -> None:
+    """Quotes that a file of variables or a clipboard kept: Meta signs without them."""
+    with pytest.raises(Misconfigured, match="INSTAGRAM_APP_SECRET is wrapped in quotes or brackets") as raised:
+        WebhookSettings.load(WEBHOOK | {"INSTAGRAM_APP_SECRET": value})
+
+    assert value not in str(raised.value)
+
+
+def test_a_calendars_password_may_be_anything() -> None:
+    spond = {"SPOND_USERNAME": "club", "SPOND_PASSWORD": "<'x'>", "SPOND_GROUP_ID": "G1"}
+
+    settings = ProcessorSettings.load(PROCESSOR | spond)
+
+    assert settings.spond is not None and settings.spond.password == "<'x'>"
 
 
 def test_vertex_needs_a_location_instead_of_a_key() -> None:

@@ -218,6 +218,20 @@ async def test_times_come_in_either_unit_and_never_from_the_future(stage: Stage,
     assert (await stage.message()).sent_at == read
 
 
+@pytest.mark.parametrize("given", [{}, {"timestamp": None}, {"timestamp": "2026-11-30T01:00:00+0000"}])
+@pytest.mark.parametrize("unit", [1, 1_000])
+async def test_what_has_no_time_is_as_old_as_its_entry(stage: Stage, given: Json, unit: int) -> None:
+    """A backlog that comes after days is not answered as if it were new."""
+    item = {key: value for key, value in dm("m").items() if key != "timestamp"} | given
+    entry = {"id": ACCOUNT, "time": (NOW - 2 * DAY_MS) // unit, "messaging": [item]}
+
+    assert (await stage.post(json.dumps({"object": "instagram", "entry": [entry]}).encode())).status == 200
+
+    message = await stage.message()
+    assert message.sent_at == (NOW - 2 * DAY_MS) // unit * unit
+    assert message.disposition == "expired"
+
+
 @pytest.mark.parametrize(
     ("sender", "thread"),
     [(9_001, THREAD), ("9001", THREAD), ("NO.1349", f"{ACCOUNT}_NO.1349"), ("a-b", f"{ACCOUNT}_a-b")],

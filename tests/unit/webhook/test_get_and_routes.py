@@ -1,5 +1,7 @@
 """Subscription, health, and whatever else is asked."""
 
+import json
+
 import pytest
 
 from dm_core.http import Request, Response
@@ -31,6 +33,25 @@ async def test_only_the_right_token_with_a_harmless_challenge_is_answered(
     stage: Stage, change: dict[str, str], status: int
 ) -> None:
     assert (await stage.get("/", **(_GENUINE | change))).status == status
+
+
+@pytest.mark.parametrize(
+    ("change", "wrong"),
+    [
+        ({"hub.verify_token": "guess"}, ("hub.verify_token", True)),
+        ({"hub.verify_token": ""}, ("hub.verify_token", False)),
+        ({"hub.mode": "denied"}, ("hub.mode", True)),
+        ({"hub.challenge": "<b>"}, ("hub.challenge", True)),
+    ],
+)
+async def test_a_refused_verification_says_which_of_its_words_is_wrong_and_never_the_word(
+    stage: Stage, change: dict[str, str], wrong: tuple[str, bool], capsys: pytest.CaptureFixture[str]
+) -> None:
+    await stage.get("/", **(_GENUINE | change))
+
+    (line,) = map(json.loads, capsys.readouterr().out.splitlines())
+    assert (line["message"], line["wrong"], line["given"]) == ("subscription_refused", *wrong)
+    assert not {"guess", "<b>", "open sésame"} & set(line.values())
 
 
 async def test_a_bare_get_is_forbidden(stage: Stage) -> None:

@@ -44,7 +44,9 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None, pretty_exceptions
 quarantined = typer.Typer(rich_markup_mode=None, no_args_is_help=True, help="What was not understood.")
 app.add_typer(quarantined, name="quarantine")
 
-ThreadArgument = Annotated[str, typer.Argument(metavar="THREAD", help="a thread's id, a person's id, or a @username")]
+ThreadArgument = Annotated[
+    str, typer.Argument(metavar="THREAD", help="a thread's id, a person's id, a @username, or what the log calls it")
+]
 ThreadOrAll = Annotated[str, typer.Argument(metavar="THREAD|all", help="as for show, or all: the whole deployment")]
 Person = Annotated[str, typer.Argument(metavar="PERSON", help="a @username, a person's id, or a thread's id")]
 Yes = Annotated[bool, typer.Option("--yes", help="do it; without this nothing is changed")]
@@ -311,7 +313,7 @@ def list_quarantined(context: typer.Context, limit: Limit = 30, as_json: AsJson 
 @quarantined.command("replay")
 def replay(
     context: typer.Context,
-    item: Annotated[str, typer.Argument(metavar="ITEM", help="an id, whole")],
+    item: Annotated[str, typer.Argument(metavar="ITEM", help="an id, or its beginning as the log has it")],
     account: Annotated[str, typer.Option("--account", help="whose item it is, where that can't be told")] = "",
     why: Why = "",
     yes: Yes = False,
@@ -370,7 +372,7 @@ def main() -> None:
     if isinstance(stdout, io.TextIOWrapper):
         stdout.reconfigure(errors="replace")
     try:
-        app([clean_text(word) for word in sys.argv[1:]])
+        app([clean_text(word).strip() for word in sys.argv[1:]])
     except (Refused, Misconfigured) as refused:
         _end(str(refused))
     except StoreUnavailable as error:

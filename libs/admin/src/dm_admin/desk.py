@@ -1,5 +1,6 @@
 """What a command works with, and whom it means: a thread, a person or a message, by whatever an operator types."""
 
+import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
@@ -19,6 +20,8 @@ from dm_core.threads import Thread
 ALL: Final = "all"
 """What an operator types for the whole deployment."""
 MAX_WHY_CHARS: Final = 500
+_LOGGED: Final = re.compile(r"[0-9a-f]{12}")
+"""What the functions' log calls a thread."""
 
 
 class Refused(Exception):
@@ -56,7 +59,7 @@ class Desk:
         return AuditLine(self.ids(), now, who, what, expire_at, shown(why, MAX_WHY_CHARS), thread_id)
 
     async def thread(self, reference: str) -> Thread:
-        """The thread of an id, a person's id or a @username. Raises Refused, StoreUnavailable."""
+        """The thread of an id, a person's id, a @username or a log's word for it. Raises Refused, StoreUnavailable."""
         if (parts := parse_thread_id(reference)) is None or not parts[0].isdecimal():
             return self._own(await self._of_person(reference), reference)
         if problem := accounts_problem(self.settings, parts[0]):
@@ -84,9 +87,10 @@ class Desk:
         return message
 
     async def _of_person(self, reference: str) -> tuple[Thread, ...]:
-        if reference.isdecimal():
-            return await self.reads.of_person(reference)
-        return await self.reads.named(reference)
+        look_up = self.reads.of_person if reference.isdecimal() else self.reads.named
+        if not (found := await look_up(reference)) and _LOGGED.fullmatch(reference):
+            return await self.reads.logged_as(reference)
+        return found
 
     def _own(self, threads: tuple[Thread, ...], reference: str) -> Thread:
         """The one of them that is this deployment's."""

@@ -12,21 +12,24 @@ from dm_core.runs import Run
 from dm_core.steering import Mode
 from dm_core.store import queries
 from dm_core.store.alert_documents import parse_alert
-from dm_core.store.document_values import Document, text, texts, whole
+from dm_core.store.document_values import Document, text, texts, whole, with_id
 from dm_core.store.message_documents import is_message, parse_message
 from dm_core.store.outbox_documents import parse_audit
 from dm_core.store.port import Store, StoredDocument, Version, sorted_messages
 from dm_core.store.run_documents import parse_run
 from dm_core.store.selections import Query, Selection
 from dm_core.store.thread_documents import is_erased, parse_thread
+from dm_core.telemetry import hashed
 from dm_core.threads import Thread
 
 MANY: Final = 10_000
 """Most documents that are read of what one thread or one person has of a kind."""
 PAGE: Final = 500
 """Threads asked for at once where all of a time are wanted."""
+LOOKED_THROUGH: Final = 1_000
+"""Threads or items, the newest ones, among which one is looked for that no query finds."""
 SHORTEST_BEGINNING: Final = 6
-"""Hex digits of a message's id that are enough to look for it."""
+"""Hex digits of an id that are enough to look for it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +97,11 @@ class Reads:
         """The threads of a person, one for each account."""
         return await self._threads(queries.of_person(user_id, limit))
 
+    async def logged_as(self, word: str) -> tuple[Thread, ...]:
+        """Of the newest threads those that the functions' log, and so an alarm, calls so."""
+        newest = await self.store.newest_threads(LOOKED_THROUGH)
+        return tuple(thread for thread in newest if hashed(thread.id) == word)
+
     async def is_account(self, account_id: str) -> bool:
         """There are threads of this account."""
         return bool(await self.store.documents.select(queries.of_account(account_id, 1)))
@@ -156,13 +164,16 @@ class Reads:
         return tuple(map(_quarantined, await self.store.documents.select(queries.newest_quarantined(limit))))
 
     async def quarantined(self, item_id: str) -> Quarantined | None:
-        """One quarantined item."""
-        found = await self.store.documents.get("quarantine", item_id)
-        return None if found is None else _quarantined(found)
+        """One quarantined item, by its id or the beginning that the log has of it."""
+        if (found := await self.store.documents.get("quarantine", item_id)) is not None:
+            return _quarantined(found)
+        newest = await self.newest_quarantined(LOOKED_THROUGH) if len(item_id) >= SHORTEST_BEGINNING else ()
+        begun = [item for item in newest if item.id.startswith(item_id)]
+        return begun[0] if len(begun) == 1 else None
 
     def parsed(self, found: Iterable[StoredDocument]) -> tuple[Message, ...]:
         """Documents as messages, in their order."""
-        return sorted_messages([parse_message(each.doc | {"id": each.id}) for each in found if is_message(each.doc)])
+        return sorted_messages([parse_message(with_id(each)) for each in found if is_message(each.doc)])
 
     # -- everything of a person
 
@@ -196,7 +207,7 @@ class Reads:
 
     async def _alerts(self, selection: Selection) -> tuple[Alert, ...]:
         found = await self.store.documents.select(selection)
-        return tuple(parse_alert(each.doc | {"id": each.id}) for each in found)
+        return tuple(parse_alert(with_id(each)) for each in found)
 
 
 def _each_once(threads: Iterable[Thread]) -> tuple[Thread, ...]:
@@ -215,4 +226,4 @@ def _quarantined(found: StoredDocument) -> Quarantined:
 
 
 def _plain(found: Iterable[StoredDocument]) -> list[Document]:
-    return [each.doc | {"id": each.id} for each in found]
+    return [with_id(each) for each in found]

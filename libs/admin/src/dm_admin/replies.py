@@ -1,6 +1,7 @@
 """A human's reply from the command line: stored, and sent by the processor like a manager's from WhatsApp."""
 
 import asyncio
+import contextlib
 from typing import Final
 
 from dm_admin.desk import Desk, Plan, Refused
@@ -60,17 +61,16 @@ async def _outcome(desk: Desk, item_id: str, wait_seconds: float) -> str:
     Raises Refused where it did not arrive for sure.
     """
     ends_at = desk.clock() + round(wait_seconds * 1000)
-    while True:
-        stored = await desk.store.get_outbox(item_id)
-        if stored is None:
-            return "gone, for the person was erased"
-        if stored.item.state is OutboxState.DONE:
-            return stored.item.answer
-        if stored.item.is_over:
-            raise Refused(stored.item.answer)
-        if desk.clock() >= ends_at:
-            return ON_ITS_WAY
-        try:
+    with contextlib.suppress(asyncio.CancelledError):
+        while True:
+            stored = await desk.store.get_outbox(item_id)
+            if stored is None:
+                return "gone, for the person was erased"
+            if stored.item.state is OutboxState.DONE:
+                return stored.item.answer
+            if stored.item.is_over:
+                raise Refused(stored.item.answer)
+            if desk.clock() >= ends_at:
+                break
             await asyncio.sleep(POLL_SECONDS)
-        except asyncio.CancelledError:
-            return ON_ITS_WAY
+    return ON_ITS_WAY

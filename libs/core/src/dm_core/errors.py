@@ -157,7 +157,7 @@ class AccountStopped(PlatformError):
 
 def described(error: BaseException) -> str:
     """An error as kept and logged: its kind and numbers; its text only where it is our own, never a platform's."""
-    if isinstance(error, Unavailable):
+    if isinstance(error, Unavailable | Misconfigured):
         return f"{type(error).__name__}: {error}"[:200]
     if isinstance(error, PlatformError) and error.code:
         return f"{type(error).__name__} {error.code}/{error.subcode}"

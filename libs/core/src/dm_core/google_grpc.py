@@ -20,6 +20,11 @@ FAILURES: Final = (GoogleAuthError, grpc.RpcError, grpc.aio.UsageError, TimeoutE
 
 type Metadata = tuple[str, str]
 
+BROKEN: Final = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN)
+"""What a connection that broke is called, by whoever noticed: an instance that slept finds its own removed
+(https://github.com/grpc/grpc/issues/34076, https://github.com/googleapis/python-firestore/issues/512). Whether the call
+was carried out is not said."""
+
 _SIZES: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 _KEEPALIVE: Final = [("grpc.keepalive_time_ms", 30_000)]
 

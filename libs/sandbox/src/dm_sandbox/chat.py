@@ -69,13 +69,13 @@ class Chat:
         if command in commands:
             await commands[command](rest)
         elif command in _ACTS:
-            act, shown = _ACTS[command]
-            await self._acts.do(self._phone, act, {"text": rest, "emoji": rest})
-            self._show(shown.format(rest=rest).strip())
+            (act, shown), phone = _ACTS[command], self._phone
+            await self._acts.do(phone, act, {"text": rest, "emoji": rest})
+            self._add("person", phone.name, shown.format(rest=rest).strip())
         elif command:
             self.note(HELP)
         elif rest:
-            self._show(rest)
+            self._add("person", self._phone.name, rest)
             await self._acts.do(self._phone, "text", {"text": rest})
 
     async def _human(self, rest: str) -> None:
@@ -114,9 +114,6 @@ class Chat:
     def _whatsapp(self, record: Record) -> None:
         if record.processed and record.facts.get("id"):
             self._add("manager", "Manager's phone", record.facts.get("text", ""))
-
-    def _show(self, words: str) -> None:
-        self._add("person", self._phone.name, words)
 
     def _add(self, who: Who, name: str, words: str) -> None:
         line = ChatLine(len(self.lines) + 1, self.sandbox.clock(), who, name, words)

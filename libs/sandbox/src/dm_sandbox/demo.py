@@ -24,7 +24,8 @@ from dm_sandbox.world import Sandbox, StillWaiting, StoreName
 BURST = ("Hi there 👋", "I'd like to come along with a mate", "when are the next net sessions?")
 THANKS = "Perfect, thanks! 🙏"
 WISH = "Can I talk to a real person about a refund for last month please?"
-REPLY_SECONDS = 12.0
+REPLY_SECONDS = 40.0
+"""For one that never comes: they take a second or two, and a busy machine ten times as long."""
 CLUB_ZONE = ZoneInfo("Europe/London")
 
 STYLES = {"Sam": "bold cyan", "Club": "bold green", "Manager": "bold magenta"}

@@ -109,6 +109,7 @@ async def _run_in(folder: Path, options: Options, env: Mapping[str, str]) -> Non
         clock=clock,
         folder=folder,
         studio=True,
+        ahead_ms=clock.offset_ms,
     )
     page = await _listening(options.port)
     try:

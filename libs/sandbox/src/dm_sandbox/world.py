@@ -74,7 +74,7 @@ class Sandbox:
     functions. ``queue`` is how the Cloud Tasks emulator retries; with ``queue_path`` its tasks survive a restart.
     In ``folder`` everything does: threads (of the SQLite store), tasks, events and the files of messages. ``studio``
     runs the sandbox's own entry points, whose model calls are recorded and whose ports and clock can be switched
-    (``switch``).
+    (``switch``); ``ahead_ms``: how far ahead their clocks are from the first task on, as ``clock`` is.
     ``environment`` (once started) is what both functions get, for further instances of them; ``emulator`` is the
     Firestore emulator's process, where the store is that.
     """
@@ -92,6 +92,7 @@ class Sandbox:
         clock: Clock = system_clock,
         folder: Path | None = None,
         studio: bool = False,
+        ahead_ms: int = 0,
         gemini: Gemini | None = None,
     ) -> None:
         ambient = {} if gemini is not None or ambient is None else ambient
@@ -120,7 +121,7 @@ class Sandbox:
         self._happened = asyncio.Event()
         self.sender: WebhookSender
         self._people = 0
-        self._studio = studio
+        self._studio, self._ahead_ms = studio, ahead_ms
         self._starting = asyncio.Lock()
         self._control: Path | None = None
         self.log.listen(lambda _: self._happened.set())
@@ -269,6 +270,7 @@ class Sandbox:
         if self._studio:
             folder = Path(self._stack.enter_context(tempfile.TemporaryDirectory(prefix="dm-sandbox-switches-")))
             self._control = folder / "control.json"
+            self.switch(Switched(clock_offset_ms=self._ahead_ms))
             extra |= {CONTROL_FILE: str(self._control), PROCESSOR_VARIABLE: str(PROCESSOR_FOLDER)}
         return function_environment(platforms, addresses, self._pace, self._model, extra)
 

@@ -17,7 +17,7 @@ from dm_core.clients.http_response import fields, items, string
 from dm_core.clients.port import Calendar, Session, Spond
 from dm_core.clock import Clock
 from dm_core.durations import DAY_MS
-from dm_core.errors import AccountStopped, DmAgentError, PlatformError, RetryLater
+from dm_core.errors import AccountStopped, DmAgentError, PlatformError, RetryLater, described
 from dm_core.store.port import SmallDocuments
 from dm_core.telemetry import emit
 
@@ -153,14 +153,14 @@ class CachedSchedule:
         asked = (error.wait_seconds or 0.0) if isinstance(error, RetryLater) else 0.0
         seconds = max(self._break_seconds, min(asked, LONGEST_BREAK_SECONDS))
         self._closed_until = self._clock() + int(seconds * 1_000)
-        emit("schedule_not_renewed", "WARNING", error=type(error).__name__, waitSeconds=seconds)
+        emit("schedule_not_renewed", "WARNING", error=described(error), waitSeconds=seconds)
 
     async def _recall(self) -> None:
         """Take the kept copy if it is newer than the one in memory."""
         try:
             document = await self._documents.get_document("schedule", self._key)
         except DmAgentError as error:
-            emit("schedule_not_recalled", "WARNING", error=type(error).__name__)
+            emit("schedule_not_recalled", "WARNING", error=described(error))
             return
         kept = _from_document(document)
         if kept is not None and kept.fetched_at <= self._clock() and kept.fetched_at > self._fetched_at:
@@ -170,7 +170,7 @@ class CachedSchedule:
         try:
             await self._documents.put_document("schedule", self._key, _to_document(copy))
         except DmAgentError as error:
-            emit("schedule_not_kept", "WARNING", error=type(error).__name__)
+            emit("schedule_not_kept", "WARNING", error=described(error))
 
     @property
     def _fetched_at(self) -> int:

@@ -6,6 +6,7 @@ from typing import Final
 
 from dm_core.clock import Clock
 from dm_core.erasing.requests import in_turn
+from dm_core.errors import described
 from dm_core.store.port import ComplianceStore, Deletion
 from dm_core.telemetry import emit, hashed
 
@@ -55,7 +56,7 @@ class Eraser:
                 await self._erase(deletion, progress, max_threads, ends_at)
             except Exception as error:  # whatever it is, the others have their turn, and this one again in a minute
                 progress.stuck += 1
-                emit("deletion_stuck", "ERROR", code=deletion.code, error=type(error).__name__)
+                emit("deletion_stuck", "ERROR", code=deletion.code, error=described(error))
         return progress
 
     async def carry_out(self, deletion: Deletion) -> Deletion:

@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 
 from dm_core.alerts import AskedAlert, Urgency
 from dm_core.clock import Clock
-from dm_core.errors import AccountStopped, DmAgentError, Owner, Refused, RetryLater, Service, Unreachable
-from dm_core.processing.brake import Brake
+from dm_core.errors import AccountStopped, DmAgentError, Owner, Refused, RetryLater, Unreachable
+from dm_core.processing.brake import Brake, instagram_of
 from dm_core.processing.delivery import Delivery
 from dm_core.processing.drafts import PROPOSED, Proposed, acts_undecided
 from dm_core.processing.freshness import Stale, stale, taken_over
@@ -125,7 +125,7 @@ class ActionExecutor:
         if self.clock() - (action.started_at or 0) >= self.limits.plan_max_age * 1000:  # the process slept
             self._keep(replace(action, started_at=None))
             return Stale.OLD
-        service = (Service.INSTAGRAM, self.leased.thread.account_id)
+        service = instagram_of(self.leased.thread.account_id)
         try:
             performed = self._keep(await self.delivery.perform(self.leased, action, deadline))
         except (RetryLater, AccountStopped):

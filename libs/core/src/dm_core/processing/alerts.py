@@ -65,7 +65,7 @@ class Alerts:
             async with asyncio.timeout(ANNOUNCE_SECONDS):
                 await self.queue.schedule(alert.id, alert.due_at)
         except (QueueUnavailable, TimeoutError) as error:
-            emit("tick_not_scheduled", "WARNING", alert=alert.id[:12], error=type(error).__name__)
+            emit("tick_not_scheduled", "WARNING", alert=alert.id[:12], error=described(error))
 
     async def cause_alert(
         self, service: Service, account_id: str, code: str, day: str = "", text: str | None = None

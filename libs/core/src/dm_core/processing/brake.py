@@ -21,8 +21,16 @@ from dm_core.telemetry import emit
 type Key = tuple[Service, str]
 """The service, and the account it is asked for; the model's is empty."""
 
+MODEL: Key = (Service.MODEL, "")
+
 REQUESTS: Key = (Service.MODEL, "requests")
 """Whether the model takes what it is sent: nobody waits for that alone, but it tells whose a refusal is."""
+
+
+def instagram_of(account_id: str) -> Key:
+    """Instagram, as it answers one account."""
+    return (Service.INSTAGRAM, account_id)
+
 
 PROBE_MS = 5_000
 """Between two probes, doubled with each that fails, up to ``MAX_PROBE_MS``."""

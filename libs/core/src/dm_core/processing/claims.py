@@ -22,7 +22,7 @@ from dm_core.errors import (
 )
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing import drafts, waits
-from dm_core.processing.brake import Key
+from dm_core.processing.brake import MODEL, Key, instagram_of
 from dm_core.processing.decisions import Decision, NextStep, decide, spend
 from dm_core.processing.finish import unconfirmed
 from dm_core.processing.freshness import shown
@@ -153,9 +153,8 @@ class Claims:
             raise _Held(described(error), told_wait(error), tried=True) from error
         if waits.over(snapshot.unprocessed, thread, now, self.runtime.limits):
             return
-        instagram: Key = (Service.INSTAGRAM, thread.account_id)
-        model: Key = (Service.MODEL, "")
-        needed = [key for key, is_needed in ((model, asks_model), (instagram, sends)) if is_needed]
+        instagram = instagram_of(thread.account_id)
+        needed = [key for key, is_needed in ((MODEL, asks_model), (instagram, sends)) if is_needed]
         key = self.runtime.brake.wait_for(needed, thread.id)
         if key is not None:
             wait = waits.wait_ms(thread.id, thread.wait_count, None) / 1000

@@ -19,6 +19,7 @@ from dm_core.store.port import AlertStore, DocumentStore
 from dm_core.telemetry import emit
 
 NEEDED_FIELDS = frozenset({"messages"})
+TAPS = "messaging_postbacks"
 TOKEN_WARNING_DAYS = 20
 
 
@@ -68,7 +69,7 @@ class Maintenance:
         manager = await manager_problems(self.whatsapp)
         contact = await self.alerts.manager_contact()
         problems += manager
-        warnings = _warnings(self.whatsapp, contact)
+        warnings = [*(warning for each in checked for warning in each.warnings), *_warnings(self.whatsapp, contact)]
         severity = "ERROR" if problems else "WARNING" if warnings else "INFO"
         emit("checked", severity, problems=problems, warnings=warnings)
         return {
@@ -107,7 +108,10 @@ class Maintenance:
         if left is not None and left < TOKEN_WARNING_DAYS * DAY_MS:
             problems.append(f"the Instagram token ends in {max(0, left) // DAY_MS} days")
         name = f"account {account_id}: " if self.settings.names_accounts else ""
-        return _Checked(fields, ends_at, [name + problem for problem in problems])
+        warnings = (
+            [] if fields is None or TAPS in fields else [f"{name}taps do not arrive: {TAPS} is not subscribed to"]
+        )
+        return _Checked(fields, ends_at, [name + problem for problem in problems], warnings)
 
     async def _ends_at(self, account_id: str) -> int | None:
         """When the account's token ends, in ms since 1970, if that was ever told."""
@@ -123,6 +127,7 @@ class _Checked:
     fields: tuple[str, ...] | None
     ends_at: int | None
     problems: list[str]
+    warnings: list[str]
 
 
 async def _subscribed(account: Instagram, problems: list[str]) -> tuple[str, ...] | None:

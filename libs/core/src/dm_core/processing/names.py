@@ -9,8 +9,8 @@ from typing import Final
 
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
-from dm_core.errors import AccountStopped, DmAgentError, RetryLater, Service
-from dm_core.processing.brake import Brake
+from dm_core.errors import AccountStopped, DmAgentError, RetryLater
+from dm_core.processing.brake import Brake, instagram_of
 from dm_core.threads import Profile, Thread
 
 PATIENCE: Final = 0.5
@@ -27,7 +27,7 @@ class Names:
 
     def begin(self, thread: Thread) -> "asyncio.Task[Profile | None] | None":
         """Start reading, if nothing is known of this person and the account answers."""
-        if thread.profile is not None or self.brake.is_spared((Service.INSTAGRAM, thread.account_id)):
+        if thread.profile is not None or self.brake.is_spared(instagram_of(thread.account_id)):
             return None
         reading = asyncio.create_task(self._read(thread))
         reading.add_done_callback(_noted)
@@ -39,7 +39,7 @@ class Names:
         try:
             return await self.instagram.of(thread.account_id).profile(thread.user_id, self.clock()) or unknown
         except (RetryLater, AccountStopped):
-            self.brake.spare((Service.INSTAGRAM, thread.account_id))
+            self.brake.spare(instagram_of(thread.account_id))
             return None
         except DmAgentError:
             return unknown

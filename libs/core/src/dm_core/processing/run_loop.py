@@ -20,12 +20,12 @@ from dm_core.agent.reading import UNUSABLE, Step, conclude, read_turn, replied
 from dm_core.agent.rebuild import said_and_done
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clock import Clock
-from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, ModelUnavailable, RetryLater, Service, Uncertain
+from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, ModelUnavailable, RetryLater, Uncertain
 from dm_core.messages import Message, Status
 from dm_core.processing import drafts
 from dm_core.processing.actions import ActionExecutor
 from dm_core.processing.attached_media import WITHHELD, AttachedMedia, shows_any
-from dm_core.processing.brake import REQUESTS
+from dm_core.processing.brake import MODEL, REQUESTS, instagram_of
 from dm_core.processing.drafts import PROPOSED, Proposed
 from dm_core.processing.freshness import Stale, came, taken_over
 from dm_core.processing.leased_thread import LeasedThread
@@ -160,7 +160,7 @@ class RunLoop:
             indicator.cancel()
             await asyncio.gather(indicator, return_exceptions=True)
             self.leased.met(await known(reading))
-        for key in ((Service.MODEL, ""), REQUESTS):
+        for key in (MODEL, REQUESTS):
             self.executor.brake.succeeded(key, self.leased.thread.id)
         turn = replace(turn, latency_ms=self.clock() - started)
         spent = run.spent + await self.prices.spent(turn, started)  # it is billed, whatever becomes of it
@@ -182,7 +182,7 @@ class RunLoop:
     async def _indicate(self) -> None:
         """Best effort, beside the model call, never in front of a reply."""
         await asyncio.sleep(INDICATOR_DELAY)
-        brake, key = self.executor.brake, (Service.INSTAGRAM, self.leased.thread.account_id)
+        brake, key = self.executor.brake, instagram_of(self.leased.thread.account_id)
         if brake.is_spared(key):
             return
         try:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from dm_core.clock import Clock
 from dm_core.durations import MINUTE_MS
 from dm_core.erasing.eraser import Eraser
-from dm_core.errors import QueueUnavailable
+from dm_core.errors import QueueUnavailable, described
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.timing import Timing
 from dm_core.queue.port import WakeUp, WakeUpQueue
@@ -77,7 +77,8 @@ class Sweeper:
                 await self.queue.schedule(wake_up)
 
         results = await asyncio.gather(*map(wake, overdue), return_exceptions=True)
-        failed = sum(isinstance(result, BaseException) for result in results)
-        if failed:
-            raise QueueUnavailable(f"{failed} of {len(overdue)} overdue tasks could not be scheduled")
+        failures = [result for result in results if isinstance(result, BaseException)]
+        if failures:
+            what = f"{len(failures)} of {len(overdue)} overdue tasks could not be scheduled"
+            raise QueueUnavailable(f"{what}: {described(failures[0])}") from failures[0]
         return len(overdue)

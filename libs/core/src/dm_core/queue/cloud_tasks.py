@@ -1,7 +1,7 @@
 """Wake-ups and ticks as named Cloud Tasks.
 
-A create is repeated on UNAVAILABLE and DEADLINE_EXCEEDED: one that was applied although its answer got lost comes back
-as ALREADY_EXISTS, which is success, so a repetition can neither double a task nor misreport one.
+A create is repeated where its answer got lost or late: one that was applied all the same comes back as ALREADY_EXISTS,
+which is success, so a repetition can neither double a task nor misreport one.
 """
 
 import asyncio
@@ -18,7 +18,7 @@ from google.cloud.tasks_v2.services.cloud_tasks.transports import CloudTasksGrpc
 from grpc import StatusCode
 
 from dm_core.errors import QueueUnavailable
-from dm_core.google_grpc import CALLER, FAILURES, Calls, described_failure, generated, routed, status
+from dm_core.google_grpc import BROKEN, CALLER, FAILURES, Calls, described_failure, generated, routed, status
 from dm_core.queue.port import WakeUp
 from dm_core.queue.wakeup import NAME_DIGITS, shard
 from dm_core.settings import QueueSettings
@@ -34,7 +34,7 @@ GRACE_SECONDS = 2.0
 """What the last attempt may take after that; then the answer is QueueUnavailable, whatever is still under way."""
 
 _FIRST_WAIT_SECONDS, _LONGEST_WAIT_SECONDS = 0.1, 1.0
-_REPEATED: Final = (StatusCode.UNAVAILABLE, StatusCode.DEADLINE_EXCEEDED)
+_REPEATED: Final = (*BROKEN, StatusCode.DEADLINE_EXCEEDED, StatusCode.ABORTED)
 _SERVICE: Final = "google.cloud.tasks.v2.CloudTasks"
 _Request, _Task = generated(CreateTaskRequest), generated(Task)
 

@@ -21,6 +21,10 @@ PROCESSOR: Final[tuple[Function, ...]] = ("processor",)
 BOTH: Final[tuple[Function, ...]] = ("webhook", "processor")
 
 
+_WRAPPED: Final = re.compile(r"""(["'`]).*\1|<.*>""", re.DOTALL)
+WRAPPED: Final = "is wrapped in quotes or brackets"
+
+
 @dataclass(frozen=True, slots=True)
 class Setting[T]:
     """One variable.
@@ -41,6 +45,11 @@ class Setting[T]:
     set_by: SetBy = "stack"
     otherwise: str = ""
     instead: str = ""
+
+    def is_wrapped(self, value: str) -> bool:
+        """Whether a secret stands in quotes, which some readers of a file of variables keep
+        (https://github.com/docker/docs/issues/14874), or in the brackets of an example. A password may."""
+        return self.set_by == "secret" and "PASSWORD" not in self.name and _WRAPPED.fullmatch(value) is not None
 
     def problem(self, value: str) -> str | None:
         """What is wrong with a value, or None."""

@@ -10,7 +10,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from enum import StrEnum
-from typing import cast
+from typing import Protocol, cast
 
 type Document = dict[str, object]
 
@@ -69,6 +69,20 @@ def _clean_unusual(value: object) -> object:
 def document(**fields: object) -> Document:
     """A cleaned document of these fields."""
     return _Cleaned((key, storable(item)) for key, item in fields.items())
+
+
+class Named(Protocol):
+    """A document as read, by its own name."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def doc(self) -> Document | None: ...
+
+
+def with_id(found: Named, key: str = "id") -> Document:
+    """A document that goes by its own name, whatever stands in it."""
+    return (found.doc or {}) | {key: found.id}
 
 
 def is_document_id(text: str) -> bool:

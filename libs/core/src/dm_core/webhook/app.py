@@ -3,6 +3,7 @@
 import hmac
 import re
 import traceback
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,15 +14,15 @@ from dm_core.http import Request, Response
 from dm_core.store.port import ComplianceStore
 from dm_core.telemetry import emit
 from dm_core.webhook import compliance
-from dm_core.webhook.payload import NotJson, parse
+from dm_core.webhook.events import Event
+from dm_core.webhook.payload import INSTAGRAM, NotJson, events_of, load, subject
 from dm_core.webhook.receiver import Receiver
 from dm_core.webhook.signature import matching_secret
-from dm_core.webhook.whatsapp import WhatsAppReceiver
+from dm_core.webhook.whatsapp import ADDRESS, WHATSAPP, WhatsAppReceiver
 
 _CHALLENGE: Final = re.compile(r"[0-9A-Za-z_-]{1,256}")
 _DELETIONS: Final = "/data-deletion/"
-_OF_INSTAGRAM: Final = re.compile(rb'[\s\[]*\{\s*"object"\s*:\s*"instagram"')
-"""A body that begins as Meta begins its deliveries of Instagram's events."""
+_ROOT: Final = "/"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -46,10 +47,8 @@ class WebhookApp:
 
     async def _route(self, request: Request) -> Response:
         method, path = request.method, request.path
-        if path == "/":
-            return await self._root(request)
-        if path == "/whatsapp":
-            return await self._whatsapp(request)
+        if path in (_ROOT, ADDRESS):
+            return await self._callback(request)
         if path == "/health":
             return Response(200, "OK") if method in ("GET", "HEAD") else _not_allowed()
         if path == "/deauthorize":
@@ -60,32 +59,35 @@ class WebhookApp:
             return await self._deletion_status(request) if method in ("GET", "HEAD") else _not_allowed()
         return Response(404, "not found")
 
-    async def _root(self, request: Request) -> Response:
+    async def _callback(self, request: Request) -> Response:
+        """One of the two addresses that Meta calls, each with a verification of its own."""
         if request.method == "GET":
-            return _subscription(request, self.verify_token)
-        return await self._events(request) if request.method == "POST" else _not_allowed()
+            return _subscription(request, self.verify_token if request.path == _ROOT else self.whatsapp.verify_token)
+        return await self._delivery(request) if request.method == "POST" else _not_allowed()
 
-    async def _whatsapp(self, request: Request) -> Response:
-        """The manager's side: its own verification, its own signature. DMs that Meta was told to bring here are DMs."""
-        if request.method == "GET":
-            return _subscription(request, self.whatsapp.verify_token)
-        if request.method != "POST":
-            return _not_allowed()
-        if _OF_INSTAGRAM.match(request.body) and self._signed_with(request) is not None:
-            emit("webhook_misdirected", "ERROR", path="/whatsapp")
-            return await self._events(request)
-        return await self.whatsapp.receive(request.headers.get("x-hub-signature-256"), request.body)
-
-    async def _events(self, request: Request) -> Response:
-        secret = self._signed_with(request)
+    async def _delivery(self, request: Request) -> Response:
+        """Whatever Meta delivers, at either address: both products of an app may have been told the same one
+        (docs/platforms/instagram.md#delivery). At the other's address a body must say that it is theirs."""
+        signature, body, path = request.headers.get("x-hub-signature-256"), request.body, request.path
+        ours, managers = matching_secret(signature, body, self.app_secrets), self.whatsapp.signed(signature, body)
+        secret = ours if ours is not None else managers
         if secret is None:
-            emit("webhook_rejected", "WARNING", signed="x-hub-signature-256" in request.headers)
-            return Response(401, "signature does not match")
+            return _unsigned(request)
         try:
-            events = parse(request.body, self.clock())
+            payload = load(body)
         except NotJson:
-            emit("webhook_rejected", "ERROR", secret=secret, bytes=len(request.body), reason="not JSON")
+            emit("webhook_rejected", "ERROR", path=path, secret=secret, bytes=len(body), reason="not JSON")
             return Response(400, "not JSON")
+        about = subject(payload)
+        if managers is not None and (about == WHATSAPP or (path == ADDRESS and about != INSTAGRAM)):
+            _notice(path, ADDRESS)
+            return await self.whatsapp.receive(payload, managers)
+        if ours is not None and (about == INSTAGRAM or path == _ROOT):
+            _notice(path, _ROOT)
+            return await self._events(events_of(payload, self.clock()), ours)
+        return _unsigned(request)
+
+    async def _events(self, events: Iterator[Event], secret: int) -> Response:
         receipt = await self.receiver.receive(events)
         emit("webhook_received", secret=secret, counts=dict(receipt.counts), threads=list(receipt.threads))
         if receipt.failures:
@@ -93,10 +95,6 @@ class WebhookApp:
             emit("webhook_not_stored", "ERROR", failures=len(receipt.failures), errors=errors[:20])
             return Response(500, "not stored, please deliver again")
         return Response(200, "EVENT_RECEIVED")
-
-    def _signed_with(self, request: Request) -> int | None:
-        """Which of Instagram's secrets signed it."""
-        return matching_secret(request.headers.get("x-hub-signature-256"), request.body, self.app_secrets)
 
     async def _delete_data(self, request: Request) -> Response:
         return await compliance.delete_data(request, self.app_secrets, self.deletions)
@@ -107,16 +105,34 @@ class WebhookApp:
 
 def _subscription(request: Request, verify_token: str) -> Response:
     """Meta's check of a callback: the challenge goes back verbatim, and only if it can't be a page."""
-    token = request.query.get("hub.verify_token", "")
-    genuine = hmac.compare_digest(_bytes(token), _bytes(verify_token))
-    if not genuine or request.query.get("hub.mode") != "subscribe":
-        emit("subscription_refused", "WARNING", path=request.path)
-        return Response(403, "forbidden")
-    challenge = request.query.get("hub.challenge", "")
+    query = request.query
+    token, challenge = query.get("hub.verify_token", ""), query.get("hub.challenge", "")
+    if not hmac.compare_digest(_bytes(token), _bytes(verify_token)):
+        return _refused(request, "hub.verify_token")
+    if query.get("hub.mode") != "subscribe":
+        return _refused(request, "hub.mode")
     if not _CHALLENGE.fullmatch(challenge):
-        return Response(400, "challenge is missing or malformed")
+        return _refused(request, "hub.challenge")
     emit("subscription_verified", path=request.path)
     return Response(200, challenge, "text/plain")
+
+
+def _refused(request: Request, wrong: str) -> Response:
+    emit("subscription_refused", "WARNING", path=request.path, wrong=wrong, given=bool(request.query.get(wrong)))
+    if wrong == "hub.challenge":
+        return Response(400, "challenge is missing or malformed")
+    return Response(403, "forbidden")
+
+
+def _unsigned(request: Request) -> Response:
+    emit("webhook_rejected", "WARNING", path=request.path, signed="x-hub-signature-256" in request.headers)
+    return Response(401, "signature does not match")
+
+
+def _notice(path: str, address: str) -> None:
+    """Say that Meta delivers to another address than it should have been told."""
+    if path != address:
+        emit("webhook_misdirected", "WARNING", path=path, belongs=address)
 
 
 def _not_allowed() -> Response:

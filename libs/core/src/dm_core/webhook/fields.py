@@ -112,10 +112,11 @@ def number(value: object) -> float | None:
     return value
 
 
-def time_ms(value: object, now: int) -> int:
-    """A time in ms since 1970, in whichever unit it came; ``now`` when it is missing or absurd, never later."""
-    given = number(value)
-    if given is None:
-        return now
-    ms = int(given * 1000 if given < _SECONDS_END else given)
-    return min(ms, now) if ms >= _EARLIEST_MS else now
+def time_ms(value: object, now: int, otherwise: object = None) -> int:
+    """A time in ms since 1970, in whichever unit it came, never later than ``now``; when it is missing or absurd
+    ``otherwise``, else now."""
+    for given in map(number, (value, otherwise)):
+        ms = 0 if given is None else int(given * 1000 if given < _SECONDS_END else given)
+        if ms >= _EARLIEST_MS:
+            return min(ms, now)
+    return now

@@ -49,6 +49,11 @@ class Context:
     echo: bool = False
     change: bool = False
 
+    def sent_at(self, item: JsonObject) -> int:
+        """When an item came about, in ms since 1970: without a time of its own it is as old as its entry, so that a
+        backlog is not taken for news."""
+        return time_ms(item.get("timestamp"), self.now, self.entry_time)
+
 
 def parse_item(value: object, context: Context) -> Event:
     """The event of one item; Unknown, and never an exception, for what is not understood."""
@@ -130,7 +135,7 @@ def _message(item: JsonObject, message: JsonObject, context: Context) -> Event:
     mid = message_mid(message.get("mid"))
     if parties is None or mid is None:
         return unknown(item, "no usable sender, recipient or mid", context)
-    thread_key, sent_at = parties.thread_key, time_ms(item.get("timestamp"), context.now)
+    thread_key, sent_at = parties.thread_key, context.sent_at(item)
     if flag(message.get("is_deleted")):
         return Unsend(thread_key, mid, sent_at, by_account=parties.from_account)
     kind = Echo if parties.from_account else InboundMessage
@@ -156,7 +161,7 @@ def _tap(item: JsonObject, part: JsonObject, content: Content, context: Context)
     mid = message_mid(part.get("mid"))
     if mid is None and part.get("mid") is not None:
         return unknown(item, "mid is not usable", context)
-    thread_key, sent_at = parties.thread_key, time_ms(item.get("timestamp"), context.now)
+    thread_key, sent_at = parties.thread_key, context.sent_at(item)
     return InboundMessage(
         thread_key, mid or _derived_mid(thread_key, item, content, context), content, sent_at, context.standby
     )
@@ -180,7 +185,7 @@ def _edit(item: JsonObject, edit: JsonObject, context: Context) -> Event:
     parties = _parties(item, context)
     if not new_text or not edit_number or mid is None or parties is None:
         return Ignored(IgnoredKind.EDIT)
-    return Edit(parties.thread_key, mid, new_text, time_ms(item.get("timestamp"), context.now), edit_number)
+    return Edit(parties.thread_key, mid, new_text, context.sent_at(item), edit_number)
 
 
 _Parser = Callable[[JsonObject, JsonObject, Context], Event]

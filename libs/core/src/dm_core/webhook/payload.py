@@ -9,13 +9,16 @@ What is not understood becomes ``Unknown``, as small a piece as possible, and le
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Final, cast
 
 from dm_core.webhook.events import Event, Ignored, IgnoredKind
 from dm_core.webhook.fields import JsonObject, as_list, as_object, identifier
 from dm_core.webhook.items import Context, is_item, parse_item, unknown
+
+INSTAGRAM: Final = "instagram"
+"""What a delivery says it is about."""
 
 _OTHER_FIELDS: Final = frozenset(
     {
@@ -50,7 +53,7 @@ class NotJson(ValueError):
 
 def parse(body: bytes, now: int) -> Iterator[Event]:
     """The events of a body, one at a time; ``now`` (ms since 1970) bounds their times. Raises NotJson, at once."""
-    return _envelopes(load(body), now)
+    return events_of(load(body), now)
 
 
 def load(body: bytes) -> object:
@@ -92,9 +95,19 @@ def _without_depths(body_text: str) -> str:
     return "".join((*kept, body_text[start:]))
 
 
-def _envelopes(body: object, now: int) -> Iterator[Event]:
-    envelopes = as_list(body)
-    for envelope in (body,) if envelopes is None else envelopes:
+def _envelopes(payload: object) -> Sequence[object]:
+    listed = as_list(payload)
+    return (payload,) if listed is None else listed
+
+
+def subject(payload: object) -> object:
+    """What the first envelope says it is about: one delivery is of one product."""
+    return (as_object(next(iter(_envelopes(payload)), None)) or {}).get("object")
+
+
+def events_of(payload: object, now: int) -> Iterator[Event]:
+    """The events of a loaded body; see ``parse``."""
+    for envelope in _envelopes(payload):
         yield from _entries(envelope, now)
 
 
@@ -102,7 +115,7 @@ def _entries(value: object, now: int) -> Iterator[Event]:
     envelope = as_object(value)
     if envelope is None:
         yield unknown(value, "envelope is not an object")
-    elif envelope.get("object", "instagram") != "instagram":
+    elif envelope.get("object", INSTAGRAM) != INSTAGRAM:
         yield unknown(value, "object is not instagram")
     elif (entries := as_list(envelope.get("entry"))) is None:
         yield unknown(value, "entry is not a list")

@@ -17,7 +17,7 @@ from typing import Final, Literal
 from dm_core.alerts import AlertStatus, ManagerContact
 from dm_core.clock import Clock
 from dm_core.durations import HOUR_MS
-from dm_core.errors import QueueUnavailable
+from dm_core.errors import QueueUnavailable, described
 from dm_core.http import Response
 from dm_core.outbox import OutboxItem
 from dm_core.queue.port import AlertQueue
@@ -27,8 +27,12 @@ from dm_core.store.port import AlertStore
 from dm_core.telemetry import emit
 from dm_core.webhook.fields import JsonObject, as_list, as_object, identifier, number, text, time_ms
 from dm_core.webhook.manager import NOT_WORDS, ManagerMessages
-from dm_core.webhook.payload import NotJson, load
 from dm_core.webhook.signature import matching_secret
+
+WHATSAPP: Final = "whatsapp_business_account"
+"""What a delivery says it is about."""
+ADDRESS: Final = "/whatsapp"
+"""Where Meta was told to deliver; what comes elsewhere is taken all the same."""
 
 MAX_CALLS: Final = 32
 """Most statuses that one request stores at a time."""
@@ -82,17 +86,13 @@ class WhatsAppReceiver:
     def verify_token(self) -> str:
         return self._settings.verify_token
 
-    async def receive(self, signature: str | None, body: bytes) -> Response:
-        """The answer to one delivery. Raises StoreUnavailable."""
-        secret = matching_secret(signature, body, self._settings.app_secrets)
-        if secret is None:
-            emit("webhook_rejected", "WARNING", path="/whatsapp", signed=signature is not None)
-            return Response(401, "signature does not match")
-        try:
-            received = self._parsed(load(body), self._clock())
-        except NotJson:
-            emit("webhook_rejected", "ERROR", path="/whatsapp", bytes=len(body), reason="not JSON")
-            return Response(400, "not JSON")
+    def signed(self, signature: str | None, body: bytes) -> int | None:
+        """Which of WhatsApp's secrets signed it."""
+        return matching_secret(signature, body, self._settings.app_secrets)
+
+    async def receive(self, payload: object, secret: int) -> Response:
+        """The answer to one delivery, signed with that secret. Raises StoreUnavailable."""
+        received = self._parsed(payload, self._clock())
         known = await self._store_statuses(received)
         await self._note(received, known)
         await self._messages.take(received.written)
@@ -139,7 +139,7 @@ class WhatsAppReceiver:
         try:
             await self._queue.schedule(status.alert_id, self._clock())
         except QueueUnavailable as error:
-            emit("tick_not_scheduled", "WARNING", alert=status.alert_id[:12], error=type(error).__name__)
+            emit("tick_not_scheduled", "WARNING", alert=status.alert_id[:12], error=described(error))
 
     # -- reading
 

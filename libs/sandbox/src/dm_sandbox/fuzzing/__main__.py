@@ -4,52 +4,38 @@
 """
 
 import argparse
-import asyncio
 import sys
 from pathlib import Path
-from typing import Final
 
-from dm_sandbox.fuzzing.coverage_again import once_more, target_of
-from dm_sandbox.fuzzing.coverage_guided import HOW_TO_INSTALL, guided, installed
-from dm_sandbox.fuzzing.engine import Campaign
-from dm_sandbox.fuzzing.targets import GUIDED, TARGETS
+from dm_sandbox.fuzzing.campaign import Campaign
+from dm_sandbox.fuzzing.libfuzzer import HOW_TO_INSTALL, installed, steered
+from dm_sandbox.fuzzing.targets import TARGETS
 
-RUNS: Final = 1_000_000_000
+DEFAULT_SECONDS = 60.0
 
 
-async def fuzz(names: list[str], runs: int, seconds: float, seed: int) -> bool:
-    """Each target in turn, its figures on one line; whether everything held."""
-    clean = True
-    for name in names:
-        async with TARGETS[name]() as target:
-            report = await Campaign(target, seed).run(runs, seconds)
-        print(report.told(), flush=True)
-        clean = clean and not report.findings
-    return clean
+def fuzz(name: str, runs: int | None, seconds: float | None, seed: int) -> bool:
+    """A campaign of hypothesis, its figures on one line; whether everything held."""
+    with Campaign(TARGETS[name](), seed) as campaign:
+        report = campaign.run(runs or sys.maxsize, seconds or float("inf"))
+    print(report.told(), flush=True)
+    return not report.findings
 
 
-def fuzz_guided(names: list[str], runs: int, seconds: float, seed: int) -> bool:
-    """As ``fuzz``, with atheris, each target in a process of its own."""
-    clean = True
-    for name in names:
-        report = guided(GUIDED[name](), runs, seconds, seed)
-        print(report.told(), flush=True)
-        clean = clean and report.clean
-    return clean
-
-
-async def reproduce(data: bytes, name: str) -> bool:
-    """One kept input against its target; whether everything held."""
-    async with GUIDED[name]() as target:
-        told = await once_more(target, data)
-    print(told)
-    return "FOUND" not in told
-
-
-def refused(why: str) -> int:
-    """One line, and the exit code of a command that can't be done."""
-    print(f"fuzzing: {why}", file=sys.stderr)
-    return 2
+def reproduce(path: Path, named: str) -> bool:
+    """One kept input against its target, the one in the file's name if none is named; whether everything held. Raises
+    ValueError, in one line, when there is none."""
+    if not path.is_file():
+        raise ValueError(f"there is no file {path}")
+    name = path.name.partition("-")[0] if named == "all" else named
+    if name not in TARGETS:
+        raise ValueError(f"{path.name} does not begin with a target's name: say which with --target")
+    target = TARGETS[name]()
+    target.deep = True
+    with Campaign(target) as campaign:
+        report = campaign.run_only(path.read_bytes())
+    print(report.told())
+    return not report.findings
 
 
 def main() -> int:
@@ -59,25 +45,27 @@ def main() -> int:
     parser.add_argument("--runs", type=int, help="inputs for each target")
     parser.add_argument("--seconds", type=float, help="longest time for each target")
     parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same inputs")
-    parser.add_argument(
-        "--engine", choices=["hypothesis", "atheris"], default="hypothesis", help="what makes the inputs"
-    )
+    parser.add_argument("--engine", choices=["hypothesis", "atheris"], default="hypothesis", help="what makes inputs")
     parser.add_argument("--reproduce", type=Path, metavar="FILE", help="check one kept input instead")
     given = parser.parse_args()
     if given.reproduce is not None:
         try:
-            name = target_of(given.reproduce, given.target, frozenset(TARGETS))
+            return 0 if reproduce(given.reproduce, given.target) else 1
         except ValueError as error:
             return refused(str(error))
-        return 0 if asyncio.run(reproduce(given.reproduce.read_bytes(), name)) else 1
+    if given.engine == "atheris" and not installed():
+        return refused(HOW_TO_INSTALL)
+    seconds = given.seconds or (DEFAULT_SECONDS if given.runs is None else None)
+    engine = steered if given.engine == "atheris" else fuzz
     names = list(TARGETS) if given.target == "all" else [given.target]
-    seconds = given.seconds or (60.0 if given.runs is None else float("inf"))
-    runs = given.runs or RUNS
-    if given.engine == "atheris":
-        if not installed():
-            return refused(HOW_TO_INSTALL)
-        return 0 if fuzz_guided(names, runs, seconds, given.seed) else 1
-    return 0 if asyncio.run(fuzz(names, runs, seconds, given.seed)) else 1
+    held = [engine(name, given.runs, seconds, given.seed) for name in names]
+    return 0 if all(held) else 1
+
+
+def refused(why: str) -> int:
+    """One line, and the exit code of a command that can't be done."""
+    print(f"fuzzing: {why}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from dm_core.messages import Status
 from dm_core.processing.task_result import RunStatus
 from dm_core.runs import Run
 from dm_core.store.run_documents import run_document
-from dm_sandbox.fuzzing.engine import Broken
+from dm_sandbox.fuzzing.campaign import Broken
 from dm_sandbox.fuzzing.seeds import PLATFORM_ANSWERS
 from dm_sandbox.fuzzing.stage import MANAGER, MODEL_KEY, TOKEN, Stage
 from dm_sandbox.fuzzing.wire import Asked, answered

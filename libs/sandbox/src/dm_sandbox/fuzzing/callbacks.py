@@ -10,16 +10,17 @@ import hmac
 import json
 import zlib
 from collections.abc import Callable, Sequence
-from random import Random
 from typing import Final, Self
 from urllib.parse import quote
+
+from hypothesis import strategies as st
 
 from dm_core.durations import DAY_MS
 from dm_core.erasing.eraser import Eraser
 from dm_core.http import Request, Response
 from dm_core.store.port import ThreadEvents
-from dm_sandbox.fuzzing.engine import Broken
-from dm_sandbox.fuzzing.mutation import mutated, mutated_bytes, read, written
+from dm_sandbox.fuzzing.campaign import Broken
+from dm_sandbox.fuzzing.inputs import changed, changed_bytes, written
 from dm_sandbox.fuzzing.seeds import ACCOUNT, NOW
 from dm_sandbox.fuzzing.webhook import SECRETS, WebhookTarget
 from dm_sandbox.memory_database import MemoryDatabase
@@ -66,13 +67,11 @@ class SignedRequestTarget(WebhookTarget):
     async def __aenter__(self) -> Self:
         return self
 
-    def mutate(self, random: Random, data: bytes) -> bytes:
-        if random.random() < 0.7:
-            try:
-                return written(mutated(random, read(data), lambda: BYSTANDER))[:20_000]
-            except (ValueError, RecursionError):
-                pass
-        return mutated_bytes(random, data)[:20_000]
+    @property
+    def inputs(self) -> st.SearchStrategy[bytes]:
+        """Payloads, and bytes that may be none."""
+        payload = changed(_PAYLOADS, st.just(BYSTANDER)).map(written)
+        return st.one_of(payload, payload, changed_bytes(self.seeds)).map(lambda data: data[:20_000])
 
     async def check(self, data: bytes) -> str:
         """Forged: refused, nothing erased. Genuine: answered, and only the person it names is erased."""

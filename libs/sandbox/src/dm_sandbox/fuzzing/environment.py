@@ -8,17 +8,17 @@ import math
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
-from random import Random
 from typing import Final, Self
 
 import httpx
+from hypothesis import strategies as st
 
 from dm_core.bootstrap.processor import open_ports, processor_app
 from dm_core.bootstrap.webhook import compose
 from dm_core.errors import Misconfigured
 from dm_core.settings import ProcessorSettings, WebhookSettings
-from dm_sandbox.fuzzing.engine import Broken
-from dm_sandbox.fuzzing.mutation import LONG, TEXTS
+from dm_sandbox.fuzzing.campaign import Broken
+from dm_sandbox.fuzzing.inputs import LONG, TEXTS
 from dm_sandbox.fuzzing.stage import Stage
 from dm_sandbox.fuzzing.wire import answered
 from dm_sandbox.platforms.server import as_object
@@ -85,14 +85,11 @@ class SettingsTarget:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    def mutate(self, random: Random, data: bytes) -> bytes:
-        changed: dict[str, object] = dict(_changes(data))
-        for _ in range(random.choice((1, 1, 2, 4))):
-            name = random.choice((*self._good, *NAMES))
-            changed[name] = None if random.random() < 0.15 else random.choice(VALUES)
-        if len(changed) > 6:
-            del changed[random.choice(list(changed))]
-        return json.dumps(changed).encode()
+    @property
+    def inputs(self) -> st.SearchStrategy[bytes]:
+        """A few variables with values that somebody might type, or without any."""
+        names, values = st.sampled_from([*self._good, *NAMES]), st.sampled_from([*VALUES, None, None, None, None])
+        return st.dictionaries(names, values, min_size=1, max_size=6).map(lambda given: json.dumps(given).encode())
 
     async def check(self, data: bytes) -> str:
         """Refused in one line without any value of the environment, or usable."""

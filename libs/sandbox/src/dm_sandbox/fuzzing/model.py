@@ -8,8 +8,9 @@ import json
 import zlib
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from random import Random
 from typing import Final, Self
+
+from hypothesis import strategies as st
 
 from dm_core.agent.agent import Agent, Situation, TurnPlan
 from dm_core.agent.gemini import GeminiModel
@@ -31,14 +32,15 @@ from dm_sandbox.fuzzing.answers import (
     proper,
     run_to_the_end,
 )
-from dm_sandbox.fuzzing.engine import Broken
-from dm_sandbox.fuzzing.mutation import mutated, mutated_bytes, read, written
-from dm_sandbox.fuzzing.seeds import ACCOUNT, MODEL_ANSWERS, ODD_ANSWERS, PERSON
+from dm_sandbox.fuzzing.campaign import Broken
+from dm_sandbox.fuzzing.inputs import changed, changed_bytes, written
+from dm_sandbox.fuzzing.seeds import ACCOUNT, MODEL_ANSWERS, ODD_ANSWERS, PERSON, parts_of
 from dm_sandbox.fuzzing.stage import Stage
 from dm_sandbox.fuzzing.wire import Asked, answered
 from dm_sandbox.platforms.server import as_object
 
-_WITH_PARTS: Final = (*MODEL_ANSWERS[:10], *ODD_ANSWERS)
+_PARTS: Final = [part for answer in (*MODEL_ANSWERS[:10], *ODD_ANSWERS) for part in parts_of(answer)]
+_STATUSES: Final = [b"200"] * 40 + b"201 204 301 400 403 404 429 500".split()
 EVERY: Final = 8
 """One input in so many is answered to a whole run; all of them to the adapter and the planner."""
 
@@ -72,17 +74,12 @@ class ModelTarget:
         status, _, body = self._said.partition(b"\n")
         return answered(body, f"{status.decode('latin-1') or 200} X")
 
-    def mutate(self, random: Random, data: bytes) -> bytes:
-        status, _, body = data.partition(b"\n")
-        if random.random() < 0.03:
-            status = random.choice((b"200", b"200", b"201", b"204", b"301", b"400", b"403", b"404", b"429", b"500"))
-        if random.random() < 0.85:
-            try:
-                body = written(mutated(random, read(body), lambda: _part(random)))
-                return status + b"\n" + body[:300_000]
-            except (ValueError, RecursionError):
-                pass
-        return status + b"\n" + mutated_bytes(random, body)
+    @property
+    def inputs(self) -> st.SearchStrategy[bytes]:
+        """Answers with parts of other answers in them, and bytes."""
+        body = changed(MODEL_ANSWERS, st.sampled_from(_PARTS)).map(written)
+        bodies = st.one_of(body, body, body, changed_bytes([written(answer) for answer in MODEL_ANSWERS]))
+        return st.tuples(st.sampled_from(_STATUSES), bodies.map(lambda body: body[:300_000])).map(b"\n".join)
 
     async def check(self, data: bytes) -> str:
         """A turn or an error of the port's; a plan that settles every call once; a run that ends within its limits."""
@@ -136,8 +133,3 @@ class ModelTarget:
 def _settled(plan: TurnPlan) -> list[int]:
     """The calls a plan deals with; several actions of one call are one text in parts."""
     return [*plan.answered, *plan.data, *{action.call_index for action in plan.actions}]
-
-
-def _part(random: Random) -> object:
-    answers = json.loads(json.dumps(random.choice(_WITH_PARTS)))
-    return random.choice(answers["candidates"][0]["content"]["parts"])

@@ -14,14 +14,15 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import UTC, datetime
 from pathlib import Path
-from random import Random
 from typing import Final, Self
+
+from hypothesis import strategies as st
 
 from dm_core.clients.http import ATTEMPTS
 from dm_core.errors import PlatformError, RetryLater, Uncertain
 from dm_sandbox.fuzzing.answers import check_outside, operation, proper, run_to_the_end
-from dm_sandbox.fuzzing.engine import Broken
-from dm_sandbox.fuzzing.mutation import mutated, mutated_bytes, read, scalar, written
+from dm_sandbox.fuzzing.campaign import Broken
+from dm_sandbox.fuzzing.inputs import changed, changed_bytes, odd_values, written
 from dm_sandbox.fuzzing.seeds import ACCOUNT, GRAPH_ERRORS, MODEL_ANSWERS, PERSON, PLATFORM_ANSWERS, THROTTLED
 from dm_sandbox.fuzzing.stage import TOKEN, Stage
 from dm_sandbox.fuzzing.wire import Asked, answered
@@ -30,7 +31,13 @@ from dm_sandbox.platforms.server import as_list, as_object
 
 EVERY: Final = 8
 HANG_SECONDS: Final = 20.0
-STATUSES: Final = b"200 201 204 302 304 400 401 403 404 429 500 503".split()
+_STATUSES: Final = ["200", "200", "400", "400", "201", "204", "302", "304", "401", "403", "404", "429", "500", "503"]
+_HEADERS: Final = ("Retry-After", "X-App-Usage", "Location", "Content-Encoding")
+_WIRES: Final = (
+    b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
+    b"HTTP/1.1 2",
+    b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n",
+)
 _STATUS: Final = re.compile(rb"[2-9][0-9][0-9]")
 _CODE: Final = re.compile(r"-?[0-9]{1,10}")
 _ORDER: Final = (6, 7, 2, 5)
@@ -44,19 +51,16 @@ class PlatformTarget:
 
     def __init__(self) -> None:
         self.deep = False
-        bodies = [(name, body) for name, body in PLATFORM_ANSWERS.items()]
-        errors = [(name, error) for name in ("send", "conversations", "notify") for error in GRAPH_ERRORS]
+        errors = [written(error) for error in GRAPH_ERRORS]
         usage = {"X-Business-Use-Case-Usage": json.dumps({"1": [{"estimated_time_to_regain_access": 3}]})}
         self.seeds: Sequence[bytes] = (
-            *(_input(name, "200", {}, body) for name, body in bodies),
-            *(_input(name, "400", {}, error) for name, error in errors),
-            _input("send", "429", {"Retry-After": "7"}, THROTTLED),
-            _input("send", "400", usage, THROTTLED),
-            _input("conversations", "200", {}, _dated("conversations", "0001-01-01T00:00:00+0000")),
-            _input("sponds", "200", {}, _dated("sponds", "9999-12-31T23:59:59Z")),
-            b"raw send\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}",
-            b"raw send\nHTTP/1.1 2",
-            b"raw sponds\nHTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\n[]\r\n0\r\n\r\n",
+            *(_input(name.encode(), "200", {}, written(body)) for name, body in PLATFORM_ANSWERS.items()),
+            *(_input(name, "400", {}, error) for name in (b"send", b"conversations", b"notify") for error in errors),
+            _input(b"send", "429", {"Retry-After": "7"}, written(THROTTLED)),
+            _input(b"send", "400", usage, written(THROTTLED)),
+            _input(b"conversations", "200", {}, _dated("conversations", "0001-01-01T00:00:00+0000")),
+            _input(b"sponds", "200", {}, _dated("sponds", "9999-12-31T23:59:59Z")),
+            *(b"raw %s\n%s" % (name, wire) for name in (b"send", b"sponds") for wire in _WIRES),
         )
         self._stack = AsyncExitStack()
         self._said, self._of, self._turn, self._count = b"", "", 0, 0
@@ -69,23 +73,17 @@ class PlatformTarget:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    def mutate(self, random: Random, data: bytes) -> bytes:
-        if data.startswith(b"raw"):
-            what, _, wire = data.partition(b"\n")
-            return what + b"\n" + mutated_bytes(random, wire)
-        name, status, headers, body = _parts(data)
-        if random.random() < 0.15:
-            status = random.choice(
-                (b"200", b"201", b"204", b"304", b"302", b"400", b"401", b"403", b"429", b"500", b"503")
-            )
-        if random.random() < 0.1:
-            extra = {random.choice(("Retry-After", "X-App-Usage", "Location", "Content-Encoding")): str(scalar(random))}
-            headers = json.dumps(extra).encode()
-        try:
-            value = mutated(random, read(body), lambda: _other(random))
-            return b"\n".join((name, status, headers, written(value)[:300_000]))
-        except (ValueError, RecursionError):
-            return b"\n".join((name, status, headers, mutated_bytes(random, body)))
+    @property
+    def inputs(self) -> st.SearchStrategy[bytes]:
+        """Answers to each operation with parts of other answers in them, and bytes for answers or for all of HTTP."""
+        answers = [*PLATFORM_ANSWERS.values(), *GRAPH_ERRORS]
+        body = changed(answers, st.sampled_from(answers)).map(written)
+        bodies = st.one_of(body, body, body, changed_bytes([written(answer) for answer in answers]))
+        extra = st.dictionaries(st.sampled_from(_HEADERS), odd_values.map(str), max_size=1)
+        names, statuses = st.sampled_from([name.encode() for name in PLATFORM_ANSWERS]), st.sampled_from(_STATUSES)
+        proper = st.builds(_input, names, statuses, st.one_of(st.just({}), st.just({}), extra), bodies)
+        wire = st.tuples(names.map(lambda name: b"raw " + name), changed_bytes(_WIRES)).map(b"\n".join)
+        return st.one_of(proper, proper, proper, proper, wire)
 
     async def check(self, data: bytes) -> str:
         """A value or a PlatformError, soon; a POST repeated only when rejected; a whole run ends all the same."""
@@ -187,14 +185,14 @@ def _far_away(folder: Path) -> Path:
     return folder
 
 
-def _dated(name: str, moment: str) -> object:
+def _dated(name: str, moment: str) -> bytes:
     """An answer with one of its times replaced: the age of a message, the end of a session."""
     times = r'(?<="created_time": ")[^"]*|(?<="endTimestamp": ")[^"]*'
-    return json.loads(re.sub(times, moment, json.dumps(PLATFORM_ANSWERS[name]), count=1))
+    return re.sub(times, moment, json.dumps(PLATFORM_ANSWERS[name]), count=1).encode()
 
 
-def _input(name: str, status: str, headers: Mapping[str, str], body: object) -> bytes:
-    return b"\n".join((name.encode(), status.encode(), json.dumps(headers).encode(), json.dumps(body).encode()))
+def _input(name: bytes, status: str, headers: Mapping[str, str], body: bytes) -> bytes:
+    return b"\n".join((name, status.encode(), json.dumps(headers).encode(), body[:300_000]))
 
 
 def _parts(data: bytes) -> tuple[bytes, bytes, bytes, bytes]:
@@ -222,7 +220,3 @@ def _wire(data: bytes) -> tuple[str, bytes | None]:
 
 def _header(value: str) -> str:
     return re.sub(r"[^\x20-\x7e]", "?", value)[:2_000]
-
-
-def _other(random: Random) -> object:
-    return json.loads(json.dumps(random.choice((*PLATFORM_ANSWERS.values(), *GRAPH_ERRORS))))

@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
-from random import Random
 from typing import Final, Self
+
+from hypothesis import strategies as st
 
 from dm_core.http import Request, Response
 from dm_core.processing.app import ProcessorApp
-from dm_sandbox.fuzzing.engine import Broken
-from dm_sandbox.fuzzing.mutation import mutated, mutated_bytes, read, written
+from dm_sandbox.fuzzing.campaign import Broken
+from dm_sandbox.fuzzing.inputs import changed, changed_bytes, written
 from dm_sandbox.fuzzing.seeds import ACCOUNT
 from dm_sandbox.fuzzing.stage import Stage
 
@@ -27,9 +28,9 @@ class ProcessorTarget:
     def __init__(self) -> None:
         self.deep = False
         names = (f"{ACCOUNT}_9001", f"{WAITING}\n", f" {WAITING}", f"{WAITING}/", f"{ACCOUNT}__7777", "_", "a_b")
-        bodies = [json.dumps({"threadId": name}).encode() for name in names]
-        extra = (b"{}", b"[]", b'"x"', b'{"threadId":null}', b'{"threadId":["178414_7777"]}')
-        self.seeds: Sequence[bytes] = (*bodies, *extra)
+        tasks: list[object] = [{"threadId": name} for name in names]
+        self._tasks: Sequence[object] = (*tasks, {}, [], "x", {"threadId": None}, {"threadId": [WAITING]})
+        self.seeds: Sequence[bytes] = tuple(json.dumps(body).encode() for body in self._tasks)
         self._stack = AsyncExitStack()
         self._app: ProcessorApp
 
@@ -43,13 +44,11 @@ class ProcessorTarget:
     async def __aexit__(self, *_: object) -> None:
         await self._stack.aclose()
 
-    def mutate(self, random: Random, data: bytes) -> bytes:
-        if random.random() < 0.6:
-            try:
-                return written(mutated(random, read(data), lambda: {"threadId": f"{ACCOUNT}_{random.randrange(99)}"}))
-            except (ValueError, RecursionError):
-                pass
-        return mutated_bytes(random, data)
+    @property
+    def inputs(self) -> st.SearchStrategy[bytes]:
+        """Tasks that may name a thread, and bytes."""
+        names = st.integers(0, 99).map(lambda number: {"threadId": f"{ACCOUNT}_{number}"})
+        return st.one_of(changed(self._tasks, names).map(written), changed_bytes(self.seeds))
 
     async def check(self, data: bytes) -> str:
         """A known answer; ignored exactly when it names no thread; the waiting thread is left alone."""

@@ -1,6 +1,7 @@
 """Real shapes to begin with: the corpus of webhook items, answers of the platforms and the model."""
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from dm_sandbox.corpus import ACCOUNT, NOW, PERSON, cases, items
 
@@ -75,6 +76,11 @@ MODEL_ANSWERS: Final[tuple[dict[str, object], ...]] = (
     {"error": {"code": 503, "message": "overloaded", "status": "UNAVAILABLE"}},
     {},
 )
+
+
+def parts_of(answer: Mapping[str, Any]) -> list[object]:
+    """The parts of an answer's first candidate."""
+    return answer["candidates"][0]["content"]["parts"]
 
 
 def _graph_error(code: int, subcode: int = 0, **parts: object) -> dict[str, object]:

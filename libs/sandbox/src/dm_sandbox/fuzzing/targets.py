@@ -1,11 +1,10 @@
-"""What can be fuzzed, by name, for both engines."""
+"""What can be fuzzed, by name."""
 
 from collections.abc import Callable, Mapping
 from typing import Final
 
 from dm_sandbox.fuzzing.callbacks import SignedRequestTarget
-from dm_sandbox.fuzzing.coverage_targets import NetlessParsingTarget
-from dm_sandbox.fuzzing.engine import Target
+from dm_sandbox.fuzzing.campaign import Target
 from dm_sandbox.fuzzing.environment import SettingsTarget
 from dm_sandbox.fuzzing.model import ModelTarget
 from dm_sandbox.fuzzing.parsing import ParsingTarget
@@ -23,6 +22,3 @@ TARGETS: Final[Mapping[str, Callable[[], Target]]] = {
     "settings": SettingsTarget,
 }
 """Every target by its name."""
-
-GUIDED: Final[Mapping[str, Callable[[], Target]]] = {**TARGETS, NetlessParsingTarget.name: NetlessParsingTarget}
-"""What coverage steers: the same, the stricter one where there is one."""

@@ -14,8 +14,9 @@ import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from random import Random
 from typing import Final, Self
+
+from hypothesis import strategies as st
 
 from dm_core.bootstrap.webhook import compose
 from dm_core.errors import QueueUnavailable
@@ -23,8 +24,8 @@ from dm_core.http import Request, Response
 from dm_core.messages import MAX_TEXT_CHARS, EventKind, Status, message_id
 from dm_core.queue.port import WakeUp
 from dm_core.settings import WebhookSettings
-from dm_sandbox.fuzzing.engine import Broken
-from dm_sandbox.fuzzing.mutation import DEEP, mutated, mutated_bytes, read, written
+from dm_sandbox.fuzzing.campaign import Broken
+from dm_sandbox.fuzzing.inputs import changed, changed_bytes, is_json, written
 from dm_sandbox.fuzzing.seeds import ACCOUNT, ITEMS, NOW, PERSON
 from dm_sandbox.memory_database import MemoryDatabase
 from dm_sandbox.memory_store import MemoryStore
@@ -112,16 +113,6 @@ def good_dm(number: int) -> tuple[str, str, bytes]:
     return f"{ACCOUNT}_{person}", mid, json.dumps(item).encode()
 
 
-def is_json(fragment: bytes) -> bool:
-    """Whether a fragment is one whole JSON value, so that it can't spoil its neighbours."""
-    try:
-        # As UTF-8, which the body around it is; alone, its first bytes could pass for another encoding.
-        read(fragment.replace(DEEP, b"null").decode("utf-8", "surrogatepass"))
-    except (ValueError, RecursionError):
-        return False
-    return True
-
-
 def body_of(data: bytes) -> tuple[bytes, int]:
     """The body an input stands for, and how many good DMs must survive in it."""
     shape, *fragments = data.split(b"\n")
@@ -204,24 +195,15 @@ class WebhookTarget:
     async def __aexit__(self, *_: object) -> None:
         await self.store.close()
 
-    def mutate(self, random: Random, data: bytes) -> bytes:
-        """One fragment is changed; now and then the shape, or there is one fragment more."""
-        shape, *fragments = data.split(b"\n")
-        if random.random() < 0.1:
-            shape = random.choice((*SHAPES, b"raw"))
-        if not fragments or (len(fragments) < 4 and random.random() < 0.2):
-            fragments.append(written(random.choice(ITEMS)))
-        at = random.randrange(len(fragments))
-        fragments[at] = self._fragment(random, fragments[at])
-        return b"\n".join((shape, *fragments))[:400_000]
-
-    def _fragment(self, random: Random, fragment: bytes) -> bytes:
-        if random.random() < 0.8:
-            try:
-                return written(mutated(random, read(fragment), lambda: json.loads(json.dumps(random.choice(ITEMS)))))
-            except (ValueError, RecursionError):
-                pass
-        return mutated_bytes(random, fragment, keep=b"\n")
+    @property
+    def inputs(self) -> st.SearchStrategy[bytes]:
+        """One to four hostile fragments, mostly as items."""
+        raw = [written(item) for item in ITEMS]
+        fragment = st.one_of(changed(ITEMS).map(written), changed(ITEMS).map(written), changed_bytes(raw, b"\n"))
+        entries = changed_bytes([_ENTRY % item for item in raw] + [_ENVELOPE % (_ENTRY % item) for item in raw], b"\n")
+        fragments = st.lists(st.one_of(fragment, fragment, fragment, entries), min_size=1, max_size=4)
+        shapes = st.sampled_from([b"messaging"] * 4 + [*SHAPES, b"raw"])
+        return st.tuples(shapes, fragments.map(b"\n".join)).map(b"\n".join).map(lambda data: data[:400_000])
 
     async def check(self, data: bytes) -> str:
         """Answered; nothing unsigned accepted; every good DM stored and woken; what is stored is of bounded size."""

@@ -21,13 +21,24 @@ class LocalServer:
         self._transports: dict[tuple[str, int], asyncio.Transport] = {}
         self.app, self._port = app, port
         self._server: uvicorn.Server | None = None
+        self._changing = asyncio.Lock()
 
     @property
     def base_url(self) -> str:
         return f"http://127.0.0.1:{self._port}"
 
     async def start(self) -> None:
-        """Listen. Raises OSError when the port is taken."""
+        """Listen, if it does not yet. Raises OSError when the port is taken."""
+        async with self._changing:
+            if self._server is None:
+                await self._start()
+
+    async def stop(self) -> None:
+        """Stop listening, cut what is open, wait for the handlers to end."""
+        async with self._changing:
+            await self._stop()
+
+    async def _start(self) -> None:
         listening = socket.socket()
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # else small answers wait for an ack
@@ -53,12 +64,12 @@ class LocalServer:
         )
         # Not serve(): it takes over Ctrl-C, and its own loop makes every start and stop wait for a tick.
         config.load()
-        self._server = uvicorn.Server(config)
-        self._server.lifespan = config.lifespan_class(config)
-        await self._server.startup(sockets=[listening])
+        server = uvicorn.Server(config)
+        server.lifespan = config.lifespan_class(config)
+        await server.startup(sockets=[listening])
+        self._server = server
 
-    async def stop(self) -> None:
-        """Stop listening, cut what is open, wait for the handlers to end."""
+    async def _stop(self) -> None:
         server, self._server = self._server, None
         if server is None:
             return

@@ -1,7 +1,7 @@
 """Everything a person, or the business, can do with a phone, by name. Each arrives at the webhook as Meta sends it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from functools import partial
 from typing import Final
 
@@ -151,16 +151,12 @@ class Acts:
         await phone.person.human_replies(text, mid)
 
     async def _shown_first(
-        self, phone: Phone, kind: str, text: str, send: Callable[[], Awaitable[str]], **more: str
+        self, phone: Phone, kind: str, text: str, send: Callable[[], Coroutine[None, None, str]], **more: str
     ) -> None:
-        """It is on the phone before the webhook has answered, with all that it shows; the id it gets is the one it is
-        sent under."""
+        """It is on the phone before the webhook has answered, with all that it shows, under the id it is sent with."""
         bubble = self.phones.show(phone, "", kind, text, by="person", **more)
-        known = len(phone.person.mids)
-        sending = asyncio.ensure_future(send())
-        await asyncio.sleep(0)
-        if len(phone.person.mids) > known:
-            bubble.id = phone.person.mids[known]
+        sending = asyncio.eager_task_factory(asyncio.get_running_loop(), send())  # up to its first wait
+        bubble.id = phone.person.mids[-1]
         bubble.id = await sending
 
     def _chosen(self, phone: Phone, fields: Fields) -> Bubble | None:

@@ -8,6 +8,7 @@ from dm_admin.views import Reads, as_json, explain, view_thread
 from dm_core.alerts import Alert
 from dm_core.durations import DAY_MS
 from dm_core.messages import Message, Status
+from dm_core.runs import Run
 from dm_core.store.port import Store
 from dm_core.threads import Thread, thread_id
 from dm_sandbox.events import Entry, EventLog
@@ -33,6 +34,10 @@ class Inspector:
     async def messages(self, phone: Phone) -> dict[str, Message]:
         """The stored messages, by the platform's id. Raises StoreUnavailable."""
         return {message.mid: message for message in await self.store.history(self.thread_id(phone), PAGE)}
+
+    async def runs(self, phone: Phone, since: int) -> dict[str, Run]:
+        """The archived runs of this person that began since, by id. Raises StoreUnavailable."""
+        return {each.run.id: each.run for each in await self._reads.runs_since(self.thread_id(phone), since)}
 
     async def people(self) -> list[dict[str, object]]:
         """Everybody, with the newest words and how their thread stands. Raises StoreUnavailable."""

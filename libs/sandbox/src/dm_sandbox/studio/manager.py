@@ -35,6 +35,7 @@ class ManagerPhone:
 
     def __init__(self, sandbox: Sandbox, snapshot: Mapping[str, object] | None = None) -> None:
         self.sandbox = sandbox
+        self._ticks: dict[str, Ticks] = {}
         kept = (cast("dict[str, str]", as_object(each)) for each in as_list((snapshot or {}).get("manager")))
         self.messages = [ManagerMessage(**fields) for fields in kept]  # pyright: ignore[reportArgumentType]
         for message in self.messages:
@@ -84,7 +85,7 @@ class ManagerPhone:
             False,
             record.facts.get("text", ""),
             record.at,
-            "accepted",
+            self._ticks.pop(wamid, "accepted"),
             str(context.get("message_id") or ""),
             (alert.template or "") if alert else "",
             alert.reference if alert else "",
@@ -93,6 +94,12 @@ class ManagerPhone:
         self.messages.append(shown)
 
     def _set_ticks(self, wamid: str, status: str) -> None:
+        """A status may come before the answer to the call, and so before the message shows."""
+        if status not in TICKS:
+            return
+        ticks = cast("Ticks", status)
         message = next((each for each in self.messages if each.id == wamid and not each.mine), None)
-        if message is not None and status in TICKS and TICKS.index(status) > TICKS.index(message.ticks):
-            message.ticks = cast("Ticks", status)
+        if message is None:
+            self._ticks[wamid] = ticks
+        elif TICKS.index(ticks) > TICKS.index(message.ticks):
+            message.ticks = ticks

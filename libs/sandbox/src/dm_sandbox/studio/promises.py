@@ -3,15 +3,19 @@
 Each is judged from what happened since a moment: kept, still open, or broken. Pure.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from dm_core.agent.prompt import SystemPrompt
 from dm_core.alerts import Alert
 from dm_core.durations import HOUR_MS
-from dm_core.messages import Message
+from dm_core.messages import Direction, Message
+from dm_core.runs import Run
+from dm_sandbox.environment import MANAGER_NUMBER
 from dm_sandbox.events import Entry
-from dm_sandbox.platforms.server import as_object
+from dm_sandbox.platforms.server import as_list, as_object
 from dm_sandbox.studio.bubbles import Bubble
 
 State = Literal["kept", "open", "broken"]
@@ -23,15 +27,21 @@ TITLES: Final[Mapping[str, str]] = {
     "P2": "One run at a time",
     "P3": "Everything ends",
     "P4": "Nothing goes out twice",
+    "P5": "The model is not trusted",
     "P6": "A human outranks the bot",
     "P7": "The rules of the platform hold",
     "P8": "The manager is told",
+    "P9": "Every answer can be explained",
 }
 BROKEN_RULES: Final[Mapping[str, str]] = {
     "10/2534022": "the bot wrote after the 24-hour window of that person was over",
     "100/2534052": "the bot sent a text of more than 1,000 bytes",
 }
 """What the platform answers to whoever breaks a rule of its (docs/platforms/instagram.md#sending)."""
+NUMBER_DIGITS: Final = 9
+QUOTED_LETTERS: Final = 40
+"""A line of the instructions with so many letters is not said by chance."""
+_ADDRESS: Final = re.compile(r"(?<=://)[^\s<>\"]+|(?<=www\.)[^\s<>\"]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+", re.IGNORECASE)
 _ENDS: Final = frozenset({"run_finished", "run_dropped", "run_failed", "run_stopped", "task_failed", "thread_waits"})
 
 
@@ -53,6 +63,7 @@ class Evidence:
     """What is judged. ``since`` and ``now`` in ms since 1970; messages by the platform's id.
 
     ``alerts``: those that somebody must still look at. ``alarm_ms``: after how long one must have raised its alarm.
+    ``runs``: those in the archive, by id. ``prompt``: what the model is told; None: not known yet.
     """
 
     since: int
@@ -64,6 +75,8 @@ class Evidence:
     alarm_ms: int = 600_000
     paused_ms: int = HOUR_MS
     resumed: Sequence[tuple[str, int]] = field(default=())
+    runs: Mapping[str, Run] = field(default_factory=dict[str, Run])
+    prompt: SystemPrompt | None = None
 
 
 def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
@@ -73,9 +86,11 @@ def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
         _one_run(evidence),
         _all_ends(evidence),
         _no_double(evidence),
+        _not_trusted(evidence),
         _human_first(evidence),
         _rules_hold(evidence),
         _manager_told(evidence),
+        _explained(evidence),
     )
 
 
@@ -138,6 +153,73 @@ def _no_double(evidence: Evidence) -> Verdict:
     return Verdict("P4", "kept", f"{_count(sorted(seen), 'reply', 'replies')}, each once")
 
 
+def _replies(evidence: Evidence) -> list[Bubble]:
+    """What the bot wrote since: not what the manager said through it."""
+    theirs = (each for bubbles in evidence.bubbles.values() for each in bubbles if each.by == "bot")
+    return [bubble for bubble in theirs if bubble.at >= evidence.since and not _by_human(evidence, bubble)]
+
+
+def _by_human(evidence: Evidence, bubble: Bubble) -> bool:
+    message = evidence.messages.get(bubble.id)
+    return bubble.by == "human" or (message is not None and message.direction is Direction.HUMAN)
+
+
+def _not_trusted(evidence: Evidence) -> Verdict:
+    """By what reached the phones, and by rules of its own, not by the guards'."""
+    replies = _replies(evidence)
+    for bubble in replies:
+        if said := _unsayable(bubble.text, evidence.prompt):
+            return Verdict("P5", "broken", f"{said} reached a person")
+    acted = [
+        guard
+        for each in evidence.entries
+        if each.kind == "run_finished"
+        for guard in as_list(each.record.get("guards"))
+    ]
+    words = f"{_count(replies, 'reply', 'replies')} without a strange address, the manager's number or the instructions"
+    return Verdict("P5", "kept", f"{words}; {_count(acted, 'guard')} acted" if acted else words)
+
+
+def _unsayable(text: str, prompt: SystemPrompt | None) -> str:
+    """What of a text nobody may be told; empty if nothing."""
+    plain = _plain(text)
+    if _plain(MANAGER_NUMBER)[-NUMBER_DIGITS:] in plain:
+        return "the manager's number"
+    if prompt is None:
+        return ""
+    lines = (line for line in map(_plain, prompt.instructions.splitlines()) if len(line) >= QUOTED_LETTERS)
+    if any(line in plain for line in (_plain(prompt.canary), *lines)):
+        return "a line of the instructions"
+    strange = (found for found in _ADDRESS.findall(text) if found.rstrip(".,;:!?)") not in prompt.text)
+    return next((f"the address {found[:60]}" for found in strange), "")
+
+
+def _plain(text: str) -> str:
+    """Letters and digits only."""
+    return "".join(char for char in text.casefold() if char.isalnum())
+
+
+def _explained(evidence: Evidence) -> Verdict:
+    replies, waiting = _replies(evidence), 0
+    for bubble in replies:
+        message = evidence.messages.get(bubble.id)
+        run = evidence.runs.get(message.run_id or "") if message else None
+        waiting += run is None
+        if run is not None and not _explains(run, bubble):
+            return Verdict("P9", "broken", f"“{bubble.text[:60]}” is not explained by its run {run.id[:6]}")
+    if waiting:
+        return Verdict("P9", "open", f"{waiting} of {len(replies)} replies with a run that is not archived yet")
+    words = "each with its DMs, prompt, turns and cost in the archive"
+    return Verdict("P9", "kept", f"{_count(replies, 'reply', 'replies')}, {words}")
+
+
+def _explains(run: Run, bubble: Bubble) -> bool:
+    """It holds which DMs, which prompt, the model's turns (or the rule that spoke), what was paid, and this effect."""
+    done = any(a.platform_id == bubble.id or (a.went_out and a.text == bubble.text) for a in run.actions)
+    spoke = bool(run.script) or (bool(run.model_turns) and run.spent.calls > 0)
+    return done and spoke and bool(run.message_ids and run.prompt_hash)
+
+
 def _human_first(evidence: Evidence) -> Verdict:
     for user_id, bubbles in evidence.bubbles.items():
         human_at = 0
@@ -146,7 +228,7 @@ def _human_first(evidence: Evidence) -> Verdict:
                 human_at = bubble.at
             resumed = any(who == user_id and human_at <= at <= bubble.at for who, at in evidence.resumed)
             answered = human_at and human_at + SETTLE_MS < bubble.at < human_at + evidence.paused_ms and not resumed
-            if bubble.by == "bot" and answered and bubble.at >= evidence.since:
+            if bubble.by == "bot" and answered and not _by_human(evidence, bubble) and bubble.at >= evidence.since:
                 return Verdict("P6", "broken", "the bot wrote while a human answers")
     return Verdict("P6", "kept", "no word of the bot while a human answers")
 

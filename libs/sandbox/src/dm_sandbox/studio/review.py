@@ -29,7 +29,8 @@ class ReviewQueue:
         """As JSON values, as ``scenarios-queue`` prints them. Raises CannotDo."""
         if not any((self.folder / "scenarios").glob("*.yaml")):
             return EMPTY
-        return json.loads(await run_evals("scenarios-queue", "--queue", str(self.folder)))
+        async with self._one_at_a_time:
+            return json.loads(await run_evals("scenarios-queue", "--queue", str(self.folder)))
 
     async def keep(self, review: Mapping[str, object]) -> None:
         """Keep what was said of one of them. Raises CannotDo, and then nothing is changed."""

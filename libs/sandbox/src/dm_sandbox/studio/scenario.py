@@ -1,6 +1,7 @@
 """A thread as a scenario for the evals, made by ``python -m dm_evals scenario-from``."""
 
 import asyncio
+import itertools
 import time
 from typing import Final
 
@@ -11,11 +12,12 @@ from dm_sandbox.world import Sandbox
 
 INTO: Final = ROOT / ".state" / "scenarios"
 """To be looked at before they go to evals/scenarios/."""
+_NUMBERS: Final = itertools.count(1)
 
 
 async def save_scenario(thread_id: str, sandbox: Sandbox) -> tuple[str, str]:
     """The scenario's path from the repository's root, and its text. Raises CannotDo with what the evals said."""
-    name = f"studio_{time.strftime('%m%d_%H%M%S')}"
+    name = f"studio_{time.strftime('%m%d_%H%M%S')}_{next(_NUMBERS)}"
     into = (sandbox.folder.absolute() / "scenarios") if sandbox.folder else INTO
     path = into / "scenarios" / f"{name}.yaml"
     command = ("scenario-from", "--thread", thread_id, "--name", name, "--into", str(into))

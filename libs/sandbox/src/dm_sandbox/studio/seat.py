@@ -4,6 +4,7 @@ Behind Gemini's own protocol, so that the real client asks either of them.
 """
 
 import asyncio
+import contextlib
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -18,12 +19,13 @@ from dm_sandbox.platforms.server import as_object
 
 Sitter = Literal["scripted", "you"]
 PATIENCE: Final = 55.0
-"""Seconds until the script answers for you: a little less than the functions wait for a model."""
+"""Seconds until the script answers for you, other questions before this one included: a little less than the functions
+wait for a model."""
 
 
 @dataclass(slots=True)
 class Question:
-    """What the model is asked, and where its answer goes."""
+    """What the model is asked, where its answer goes, and until when (by the loop's clock) somebody waits for it."""
 
     number: int
     request: ModelRequest
@@ -41,7 +43,8 @@ class Question:
             for tool in DECLARATIONS
             if tool.name in self.request.tools
         ]
-        return {"number": self.number, "said": said, "tools": tools, "patience": PATIENCE}
+        left = self.until - self.answer.get_loop().time()
+        return {"number": self.number, "said": said, "tools": tools, "patience": left}
 
 
 class Seat:
@@ -71,23 +74,23 @@ class Seat:
         return True
 
     async def _answer(self, request: ModelRequest) -> list[Part]:
-        if self.instead is not None:
-            return self.instead(request)
-        if self.sitter == "scripted":
-            return answer_as_the_club(request)
-        async with self._turn:
-            return await self._ask(request)
+        if self._is_yours:
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(PATIENCE) as patience, self._turn:
+                    if self._is_yours:  # still: another question may have been open for long
+                        return await self._ask(request, patience.when() or 0)
+        return self.instead(request) if self.instead else answer_as_the_club(request)
 
-    async def _ask(self, request: ModelRequest) -> list[Part]:
+    @property
+    def _is_yours(self) -> bool:
+        return self.sitter == "you" and self.instead is None
+
+    async def _ask(self, request: ModelRequest, until: float) -> list[Part]:
         self._asked += 1
-        loop = asyncio.get_running_loop()
-        self.question = Question(self._asked, request, loop.create_future(), loop.time() + PATIENCE)
+        self.question = Question(self._asked, request, asyncio.get_running_loop().create_future(), until)
         self.on_change()
         try:
-            async with asyncio.timeout(PATIENCE):
-                return await self.question.answer
-        except TimeoutError:
-            return answer_as_the_club(request)
+            return await self.question.answer
         finally:
             self.question = None
             self.on_change()

@@ -110,7 +110,7 @@ class _Page:
         return _json({"person": chat.person.name, "lines": [asdict(line) for line in chat.lines[start:]]})
 
     async def type_line(self, request: Request) -> Response:
-        await self._studio.chat.type(_text((await _body(request)).get("line"), "line"))
+        self._studio.begin(self._studio.chat.type(_text((await _body(request)).get("line"), "line")))
         return _json({"ok": True})
 
     async def status(self, _: Request) -> Response:
@@ -119,7 +119,7 @@ class _Page:
     # --- the page
 
     async def stream(self, request: Request) -> Response:
-        """``hello`` with the boot, then every event since the last that the page has, and so on."""
+        """``hello`` with the boot, then every event since the last that the page has; from ``live`` on as they come."""
         last = request.headers.get("last-event-id") or request.query_params.get("last") or ""
         boot, _, number = last.partition("-")
         after = int(number) if boot == self._studio.boot and number.isdecimal() else 0
@@ -134,6 +134,7 @@ class _Page:
             entries = studio.sandbox.log.since(after)
             for start in range(0, len(entries), BATCH):
                 yield self._rows(entries[start : start + BATCH])
+            yield _message("live", {})
             sent = entries[-1].number if entries else after
             while True:
                 heard = [await queue.get()]
@@ -167,7 +168,7 @@ class _Page:
         body = await _body(request)
         if len(str(body.get("text") or "")) > MAX_TEXT_CHARS:
             raise HTTPException(400, f"a text has at most {MAX_TEXT_CHARS} characters")
-        await self._studio.act(self._of(request), str(request.path_params["act"]), body)
+        self._studio.act(self._of(request), str(request.path_params["act"]), body)
         return _json({"ok": True})
 
     async def resume(self, request: Request) -> Response:

@@ -1,22 +1,26 @@
 """The studio as a whole: everything the page shows and does, over one sandbox."""
 
 import asyncio
+import contextlib
 import secrets
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final
 
+from dm_core.agent.prompt import SystemPrompt, system_prompt
 from dm_core.agent.rules import Rules
 from dm_core.bootstrap.files import load_files
 from dm_core.bootstrap.parts import open_store
 from dm_core.clock import random_ids
-from dm_core.durations import DAY_MS, MINUTE_MS
+from dm_core.durations import DAY_MS, HOUR_MS, MINUTE_MS
+from dm_core.errors import Misconfigured
 from dm_core.messages import Message
 from dm_core.outbox import OutboxItem
 from dm_core.processing.outbox.commands import Command
 from dm_core.processing.outbox.steps import Steps
 from dm_core.processing.switches import SwitchReader
+from dm_core.runs import Run
 from dm_core.settings import ProcessorSettings
 from dm_sandbox.chat import Chat
 from dm_sandbox.events import Entry
@@ -40,6 +44,8 @@ from dm_sandbox.world import Sandbox
 SAVE_SECONDS: Final = 0.5
 THINKING_SECONDS: Final = 1.0
 """How long the script thinks: long enough for "seen" and "typing" to show, as with a real model."""
+RESUMING: Final = ("resume", "done", "on")
+"""What a manager writes, or taps, to give a conversation back to the bot."""
 PERSISTENCE: Final = 500
 """How often the simulated Meta tries to deliver before it gives up: about 40 minutes."""
 
@@ -76,6 +82,7 @@ class Studio:
         self.tour = Tour(self.phones, self.acts, self.breaker, self.manager, self.resume, self.changed)
         self.used: dict[str, Used] = {}
         self._resumed: list[tuple[str, int]] = []
+        self._prompt: SystemPrompt | None = None
         self._settings, self._clock = settings, clock
         self._listeners: set[asyncio.Queue[Entry | None]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
@@ -88,8 +95,9 @@ class Studio:
     async def close(self) -> None:
         """Stop what plays, keep what is to be kept."""
         await self.tour.stop()
-        for task in list(self._tasks):
+        for task in self._tasks:
             task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
         for timer in (*self._timers.values(), self._saving):
             if timer is not None:
                 timer.cancel()
@@ -129,19 +137,24 @@ class Studio:
         kind = self.sandbox.gemini.kind
         return "gemini" if self.sandbox.real_model else kind if kind != "scripted" else self.seat.sitter
 
-    async def act(self, phone: Phone, act: str, fields: Mapping[str, object]) -> None:
-        """Do what a button says; a burst goes on by itself. Raises CannotDo."""
-        if act != "burst":
-            await self.acts.do(phone, act, fields)
-        else:
-            self.spawn(self.acts.do(phone, act, fields))
+    def act(self, phone: Phone, act: str, fields: Mapping[str, object]) -> None:
+        """Begin what a button says. Raises CannotDo."""
+        self.begin(self.acts.do(phone, act, fields))
         self.changed()
 
-    def spawn(self, work: "asyncio._CoroutineLike[None]") -> None:  # pyright: ignore[reportPrivateUsage]
-        """Go on in the background, until the studio closes."""
-        task = asyncio.ensure_future(work)
+    def begin(self, work: Coroutine[None, None, None]) -> None:
+        """It goes on by itself: a webhook may not be acknowledged for minutes, and a browser that waits for six of them
+        asks nothing else. Raises what it raises before its first wait."""
+        begun = self.spawn(work)
+        if begun.done():
+            begun.result()
+
+    def spawn(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
+        """Go on in the background, until the studio closes; up to its first wait, at once."""
+        task = asyncio.eager_task_factory(asyncio.get_running_loop(), work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     async def resume(self, phone: Phone) -> None:
         """The human is done: the bot answers again what comes from now on. Raises StoreUnavailable."""
@@ -177,45 +190,61 @@ class Studio:
         self.changed()
 
     async def clear(self) -> None:
-        """Everything works again; the clock stays where it is."""
+        """Everything works again, but for what is broken meanwhile; the clock stays where it is."""
+        for platform in self.sandbox.platforms:
+            platform.faults.clear()
         for name, used in list(self.used.items()):
             if (used.on or used.switch.once) and used.switch.group != "Clock":
                 await self.set_switch(name, on=False)
-        self.used.clear()
-        for platform in self.sandbox.platforms:
-            platform.faults.clear()
+            if self.used.get(name) is used:
+                del self.used[name]
         self.changed()
 
     async def switches(self) -> list[dict[str, object]]:
         """Every switch, and the verdict of each that was used. Raises StoreUnavailable."""
+        evidence = await self._evidence() if self.used else None
+        return [self._shown(switch, evidence) for switch in SWITCHES]
+
+    async def _evidence(self) -> Evidence:
+        """Of all that happened since the first of the switches that were used."""
+        since, now = min(used.since for used in self.used.values()), self._clock()
         messages: dict[str, Message] = {}
-        alerts = (
-            [stored.alert for stored in await self.store.due_alerts(self._clock() + YEAR_MS, 100)] if self.used else []
+        runs: dict[str, Run] = {}
+        for phone in list(self.phones.phones.values()):
+            messages |= await self.inspector.messages(phone)
+            runs |= await self.inspector.runs(phone, since - HOUR_MS)
+        alerts = [stored.alert for stored in await self.store.due_alerts(now + YEAR_MS, 100)]
+        with contextlib.suppress(Misconfigured):  # then that of before is in use
+            files = load_files(PROCESSOR_FOLDER)
+            self._prompt = system_prompt(files.system_md, files.profile)
+        bubbles = {user_id: phone.bubbles for user_id, phone in self.phones.phones.items()}
+        return Evidence(
+            since,
+            self._clock(),
+            bubbles,
+            messages,
+            self.sandbox.log.entries,
+            alerts,
+            paused_ms=round(self._settings.takeover_minutes * MINUTE_MS),
+            resumed=[*self._resumed, *self._resumed_by_manager()],
+            runs=runs,
+            prompt=self._prompt,
         )
-        if self.used:
-            for phone in list(self.phones.phones.values()):
-                messages |= await self.inspector.messages(phone)
-        shown: list[dict[str, object]] = []
-        for switch in SWITCHES:
-            names = ("name", "group", "title", "expects", "once", "seconds")
-            fields: dict[str, object] = {name: getattr(switch, name) for name in names}
-            used = self.used.get(switch.name)
-            if used is not None:
-                entries = self.sandbox.log.since(used.number)
-                bubbles = {user_id: phone.bubbles for user_id, phone in self.phones.phones.items()}
-                evidence = Evidence(
-                    used.since,
-                    self._clock(),
-                    bubbles,
-                    messages,
-                    entries,
-                    alerts,
-                    paused_ms=round(self._settings.takeover_minutes * MINUTE_MS),
-                    resumed=self._resumed,
-                )
-                fields |= {"on": used.on} | _judged(switch, entries, verdicts(evidence))
-            shown.append(fields)
-        return shown
+
+    def _resumed_by_manager(self) -> list[tuple[str, int]]:
+        """On WhatsApp: of whom, the words alone don't say, so it may have been anybody."""
+        words = [each for each in self.manager.messages if each.mine and each.text.strip().lower() in RESUMING]
+        return [(user_id, message.at) for message in words for user_id in self.phones.phones]
+
+    def _shown(self, switch: Switch, evidence: Evidence | None) -> dict[str, object]:
+        names = ("name", "group", "title", "expects", "once", "seconds")
+        fields: dict[str, object] = {name: getattr(switch, name) for name in names}
+        used = self.used.get(switch.name)
+        if used is None or evidence is None:
+            return fields
+        entries = self.sandbox.log.since(used.number)
+        own = replace(evidence, since=used.since, entries=entries)
+        return fields | {"on": used.on} | _judged(switch, entries, verdicts(own))
 
     def snapshot(self) -> dict[str, object]:
         """What survives a restart."""

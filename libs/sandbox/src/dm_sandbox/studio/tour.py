@@ -5,7 +5,9 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final, Literal
 
+from dm_core.errors import DmAgentError
 from dm_sandbox.events import Entry
+from dm_sandbox.launcher import FunctionDidNotStart
 from dm_sandbox.studio.acts import Acts
 from dm_sandbox.studio.bubbles import Phone
 from dm_sandbox.studio.manager import ManagerPhone
@@ -93,11 +95,13 @@ async def _lost_answer(stage: Stage) -> str:
 async def _dies(stage: Stage) -> str:
     """A crash. The instance is killed while the model thinks. Six minutes later its lease is over."""
     await stage.breaker.set("model_slow", on=True)
-    since = await stage.says("do children play too?")
-    await stage.event(since, "run_claimed")
-    await asyncio.sleep(1)
-    await stage.breaker.set("processor_killed", on=True)
-    await stage.breaker.set("model_slow", on=False)
+    try:
+        since = await stage.says("do children play too?")
+        await stage.event(since, "run_claimed")
+        await asyncio.sleep(1)
+        await stage.breaker.set("processor_killed", on=True)
+    finally:
+        await stage.breaker.set("model_slow", on=False)
     await stage.breaker.set("clock_minutes", on=True)
     await stage.event(since, "run_finished")
     return f"A new instance took the DM up; the reply went out {_times(len(stage.replies(since)))}."
@@ -122,7 +126,7 @@ async def _takeover(stage: Stage) -> str:
     since = await stage.does("human", "Hi, this is Priya from the club. I'll answer you myself.")
     await stage.event(since, "human_took_over")
     asked = await stage.says("great, how much is it for students?")
-    await stage.event(asked, "messages_closed", "task_answered")
+    await stage.event(asked, "messages_closed")
     silent = not stage.replies(asked)
     await stage.resume(stage.phone)
     return "The bot said nothing, and answers again now." if silent else "The bot wrote although a human answers."
@@ -131,9 +135,10 @@ async def _takeover(stage: Stage) -> str:
 async def _manager(stage: Stage) -> str:
     """The manager's phone. A refund is not the bot's business: the manager is told on WhatsApp, and answers there."""
     known = len(stage.manager.messages)
-    since = await stage.says("can I talk to a real person about a refund?")
+    name = stage.phone.name
+    since = await stage.says(f"can I talk to a real person about a refund? It's for {name}")
     await stage.event(since, "run_finished")
-    arrived = lambda: [m for m in stage.manager.messages[known:] if not m.mine]  # noqa: E731
+    arrived = lambda: [m for m in stage.manager.messages[known:] if not m.mine and name in m.text]  # noqa: E731
     await stage.sandbox.wait_for(arrived, STEP_SECONDS, "an alert on the manager's phone")
     await stage.manager.writes("Of course: I'll ring you tonight. Priya", quotes=arrived()[-1].id)
     await stage.sandbox.wait_for(lambda: any("ring you tonight" in w for w in stage.replies(since)), STEP_SECONDS)
@@ -201,8 +206,8 @@ class Tour:
             try:
                 step.result = await step.play(stage)
                 step.state = "done"
-            except StillWaiting as error:
-                step.result, step.state = str(error).partition(";")[0], "failed"
+            except (StillWaiting, FunctionDidNotStart, DmAgentError) as error:
+                step.result, step.state = str(error).partition(";")[0].partition("\n")[0], "failed"
             except asyncio.CancelledError:
                 step.result, step.state = "stopped", "failed"
                 raise

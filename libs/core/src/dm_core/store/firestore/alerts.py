@@ -9,7 +9,7 @@ from dm_core.clock import Clock
 from dm_core.errors import StoreUnavailable
 from dm_core.store import alert_documents as doc
 from dm_core.store import queries
-from dm_core.store.document_values import document, is_document_id
+from dm_core.store.document_values import document, is_document_id, with_id
 from dm_core.store.firestore import writes
 from dm_core.store.firestore.client import WRITE_ATTEMPTS, Exists, FirestoreClient, Missing, Moved, Page
 from dm_core.store.firestore.protobuf import Found, as_instant
@@ -111,7 +111,7 @@ class FirestoreAlerts:
 
 
 def _stored(found: Found) -> StoredAlert:
-    return StoredAlert(doc.parse_alert((found.doc or {}) | {"id": found.id}), Version(found.update_time))
+    return StoredAlert(doc.parse_alert(with_id(found)), Version(found.update_time))
 
 
 def _all(page: Page) -> list[StoredAlert]:

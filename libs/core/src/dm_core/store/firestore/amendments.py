@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 
 from dm_core.errors import StoreUnavailable
 from dm_core.store import queries
-from dm_core.store.document_values import document, text, whole
+from dm_core.store.document_values import document, text, whole, with_id
 from dm_core.store.firestore import writes
 from dm_core.store.firestore.client import MAX_ROUNDS, FirestoreClient
 from dm_core.store.firestore.protobuf import Found
@@ -84,7 +84,7 @@ class FirestoreAmendments:
                 )
                 for run in page.found
             ]
-            notes = kept_notes(thread.doc or {}, [{**(run.doc or {}), "id": run.id} for run in page.found], mid)
+            notes = kept_notes(thread.doc or {}, [with_id(run) for run in page.found], mid)
             if notes is not None:
                 fields = document(notes=notes)
                 batch.append(

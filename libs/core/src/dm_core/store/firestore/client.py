@@ -14,7 +14,7 @@ from google.cloud.firestore_v1.services.firestore.transports import FirestoreGrp
 from grpc import StatusCode
 
 from dm_core.errors import Cause, StoreUnavailable
-from dm_core.google_grpc import CALLER, FAILURES, Calls, described_failure, generated, routed, status
+from dm_core.google_grpc import BROKEN, CALLER, FAILURES, Calls, described_failure, generated, routed, status
 from dm_core.store.document_values import Document
 from dm_core.store.firestore import writes
 from dm_core.store.firestore.protobuf import Found, Instant, found_document, instant
@@ -38,9 +38,7 @@ this may meet at one thread."""
 
 FIRST_WAIT_SECONDS = 0.05
 
-_TRANSIENT = (StatusCode.UNAVAILABLE, StatusCode.ABORTED)
-_READ_AGAIN = (*_TRANSIENT, StatusCode.INTERNAL)
-"""INTERNAL is a stream that the other side reset, too; Google's own client reads again after it and commits no more."""
+_TRANSIENT = (*BROKEN, StatusCode.ABORTED)
 _SERVICE = "google.firestore.v1.Firestore"
 
 _CommitRequest, _CommitResponse = generated(types.CommitRequest), generated(types.CommitResponse)
@@ -190,19 +188,17 @@ class FirestoreClient:
         """A read has no condition that could fail: whatever its status, the store can't be read. Raises
         StoreUnavailable."""
         try:
-            return await self._attempt(call, READ_ATTEMPTS, _READ_AGAIN)
+            return await self._attempt(call, READ_ATTEMPTS)
         except FAILURES as error:
             raise _unavailable(error) from error
 
-    async def _attempt[T](
-        self, call: Callable[[], Awaitable[T]], attempts: int, transient: Sequence[StatusCode] = _TRANSIENT
-    ) -> T:
+    async def _attempt[T](self, call: Callable[[], Awaitable[T]], attempts: int) -> T:
         for attempt in range(attempts - 1):
             self._usage.calls += 1
             try:
                 return await call()
             except FAILURES as error:
-                if status(error) not in transient:
+                if status(error) not in _TRANSIENT:
                     raise
                 await asyncio.sleep(FIRST_WAIT_SECONDS * 4**attempt)
         self._usage.calls += 1

@@ -7,7 +7,7 @@ from dm_core.alerts import Alert
 from dm_core.outbox import AuditLine, OutboxItem
 from dm_core.store import queries
 from dm_core.store.alert_documents import parse_alert
-from dm_core.store.document_values import clean_text, is_document_id
+from dm_core.store.document_values import clean_text, is_document_id, with_id
 from dm_core.store.firestore import writes
 from dm_core.store.firestore.audit import audit_writes
 from dm_core.store.firestore.client import FirestoreClient, Moved
@@ -68,7 +68,7 @@ class FirestoreOutbox:
 
     async def alert_of_message(self, wamid: str) -> Alert | None:
         page = await self.client.select(queries.alert_of_message(clean_text(wamid)))
-        return next((parse_alert((found.doc or {}) | {"id": found.id}) for found in page.found), None)
+        return next((parse_alert(with_id(found)) for found in page.found), None)
 
     async def newest_threads(self, limit: int, before: int | None = None) -> tuple[Thread, ...]:
         page = await self.client.select(queries.newest_threads(limit, before))

@@ -7,7 +7,7 @@ from dm_core.clock import Clock
 from dm_core.errors import StoreUnavailable
 from dm_core.outbox import AuditLine
 from dm_core.store import queries
-from dm_core.store.document_values import document, from_json, is_document_id, to_json, whole
+from dm_core.store.document_values import document, from_json, is_document_id, to_json, whole, with_id
 from dm_core.store.firestore import writes
 from dm_core.store.firestore.audit import audit_writes
 from dm_core.store.firestore.client import MAX_ROUNDS, FirestoreClient
@@ -49,7 +49,7 @@ class FirestoreRecords:
     async def open_deletions(self, limit: int) -> tuple[Deletion, ...]:
         """Requests that are not completed."""
         page = await self.client.select(queries.open_deletions(limit))
-        return tuple(parse_deletion((found.doc or {}) | {"code": found.id}) for found in page.found)
+        return tuple(parse_deletion(with_id(found, "code")) for found in page.found)
 
     async def quarantine(
         self, item_id: str, raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str] = ()

@@ -9,6 +9,7 @@ from dm_core.errors import StoreUnavailable
 from dm_core.messages import Message
 from dm_core.store import queries
 from dm_core.store.alert_documents import alert_document
+from dm_core.store.document_values import with_id
 from dm_core.store.firestore import writes
 from dm_core.store.firestore.audit import audit_writes
 from dm_core.store.firestore.client import MAX_ROUNDS, Exists, FirestoreClient, Moved, Page
@@ -140,7 +141,7 @@ class FirestoreThreads:
 
 
 def _messages(page: Page) -> tuple[Message, ...]:
-    return sorted_messages([parse_message((found.doc or {}) | {"id": found.id}) for found in page.found])
+    return sorted_messages([parse_message(with_id(found)) for found in page.found])
 
 
 async def _both(

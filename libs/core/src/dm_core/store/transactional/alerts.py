@@ -12,7 +12,7 @@ from dm_core.store.alert_documents import (
     parse_contact,
     status_fields,
 )
-from dm_core.store.document_values import clean_text
+from dm_core.store.document_values import clean_text, with_id
 from dm_core.store.port import CONFLICT, MAX_CLAIM, Conflict, StoredAlert, Version
 from dm_core.store.transactional.database import Stored, Transaction
 
@@ -78,4 +78,4 @@ def note_manager_contact(tx: Transaction, contact: ManagerContact, now: int) -> 
 
 def parse_stored(found: Stored) -> StoredAlert:
     """An alert and its version."""
-    return StoredAlert(parse_alert(found.doc | {"id": found.id}), Version(found.version))
+    return StoredAlert(parse_alert(with_id(found)), Version(found.version))

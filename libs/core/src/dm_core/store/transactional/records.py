@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from dm_core.outbox import AuditLine
 from dm_core.store import queries
-from dm_core.store.document_values import Document, clean_text, from_json, whole
+from dm_core.store.document_values import Document, clean_text, from_json, whole, with_id
 from dm_core.store.port import Deletion, DocumentCollection, Revision
 from dm_core.store.record_documents import (
     day_runs_id,
@@ -39,9 +39,7 @@ def get_deletion(tx: Transaction, code: str) -> Deletion | None:
 
 def open_deletions(tx: Transaction, limit: int) -> tuple[Deletion, ...]:
     """Requests that are not completed."""
-    return tuple(
-        parse_deletion(stored.doc | {"code": stored.id}) for stored in tx.select(queries.open_deletions(limit))
-    )
+    return tuple(parse_deletion(with_id(stored, "code")) for stored in tx.select(queries.open_deletions(limit)))
 
 
 def get_document(tx: Transaction, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 from dm_core.messages import Message
 from dm_core.store import queries
-from dm_core.store.document_values import whole
+from dm_core.store.document_values import whole, with_id
 from dm_core.store.message_documents import message_document, message_fields, parse_message
 from dm_core.store.port import (
     CONFLICT,
@@ -62,7 +62,7 @@ def newest(tx: Transaction, thread_id: str, limit: int) -> tuple[Message, ...]:
 
 
 def _messages(page: list[Stored]) -> tuple[Message, ...]:
-    return sorted_messages([parse_message(stored.doc | {"id": stored.id}) for stored in page])
+    return sorted_messages([parse_message(with_id(stored)) for stored in page])
 
 
 def move(tx: Transaction, thread_id: str, now: int) -> None:

@@ -25,6 +25,9 @@ async function answered(request) {
 
 export const get = (path) => answered(fetch(path));
 
+// For a button: a refusal has been shown, and that is all.
+export const attempt = (path, body) => post(path, body).catch(() => null);
+
 export async function post(path, body = {}) {
   const headers = { "content-type": "application/json" };
   try {

@@ -19,6 +19,7 @@ const drafts = new Map();
 let quoted = null, writer = "";
 
 export function quote(what) {
+  if (quoted?.edits) byId("words").value = quoted.draft;
   quoted = what;
   const place = byId("quoting");
   place.hidden = !what;
@@ -28,32 +29,48 @@ export function quote(what) {
   byId("words").focus();
 }
 
+// The words of a message to change take the place of a draft, which comes back afterwards.
+export function edit(mid, text) {
+  quote(null);
+  quote({ mid, text, edits: true, draft: byId("words").value });
+  byId("words").value = text;
+}
+
+// Refused words come back to whom they were written as, unless others were written meanwhile.
+function giveBack(person, text, target) {
+  const field = byId("words");
+  if (person !== state.person) { if (!drafts.get(person)) drafts.set(person, text); return; }
+  if (field.value !== (target?.draft ?? "") || quoted) return;
+  if (target) quote(target);
+  field.value = text;
+}
+
 export async function act(name, fields = {}) {
   if (!state.person) return;
   await post(`/api/phone/${encodeURIComponent(state.person)}/${name}`, fields);
 }
 
 async function send() {
-  const field = byId("words"), text = field.value;
-  if (!text.trim()) return;
+  const field = byId("words"), text = field.value, { person } = state, target = quoted;
+  if (!text.trim() || !person) return;
   field.value = "";
   const human = new FormData(byId("composer")).get("as") === "human";
-  const target = quoted;
   quote(null);
   try {
     if (target?.edits) await act("edit", { mid: target.mid, text });
     else await act(human ? "human" : "text", { text, reply_to: human ? undefined : target?.mid });
   } catch {
-    field.value = field.value || text;
+    giveBack(person, text, target);
   }
 }
 
 function button(name, words) {
   return h("button", { type: "button", onclick: () => {
-    const field = byId("words"), text = field.value;
+    const field = byId("words"), text = field.value, { person } = state;
+    if (!person) return;
     if (NEEDS_WORDS.includes(name) && !text.trim()) { field.placeholder = name === "burst" ? "One DM a line…" : "The new words…"; field.focus(); return; }
     field.value = "";
-    act(name, text.trim() ? { text } : {}).catch(() => { field.value = text; });
+    act(name, text.trim() ? { text } : {}).catch(() => giveBack(person, text));
   } }, words);
 }
 
@@ -61,7 +78,7 @@ function chips() {
   const language = state.phone?.language ?? "en";
   const words = CHIPS[language] ?? CHIPS.en;
   byId("chips").replaceChildren(...words.map((text) => h("button", {
-    type: "button", onclick: () => act(text.includes("\n") ? "burst" : "text", { text }),
+    type: "button", onclick: () => act(text.includes("\n") ? "burst" : "text", { text }).catch(() => {}),
   }, text.replaceAll("\n", " / "))));
 }
 

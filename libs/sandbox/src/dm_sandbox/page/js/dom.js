@@ -15,6 +15,37 @@ export function h(tag, properties = {}, ...children) {
   return made;
 }
 
+// A button that is replaced between its press and its release is not pressed: what would replace it waits for the release.
+let pressed = null;
+const held = new Map();
+
+export function whenReleased(place, change) {
+  held.delete(place);
+  if (place.contains(pressed)) held.set(place, change);
+  else change();
+}
+
+function release() {
+  const own = pressed;
+  setTimeout(() => { // after the click
+    if (pressed === own) pressed = null;
+    for (const [place, change] of [...held]) whenReleased(place, change);
+  });
+}
+
+for (const type of ["pointerdown", "keydown"]) addEventListener(type, (event) => { if ((event.key ?? " ") === " ") pressed = event.target; }, true);
+for (const type of ["pointerup", "pointercancel", "keyup"]) addEventListener(type, release, true);
+addEventListener("blur", release);
+
+const controls = (place) => [...place.querySelectorAll("button, summary, input, select, textarea, [tabindex]")];
+
+// Other content for a place; the focus stays on what is in the same position.
+export function renew(place, ...children) {
+  const position = controls(place).indexOf(document.activeElement);
+  place.replaceChildren(...children);
+  if (position >= 0) controls(place)[position]?.focus({ preventScroll: true });
+}
+
 // Brings a list's elements up to date: what did not change keeps its element, and so its focus.
 export function reconcile(list, items, keyOf, make) {
   const known = new Map([...list.children].map((child) => [child.dataset.key, child]));
@@ -26,13 +57,15 @@ export function reconcile(list, items, keyOf, make) {
     made.dataset.print = print;
     return made;
   });
-  const focused = document.activeElement, holder = list.contains(focused) ? focused.closest("[data-key]")?.dataset.key : null;
+  const focused = document.activeElement, holder = list.contains(focused) ? focused.closest("[data-key]") : null;
+  const position = holder ? controls(holder).indexOf(focused) : 0;
   wanted.forEach((element, position) => {
     if (list.children[position] !== element) list.insertBefore(element, list.children[position] ?? null);
   });
   while (list.children.length > wanted.length) list.lastElementChild.remove();
   if (holder && !list.contains(document.activeElement)) {
-    [...list.children].find((child) => child.dataset.key === holder)?.querySelector("button")?.focus({ preventScroll: true });
+    const anew = [...list.children].find((child) => child.dataset.key === holder.dataset.key), found = anew ? controls(anew) : [];
+    (found[position] ?? found[0])?.focus({ preventScroll: true });
   }
 }
 

@@ -10,7 +10,7 @@ import * as review from "./review.js";
 import * as tour from "./tour.js";
 
 const TABS = { run: ["Why", run], thread: ["Thread", thread], waiting: ["Queue", waiting], switches: ["Break it", switches], seat: ["Model", seat], review: ["Review", review], tour: ["Tour", tour] };
-let current = sessionStorage.getItem("tab") ?? "run";
+let current = sessionStorage.getItem("tab") ?? "run", asked = 0;
 
 function choose(name, focus = false) {
   current = name in TABS ? name : "run";
@@ -41,6 +41,10 @@ export function start() {
   });
   on("tab", (name) => { if (name !== current || name === "run") choose(name); });
   for (const event of ["entries", "studio", "person", "phone", "run", "connected"]) on(event, changed(event));
-  on("studio", () => { if (state.studio.question && current !== "seat") tell("tab", "seat"); });
+  on("studio", () => { // once a question, and not away from a form that is being filled in
+    const number = state.studio.question?.number ?? 0;
+    if (number && number !== asked && current !== "seat" && !document.activeElement?.closest("#panel form")) tell("tab", "seat");
+    asked = number;
+  });
   choose(current);
 }

@@ -10,6 +10,7 @@ import * as tour from "./tour.js";
 import * as timeline from "./timeline.js";
 
 const MODELS = { scripted: "scripted model", you: "you are the model", gemini: "the real Gemini", local: "a local model" };
+const DOUBLE_MS = 400;
 const PLACES = { "left-switch": ["left"], "right-switch": ["right"], "small-nav": ["small"] };
 
 function panes() {
@@ -33,6 +34,13 @@ on("studio", () => {
   const ahead = clockOffsetMs ? `, clock ${seconds(clockOffsetMs)} ahead` : "";
   byId("facts").textContent = `${MODELS[model] ?? model}, ${store}${ahead}${broken.length ? `, ${broken.length} broken on purpose` : ""}`;
 });
+
+// The second click of a double click asks for nothing, nor does a key that is held down.
+let clicked = -Infinity;
+document.addEventListener("click", (event) => {
+  if (event.detail > 1 && event.timeStamp - clicked < DOUBLE_MS && event.target.closest("button")) { event.preventDefault(); event.stopPropagation(); } else clicked = event.timeStamp;
+}, true);
+document.addEventListener("keydown", (event) => { if (event.repeat && event.key === "Enter" && event.target.closest("button")) event.preventDefault(); }, true);
 
 panes();
 for (const part of [people, phone, composer, manager, inspector, tour, timeline, stream]) part.start();

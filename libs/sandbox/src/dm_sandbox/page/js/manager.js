@@ -1,20 +1,30 @@
 // The manager's WhatsApp: alerts with their ticks, and answers that quote them.
-import { byId, clock, h, keepEnd, reconcile, stickToEnd } from "./dom.js";
-import { get, post } from "./api.js";
+import { byId, clock, h, keepEnd, reconcile, stickToEnd, whenReleased } from "./dom.js";
+import { attempt, get, post } from "./api.js";
 import { freshly, on } from "./state.js";
 
 const TICKS = { accepted: ["✓", "accepted"], sent: ["✓", "sent"], delivered: ["✓✓", "delivered"], read: ["✓✓", "read"], failed: ["not delivered", "failed"] };
 const COMMANDS = ["pause", "resume", "done", "off", "on", "list", "help"];
 let messages = [], quoted = "";
 
-const refresh = freshly(async () => { messages = await get("/api/manager"); show(); });
+const refresh = freshly(async () => {
+  messages = await get("/api/manager");
+  if (!messages.some((message) => message.id === quoted)) quoted = "";
+  show();
+  look();
+});
+
+// Whoever is at work in this conversation has read what arrived, also what arrives meanwhile.
+function look() {
+  if (byId("manager").contains(document.activeElement) && messages.some((message) => message.ticks === "delivered")) attempt("/api/manager/read");
+}
 
 function show() {
   const texts = new Map(messages.map((message) => [message.id, message.text]));
   const items = messages.map((message) => ({ ...message, quotedText: texts.get(message.quotes), chosen: message.id === quoted }));
   const list = byId("alerts");
   list.dataset.empty = "Nothing yet. Ask for a real person, and the bot tells the manager here.";
-  stickToEnd(list.parentElement, () => reconcile(list, items, (item) => item.id, row));
+  whenReleased(list, () => stickToEnd(list.parentElement, () => reconcile(list, items, (item) => item.id, row)));
   const place = byId("manager-quoting"), text = texts.get(quoted);
   place.hidden = text === undefined;
   if (text !== undefined) {
@@ -25,7 +35,7 @@ function show() {
 
 function row(message) {
   const [sign, words] = TICKS[message.ticks];
-  const buttons = message.buttons.map((button) => h("button", { type: "button", onclick: () => post("/api/manager", { button: button.id, quotes: message.id }) }, button.title));
+  const buttons = message.buttons.map((button) => h("button", { type: "button", onclick: () => attempt("/api/manager", { button: button.id, quotes: message.id }) }, button.title));
   return h("li", { class: `bubble-row ${message.mine ? "mine" : ""}` },
     h("button", { type: "button", class: "bubble", "aria-pressed": String(message.chosen), onclick: () => choose(message.mine || message.chosen ? "" : message.id) },
       message.quotedText !== undefined && h("span", { class: "quoted" }, message.quotedText.slice(0, 90)),
@@ -41,10 +51,17 @@ function choose(id) {
   if (id) byId("manager-words").focus();
 }
 
-async function send(text) {
+// Refused words come back, unless others were written meanwhile.
+async function send(text, field = null) {
   const quotes = quoted;
   choose("");
-  await post("/api/manager", { text, quotes });
+  try {
+    await post("/api/manager", { text, quotes });
+  } catch {
+    if (quoted || !field || field.value) return;
+    field.value = text;
+    choose(quotes);
+  }
 }
 
 export function start() {
@@ -55,9 +72,9 @@ export function start() {
     const field = byId("manager-words"), text = field.value;
     if (!text.trim()) return;
     field.value = "";
-    send(text).catch(() => { field.value = text; });
+    send(text, field);
   });
-  byId("alerts").addEventListener("click", () => { if (messages.some((m) => m.ticks === "delivered")) post("/api/manager/read"); });
+  byId("manager").addEventListener("focusin", look);
   on("entries", (rows) => { if (rows.some((row) => row.source === "whatsapp" || row.source === "meta" || row.kind.startsWith("outbox"))) refresh(); });
   for (const event of ["studio", "connected"]) on(event, refresh);
 }

@@ -1,9 +1,9 @@
 // The list of people: who wrote last, what is unread in this tab, how their thread stands.
-import { byId, clock, h, reconcile } from "./dom.js";
+import { byId, clock, h, reconcile, whenReleased } from "./dom.js";
 import { get, post } from "./api.js";
 import { choosePerson, freshly, now, on, state, tell } from "./state.js";
 
-let shown = "", unsure = true; // unsure: whether the chosen person is known to this start of the sandbox
+let shown = "", choices = 0, unsure = true; // unsure: whether the chosen person is known to this start of the sandbox
 const seen = new Map(JSON.parse(sessionStorage.getItem("seen") ?? "[]"));
 
 export const refresh = freshly(async () => {
@@ -39,9 +39,11 @@ function show() {
     current: person.userId === state.person,
   }));
   const list = byId("people-list");
-  reconcile(list, items, (item) => item.userId, row);
-  if (current && shown !== current.userId) list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
-  shown = current?.userId ?? "";
+  whenReleased(list, () => {
+    reconcile(list, items, (item) => item.userId, row);
+    if (current && shown !== current.userId) list.querySelector('[aria-current="true"]')?.scrollIntoView({ block: "nearest", inline: "nearest" });
+    shown = current?.userId ?? "";
+  });
 }
 
 function row(person) {
@@ -50,7 +52,7 @@ function row(person) {
   return h("li", {}, h("button", {
     type: "button",
     "aria-current": person.current ? "true" : "false",
-    onclick: () => { choosePerson(person.userId); tell("pane", "phone"); },
+    onclick: () => { choices += 1; choosePerson(person.userId); tell("pane", "phone"); },
   }, h("b", { title: person.name }, person.name), unread || h("span"),
   h("span", { class: "last" }, person.last || "nothing yet"), words && h("span", { class: `tag ${level}` }, words)));
 }
@@ -58,11 +60,15 @@ function row(person) {
 export function start() {
   byId("new-person").addEventListener("submit", async (event) => {
     event.preventDefault();
-    const form = new FormData(event.target);
-    const { userId } = await post("/api/people", { name: form.get("name"), language: form.get("language") });
-    event.target.reset();
-    choosePerson(userId);
-    refresh();
+    const { name, language } = event.target.elements, wanted = name.value, choice = ++choices;
+    name.value = "";
+    try {
+      const { userId } = await post("/api/people", { name: wanted, language: language.value });
+      if (choice === choices) choosePerson(userId); // nobody else was chosen meanwhile
+      refresh();
+    } catch {
+      name.value ||= wanted;
+    }
   });
   on("reset", () => { unsure = true; });
   on("person", () => { if (state.people.length) show(); });

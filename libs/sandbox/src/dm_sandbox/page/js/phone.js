@@ -1,8 +1,8 @@
 // The chosen person's phone.
-import { byId, clock, h, keepEnd, reconcile, stickToEnd } from "./dom.js";
-import { get, post } from "./api.js";
+import { byId, clock, h, keepEnd, reconcile, stickToEnd, whenReleased } from "./dom.js";
+import { attempt, get } from "./api.js";
 import { chooseRun, freshly, on, state, tell } from "./state.js";
-import { quote } from "./composer.js";
+import { edit, quote } from "./composer.js";
 
 const EMOJIS = ["❤️", "😂", "😮", "😢"];
 const MEDIA = { photo: "🖼️ Photo", voice: "🎙️ Voice message", video: "🎬 Video", share: "📎 Shared post", story_mention: "✨ Story mention" };
@@ -34,8 +34,8 @@ function show() {
   const items = phone.bubbles.map((bubble) => ({
     ...bubble, chosen: bubble.id === chosen, quoted: byMid.get(bubble.reply_to)?.text, showsSeen: bubble.id === newestSeen,
   }));
+  whenReleased(list, () => stickToEnd(list.parentElement, () => reconcile(list, items, (item) => item.id, row)));
   stickToEnd(list.parentElement, () => {
-    reconcile(list, items, (item) => `${item.at}-${item.by}-${item.kind}`, row);
     byId("typing").hidden = !phone.typing;
     banner();
   });
@@ -49,7 +49,8 @@ function clear() {
   chosen = "";
   state.phone = null;
   for (const id of ["phone-title", "as-person"]) byId(id).textContent = name;
-  for (const id of ["bubbles", "banner"]) byId(id).replaceChildren();
+  whenReleased(byId("bubbles"), () => byId("bubbles").replaceChildren());
+  byId("banner").replaceChildren();
   byId("bubbles").dataset.empty = "";
   byId("typing").hidden = true;
 }
@@ -97,16 +98,11 @@ function under(bubble) {
 }
 
 function tools(bubble) {
-  const mid = bubble.id, act = (name, fields = {}) => () => post(bubbleUrl(name), { mid, ...fields });
-  const edit = () => {
-    const words = byId("words");
-    words.value = bubble.text;
-    quote({ mid, text: bubble.text, edits: true });
-  };
+  const mid = bubble.id, act = (name, fields = {}) => () => attempt(bubbleUrl(name), { mid, ...fields });
   const own = bubble.by === "person" && !bubble.unsent;
   return h("span", { class: "tools" },
     !bubble.unsent && h("button", { type: "button", onclick: () => quote({ mid, text: bubble.text }) }, "Reply"),
-    own && h("button", { type: "button", onclick: edit }, "Edit"),
+    own && h("button", { type: "button", onclick: () => edit(mid, bubble.text) }, "Edit"),
     own && h("button", { type: "button", onclick: act("unsend") }, "Unsend"),
     bubble.by !== "person" && EMOJIS.map((emoji) => h("button", { type: "button", "aria-label": `React with ${emoji}`, onclick: act("react", { emoji }) }, emoji)),
     bubble.run && h("button", { type: "button", onclick: () => { chooseRun(bubble.run); tell("tab", "run"); tell("pane", "inspector"); } }, "Why?"));
@@ -126,7 +122,7 @@ function banner() {
   const waits = !human && thread.waitsUntil ? `A service is down: tried again at ${clock(thread.waitsUntil)}` : "";
   if (place.firstChild?.textContent === (human || waits || undefined)) return;
   place.replaceChildren(...(human || waits ? [h("span", {}, human || waits)] : []));
-  if (human) place.append(h("button", { type: "button", onclick: () => post(bubbleUrl("resume")) }, "Resume"));
+  if (human) place.append(h("button", { type: "button", onclick: () => attempt(bubbleUrl("resume")) }, "Resume"));
 }
 
 export function start() {

@@ -4,16 +4,18 @@ import { get, notify, post } from "./api.js";
 
 const VERDICTS = [["right", "Right"], ["wrong", "Wrong"], ["should", "This should have been said:"]];
 const WRITERS = { person: "Person", bot: "The club", human: "The club, by hand", manager: "Told to the manager" };
-let place = null, queue = null, position = 0;
+let place = null, queue = null, position = 0, loads = 0;
 
 async function load() {
-  const panel = place;
+  const panel = place, own = ++loads;
   panel.replaceChildren(h("p", { class: "empty", role: "status" }, "Reading the queue, and playing what is in it…"));
   try {
-    queue = await get("/api/review");
-    if (panel === place) draw();
+    const read = await get("/api/review");
+    if (own !== loads) return; // it was asked for again, and may have changed
+    queue = read;
+    draw();
   } catch (error) {
-    if (panel === place) panel.replaceChildren(toolbar(), h("p", {}, h("span", { class: "tag error" }, error.message)));
+    if (own === loads) panel.replaceChildren(toolbar(), h("p", {}, h("span", { class: "tag error" }, error.message)));
   }
 }
 
@@ -56,20 +58,24 @@ function form(each) {
   const verdicts = VERDICTS.map(([value, words]) => h("label", {}, h("input", { type: "radio", name: "verdict", value, required: true, onchange: choose, disabled: value === "should" && !each.recorded }), ` ${words}`));
   const save = async (event) => {
     event.preventDefault();
-    const given = new FormData(event.target), button = event.target.querySelector("button");
+    const given = new FormData(event.target), button = event.submitter, panel = place, own = loads;
     const { turn = 0, index = 0 } = replies[which.value] ?? {};
-    button.disabled = true;
+    panel.inert = true; // until it is kept, nothing is typed that would be lost
+    const verdict = given.get("verdict"), why = given.get("why");
     try {
-      const verdict = given.get("verdict"), why = given.get("why");
       await post("/api/review", { name: each.name, verdict, why, ...(verdict === "should" ? { text: given.get("text"), turn, index } : {}) });
-      notify(`${each.name}: kept`);
-      queue.waiting.splice(queue.waiting.indexOf(each), 1);
-      if (verdict === "wrong") queue.waiting.push({ ...each, about: `Wrong: ${why}` }); // as the queue has it now
-      else queue.reviewed += 1;
-      draw(true);
     } catch {
-      button.disabled = false;
+      panel.inert = false;
+      button?.focus();
+      return;
     }
+    notify(`${each.name}: kept`);
+    panel.inert = false;
+    if (own !== loads) { load(); return; } // what was read meanwhile may be older than this
+    queue.waiting.splice(queue.waiting.indexOf(each), 1);
+    if (verdict === "wrong") queue.waiting.push({ ...each, about: `Wrong: ${why}` }); // as the queue has it now
+    else queue.reviewed += 1;
+    draw(true);
   };
   return h("form", { class: "form", id: "review", onsubmit: save }, h("fieldset", { class: "choices" }, h("legend", { class: "visually-hidden" }, "What the club did was"), verdicts),
     !each.recorded && h("p", { class: "dim" }, "Its turns can't be played again, so what should have been said is written with python -m dm_evals author."),

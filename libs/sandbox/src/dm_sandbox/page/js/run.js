@@ -1,22 +1,30 @@
 // One run: the prompt as sent, each turn, what it did, what it cost, and when.
-import { h, pretty, seconds } from "./dom.js";
+import { h, pretty, renew, seconds, whenReleased } from "./dom.js";
 import { get, post } from "./api.js";
 import { freshly, state } from "./state.js";
 
-let place = null, shown = "", print = "";
+let place = null, shown = "", print = "", asking = "";
+
+const wanted = () => state.run || newest();
 
 const refresh = freshly(async () => {
-  const panel = place, run = state.run || newest();
-  if (!run) { panel.replaceChildren(h("p", { class: "empty" }, "Choose a message to see the run that made it: the exact prompt, each turn of the model, what it looked up and did, tokens, cost and times.")); return; }
+  const panel = place, run = wanted();
+  if (!run) { [shown, print] = ["", ""]; panel.replaceChildren(h("p", { class: "empty" }, "Choose a message to see the run that made it: the exact prompt, each turn of the model, what it looked up and did, tokens, cost and times.")); return; }
   const view = await get(`/api/run/${encodeURIComponent(run)}`);
-  if (panel !== place) return;
+  whenReleased(panel, () => { if (panel === place && run === wanted()) show(panel, run, view); }); // else another was chosen meanwhile
+});
+
+// What was opened of the same run, and the answer it got when it was asked again, stay.
+function show(panel, run, view) {
   const now = JSON.stringify(view);
   if (now === print && panel.childElementCount) return;
-  const open = run === shown ? [...panel.querySelectorAll("details[open]")].map((each) => each.dataset.key) : [];
+  const same = run === shown, open = same ? [...panel.querySelectorAll("details[open]")].map((each) => each.dataset.key) : [];
+  const answer = same && panel.querySelector("#again");
   [shown, print] = [run, now];
-  panel.replaceChildren(...(view.run ? body(view) : [h("p", { class: "empty" }, "Nothing is kept of this run.")]));
+  renew(panel, ...(view.run ? body(view) : [h("p", { class: "empty" }, "Nothing is kept of this run.")]));
   for (const each of panel.querySelectorAll("details")) each.open = open.includes(each.dataset.key);
-});
+  if (answer) panel.querySelector("#again")?.replaceWith(answer);
+}
 
 const newest = () => state.entries.findLast((entry) => entry.run && entry.person === state.person)?.run ?? "";
 
@@ -26,7 +34,8 @@ function body(view) {
   const usd = figures.usd === null ? "not known" : figures.usd === undefined ? "–" : `$${Number(figures.usd).toFixed(5)}`;
   return [
     h("header", { class: "toolbar" }, h("h3", {}, `Run ${view.run.slice(0, 8)}`), h("span", { class: `tag ${view.ended ? "good" : "warning"}` }, view.ended ? figures.ending ?? "ended" : "under way"),
-      h("button", { type: "button", onclick: (event) => again(view, event.target) }, "Ask again"), h("button", { type: "button", onclick: scenario }, "Save as scenario")),
+      h("button", { type: "button", id: "ask-again", disabled: asking === view.run, onclick: () => again(view) }, "Ask again"),
+      h("button", { type: "button", onclick: (event) => scenario(view, event.target) }, "Save as scenario")),
     h("dl", { class: "figures" }, figure("in all", seconds(total)), figure("model", seconds(figures.modelMs ?? 0)), figure("model calls", view.calls.length),
       figure("tokens in", figures.inputTokens ?? "–"), figure("tokens out", figures.outputTokens ?? "–"), figure("cost", usd)),
     view.why?.why && h("p", { class: "dim" }, `As make admin tells it: ${view.why.why}`),
@@ -73,9 +82,10 @@ function readable(text) {
   try { return pretty(JSON.parse(text)); } catch { return pretty(text ?? ""); }
 }
 
-async function again(view, button) {
-  button.disabled = true;
+async function again(view) {
   const target = document.getElementById("again");
+  asking = view.run;
+  document.getElementById("ask-again").disabled = true;
   target.replaceChildren(h("p", { class: "dim" }, "asking…"));
   try {
     const { old, new: anew } = await post(`/api/run/${encodeURIComponent(view.run)}/again`);
@@ -84,12 +94,19 @@ async function again(view, button) {
   } catch (error) {
     target.replaceChildren(h("p", { class: "tag error" }, error.message));
   }
-  button.disabled = false;
+  asking = "";
+  const button = document.getElementById("ask-again");
+  if (button) button.disabled = false;
 }
 
-async function scenario() {
-  const target = document.getElementById("again"), { name, text } = await post(`/api/scenario/${encodeURIComponent(state.person)}`);
-  target.replaceChildren(h("div", { class: "card" }, h("p", {}, `Written to ${name}, to be reviewed:`), h("pre", { tabindex: "0" }, text)));
+async function scenario(view, button) {
+  const target = document.getElementById("again");
+  button.disabled = true;
+  try {
+    const { name, text } = await post(`/api/scenario/${encodeURIComponent(view.person || state.person)}`);
+    target.replaceChildren(h("div", { class: "card" }, h("p", {}, `Written to ${name}, to be reviewed:`), h("pre", { tabindex: "0" }, text)));
+  } catch { /* shown */ }
+  button.disabled = false;
 }
 
 export function open(panel) { place = panel; print = ""; refresh(); }

@@ -1,6 +1,6 @@
 // Who answers as the model. When it is you: what the model sees, and a form made from the schema of the chosen tool.
 import { h } from "./dom.js";
-import { post } from "./api.js";
+import { attempt } from "./api.js";
 import { state } from "./state.js";
 
 let place = null, shown = 0, sitter = "";
@@ -17,7 +17,7 @@ function show() {
 
 function choices(model) {
   if (model === "gemini" || model === "local") return h("p", {}, h("span", { class: "tag good" }, model === "local" ? "a small model on this machine" : "the real Gemini"));
-  const choice = (value, words) => h("label", {}, h("input", { type: "radio", name: "sitter", value, checked: model === value, onchange: () => post("/api/seat", { sitter: value }) }), ` ${words}`);
+  const choice = (value, words) => h("label", {}, h("input", { type: "radio", name: "sitter", value, checked: model === value, onchange: () => attempt("/api/seat", { sitter: value }) }), ` ${words}`);
   return h("fieldset", { class: "choices" }, h("legend", { class: "visually-hidden" }, "Who answers as the model"), choice("scripted", "the script"), choice("you", "you"));
 }
 
@@ -27,7 +27,7 @@ function form(question) {
   tool.addEventListener("change", draw);
   tool.value = "send_instagram_message";
   draw();
-  const send = (event) => { event.preventDefault(); post("/api/seat/answer", answer(question, tool.value, fields)).catch(() => {}); };
+  const send = (event) => { event.preventDefault(); attempt("/api/seat/answer", answer(question, tool.value, fields)); };
   return [h("h3", {}, "What the model sees"), h("div", { class: "card" }, question.said.map((part) => h("details", { open: part.role !== "user" || part === question.said.at(-1) }, h("summary", {}, part.role), h("pre", { tabindex: "0" }, part.text)))),
     h("h3", {}, `Your answer, within ${Math.round(question.patience)} s`),
     h("form", { class: "form", id: "answer", onsubmit: send }, h("label", {}, "Call", tool), fields, h("button", { class: "strong" }, "Answer"))];

@@ -30,9 +30,9 @@ function connect() {
       tell("reset");
     }
     live = false;
-    setTimeout(() => { live = true; }, 500);
     tell("connected");
   });
+  stream.addEventListener("live", () => { live = true; });
   stream.addEventListener("studio", (message) => { state.studio = JSON.parse(message.data); tell("studio"); });
   stream.addEventListener("entries", (message) => take(JSON.parse(message.data)));
   stream.addEventListener("error", () => {

@@ -6,7 +6,8 @@ import { freshly, state } from "./state.js";
 let place = null;
 
 const refresh = freshly(async () => {
-  const { view, document } = await get(`/api/thread/${encodeURIComponent(state.person)}`);
+  const { person } = state, { view, document } = await get(`/api/thread/${encodeURIComponent(person)}`);
+  if (person !== state.person) return;
   const none = "There is no thread yet: it begins with the first DM.";
   const texts = [document ? pretty(document) : none, view ? pretty(view) : none];
   if (!place.querySelector("pre")) {

@@ -1,10 +1,10 @@
 // One row an event. Only the rows in sight are elements, so that 10,000 cost as little as 50.
-import { byId, clock, h, pretty } from "./dom.js";
+import { byId, clock, h, pretty, whenReleased } from "./dom.js";
 import { get, notify } from "./api.js";
 import { on, state } from "./state.js";
 
 const HEIGHT = 24, BEYOND = 8;
-let shown = [], drawn = "", frame = 0, following = true; // following: the newest row is to stay in sight
+let shown = [], drawn = "", frame = 0, asked = 0, stale = false, following = true; // following: the newest row is to stay in sight
 
 function wanted() {
   const words = byId("search").value.trim().toLowerCase(), source = byId("source").value;
@@ -34,14 +34,19 @@ function scrolled() {
 }
 
 function draw(anew = false) {
+  stale ||= anew;
+  whenReleased(byId("window"), place);
+}
+
+function place() {
   const rows = byId("rows"), list = byId("window");
   list.style.height = `${shown.length * HEIGHT}px`;
   byId("count").textContent = shown.length === state.entries.length ? `${shown.length} events` : `${shown.length} of ${state.entries.length} events`;
   if (following) rows.scrollTop = rows.scrollHeight;
   const first = Math.max(0, Math.floor(rows.scrollTop / HEIGHT) - BEYOND), last = Math.min(shown.length, Math.ceil((rows.scrollTop + rows.clientHeight) / HEIGHT) + BEYOND);
   const key = `${first}-${last}-${shown[first]?.number}-${shown[last - 1]?.number}`;
-  if (key === drawn && !anew) return;
-  drawn = key;
+  if (key === drawn && !stale) return;
+  [drawn, stale] = [key, false];
   const kept = new Map([...list.children].map((item) => [item.dataset.number, item]));
   const items = shown.slice(first, last).map((row, offset) => {
     const item = kept.get(String(row.number)) ?? element(row);
@@ -61,8 +66,10 @@ function element(row) {
 }
 
 async function whole(row) {
+  asked = row.number;
   try {
     const record = await get(`/api/event/${row.number}`);
+    if (asked !== row.number) return;
     byId("record-title").textContent = row.words;
     byId("record-text").textContent = pretty(record);
     byId("record").showModal();

@@ -3,10 +3,12 @@ import { clock, h, seconds } from "./dom.js";
 import { get } from "./api.js";
 import { freshly, now } from "./state.js";
 
-let place = null;
+let place = null, print = "";
 
 const refresh = freshly(async () => {
-  const { tasks, alerts } = await get("/api/waiting");
+  const { tasks, alerts } = await get("/api/waiting"), read = JSON.stringify([tasks, alerts]);
+  if (read === print && place.childElementCount) return;
+  print = read;
   place.replaceChildren(h("h3", {}, "Tasks"), table(["queue", "path", "due", "tries"], tasks.map((task) => [task.queue, task.path, due(task.dueAt), task.attempts]), "Both queues are empty."),
     h("h3", {}, "Alerts that somebody must look at again"), table(["urgency", "state", "due", "text"], alerts.map((alert) => [alert.urgency, alert.state, due(alert.dueAt), alert.text]), "None."));
   count();
