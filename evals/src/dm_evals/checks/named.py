@@ -16,7 +16,7 @@ from typing import cast
 from zoneinfo import ZoneInfo
 
 from dm_evals.folded import folded
-from dm_evals.rules.dates import days, hours
+from dm_evals.rules.dates import clock, days, hours
 from dm_evals.rules.texts import SPOKEN, figures
 from dm_evals.scenarios.scenario import Expectations, Matcher, Meant, Part, Scenario, Session
 
@@ -88,7 +88,7 @@ def says(text: str, meant: Meant) -> bool:
     plain = folded(text)
     if isinstance(meant, str):
         return re.search(rf"(?<!\w){re.escape(folded(meant))}", plain) is not None
-    return any(_says(figures(plain, language), meant, language) for language in SPOKEN)
+    return any(_says(clock(figures(plain, language), language), meant, language) for language in SPOKEN)
 
 
 def _says(plain: str, meant: time | float | tuple[date, date], language: str) -> bool:
@@ -97,11 +97,11 @@ def _says(plain: str, meant: time | float | tuple[date, date], language: str) ->
         return any(float(found) == meant for found in re.findall(number, plain))
     if isinstance(meant, tuple):
         return any(each.fits(*meant) for each in days(plain, meant[1], language))
-    return any(
-        at is not None and each.names(at, meant)
-        for each in hours(plain, points=True)
-        for at in (each.begins, each.ends)
+    named = {at for each in hours(plain, points=True) for at in (each.begins, each.ends) if each.names(at, meant)}
+    full_hour = meant.minute == 0 and re.search(
+        rf"(?<![\d:.,/£€$])(?:{meant.hour}|{meant.hour % 12})(?![\d:/]|[.,]\d|\s?[ap]\.?m)", plain
     )
+    return bool(named - {None} or full_hour)
 
 
 def _meant(value: str) -> Meant:

@@ -67,13 +67,16 @@ class Case(BaseModel):
         sends = [place for place, turn in enumerate(turns) if any(name == SEND for name, _ in turn.calls)]
         last = sends[-1] if sends else len(turns) - 1
         calls = [call for call in turns[last].calls if not (self.says and call[0] == SEND)]
-        calls += [(SEND, {"text": text}) for text in (self.says, self.adds) if text]
+        as_text = self.says if not sends and turns[last].text else ""
+        calls += [(SEND, {"text": text}) for text in ("" if as_text else self.says, self.adds) if text]
         calls += (
             [("react_to_instagram_message", {"message_id": handle, "reaction": self.reacts})] if self.reacts else []
         )
         calls += [("save_note", {"text": self.notes})] if self.notes else []
         calls += [("send_manager_notification", {"text": self.alerts})] if self.alerts else []
-        turns[last] = AuthoredTurn(tuple(calls), turns[last].text, None if calls else turns[last].body)
+        turns[last] = AuthoredTurn(
+            tuple(calls), as_text or turns[last].text, None if calls or as_text else turns[last].body
+        )
         return tuple(turns)
 
     def played_in(self, scenario: Scenario) -> Scenario:

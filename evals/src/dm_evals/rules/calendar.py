@@ -1,8 +1,8 @@
 """Days, hours, places and places left, held against the calendar as it truly is.
 
-A sentence that says what is usual is left alone; so is a clause that denies, what is quoted, and a day that the person
-named first and of which no hours are told. Hours belong to the nearest day before them, else to the next one, else to
-the day of the sentence before.
+A sentence that says what is usual is left alone; so is a clause that denies, what is quoted, a day that the person
+named first and of which no hours are told, and any other hour of a day whose hours the reply tells rightly. Hours
+belong to the nearest day before them, else to the next one, else to the day of the sentence before.
 """
 
 from collections.abc import Iterator, Sequence
@@ -15,12 +15,17 @@ from zoneinfo import ZoneInfo
 import regex
 
 from dm_evals.results import Check
-from dm_evals.rules.dates import MONTHS, Day, Hours, days, hours, seasons
+from dm_evals.rules.dates import MONTHS, Day, Hours, clock, days, hours, seasons
 from dm_evals.rules.seen import Seen, told
-from dm_evals.rules.texts import Piece, clauses, figures, pattern, says, sentences, unquoted
+from dm_evals.rules.texts import Piece, clauses, figures, says, sentences, unquoted
 from dm_evals.scenarios.scenario import Session
 
 LOOK_UP: Final = "get_net_session_dates"
+_PLACES: Final = r"(?:places?|spaces?|spots?|seats?|pl[aä]tze?|plazas?|posti|vagas|plek\w*|plaatsen)\b"
+_BOUND: Final = (
+    r"\b(?:until|till|by|before|since|bis|vor|seit|hasta|antes|jusqu.au|avant|fino|tot)\s"
+    r"(?:(?:the|zum|dem|el|del|le|al)\s)?$"
+)
 _POSTCODE: Final = regex.compile(r"[^.\n]*\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b")
 
 
@@ -47,18 +52,30 @@ def _stale(seen: Seen) -> list[str]:
     looked = [use.result for use in seen.observation.calls if use.name == LOOK_UP]
     if not (looked and "warning" in looked[-1] and seen.replies):
         return []
-    last = figures(seen.replies[-1], seen.language_of(seen.replies[-1]))
+    last = _plain(seen.replies[-1], seen)
     return [last] if hours(last) and not says("hedges", last) else []
 
 
 def readings_of(text: str, seen: Seen) -> str:
     """What a text says in the plainest way: figures, ``Tuesday 24 November``, ``18:00`` (6 is both 06:00 and 18:00)."""
     language, today = seen.language_of(text), _Reader(seen).today
-    plain = figures(text, language)
+    plain = _plain(text, seen)
     named = [f"{day.day:%A %-d %B}" for day in days(plain, today, language) if day.day is not None]
-    clock = [(at, each.loose) for each in hours(plain) for at in (each.begins, each.ends) if at is not None]
-    told = [f"{at:%H:%M}" for at, _ in clock] + [f"{(at.hour + 12) % 24:02}:{at:%M}" for at, loose in clock if loose]
+    times = [(at, each.loose) for each in hours(plain) for at in (each.begins, each.ends) if at is not None]
+    told = [f"{at:%H:%M}" for at, _ in times] + [f"{(at.hour + 12) % 24:02}:{at:%M}" for at, loose in times if loose]
     return "\n".join((plain, *named, *told))
+
+
+def _plain(text: str, seen: Seen) -> str:
+    language = seen.language_of(text)
+    return clock(figures(text, language), language)
+
+
+def _blanked(text: str, found: Sequence[Day]) -> str:
+    """The same without the figures of days, which are no hours: "martes 24 a las 6"."""
+    for day in found:
+        text = text[: day.start] + regex.sub(r"\d", "_", text[day.start : day.end]) + text[day.end :]
+    return text
 
 
 @dataclass
@@ -71,7 +88,8 @@ class _Reader:
     places: list[str] = field(default_factory=list[str])
     cancelled: list[str] = field(default_factory=list[str])
     full: list[str] = field(default_factory=list[str])
-    _last: Day | None = None
+    last: Day | None = None
+    text: str = ""
 
     @cached_property
     def zone(self) -> ZoneInfo:
@@ -95,10 +113,16 @@ class _Reader:
         spoken = seasons(f"{self.seen.shown}\n{self.seen.colleagues}", self.seen.language or "en")
         return spoken | seasons(self.seen.profile.knowledge, "en")
 
+    @cached_property
+    def other_hours(self) -> frozenset[time | None]:
+        """Those in the profile that stand by themselves: when the bar opens, when rain decides."""
+        return frozenset(each.begins for each in hours(self.seen.profile.knowledge) if each.ends is None)
+
     def read(self, text: str) -> None:
-        self._last = None
-        language = self.seen.language_of(text)
-        for sentence in sentences(unquoted(figures(text, language))):
+        self.last, language = None, self.seen.language_of(text)
+        self.text = unquoted(_plain(text, self.seen))
+        read: list[_Sentence] = []
+        for sentence in sentences(self.text):
             found = days(sentence.text, self.today, language)
             if not any(clause.denied for clause in clauses(sentence.text)):
                 wrong = seasons(sentence.text, language) - self.seasons
@@ -107,14 +131,21 @@ class _Reader:
             usual = says("usual", sentence.text)
             spoken_of = [day for day in found if not usual or (day.day is not None and not day.text.isalpha())]
             if not usual or spoken_of:
-                _Sentence(self, sentence.text, spoken_of, hours(sentence.text), clauses(sentence.text)).read()
-            self._last = found[-1] if found else self._last
+                told = [
+                    each
+                    for each in hours(_blanked(sentence.text, found))
+                    if each.ends or each.begins not in self.other_hours
+                ]
+                read.append(_Sentence(self, sentence.text, spoken_of, told, clauses(sentence.text), self.last))
+            self.last = found[-1] if found else self.last
+        right = [each for one in read for each in one.right()]
+        for one in read:
+            one.read(right)
 
     def clocks_change(self, day: Day) -> bool:
         """It may be spoken of on its own account."""
-        if day.day is None:
-            return False
-        midnight = datetime.combine(day.day, time(), self.zone)
+        ahead = (day.weekday - self.today.weekday()) % 7 if day.weekday is not None else 0
+        midnight = datetime.combine(day.day or self.today + timedelta(ahead), time(), self.zone)
         return midnight.utcoffset() != (midnight + timedelta(days=1)).utcoffset()
 
     def on(self, day: Day) -> list[Session]:
@@ -129,19 +160,33 @@ class _Sentence:
     days: Sequence[Day]
     hours: Sequence[Hours]
     clauses: Sequence[Piece]
+    day_before: Day | None
 
-    def read(self) -> None:
-        told = [
+    @cached_property
+    def told(self) -> Sequence[tuple[Hours, Day]]:
+        return [
             (each, day)
             for each in self.hours
             if not self._denied(each.start) and not self._fits_a_week(each) and (day := self._day_at(each.start))
         ]
+
+    def right(self) -> list[tuple[Session, Hours]]:
+        """What it tells rightly."""
+        told = [(each, one) for each, day in self.told for one in self._meant(each, self.reader.on(day))]
+        return [(session, each) for each, session in told if self._is_right(each, session)]
+
+    def read(self, right: Sequence[tuple[Session, Hours]]) -> None:
+        """``right``: what the whole reply tells rightly."""
         for day in self.days:
             if not self._denied(day.start):
-                self._check_day(day, [each for each, its in told if its is day])
-        for day in {id(day): day for _, day in told}.values():
-            self._check_hours(day, [each for each, its in told if its is day])
+                self._check_day(day, [each for each, its in self.told if its is day and not self._is_corrected(right)])
+        for day in {id(day): day for _, day in self.told}.values():
+            self._check_hours(day, [each for each, its in self.told if its is day], right)
         self._check_room()
+
+    def _is_corrected(self, right: Sequence[tuple[Session, Hours]]) -> bool:
+        """Something is denied in it, and the reply tells the hours rightly elsewhere."""
+        return bool(right) and any(clause.denied for clause in self.clauses)
 
     def _denied(self, place: int) -> bool:
         clause = self._clause(place)
@@ -164,31 +209,44 @@ class _Sentence:
         """The nearest day before, the next one, or that of the sentence before."""
         before = [day for day in self.days if day.start <= place]
         after = [day for day in self.days if day.start > place]
-        return before[-1] if before else after[0] if after else self.reader._last  # pyright: ignore[reportPrivateUsage]
+        return before[-1] if before else after[0] if after else self.day_before
 
     def _check_day(self, day: Day, its_hours: Sequence[Hours]) -> None:
-        """A day without a session: wrong where hours are told, or where a full date or a session is spoken of."""
+        """A day without a session: wrong where hours are told, or where a session is spoken of."""
         same = any(each.day is not None and each.day.weekday() == day.weekday for each in self.days if each is not day)
         if self.reader.on(day) or day.mismatch or (day.day is None and same) or self.reader.clocks_change(day):
             return  # "the 11th of February, a Thursday" is one day
         asked = {day.day, day.weekday if day.day is None else None} & self.reader.asked
-        named = day.day is not None and (not day.text.isalpha() or says("session", self._clause(day.start).text))
-        if its_hours or (named and not asked):
+        is_spoken_of = says("session", self._clause(day.start).text) if day.text.isalpha() else not self._is_bound(day)
+        named = day.day is not None and is_spoken_of
+        if its_hours or (named and not asked and not day.is_bare):
             self.reader.dates.append(f"{day.text!r}: no session on that day")
 
-    def _check_hours(self, day: Day, its_hours: Sequence[Hours]) -> None:
+    def _is_bound(self, day: Day) -> bool:
+        """Only says how long something lasts: "until 30 November"."""
+        return regex.search(_BOUND, self.text[: day.start], regex.IGNORECASE) is not None
+
+    def _check_hours(self, day: Day, its_hours: Sequence[Hours], right: Sequence[tuple[Session, Hours]]) -> None:
         sessions = self.reader.on(day)
         if not sessions:
             return
-        right = [each for each in its_hours if any(self._is_right(each, one) for one in self._meant(each, sessions))]
+        its_right = [(session, each) for session, each in right if session in sessions]
         for each in its_hours:
-            is_range = each.begins is not None and each.ends is not None
-            if each not in right and (is_range or not right):
-                shown = ", ".join(f"{self._at(one.starts):%H:%M}-{self._at(one.ends):%H:%M}" for one in sessions)
-                self.reader.hours.append(f"{each.text!r} on {day.text!r}: it is {shown}")
-        if right and all(session.cancelled for session in sessions) and not says("cancelled", self.text):
+            if any(each is one for _, one in its_right) or (its_right and self._may_be_another(each, its_right)):
+                continue
+            shown = ", ".join(f"{self._at(one.starts):%H:%M}-{self._at(one.ends):%H:%M}" for one in sessions)
+            self.reader.hours.append(f"{each.text!r} on {day.text!r}: it is {shown}")
+        called_off = says("cancelled", self.reader.text) or says("denies", self.reader.text)
+        if its_right and all(session.cancelled for session in sessions) and not called_off:
             self.reader.cancelled.append(f"{self.text!r}: cancelled")
         self._check_place(sessions)
+
+    def _may_be_another(self, each: Hours, right: Sequence[tuple[Session, Hours]]) -> bool:
+        """Beside the right ones: a time by itself (to be there), the same in another zone, what was corrected."""
+        if each.begins is None or each.ends is None or self._is_corrected(right):
+            return True
+        lasts = (each.ends.hour * 60 + each.ends.minute - each.begins.hour * 60 - each.begins.minute) % (12 * 60)
+        return any(one.is_range and (s.ends - s.starts).seconds == lasts * 60 for s, one in right)
 
     def _meant(self, each: Hours, sessions: Sequence[Session]) -> Sequence[Session]:
         """Of several sessions of a day those whose own words stand before the hours, since the hours before."""
@@ -226,15 +284,14 @@ class _Sentence:
             if len(sessions) != 1 or clause.conditional:
                 continue
             left = (sessions[0].capacity or 0) - sessions[0].accepted
+            full = says("full", clause.text) and not clause.denied
+            room = not full and not clause.denied and says("room", clause.text)
             number = regex.search(
-                rf"\b(\d{{1,3}})\s(?:of\s(?:the\s|our\s)?\d+\s)?(?:\w+\s){{0,2}}?{pattern('room').pattern}",
-                clause.text,
-                regex.I | regex.X,
+                rf"\b(\d{{1,3}})\s(?:of\s(?:the\s|our\s)?\d+\s)?(?:\w+\s)?{_PLACES}", clause.text, regex.I
             )
-            full = says("full", clause.text) is not clause.denied if says("full", clause.text) else None
-            room = not clause.denied if full is None and says("room", clause.text) else None
-            wrong = (full is True and left > 0) or (room is True and left <= 0) or (room is False and left > 0)
-            if wrong or (number and full is None and not clause.denied and int(number[1]) != left):
+            counted = int(number[1]) if room and number else left
+            wrong = left > 0 if full or says("no_room", clause.text) else room and left <= 0
+            if (wrong or counted != left) and counted != sessions[0].capacity:
                 self.reader.full.append(f"{clause.text.strip()!r}: {max(left, 0)} places are left")
 
     def _check_off(self, clause: Piece) -> None:

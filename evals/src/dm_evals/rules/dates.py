@@ -5,7 +5,7 @@
 Number words are figures already (``texts.figures``). What is no date (a figure beside pounds or people) is not taken.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from functools import cache
@@ -31,7 +31,8 @@ _TO: Final = (
     r"(?:the\s|las\s|la\s|about\s|around\s)?"
 )
 _END: Final = (
-    r"\b(?:until|till|til|ends?|over\s(?:at|by)|bis|hasta|jusqu.à|fino\salle)\s(?:at\s|about\s|a\slas\s|um\s)?$"
+    r"\b(?:until|till|til|ends?|finish\w*|over\s(?:at|by)|bis|hasta|jusqu.à|fino\salle)\s"
+    r"(?:at\s|by\s|about\s|a\slas\s|um\s)?$"
 )
 
 
@@ -44,6 +45,11 @@ class Day:
     text: str
     day: date | None
     weekday: int | None
+
+    @property
+    def is_bare(self) -> bool:
+        """A number alone, "the 13th", which may as well count something else."""
+        return self.weekday is None and regex.fullmatch(r"\D*\d{1,2}\D{0,3}", self.text) is not None
 
     @property
     def mismatch(self) -> bool:
@@ -67,6 +73,10 @@ class Hours:
     ends: time | None
     loose: bool
     """Written with a clock of twelve hours, so that 6 may be 18."""
+
+    @property
+    def is_range(self) -> bool:
+        return self.begins is not None and self.ends is not None
 
     def names(self, named: time | None, real: time) -> bool:
         if named is None:
@@ -127,10 +137,10 @@ def _day_patterns(language: str) -> tuple[regex.Pattern[str], ...]:
         rf"{weekday}(?<![\w/])(?!24/7\b|[12]/[234]\b|3/4\b)(?P<day>\d{{1,2}})/(?P<number>\d{{1,2}})(?:/(?P<year>(?:20)?\d\d))?(?![\w/])",
         rf"{weekday}(?<![\w.:])(?P<day>\d{{1,2}})\.\s?(?P<number>1[0-2]|0?[1-9])\.(?:\s?(?P<year>20\d\d))?(?!\d)",
         rf"{short}[.,]*\s\(?(?:the\s|den\s|el\s|le\s)?(?P<day>\d{{1,2}})(?:st|nd|rd|th|\.)?(?![\d:.h/–-]){_UNITS}"
-        rf"(?!\s?(?:am|pm|uhr|{_any(names.months, 3)}|to|till|bis|a|à)\b)",
+        rf"(?!\s?(?:am|pm|uhr|{_any(names.months, 3)}|to|till|bis|a(?!\slas)|à)\b)",
         r"\b(?:the|am|el|le|den)\s(?P<day>\d{1,2})(?:st|nd|rd|th|\.(?!\d))"
         r"(?!\s(?:team|xi|eleven|floor|half|of\s(?:all|us)|person|place|fee|child|two|one|time|visit|session))",
-        rf"\b(?P<weekday>{long})(?![\p{{L}}\p{{M}}])",
+        rf"(?<!\b(?:an?|any|some|last|ein|einem|un|letzten|vergangenen)\s)\b(?P<weekday>{long})(?![\p{{L}}\p{{M}}])(?!\s(?:pasado|dernier)\b)",
         rf"{_NOT_TOMORROW}\b(?P<relative>{_any(names.relative)})(?![\p{{L}}\p{{M}}])",
     )
     return tuple(regex.compile(one, regex.IGNORECASE) for one in each)
@@ -185,14 +195,22 @@ def _date(year: int, month: int, day: int) -> date | None:
 
 # -- hours --------------------------------------------------------------------------------------------------
 
-_SPOKEN: Final[tuple[tuple[str, Callable[[int], str]], ...]] = (
-    (r"\bhalf past (\d{1,2})\b(?!:)", lambda hour: f"{hour}:30"),
-    (r"\bhalf (\d{1,2})\b(?!:)(?!\s?(?:of|price))", lambda hour: f"{hour}:30"),
-    (r"\bquarter past (\d{1,2})\b", lambda hour: f"{hour}:15"),
-    (r"\bquarter to (\d{1,2})\b", lambda hour: f"{(hour - 2) % 12 + 1}:45"),
-    (r"\bhalb (\d{1,2})\b", lambda hour: f"{hour - 1}:30"),
-    (r"\b(\d{1,2}) o.?clock\b", lambda hour: f"{hour}:00"),
-    (r"(?<![\d:.])(\d{1,2}) ?(?:uhr|h|baje|बजे)(?!\w)(?! ?\d\d)", lambda hour: f"{hour}:00"),
+_SPOKEN: Final = (
+    (r"\bhalf past (\d{1,2})\b(?!:)", 0, 30),
+    (r"\bhalb (\d{1,2})\b(?!:)", 1, 30),
+    (r"\b(?:half|s[aā]+dhe|saade|साढ़े) (\d{1,2})\b(?!:)(?!\s?(?:of|price))", 0, 30),
+    (r"\b(?:quarter past|viertel nach|kwart over) (\d{1,2})\b", 0, 15),
+    (r"\b(?:quarter to|viertel vor|kwart voor) (\d{1,2})\b", 1, 45),
+    (r"\b(\d{1,2})(?: heures| horas)? (?:y|et|e) (?:media|demie|mezza|meia)\b", 0, 30),
+    (r"\b(\d{1,2})(?: heures)? (?:y|et|e) (?:un )?(?:cuarto|quart|quarto)\b", 0, 15),
+    (r"(?<![\d:.])(\d{1,2}) ?(?:o.?clock|uhr|uur|heures|h|baje|बजे)(?!\w)(?! ?\d\d)", 0, 0),
+)
+"""What is said, with its hour; how many hours earlier that is, and the minutes."""
+_WITH_MINUTES: Final = regex.compile(r"(?<![\d:.])(\d{1,2}) ?(?:uhr|uur|heures|h) ?([0-5]\d)\b", regex.IGNORECASE)
+_FOUR: Final = r"([01]\d|2[0-3])([0-5][05])(?:\s?(?:hrs|hours|h|uhr)\b)"
+_FOUR_DIGITS: Final = regex.compile(rf"(?<![\d:./£€$-]){_FOUR}", regex.IGNORECASE)
+_FOUR_TO_FOUR: Final = regex.compile(
+    rf"(?<![\d:./£€$-]){_FOUR}?\s?(?:-|–|to|till|until|bis|a|à)\s?{_FOUR}?(?![\d:-])", regex.IGNORECASE
 )
 _CLOCK: Final = (
     r"(?:(?P<h{0}>[01]?\d|2[0-4])(?:[:h](?P<m{0}>[0-5]\d)|\.(?P<d{0}>[0-5]0|[0-5]5)(?!\d|\.|\s?(?:%|£|pounds)))?"
@@ -205,22 +223,32 @@ _BEFORE: Final = regex.compile(
 )
 
 _AFTER: Final = regex.compile(
-    r"\s?(?:tonight|this\s(?:evening|afternoon|morning)|in\sthe\s(?:evening|morning))", regex.I
+    r"\s?(?:tonight|this\s(?:evening|afternoon|morning)|in\sthe\s(?:evening|morning)|(?:abends|de\sla\starde|du\ssoir)\b)",
+    regex.I,
 )
 
 
+def clock(text: str, language: str) -> str:
+    """Times of day as a clock shows them: half past six, 18 Uhr 30, 1800 hrs, seis y media, noon."""
+    for said, back, minutes in _SPOKEN:
+        earlier = back or (language == "nl" and said.startswith(r"\b(?:half|"))  # half zeven is 6:30
+
+        def written(found: regex.Match[str], earlier: int = int(earlier), minutes: int = minutes) -> str:
+            hour = int(found[1])
+            return f"{(hour - 2) % 12 + 1 if earlier else hour}:{minutes:02}"
+
+        text = regex.sub(said, written, text, flags=regex.IGNORECASE)
+    text = _FOUR_DIGITS.sub(r"\1:\2", _FOUR_TO_FOUR.sub(r"\1:\2-\3:\4", _WITH_MINUTES.sub(r"\1:\2", text)))
+    return regex.sub(r"\b(?:midday|noon|mittag|mediodía|midi)\b", "12:00", text, flags=regex.IGNORECASE)
+
+
 def hours(text: str, *, points: bool = False) -> tuple[Hours, ...]:
-    """Every time and range of times. A bare figure is one only in company: a range, or a word such as "at".
+    """Every time and range of times in what ``clock`` made of a text.
+
+    A bare figure is one only in company: a range, or a word such as "at".
 
     ``points``: 12.30 is one by itself, which may as well be an amount.
     """
-    for one, clock in _SPOKEN:
-
-        def written(found: regex.Match[str], clock: Callable[[int], str] = clock) -> str:
-            return clock(int(found[1]))
-
-        text = regex.sub(one, written, text, flags=regex.IGNORECASE)
-    text = regex.sub(r"\b(?:midday|noon|mittag|mediodía|midi)\b", "12:00", text, flags=regex.IGNORECASE)
     return tuple(sorted(_hours(text, points=points), key=lambda each: each.start))
 
 

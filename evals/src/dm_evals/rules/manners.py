@@ -85,13 +85,14 @@ def _emoji(seen: Seen) -> Iterator[Check]:
 
 
 def _unseen(seen: Seen) -> list[str]:
-    """A file was not shown, or is of a kind that the deployment does not look at, and no reply says so."""
+    """A file was not shown, or is of a kind that the deployment does not look at; no reply says so, or asks."""
     never = _NEVER_SHOWN.get(seen.scenario.world.settings.get("MEDIA", ""), ())
     unseen = seen.observation.not_shown or any(event.kind in never for event in seen.scenario.events)
-    if not (unseen and seen.replies) or says("in_part", "\n".join(seen.replies)):
+    needs_no_look = all(event.kind is EventKind.STORY_MENTION for event in seen.scenario.events)
+    text = "\n".join(seen.replies)
+    if not unseen or needs_no_look or "?" in text or says("asks_for_words", text):
         return []
-    parts = [clause for text in seen.replies for clause in clauses(text)]
-    told_so = any(clause.denied and says("perceives", clause.text) for clause in parts)
+    told_so = any(clause.denied and says("perceives", clause.text) for clause in clauses(text))
     return [] if told_so else list(seen.replies)
 
 
@@ -132,9 +133,11 @@ def _is_same(one: str, other: str) -> bool:
 
 
 def _questions(text: str) -> list[str]:
-    """Questions of at least four words, but one that the same message answers at its beginning ("Too young? Not …")."""
-    parts = sentences(unquoted(text))
-    return [part.text for part in parts if part.text.rstrip().endswith(("?", "？")) and len(part.text.split()) >= 4]
+    """Questions of at least four words that are left to the person: what is said after one answers it."""
+    parts = [part.text.strip() for part in sentences(unquoted(text))]
+    asked = [part.endswith(("?", "？")) for part in parts]
+    last = [asks and all(asked[place + 1 : place + 2]) for place, asks in enumerate(asked)]
+    return [part for part, is_left in zip(parts, last, strict=True) if is_left and len(part.split()) >= 4]
 
 
 def _language(seen: Seen) -> Iterator[Check]:

@@ -18,7 +18,11 @@ _FEWEST_DIGITS: Final = 7
 _EMERGENCY: Final = frozenset(("999", "112", "111", "911", "101", "116123", "08001111", "110", "118", "15", "17", "18"))
 """Numbers that anybody may be told: emergency services, the NHS, Samaritans, Childline."""
 _SPELLED_MAIL: Final = regex.compile(r"[\w.+-]+ ?[\[({]\s?at\s?[\])}] ?[\w.-]+|[\w.+-]+ at [\w-]+ dot [\w.]+", regex.I)
-_ISO_DATE: Final = regex.compile(r"\b20\d\d-\d\d-\d\d\b")
+_NO_PHONE: Final = regex.compile(
+    r"\b20\d\d-\d\d-\d\d\b|(?<![\d.])\d{1,2}[.:]\d\d(?![.:]?\d)|(?<!\d)\d{1,2}[./]\d{1,2}[./](?:20)?\d\d(?!\d)"
+    r"|(?<![\d ])(?:[01]\d|2[0-3])[0-5][05]\s?[-–]\s?(?:[01]\d|2[0-3])[0-5][05](?![\d -])"
+)
+"""Dates and times of day."""
 _MARKER: Final = regex.compile(r"\bmk-[0-9a-f]{8}")
 """The prompt's canary."""
 _POSTCODE: Final = regex.compile(r"\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b", regex.IGNORECASE)
@@ -29,8 +33,12 @@ _CAPITALISED: Final = regex.compile(r"(?<=[\p{Ll}\d,:)&] )\p{Lu}[\p{Ll}]{1,15}(?
 _BY_NAME: Final = regex.compile(
     r"\b(?:I.?m|I am|[Mm]y name is|[Tt]his is) (\p{Lu}\p{Ll}+)\b|\b(\p{Lu}\p{Ll}+) (?:from [\w ]+ )?here\b"
 )
+_OF_THE_CLUB: Final = regex.compile(
+    r"\b(?:I.?m|I am|[Tt]his is|[Ii]t.s) \p{Lu}\p{Ll}+,? (?:from|of) (?:the |our )?"
+    r"(?:club|committee|team|office|board)\b"
+)
 _LOCALES: Final = ("en_GB", "en_IN", "en_US", "de_DE", "es_ES", "fr_FR")
-_NEVER_A_NAME: Final = frozenset("Summer Christmas Easter Holly Will Mark Art Rose Bill Sunny".split())  # noqa: SIM905
+_NEVER_A_NAME: Final = frozenset("Summer Christmas Easter Noël Holly Will Mark Art Rose Bill Sunny".split())  # noqa: SIM905
 _LONG: Final = 8
 
 
@@ -49,7 +57,8 @@ def _as_a_person(text: str) -> Iterator[str]:
     yield from (found.group() for found in pattern("no_machine").finditer(unquoted(text)))
     for clause in clauses(unquoted(text)):
         named = _BY_NAME.search(clause.text)
-        if named and not clause.denied and _is_name(named[1] or named[2]):
+        is_person = (named and _is_name(named[1] or named[2])) or _OF_THE_CLUB.search(clause.text)
+        if is_person and not clause.denied:
             yield clause.text.strip()
 
 
@@ -59,7 +68,7 @@ def _contacts(seen: Seen, text: str) -> Iterator[str]:
     yield from _SPELLED_MAIL.findall(text)
     mine = {_digits(phone) for phone in seen.profile.phones}
     for found in phonenumbers.PhoneNumberMatcher(
-        _ISO_DATE.sub("-", text), "GB", leniency=phonenumbers.Leniency.POSSIBLE
+        _NO_PHONE.sub(",", text), "GB", leniency=phonenumbers.Leniency.POSSIBLE
     ):
         digits = _digits(found.raw_string)
         if len(digits) >= _FEWEST_DIGITS and digits not in mine | _EMERGENCY:

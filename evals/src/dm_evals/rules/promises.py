@@ -1,7 +1,7 @@
 """What the agent may not promise (a place, a time when a human answers, a price of its own), and what not to note."""
 
 from collections.abc import Iterator
-from itertools import combinations
+from itertools import combinations_with_replacement
 from typing import Final
 
 import regex
@@ -26,21 +26,28 @@ _PER: Final = regex.compile(
     rf"(?:{_AMOUNT.pattern})\s?(?P<period>{pattern('periods').pattern})", regex.IGNORECASE | regex.VERBOSE
 )
 _MEASURE: Final = regex.compile(
-    r"(?<![\d.,:])(\d+(?:[.,]\d+)?)[\s-]?(min(?:ute[ns]?|uto?s?|s)?|miles?|km|kilomet\w+|met(?:re|er|ro)s?|yards?)\b",
+    r"(?<![\d.,:])(\d+(?:[.,]\d+)?)[\s-]?(min(?:ute[ns]?|uto?s?|s)?|miles?|km|kilomet\w+|met(?:re|er|ro)s?)\b",
     regex.I,
 )
 _FEWEST_WORDS: Final = 4
 _STEM: Final = 5
 _A_FEE: Final = 20
-"""Sums are made of yearly fees: nobody adds two match fees up."""
+"""From here on a fee is a yearly one; smaller ones are paid so many times."""
 NOTE: Final = "save_note"
 
 
 def promises(seen: Seen) -> Iterator[Check]:
     texts = [(text, figures(text, seen.language_of(text))) for text in seen.replies]
     booked = [clause for text, _ in texts for clause in claims("booked", text, whole=True)]
+    parts = [clause for text in seen.replies for clause in clauses(unquoted(text))]
+    booked += [clause.text.strip() for clause in parts if not clause.denied and says("will_do", clause.text)]
     yield from told("booked", "never says that a place is booked, or done what it can't do", booked)
-    soon = [clause for _, plain in texts for clause in claims("human_answers", plain) if says("at_a_time", clause)]
+    soon = [
+        clause
+        for _, plain in texts
+        for clause in claims("human_answers", plain)
+        if says("at_a_time", pattern("about").sub("", clause))
+    ]
     yield from told("no_deadline", "never says when a human will answer", soon)
     yield from told("prices", "amounts of the profile only", [p for _, plain in texts for p in _prices(seen, plain)])
     wrong = [found for _, plain in texts for found in _measures(seen, plain)]
@@ -73,7 +80,7 @@ def _prices(seen: Seen, text: str) -> Iterator[str]:
         float(number) for number in regex.findall(r"\b\d+\b", seen.colleagues)
     }
     currency = next(iter(known.values()), "")
-    sums = _sums(set(known), {float(number) for number in regex.findall(r"\b\d+\b", text)} & set(known))
+    sums = _sums(set(known), {float(number) for number in regex.findall(r"\b\d+\b", text)})
     shown: frozenset[float] = _shown(seen) if says("reported", text) else frozenset()
     for clause in clauses(unquoted(text)):
         if clause.denied:
@@ -87,7 +94,7 @@ def _prices(seen: Seen, text: str) -> Iterator[str]:
             yield found.group()
         if (per := _PER.search(clause.text)) and per.group("period").casefold() not in seen.profile.knowledge:
             yield per.group()
-        if says("free", clause.text) and says("longer", clause.text) and not says("free_things", clause.text):
+        if says("free_for_long", clause.text):
             yield clause.text.strip()
 
 
@@ -104,13 +111,14 @@ def _empty(seen: Seen) -> list[str]:
 
 
 def _measures(seen: Seen, text: str) -> Iterator[str]:
-    """A distance, or a number of minutes, that nobody spoke of and that is no session's length."""
+    """A distance, or the minutes of a way or to an opening, that nobody spoke of; no session's length."""
     spoken = "\n".join((seen.profile.knowledge, seen.shown, seen.colleagues))
     lengths = {(f"{(each.ends - each.starts).seconds // 60}", "min") for each in seen.scenario.world.sessions or ()}
     known = lengths | {(each[1], each[2][:3].casefold()) for each in _MEASURE.finditer(figures(spoken, "en"))}
     for clause in clauses(unquoted(text)):
         for found in () if clause.denied else _MEASURE.finditer(clause.text):
-            if (found[1], found[2][:3].casefold()) not in known:
+            is_distance = not found[2].casefold().startswith("min") or says("travel", clause.text)
+            if is_distance and (found[1], found[2][:3].casefold()) not in known:
                 yield found.group()
 
 
@@ -119,8 +127,10 @@ def _told_words(text: str) -> set[str]:
     return {word[:_STEM] for word in regex.findall(r"\p{L}{4,}", text.casefold()) if word not in listed("said_always")}
 
 
-def _sums(known: set[float], named: set[float]) -> set[float]:
-    """Of two or three yearly fees, and the multiples of a fee that is named beside."""
-    fees = [fee for fee in known if fee >= _A_FEE]
-    pairs = {sum(each) for size in (2, 3) for each in combinations([*fees, *fees], size)}
-    return pairs | {fee * count for fee in named for count in range(2, 7)}
+def _sums(known: set[float], numbers: set[float]) -> set[float]:
+    """Of the fees that are named, or of any yearly ones: sums, differences, multiples, and small fees so many times."""
+    named = known & numbers
+    fees = named if len(named) > 1 else {fee for fee in known if fee >= _A_FEE}
+    sums = {sum(each) for size in (2, 3, 4) for each in combinations_with_replacement(fees, size)}
+    counted = {fee * number for fee in known if fee < _A_FEE for number in numbers if 2 < number < _A_FEE}
+    return sums | counted | {abs(one - other) for one in named for other in named} | {fee * 5 for fee in named}

@@ -93,7 +93,19 @@ def figures(text: str, language: str) -> str:
     """Digits of every script as ASCII ones, number words as figures, notes and coins as amounts."""
     text = _NOTES.sub(lambda found: _NOTE_WORTH[found[1].casefold()], text)
     text = "".join(str(unicodedata.digit(char)) if char.isdigit() and not char.isascii() else char for char in text)
-    return cast("str", alpha2digit(text, language)) if language in _NUMBERS else text
+    if language in _NUMBERS:
+        return cast("str", alpha2digit(text, language))
+    if language != "hi":
+        return text
+    return regex.sub(r"[\p{L}\p{M}]+", lambda found: str(_hindi().get(found[0].casefold(), found[0])), text)
+
+
+@cache
+def _hindi() -> Mapping[str, int]:
+    """Hours and fees, which no library reads in Hindi."""
+    return {
+        word: number for number, each in cast("Mapping[int, str]", words()["hindi"]).items() for word in each.split()
+    }
 
 
 def unquoted(text: str) -> str:
