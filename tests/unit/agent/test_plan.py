@@ -281,7 +281,6 @@ BAD_CALLS: list[tuple[Call, str, str]] = [
     (("send_instagram_message", {"text": "ring 07700900123"}), "manager_number", "private number"),
     (("send_manager_notification", {"text": SECRETS[0]}), "secret", "confidential"),
     (("send_manager_notification", {"text": "x", "urgency": 3}), "bad_arguments", "must be a text"),
-    (("send_instagram_message", {"text": "I will check the calendar. " * 30}), "repetition", "Say it once"),
     (("react_to_instagram_message", {"message_id": "m9", "reaction": "love"}), "unknown_handle", "no message 'm9'"),
     (("react_to_instagram_message", {"message_id": "mid-2", "reaction": "love"}), "unknown_handle", "no message"),
     (("react_to_instagram_message", {"message_id": "m2", "reaction": "love"}), "unknown_handle", "person's own"),

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dm_core.agent.texts import TEXT_LIMIT_BYTES, graphemes, is_looping, size, split_text, without_controls
+from dm_core.agent.texts import TEXT_LIMIT_BYTES, graphemes, size, split_text, without_controls
 
 PIECES = st.sampled_from(
     [
@@ -89,32 +89,6 @@ def test_no_split_loses_or_breaks_anything(text: str, limit: int) -> None:
 @given(st.text())
 def test_any_text_can_be_split(text: str) -> None:
     assert all(size(part) <= TEXT_LIMIT_BYTES for part in split_text(without_controls(text)))
-
-
-LISTED = "".join(f"- {day} December 18:00-20:00, Indoor nets, Riverside Sports Hall\n" for day in range(1, 30, 3))
-
-
-@pytest.mark.parametrize(
-    ("text", "stuck"),
-    [
-        ("I am done. " * 40, True),
-        ("I'll execute. I'll call. " * 20, True),
-        (f"Sure! {'ha' * 700}", True),
-        ("我不知道。" * 30, True),
-        ("The nets are on Tuesday. " * 5 + "Bring your bat. " + "Some more about it, in other words. ", True),
-        ("Other; " * 100, True),
-        (f"The next nets:\n{LISTED}", False),
-        ("No. " * 20, False),
-        (
-            "hahahahahahaha, no problem! No problem! See you on Tuesday at 18:00, and bring your own bat if you can",
-            False,
-        ),
-        (f"{'😂' * 30} that is a good one", False),
-        ("", False),
-    ],
-)
-def test_a_model_that_got_stuck_is_told_from_one_that_lists(text: str, stuck: bool) -> None:
-    assert is_looping(text) is stuck
 
 
 def test_cleaning_removes_what_no_reader_sees_and_keeps_emoji() -> None:

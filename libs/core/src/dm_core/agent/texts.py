@@ -4,8 +4,6 @@ Instagram takes at most 1,000 UTF-8 bytes a text (docs/platforms/instagram.md#se
 reader sees as one character (a grapheme: a family emoji, a letter with its accent) is never cut in two.
 """
 
-import re
-from collections import Counter
 from itertools import batched
 from typing import Final
 
@@ -22,10 +20,6 @@ _NEWLINES = regex.compile(r"\r\n?|[\u0085\u2028\u2029]")
 _ESCAPED = regex.compile(r"""(?:\\+r)?\\+n|\\+u([0-9a-fA-F]{4})|\\+(["'`])""")
 _EMPTY_LINES = regex.compile(r"\n(?:[^\S\n]*\n){2,}")
 _DECORATION = regex.compile(r"(?<!\d)[^\w?]+|[^\w?]+(?!\d)")
-_SENTENCE = re.compile(r"[^.!?…。！？\n]+")
-_STUCK = re.compile(r"(?<!\w)(\S.{0,80}?)\1{5,}", re.DOTALL)
-_LEAST_LOOP_CHARS = 100
-_LEAST_LOOPS = 4
 _SENTENCE_END = frozenset(".!?…。！？")
 _CLOSERS = "\"')]}»”’"
 
@@ -47,19 +41,6 @@ def same_form(text: str) -> str:
 def said_form(text: str) -> str:
     """What two texts that say the same have in common: their letters, numbers and questions; of emoji alone, those."""
     return _DECORATION.sub("", same_form(text).casefold()) or same_form(text)
-
-
-def is_looping(text: str) -> bool:
-    """A model that got stuck: a phrase over and over, or one sentence that makes up most of a longer text
-    (https://github.com/google-gemini/cookbook/issues/220, https://github.com/google-gemini/gemini-cli/issues/13322)."""
-    if len(text) < _LEAST_LOOP_CHARS:
-        return False
-    if any(len(found[0]) >= _LEAST_LOOP_CHARS for found in _STUCK.finditer(text)):
-        return True
-    sentences = Counter(" ".join(sentence.casefold().split()) for sentence in _SENTENCE.findall(text))
-    sentence, times = sentences.most_common(1)[0] if sentences else ("", 0)
-    whole = sum(len(each) * count for each, count in sentences.items())
-    return times >= _LEAST_LOOPS and 2 * len(sentence) * times > whole
 
 
 def without_controls(text: str) -> str:

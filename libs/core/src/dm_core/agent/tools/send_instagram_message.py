@@ -7,7 +7,7 @@ from typing import Final
 
 from dm_core.agent.guards import MAX_PARTS, WRITTEN_CALL, Refusal
 from dm_core.agent.plan import UNCERTAIN, PlannedCall, PlannedTurn
-from dm_core.agent.texts import TEXT_LIMIT_BYTES, is_looping, said_form, size, split_text
+from dm_core.agent.texts import TEXT_LIMIT_BYTES, said_form, size, split_text
 from dm_core.agent.tools.arguments import text_argument
 from dm_core.agent.tools.declare import Kind, PlannedTool
 from dm_core.runs import Action, ActionKind, ActionState
@@ -86,8 +86,6 @@ def _refusal(turn: PlannedTurn, text: str, parts: Sequence[str]) -> Refusal | No
     if len(parts) > MAX_PARTS:
         allowed = MAX_PARTS * TEXT_LIMIT_BYTES
         return Refusal("too_long", f"not sent: {size(text)} bytes; at most {allowed} are allowed. Say it shorter.")
-    if is_looping(text):
-        return Refusal("repetition", "not sent: 'text' says the same over and over. Say it once.")
     if turn.is_written_call(text):
         reason = "not sent: 'text' holds a tool call written out. Give only the words that the person is to read."
         return Refusal(WRITTEN_CALL, reason)
