@@ -75,23 +75,8 @@ class PlatformError(DmAgentError):
     """A call to a service did not succeed.
 
     ``service`` says which; ``code`` and ``subcode`` are its own numbers (0 when it gave none). Without a code the
-    message holds no word of the service's.
+    message holds no word of the service's. ``wait_seconds``: how long it asked to be left alone, None when it did not.
     """
-
-    def __init__(self, message: str, *, service: Service = Service.INSTAGRAM, code: int = 0, subcode: int = 0) -> None:
-        super().__init__(message)
-        self.service = service
-        self.code = code
-        self.subcode = subcode
-
-
-class RetryLater(PlatformError):
-    """An outage or a throttle: it surely did not happen, and may succeed after a wait.
-
-    ``wait_seconds``: the service's own wait, None when it named none.
-    """
-
-    owner = Owner.OUTAGE
 
     def __init__(
         self,
@@ -102,8 +87,17 @@ class RetryLater(PlatformError):
         code: int = 0,
         subcode: int = 0,
     ) -> None:
-        super().__init__(message, service=service, code=code, subcode=subcode)
+        super().__init__(message)
         self.wait_seconds = wait_seconds
+        self.service = service
+        self.code = code
+        self.subcode = subcode
+
+
+class RetryLater(PlatformError):
+    """An outage or a throttle: it surely did not happen, and may succeed after a wait."""
+
+    owner = Owner.OUTAGE
 
 
 class ModelUnavailable(RetryLater):
@@ -151,24 +145,9 @@ class Unreachable(PlatformError):
 
 
 class AccountStopped(PlatformError):
-    """The service said no to the whole account or deployment (token, permission, key); a person must act.
-
-    ``wait_seconds``: as of ``RetryLater``.
-    """
+    """The service said no to the whole account or deployment (token, permission, key); a person must act."""
 
     owner = Owner.ACCOUNT
-
-    def __init__(
-        self,
-        message: str,
-        *,
-        wait_seconds: float | None = None,
-        service: Service = Service.INSTAGRAM,
-        code: int = 0,
-        subcode: int = 0,
-    ) -> None:
-        super().__init__(message, service=service, code=code, subcode=subcode)
-        self.wait_seconds = wait_seconds
 
 
 def described(error: BaseException) -> str:

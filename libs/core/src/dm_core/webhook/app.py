@@ -69,8 +69,8 @@ class WebhookApp:
         """Whatever Meta delivers, at either address: both products of an app may have been told the same one
         (docs/platforms/instagram.md#delivery). At the other's address a body must say that it is theirs."""
         signature, body, path = request.headers.get("x-hub-signature-256"), request.body, request.path
-        ours, managers = matching_secret(signature, body, self.app_secrets), self.whatsapp.signed(signature, body)
-        secret = ours if ours is not None else managers
+        ours = matching_secret(signature, body, self.app_secrets)
+        secret = ours if ours is not None else self.whatsapp.signed(signature, body)
         if secret is None:
             return _unsigned(request)
         try:
@@ -79,7 +79,9 @@ class WebhookApp:
             emit("webhook_rejected", "ERROR", path=path, secret=secret, bytes=len(body), reason="not JSON")
             return Response(400, "not JSON")
         about = subject(payload)
-        if managers is not None and (about == WHATSAPP or (path == ADDRESS and about != INSTAGRAM)):
+        is_managers = about == WHATSAPP or (path == ADDRESS and about != INSTAGRAM)
+        managers = self.whatsapp.signed(signature, body) if is_managers else None
+        if managers is not None:
             _notice(path, ADDRESS)
             return await self.whatsapp.receive(payload, managers)
         if ours is not None and (about == INSTAGRAM or path == _ROOT):
