@@ -49,6 +49,25 @@ async def test_a_dm_that_comes_while_the_second_part_waits_is_answered_in_its_pl
     assert {message.status for message in await stored(system, ana.thread_id)} == {Status.PROCESSED}
 
 
+@pytest.mark.parametrize("minutes", [1, 6])
+async def test_what_was_throttled_and_comes_back_as_an_echo_all_the_same_is_not_sent_again(
+    system: InProcess, minutes: int
+) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("It's on Tuesday."), says("As I said: Tuesday.")])
+    system.instagram.faults.add("throttle", "send", wait_minutes=minutes)
+    await ana.says("when?")
+    await queue.pass_time(20)
+    await ana.echoes("mid-of-the-echo", "It&#39;s on  Tuesday.")
+
+    await queue.pass_time(600)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (message.status, message.disposition) == (Status.PROCESSED, None)
+    assert (system.instagram.count("send"), system.gemini.count(), await system.told()) == (1, 1, [])
+
+
 async def test_a_human_who_writes_while_the_second_part_waits_has_the_word(system: InProcess) -> None:
     ana, queue = await half_answered(system, says("Three."))
     await queue.pass_time(30)

@@ -103,6 +103,8 @@ class ActionExecutor:
             return None
         if action.in_doubt and key not in self.announced:
             action = self._keep(await self.delivery.settle(self.leased, action, self.deadline, wait=False))
+        elif self.leased.resumed:  # what was throttled, or not begun, may be there all the same
+            action = self._keep(self.delivery.confirmed(self.leased, action, self.leased.recent))
         if action.is_open:
             self.check_time()
             if key not in self.announced and (outcome := await self._start(action)) is not None:

@@ -12,7 +12,9 @@ from dm_core.agent.tools.declare import Example, Kind, PlannedTool
 from dm_core.alerts import MODEL, AskedAlert, Urgency
 
 URGENCIES: tuple[Urgency, ...] = ("normal", "urgent")
-_MEANT: Final[Mapping[str, Urgency]] = dict.fromkeys(("high", "critical", "emergency", "immediate", "asap"), "urgent")
+_MEANT: Final[Mapping[str, Urgency]] = dict.fromkeys(
+    ("high", "critical", "emergency", "immediate", "asap", "true"), "urgent"
+)
 STORED: Final = "stored; the manager will be told"
 _HURT: Final = r"\b(injur\w*|hurt|ambulance|accident|concuss\w*|urgent\w*|skadet)\b"
 _HUMAN: Final = (
