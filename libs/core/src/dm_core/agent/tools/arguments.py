@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, field, fields
 from typing import Any, ClassVar, Final, Protocol, cast
 
 from dm_core.agent.texts import cut, without_slips
+from dm_core.clients.http_response import alone
 
 _YES: Final = ("true", "yes", "1")
 _NO: Final = ("false", "no", "0")
@@ -79,7 +80,7 @@ def _schema(spec: Field[Any]) -> Mapping[str, object]:
 
 
 def _valid(spec: Field[Any], given: object) -> object:
-    schema, value = _schema(spec), _alone(given)
+    schema, value = _schema(spec), alone(given)
     if schema["type"] == "integer":
         return _whole(spec.name, value, cast("int", schema["minimum"]), cast("int", schema["maximum"]))
     if schema["type"] == "boolean":
@@ -94,12 +95,6 @@ def _valid(spec: Field[Any], given: object) -> object:
     text = without_slips(value).strip()
     most = cast("int", spec.metadata["max"])
     return _text(spec.name, cut(text, most) if spec.metadata["is_cut"] else text, most)
-
-
-def _alone(value: object) -> object:
-    """The one item of a list, else the value."""
-    listed = cast("list[object]", value) if isinstance(value, list) else ()
-    return listed[0] if len(listed) == 1 else value
 
 
 def _text(name: str, text: str, max_chars: int) -> str:
