@@ -6,10 +6,11 @@ from typing import Literal
 import pytest
 
 from dm_core.errors import Misconfigured, ModelUnavailable, QueueUnavailable, StoreUnavailable, Uncertain
-from dm_core.messages import Status
+from dm_core.messages import Disposition, Status
 from dm_sandbox.inprocess import CrashPoints, InProcess, InstanceDied
 from dm_sandbox.platforms.answers import call, turn
 from dm_sandbox.platforms.model_request import ModelRequest
+from tests.integration.processing.schedule import Deliveries
 
 PLAIN_CALLS = ["store.open", "store.commit", "model.generate", "store.commit", "instagram.send_text", "store.commit"]
 LOST: dict[str, Callable[[], Exception]] = {
@@ -230,6 +231,28 @@ async def test_a_send_in_doubt_is_sent_again_where_the_deployer_allows_it(system
 
     assert result["ending"] == "answered"
     assert (system.instagram.count("send"), len(system.instagram.sent)) == (2, 1)
+
+
+@pytest.mark.parametrize("blind_for", [0, 300], ids=["at once", "when the answer is too old"])
+async def test_a_send_that_may_be_repeated_is_repeated_once(system: InProcess, blind_for: int) -> None:
+    system.env["UNCERTAIN_SENDS"] = "resend"
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    await ana.says("hi")
+    answer(system)
+    system.instagram.conversation_lag = 10_000.0
+    system.instagram.faults.add("drop_after", "send", times=100)
+    system.instagram.faults.add("error", "conversations", times=100, status=503)
+    await queue.pass_time(blind_for)
+    system.instagram.faults.clear()
+    system.instagram.faults.add("drop_after", "send", times=100)
+
+    await queue.pass_time(1_800)
+
+    snapshot = await system.store.open(ana.thread_id)
+    assert snapshot is not None
+    assert (len(system.instagram.sent), snapshot.recent[0].disposition) == (2, Disposition.UNCERTAIN)
+    assert len(await system.told()) == 1
 
 
 async def test_an_error_that_hides_a_delivered_message_does_not_repeat_it(system: InProcess) -> None:

@@ -99,7 +99,7 @@ class Delivery:
         return replace(self.ended(action, ActionState.DONE, None), platform_id=platform_id)
 
     async def settle(self, leased: Conversation, action: Action, deadline: int, *, wait: bool) -> Action:
-        """Find out about an action in doubt: done, uncertain for good, or planned again (to be sent once more).
+        """Find out about an action in doubt: done, uncertain for good, or planned again (sent once more, one of a run).
 
         A reaction can't be looked up and is never repeated. With ``wait`` an echo gets its time first. Raises LookAgain
         until two look-ups that worked, a minute apart, did not find it, and AccountStopped where a person must act
@@ -116,9 +116,9 @@ class Delivery:
         if now - first < LOOK_AGAIN_MS:
             leased.run = leased.run.with_action(replace(action, looked_at=first))
             raise LookAgain("a send in doubt was not found yet", (first + LOOK_AGAIN_MS - now) / 1000)
-        if self.limits.uncertain_sends == "hold":
+        if self.limits.uncertain_sends == "hold" or any(each.resent for each in leased.run.actions):
             return self.ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
-        return replace(action, started_at=None, looked_at=None)
+        return replace(action, started_at=None, looked_at=None, resent=True)
 
     async def echoed(self, leased: Conversation, action: Action) -> Action:
         """The action, done if its text came back since it was started, or decided on: it went out, whatever we were

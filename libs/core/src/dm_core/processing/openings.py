@@ -27,7 +27,8 @@ def reopened(
     number, holds = run.next_turn, why is not Stale.CHANGED and shown(leased.own) == run.shown
     run = replace(run, draft=None, message_ids=tuple(message.id for message in (*leased.own, *leased.others)))
     if not run.acted:
-        fresh = replace(run, actions=(), notes=(), model_calls=0, repairs=0, dropped_turns=number, fresh_from=number)
+        kept = tuple(action for action in run.actions if action.resent)  # so that nothing else is sent twice
+        fresh = replace(run, actions=kept, notes=(), model_calls=0, repairs=0, dropped_turns=number, fresh_from=number)
         return opened(agent, fresh, situation)
     run = replace(run, fresh_from=run.fresh_from if why is Stale.OLD else number)
     if not holds:
