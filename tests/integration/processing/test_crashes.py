@@ -1,6 +1,7 @@
 """The instance dies, or an answer gets lost, at every call of a run: nothing is lost, nothing goes out twice."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
 
 import pytest
@@ -328,6 +329,43 @@ async def test_a_dm_that_kills_its_instance_every_time_is_bounded_too(system: In
     assert (status, result["status"]) == (200, "failed")
     assert system.gemini.count() == 0
     assert ["Nobody has answered" in alert for alert in await system.told()] == [False, True]
+
+
+async def test_a_reply_in_doubt_that_can_never_be_looked_up_is_told_with_its_words(system: InProcess) -> None:
+    system.env["MAX_WAIT_HOURS"] = "0.5"
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    answer(system)
+    system.instagram.faults.add("drop_after", "send")
+    system.instagram.faults.add("error", "conversations", times=1_000, status=503)
+    await ana.says("hi")
+
+    await queue.pass_time(2_400)
+
+    snapshot = await system.store.open(ana.thread_id)
+    assert snapshot is not None
+    assert snapshot.recent[0].disposition is Disposition.UNCERTAIN
+    assert ["Tuesday 18:00." in alert for alert in await system.told()] == [True]
+
+
+@pytest.mark.parametrize("deaths", [6, 9], ids=["while it is settled", "in each look"])
+async def test_a_reply_in_doubt_is_told_with_its_words_when_the_attempts_are_used_up(
+    system: InProcess, deaths: int
+) -> None:
+    ana = system.person()
+    answer(system)
+    system.instagram.conversation_lag = 100_000.0
+    await ana.says("hi")
+    for number in range(12):
+        points = CrashPoints(at=(4 if number else 5) if number < deaths else 0)
+        with suppress(InstanceDied):
+            await system.task(ana.thread_id, f"task-{number}", system.instance(points))
+        system.clock.forward(400)
+
+    snapshot = await system.store.open(ana.thread_id)
+    assert snapshot is not None
+    assert (snapshot.recent[0].disposition, snapshot.thread.run) == (Disposition.UNCERTAIN, None)
+    assert ["Tuesday 18:00." in alert for alert in await system.told()] == [True]
 
 
 async def test_a_dead_whatsapp_does_not_keep_a_failed_dm_from_ending(system: InProcess) -> None:

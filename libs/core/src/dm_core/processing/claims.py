@@ -27,14 +27,14 @@ from dm_core.processing.decisions import Decision, NextStep, decide, spend
 from dm_core.processing.finish import unconfirmed
 from dm_core.processing.freshness import shown
 from dm_core.processing.leased_thread import LeasedThread, settle, with_alerts, with_ended
-from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE, tell_if_prolonged
+from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE, tell_if_prolonged, unsure
 from dm_core.processing.openings import opened
 from dm_core.processing.recovery import tell_cause, told_wait
 from dm_core.processing.runtime import Runtime
 from dm_core.processing.steering import Steered, reminder_of, scripted, steering_after
 from dm_core.processing.task_result import Ending, ExecutionResult, RunStatus
 from dm_core.processing.timing import wake
-from dm_core.runs import Asked, Run, upgraded
+from dm_core.runs import ActionKind, Asked, Run, upgraded
 from dm_core.steering import ALL_ON
 from dm_core.store.port import UNSET, Conflict, MessageChange, Snapshot, ThreadChange
 from dm_core.telemetry import emit
@@ -228,7 +228,7 @@ class Claims:
             change = with_ended(change, thread, ended, now + self.runtime.timing.retention_ms)
             change = replace(change, unconfirmed=unconfirmed(thread, ended, now))
         told = reminder_of(rules, thread.steering, after, None)
-        asked = (*_closing_alerts(ending, messages), *drafts.not_sent(ended), *told)
+        asked = (*_closing_alerts(ending, messages, ended), *drafts.not_sent(ended), *told)
         change = with_alerts(self.runtime.alerts, change, thread, asked)
         if isinstance(await settle(self.runtime.store, change), Conflict):
             return None
@@ -358,12 +358,17 @@ def _closed(message: Message, ending: Ending, now: int) -> MessageChange:
     return replace(change, error=message.error or CUT_SHORT) if ending is Ending.FAILED else change
 
 
-def _closing_alerts(ending: Ending, messages: tuple[Message, ...]) -> tuple[AskedAlert, ...]:
-    """What the manager must know of messages that are closed without a run."""
+def _closing_alerts(ending: Ending, messages: tuple[Message, ...], run: Run | None) -> tuple[AskedAlert, ...]:
+    """What the manager must know of messages that are closed, with their run if it ends with them."""
     newest = messages[-1]
     if ending is Ending.EXPIRED:
         return (AskedAlert(f"{newest.id}/expired", EXPIRED_NOTICE, "expired"),)
     if ending is Ending.FAILED:
         notice = FAILED_NOTICE.format(attempts=newest.attempts, error=newest.error or CUT_SHORT)
         return (AskedAlert(f"{newest.id}/failed", notice, "failed"),)
-    return ()
+    open_ones = [action for action in run.actions if action.is_open and action.kind is ActionKind.SEND] if run else []
+    doubtful = next((action for action in open_ones if action.in_doubt), None)
+    if run is None or doubtful is None:
+        return ()
+    notice = unsure(doubtful.text, [action.text for action in open_ones if action is not doubtful])
+    return (AskedAlert(f"{run.id}/uncertain", notice, "uncertain", "urgent"),)

@@ -102,8 +102,8 @@ class RunLoop:
     async def find_out(self) -> Ending:
         """The attempts are used up: only look whether a reply went out."""
         await self.executor.settle_doubts()
-        self.executor.drop_open("every attempt was used up")
-        return Ending.ANSWERED if self.leased.run.replied else Ending.FAILED
+        doubtful = self.executor.give_up("every attempt was used up")
+        return Ending.ANSWERED if self.leased.run.replied else Ending.UNCERTAIN if doubtful else Ending.FAILED
 
     # -- ask ------------------------------------------------------------------------------------------------
 
