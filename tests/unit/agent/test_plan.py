@@ -114,9 +114,11 @@ def test_alerts_count_those_the_run_asked_for_but_not_this_turns_own(agent: Agen
 
     again = agent.plan(after("run1/1/0"), asked)  # a resumed run plans the turn whose alert is stored
     later = agent.plan(after("run1/0/0"), asked)
+    same = agent.plan(after("run1/0/0"), turn(alert("He  asked.")))
 
     assert [alert.key for alert in again.alerts] == ["run1/1/0"]
     assert (later.alerts, later.guards) == ((), ("notification_limit",))
+    assert (same.alerts, same.guards, same.failed) == ((), (), False)
 
 
 def test_the_same_alert_twice_in_a_turn_is_one(agent: Agent) -> None:
