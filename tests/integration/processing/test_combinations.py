@@ -171,6 +171,24 @@ async def test_a_dm_that_comes_while_a_reply_is_in_doubt_is_answered_after_it(sy
     assert len(await system.told()) == 1
 
 
+async def test_an_echo_is_found_behind_a_flood_of_dms(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.instagram.conversation_lag = 100_000.0
+    system.gemini.script([says("Tuesday."), says("The hall.")])
+    system.instagram.faults.add("drop_after", "send")
+    await ana.says("when?")
+    await queue.pass_time(20)
+    [sent] = system.instagram.sent
+    await ana.echoes(sent.mid, sent.text)
+    await ana.says_at_once(*(f"and where? {number}" for number in range(60)))
+
+    await queue.pass_time(200)
+
+    assert system.instagram.sent_to(ana.user_id) == ["Tuesday.", "The hall."]
+    assert await system.told() == []
+
+
 async def test_what_was_unsent_while_its_reply_is_in_doubt_stays_unsent(system: InProcess) -> None:
     ana = system.person()
     queue = Deliveries(system, system.instance())

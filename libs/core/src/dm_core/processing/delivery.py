@@ -39,7 +39,8 @@ SKEW_MS = 5_000
 """How much earlier than the recorded start a platform may date our message: its whole seconds and clock skew."""
 LOOK_AGAIN_MS = MINUTE_MS
 """Between two look-ups that found nothing, before a send counts as not found."""
-HISTORY = 40
+HISTORY = 300
+"""Messages looked through for an echo: more than anybody writes while a send is in doubt."""
 
 
 class LookAgain(DmAgentError):
