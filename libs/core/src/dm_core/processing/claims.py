@@ -22,7 +22,7 @@ from dm_core.errors import (
 )
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing import drafts, waits
-from dm_core.processing.brake import MODEL, Key, instagram_of
+from dm_core.processing.brake import KNOCKS, MODEL, Key, instagram_of
 from dm_core.processing.decisions import Decision, NextStep, decide, spend
 from dm_core.processing.finish import unconfirmed
 from dm_core.processing.freshness import shown
@@ -45,6 +45,8 @@ MAX_CLAIMS = 3
 """How often a claim lost on the version is tried again."""
 MAX_LOOKS = 8
 """How often a task looks at its thread in all: some DMs may have to be closed before the rest is claimed."""
+MANY_WAITS = 2
+"""Waits in a row after which a thread knocks before it asks the model for another answer."""
 BRAKED_SECONDS = 120.0
 """A thread that waits without calling looks again after this at the latest."""
 
@@ -159,8 +161,17 @@ class Claims:
         if key is not None:
             wait = waits.wait_ms(thread.id, thread.wait_count, None) / 1000
             raise _Held(f"{key[0]} is not called for now", min(wait, BRAKED_SECONDS), tried=False)
-        if self.runtime.brake.knocks(instagram, thread.id):
+        if self.runtime.brake.knocks(instagram, thread.id) or self._thinks_in_vain(thread):
             await self._knock(thread, instagram)
+
+    def _thinks_in_vain(self, thread: Thread) -> bool:
+        """It has waited for Instagram before, and its answer is too old: the model would be asked for one that is too
+        old by the next try again. Now and then it goes on, should Instagram refuse no more than knocks."""
+        run, waited = thread.run, thread.wait_count
+        if run is None or run.asked is None or waited < MANY_WAITS or waited % (KNOCKS + 1) == 0:
+            return False
+        waits_to_send = any(a.kind is ActionKind.SEND and a.is_open and not a.in_doubt for a in run.actions)
+        return waits_to_send and self.runtime.clock() - run.asked.at >= self.runtime.limits.plan_max_age * 1000
 
     async def _knock(self, thread: Thread, instagram: Key) -> None:
         """Find out whether Instagram is back by what costs no model call, and no reply if it ends in doubt."""
