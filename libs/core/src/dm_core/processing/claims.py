@@ -161,14 +161,14 @@ class Claims:
         if key is not None:
             wait = waits.wait_ms(thread.id, thread.wait_count, None) / 1000
             raise _Held(f"{key[0]} is not called for now", min(wait, BRAKED_SECONDS), tried=False)
-        if self.runtime.brake.knocks(instagram, thread.id) or self._thinks_in_vain(thread):
+        if self.runtime.brake.knocks(instagram, thread.id) or (asks_model and self._thinks_in_vain(thread)):
             await self._knock(thread, instagram)
 
     def _thinks_in_vain(self, thread: Thread) -> bool:
         """It has waited for Instagram before, and its answer is too old: the model would be asked for one that is too
         old by the next try again. Now and then it goes on, should Instagram refuse no more than knocks."""
         run, waited = thread.run, thread.wait_count
-        if run is None or run.asked is None or waited < MANY_WAITS or waited % (KNOCKS + 1) == 0:
+        if run is None or run.asked is None or run.script or waited < MANY_WAITS or waited % (KNOCKS + 1) == 0:
             return False
         waits_to_send = any(a.kind is ActionKind.SEND and a.is_open and not a.in_doubt for a in run.actions)
         return waits_to_send and self.runtime.clock() - run.asked.at >= self.runtime.limits.plan_max_age * 1000
