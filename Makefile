@@ -14,6 +14,11 @@ EVALS := $(PY) -m dm_evals
 path = $(subst $() $(),\ ,$(1))
 needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
+# Of uv's own variables those that say where packages come from; the others are another project's, and would have this
+# environment put elsewhere, or left without its tools.
+unexport $(filter-out UV_%INDEX UV_INDEX% UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_CONFIG_FILE UV_CACHE_DIR UV_OFFLINE UV_LINK_MODE \
+  UV_INSECURE_HOST UV_KEYRING_PROVIDER UV_SYSTEM_CERTS UV_NATIVE_TLS UV_HTTP_% UV_PYTHON_DOWNLOADS% UV_PYTHON_INSTALL_%, \
+  $(filter UV_%,$(.VARIABLES)))
 # uv caches in the person's folder, or in .tools where that can't be written to.
 cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
 ifneq ($(and $(HOME),$(shell mkdir -p "$(cache)" 2>&1 && test -w "$(cache)" || echo no)),)

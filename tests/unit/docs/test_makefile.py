@@ -56,3 +56,12 @@ def test_uv_caches_in_the_repository_only_where_nothing_else_can_be_written_to(
     there = {name: value.format(tmp_path) for name, value in environment.items()}
 
     assert _make("--eval", SHOW, "show", **there).strip() == cache
+
+
+def test_uvs_variables_of_another_project_reach_no_target() -> None:
+    others = dict.fromkeys(("UV_PROJECT_ENVIRONMENT", "UV_PROJECT", "UV_NO_DEV", "UV_PYTHON", "UV_RESOLUTION"), "x")
+    sources = dict.fromkeys(("UV_DEFAULT_INDEX", "UV_INDEX_MINE_PASSWORD", "UV_OFFLINE", "UV_HTTP_TIMEOUT"), "x")
+
+    printed = _make("--eval", "show: ; @env", "show", HOME="", **others, **sources)
+
+    assert {line.partition("=")[0] for line in printed.splitlines() if line.startswith("UV_")} == set(sources)
