@@ -93,13 +93,20 @@ async def test_every_other_request_gets_its_answer(function: WebhookFunction) ->
 
 
 async def test_words_and_ids_stay_out_of_the_log(function: WebhookFunction) -> None:
+    """As deployed: the framework writes each line of a request anew, with the request's id."""
+    function.environment |= {"LOG_EXECUTION_ID": "true"}
     await function.start()
     await function.post(_body(_dm("m1", text="private words"), {"novelty": "private words"}))
     await function.post(_body(_dm("m1", text="private words")), "guess")
 
     logged = function.stop()
 
-    assert [line["message"] for line in logged] == ["item_quarantined", "webhook_received", "webhook_rejected"]
+    assert [(line["message"], line["severity"]) for line in logged] == [
+        ("item_quarantined", "ERROR"),
+        ("webhook_received", "INFO"),
+        ("webhook_rejected", "WARNING"),
+    ]
+    assert all("execution_id" in str(line["logging.googleapis.com/labels"]) for line in logged)
     assert "private" not in json.dumps(logged)
     assert "9001" not in json.dumps([{**line, "time": 0} for line in logged])
 
