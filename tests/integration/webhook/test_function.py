@@ -1,5 +1,6 @@
 """The deployed function end to end on this machine: real framework, real store, a real queue's protocol."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -131,6 +132,20 @@ async def test_a_thousand_dms_in_one_request_are_stored_and_woken_in_time(
         assert function.memory_mib < memory + 100
     finally:
         function.stop()
+
+
+async def test_an_instance_that_slept_answers_with_the_worker_it_had(function: WebhookFunction) -> None:
+    """As deployed: the platform says how long a request may take, and an idle instance sleeps for longer."""
+    function.environment |= {"CLOUD_RUN_TIMEOUT_SECONDS": "1"}
+    await function.start()
+    before = function.pids
+
+    for _ in range(2):
+        await function.freeze(2)
+        assert (await function.get("/health")).status_code == 200
+        await asyncio.sleep(1.5)  # the server looks after its workers once a second
+
+    assert function.pids == before
 
 
 def test_a_wrong_deployment_stops_at_start_with_one_line() -> None:

@@ -1,6 +1,7 @@
 """Parts that both functions are made of. Adapters are imported only when the settings ask for them."""
 
 import gc
+import os
 from typing import Final
 
 from dm_core.clock import Clock
@@ -17,6 +18,16 @@ def keep_what_is_loaded() -> None:
     through it again and again took an eighth of a run's CPU."""
     gc.freeze()
     gc.set_threshold(*_COLLECTED_AFTER)
+
+
+def keep_workers_that_slept() -> None:
+    """To be called once a function is loaded, before the server is made.
+
+    The platform names the time that a request may take, and the framework has gunicorn kill a worker that was silent for
+    so long: also one whose instance was given no CPU between two requests, together with the request that woke it
+    (https://github.com/GoogleCloudPlatform/python-docs-samples/pull/3229). The limit is the platform's to keep.
+    """
+    os.environ["CLOUD_RUN_TIMEOUT_SECONDS"] = "0"
 
 
 def open_store(settings: StoreSettings, clock: Clock) -> Store:
