@@ -23,8 +23,8 @@ def keep_what_is_loaded() -> None:
 def keep_workers_that_slept() -> None:
     """To be called once a function is loaded, before the server is made.
 
-    The platform names the time that a request may take, and the framework has gunicorn kill a worker that was silent for
-    so long: also one whose instance was given no CPU between two requests, together with the request that woke it
+    The platform names the time that a request may take, and the framework has gunicorn kill a worker that was silent
+    for so long: also one whose instance was given no CPU between two requests, together with the request that woke it
     (https://github.com/GoogleCloudPlatform/python-docs-samples/pull/3229). The limit is the platform's to keep.
     """
     os.environ["CLOUD_RUN_TIMEOUT_SECONDS"] = "0"
