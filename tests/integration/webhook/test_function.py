@@ -134,17 +134,21 @@ async def test_a_thousand_dms_in_one_request_are_stored_and_woken_in_time(
         function.stop()
 
 
-async def test_an_instance_that_slept_answers_with_the_worker_it_had(function: WebhookFunction) -> None:
-    """As deployed: the platform says how long a request may take, and an idle instance sleeps for longer."""
+async def test_an_instance_that_slept_answers_what_wakes_it(function: WebhookFunction) -> None:
+    """As deployed: the platform says how long a request may take, an idle instance sleeps for longer, and what wakes it
+    comes by a connection that was open before."""
     function.environment |= {"CLOUD_RUN_TIMEOUT_SECONDS": "1"}
     await function.start()
-    before = function.pids
+    before, kept = function.pids, httpx.Limits(keepalive_expiry=60)
 
-    for _ in range(2):
-        await function.freeze(2)
-        assert (await function.get("/health")).status_code == 200
-        await asyncio.sleep(1.5)  # the server looks after its workers once a second
+    async with httpx.AsyncClient(base_url=function.url, limits=kept, timeout=30) as client:
+        await client.get("/health")
+        asleep = asyncio.create_task(function.freeze(3))
+        await asyncio.sleep(2.8)
+        assert (await client.post("/", content=_body())).status_code == 401
+        await asleep
 
+    await asyncio.sleep(1.5)  # the server looks after its workers once a second
     assert function.pids == before
 
 
