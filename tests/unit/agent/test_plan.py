@@ -363,6 +363,19 @@ def test_a_handle_counts_in_whatever_it_is_wrapped(agent: Agent, handle: str) ->
     assert [action.target for action in plan.actions] == [HANDLES["m1"]]
 
 
+def test_the_same_reaction_again_is_not_made(agent: Agent) -> None:
+    love = ("react_to_instagram_message", {"message_id": "m1", "reaction": "love"})
+    done = Action("run1/0/0", ActionKind.REACT, "love", 0, 0, target=HANDLES["m1"], state=ActionState.DONE)
+
+    once = agent.plan(here(), turn(love, love))
+    again = agent.plan(here(turns=1, actions=(done,)), turn(love))
+    after_all = agent.plan(here(turns=1, actions=(replace(done, state=ActionState.DROPPED),)), turn(love))
+
+    assert (len(once.actions), once.repeats) == (1, (1,))
+    assert (again.actions, again.repeats, again.failed) == ((), (0,), False)
+    assert len(after_all.actions) == 1
+
+
 def test_a_reaction_to_an_unsent_message_is_refused(agent: Agent) -> None:
     base = here()
     gone = replace(base, recent=(replace(base.recent[0], unsent_at=NOW), *base.recent[1:]))

@@ -51,7 +51,7 @@ class Situation:
 class TurnPlan:
     """What becomes of each call of a turn: an action (or several, when split), data to read, or an answer now.
 
-    ``alerts`` are answered already, as stored. ``repeats``: calls whose text went out before, answered as sent.
+    ``alerts`` are answered already, as stored. ``repeats``: calls for what went out before, answered as sent.
     """
 
     actions: tuple[Action, ...] = ()

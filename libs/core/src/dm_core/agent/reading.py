@@ -96,7 +96,7 @@ def conclude(run: Run, turn: ModelTurn, plan: TurnPlan, actions: tuple[Action, .
         return Conclusion("answered" if run.acted or any(action.went_out for action in actions) else "no_reply")
     if plan.failed or plan.data or not all(_is_settled(action) for action in actions):
         return Conclusion(None)
-    reacted = any(action.state is ActionState.DONE for action in actions)
+    reacted = any(action.state is ActionState.DONE for action in (*actions, *(run.actions if plan.repeats else ())))
     return Conclusion("answered" if answered or reacted else None)
 
 

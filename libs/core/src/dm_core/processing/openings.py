@@ -22,8 +22,8 @@ def reopened(
 
     Nothing of it went out: as if it were new, with its model turns from 0. Else the model is asked again with what was
     done: in the conversation it had, as far as what that shows still holds (``untold`` completes its newest turn), and
-    else, as an edited or unsent DM must not be shown again, in a new one that tells of it. So too after a wait
-    (``untold`` is None), however many there are: neither its model turns nor what it dropped add up.
+    else, as an edited or unsent DM must not be shown again, in a new one that tells of it. So too where waits have used
+    up its model turns (``untold`` is None): they count from 0 again, and what it dropped does not add up.
     """
     number = run.next_turn
     holds = why is not Stale.CHANGED and shown(leased.own) == run.shown

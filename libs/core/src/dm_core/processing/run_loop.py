@@ -249,7 +249,8 @@ class RunLoop:
         self.leased.aside += drafts.not_sent(run)
         self.executor.drop_open(f"not sent: {why.value}")
         emit("run_reopened", thread_id=self.leased.thread.id, run_id=run.id, why=why.name.lower(), acted=run.acted)
-        untold = None if waited else self._untold()
+        worn_out = waited and run.model_calls + 1 >= self.limits.max_model_turns
+        untold = None if worn_out else self._untold()
         again = replace(self.leased.run, restarts=run.restarts + counted)
         return await self.leased.commit(lambda: self._reopened(again, why, untold))
 

@@ -15,6 +15,7 @@ from dm_core.messages import Direction
 from dm_core.runs import ActionKind
 
 MAX_REACTION_CODE_POINTS: Final = 8
+ALREADY_DONE: Final = "already there"
 _AROUND_A_HANDLE: Final = " \"'`[](){}<>#@"
 _REACTION_WORDS: Final[Mapping[str, str]] = {
     "love": "love",
@@ -54,6 +55,11 @@ def plan(arguments: ReactToInstagramMessage, call: PlannedCall) -> Refusal | Non
     value = normal_reaction(arguments.reaction)
     if value is None:
         return Refusal("bad_arguments", "'reaction' must be \"love\" or a single emoji. Call it again.")
+    earlier = (a for a in call.turn.situation.run.actions if a.went_out)
+    if any(a.kind is ActionKind.REACT and (a.target, a.text) == (mid, value) for a in (*earlier, *call.turn.actions)):
+        call.turn.repeats.append(call.index)
+        call.answer({"status": ALREADY_DONE})
+        return None
     call.act(ActionKind.REACT, value, target=mid)
     return None
 
