@@ -88,7 +88,7 @@ class _Reader:
     places: list[str] = field(default_factory=list[str])
     cancelled: list[str] = field(default_factory=list[str])
     full: list[str] = field(default_factory=list[str])
-    last: Day | None = None
+    last: Sequence[Day] = ()
     text: str = ""
 
     @cached_property
@@ -119,7 +119,7 @@ class _Reader:
         return frozenset(each.begins for each in hours(self.seen.profile.knowledge) if each.ends is None)
 
     def read(self, text: str) -> None:
-        self.last, language = None, self.seen.language_of(text)
+        self.last, language = (), self.seen.language_of(text)
         self.text = unquoted(_plain(text, self.seen))
         read: list[_Sentence] = []
         for sentence in sentences(self.text):
@@ -137,7 +137,7 @@ class _Reader:
                     if each.ends or each.begins not in self.other_hours
                 ]
                 read.append(_Sentence(self, sentence.text, spoken_of, told, clauses(sentence.text), self.last))
-            self.last = found[-1] if found else self.last
+            self.last = found or self.last
         right = [each for one in read for each in one.right()]
         for one in read:
             one.read(right)
@@ -160,14 +160,14 @@ class _Sentence:
     days: Sequence[Day]
     hours: Sequence[Hours]
     clauses: Sequence[Piece]
-    day_before: Day | None
+    days_before: Sequence[Day]
 
     @cached_property
     def told(self) -> Sequence[tuple[Hours, Day]]:
         return [
             (each, day)
             for each in self.hours
-            if not self._denied(each.start) and not self._fits_a_week(each) and (day := self._day_at(each.start))
+            if not self._denied(each.start) and not self._fits_a_week(each) and (day := self._day_of_hours(each))
         ]
 
     def right(self) -> list[tuple[Session, Hours]]:
@@ -205,11 +205,21 @@ class _Sentence:
     def _clause(self, place: int) -> Piece:
         return next((each for each in reversed(self.clauses) if each.start <= place), Piece(0, self.text))
 
+    def _day_of_hours(self, each: Hours) -> Day | None:
+        """The nearest; where several days are named first and then their hours, the one that they are right for."""
+        first = min(other.start for other in self.hours)
+        listed = [day for day in self.days or self.days_before if not self.days or day.start < first]
+        if len(listed) == len(self.days or self.days_before):
+            for day in listed:
+                if any(self._is_right(each, session) for session in self.reader.on(day)):
+                    return day
+        return self._day_at(each.start)
+
     def _day_at(self, place: int) -> Day | None:
-        """The nearest day before, the next one, or that of the sentence before."""
+        """The nearest day before, the next one, or the last of the sentence before."""
         before = [day for day in self.days if day.start <= place]
         after = [day for day in self.days if day.start > place]
-        return before[-1] if before else after[0] if after else self.day_before
+        return before[-1] if before else after[0] if after else next(reversed(self.days_before), None)
 
     def _check_day(self, day: Day, its_hours: Sequence[Hours]) -> None:
         """A day without a session: wrong where hours are told, or where a session is spoken of."""

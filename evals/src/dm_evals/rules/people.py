@@ -20,6 +20,7 @@ _EMERGENCY: Final = frozenset(("999", "112", "111", "911", "101", "116123", "080
 _SPELLED_MAIL: Final = regex.compile(r"[\w.+-]+ ?[\[({]\s?at\s?[\])}] ?[\w.-]+|[\w.+-]+ at [\w-]+ dot [\w.]+", regex.I)
 _NO_PHONE: Final = regex.compile(
     r"\b20\d\d-\d\d-\d\d\b|(?<![\d.])\d{1,2}[.:]\d\d(?![.:]?\d)|(?<!\d)\d{1,2}[./]\d{1,2}[./](?:20)?\d\d(?!\d)"
+    r"|(?<![\d/])\d{1,2}/\d{1,2}(?![\d/])"
     r"|(?<![\d ])(?:[01]\d|2[0-3])[0-5][05]\s?[-–]\s?(?:[01]\d|2[0-3])[0-5][05](?![\d -])"
 )
 """Dates and times of day."""
@@ -31,7 +32,7 @@ _STREET: Final = regex.compile(
 )
 _CAPITALISED: Final = regex.compile(r"(?<=[\p{Ll}\d,:)&] )\p{Lu}[\p{Ll}]{1,15}(?:[ -]\p{Lu}\p{Ll}{1,15})?\b")
 _BY_NAME: Final = regex.compile(
-    r"\b(?:I.?m|I am|[Mm]y name is|[Tt]his is) (\p{Lu}\p{Ll}+)\b|\b(\p{Lu}\p{Ll}+) (?:from [\w ]+ )?here\b"
+    r"\b(?:I.?m|I am|[Mm]y name is|[Tt]his is|^[Ii]t.s(?: me)?,?) (\p{Lu}\p{Ll}+)\b|\b(\p{Lu}\p{Ll}+) (?:from [\w ]+ )?here\b"
 )
 _OF_THE_CLUB: Final = regex.compile(
     r"\b(?:I.?m|I am|[Tt]his is|[Ii]t.s) \p{Lu}\p{Ll}+,? (?:from|of) (?:the |our )?"

@@ -92,10 +92,17 @@ def _prices(seen: Seen, text: str) -> Iterator[str]:
             found := pattern("discounts").search(clause.text)
         ) and found.group().casefold() not in seen.profile.knowledge:
             yield found.group()
-        if (per := _PER.search(clause.text)) and per.group("period").casefold() not in seen.profile.knowledge:
+        per = _PER.search(clause.text)
+        if per and per["period"].casefold() not in seen.profile.knowledge and _a_year(per) not in known:
             yield per.group()
         if says("free_for_long", clause.text):
             yield clause.text.strip()
+
+
+def _a_year(per: regex.Match[str]) -> float | None:
+    """What a year costs at so much a month: a yearly fee may be told as its twelfth."""
+    is_monthly = per["period"].casefold().endswith(("month", "monat", "mes", "mois"))
+    return 12 * next(amount for _, amount in amounts(per.group())) if is_monthly else None
 
 
 def _shown(seen: Seen) -> frozenset[float]:
