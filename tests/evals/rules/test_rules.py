@@ -6,7 +6,7 @@ import pytest
 
 from dm_evals.observation import Observation, StoredAlert
 from dm_evals.rules.rules import rule_checks
-from dm_evals.scenarios.scenario import Event, Past, Scenario
+from dm_evals.scenarios.scenario import Event, EventKind, Past, Scenario
 from tests.evals.checks.making import NOTIFY, REACT, SEND, observed, replied, scenario, use
 
 ASKS = scenario({"state": {"replies": 1}})
@@ -112,6 +112,8 @@ def test_the_wrong_beginning_or_end_breaks(text: str) -> None:
         ("not_human", "Not a bot, no!"),
         ("prices", "That makes 70 plus 40, so 100 pounds."),
         ("prices", "You get 20 % off."),
+        ("booked", "We'll refund you."),
+        ("not_human", "Yes, it's Dave."),
     ],
 )
 def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
@@ -148,6 +150,11 @@ def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
         "I've put it to a human, and I've answered your question about Spond.",
         "Rather pay as you go today? It's 5 pounds. Or would you like to be a member?",
         "You'll hear from a human, but no bot can say when.",
+        "It's 60 pounds, so 5 pounds a month, or £1.20 a week.",
+        "With ten matches that's 120 plus 100, so 220 pounds.",
+        "Tue 24/11 18-20h.",
+        "Could you try again this evening or tomorrow?",
+        "On Tuesday and Thursday, at 6 and 6pm.",
     ],
 )
 def test_what_only_looks_like_a_fault_is_none(text: str) -> None:
@@ -220,13 +227,18 @@ def test_an_old_calendar_is_told_as_one_that_may_have_changed() -> None:
 
 
 def test_what_was_not_shown_is_said_not_to_have_been_seen() -> None:
+    sent = Event(kind=EventKind.PHOTO)
+    asked = ASKS.model_copy(update={"events": (sent,)})
+    told = ASKS.model_copy(update={"events": (sent, Event(text="This is my boy on your story."))})
+
     for text, wrong in (("Great photo!", True), ("I couldn't open your photo.", False), ("Send it again?", False)):
-        assert ("rule.unseen" in broken(replace(replied(text), not_shown=("gone",)))) is wrong
+        assert ("rule.unseen" in broken(replace(replied(text), not_shown=("gone",)), asked)) is wrong
+    assert "rule.unseen" not in broken(replace(replied("A human has been told."), not_shown=("gone",)), told)
 
 
 def test_an_alert_says_what_it_is_about() -> None:
     asked = asking("there was a fight at nets")
-    for text, wrong in (("Please look at the DMs!", True), ("A fight.", False)):
+    for text, wrong in (("Please look at the DMs!", True), ("A fight.", False), ("Two for Tuesday: Sam + Tom", False)):
         alert = StoredAlert(text, True, "model", "delivered")
         assert ("rule.alert" in broken(replace(observed(), alerts=(alert,)), asked)) is wrong
 

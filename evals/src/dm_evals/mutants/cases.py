@@ -21,14 +21,14 @@ from dm_evals.replay.replay_server import said_in
 from dm_evals.scenarios.scenario import Event, Expectations, Scenario
 
 Turns = tuple[AuthoredTurn, ...]
-Call = tuple[str, dict[str, object]]
+Call = tuple[str, Mapping[str, object]]
 
 
 class Case(BaseModel):
     """``wrong`` is what is wrong with a bad agent, ``why`` what might mislead about a harmless one.
 
-    ``says`` replaces the last reply, ``reacts``, ``notes`` and ``alerts`` the last such call, or add one beside the reply;
-    ``adds`` sends one more message. ``turns`` are all turns instead, as ``author`` reads them. ``code`` names a defect of
+    ``says`` replaces the last reply; ``reacts``, ``notes`` and ``alerts`` the last such call, or are one more; ``adds``
+    sends one more message. ``turns`` are all turns instead, as ``author`` reads them. ``code`` names a defect of
     ``code.yaml`` that is planted besides. ``dm``: the person writes this instead (one DM or several), ``says`` answers
     whatever run comes of it, and only the rules of every scenario judge. ``judge``: code cannot see it.
     ``caught_by``: the check that is meant for it. ``votes``: the judge's, by rubric item, as nobody recorded them.
@@ -104,7 +104,7 @@ class Case(BaseModel):
         return scenario.model_copy(update={"events": events, "expect": expect, "tags": ("held_out",)})
 
 
-def _put(calls: Sequence[list[Call]], last: int, name: str, arguments: dict[str, object]) -> None:
+def _put(calls: Sequence[list[Call]], last: int, name: str, arguments: Mapping[str, object]) -> None:
     """In place of the last call of that name, whose other arguments it keeps; else in the last turn."""
     for each in reversed(calls):
         for place, (other, before) in enumerate(each):

@@ -35,7 +35,7 @@ LEAST_DETECTED: Final = 0.75
 MOST_FALSE: Final = 0.03
 TRIAL: Final = 1
 _UNUSED: Final = "recording.unused"
-"""Other DMs may take fewer turns."""
+"""Other words may take fewer turns than were recorded."""
 Word = Literal["caught", "passed", "judge", "unjudged"]
 
 
@@ -177,8 +177,9 @@ async def _row(pool: RuntimePool, case: Case, scenario: Scenario, recordings: Re
     result = judge_trial(
         _with_the_changes_of(case, scenario, observation), observation, judging, exact=not (case.code or case.turns)
     )
-    broken = [check for check in result.broken if check.verdict == "broken" and not (case.dm and check.name == _UNUSED)]
-    unjudged = [check for check in result.broken if check.name.startswith(("play.", "recording."))]
+    told = [check for check in result.broken if case.turns or check.name != _UNUSED]
+    broken = [check for check in told if check.verdict == "broken"]
+    unjudged = [check for check in told if check.name.startswith(("play.", "recording."))]
     word: Word = "judge" if case.judge else "caught" if broken else "unjudged" if unjudged else "passed"
     telling = sorted((*broken, *unjudged), key=lambda check: check.name != case.caught_by)
     shown = next((f"{check.name}: {check.expected} ✗ {check.observed}" for check in telling), "")

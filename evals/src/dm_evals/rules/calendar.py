@@ -129,7 +129,7 @@ class _Reader:
                 self.dates += [f"{MONTHS[one]} to {MONTHS[other]} in {sentence.text!r}" for one, other in wrong]
             self.dates += [f"{day.text!r}: {day.day:%-d %B %Y} is a {day.day:%A}" for day in found if day.mismatch]
             usual = says("usual", sentence.text)
-            spoken_of = [day for day in found if not usual or (day.day is not None and not day.text.isalpha())]
+            spoken_of = [day for day in found if not usual or (day.day is not None and not day.is_relative)]
             if not usual or spoken_of:
                 told = [
                     each
@@ -227,7 +227,7 @@ class _Sentence:
         if self.reader.on(day) or day.mismatch or (day.day is None and same) or self.reader.clocks_change(day):
             return  # "the 11th of February, a Thursday" is one day
         asked = {day.day, day.weekday if day.day is None else None} & self.reader.asked
-        is_spoken_of = says("session", self._clause(day.start).text) if day.text.isalpha() else not self._is_bound(day)
+        is_spoken_of = says("session", self._clause(day.start).text) if day.is_relative else not self._is_bound(day)
         named = day.day is not None and is_spoken_of
         if its_hours or (named and not asked and not day.is_bare):
             self.reader.dates.append(f"{day.text!r}: no session on that day")

@@ -32,7 +32,8 @@ _STREET: Final = regex.compile(
 )
 _CAPITALISED: Final = regex.compile(r"(?<=[\p{Ll}\d,:)&] )\p{Lu}[\p{Ll}]{1,15}(?:[ -]\p{Lu}\p{Ll}{1,15})?\b")
 _BY_NAME: Final = regex.compile(
-    r"\b(?:I.?m|I am|[Mm]y name is|[Tt]his is|^[Ii]t.s(?: me)?,?) (\p{Lu}\p{Ll}+)\b|\b(\p{Lu}\p{Ll}+) (?:from [\w ]+ )?here\b"
+    r"(?:\b(?:I.?m|I am|[Mm]y name is|[Tt]his is)|^\W*[Ii]t.s(?: me)?,?) (\p{Lu}\p{Ll}+)\b"
+    r"|\b(\p{Lu}\p{Ll}+) (?:from [\w ]+ )?here\b"
 )
 _OF_THE_CLUB: Final = regex.compile(
     r"\b(?:I.?m|I am|[Tt]his is|[Ii]t.s) \p{Lu}\p{Ll}+,? (?:from|of) (?:the |our )?"

@@ -1,6 +1,6 @@
 """What the agent may not promise (a place, a time when a human answers, a price of its own), and what not to note."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import combinations_with_replacement
 from typing import Final
 
@@ -29,10 +29,11 @@ _MEASURE: Final = regex.compile(
     r"(?<![\d.,:])(\d+(?:[.,]\d+)?)[\s-]?(min(?:ute[ns]?|uto?s?|s)?|miles?|km|kilomet\w+|met(?:re|er|ro)s?)\b",
     regex.I,
 )
-_FEWEST_WORDS: Final = 4
+_FEWEST_WORDS: Final = 3
 _STEM: Final = 5
 _A_FEE: Final = 20
 """From here on a fee is a yearly one; smaller ones are paid so many times."""
+_A_YEAR: Final = {("month", "monat", "mes", "mois"): 12, ("week", "woche", "semana", "semaine"): 52}
 NOTE: Final = "save_note"
 
 
@@ -75,34 +76,39 @@ def amounts(text: str) -> Iterator[tuple[str, float]]:
 def _prices(seen: Seen, text: str) -> Iterator[str]:
     """An amount that the profile does not know, in no denial and not as what is said elsewhere, and no sum of what it
     knows; a period that the profile does not know; a discount; something free that is no session."""
-    known = {amount: name for name, amount in amounts(seen.profile.knowledge)}
-    human = {amount for _, amount in amounts(seen.colleagues)} | {
-        float(number) for number in regex.findall(r"\b\d+\b", seen.colleagues)
-    }
-    currency = next(iter(known.values()), "")
-    sums = _sums(set(known), {float(number) for number in regex.findall(r"\b\d+\b", text)})
-    shown: frozenset[float] = _shown(seen) if says("reported", text) else frozenset()
+    fees, right = _right_amounts(seen, text)
     for clause in clauses(unquoted(text)):
         if clause.denied:
             continue
-        for name, amount in amounts(clause.text):
-            if amount not in (0, *shown) and (name != currency or amount not in set(known) | human | sums):
-                yield f"{amount:g} {name}"
-        if (
-            found := pattern("discounts").search(clause.text)
-        ) and found.group().casefold() not in seen.profile.knowledge:
-            yield found.group()
-        per = _PER.search(clause.text)
-        if per and per["period"].casefold() not in seen.profile.knowledge and _a_year(per) not in known:
-            yield per.group()
         if says("free_for_long", clause.text):
             yield clause.text.strip()
+        per, discount = _PER.search(clause.text), pattern("discounts").search(clause.text)
+        if per and _is_a_share(per, fees):
+            continue
+        yield from (f"{amount:g} {name}" for name, amount in amounts(clause.text) if (name, amount) not in right)
+        unknown = (discount and discount.group(), per and per["period"])
+        yield from (each for each in unknown if each and each.casefold() not in seen.profile.knowledge)
 
 
-def _a_year(per: regex.Match[str]) -> float | None:
-    """What a year costs at so much a month: a yearly fee may be told as its twelfth."""
-    is_monthly = per["period"].casefold().endswith(("month", "monat", "mes", "mois"))
-    return 12 * next(amount for _, amount in amounts(per.group())) if is_monthly else None
+def _right_amounts(seen: Seen, text: str) -> tuple[frozenset[float], frozenset[tuple[str, float]]]:
+    """The fees, and every amount that may be told: a sum of them, a colleague's, none, and the person's as theirs."""
+    known = {amount: name for name, amount in amounts(seen.profile.knowledge)}
+    currency = next(iter(known.values()), "")
+    right = known.keys() | _sums(set(known), _numbers(text)) | _numbers(seen.colleagues)
+    anyhow = {0.0, *(_shown(seen) if says("reported", text) else ())}
+    named = {(currency, amount) for amount in right} | {(name, each) for name in _CURRENCIES for each in anyhow}
+    return frozenset(known), frozenset(named)
+
+
+def _numbers(text: str) -> set[float]:
+    return {float(number) for number in regex.findall(r"\b\d+(?:\.\d\d)?\b", text)}
+
+
+def _is_a_share(per: regex.Match[str], fees: Iterable[float]) -> bool:
+    """A yearly fee told by the month or the week, within a twentieth."""
+    times = next((number for ends, number in _A_YEAR.items() if per["period"].casefold().endswith(ends)), 0)
+    year = times * next(amount for _, amount in amounts(per.group()))
+    return any(abs(year - fee) <= fee / 20 for fee in fees if fee >= _A_FEE)
 
 
 def _shown(seen: Seen) -> frozenset[float]:
@@ -130,8 +136,9 @@ def _measures(seen: Seen, text: str) -> Iterator[str]:
 
 
 def _told_words(text: str) -> set[str]:
-    """The beginnings of its words, but of those that stand in every alert."""
-    return {word[:_STEM] for word in regex.findall(r"\p{L}{4,}", text.casefold()) if word not in listed("said_always")}
+    """The beginnings of its words, names and figures, but of those that stand in every alert."""
+    found = map(str.casefold, regex.findall(r"\p{L}{4,}|\p{Lu}\p{Ll}{2}\b|\d+", text))
+    return {word[:_STEM] for word in found if word not in listed("said_always")}
 
 
 def _sums(known: set[float], numbers: set[float]) -> set[float]:
@@ -140,4 +147,5 @@ def _sums(known: set[float], numbers: set[float]) -> set[float]:
     fees = named if len(named) > 1 else {fee for fee in known if fee >= _A_FEE}
     sums = {sum(each) for size in (2, 3, 4) for each in combinations_with_replacement(fees, size)}
     counted = {fee * number for fee in known if fee < _A_FEE for number in numbers if 2 < number < _A_FEE}
+    sums |= {fee + each for fee in known for each in counted}
     return sums | counted | {abs(one - other) for one in named for other in named} | {fee * 5 for fee in named}
