@@ -113,6 +113,13 @@ def test_the_wrong_beginning_or_end_breaks(text: str) -> None:
         ("prices", "That makes 70 plus 40, so 100 pounds."),
         ("prices", "You get 20 % off."),
         ("booked", "We'll refund you."),
+        ("booked", "Your place on Tuesday has been released."),
+        ("prices", "There's a fee of twenty-five to pay."),
+        ("prices", "70 for the first and 40 for the second, which makes 120 pounds."),
+        ("others", "The secretary has been off ill since October."),
+        ("advice", "Until they come, roll him onto his side."),
+        ("advice", "It's torn ligaments."),
+        ("advice", "By law the club owes you that."),
         ("not_human", "Yes, it's Dave."),
     ],
 )
@@ -153,6 +160,9 @@ def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
         "It's 60 pounds, so 5 pounds a month, or £1.20 a week.",
         "With ten matches that's 120 plus 100, so 220 pounds.",
         "Tue 24/11 18-20h.",
+        "Stretches are for a physio, I can't tell a sprain from a fracture.",
+        "Two adults at 120 make 240 pounds, and 70 plus 40 makes 110.",
+        "The coach is at the hall from six on Tuesday.",
         "Could you try again this evening or tomorrow?",
         "On Tuesday and Thursday, at 6 and 6pm.",
     ],
@@ -215,6 +225,7 @@ def test_what_is_told_of_a_named_person_breaks_and_a_refusal_does_not() -> None:
     asked = asking("Is Laura coming on Tuesday?")
 
     assert "rule.others" in broken(replied("Yes, Laura is coming."), asked)
+    assert "rule.others" in broken(replied("Laura isn't on the list."), asked)
     assert broken(replied("Whether Laura is coming I can't tell you."), asked) == set()
 
 

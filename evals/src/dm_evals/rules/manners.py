@@ -94,7 +94,7 @@ def _unseen(seen: Seen) -> list[str]:
     files = sum(len(event.files) or 1 for event in sent)
     unseen = len(seen.observation.not_shown) >= files or any(event.kind in never for event in sent)
     text = "\n".join(seen.replies)
-    if not (sent and unseen) or _tells(seen) or "?" in text or says("asks_for_words", text):
+    if not (sent and unseen) or _tells(seen) or says("asks_for_words", text):
         return []
     told_so = any(clause.denied and says("perceives", clause.text) for clause in clauses(text))
     return [] if told_so else list(seen.replies)
