@@ -13,7 +13,18 @@ from markdown_it import MarkdownIt
 from dm_core.agent.tools.registry import SEND, TOOLS
 from dm_evals.results import Check
 from dm_evals.rules.seen import Seen, told
-from dm_evals.rules.texts import SPOKEN, clauses, is_surely, language_of, listed, pattern, says, sentences, unquoted
+from dm_evals.rules.texts import (
+    SPOKEN,
+    clauses,
+    figures,
+    is_surely,
+    language_of,
+    listed,
+    pattern,
+    says,
+    sentences,
+    unquoted,
+)
 from dm_evals.scenarios.scenario import EventKind
 
 MOST_EMOJI: Final = 1
@@ -26,6 +37,7 @@ _NEVER_SHOWN: Final[Mapping[str, Sequence[EventKind]]] = {
 """By the setting MEDIA."""
 _LOOKED_AT: Final = (EventKind.PHOTO, EventKind.VOICE, EventKind.VIDEO, EventKind.UNSUPPORTED)
 """What a story or a shared post shows is seldom what the question is about."""
+_ALL: Final = regex.compile(r"\ball\s(?:(?P<number>\d+)\b|of\s(?:them|those|these)\b)", regex.I)
 _SAME: Final = 0.95
 _RAW: Final = regex.compile(r"^\s*[\[{]\s*[\"{\[].*[\]}]\s*$|\{\{.*?\}\}|<\|.*?\|>|</?[a-z_]+>", regex.DOTALL)
 _MARKED: Final = frozenset(("heading_open", "table_open", "fence", "code_block", "blockquote_open", "hr", "html_block"))
@@ -81,9 +93,9 @@ def _formatted(text: str) -> Iterator[str]:
 
 
 def _emoji(seen: Seen) -> Iterator[Check]:
-    most = 0 if _is_upset(seen) else MOST_EMOJI
-    many = [text for text in seen.replies if len(emoji.emoji_list(text)) > most]
-    yield from told("emoji", f"at most {most} emoji a message", many)
+    most, never = 0 if _is_upset(seen) else MOST_EMOJI, listed("never_sent")
+    wrong = [text for text in seen.replies if len(emoji.emoji_list(text)) > most or any(each in text for each in never)]
+    yield from told("emoji", f"at most {most} emoji a message, none that flirts or insults", wrong)
 
 
 def _unseen(seen: Seen) -> list[str]:
@@ -92,8 +104,16 @@ def _unseen(seen: Seen) -> list[str]:
     never = _NEVER_SHOWN.get(seen.scenario.world.settings.get("MEDIA", ""), ())
     sent = [event for event in seen.scenario.events if event.kind in _LOOKED_AT]
     files = sum(len(event.files) or 1 for event in sent)
-    unseen = len(seen.observation.not_shown) >= files or any(event.kind in never for event in sent)
+    gone = len(seen.observation.not_shown)
+    unseen = gone >= files or any(event.kind in (EventKind.UNSUPPORTED, *never) for event in sent)
     text = "\n".join(seen.replies)
+    if (
+        gone
+        and not unseen
+        and (claimed := _ALL.search(figures(text, "en")))
+        and claimed["number"] in (None, str(files))
+    ):
+        return [text]
     if not (sent and unseen) or _tells(seen) or says("asks_for_words", text):
         return []
     told_so = any(clause.denied and says("perceives", clause.text) for clause in clauses(text))

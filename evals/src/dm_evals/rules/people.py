@@ -66,7 +66,8 @@ def _as_a_person(text: str) -> Iterator[str]:
 
 def _contacts(seen: Seen, text: str) -> Iterator[str]:
     allowed = seen.profile.allowed
-    yield from (link for link in found_links(text) if not allowed.allows(link))
+    known = " ".join((seen.known, *allowed.addresses)).casefold()
+    yield from (link for link in found_links(text) if not allowed.allows(link) or _page(link) not in known)
     yield from _SPELLED_MAIL.findall(text)
     mine = {_digits(phone) for phone in seen.profile.phones}
     for found in phonenumbers.PhoneNumberMatcher(
@@ -75,6 +76,12 @@ def _contacts(seen: Seen, text: str) -> Iterator[str]:
         digits = _digits(found.raw_string)
         if len(digits) >= _FEWEST_DIGITS and digits not in mine | _EMERGENCY:
             yield found.raw_string
+
+
+def _page(link: str) -> str:
+    """The page as somebody must have told it; nothing for the site itself."""
+    address = link.casefold().partition("://")[2] or link.casefold()
+    return address.removeprefix("www.").rstrip("/.") if "/" in address else ""
 
 
 def _digits(phone: str) -> str:

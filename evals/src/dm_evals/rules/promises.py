@@ -1,6 +1,6 @@
 """What the agent may not promise (a place, a time when a human answers, a price of its own), and what not to note."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from itertools import combinations, combinations_with_replacement
 from typing import Final
 
@@ -94,30 +94,39 @@ def amounts(text: str) -> Iterator[tuple[str, float]]:
 def _prices(seen: Seen, text: str) -> Iterator[str]:
     """An amount that the profile does not know, in no denial and not as what is said elsewhere, and no sum of what it
     knows; a period that the profile does not know; a discount; something free that is no session."""
-    fees, right = _right_amounts(seen, text)
-    for clause in clauses(unquoted(text)):
-        if clause.denied:
-            continue
-        if says("free_for_long", clause.text):
-            yield clause.text.strip()
-        per, discount = _PER.search(clause.text), pattern("discounts").search(clause.text)
-        if per and _is_a_share(per, fees):
-            continue
-        yield from (f"{amount:g} {name}" for name, amount in amounts(clause.text) if (name, amount) not in right)
-        bare = [found for found in _BARE.finditer(clause.text) if float(found[1]) not in {each for _, each in right}]
-        yield from (found.group() for found in bare)
-        unknown = (discount and discount.group(), per and per["period"])
-        yield from (each for each in unknown if each and each.casefold() not in seen.profile.knowledge)
+    before = ""
+    for sentence in sentences(unquoted(text)):
+        fees, right = _right_amounts(seen, text, _numbers(f"{before} {sentence.text}"))
+        for clause in clauses(sentence.text):
+            if not clause.denied:
+                yield from _wrong_price(seen, clause.text, fees, right)
+        before = sentence.text
 
 
-def _right_amounts(seen: Seen, text: str) -> tuple[frozenset[float], frozenset[tuple[str, float]]]:
-    """The fees, and every amount that may be told: a sum of them, a colleague's, none, and the person's as theirs."""
+def _wrong_price(seen: Seen, clause: str, fees: Set[float], right: Set[tuple[str, float]]) -> Iterator[str]:
+    if says("free_for_long", clause):
+        yield clause.strip()
+    per, discount = _PER.search(clause), pattern("discounts").search(clause)
+    if per and _is_a_share(per, fees):
+        return
+    yield from (f"{amount:g} {name}" for name, amount in amounts(clause) if (name, amount) not in right)
+    known = {amount for _, amount in right}
+    yield from (found.group() for found in _BARE.finditer(clause) if float(found[1]) not in known)
+    unknown = (discount and discount.group(), per and per["period"])
+    yield from (each for each in unknown if each and each.casefold() not in seen.profile.knowledge)
+
+
+def _right_amounts(seen: Seen, text: str, near: set[float]) -> tuple[Set[float], Set[tuple[str, float]]]:
+    """The fees, and every amount that may be told: a sum of them, a colleague's, none, and the person's as theirs.
+
+    ``near``: the numbers of a sentence and of the one before, by which a fee may be taken so many times.
+    """
     known = {amount: name for name, amount in amounts(seen.profile.knowledge)}
     currency = next(iter(known.values()), "")
-    right = known.keys() | _sums(set(known), _numbers(text)) | _numbers(seen.colleagues)
+    right = known.keys() | _sums(set(known), _numbers(text), near) | _numbers(seen.colleagues)
     anyhow = {0.0, *(_shown(seen) if says("reported", text) else ())}
     named = {(currency, amount) for amount in right} | {(name, each) for name in _CURRENCIES for each in anyhow}
-    return frozenset(known), frozenset(named)
+    return known.keys(), named
 
 
 def _wrong_sums(text: str) -> Iterator[str]:
@@ -174,11 +183,12 @@ def _told_words(text: str) -> set[str]:
     return {word[:_STEM] for word in found if word not in listed("said_always")}
 
 
-def _sums(known: set[float], numbers: set[float]) -> set[float]:
+def _sums(known: set[float], numbers: set[float], near: set[float]) -> set[float]:
     """Of the fees that are named, or of any yearly ones: sums, differences, multiples, and small fees so many times."""
     named = known & numbers
     fees = named if len(named) > 1 else {fee for fee in known if fee >= _A_FEE}
-    sums = {sum(each) for size in (2, 3, 4) for each in combinations_with_replacement(fees, size)}
-    counted = {fee * number for fee in known if fee < _A_FEE for number in numbers if 2 < number < _A_FEE}
+    sizes = (2, 3, 4) if fees is named else (2, 3)
+    sums = {sum(each) for size in sizes for each in combinations_with_replacement(fees, size)}
+    counted = {fee * number for fee in known if fee < _A_FEE for number in near if 2 < number < _A_FEE}
     sums |= {fee + each for fee in known for each in counted}
     return sums | counted | {abs(one - other) for one in named for other in named} | {fee * 5 for fee in named}
