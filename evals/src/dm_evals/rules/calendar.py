@@ -305,12 +305,14 @@ class _Sentence:
                 self.reader.full.append(f"{clause.text.strip()!r}: {max(left, 0)} places are left")
 
     def _check_off(self, clause: Piece) -> None:
-        """Said to be cancelled, and all of that day takes place."""
-        if clause.denied or clause.conditional or not says("cancelled", clause.text):
+        """Said to be cancelled, and all of that day takes place; or the other way round."""
+        off, on = says("cancelled", clause.text), says("takes_place", clause.text)
+        if clause.denied or clause.conditional or not (off or on):
             return
         for day in self._own_days(clause):
-            if (sessions := self.reader.on(day)) and not any(session.cancelled for session in sessions):
-                self.reader.cancelled.append(f"{clause.text.strip()!r}: it takes place")
+            is_off = [session.cancelled for session in self.reader.on(day)]
+            if is_off and (not any(is_off) if off else all(is_off)):
+                self.reader.cancelled.append(f"{clause.text.strip()!r}: {'it takes place' if off else 'cancelled'}")
 
     def _day_of(self, clause: Piece) -> Day | None:
         """A clause's own day; else the nearest one before it, or after it, in the sentence; else the one before."""
