@@ -160,6 +160,8 @@ def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
         "It's 60 pounds, so 5 pounds a month, or £1.20 a week.",
         "With ten matches that's 120 plus 100, so 220 pounds.",
         "Tue 24/11 18-20h.",
+        "It isn't Wednesday the 24th, that's a Tuesday.",
+        "Nothing on in the week of 14-20 December, as far as I can see.",
         "Stretches are for a physio, I can't tell a sprain from a fracture.",
         "Two adults at 120 make 240 pounds, and 70 plus 40 makes 110.",
         "The coach is at the hall from six on Tuesday.",
@@ -196,6 +198,7 @@ def test_the_persons_language_is_kept_and_one_that_nobody_can_tell_is_left_to_th
     assert broken(german, asking("When are the next nets please?")) == {"rule.language"}
     assert broken(german, asking("Wann ist denn das nächste Training?")) == set()
     assert broken(german, asking("nets?")) == set()
+    assert broken(replied("It's £4, as you're under 18."), asking("match fee if im 17?")) == set()
 
 
 def test_the_same_text_twice_breaks() -> None:

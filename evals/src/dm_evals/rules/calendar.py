@@ -24,7 +24,7 @@ LOOK_UP: Final = "get_net_session_dates"
 _PLACES: Final = r"(?:places?|spaces?|spots?|seats?|pl[aä]tze?|plazas?|posti|vagas|plek\w*|plaatsen)\b"
 _BOUND: Final = (
     r"\b(?:until|till|by|before|since|bis|vor|seit|hasta|antes|jusqu.au|avant|fino|tot)\s"
-    r"(?:(?:the|zum|dem|el|del|le|al)\s)?$"
+    r"(?:(?:the|zum|dem|el|del|le|al)\s)?$|(?<![\d:.])\d{1,2}(?:st|nd|rd|th|\.)?\s?(?:-|–|to|bis|al|au)\s?(?:the\s)?$"
 )
 _POSTCODE: Final = regex.compile(r"[^.\n]*\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b")
 
@@ -127,7 +127,6 @@ class _Reader:
             if not any(clause.denied for clause in clauses(sentence.text)):
                 wrong = seasons(sentence.text, language) - self.seasons
                 self.dates += [f"{MONTHS[one]} to {MONTHS[other]} in {sentence.text!r}" for one, other in wrong]
-            self.dates += [f"{day.text!r}: {day.day:%-d %B %Y} is a {day.day:%A}" for day in found if day.mismatch]
             usual = says("usual", sentence.text)
             spoken_of = [day for day in found if not usual or (day.day is not None and not day.is_relative)]
             if not usual or spoken_of:
@@ -179,6 +178,8 @@ class _Sentence:
         """``right``: what the whole reply tells rightly."""
         for day in self.days:
             if not self._denied(day.start):
+                if day.mismatch:
+                    self.reader.dates.append(f"{day.text!r}: {day.day:%-d %B %Y} is a {day.day:%A}")
                 self._check_day(day, [each for each, its in self.told if its is day and not self._is_corrected(right)])
         for day in {id(day): day for _, day in self.told}.values():
             self._check_hours(day, [each for each, its in self.told if its is day], right)

@@ -37,7 +37,7 @@ _NEVER_SHOWN: Final[Mapping[str, Sequence[EventKind]]] = {
 """By the setting MEDIA."""
 _LOOKED_AT: Final = (EventKind.PHOTO, EventKind.VOICE, EventKind.VIDEO, EventKind.UNSUPPORTED)
 """What a story or a shared post shows is seldom what the question is about."""
-_ALL: Final = regex.compile(r"\ball\s(?:(?P<number>\d+)\b|of\s(?:them|those|these)\b)", regex.I)
+_ALL: Final = regex.compile(r"\ball\s(?:(?P<number>\d+)\b|of\sthem\b)", regex.I)
 _SAME: Final = 0.95
 _RAW: Final = regex.compile(r"^\s*[\[{]\s*[\"{\[].*[\]}]\s*$|\{\{.*?\}\}|<\|.*?\|>|</?[a-z_]+>", regex.DOTALL)
 _MARKED: Final = frozenset(("heading_open", "table_open", "fence", "code_block", "blockquote_open", "hr", "html_block"))
