@@ -74,7 +74,7 @@ async def measure(runs: int, conversations: int) -> list[Figure]:
     """Each rival's CPU a model call over ours."""
     names = (OURS, *RIVAL_NAMES)
     async with Gemini() as gemini, contextlib.AsyncExitStack() as stack:
-        gemini.brain = looks_up_then_answers
+        gemini.model = looks_up_then_answers
         agents = {name: await stack.enter_async_context(_started(name, gemini)) for name in names}
         for agent in agents.values():
             await agent.converse(WARM_UP, gemini)

@@ -217,7 +217,7 @@ def _counting(platform: Platform, system: _System) -> None:
 @asynccontextmanager
 async def _system(store_url: str, firestore: str | None) -> AsyncGenerator[_System]:
     instagram, whatsapp, spond, gemini = Instagram(), WhatsApp(), Spond(), Gemini()
-    gemini.brain = plain_answer
+    gemini.model = plain_answer
     system = _System(instagram)
     async with AsyncExitStack() as stack:
         for platform in (instagram, whatsapp, spond, gemini):

@@ -89,7 +89,7 @@ async def running_world(
 ) -> AsyncGenerator[World]:
     """The simulators, started; stopped at the end."""
     instagram, whatsapp, spond, gemini = Instagram(), WhatsApp(), Spond(), Gemini()
-    gemini.brain = plain_answer
+    gemini.model = plain_answer
     async with contextlib.AsyncExitStack() as stack:
         for platform in (instagram, whatsapp, spond, gemini):
             await stack.enter_async_context(platform)

@@ -27,7 +27,7 @@ ALONE = ("--judge", "off", "--json", "report.json", NETS)
 
 
 def careless(share: float, request: ModelRequest, chance: random.Random) -> list[Part]:
-    """The club's brain, which now and then invents a session."""
+    """The club's scripted model, which now and then invents a session."""
     parts = answer_as_the_club(request)
     if any("get_net_session_dates" in str(part) for part in parts) and chance.random() < share:
         return [call("send_instagram_message", text="Come to nets on Wednesday 25 November at 18:00!")]
@@ -135,7 +135,7 @@ async def test_a_judge_that_answers_nonsense_is_one_line(live: Typed) -> None:
 
 
 async def test_a_careless_model_is_caught_and_shown_as_flaky(live: Typed, gemini: Gemini) -> None:
-    gemini.brain = partial(careless, 0.5, chance=random.Random(7))
+    gemini.model = partial(careless, 0.5, chance=random.Random(7))
 
     ended = await live(gemini, "--trials", "8", "--concurrency", "1", *ALONE)
 
@@ -181,7 +181,7 @@ async def test_a_price_that_is_not_known_is_told_as_unknown(live: Typed, gemini:
 async def test_the_live_baseline_is_written_and_compared(live: Typed, gemini: Gemini, tmp_path: Path) -> None:
     baseline = ("--baseline", str(tmp_path / "baseline.json"))
     await live(gemini, "--trials", "4", "--update-baseline", *baseline, *ALONE)
-    gemini.brain = partial(careless, 1.0, chance=random.Random(7))
+    gemini.model = partial(careless, 1.0, chance=random.Random(7))
 
     ended = await live(gemini, "--trials", "4", *baseline, *ALONE)
 

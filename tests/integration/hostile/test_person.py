@@ -52,7 +52,7 @@ async def test_a_thousand_dms_at_once_are_all_ended_by_a_few_model_calls(system:
 async def _flood(system: InProcess, dms: int = 12) -> Person:
     """DMs one by one, each waited for, answered by a model that uses all the turns it gets."""
     ana = system.person()
-    system.gemini.brain = lambda _: [call("get_notes")]
+    system.gemini.model = lambda _: [call("get_notes")]
     for number in range(dms):
         await ana.says(f"again {number}")
         await system.task(ana.thread_id, f"t{number}")

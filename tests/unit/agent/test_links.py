@@ -5,10 +5,12 @@ import time
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from dm_core.agent.endings import NO_WORDS, STARTERS, endings
 from dm_core.agent.guards import Guards
-from dm_core.agent.links import AllowList, found_links
+from dm_core.agent.links import _LINK, _PERHAPS, AllowList, found_links  # pyright: ignore[reportPrivateUsage]
 
 DATA = Path(__file__).parent / "data"
 ALLOWED = AllowList(
@@ -69,6 +71,18 @@ def test_a_host_under_any_ending_is_refused_in_any_case() -> None:
 )
 def test_the_clubs_own_numbers_and_names_may_go(text: str) -> None:
     assert not refused(text)
+
+
+_SHAPED = st.lists(
+    st.sampled_from(
+        ["a", "1", "Z", "ſ", "é", ".", ":", "::", "/", "\\", "@", "](", " ", "-", "%", "tel", "data", "fe80"]
+    )
+)
+
+
+@given(_SHAPED.map("".join) | st.text(max_size=40))
+def test_a_text_that_is_not_looked_through_holds_no_link(text: str) -> None:
+    assert _PERHAPS.search(text) is not None or _LINK.search(text) is None
 
 
 @pytest.mark.parametrize("text", ["a." * 9_000, "a-" * 9_000, ":" * 9_000, "@a" * 9_000, "a:" * 9_000, "A.No " * 4_000])

@@ -179,7 +179,7 @@ async def test_a_wrong_key_is_refused(gemini: Gemini) -> None:
     assert "API key not valid" in str(refused.value)
 
 
-async def test_a_script_answers_exactly_and_in_order_then_the_brain_takes_over(
+async def test_a_script_answers_exactly_and_in_order_then_the_model_takes_over(
     client: genai.Client, gemini: Gemini
 ) -> None:
     gemini.script(

@@ -29,8 +29,8 @@ def normal_form(text: str) -> str:
     """
     for _ in range(_MOST_PASSES):  # undoing one entity can complete another
         simpler = _simpler(text)
-        if simpler == text:
-            break
+        if simpler == text or "&" not in simpler:
+            return simpler
         text = simpler
     return text
 

@@ -1,4 +1,4 @@
-"""The verdicts of the page: each can be kept, open and broken."""
+"""What the page says of each promise: each can be kept, open and broken."""
 
 import re
 from dataclasses import replace
@@ -13,7 +13,7 @@ from dm_core.usage import Spent
 from dm_sandbox.events import Entry
 from dm_sandbox.profile_files import ROOT
 from dm_sandbox.studio.bubbles import Bubble
-from dm_sandbox.studio.promises import Evidence, State, verdicts
+from dm_sandbox.studio.promises import Evidence, State, promise_statuses
 from dm_sandbox.studio.switches import SWITCHES
 
 NOW = 1_795_000_000_000
@@ -63,11 +63,11 @@ ALERT = Alert("x", f"1_{SAM}", "normal", "model", "help", NOW, NOW, NOW, NOW)
 
 
 def state(evidence: Evidence, promise: str) -> State:
-    return next(verdict.state for verdict in verdicts(evidence) if verdict.promise == promise)
+    return next(each.state for each in promise_statuses(evidence) if each.promise == promise)
 
 
 def test_a_quiet_thread_keeps_every_promise() -> None:
-    assert {verdict.state for verdict in verdicts(QUIET)} == {"kept"}
+    assert {each.state for each in promise_statuses(QUIET)} == {"kept"}
 
 
 @pytest.mark.parametrize(
@@ -138,16 +138,16 @@ def test_what_the_bot_says_after_resume_is_its_own_right() -> None:
     assert state(replace(QUIET, bubbles={SAM: bubbles}, resumed=((SAM, NOW + 10_000),)), "P6") == "kept"
 
 
-def test_every_promise_that_a_switch_tries_has_a_verdict() -> None:
-    judged = {verdict.promise for verdict in verdicts(QUIET)}
+def test_every_promise_that_a_switch_tries_is_judged() -> None:
+    judged = {each.promise for each in promise_statuses(QUIET)}
 
     assert {promise for switch in SWITCHES for promise in switch.tries} <= judged
 
 
-def test_every_promise_has_a_verdict_under_its_own_title() -> None:
+def test_every_promise_stands_under_its_own_title() -> None:
     promised = re.findall(r"^## (P\d) (.+)$", (ROOT / "docs" / "promises.md").read_text(), re.MULTILINE)
 
-    judged = [(verdict.promise, verdict.shown["title"]) for verdict in verdicts(QUIET)]
+    judged = [(each.promise, each.shown["title"]) for each in promise_statuses(QUIET)]
     assert [promise for promise, _ in judged] == [promise for promise, _ in promised]
     assert dict(judged)["P5"] == dict(promised)["P5"]
     assert dict(judged)["P9"] == dict(promised)["P9"]

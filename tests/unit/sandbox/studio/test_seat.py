@@ -27,7 +27,7 @@ def seat(gemini: Gemini) -> Seat:
 
 async def asked(gemini: Gemini) -> "asyncio.Future[list[Part]]":
     """A request that has come as far as it comes by itself."""
-    answer = asyncio.ensure_future(cast("Awaitable[list[Part]]", gemini.brain(REQUEST)))
+    answer = asyncio.ensure_future(cast("Awaitable[list[Part]]", gemini.model(REQUEST)))
     await asyncio.sleep(0)
     return answer
 

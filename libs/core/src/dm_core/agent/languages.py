@@ -7,6 +7,7 @@ import re
 import unicodedata
 from collections import Counter
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
 
 _SCRIPTS: Final[Mapping[str, str]] = {
@@ -129,9 +130,7 @@ def language_key(name: str) -> str:
 def language_of(text: str) -> str | None:
     """ISO 639-1 code, or None where the text is too short, mixed, or in a language not known here."""
     words = [word.lower() for word in _WORD.findall(_NOISE.sub(" ", unicodedata.normalize("NFC", text)))]
-    letters: Counter[str] = Counter()
-    for char, times in Counter("".join(words)).items():
-        letters[_script(char)] += times
+    letters = Counter(map(_script, "".join(words)))
     if not letters:
         return None
     script, count = letters.most_common(1)[0]
@@ -146,7 +145,7 @@ def language_of(text: str) -> str | None:
 
 def _by_words(words: list[str]) -> str | None:
     """The language whose common words are the most of them; None when two tie."""
-    scores = {language: sum(word in common for word in words) for language, common in _WORDS.items()}
+    scores = {language: sum(map(common.__contains__, words)) for language, common in _WORDS.items()}
     (best, first), (_, second) = Counter(scores).most_common(2)
     return best if first > second else None
 
@@ -155,5 +154,6 @@ def _by_letters(text: str) -> str | None:
     return next((language for letters, language in _LETTERS.items() if any(char in letters for char in text)), None)
 
 
+@lru_cache(maxsize=1_024)
 def _script(char: str) -> str:
     return unicodedata.name(char, "?").split(" ", 1)[0]

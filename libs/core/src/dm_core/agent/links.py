@@ -6,6 +6,7 @@ ending that is a word too (``you.Now``) does not count where it begins a sentenc
 """
 
 import ipaddress
+import re
 import unicodedata
 from dataclasses import dataclass
 from typing import Final
@@ -39,6 +40,8 @@ _LINK: Final = regex.compile(
     regex.IGNORECASE | regex.VERBOSE,
 )
 
+_PERHAPS: Final = re.compile(r"\]\(|[.@]\S|:[/\\:]|[^\W\d_]:\S|:[0-9a-f]{1,4}:", re.IGNORECASE)
+"""Some of this stands in every link. Most replies hold none of it, and looking through one takes a thirtieth of a run's CPU."""
 _CUES: Final = regex.compile(
     r"""(?:\b(?:visit|click|tap|browse|goto|go\ to|follow|via|website|webseite|homepage|site|link|url|domain|besuche?
     |klicke?|visitez|cliquez|visita|visite|haz\ clic)|[:@>/=])\W{0,3}\Z""",
@@ -62,6 +65,8 @@ def found_links(text: str) -> tuple[str, ...]:
     """Every link in a text, in its order, as far as it reaches (without the full stop after it)."""
     plain = _WIDE_DOTS.sub(".", unicodedata.normalize("NFKC", visible(text)))
     plain = _SPELLED_DOTS.sub(".", plain)
+    if _PERHAPS.search(plain) is None:
+        return ()
     found: list[str] = []
     for match in _LINK.finditer(plain):
         link = match.group().strip().rstrip(_TRAILING)

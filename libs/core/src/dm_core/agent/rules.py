@@ -64,8 +64,15 @@ def word_form(text: str) -> str:
     of any script, emoji) make no difference. One that has no letter at all, such as a sign, stays as it is."""
     plain = unicodedata.normalize("NFKD", normal_form(text)).casefold().replace("ı", "i")
     form = " ".join(unicodedata.normalize("NFC", _MARKS.sub("", plain)).split())
-    letters = [at for at, char in enumerate(form) if unicodedata.category(char)[0] in "LNM"]
-    return form[letters[0] : letters[-1] + 1] if letters else form
+    first = next((at for at, char in enumerate(form) if _is_of_a_word(char)), None)
+    if first is None:
+        return form
+    return form[first : next(at for at in range(len(form), 0, -1) if _is_of_a_word(form[at - 1]))]
+
+
+def _is_of_a_word(char: str) -> bool:
+    """A letter, a number, or a mark on one."""
+    return unicodedata.category(char)[0] in "LNM"
 
 
 def _whole(content: Content) -> str:

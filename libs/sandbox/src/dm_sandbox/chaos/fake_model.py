@@ -23,7 +23,7 @@ def numbers_in(words: str) -> list[int]:
 
 
 class FakeModel:
-    """A brain for the Gemini simulator. ``shown`` are the numbers it has seen as new.
+    """The model behind the Gemini simulator. ``shown`` are the numbers it has seen as new.
 
     With ``steady`` it only ever answers with one message; else it also asks for data first, reacts, notifies, splits
     its answer in two, or forgets to call a tool.

@@ -46,7 +46,7 @@ async def load(crowd: Crowd) -> Report:
     random, loop = Random(crowd.seed), asyncio.get_running_loop()
     async with Sandbox(store=crowd.store, pace=PACE, extra=SETTINGS) as sandbox:
         model = FakeModel(random, steady=True)
-        sandbox.gemini.brain, sandbox.gemini.latency = model, crowd.model_seconds
+        sandbox.gemini.model, sandbox.gemini.latency = model, crowd.model_seconds
         sender = Redelivery(f"{sandbox.webhook.url}/", random, duplicates=0)
         sandbox.instagram.connect(sender)
         senders = Senders(sandbox.instagram, sender, crowd.threads, random)

@@ -101,7 +101,7 @@ async def storm(plan: Plan, say: Callable[[str], None] = unheard) -> Report:
     random, log_counts = Random(plan.seed), LogCounts()
     async with _stage(plan, random, log_counts) as (sandbox, webhook, processor):
         model = FakeModel(random)
-        sandbox.gemini.brain = model
+        sandbox.gemini.model = model
         sender = Redelivery(f"{webhook.url}/", random)
         sandbox.instagram.connect(sender)
         senders = Senders(sandbox.instagram, sender, plan.people, random)

@@ -47,8 +47,8 @@ _DATA: Final = {"text", "functionCall", "functionResponse"}
 
 
 @dataclass(slots=True)
-class HostileBrain:
-    """Uses everything it was shown and told, in an order of its own: the Gemini simulator's brain.
+class HostileModel:
+    """Uses everything it was shown and told, in an order of its own: the model behind the Gemini simulator.
 
     ``loot`` is what it was never shown but is assumed to know all the same: tokens, passwords, other people's ids.
     """

@@ -1,4 +1,4 @@
-"""Answers of the model as Gemini's REST protocol writes them, for scripts and for the brain."""
+"""Answers of the model as Gemini's REST protocol writes them, for scripts and for the scripted model."""
 
 import base64
 import hashlib

@@ -1,4 +1,4 @@
-"""Gemini's REST protocol: ``generateContent`` with the real shapes, a scripted brain or an exact script behind it.
+"""Gemini's REST protocol: ``generateContent`` with the real shapes, a scripted model or an exact script behind it.
 
 It refuses what the real one refuses: a wrong key, an unknown role, a function call of the current turn without the
 thought signature it came with (docs/platforms/gemini.md#thought-signatures), answers to calls that don't match in
@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 class Gemini(Platform):
-    """The simulator. Without a script the brain answers from the system instruction and the tools' results.
+    """The simulator. Without a script ``model`` answers from the system instruction and the tools' results.
 
     ``latency`` in seconds a call. ``requests`` are the parsed requests, in order. A request that holds ``fails_on`` is
     answered with 500, one that holds ``refuses`` with 400, however often it comes.
@@ -48,14 +48,14 @@ class Gemini(Platform):
         self.api_key = api_key
         self.latency = 0.0
         self.fails_on = self.refuses = ""
-        self.brain: Callable[[ModelRequest], list[Part] | Awaitable[list[Part]]] = answer_as_the_club
+        self.model: Callable[[ModelRequest], list[Part] | Awaitable[list[Part]]] = answer_as_the_club
         self.requests: list[ModelRequest] = []
         self._script: deque[Scripted] = deque()
         self._issued: set[bytes] = set()
         self._numbers = itertools.count(1)
 
     def script(self, answers: Iterable[Scripted]) -> None:
-        """Answer the next calls with these, in order; the brain takes over when they are used up."""
+        """Answer the next calls with these, in order; ``model`` takes over when they are used up."""
         self._script.extend(answers)
 
     def operation(self, call: Call) -> str:
@@ -89,7 +89,7 @@ class Gemini(Platform):
 
     async def think(self, request: ModelRequest) -> Body:
         """What is answered where no script is left."""
-        parts = self.brain(request)
+        parts = self.model(request)
         return turn(*(parts if isinstance(parts, list) else await parts))
 
     async def _answer_to(self, request: ModelRequest) -> Body:

@@ -46,7 +46,7 @@ _ENDS: Final = frozenset({"run_finished", "run_dropped", "run_failed", "run_stop
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class PromiseStatus:
     """How one promise stands."""
 
     promise: str
@@ -79,7 +79,7 @@ class Evidence:
     prompt: SystemPrompt | None = None
 
 
-def verdicts(evidence: Evidence) -> tuple[Verdict, ...]:
+def promise_statuses(evidence: Evidence) -> tuple[PromiseStatus, ...]:
     """Every promise that can be seen from here."""
     return (
         _nothing_lost(evidence),
@@ -100,15 +100,15 @@ def _own(evidence: Evidence) -> list[Bubble]:
     return [bubble for bubble in own if bubble.at >= evidence.since]
 
 
-def _nothing_lost(evidence: Evidence) -> Verdict:
+def _nothing_lost(evidence: Evidence) -> PromiseStatus:
     written = _own(evidence)
     missing = [bubble for bubble in written if bubble.id not in evidence.messages]
     if missing:
-        return Verdict("P1", "open", f"{len(missing)} of {len(written)} not stored yet: Meta goes on delivering")
-    return Verdict("P1", "kept", f"{_count(written, 'DM')} written, each stored")
+        return PromiseStatus("P1", "open", f"{len(missing)} of {len(written)} not stored yet: Meta goes on delivering")
+    return PromiseStatus("P1", "kept", f"{_count(written, 'DM')} written, each stored")
 
 
-def _one_run(evidence: Evidence) -> Verdict:
+def _one_run(evidence: Evidence) -> PromiseStatus:
     live: dict[str, str] = {}
     runs: set[str] = set()
     for entry in evidence.entries:
@@ -116,14 +116,14 @@ def _one_run(evidence: Evidence) -> Verdict:
             other = live.get(entry.person)
             resumed = bool(entry.record.get("resumed"))
             if other not in (None, entry.run) and not resumed and not _was_killed(evidence.entries, entry):
-                return Verdict(
+                return PromiseStatus(
                     "P2", "broken", f"runs {other[:6] if other else ''} and {entry.run[:6]} at the same time"
                 )
             live[entry.person] = entry.run
             runs.add(entry.run)
         elif entry.kind in _ENDS:
             live.pop(entry.person, None)
-    return Verdict("P2", "kept", f"{_count(sorted(runs), 'run')}, one after the other")
+    return PromiseStatus("P2", "kept", f"{_count(sorted(runs), 'run')}, one after the other")
 
 
 def _was_killed(entries: Sequence[Entry], claim: Entry) -> bool:
@@ -131,16 +131,18 @@ def _was_killed(entries: Sequence[Entry], claim: Entry) -> bool:
     return any(entry.kind == "killed" and entry.number < claim.number for entry in entries)
 
 
-def _all_ends(evidence: Evidence) -> Verdict:
+def _all_ends(evidence: Evidence) -> PromiseStatus:
     known = [evidence.messages[bubble.id] for bubble in _own(evidence) if bubble.id in evidence.messages]
     waiting = [message for message in known if message.is_unprocessed]
     if waiting:
-        return Verdict("P3", "open", f"{_count(waiting, 'DM')} still to be answered")
+        return PromiseStatus("P3", "open", f"{_count(waiting, 'DM')} still to be answered")
     failed = sum(message.status.value == "failed" for message in known)
-    return Verdict("P3", "kept", f"{_count(known, 'DM')} ended" + (f", {failed} of them failed" if failed else ""))
+    return PromiseStatus(
+        "P3", "kept", f"{_count(known, 'DM')} ended" + (f", {failed} of them failed" if failed else "")
+    )
 
 
-def _no_double(evidence: Evidence) -> Verdict:
+def _no_double(evidence: Evidence) -> PromiseStatus:
     seen: set[tuple[str, str, str]] = set()
     for entry in evidence.entries:
         if entry.source != "instagram" or entry.kind != "send" or not entry.record.get("processed"):
@@ -148,9 +150,9 @@ def _no_double(evidence: Evidence) -> Verdict:
         text = str(as_object(entry.record.get("facts")).get("text"))
         effect = (entry.person, entry.run, text)
         if entry.run and effect in seen:
-            return Verdict("P4", "broken", f"“{text[:60]}” went out twice in one run")
+            return PromiseStatus("P4", "broken", f"“{text[:60]}” went out twice in one run")
         seen.add(effect)
-    return Verdict("P4", "kept", f"{_count(sorted(seen), 'reply', 'replies')}, each once")
+    return PromiseStatus("P4", "kept", f"{_count(sorted(seen), 'reply', 'replies')}, each once")
 
 
 def _replies(evidence: Evidence) -> list[Bubble]:
@@ -164,12 +166,12 @@ def _by_human(evidence: Evidence, bubble: Bubble) -> bool:
     return bubble.by == "human" or (message is not None and message.direction is Direction.HUMAN)
 
 
-def _not_trusted(evidence: Evidence) -> Verdict:
+def _not_trusted(evidence: Evidence) -> PromiseStatus:
     """By what reached the phones, and by rules of its own, not by the guards'."""
     replies = _replies(evidence)
     for bubble in replies:
         if said := _unsayable(bubble.text, evidence.prompt):
-            return Verdict("P5", "broken", f"{said} reached a person")
+            return PromiseStatus("P5", "broken", f"{said} reached a person")
     acted = [
         guard
         for each in evidence.entries
@@ -177,7 +179,7 @@ def _not_trusted(evidence: Evidence) -> Verdict:
         for guard in as_list(each.record.get("guards"))
     ]
     words = f"{_count(replies, 'reply', 'replies')} without a strange address, the manager's number or the instructions"
-    return Verdict("P5", "kept", f"{words}; {_count(acted, 'guard')} acted" if acted else words)
+    return PromiseStatus("P5", "kept", f"{words}; {_count(acted, 'guard')} acted" if acted else words)
 
 
 def _unsayable(text: str, prompt: SystemPrompt | None) -> str:
@@ -199,18 +201,18 @@ def _plain(text: str) -> str:
     return "".join(char for char in text.casefold() if char.isalnum())
 
 
-def _explained(evidence: Evidence) -> Verdict:
+def _explained(evidence: Evidence) -> PromiseStatus:
     replies, waiting = _replies(evidence), 0
     for bubble in replies:
         message = evidence.messages.get(bubble.id)
         run = evidence.runs.get(message.run_id or "") if message else None
         waiting += run is None
         if run is not None and not _explains(run, bubble):
-            return Verdict("P9", "broken", f"“{bubble.text[:60]}” is not explained by its run {run.id[:6]}")
+            return PromiseStatus("P9", "broken", f"“{bubble.text[:60]}” is not explained by its run {run.id[:6]}")
     if waiting:
-        return Verdict("P9", "open", f"{waiting} of {len(replies)} replies with a run that is not archived yet")
+        return PromiseStatus("P9", "open", f"{waiting} of {len(replies)} replies with a run that is not archived yet")
     words = "each with its DMs, prompt, turns and cost in the archive"
-    return Verdict("P9", "kept", f"{_count(replies, 'reply', 'replies')}, {words}")
+    return PromiseStatus("P9", "kept", f"{_count(replies, 'reply', 'replies')}, {words}")
 
 
 def _explains(run: Run, bubble: Bubble) -> bool:
@@ -220,7 +222,7 @@ def _explains(run: Run, bubble: Bubble) -> bool:
     return done and spoke and bool(run.message_ids and run.prompt_hash)
 
 
-def _human_first(evidence: Evidence) -> Verdict:
+def _human_first(evidence: Evidence) -> PromiseStatus:
     for user_id, bubbles in evidence.bubbles.items():
         human_at = 0
         for bubble in bubbles:
@@ -229,30 +231,30 @@ def _human_first(evidence: Evidence) -> Verdict:
             resumed = any(who == user_id and human_at <= at <= bubble.at for who, at in evidence.resumed)
             answered = human_at and human_at + SETTLE_MS < bubble.at < human_at + evidence.paused_ms and not resumed
             if bubble.by == "bot" and answered and not _by_human(evidence, bubble) and bubble.at >= evidence.since:
-                return Verdict("P6", "broken", "the bot wrote while a human answers")
-    return Verdict("P6", "kept", "no word of the bot while a human answers")
+                return PromiseStatus("P6", "broken", "the bot wrote while a human answers")
+    return PromiseStatus("P6", "kept", "no word of the bot while a human answers")
 
 
-def _rules_hold(evidence: Evidence) -> Verdict:
+def _rules_hold(evidence: Evidence) -> PromiseStatus:
     calls = [entry for entry in evidence.entries if entry.source == "instagram" and entry.kind in ("send", "react")]
     for entry in calls:
         broken = BROKEN_RULES.get(str(as_object(entry.record.get("facts")).get("error")))
         if broken:
-            return Verdict("P7", "broken", broken)
-    return Verdict("P7", "kept", f"{_count(calls, 'send')} tried, each within the 24-hour window and 1,000 bytes")
+            return PromiseStatus("P7", "broken", broken)
+    return PromiseStatus("P7", "kept", f"{_count(calls, 'send')} tried, each within the 24-hour window and 1,000 bytes")
 
 
-def _manager_told(evidence: Evidence) -> Verdict:
+def _manager_told(evidence: Evidence) -> PromiseStatus:
     since = [alert for alert in evidence.alerts if alert.created_at >= evidence.since]
     alarmed = [alert for alert in since if alert.alarmed_at is not None and not alert.arrived]
     waiting = [a for a in since if a.first_due_at <= evidence.now and not a.arrived and a.alarmed_at is None]
     late = [alert for alert in waiting if evidence.now - alert.first_due_at > evidence.alarm_ms]
     if late:
-        return Verdict("P8", "open", f"{_count(late, 'alert')} over its time: the next tick raises the alarm")
+        return PromiseStatus("P8", "open", f"{_count(late, 'alert')} over its time: the next tick raises the alarm")
     if waiting:
-        return Verdict("P8", "open", f"{_count(waiting, 'alert')} on the way")
+        return PromiseStatus("P8", "open", f"{_count(waiting, 'alert')} on the way")
     words = f"{_count(alarmed, 'alarm')} raised by another channel" if alarmed else "nothing is left untold"
-    return Verdict("P8", "kept", words)
+    return PromiseStatus("P8", "kept", words)
 
 
 def _count(things: Sequence[object], one: str, many: str = "") -> str:

@@ -57,7 +57,7 @@ class Seat:
         self.on_change: Callable[[], None] = lambda: None
         self._asked = 0
         self._turn = asyncio.Lock()
-        gemini.brain = self._answer
+        gemini.model = self._answer
 
     def sit(self, sitter: Sitter) -> None:
         """Change who answers; a question that is open goes to the script."""

@@ -34,7 +34,7 @@ from dm_sandbox.studio.clock import StudioClock
 from dm_sandbox.studio.inspector import YEAR_MS, Inspector
 from dm_sandbox.studio.manager import ManagerPhone
 from dm_sandbox.studio.phones import Phones
-from dm_sandbox.studio.promises import Evidence, Verdict, verdicts
+from dm_sandbox.studio.promises import Evidence, PromiseStatus, promise_statuses
 from dm_sandbox.studio.review import ReviewQueue
 from dm_sandbox.studio.seat import Seat
 from dm_sandbox.studio.switches import BY_NAME, SWITCHES, Breaker, Switch
@@ -244,7 +244,7 @@ class Studio:
             return fields
         entries = self.sandbox.log.since(used.number)
         own = replace(evidence, since=used.since, entries=entries)
-        return fields | {"on": used.on} | _judged(switch, entries, verdicts(own))
+        return fields | {"on": used.on} | _judged(switch, entries, promise_statuses(own))
 
     def snapshot(self) -> dict[str, object]:
         """What survives a restart."""
@@ -268,11 +268,11 @@ class Studio:
             self._saving = asyncio.get_running_loop().call_later(SAVE_SECONDS, self.save)
 
 
-def _judged(switch: Switch, entries: list[Entry], found: tuple[Verdict, ...]) -> dict[str, object]:
+def _judged(switch: Switch, entries: list[Entry], found: tuple[PromiseStatus, ...]) -> dict[str, object]:
     """How a switch's promises stand, and whether it has bitten yet."""
-    own = [verdict for verdict in found if verdict.promise in switch.tries]
+    own = [each for each in found if each.promise in switch.tries]
     bitten = not switch.shows or any(entry.kind in switch.shows for entry in entries)
-    states = {verdict.state for verdict in own}
+    states = {each.state for each in own}
     overall = "broken" if "broken" in states else "open" if "open" in states else "kept"
     verdict = overall if bitten or overall != "kept" else "idle"
     return {"verdict": verdict, "met": bitten, "promises": [each.shown for each in own]}

@@ -82,8 +82,8 @@ class Breaker:
     def _others(self) -> dict[str, Callable[[bool], Awaitable[None]]]:
         return {
             "model_slow": self._slow,
-            "model_hostile": lambda on: self._brain(answer_as_an_attacker if on else None),
-            "model_odd": lambda on: self._brain(answer_oddly if on else None),
+            "model_hostile": lambda on: self._model(answer_as_an_attacker if on else None),
+            "model_odd": lambda on: self._model(answer_oddly if on else None),
             "instagram_loses": self._lose,
             "instagram_down": lambda on: self.sandbox.instagram.be_reachable(not on),
             "whatsapp_throttled": lambda on: self._trouble("throttled" if on else None),
@@ -115,8 +115,8 @@ class Breaker:
     async def _slow(self, on: bool) -> None:
         self.sandbox.gemini.latency = SLOW_SECONDS if on else self._latency
 
-    async def _brain(self, brain: Callable[[ModelRequest], list[Part]] | None) -> None:
-        self._seat.instead = brain
+    async def _model(self, model: Callable[[ModelRequest], list[Part]] | None) -> None:
+        self._seat.instead = model
 
     async def _lose(self, on: bool) -> None:
         if on:
