@@ -101,7 +101,6 @@ def test_the_wrong_beginning_or_end_breaks(text: str) -> None:
         ("plain_text", "The user asks for nets. I should answer briefly."),
         ("plain_text", "Dear [First Name], nets are on Tuesday."),
         ("apologies", "Sorry! So sorry. Apologies again."),
-        ("measures", "It's a 20-minute walk, about 3 miles."),
         ("dates", "Softball runs from June to September."),
         ("dates", "As usual: Wednesday 25 November, 18:00-20:00."),
         ("cancelled", "Thursday 26 November is off."),

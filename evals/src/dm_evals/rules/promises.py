@@ -36,10 +36,6 @@ _TOTAL: Final = regex.compile(
     r"(?:\bmak(?:es?|ing)|\btotals?|(?<!\w)=|\bcomes?\sto|\baltogether)\s(?:[^\d.,;]{0,12}\s)?[£€]?(\d+)\b", regex.I
 )
 _WHOLE: Final = regex.compile(r"(?<![\d:./])\d+(?![\d:/]|[.,]\d)")
-_MEASURE: Final = regex.compile(
-    r"(?<![\d.,:])(\d+(?:[.,]\d+)?)[\s-]?(min(?:ute[ns]?|uto?s?|s)?|miles?|km|kilomet\w+|met(?:re|er|ro)s?)\b",
-    regex.I,
-)
 _FEWEST_WORDS: Final = 3
 _STEM: Final = 5
 _A_FEE: Final = 20
@@ -66,8 +62,6 @@ def promises(seen: Seen) -> Iterator[Check]:
     yield from told("prices", "amounts of the profile only, added up rightly", wrong)
     advice = [clause.text.strip() for clause in parts if _advises(clause)]
     yield from told("advice", "no medical or legal advice", advice)
-    wrong = [found for _, plain in texts for found in _measures(seen, plain)]
-    yield from told("measures", "distances and minutes that somebody told", wrong)
     yield from told("alert", "an alert says what it is about", _empty(seen))
     private = [
         text for text in seen.observation.notes if text not in seen.scenario.world.notes and says("private", text)
@@ -169,18 +163,6 @@ def _empty(seen: Seen) -> list[str]:
     about = _told_words(seen.shown)
     texts = [alert.text for alert in seen.observation.alerts if alert.cause == MODEL]
     return [text for text in texts if len(words := _told_words(text)) < _FEWEST_WORDS and not words & about]
-
-
-def _measures(seen: Seen, text: str) -> Iterator[str]:
-    """A distance, or the minutes of a way or to an opening, that nobody spoke of; no session's length."""
-    spoken = "\n".join((seen.profile.knowledge, seen.shown, seen.colleagues))
-    lengths = {(f"{(each.ends - each.starts).seconds // 60}", "min") for each in seen.scenario.world.sessions or ()}
-    known = lengths | {(each[1], each[2][:3].casefold()) for each in _MEASURE.finditer(figures(spoken, "en"))}
-    for clause in clauses(unquoted(text)):
-        for found in () if clause.denied else _MEASURE.finditer(clause.text):
-            is_distance = not found[2].casefold().startswith("min") or says("travel", clause.text)
-            if is_distance and (found[1], found[2][:3].casefold()) not in known:
-                yield found.group()
 
 
 def _told_words(text: str) -> set[str]:
