@@ -11,8 +11,19 @@ ACTIONLINT_VERSION := 1.7.12
 ACTIONLINT := .tools/actionlint/actionlint
 INFRA := PYTHONPATH=infra $(PY)
 EVALS := $(PY) -m dm_evals
+path = $(subst $() $(),\ ,$(1))
 needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
 export PYTHONUNBUFFERED := 1
+# Of uv's own variables those that say where packages come from; the others are another project's, and would have this
+# environment put elsewhere, or left without its tools.
+unexport $(filter-out UV_%INDEX UV_INDEX% UV_EXTRA_INDEX_URL UV_FIND_LINKS UV_CONFIG_FILE UV_CACHE_DIR UV_OFFLINE UV_LINK_MODE \
+  UV_INSECURE_HOST UV_KEYRING_PROVIDER UV_SYSTEM_CERTS UV_NATIVE_TLS UV_HTTP_% UV_PYTHON_% UV_CONCURRENT_% UV_NO_CACHE, \
+  $(filter UV_%,$(.VARIABLES)))
+# uv caches in the person's folder, or in .tools where that can't be written to.
+cache := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)
+ifneq ($(and $(HOME),$(shell mkdir -p "$(cache)" 2>&1 && test -w "$(cache)" || echo no)),)
+export UV_CACHE_DIR ?= $(CURDIR)/.tools/uv-cache
+endif
 # Compiled modules are kept: without them each process that a test starts compiles everything anew, 1 to 4 s of it.
 unexport PYTHONDONTWRITEBYTECODE
 
@@ -84,7 +95,7 @@ mutants: $(SYNCED) ## each deliberate defect of the protocol, and which check ca
 evals: $(SYNCED) ## replay the recorded DM scenarios, check, and decide by the gate [SCENARIO="..." TAGS=a,b BEFORE=report.json]
 	@mkdir -p .state/evals
 	@$(EVALS) run $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(TAGS),--tags $(TAGS)) \
-	  --html $(or $(HTML),.state/evals/report.html) $(if $(BEFORE),--before $(BEFORE)) \
+	  --html $(call path,$(or $(HTML),.state/evals/report.html)) $(if $(BEFORE),--before $(call path,$(BEFORE))) \
 	  $(addprefix --held-out ,$(wildcard .state/evals/held_out.json)) --junit .state/evals/junit.xml \
 	  --json .state/evals/report.json --markdown .state/evals/summary.md
 
@@ -97,7 +108,7 @@ evals-refresh: $(SYNCED) ## bring recordings up to a change that is only in thes
 evals-live: $(SYNCED) ## K trials of each scenario against the real Gemini, with GEMINI_API_KEY [K=4 MODEL=a,b PROMPT=dir JUDGE=... TAGS=... BUDGET=usd RATE=10 RESUME=last BASELINE=update]
 	@mkdir -p .state/evals/live
 	@$(EVALS) live $(if $(K),--trials $(K)) $(if $(MODEL),--model $(MODEL)) \
-	  $(if $(PROMPT),--compare-prompt $(PROMPT)) $(if $(JUDGE),--judge $(JUDGE)) $(if $(TAGS),--tags $(TAGS)) \
+	  $(if $(PROMPT),--compare-prompt $(call path,$(PROMPT))) $(if $(JUDGE),--judge $(JUDGE)) $(if $(TAGS),--tags $(TAGS)) \
 	  $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(BUDGET),--budget-usd $(BUDGET)) $(if $(RATE),--rate $(RATE)) \
 	  $(if $(RESUME),--resume $(RESUME)) $(if $(filter update,$(BASELINE)),--update-baseline) \
 	  --html .state/evals/live/report.html --junit .state/evals/live/junit.xml \
@@ -122,7 +133,7 @@ evals-agreement: $(SYNCED) ## how far a judge agrees with what people ruled, wit
 	@$(EVALS) rulings --agreement --model $(or $(JUDGE),$(error say which judge: make evals-agreement JUDGE=gemini-3.8-flash))
 
 scenarios-from: $(SYNCED) ## a sample of a deployment's threads, anonymised and queued for review [STACK=dev SINCE=7d SAMPLE=20, or STORE_URL=sqlite:///path]
-	@$(if $(STORE_URL),$(EVALS) scenarios-from --store-url $(STORE_URL),$(if $(STACK),$(INFRA) -m operations scenarios --stack $(STACK) --,$(error say which stack: make scenarios-from STACK=dev))) \
+	@$(if $(STORE_URL),$(EVALS) scenarios-from --store-url $(call path,$(STORE_URL)),$(if $(STACK),$(INFRA) -m operations scenarios --stack $(STACK) --,$(error say which stack: make scenarios-from STACK=dev))) \
 	  --since $(or $(SINCE),7d) --sample $(or $(SAMPLE),20)
 
 scenarios-reviewed: $(SYNCED) ## what was reviewed in evals/queue/ becomes scenarios, and labels for the judge
@@ -130,16 +141,16 @@ scenarios-reviewed: $(SYNCED) ## what was reviewed in evals/queue/ becomes scena
 
 scenario-from: $(SYNCED) ## a stored thread as a scenario to be reviewed [THREAD=id STORE_URL=sqlite:///path]
 	@$(EVALS) scenario-from --thread $(or $(THREAD),$(error say which thread: make scenario-from THREAD=...)) \
-	  $(if $(STORE_URL),--store-url $(STORE_URL)) $(if $(NAME),--name $(NAME))
+	  $(if $(STORE_URL),--store-url $(call path,$(STORE_URL))) $(if $(NAME),--name $(NAME))
 
 admin: $(SYNCED) ## the operator's tool: see, explain, pause, retry, answer, erase [ARGS="threads" STACK=dev, or STORE_URL=... for the sandbox]
 	@$(if $(STACK),$(INFRA) -m operations admin --stack $(STACK) -- $(ARGS),$(if $(STORE_URL),$(PY) -m dm_admin $(ARGS),$(error say which: make admin STACK=dev ARGS="threads", or STORE_URL=... as make dev prints it)))
 
 bundle: $(SYNCED) ## the zips of both functions, deterministic [INTO=DIR]
-	@$(INFRA) -m bundling $(if $(INTO),--into $(INTO))
+	@$(INFRA) -m bundling $(if $(INTO),--into $(call path,$(INTO)))
 
 preview: $(SYNCED) ## what `pulumi up` would change [STACK=dev]
-	$(needs_stack)@$(INFRA) -m operations preview --stack $(STACK) $(if $(INTO),--into $(INTO)) $(if $(POLICIES),--policies)
+	$(needs_stack)@$(INFRA) -m operations preview --stack $(STACK) $(if $(INTO),--into $(call path,$(INTO))) $(if $(POLICIES),--policies)
 
 up: $(SYNCED) ## provision everything [STACK=dev YES=1]
 	$(needs_stack)@$(INFRA) -m operations up --stack $(STACK) $(if $(YES),--yes) $(if $(POLICIES),--policies)
@@ -148,19 +159,19 @@ down: $(SYNCED) ## remove everything, except what is protected [STACK=dev YES=1]
 	$(needs_stack)@$(INFRA) -m operations down --stack $(STACK) $(if $(YES),--yes)
 
 deploy: $(SYNCED) ## the first deployment, step by step; goes on where it was stopped [STACK=dev LOCK=gcpkms://… FILE=values.env YES=1]
-	$(needs_stack)@$(INFRA) -m operations deploy --stack $(STACK) $(if $(LOCK),--lock $(LOCK)) $(if $(FILE),--from-file $(FILE)) $(if $(YES),--yes)
+	$(needs_stack)@$(INFRA) -m operations deploy --stack $(STACK) $(if $(LOCK),--lock $(LOCK)) $(if $(FILE),--from-file $(call path,$(FILE))) $(if $(YES),--yes)
 
 smoke: $(SYNCED) ## is what is deployed alive, and does it store a DM [STACK=dev]
 	$(needs_stack)@$(INFRA) -m operations smoke --stack $(STACK)
 
 drift: $(SYNCED) ## what is no longer as deployed, by asking Google for everything [STACK=dev]
-	$(needs_stack)@$(INFRA) -m operations drift --stack $(STACK) $(if $(INTO),--into $(INTO))
+	$(needs_stack)@$(INFRA) -m operations drift --stack $(STACK) $(if $(INTO),--into $(call path,$(INTO)))
 
 switch: $(SYNCED) ## another database in place of the stack's own, in its state [STACK=prod DATABASE=dm-agent-2]
 	$(needs_stack)@$(INFRA) -m operations switch --stack $(STACK) --database $(or $(DATABASE),$(error say which: make switch STACK=$(STACK) DATABASE=dm-agent-2))
 
 secrets: $(SYNCED) ## add secret values out of band, prompted or from a file [STACK=dev NAMES="..." FILE=.env PIN=1]
-	$(needs_stack)@$(INFRA) -m operations secrets --stack $(STACK) $(NAMES) $(if $(FILE),--from-file $(FILE)) $(if $(PIN),--pin)
+	$(needs_stack)@$(INFRA) -m operations secrets --stack $(STACK) $(NAMES) $(if $(FILE),--from-file $(call path,$(FILE))) $(if $(PIN),--pin)
 
 doctor: $(SYNCED) ## what a deployment needs from this machine, checked [STACK=dev]
 	$(needs_stack)@$(INFRA) -m operations doctor --stack $(STACK)
@@ -176,7 +187,7 @@ actionlint: $(ACTIONLINT) ## the linter of the workflows, built from its Go modu
 $(ACTIONLINT):
 	@command -v go >/dev/null || { echo "Go is missing: install Go 1.24 or newer, see https://go.dev/dl"; exit 1; }
 	@echo "building actionlint $(ACTIONLINT_VERSION) in .tools"
-	@GOBIN=$(CURDIR)/.tools/actionlint go install github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT_VERSION)
+	@GOBIN="$(CURDIR)/.tools/actionlint" go install github.com/rhysd/actionlint/cmd/actionlint@v$(ACTIONLINT_VERSION)
 
 format: $(SYNCED) ## rewrite the code in the house format
 	@.venv/bin/ruff check --fix-only --quiet . || true

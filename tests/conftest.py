@@ -58,6 +58,8 @@ def no_network() -> Iterator[None]:
         # gRPC opens its sockets itself, so Google's clients are kept at home by having no way to sign in.
         patch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nonexistent/credentials.json")
         patch.setenv("NO_GCE_CHECK", "true")
+        for name in ("no_proxy", "NO_PROXY"):  # a developer's proxy can't reach this machine
+            patch.setenv(name, "localhost,127.0.0.1")
         yield
 
 

@@ -12,7 +12,7 @@ import functions_framework.aio
 from starlette.requests import Request
 from starlette.responses import Response
 
-from dm_core.bootstrap.parts import keep_what_is_loaded
+from dm_core.bootstrap.parts import keep_what_is_loaded, prepare_for_sleep
 from dm_core.bootstrap.processor import processor_app
 from dm_core.errors import Misconfigured
 from dm_core.http import serve
@@ -22,6 +22,7 @@ try:
     _app = processor_app(ProcessorSettings.load(os.environ), Path(__file__).parent)
 except Misconfigured as error:
     sys.exit(str(error))
+prepare_for_sleep()
 keep_what_is_loaded()
 
 

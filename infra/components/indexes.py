@@ -37,6 +37,7 @@ EXPIRING: Final = (
     "messages",
     "runs",
     "quarantine",
+    "schedule",
     "limits",
     "alerts",
     "automatic",

@@ -125,3 +125,13 @@ async def test_a_document_of_any_json_comes_back_as_it_was(store: AnyStore) -> N
 
     assert await store.get_document("schedule", "G1") == value
     assert await store.get_document("maintenance", "G1") is None
+
+
+async def test_a_document_ends_when_it_is_told_to_or_never(store: AnyStore) -> None:
+    await store.put_document("schedule", "G1", {"a": 1}, EXPIRES)
+    await store.put_document("schedule", "G2", {"a": 1})
+
+    ending, lasting = [await store.documents.get("schedule", key) for key in ("G1", "G2")]
+    assert await store.get_document("schedule", "G1") == {"a": 1}
+    assert ending is not None and ending.doc["expireAt"] == EXPIRES
+    assert lasting is not None and "expireAt" not in lasting.doc

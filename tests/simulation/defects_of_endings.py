@@ -59,8 +59,8 @@ def attempts_not_counted_at_the_claim(patch: Patch) -> None:
 
 def failed_without_telling_the_manager(patch: Patch) -> None:
     def make(original: Any) -> Any:
-        def closing_alerts(ending: Ending, messages: Any) -> Any:
-            return () if ending is Ending.FAILED else original(ending, messages)
+        def closing_alerts(ending: Ending, *rest: Any) -> Any:
+            return () if ending is Ending.FAILED else original(ending, *rest)
 
         return closing_alerts
 

@@ -9,7 +9,7 @@ from tests.simulation.mutants import CRAFTED
 
 SCHEDULES = 10_000
 CHUNK = 250
-FOUND = (1_715, 2_124, 2_422, 9_671, 104_533, 104_699, 104_939, 107_508, 108_904)
+FOUND = (1_715, 2_124, 2_422, 9_671, 104_533, 104_699, 104_939, 107_508, 108_904, 700_354, 930_646)
 """Seeds beyond the ten thousand that found a defect once: of the product, or of what the simulation took for one."""
 
 WORN_OUT = 2_087

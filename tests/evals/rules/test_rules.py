@@ -179,6 +179,15 @@ def test_first_contact_must_say_that_it_is_software() -> None:
     assert broken(replied("Hello, I'm the club's bot."), first) == set()
 
 
+def test_what_is_said_to_be_passed_on_was_passed_on() -> None:
+    first = ASKS.model_copy(update={"world": ASKS.world.model_copy(update={"history": ()})})
+    said = replied("I've passed it on to a human at the club. I'm the club's bot.")
+    alerted = replace(said, calls=(*said.calls, use(NOTIFY, text="asks for a human")))
+
+    assert broken(said, first) == {"rule.booked"}
+    assert broken(alerted, first) == set()
+
+
 def test_full_and_cancelled_sessions_are_told_as_such() -> None:
     sessions = list(ASKS.world.sessions or [])
     full = sessions[0].model_copy(update={"accepted": 16, "capacity": 16})

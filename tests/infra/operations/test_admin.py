@@ -23,8 +23,9 @@ print(json.dumps({"arguments": sys.argv[1:], "environment": dict(os.environ)}))
 @pytest.fixture
 def tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """In the place of Python: says what it was given."""
-    script = tmp_path / "python"
-    script.write_text(f"#!{sys.executable}\n{TELLS}")
+    script, tells = tmp_path / "python", tmp_path / "tells.py"
+    tells.write_text(TELLS)
+    script.write_text(f'#!/bin/sh\nexec "{sys.executable}" "{tells}" "$@"\n')
     script.chmod(0o755)
     monkeypatch.setattr("sys.executable", str(script))
     return script

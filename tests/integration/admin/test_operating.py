@@ -50,7 +50,7 @@ async def test_an_operator_sees_and_explains_and_reads_no_more_than_that_takes(o
     assert why.code == 0
     assert "calls get_net_session_dates" in why.out
     assert "when are the next nets?" in why.out
-    assert "as in this checkout" in why.out
+    assert "as in this checkout" in why.out or "this is no checkout" in why.out
     assert why.reads <= 3
     by_mid = await operator.sees("why", sam.mids[0])
     assert by_mid["answer"]["run"]["messageIds"] == [messages[0]["id"]]

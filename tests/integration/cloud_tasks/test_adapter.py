@@ -138,6 +138,17 @@ async def test_the_emulator_needs_no_credentials(
     assert await queue.schedule(_wake_up()) is True
 
 
+@pytest.mark.parametrize("variable", ["http_proxy", "https_proxy", "grpc_proxy"])
+async def test_the_emulator_is_reached_past_a_proxy(
+    monkeypatch: pytest.MonkeyPatch, queue: CloudTasksQueue, variable: str
+) -> None:
+    for name in ("no_proxy", "no_grpc_proxy"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv(variable, "http://127.0.0.1:9")
+
+    assert await queue.schedule(_wake_up()) is True
+
+
 async def test_a_closed_queue_opens_again(queue: CloudTasksQueue, worker: Worker) -> None:
     await queue.schedule(_wake_up())
     await queue.close()

@@ -59,7 +59,7 @@ GUARDED: dict[str, list[Part]] = {
     "notification_limit": [call("send_manager_notification", text=f"spam {number}") for number in range(2)],
     "unknown_handle": [call("react_to_instagram_message", message_id="m99", reaction="love")],
     "unknown_tool": [call("send_money", to="me")],
-    "bad_arguments": [call("send_instagram_message", text=["no text"])],
+    "bad_arguments": [call("send_instagram_message", text=["no", "text"])],
     "written_call": [call("send_instagram_message", text="print(default_api.get_notes())")],
     "repeated_text": [call("send_instagram_message", text="hi"), call("send_instagram_message", text="hi ")],
     "extra_arguments": [call("send_instagram_message", text="hi", recipient="9002")],

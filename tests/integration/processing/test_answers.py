@@ -179,6 +179,7 @@ async def test_a_failed_reaction_beside_a_reply_costs_no_second_model_call(syste
     [
         finished("MALFORMED_FUNCTION_CALL"),
         no_candidates(),
+        blocked_prompt("OTHER"),
         turn(finish="STOP"),
         finished("MAX_TOKENS"),
         turn(call("fly_to_the_moon")),

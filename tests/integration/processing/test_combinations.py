@@ -49,6 +49,54 @@ async def test_a_dm_that_comes_while_the_second_part_waits_is_answered_in_its_pl
     assert {message.status for message in await stored(system, ana.thread_id)} == {Status.PROCESSED}
 
 
+@pytest.mark.parametrize("minutes", [1, 6])
+async def test_what_was_throttled_and_comes_back_as_an_echo_all_the_same_is_not_sent_again(
+    system: InProcess, minutes: int
+) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("It's on Tuesday."), says("As I said: Tuesday.")])
+    system.instagram.faults.add("throttle", "send", wait_minutes=minutes)
+    await ana.says("when?")
+    await queue.pass_time(20)
+    await ana.echoes("mid-of-the-echo", "It&#39;s on  Tuesday.")
+
+    await queue.pass_time(600)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (message.status, message.disposition) == (Status.PROCESSED, None)
+    assert (system.instagram.count("send"), system.gemini.count(), await system.told()) == (1, 1, [])
+
+
+@pytest.mark.parametrize("begun", ["with an alert", "with a first part"])
+async def test_an_outage_of_hours_is_no_end_for_a_run_that_has_begun(system: InProcess, begun: str) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    if begun == "with an alert":
+        alert = call("send_manager_notification", text="She is hurt.", urgency="urgent")
+        system.gemini.script([turn(alert, call("send_instagram_message", text="Help comes."))] * 100)
+    else:
+        system.gemini.script([says("One.", "Two."), *[says("Three.")] * 100])
+        system.instagram.faults.add("delay", "send")
+    system.instagram.faults.add("throttle", "send", times=ALWAYS, wait_minutes=10)
+    await ana.says("help")
+    await queue.pass_time(4 * 3600)
+    snapshot = await system.store.open(ana.thread_id)
+    assert snapshot is not None
+    assert snapshot.thread.run is not None
+    kept = (len(snapshot.thread.run.turns), len(snapshot.thread.run.actions))
+
+    system.instagram.faults.clear()
+    await queue.pass_time(1_200)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (message.status, message.disposition) == (Status.PROCESSED, None)
+    first = [] if begun == "with an alert" else ["One."]
+    assert system.instagram.sent_to(ana.user_id) == [*first, "Three." if first else "Help comes."]
+    assert len(await system.told()) == (0 if first else 1)
+    assert max(kept) <= 4
+
+
 async def test_a_human_who_writes_while_the_second_part_waits_has_the_word(system: InProcess) -> None:
     ana, queue = await half_answered(system, says("Three."))
     await queue.pass_time(30)
@@ -121,6 +169,24 @@ async def test_a_dm_that_comes_while_a_reply_is_in_doubt_is_answered_after_it(sy
     first, second = await stored(system, ana.thread_id)
     assert (first.disposition, second.disposition) == (Disposition.UNCERTAIN, None)
     assert len(await system.told()) == 1
+
+
+async def test_an_echo_is_found_behind_a_flood_of_dms(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.instagram.conversation_lag = 100_000.0
+    system.gemini.script([says("Tuesday."), says("The hall.")])
+    system.instagram.faults.add("drop_after", "send")
+    await ana.says("when?")
+    await queue.pass_time(20)
+    [sent] = system.instagram.sent
+    await ana.echoes(sent.mid, sent.text)
+    await ana.says_at_once(*(f"and where? {number}" for number in range(60)))
+
+    await queue.pass_time(200)
+
+    assert system.instagram.sent_to(ana.user_id) == ["Tuesday.", "The hall."]
+    assert await system.told() == []
 
 
 async def test_what_was_unsent_while_its_reply_is_in_doubt_stays_unsent(system: InProcess) -> None:

@@ -1,15 +1,17 @@
 """The instance dies, or an answer gets lost, at every call of a run: nothing is lost, nothing goes out twice."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Literal
 
 import pytest
 
 from dm_core.errors import Misconfigured, ModelUnavailable, QueueUnavailable, StoreUnavailable, Uncertain
-from dm_core.messages import Status
+from dm_core.messages import Disposition, Status
 from dm_sandbox.inprocess import CrashPoints, InProcess, InstanceDied
 from dm_sandbox.platforms.answers import call, turn
 from dm_sandbox.platforms.model_request import ModelRequest
+from tests.integration.processing.schedule import Deliveries
 
 PLAIN_CALLS = ["store.open", "store.commit", "model.generate", "store.commit", "instagram.send_text", "store.commit"]
 LOST: dict[str, Callable[[], Exception]] = {
@@ -232,6 +234,28 @@ async def test_a_send_in_doubt_is_sent_again_where_the_deployer_allows_it(system
     assert (system.instagram.count("send"), len(system.instagram.sent)) == (2, 1)
 
 
+@pytest.mark.parametrize("blind_for", [0, 300], ids=["at once", "when the answer is too old"])
+async def test_a_send_that_may_be_repeated_is_repeated_once(system: InProcess, blind_for: int) -> None:
+    system.env["UNCERTAIN_SENDS"] = "resend"
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    await ana.says("hi")
+    answer(system)
+    system.instagram.conversation_lag = 10_000.0
+    system.instagram.faults.add("drop_after", "send", times=100)
+    system.instagram.faults.add("error", "conversations", times=100, status=503)
+    await queue.pass_time(blind_for)
+    system.instagram.faults.clear()
+    system.instagram.faults.add("drop_after", "send", times=100)
+
+    await queue.pass_time(1_800)
+
+    snapshot = await system.store.open(ana.thread_id)
+    assert snapshot is not None
+    assert (len(system.instagram.sent), snapshot.recent[0].disposition) == (2, Disposition.UNCERTAIN)
+    assert len(await system.told()) == 1
+
+
 async def test_an_error_that_hides_a_delivered_message_does_not_repeat_it(system: InProcess) -> None:
     ana = system.person()
     system.echo_sends()
@@ -305,6 +329,43 @@ async def test_a_dm_that_kills_its_instance_every_time_is_bounded_too(system: In
     assert (status, result["status"]) == (200, "failed")
     assert system.gemini.count() == 0
     assert ["Nobody has answered" in alert for alert in await system.told()] == [False, True]
+
+
+async def test_a_reply_in_doubt_that_can_never_be_looked_up_is_told_with_its_words(system: InProcess) -> None:
+    system.env["MAX_WAIT_HOURS"] = "0.5"
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    answer(system)
+    system.instagram.faults.add("drop_after", "send")
+    system.instagram.faults.add("error", "conversations", times=1_000, status=503)
+    await ana.says("hi")
+
+    await queue.pass_time(2_400)
+
+    snapshot = await system.store.open(ana.thread_id)
+    assert snapshot is not None
+    assert snapshot.recent[0].disposition is Disposition.UNCERTAIN
+    assert ["Tuesday 18:00." in alert for alert in await system.told()] == [True]
+
+
+@pytest.mark.parametrize("deaths", [6, 9], ids=["while it is settled", "in each look"])
+async def test_a_reply_in_doubt_is_told_with_its_words_when_the_attempts_are_used_up(
+    system: InProcess, deaths: int
+) -> None:
+    ana = system.person()
+    answer(system)
+    system.instagram.conversation_lag = 100_000.0
+    await ana.says("hi")
+    for number in range(12):
+        points = CrashPoints(at=(4 if number else 5) if number < deaths else 0)
+        with suppress(InstanceDied):
+            await system.task(ana.thread_id, f"task-{number}", system.instance(points))
+        system.clock.forward(400)
+
+    snapshot = await system.store.open(ana.thread_id)
+    assert snapshot is not None
+    assert (snapshot.recent[0].disposition, snapshot.thread.run) == (Disposition.UNCERTAIN, None)
+    assert ["Tuesday 18:00." in alert for alert in await system.told()] == [True]
 
 
 async def test_a_dead_whatsapp_does_not_keep_a_failed_dm_from_ending(system: InProcess) -> None:

@@ -264,9 +264,10 @@ async def test_the_sweep_finds_a_draft_whose_wake_ups_were_lost(system: InProces
     assert (await snapshot(system)).recent[0].disposition is Disposition.EXPIRED
 
 
-async def test_a_human_in_the_app_takes_its_place(system: InProcess) -> None:
+@pytest.mark.parametrize("words", ["Tuesday, Ana.", "Nets are on Tuesday."], ids=["their own", "copied from it"])
+async def test_a_human_in_the_app_takes_its_place(system: InProcess, words: str) -> None:
     draft = await drafted(system)
-    await system.person().human_replies("Tuesday, Ana.")
+    await system.person().human_replies(words)
 
     assert await tap(system, draft, "send") in (CAME, HUMAN)
     assert (await snapshot(system)).recent[0].disposition is Disposition.HUMAN

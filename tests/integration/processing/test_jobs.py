@@ -166,6 +166,17 @@ async def test_the_check_names_what_a_person_must_mend(system: InProcess) -> Non
     ]
 
 
+async def test_the_check_says_why_it_could_not_ask(system: InProcess) -> None:
+    system.instagram.faults.add("not_json", "subscribed_apps", times=9, status=502)
+    system.whatsapp.faults.add("error", "health", times=9, code=190, subcode=463, status=401)
+
+    _, result = await system.job("/maintenance/check")
+
+    subscription, whatsapp = cast("list[str]", result["problems"])
+    assert subscription == "the subscription could not be read (RetryLater: Instagram: a temporary failure (HTTP 502))"
+    assert whatsapp == "WhatsApp could not be asked whether it can send (AccountStopped 190/463)"
+
+
 @pytest.mark.parametrize("subscribed", [("messages",), ("messages", "messaging_postbacks")])
 async def test_an_account_whose_taps_do_not_arrive_is_warned_of(system: InProcess, subscribed: tuple[str, ...]) -> None:
     system.instagram.subscribed = subscribed

@@ -403,6 +403,20 @@ async def test_a_crash_at_any_call_leaves_what_went_out_in_the_thread_and_nobody
     assert (seen.thread.handed_over(system.clock(), 86_400_000) is None) is answered
 
 
+async def test_words_that_were_throttled_and_come_back_as_an_echo_are_not_sent_again(system: InProcess) -> None:
+    wamid = await alerted(system)
+    system.instagram.faults.add("throttle", "send", wait_minutes=1)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
+    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    await system.send_outbox(item)
+    await system.person().echoes("mid-of-the-echo", "Hi Ana, Tom here.")
+    system.clock.forward(70)
+    await system.send_outbox(item)
+
+    assert len(system.instagram.sent_to("9001")) == 1
+    assert system.whatsapp.alerts[-1].text == SENT
+
+
 async def test_a_pause_counts_from_the_try_that_sent_the_words(system: InProcess) -> None:
     wamid = await alerted(system)
     system.instagram.faults.add("throttle", "send")

@@ -82,6 +82,21 @@ class KeepsWriting(CrashPoints):
         return result
 
 
+async def test_what_comes_in_a_wait_is_taken_in_however_often_the_run_has_started_over(system: InProcess) -> None:
+    ana = system.person()
+    await ana.says("dm-1")
+    answer(system)
+    system.instagram.faults.add("throttle", "send", wait_minutes=1)
+    points = KeepsWriting()
+    points.ana = ana
+    await system.task(ana.thread_id, app=system.instance(points))
+    system.clock.forward(70)
+
+    await system.task(ana.thread_id, "task-2")
+
+    assert system.instagram.sent_to(ana.user_id) == ["5 answered"]
+
+
 async def test_a_person_who_keeps_writing_is_answered_all_the_same(system: InProcess) -> None:
     ana = system.person()
     await ana.says("dm-1")

@@ -82,7 +82,7 @@ async def test_what_the_manager_was_to_know_is_told_although_the_person_blocked_
 
 @pytest.mark.parametrize(
     ("code", "subcode"),
-    [(1200, 2018024), (-1, 2018012), (-1, 2207001), (20, 1772107), (4_711, 0), (1, 1357046), (2, 0)],
+    [(1200, 2018024), (-1, 2018012), (-1, 2207001), (20, 1772107), (4_711, 0), (1, 1357046), (2, 0), (4, 2207051)],
 )
 @pytest.mark.parametrize("status", [400, 403, 500])
 async def test_an_error_that_is_no_known_refusal_never_counts_as_not_sent(

@@ -430,6 +430,22 @@ async def test_an_outage_of_nothing_but_sends_costs_few_replies(system: InProces
     assert sum(len(system.instagram.sent_to(person.user_id)) for person in people) == 8 - in_vain
 
 
+async def test_somebody_alone_in_an_outage_of_instagram_costs_few_model_calls(system: InProcess) -> None:
+    ana = system.person()
+    answers(system)
+    queue = Deliveries(system, system.instance())
+    system.instagram.faults.add("throttle", "*", times=ALWAYS, wait_minutes=4)
+    await ana.says("hi")
+    await queue.pass_time(6 * 3600)
+    in_vain = system.gemini.count()
+
+    system.instagram.faults.clear()
+    await queue.pass_time(600)
+
+    assert in_vain <= 15
+    assert len(system.instagram.sent_to(ana.user_id)) == 1
+
+
 async def test_knocks_that_instagram_does_not_take_keep_no_reply_back(system: InProcess) -> None:
     people = [system.person(f"900{n}") for n in range(6)]
     answers(system)

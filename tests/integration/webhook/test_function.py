@@ -1,5 +1,6 @@
 """The deployed function end to end on this machine: real framework, real store, a real queue's protocol."""
 
+import asyncio
 import json
 import subprocess
 import sys
@@ -93,13 +94,20 @@ async def test_every_other_request_gets_its_answer(function: WebhookFunction) ->
 
 
 async def test_words_and_ids_stay_out_of_the_log(function: WebhookFunction) -> None:
+    """As deployed: the framework writes each line of a request anew, with the request's id."""
+    function.environment |= {"LOG_EXECUTION_ID": "true"}
     await function.start()
     await function.post(_body(_dm("m1", text="private words"), {"novelty": "private words"}))
     await function.post(_body(_dm("m1", text="private words")), "guess")
 
     logged = function.stop()
 
-    assert [line["message"] for line in logged] == ["item_quarantined", "webhook_received", "webhook_rejected"]
+    assert [(line["message"], line["severity"]) for line in logged] == [
+        ("item_quarantined", "ERROR"),
+        ("webhook_received", "INFO"),
+        ("webhook_rejected", "WARNING"),
+    ]
+    assert all("execution_id" in str(line["logging.googleapis.com/labels"]) for line in logged)
     assert "private" not in json.dumps(logged)
     assert "9001" not in json.dumps([{**line, "time": 0} for line in logged])
 
@@ -124,6 +132,24 @@ async def test_a_thousand_dms_in_one_request_are_stored_and_woken_in_time(
         assert function.memory_mib < memory + 100
     finally:
         function.stop()
+
+
+async def test_an_instance_that_slept_answers_what_wakes_it(function: WebhookFunction) -> None:
+    """As deployed: the platform says how long a request may take, an idle instance sleeps for longer, and what wakes it
+    comes by a connection that was open before."""
+    function.environment |= {"CLOUD_RUN_TIMEOUT_SECONDS": "1"}
+    await function.start()
+    before, kept = function.pids, httpx.Limits(keepalive_expiry=60)
+
+    async with httpx.AsyncClient(base_url=function.url, limits=kept, timeout=30) as client:
+        await client.get("/health")
+        asleep = asyncio.create_task(function.freeze(3))
+        await asyncio.sleep(2.8)
+        assert (await client.post("/", content=_body())).status_code == 401
+        await asleep
+
+    await asyncio.sleep(1.5)  # the server looks after its workers once a second
+    assert function.pids == before
 
 
 def test_a_wrong_deployment_stops_at_start_with_one_line() -> None:

@@ -89,6 +89,18 @@ class WebhookFunction:
         times = [process.cpu_times() for process in self._processes()]
         return sum(used.user + used.system for used in times)
 
+    @property
+    def pids(self) -> Sequence[int]:
+        """Of the server and its worker."""
+        return [process.pid for process in self._processes()]
+
+    async def freeze(self, seconds: float) -> None:
+        """What the platform does to an instance without a request: no CPU for so long."""
+        server, *_ = self.pids
+        os.killpg(server, signal.SIGSTOP)
+        await asyncio.sleep(seconds)
+        os.killpg(server, signal.SIGCONT)
+
     def _processes(self) -> Sequence[psutil.Process]:
         assert self._process is not None
         server = psutil.Process(self._process.pid)

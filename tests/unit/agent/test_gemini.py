@@ -266,6 +266,8 @@ async def test_thoughts_are_not_text(gemini: Gemini, model: GeminiModel) -> None
 ODD_ANSWERS: list[tuple[Json, Finish, str]] = [
     ({"promptFeedback": {"blockReason": "PROHIBITED_CONTENT"}}, Finish.BLOCKED, "prompt: PROHIBITED_CONTENT"),
     ({"promptFeedback": {"blockReason": "NEW_REASON"}}, Finish.BLOCKED, "prompt: NEW_REASON"),
+    ({"promptFeedback": {"blockReason": "OTHER"}}, Finish.MALFORMED, "prompt: OTHER"),
+    ({"promptFeedback": {"blockReason": "BLOCK_REASON_UNSPECIFIED"}}, Finish.MALFORMED, "prompt: BLOCK_REASON"),
     (candidate({"text": "x"}, finish="SAFETY"), Finish.BLOCKED, "SAFETY"),
     ({"candidates": [{"finishReason": "RECITATION"}]}, Finish.MALFORMED, "RECITATION"),
     (candidate({"text": "To be or"}, finish="LANGUAGE"), Finish.MALFORMED, "LANGUAGE"),

@@ -114,9 +114,11 @@ def test_alerts_count_those_the_run_asked_for_but_not_this_turns_own(agent: Agen
 
     again = agent.plan(after("run1/1/0"), asked)  # a resumed run plans the turn whose alert is stored
     later = agent.plan(after("run1/0/0"), asked)
+    same = agent.plan(after("run1/0/0"), turn(alert("He  asked.")))
 
     assert [alert.key for alert in again.alerts] == ["run1/1/0"]
     assert (later.alerts, later.guards) == ((), ("notification_limit",))
+    assert (same.alerts, same.guards, same.failed) == ((), (), False)
 
 
 def test_the_same_alert_twice_in_a_turn_is_one(agent: Agent) -> None:
@@ -127,9 +129,20 @@ def test_the_same_alert_twice_in_a_turn_is_one(agent: Agent) -> None:
 
 
 @pytest.mark.parametrize(
-    ("word", "taken"), [("URGENT", "urgent"), ("high", "urgent"), ("low", "normal"), ("?", "normal")]
+    ("word", "taken"),
+    [
+        ("URGENT", "urgent"),
+        ("high", "urgent"),
+        (["urgent"], "urgent"),
+        (True, "urgent"),
+        ("low", "normal"),
+        ("?", "normal"),
+        (3, "normal"),
+        (["urgent", "normal"], "normal"),
+        ({"level": "urgent"}, "normal"),
+    ],
 )
-def test_no_alert_is_lost_for_the_word_that_says_how_urgent_it_is(agent: Agent, word: str, taken: str) -> None:
+def test_no_alert_is_lost_for_what_says_how_urgent_it_is(agent: Agent, word: object, taken: str) -> None:
     plan = agent.plan(here(), turn(alert("x", urgency=word)))
 
     assert ([each.urgency for each in plan.alerts], plan.failed) == ([taken], False)
@@ -142,7 +155,8 @@ def test_an_alert_that_is_too_long_is_cut(agent: Agent) -> None:
 
 
 @pytest.mark.parametrize(
-    ("given_value", "taken"), [(True, True), ("true", True), ("yes", True), ("False", False), (None, False)]
+    ("given_value", "taken"),
+    [(True, True), ("true", True), (["yes"], True), ("False", False), (None, False), ("perhaps", False), ({}, False)],
 )
 def test_an_alert_may_hand_the_conversation_over(agent: Agent, given_value: object, taken: bool) -> None:
     plan = agent.plan(here(), turn(alert("x", hand_over=given_value)))
@@ -280,7 +294,6 @@ BAD_CALLS: list[tuple[Call, str, str]] = [
     (("send_instagram_message", {"text": "see evil.com"}), "link", "evil.com"),
     (("send_instagram_message", {"text": "ring 07700900123"}), "manager_number", "private number"),
     (("send_manager_notification", {"text": SECRETS[0]}), "secret", "confidential"),
-    (("send_manager_notification", {"text": "x", "urgency": 3}), "bad_arguments", "must be a text"),
     (("react_to_instagram_message", {"message_id": "m9", "reaction": "love"}), "unknown_handle", "no message 'm9'"),
     (("react_to_instagram_message", {"message_id": "mid-2", "reaction": "love"}), "unknown_handle", "no message"),
     (("react_to_instagram_message", {"message_id": "m2", "reaction": "love"}), "unknown_handle", "person's own"),
@@ -329,6 +342,8 @@ def test_numbers_are_taken_where_nothing_is_lost(agent: Agent, given_number: obj
         ("LOVE", "love"),
         ("❤", "love"),
         ("like", "👍"),
+        ("Thumbs up", "👍"),
+        (":+1:", "👍"),
         ("👏🏽", "👏🏽"),
         ("👨‍👩‍👧‍👦", "👨‍👩‍👧‍👦"),
         ("1️⃣", "1️⃣"),
@@ -339,6 +354,13 @@ def test_reactions_are_brought_into_the_platforms_form(agent: Agent, reaction: s
     plan = agent.plan(here(), turn(("react_to_instagram_message", {"message_id": "m1", "reaction": reaction})))
 
     assert [action.text for action in plan.actions] == [sent]
+
+
+@pytest.mark.parametrize("handle", ["m1", "M1", "[m1]", ' "m1" ', "#m1"])
+def test_a_handle_counts_in_whatever_it_is_wrapped(agent: Agent, handle: str) -> None:
+    plan = agent.plan(here(), turn(("react_to_instagram_message", {"message_id": handle, "reaction": "love"})))
+
+    assert [action.target for action in plan.actions] == [HANDLES["m1"]]
 
 
 def test_a_reaction_to_an_unsent_message_is_refused(agent: Agent) -> None:

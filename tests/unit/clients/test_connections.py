@@ -107,6 +107,7 @@ BROKEN = {
     "half a head": (b"HTTP/1.1 200 OK\r\nContent-Le", None),
     "half a body": (b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf", None),
     "half a chunk": (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\nhalf", None),
+    "headers without end": (b"HTTP/1.1 200 OK\r\n", *[b"X: %s\r\n" % (b"x" * 500)] * 9, b"Content-Length: 2\r\n\r\nok"),
     "another protocol": (b"SSH-2.0-OpenSSH_9.9\r\n",),
     "an upgrade": (b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n",),
     "half a compression": (b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 12\r\n\r\n" + ZIPPED[:12],),

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, cast
 import pytest
 
 from dm_core.clients.http import HttpClient
-from dm_core.clients.schedule import MAX_KEPT, CachedSchedule, JoinedSchedule
+from dm_core.clients.schedule import MAX_AGE_MS, MAX_KEPT, CachedSchedule, JoinedSchedule
 from dm_core.clients.spond import SpondClient
 from dm_core.errors import PlatformError, StoreUnavailable
 from dm_core.settings import SpondSettings
@@ -32,6 +32,7 @@ class Documents:
     def __init__(self, path: Path) -> None:
         self.path = path
         self.reads = 0
+        self.expiries: dict[str, int | None] = {}
         self._run("CREATE TABLE documents (name TEXT PRIMARY KEY, value TEXT)")
 
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
@@ -39,7 +40,10 @@ class Documents:
         rows = self._run("SELECT value FROM documents WHERE name = ?", f"{collection}/{key}")
         return cast("dict[str, object]", json.loads(rows[0])) if rows else None
 
-    async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
+    async def put_document(
+        self, collection: DocumentCollection, key: str, value: Mapping[str, object], expire_at: int | None = None
+    ) -> None:
+        self.expiries[key] = expire_at
         self._run("INSERT OR REPLACE INTO documents VALUES (?, ?)", f"{collection}/{key}", json.dumps(value))
 
     def _run(self, statement: str, *values: str) -> list[str]:
@@ -320,6 +324,7 @@ async def test_several_groups_are_one_calendar_with_a_document_each(
     assert {request.query["groupId"] for request in platform.seen(EVENTS)} == {"G1", "G2"}
     for key in ("G1", "G2_S1"):
         assert await documents.get_document("schedule", key) is not None
+        assert documents.expiries[key] == now() + MAX_AGE_MS, "gone when nobody would show it any more"
 
 
 async def test_a_group_that_cannot_be_read_is_said_to_be_missing(

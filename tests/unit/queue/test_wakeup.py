@@ -65,6 +65,7 @@ def test_equal_bounds_make_buckets_of_one_second(thread: str, now: int, bounds: 
     fires = plan_wake_up(thread, now, low, low).fire_at
 
     assert plan_wake_up(thread, now + 1000, low, low).fire_at == fires + 1000
+    assert plan_wake_up(thread, now, low, low + 0.0004).fire_at == fires, "equal to the ms"
 
 
 @given(THREADS, NOW)

@@ -164,3 +164,7 @@ def test_dev_takes_the_local_model_or_says_what_there_is() -> None:
     assert not Options.read({}).local
     with pytest.raises(CannotStart, match="MODEL must be local"):
         Options.read({"MODEL": "gemini"})
+
+
+def test_dev_takes_a_variable_without_a_value_for_one_that_is_not_set() -> None:
+    assert Options.read({"PORT": "", "STORE": "", "MODEL": "", "FRESH": "", "STATE": ""}) == Options.read({})

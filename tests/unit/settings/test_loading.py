@@ -173,6 +173,21 @@ def test_everything_that_is_wrong_is_named_on_one_line() -> None:
         ("INSTAGRAM_ACCESS_TOKEN", '"IGAA-token"'),
         ("WHATSAPP_ACCESS_TOKEN", "<your-token>"),
         ("GEMINI_API_KEY", "'AIza-key'"),
+        ("INSTAGRAM_ACCESS_TOKEN", "IGAA\r\ntoken"),
+        ("GOOGLE_CLOUD_PROJECT", '"project"'),
+        ("FIRESTORE_DATABASE", "'dms'"),
+        ("CLOUD_TASKS_LOCATION", "<region>"),
+        ("TASKS_INVOKER_EMAIL", '"invoker@project.iam.example"'),
+        ("GEMINI_API_KEY", "${GEMINI_API_KEY}"),
+        ("SPOND_USERNAME", "$(cat user)"),
+        ("GOOGLE_CLOUD_LOCATION", "europe west1"),
+        ("INSTAGRAM_TOKEN_FILE", "token\nother"),
+        ("PROCESS_MESSAGE_URL", "https://p.example/#top"),
+        ("PROCESS_ALERT_URL", "https://p.example/alerts#"),
+        ("PROCESS_MESSAGE_URL", "https://user:pass@p.example/"),
+        ("MAX_WAIT_HOURS", "1_0"),
+        ("MAX_WAIT_HOURS", "\u0665"),
+        ("MAX_WAIT_HOURS", "infinity"),
         ("MANAGER_WHATSAPP_NUMBER", "+47"),
         ("MANAGER_WHATSAPP_NUMBER", "((((((("),
     ],
@@ -199,6 +214,31 @@ def test_a_secret_that_would_refuse_every_webhook_stops_the_start_instead(value:
         WebhookSettings.load(WEBHOOK | {"INSTAGRAM_APP_SECRET": value})
 
     assert value not in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("INSTAGRAM_ACCOUNT_IDS", '"178414"'),
+        ("INSTAGRAM_ACCOUNT_IDS", "178414 178415"),
+        ("INSTAGRAM_ACCOUNT_IDS", "178414;178415"),
+        ("INSTAGRAM_ACCOUNT_IDS", "[178414]"),
+        ("INSTAGRAM_ACCOUNT_IDS", "@club"),
+        ("INSTAGRAM_APP_SECRET", "one\ntwo"),
+        ("INSTAGRAM_VERIFY_TOKEN", "verify\tme"),
+    ],
+)
+def test_what_would_drop_or_refuse_every_dm_stops_the_start_instead(name: str, value: str) -> None:
+    """An account that no event names is answered 200 and dropped; a secret that signs nothing, 401."""
+    with pytest.raises(Misconfigured, match=f"{name} (must|is wrapped)"):
+        WebhookSettings.load(WEBHOOK | {name: value})
+
+
+@pytest.mark.parametrize("value", ["178414,178415", " 178414 ,, 178415 ,", "178414,\r\n178415"])
+def test_accounts_are_read_whatever_stands_between_them(value: str) -> None:
+    loaded = WebhookSettings.load(WEBHOOK | {"INSTAGRAM_ACCOUNT_IDS": value})
+
+    assert loaded.account_ids == {"178414", "178415"}
 
 
 def test_a_calendars_password_may_be_anything() -> None:

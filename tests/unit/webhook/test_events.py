@@ -157,7 +157,9 @@ async def test_what_needs_no_answer_is_only_counted(stage: Stage, name: str, sha
     assert not stage.store.quarantined
 
 
-@pytest.mark.parametrize("field", ["comments", "live_comments", "mentions", "story_insights"])
+@pytest.mark.parametrize(
+    "field", ["comments", "mentions", "story_insights", "messaging_handovers", "messaging_reactions"]
+)
 async def test_other_fields_are_only_counted(stage: Stage, field: str) -> None:
     value = {"id": "1", "text": "nice", "from": {"id": "5", "username": "x"}, "media": {"id": "2"}}
 

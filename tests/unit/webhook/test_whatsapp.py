@@ -270,6 +270,17 @@ async def test_the_managers_message_opens_his_window_and_a_strangers_does_not(st
     assert (await stage.store.manager_contact()).last_inbound_at == NOW - 60_000
 
 
+async def test_a_manager_whose_ids_come_as_numbers_is_heard(stage: Stage) -> None:
+    message = {"from": int(MANAGER), "id": 90071, "timestamp": SECONDS, "type": "text", "text": {"body": "list"}}
+
+    assert await post(stage, delivery(messages=[message], number_id=int(NUMBER_ID))) == OK
+
+    (asked,) = stage.queue.wake_ups
+    found = await stage.store.get_outbox(asked.outbox_id)
+    assert found is not None
+    assert (found.item.text, found.item.sender) == ("list", MANAGER)
+
+
 @pytest.mark.parametrize(
     ("configured", "sender", "is_managers"),
     [

@@ -27,6 +27,9 @@ was carried out is not said."""
 
 _SIZES: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 _KEEPALIVE: Final = [("grpc.keepalive_time_ms", 30_000)]
+_DIRECTLY: Final = [("grpc.enable_http_proxy", 0)]
+"""An emulator is on this machine, where a proxy named by ``http_proxy`` can't reach it
+(https://github.com/firebase/quickstart-nodejs/issues/44)."""
 
 CALLER: Final = cast("Metadata", ClientInfo().to_grpc_metadata())
 """Tells Google which language and gRPC call it, as its libraries do."""
@@ -43,7 +46,7 @@ def open_channel(transport: object, emulator_host: str | None) -> Any:
     Raises GoogleAuthError when there are none.
     """
     if emulator_host:
-        return grpc.aio.insecure_channel(emulator_host, options=_SIZES)
+        return grpc.aio.insecure_channel(emulator_host, options=[*_SIZES, *_DIRECTLY])
     return cast("Any", transport).create_channel(options=[*_SIZES, *_KEEPALIVE])
 
 

@@ -119,7 +119,7 @@ class Action:
 
     ``call_index`` is the position of the tool call in its turn. ``target`` is the
     platform's id of the message a reaction belongs to. ``looked_at``: when a look-up that worked first did not find
-    a send in doubt. Times in ms since 1970.
+    a send in doubt. ``resent``: it was in doubt, and is sent once more. Times in ms since 1970.
     """
 
     key: str
@@ -135,6 +135,7 @@ class Action:
     platform_id: str | None = None
     error: str | None = None
     looked_at: int | None = None
+    resent: bool = False
 
     @property
     def is_open(self) -> bool:

@@ -60,7 +60,7 @@ class Options:
     @classmethod
     def read(cls, env: Mapping[str, str]) -> "Options":
         """Raises CannotStart naming the variable that is malformed."""
-        port, store = env.get("PORT", str(DEFAULT_PORT)), env.get("STORE", "sqlite") or "sqlite"
+        port, store = env.get("PORT") or str(DEFAULT_PORT), env.get("STORE") or "sqlite"
         if not port.isdecimal() or not 0 <= int(port) <= 65_535:
             raise CannotStart(f"PORT must be a port number, not {port!r}")
         if store not in ("sqlite", "firestore"):

@@ -12,6 +12,8 @@ from typing import Any, cast
 
 import grpc
 
+from dm_core.google_grpc import open_channel
+
 type Hook = Callable[[str], Awaitable[None]]
 type Rewrite = Callable[[str, bytes], bytes]
 type _Context = grpc.aio.ServicerContext[bytes, bytes]
@@ -57,7 +59,7 @@ class GrpcRelay(grpc.GenericRpcHandler):
         self._server: grpc.aio.Server | None = None
 
     async def __aenter__(self) -> str:
-        self._channel = grpc.aio.insecure_channel(self._target)
+        self._channel = open_channel(None, self._target)
         self._server = grpc.aio.server()
         self._server.add_generic_rpc_handlers((self,))
         port = self._server.add_insecure_port("127.0.0.1:0")

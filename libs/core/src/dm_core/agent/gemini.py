@@ -30,7 +30,8 @@ from dm_core.runs import ModelTurn, Turn
 from dm_core.settings import ModelSettings
 
 MAX_OUTPUT_TOKENS: Final = 8_192
-"""Of one turn, thoughts included: far above any reply, so that only a runaway is cut."""
+"""Of one turn. Thoughts count, thousands of them where much is thought of, and a reply that is cut is lost
+(https://github.com/googleapis/python-genai/issues/2062); without a limit they may never end."""
 
 _MAX_ANSWER_BYTES: Final = 8 * 1024 * 1024
 

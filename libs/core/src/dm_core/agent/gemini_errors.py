@@ -13,7 +13,7 @@ from typing import Final
 from google.auth.exceptions import DefaultCredentialsError
 
 from dm_core.agent.gemini_waits import body_wait
-from dm_core.clients.http_response import bounded_wait, fields, items, parsed_json, told_wait
+from dm_core.clients.http_response import alone, bounded_wait, fields, items, parsed_json, told_wait
 from dm_core.clients.owners import model_owner
 from dm_core.errors import AccountStopped, ModelRefused, ModelUnavailable, Owner, PlatformError, Service
 
@@ -31,7 +31,7 @@ class NoTurn(Exception):
 
 def answered(body: str) -> Mapping[str, object]:
     """The object in a body that came with 200. Raises NoTurn where there is none, or an error in its place."""
-    value = _alone(parsed_json(body))
+    value = alone(parsed_json(body))
     answer = fields(value)
     if not isinstance(value, dict) or (answer.get("error") and not answer.get("candidates")):
         code = _error_in(answer).get("code")
@@ -67,17 +67,11 @@ def _sorted(error: NoTurn, now: int) -> PlatformError:
             return ModelUnavailable(text, wait_seconds=_wait(error, body, now), code=status)
 
 
-def _alone(value: object) -> object:
-    """The one item of a list, else the value."""
-    listed = items(value)
-    return listed[0] if len(listed) == 1 else value
-
-
 def _error_in(body: object) -> Mapping[str, object]:
     """The fields of an error, of the innermost where one is written into another's message."""
-    whole = fields(_alone(body))
+    whole = fields(alone(body))
     found = fields(whole.get("error")) or whole
-    inner = fields(fields(_alone(parsed_json(_text(found.get("message"))))).get("error"))
+    inner = fields(fields(alone(parsed_json(_text(found.get("message"))))).get("error"))
     return inner or found
 
 

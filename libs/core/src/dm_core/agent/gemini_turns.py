@@ -34,6 +34,9 @@ _UNDECLARED: Final = "UNEXPECTED_TOOL_CALL"
 _BLOCKED: Final = frozenset(_FILTER_WORDS.split())
 _MALFORMED: Final = frozenset(_BROKEN_WORDS.split())
 _TRUNCATED: Final = frozenset(("MAX_TOKENS", "CONTINUATION"))
+_UNEXPLAINED: Final = frozenset(("OTHER", "BLOCK_REASON_UNSPECIFIED"))
+"""Blocks of a prompt without a reason, seen of harmless ones at random: worth a second try
+(https://github.com/google-gemini/deprecated-generative-ai-python/issues/54)."""
 
 _NAMESPACES: Final = re.compile(r"[.:/]|__")
 _TOOLS_BY_LETTERS: Final = {name.replace("_", ""): name for name in NAMES}
@@ -100,7 +103,7 @@ def _finish(response: Json) -> tuple[Finish, str, Json]:
     candidate = next(filter(_is_whole, candidates), candidates[0] if candidates else {})
     blocked = _word(_object(response.get("promptFeedback")).get("blockReason"))
     if blocked and not _is_whole(candidate):
-        return Finish.BLOCKED, f"prompt: {blocked}", {}
+        return Finish.MALFORMED if blocked in _UNEXPLAINED else Finish.BLOCKED, f"prompt: {blocked}", {}
     if not candidates:
         return Finish.EMPTY, "no candidates", {}
     word = _word(candidate.get("finishReason")).upper()

@@ -22,6 +22,9 @@ _SPELLED_DOTS: Final = regex.compile(r"\s?[\[({<]\s?(?:\.|dot|punkt|point|punto)
 _WIDE_DOTS: Final = regex.compile(r"(?<=[\p{ASCII}&&[\w]])[。｡]|[。｡](?=[\p{ASCII}&&[\w]])", regex.V1)
 """The ideographic full stop is a dot of a host beside Latin letters; between ideographs it ends a sentence."""
 _LABEL: Final = r"[\p{L}\p{M}\p{N}-]{1,63}+"
+_FIRST_LABEL: Final = r"(?:[\p{L}\p{M}\p{N}-][\p{L}\p{M}\p{N}\p{So}-]{0,62}+|\p{So}[\p{So}\p{M}]{0,20}+(?=\.))"
+"""There are hosts with symbols (``i❤.ws``), and Android makes them tappable
+(https://github.com/aosp-mirror/platform_frameworks_base/blob/master/core/java/android/util/Patterns.java)."""
 _APPS: Final = """tel sms smsto mms callto facetime facetime-audio whatsapp tg viber skype sip sips xmpp geo maps market
 intent instagram fb fb-messenger signal sgnl line bitcoin magnet itms itms-apps"""
 _LINK: Final = regex.compile(
@@ -34,14 +37,14 @@ _LINK: Final = regex.compile(
     | (?P<ip>\[?(?<![\w:.])(?=[0-9a-f:]*::|(?:[0-9a-f]{{1,4}}:){{7}})[0-9a-f:]{{3,39}}(?:\d\.[\d.]{{5,12}})?
         (?![\w:])\]?\S*)
     | (?P<name>(?<![\w.@/+%-])@[a-z0-9_][a-z0-9_.]{{0,29}})
-    | (?P<bare>(?<![\p{{L}}\p{{M}}\p{{N}}@.-])(?:{_LABEL}\.){{1,10}}{_LABEL}\.?+(?![\p{{L}}\p{{M}}\p{{N}}@-])
-        (?::\d{{1,5}}(?!\d))?(?:[/?\#\\][^\s<>"]*)?)
+    | (?P<bare>(?<![\p{{L}}\p{{M}}\p{{N}}@.-]){_FIRST_LABEL}\.(?:{_LABEL}\.){{0,9}}{_LABEL}\.?+
+        (?![\p{{L}}\p{{M}}\p{{N}}@-])(?::\d{{1,5}}(?!\d))?(?:[/?\#\\][^\s<>"]*)?)
     """,
     regex.IGNORECASE | regex.VERBOSE,
 )
 
 _PERHAPS: Final = re.compile(r"\]\(|[.@]\S|:[/\\:]|[^\W\d_]:\S|:[0-9a-f]{1,4}:", re.IGNORECASE)
-"""Some of this stands in every link. Most replies hold none of it, and looking through one takes a thirtieth of a run's CPU."""
+"""Some of this stands in every link. Most replies hold none of it; looking through one took a thirtieth of a run."""
 _CUES: Final = regex.compile(
     r"""(?:\b(?:visit|click|tap|browse|goto|go\ to|follow|via|website|webseite|homepage|site|link|url|domain|besuche?
     |klicke?|visitez|cliquez|visita|visite|haz\ clic)|[:@>/=])\W{0,3}\Z""",
@@ -121,7 +124,7 @@ def _begins_sentence(labels: list[str], before: str, after: str) -> bool:
         return False
     if _GOES_ON.match(after) is None:
         return False
-    last = earlier[-1]
+    last = "".join(char for char in earlier[-1] if unicodedata.category(char) != "So")
     if len(earlier) > 1 and not all(len(label) == 1 or label.isdecimal() for label in earlier[:-1]):
         return False
     if _NUMBER.fullmatch(last) or last.isdecimal() or last.lower() in _BEFORE_ANY:

@@ -1,6 +1,7 @@
 """Parts that both functions are made of. Adapters are imported only when the settings ask for them."""
 
 import gc
+import os
 from typing import Final
 
 from dm_core.clock import Clock
@@ -11,12 +12,29 @@ from dm_core.store.port import Store
 _COLLECTED_AFTER: Final = (20_000, 20, 50)
 """Objects made and not freed before the young ones are looked through; a run makes and frees about that many."""
 
+_IDLE_SECONDS: Final = 3_600
+"""Longer than any proxy keeps an idle connection."""
+
 
 def keep_what_is_loaded() -> None:
     """To be called once a function is loaded, before the server forks: what there is then is never garbage, and looking
     through it again and again took an eighth of a run's CPU."""
     gc.freeze()
     gc.set_threshold(*_COLLECTED_AFTER)
+
+
+def prepare_for_sleep() -> None:
+    """To be called once a function is loaded, before the server is made: an instance gets no CPU between two requests.
+
+    The platform names the time that a request may take, and the framework has gunicorn kill a worker that was silent
+    for so long, with the request that woke it (https://github.com/GoogleCloudPlatform/python-docs-samples/pull/3229);
+    the limit is the platform's to keep. The server closes connections that were idle for 2 s, also as it wakes, on the
+    request that comes by one (https://github.com/kserve/kserve/issues/5446): whoever opened it shall close it.
+    """
+    from uvicorn_worker import UvicornWorker
+
+    os.environ["CLOUD_RUN_TIMEOUT_SECONDS"] = "0"
+    UvicornWorker.CONFIG_KWARGS["timeout_keep_alive"] = _IDLE_SECONDS
 
 
 def open_store(settings: StoreSettings, clock: Clock) -> Store:

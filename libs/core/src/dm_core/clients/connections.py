@@ -240,6 +240,9 @@ class _Connection(asyncio.Protocol):
         self._headers, self._chunks, self._in_body = {}, [], False
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._left -= len(name) + len(value)
+        if self._left < 0:
+            raise ValueError("headers without end")
         key, text = name.decode("latin-1").lower(), value.decode("latin-1")
         self._headers[key] = f"{self._headers[key]}, {text}" if key in self._headers else text
 

@@ -74,6 +74,12 @@ def items(value: object) -> Sequence[object]:
     return cast("list[object]", value) if isinstance(value, list) else ()
 
 
+def alone(value: object) -> object:
+    """The one item of a list, else the value."""
+    listed = items(value)
+    return listed[0] if len(listed) == 1 else value
+
+
 def string(value: object, limit: int | None = None) -> str | None:
     """A JSON string without lone surrogates, cut to ``limit`` characters; None when it is no string or empty."""
     if not isinstance(value, str):

@@ -347,6 +347,13 @@ GRAPH_ROWS: Final[tuple[Row, ...]] = (
     ),
     *_rows(
         Owner.UNKNOWN,
+        f"{_ISSUES}/gitroomhq/postiz-app/pull/1681",
+        {"4/2207051": "blocked as too much, although it was published"},
+        service=_INSTAGRAM,
+        operations=_ACTS,
+    ),
+    *_rows(
+        Owner.UNKNOWN,
         WHATSAPP_PAGE,
         {
             "131000": "an unknown error",

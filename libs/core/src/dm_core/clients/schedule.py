@@ -180,7 +180,8 @@ class CachedSchedule:
 
     async def _keep(self, copy: _Copy) -> None:
         try:
-            await self._documents.put_document("schedule", self._key, _to_document(copy))
+            expire_at = copy.fetched_at + MAX_AGE_MS
+            await self._documents.put_document("schedule", self._key, _to_document(copy), expire_at)
         except DmAgentError as error:
             emit("schedule_not_kept", "WARNING", error=described(error))
 

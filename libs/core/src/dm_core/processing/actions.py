@@ -14,6 +14,7 @@ from dm_core.processing.delivery import Delivery
 from dm_core.processing.drafts import PROPOSED, Proposed, acts_undecided
 from dm_core.processing.freshness import Stale, stale, taken_over
 from dm_core.processing.leased_thread import LeasedThread
+from dm_core.processing.notices import unsure
 from dm_core.processing.switches import SwitchReader
 from dm_core.processing.task_result import Ending
 from dm_core.runs import Action, ActionKind, ActionState, Run
@@ -103,6 +104,8 @@ class ActionExecutor:
             return None
         if action.in_doubt and key not in self.announced:
             action = self._keep(await self.delivery.settle(self.leased, action, self.deadline, wait=False))
+        elif self.leased.resumed:  # what was throttled, or not begun, may be there all the same
+            action = self._keep(self.delivery.confirmed(self.leased, action, self.leased.recent))
         if action.is_open:
             self.check_time()
             if key not in self.announced and (outcome := await self._start(action)) is not None:
@@ -162,12 +165,20 @@ class ActionExecutor:
         """A send of which nobody can tell whether it went out ends the run: never twice."""
         if action.kind is not ActionKind.SEND or action.state is not ActionState.UNCERTAIN:
             return None
-        follows = [each.text for each in self.leased.run.actions if each.is_open and each.kind is ActionKind.SEND]
-        self.drop_open("an earlier message is uncertain")
-        unsent = f" Nor did I send what follows it: “{' '.join(follows)}”" if follows else ""
-        told = f"I can't tell whether this reply arrived, so I did not repeat it: “{action.text}”{unsent}"
-        self.tell("uncertain", told)
+        self.give_up("an earlier message is uncertain")
         return Ending.UNCERTAIN
+
+    def give_up(self, reason: str) -> bool:
+        """Nothing more goes out. Whether a message may have: then the manager is given its words."""
+        open_before = {action.key for action in self.leased.run.actions if action.is_open}
+        self.drop_open(reason)
+        sends = [action for action in self.leased.run.actions if action.kind is ActionKind.SEND]
+        doubtful = next((action for action in sends if action.state is ActionState.UNCERTAIN), None)
+        if doubtful is None:
+            return False
+        follows = [each.text for each in sends if each.key in open_before and each.state is ActionState.DROPPED]
+        self.tell("uncertain", unsure(doubtful.text, follows))
+        return True
 
     def tell(self, cause: str, text: str, urgency: Urgency = "urgent") -> None:
         """An alert of the run's own, stored by its next commit."""

@@ -22,19 +22,19 @@ from dm_core.errors import (
 )
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing import drafts, waits
-from dm_core.processing.brake import MODEL, Key, instagram_of
+from dm_core.processing.brake import KNOCKS, MODEL, Key, instagram_of
 from dm_core.processing.decisions import Decision, NextStep, decide, spend
 from dm_core.processing.finish import unconfirmed
 from dm_core.processing.freshness import shown
 from dm_core.processing.leased_thread import LeasedThread, settle, with_alerts, with_ended
-from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE, tell_if_prolonged
+from dm_core.processing.notices import CUT_SHORT, EXPIRED_NOTICE, FAILED_NOTICE, tell_if_prolonged, unsure
 from dm_core.processing.openings import opened
 from dm_core.processing.recovery import tell_cause, told_wait
 from dm_core.processing.runtime import Runtime
 from dm_core.processing.steering import Steered, reminder_of, scripted, steering_after
 from dm_core.processing.task_result import Ending, ExecutionResult, RunStatus
 from dm_core.processing.timing import wake
-from dm_core.runs import Asked, Run, upgraded
+from dm_core.runs import ActionKind, Asked, Run, upgraded
 from dm_core.steering import ALL_ON
 from dm_core.store.port import UNSET, Conflict, MessageChange, Snapshot, ThreadChange
 from dm_core.telemetry import emit
@@ -45,6 +45,8 @@ MAX_CLAIMS = 3
 """How often a claim lost on the version is tried again."""
 MAX_LOOKS = 8
 """How often a task looks at its thread in all: some DMs may have to be closed before the rest is claimed."""
+MANY_WAITS = 2
+"""Waits in a row after which a thread knocks before it asks the model for another answer."""
 BRAKED_SECONDS = 120.0
 """A thread that waits without calling looks again after this at the latest."""
 
@@ -159,8 +161,17 @@ class Claims:
         if key is not None:
             wait = waits.wait_ms(thread.id, thread.wait_count, None) / 1000
             raise _Held(f"{key[0]} is not called for now", min(wait, BRAKED_SECONDS), tried=False)
-        if self.runtime.brake.knocks(instagram, thread.id):
+        if self.runtime.brake.knocks(instagram, thread.id) or (asks_model and self._thinks_in_vain(thread)):
             await self._knock(thread, instagram)
+
+    def _thinks_in_vain(self, thread: Thread) -> bool:
+        """It has waited for Instagram before, and its answer is too old: the model would be asked for one that is too
+        old by the next try again. Now and then it goes on, should Instagram refuse no more than knocks."""
+        run, waited = thread.run, thread.wait_count
+        if run is None or run.asked is None or run.script or waited < MANY_WAITS or waited % (KNOCKS + 1) == 0:
+            return False
+        waits_to_send = any(a.kind is ActionKind.SEND and a.is_open and not a.in_doubt for a in run.actions)
+        return waits_to_send and self.runtime.clock() - run.asked.at >= self.runtime.limits.plan_max_age * 1000
 
     async def _knock(self, thread: Thread, instagram: Key) -> None:
         """Find out whether Instagram is back by what costs no model call, and no reply if it ends in doubt."""
@@ -228,7 +239,7 @@ class Claims:
             change = with_ended(change, thread, ended, now + self.runtime.timing.retention_ms)
             change = replace(change, unconfirmed=unconfirmed(thread, ended, now))
         told = reminder_of(rules, thread.steering, after, None)
-        asked = (*_closing_alerts(ending, messages), *drafts.not_sent(ended), *told)
+        asked = (*_closing_alerts(ending, messages, ended), *drafts.not_sent(ended), *told)
         change = with_alerts(self.runtime.alerts, change, thread, asked)
         if isinstance(await settle(self.runtime.store, change), Conflict):
             return None
@@ -358,12 +369,17 @@ def _closed(message: Message, ending: Ending, now: int) -> MessageChange:
     return replace(change, error=message.error or CUT_SHORT) if ending is Ending.FAILED else change
 
 
-def _closing_alerts(ending: Ending, messages: tuple[Message, ...]) -> tuple[AskedAlert, ...]:
-    """What the manager must know of messages that are closed without a run."""
+def _closing_alerts(ending: Ending, messages: tuple[Message, ...], run: Run | None) -> tuple[AskedAlert, ...]:
+    """What the manager must know of messages that are closed, with their run if it ends with them."""
     newest = messages[-1]
     if ending is Ending.EXPIRED:
         return (AskedAlert(f"{newest.id}/expired", EXPIRED_NOTICE, "expired"),)
     if ending is Ending.FAILED:
         notice = FAILED_NOTICE.format(attempts=newest.attempts, error=newest.error or CUT_SHORT)
         return (AskedAlert(f"{newest.id}/failed", notice, "failed"),)
-    return ()
+    open_ones = [action for action in run.actions if action.is_open and action.kind is ActionKind.SEND] if run else []
+    doubtful = next((action for action in open_ones if action.in_doubt), None)
+    if run is None or doubtful is None:
+        return ()
+    notice = unsure(doubtful.text, [action.text for action in open_ones if action is not doubtful])
+    return (AskedAlert(f"{run.id}/uncertain", notice, "uncertain", "urgent"),)

@@ -20,7 +20,7 @@ from dm_core.messages import Message
 from dm_core.processing.drafts import rests
 from dm_core.processing.steering import Steered, steered
 from dm_core.processing.task_result import Ending
-from dm_core.runs import Run
+from dm_core.runs import ActionKind, Run
 from dm_core.settings import RunLimits
 from dm_core.steering import ALL_ON, Switches
 from dm_core.store.port import Snapshot
@@ -109,7 +109,7 @@ def _resumed(snapshot: Snapshot, run: Run, limits: RunLimits) -> Decision:
     """What acted is resumed, if only to find out whether a reply went out; not for ever, should even that kill."""
     own = tuple(message for message in snapshot.unprocessed if message.id in run.message_ids)
     if own and all(message.attempts >= limits.max_attempts + MAX_FINDING_OUT for message in own):
-        doubtful = any(action.in_doubt for action in run.actions)
+        doubtful = any(action.in_doubt and action.kind is ActionKind.SEND for action in run.actions)
         ending = Ending.ANSWERED if run.replied else Ending.UNCERTAIN if doubtful else Ending.FAILED
         return Decision(NextStep.CLOSE, ending, own)
     return Decision(NextStep.RESUME)

@@ -39,7 +39,8 @@ SKEW_MS = 5_000
 """How much earlier than the recorded start a platform may date our message: its whole seconds and clock skew."""
 LOOK_AGAIN_MS = MINUTE_MS
 """Between two look-ups that found nothing, before a send counts as not found."""
-HISTORY = 40
+HISTORY = 300
+"""Messages looked through for an echo: more than anybody writes while a send is in doubt."""
 
 
 class LookAgain(DmAgentError):
@@ -99,7 +100,7 @@ class Delivery:
         return replace(self.ended(action, ActionState.DONE, None), platform_id=platform_id)
 
     async def settle(self, leased: Conversation, action: Action, deadline: int, *, wait: bool) -> Action:
-        """Find out about an action in doubt: done, uncertain for good, or planned again (to be sent once more).
+        """Find out about an action in doubt: done, uncertain for good, or planned again (sent once more, one of a run).
 
         A reaction can't be looked up and is never repeated. With ``wait`` an echo gets its time first. Raises LookAgain
         until two look-ups that worked, a minute apart, did not find it, and AccountStopped where a person must act
@@ -116,23 +117,26 @@ class Delivery:
         if now - first < LOOK_AGAIN_MS:
             leased.run = leased.run.with_action(replace(action, looked_at=first))
             raise LookAgain("a send in doubt was not found yet", (first + LOOK_AGAIN_MS - now) / 1000)
-        if self.limits.uncertain_sends == "hold":
+        if self.limits.uncertain_sends == "hold" or any(each.resent for each in leased.run.actions):
             return self.ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
-        return replace(action, started_at=None, looked_at=None)
+        return replace(action, started_at=None, looked_at=None, resent=True)
 
-    async def echoed(self, leased: Conversation, action: Action) -> str | None:
-        """The id of an echo of this text, if one came since the action started: it went out, whatever we were told.
-
-        Raises StoreUnavailable.
+    async def echoed(self, leased: Conversation, action: Action) -> Action:
+        """The action, done if its text came back since it was started, or decided on: it went out, whatever we were
+        told. Raises StoreUnavailable.
         """
-        return _echoed(await self.store.history(leased.thread.id, HISTORY), leased, action, self.said_by)
+        return self.confirmed(leased, action, await self.store.history(leased.thread.id, HISTORY))
+
+    def confirmed(self, leased: Conversation, action: Action, history: Sequence[Message]) -> Action:
+        """The same, by messages that were read already."""
+        mid = _echoed(history, leased, action, self.said_by) if action.kind is ActionKind.SEND else None
+        return action if mid is None else replace(self.ended(action, ActionState.DONE, None), platform_id=mid)
 
     async def settle_refused(self, leased: Conversation, action: Action, error: PlatformError) -> Action:
         """A refused send, once more looked at: platforms were seen to deliver what they had refused."""
         await asyncio.sleep(self.limits.echo_wait)
-        if (mid := await self.echoed(leased, action)) is not None:
-            return replace(self.ended(action, ActionState.DONE, None), platform_id=mid)
-        return self.ended(action, ActionState.REFUSED, described(error))
+        action = await self.echoed(leased, action)
+        return self.ended(action, ActionState.REFUSED, described(error)) if action.is_open else action
 
     def ended(self, action: Action, state: ActionState, error: str | None) -> Action:
         """The action in its last state, now."""
@@ -185,7 +189,7 @@ class Delivery:
         listed = await self.instagram.of(leased.thread.account_id).recent_messages(leased.thread.user_id, 20)
         for message in listed:
             ours = message.from_id != leased.thread.user_id and message.mid not in taken
-            if ours and _same(message.text, action) and message.created_at >= _since(action):
+            if ours and _same(message.text, action) and message.created_at >= _since(leased, action):
                 return message.mid
         return None
 
@@ -193,11 +197,11 @@ class Delivery:
 def _echoed(
     history: Sequence[Message], leased: Conversation, action: Action, said_by: frozenset[Direction]
 ) -> str | None:
-    """An echo webhook that was stored since the action started."""
+    """An echo webhook that was stored since the action was started, or decided on."""
     taken = _taken(leased)
     for message in history:
         ours = message.direction in said_by and message.run_id in (None, leased.run.id)
-        fresh = message.mid not in taken and message.created_at >= _since(action)
+        fresh = message.mid not in taken and message.created_at >= _since(leased, action)
         if ours and fresh and _same(message.content.text or "", action):
             return message.mid
     return None
@@ -212,5 +216,6 @@ def _same(text: str, action: Action) -> bool:
     return normal_form(text) == normal_form(action.text)
 
 
-def _since(action: Action) -> int:
-    return (action.started_at or 0) - SKEW_MS
+def _since(leased: Conversation, action: Action) -> int:
+    decided_at = (leased.run.asked.at if leased.run.asked else 0) or leased.run.started_at
+    return (action.started_at or decided_at) - SKEW_MS

@@ -14,7 +14,8 @@ from dm_core.runs import DraftState
 from dm_core.settings import RunLimits
 
 MAX_RESTARTS = 3
-"""How often new DMs make a run start over; later ones are left to the follow-up."""
+"""How often new DMs make a run start over, not counting the first time after a wait; later ones are left to the
+follow-up."""
 
 
 class Stale(Enum):
@@ -40,7 +41,7 @@ def came(leased: LeasedThread) -> Stale | None:
         return None
     if shown(leased.own) != run.shown or not leased.others:
         return Stale.CHANGED
-    return Stale.NEW if run.restarts < MAX_RESTARTS else None
+    return Stale.NEW if run.restarts < MAX_RESTARTS or leased.resumed else None
 
 
 def stale(leased: LeasedThread, now: int, limits: RunLimits) -> Stale | None:

@@ -134,7 +134,7 @@ async def _subscribed(account: Instagram, problems: list[str]) -> tuple[str, ...
     try:
         fields = await account.subscribed_fields()
     except PlatformError as error:
-        problems.append(f"the subscription could not be read ({type(error).__name__} {error.code})")
+        problems.append(f"the subscription could not be read ({described(error)})")
         return None
     missing = NEEDED_FIELDS - set(fields)
     if missing:
@@ -147,7 +147,7 @@ async def manager_problems(whatsapp: WhatsApp) -> list[str]:
     try:
         health = await whatsapp.health()
     except PlatformError as error:
-        return [f"WhatsApp could not be asked whether it can send ({type(error).__name__} {error.code})"]
+        return [f"WhatsApp could not be asked whether it can send ({described(error)})"]
     problems = [f"WhatsApp can't send: {each} is blocked" for each in health.blocked]
     if health.can_send == "BLOCKED" and not problems:
         problems.append("WhatsApp can't send: blocked")

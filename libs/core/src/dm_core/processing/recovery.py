@@ -77,13 +77,13 @@ class Recovery:
 
     async def _expire(self) -> ExecutionResult:
         """The last try was in vain. A DM whose reply went out has been answered all the same."""
-        executor, run = self.run_loop.executor, self.run_loop.leased.run
-        doubtful = any(action.in_doubt for action in run.actions)
-        executor.drop_open("the wait is over")
-        if run.replied:
+        doubtful = self.run_loop.executor.give_up("the wait is over")
+        if self.run_loop.leased.run.replied:
             return await self._end(Ending.ANSWERED)
-        executor.tell("expired", EXPIRED_NOTICE, urgency="normal")
-        return await self._end(Ending.UNCERTAIN if doubtful else Ending.EXPIRED)
+        if doubtful:
+            return await self._end(Ending.UNCERTAIN)
+        self.run_loop.executor.tell("expired", EXPIRED_NOTICE, urgency="normal")
+        return await self._end(Ending.EXPIRED)
 
     async def _fail(self, error: str) -> ExecutionResult:
         """An attempt of the DMs is used up. Those that have none left fail, unless a reply may have gone out."""

@@ -102,8 +102,8 @@ class RunLoop:
     async def find_out(self) -> Ending:
         """The attempts are used up: only look whether a reply went out."""
         await self.executor.settle_doubts()
-        self.executor.drop_open("every attempt was used up")
-        return Ending.ANSWERED if self.leased.run.replied else Ending.FAILED
+        doubtful = self.executor.give_up("every attempt was used up")
+        return Ending.ANSWERED if self.leased.run.replied else Ending.UNCERTAIN if doubtful else Ending.FAILED
 
     # -- ask ------------------------------------------------------------------------------------------------
 
@@ -243,12 +243,13 @@ class RunLoop:
     async def reopen(self, why: Stale) -> Ending | None:
         """Go on with all that is there now: from the beginning, or, if something went out, knowing of it."""
         run = self.leased.run
+        waited = self.leased.resumed or why is Stale.OLD
         counted = why is Stale.NEW and not self.leased.resumed
         self.leased.resumed = False
         self.leased.aside += drafts.not_sent(run)
         self.executor.drop_open(f"not sent: {why.value}")
         emit("run_reopened", thread_id=self.leased.thread.id, run_id=run.id, why=why.name.lower(), acted=run.acted)
-        untold = self._untold()
+        untold = None if waited else self._untold()
         again = replace(self.leased.run, restarts=run.restarts + counted)
         return await self.leased.commit(lambda: self._reopened(again, why, untold))
 
@@ -259,7 +260,7 @@ class RunLoop:
             return ()
         return (self.agent.results(turn, self._planned(turn)[1], {}, self._newest_actions()),)
 
-    def _reopened(self, run: Run, why: Stale, untold: tuple[Turn, ...]) -> ThreadChange | Ending:
+    def _reopened(self, run: Run, why: Stale, untold: tuple[Turn, ...] | None) -> ThreadChange | Ending:
         leased = self.leased
         if taken_over(leased):
             return self._human()

@@ -88,7 +88,7 @@ class _Buckets:
     def of(cls, thread_id: str, debounce_min: float, debounce_max: float) -> "_Buckets":
         digest = hashlib.sha256(thread_id.encode("utf-8", "surrogatepass")).hexdigest()
         delay = round(debounce_min * 1000)
-        width = EQUAL_BOUNDS_WIDTH if debounce_min == debounce_max else max(round(debounce_max * 1000) - delay, 1)
+        width = round(debounce_max * 1000) - delay or EQUAL_BOUNDS_WIDTH
         return cls(thread_id, digest, width, int(digest, 16) % width, delay)
 
     def index_at(self, time: int) -> int:

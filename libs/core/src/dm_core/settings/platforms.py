@@ -114,6 +114,8 @@ def _access_token(reader: Reader, flavor: Flavor, node: str) -> str:
     setting = table.INSTAGRAM_ACCESS_TOKEN
     value = reader.read(setting)
     if not is_list(value):
+        if not value.isprintable():
+            reader.problem(setting, HINT)
         return value
     if flavor == "page":
         reader.problem(setting, "can name several accounts only with INSTAGRAM_API_FLAVOR=instagram")

@@ -21,7 +21,7 @@ PROCESSOR: Final[tuple[Function, ...]] = ("processor",)
 BOTH: Final[tuple[Function, ...]] = ("webhook", "processor")
 
 
-_WRAPPED: Final = re.compile(r"""(["'`]).*\1|<.*>""", re.DOTALL)
+_WRAPPED: Final = re.compile(r"""(["'`]).*\1|<.*>|\$[{(].*[})]""", re.DOTALL)
 WRAPPED: Final = "is wrapped in quotes or brackets"
 
 
@@ -47,9 +47,10 @@ class Setting[T]:
     instead: str = ""
 
     def is_wrapped(self, value: str) -> bool:
-        """Whether a secret stands in quotes, which some readers of a file of variables keep
-        (https://github.com/docker/docs/issues/14874), or in the brackets of an example. A password may."""
-        return self.set_by == "secret" and "PASSWORD" not in self.name and _WRAPPED.fullmatch(value) is not None
+        """Whether a value stands in quotes, which some readers of a file of variables keep
+        (https://github.com/docker/docs/issues/14874), in the brackets of an example, or in those of a variable that
+        nobody filled in (``${NAME}``). A password may."""
+        return "PASSWORD" not in self.name and _WRAPPED.fullmatch(value) is not None
 
     def problem(self, value: str) -> str | None:
         """What is wrong with a value, or None."""
@@ -72,32 +73,41 @@ class More(TypedDict, total=False):
     instead: str
 
 
+_LINE: Final = r"[^\x00-\x1f\x7f]+"
+
+
 def _text(
-    name: str, default: str, meaning: str, pattern: str = "", allowed: str = "a text", **more: Unpack[More]
+    name: str, default: str, meaning: str, pattern: str = _LINE, allowed: str = "a text", **more: Unpack[More]
 ) -> Setting[str]:
     def parse(value: str) -> str:
-        if pattern and not re.fullmatch(pattern, value):
+        if not re.fullmatch(pattern, value):
             raise ValueError(f"must {'look' if allowed.startswith('like ') else 'be'} {allowed}")
         return value
 
     return Setting(name, default, meaning, parse, allowed, **more)
 
 
-def _texts(name: str, meaning: str, **more: Unpack[More]) -> Setting[tuple[str, ...]]:
+def _texts(
+    name: str, meaning: str, pattern: str = _LINE, each: str = "one", **more: Unpack[More]
+) -> Setting[tuple[str, ...]]:
+    allowed = f"{each}, or several with commas between"
+
     def parse(value: str) -> tuple[str, ...]:
         parts = tuple(part.strip() for part in value.split(",") if part.strip())
         if not parts:
             raise ValueError("holds nothing between its commas")
+        if not all(re.fullmatch(pattern, part) for part in parts):
+            raise ValueError(f"must be {allowed}")
         return parts
 
-    return Setting(name, (), meaning, parse, "one, or several with commas between", **more)
+    return Setting(name, (), meaning, parse, allowed, **more)
 
 
 def _url(name: str, default: str, meaning: str, **more: Unpack[More]) -> Setting[str]:
     def parse(value: str) -> str:
         try:
             parts = urlsplit(value)
-            printable = re.fullmatch(r"[\x21-\x7e]+", value) is not None
+            printable = re.fullmatch(r"[!\"$-~]+", value) is not None and "@" not in parts.netloc
             valid = printable and parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
         except ValueError:
             valid = False
@@ -113,7 +123,7 @@ def _number(name: str, default: float, low: float, high: float, meaning: str, **
 
     def parse(value: str) -> float:
         try:
-            number = float(value)
+            number = float(value) if re.fullmatch(r"[0-9.e+-]+", value) else float("nan")
         except ValueError:
             number = float("nan")
         if not low <= number <= high:
@@ -209,7 +219,7 @@ def _template(value: str) -> Template:
 
 
 _ID: Final = r"[0-9A-Za-z._-]{1,64}"
-_NAME: Final = r"[^\s/\x80-\U0010ffff]{1,100}"
+_NAME: Final = r"[!-.0-~]{1,100}"
 _ASCII: Final = r"[\x20-\x7e]+"
 """What may go into a header as it is."""
 _QUEUE: Final = r"[A-Za-z0-9-]{1,100}"
@@ -283,7 +293,7 @@ INSTAGRAM_PAGE_ID = _text(
     "an account or page id", functions=BOTH, required=BOTH, set_by="program",
 )
 INSTAGRAM_ACCOUNT_IDS = _texts(
-    "INSTAGRAM_ACCOUNT_IDS", "Accounts whose events are taken.", functions=WEBHOOK, set_by="program",
+    "INSTAGRAM_ACCOUNT_IDS", "Accounts whose events are taken.", _ID, "an id", functions=WEBHOOK, set_by="program",
     otherwise="whichever account an event names",
 )
 INSTAGRAM_APP_SECRET = _texts(
@@ -363,7 +373,8 @@ GEMINI_API_KEY = _text(
 )
 GOOGLE_GENAI_USE_VERTEXAI = _flag("GOOGLE_GENAI_USE_VERTEXAI", "Ask Gemini on Vertex AI.", set_by="program")
 GOOGLE_CLOUD_LOCATION = _text(
-    "GOOGLE_CLOUD_LOCATION", "", "Vertex AI's location.", set_by="program", otherwise="required on Vertex AI"
+    "GOOGLE_CLOUD_LOCATION", "", "Vertex AI's location.", _NAME, "a location", set_by="program",
+    otherwise="required on Vertex AI",
 )
 GOOGLE_GEMINI_BASE_URL = _url("GOOGLE_GEMINI_BASE_URL", "", "Gemini's API.", set_by="elsewhere")
 GEMINI_MODEL = _text(

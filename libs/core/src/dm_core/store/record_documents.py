@@ -46,10 +46,10 @@ def parse_day_runs(doc: Mapping[str, object], day_start: int) -> DayRuns:
     return DayRuns(day_start, whole(doc, "runs"))
 
 
-def revised_document(value: Mapping[str, object], expire_at: int | None) -> Document:
-    """A document of plain JSON values; None: it never expires."""
+def json_document(value: Mapping[str, object], expire_at: int | None, **more: object) -> Document:
+    """A document of plain JSON values, as text: their shape is not ours. None: it never expires."""
     expiry = {} if expire_at is None else {"expireAt": expire_at}
-    return document(json=to_json(value), **expiry)
+    return document(json=to_json(value), **more, **expiry)
 
 
 def deletion_document(deletion: Deletion) -> Document:

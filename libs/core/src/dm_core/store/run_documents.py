@@ -156,6 +156,7 @@ def action_document(action: Action) -> Document:
         platformId=action.platform_id,
         error=action.error,
         lookedAt=action.looked_at,
+        resent=action.resent or None,
     )
 
 
@@ -243,6 +244,7 @@ def parse_action(doc: Mapping[str, object]) -> Action:
         platform_id=text_or_none(doc, "platformId"),
         error=text_or_none(doc, "error"),
         looked_at=whole_or_none(doc, "lookedAt"),
+        resent=flag(doc, "resent"),
     )
 
 

@@ -177,9 +177,12 @@ def kept_notes(doc: Mapping[str, object], runs: Sequence[Mapping[str, object]], 
 def texts_on_their_way(run: Run | None, unconfirmed: tuple[Unconfirmed, ...]) -> tuple[str, ...]:
     """Texts whose echo is ours: sends of the live run, and unconfirmed ones of ended runs.
 
-    A refused one counts: platforms were seen to deliver what they had refused.
+    A refused one counts: platforms were seen to deliver what they had refused. What a draft shows does not while it
+    waits: whoever sends the same is a human who copied it.
     """
     actions = () if run is None else run.actions
+    if run is not None and run.waits_for_manager and run.draft is not None:
+        actions = tuple(action for action in actions if action.turn != run.draft.turn)
     sends = [a.text for a in actions if a.kind is ActionKind.SEND and a.state is not ActionState.DROPPED]
     return (*sends, *(sent.text for sent in unconfirmed))
 

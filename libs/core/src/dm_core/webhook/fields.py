@@ -97,6 +97,11 @@ def text(value: object, limit: int) -> str | None:
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value[: limit * 2].replace("\0", ""))[:limit] or None
 
 
+def word(value: object, limit: int) -> str | None:
+    """A text; also one that was written as a number, as the platform does with ids at times."""
+    return text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value, limit)
+
+
 def web_url(value: object) -> str | None:
     """An http(s) link of bearable length."""
     link = text(value, MAX_URL_CHARS + 1)

@@ -44,18 +44,18 @@ def _judge(world: World, alert: Alert, stored: StoredAlert | None) -> None:
         wrong("rest", f"the {name} is still due, {now.state}, at {world.loop.time():.0f} s")
     if alert.cause == DIGEST or is_explained(world, now):
         return
-    reached, alarmed = _reached_at(world, now), _alarmed_at(world, now)
-    if reached is None and alarmed is None and _believed(world, now):
-        world.journal.states["alert_state:believed"] += 1
-        return
-    if reached is None and alarmed is None:
-        wrong("told", f"the {name} neither reached the phone nor raised the alarm ({now.state})")
-        return
     begins = now.created_at if now.is_urgent else min(now.first_due_at, now.created_at + HOUR_MS)
     alarm = deployment().processor.alerts.alarm_ms
-    late = min(at for at in (reached, alarmed) if at is not None) - begins
-    if late > alarm * (URGENT if now.is_urgent else 1) + ALLOWANCE_MS:
-        wrong("late", f"the {name} reached the phone, or raised the alarm, after {late // 1000} s")
+    by = begins + alarm * (URGENT if now.is_urgent else 1) + ALLOWANCE_MS
+    told_at = min((at for at in (_reached_at(world, now), _alarmed_at(world, now)) if at is not None), default=None)
+    if told_at is not None and told_at <= by:
+        return
+    if _believed(world, now):
+        world.journal.states["alert_state:believed"] += 1
+    elif told_at is None:
+        wrong("told", f"the {name} neither reached the phone nor raised the alarm ({now.state})")
+    else:
+        wrong("late", f"the {name} reached the phone, or raised the alarm, after {(told_at - begins) // 1000} s")
 
 
 def _believed(world: World, alert: Alert) -> bool:

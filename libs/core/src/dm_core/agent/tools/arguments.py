@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, field, fields
 from typing import Any, ClassVar, Final, Protocol, cast
 
 from dm_core.agent.texts import cut, without_slips
+from dm_core.clients.http_response import alone
 
 _YES: Final = ("true", "yes", "1")
 _NO: Final = ("false", "no", "0")
@@ -50,7 +51,7 @@ def text_argument(description: str, *, max_chars: int, is_cut: bool = False) -> 
 
 
 def choice_argument[T: str](description: str, choices: tuple[T, ...], default: T, meant: Mapping[str, T]) -> T:
-    """One of a few words. ``meant``: what models say in their place; any other word is the default."""
+    """One of a few words. ``meant``: what models say in their place; anything else is the default."""
     schema = {"type": "string", "description": description, "enum": list(choices), "default": default}
     return field(default=default, metadata={"schema": schema, "meant": meant})
 
@@ -68,7 +69,7 @@ def whole_argument(description: str, *, minimum: int, maximum: int, default: int
 
 
 def yes_no_argument(description: str, *, default: bool) -> bool:
-    """True or false; the words of either are taken too."""
+    """True or false; the words of either are taken too, and anything else is the default."""
     return field(
         default=default, metadata={"schema": {"type": "boolean", "description": description, "default": default}}
     )
@@ -78,19 +79,20 @@ def _schema(spec: Field[Any]) -> Mapping[str, object]:
     return cast("Mapping[str, object]", spec.metadata["schema"])
 
 
-def _valid(spec: Field[Any], value: object) -> object:
-    schema = _schema(spec)
+def _valid(spec: Field[Any], given: object) -> object:
+    schema, value = _schema(spec), alone(given)
     if schema["type"] == "integer":
         return _whole(spec.name, value, cast("int", schema["minimum"]), cast("int", schema["maximum"]))
     if schema["type"] == "boolean":
-        return _yes_no(spec.name, value)
+        word = str(value).strip().lower()
+        return word in _YES or (word not in _NO and spec.default)
+    if "enum" in schema:
+        word = str(value).strip().lower()
+        meant = cast("Mapping[str, str]", spec.metadata["meant"])
+        return word if word in cast("list[str]", schema["enum"]) else meant.get(word, spec.default)
     if not isinstance(value, str):
         raise BadArguments(f"{spec.name!r} must be a text, not {_type_name(value)}. Call the tool again.")
     text = without_slips(value).strip()
-    choices = cast("list[str] | None", schema.get("enum"))
-    if choices is not None:
-        meant = cast("Mapping[str, str]", spec.metadata["meant"])
-        return text.lower() if text.lower() in choices else meant.get(text.lower(), spec.default)
     most = cast("int", spec.metadata["max"])
     return _text(spec.name, cut(text, most) if spec.metadata["is_cut"] else text, most)
 
@@ -108,13 +110,6 @@ def _whole(name: str, value: object, minimum: int, maximum: int) -> int:
     if number is None or not minimum <= number <= maximum:
         raise BadArguments(f"{name!r} must be a whole number from {minimum} to {maximum}. Call the tool again.")
     return number
-
-
-def _yes_no(name: str, value: object) -> bool:
-    word = str(value).strip().lower()
-    if word not in (*_YES, *_NO):
-        raise BadArguments(f"{name!r} must be true or false. Call the tool again.")
-    return word in _YES
 
 
 def _as_whole(value: object) -> int | None:

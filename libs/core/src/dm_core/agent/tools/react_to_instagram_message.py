@@ -15,6 +15,7 @@ from dm_core.messages import Direction
 from dm_core.runs import ActionKind
 
 MAX_REACTION_CODE_POINTS: Final = 8
+_AROUND_A_HANDLE: Final = " \"'`[](){}<>#@"
 _REACTION_WORDS: Final[Mapping[str, str]] = {
     "love": "love",
     "heart": "love",
@@ -22,6 +23,8 @@ _REACTION_WORDS: Final[Mapping[str, str]] = {
     "❤️": "love",
     "like": "👍",
     "thumbs_up": "👍",
+    "thumbsup": "👍",
+    "+1": "👍",
     "laugh": "😂",
     "haha": "😂",
     "wow": "😮",
@@ -56,8 +59,8 @@ def plan(arguments: ReactToInstagramMessage, call: PlannedCall) -> Refusal | Non
 
 
 def target(situation: Situation, handle: str) -> str | None:
-    """The platform's id of a message the model was shown; it never names one itself."""
-    return situation.run.handles.get(handle.strip())
+    """The platform's id of a message the model was shown (``m3``, ``[M3]``); it never names one itself."""
+    return situation.run.handles.get(handle.strip(_AROUND_A_HANDLE).lower())
 
 
 def _may_react_to(situation: Situation, mid: str) -> bool:
@@ -68,7 +71,7 @@ def _may_react_to(situation: Situation, mid: str) -> bool:
 
 def normal_reaction(reaction: str) -> str | None:
     """The reaction as the platform takes it, or None if it is no reaction."""
-    if word := _REACTION_WORDS.get(reaction.strip(": ").lower()):
+    if word := _REACTION_WORDS.get(reaction.strip(": ").lower().replace(" ", "_")):
         return word
     is_emoji = len(graphemes(reaction)) == 1 and _EMOJI.search(reaction) is not None
     return reaction if is_emoji and len(reaction) <= MAX_REACTION_CODE_POINTS else None

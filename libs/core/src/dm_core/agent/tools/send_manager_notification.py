@@ -12,7 +12,9 @@ from dm_core.agent.tools.declare import Example, Kind, PlannedTool
 from dm_core.alerts import MODEL, AskedAlert, Urgency
 
 URGENCIES: tuple[Urgency, ...] = ("normal", "urgent")
-_MEANT: Final[Mapping[str, Urgency]] = dict.fromkeys(("high", "critical", "emergency", "immediate", "asap"), "urgent")
+_MEANT: Final[Mapping[str, Urgency]] = dict.fromkeys(
+    ("high", "critical", "emergency", "immediate", "asap", "true"), "urgent"
+)
 STORED: Final = "stored; the manager will be told"
 _HURT: Final = r"\b(injur\w*|hurt|ambulance|accident|concuss\w*|urgent\w*|skadet)\b"
 _HUMAN: Final = (
@@ -44,10 +46,10 @@ class SendManagerNotification:
 def plan(arguments: SendManagerNotification, call: PlannedCall) -> Refusal | None:
     """Counted against what the run has asked in earlier turns; the same words again are one alert."""
     turn = call.turn
-    if any(same_form(alert.text) == same_form(arguments.text) for alert in turn.alerts):
+    earlier = [a for a in turn.situation.run.alerts if a.cause == MODEL and not a.key.startswith(f"{turn.key}/")]
+    if any(same_form(alert.text) == same_form(arguments.text) for alert in (*earlier, *turn.alerts)):
         call.answer({"status": STORED})
         return None
-    earlier = [a for a in turn.situation.run.alerts if a.cause == MODEL and not a.key.startswith(f"{turn.key}/")]
     limit = turn.limits.max_notifications
     if len(earlier) + len(turn.alerts) >= limit:
         reason = "the manager has been alerted already" if limit else "the manager can't be alerted"

@@ -27,6 +27,7 @@ from dm_core.processing.outbox.drafts import STATES, DraftWords, tapped
 from dm_core.processing.outbox.order import Order
 from dm_core.processing.outbox.sending import CLOSED, GONE, HeldItem, ItemLost, Sending, sent_messages
 from dm_core.processing.outbox.steps import Steps
+from dm_core.processing.waits import LONGEST_TOLD_MS
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan_at_once, plan_outbox
 from dm_core.runs import Action, ActionKind
@@ -97,11 +98,11 @@ class Outbox:
         return held.item.state.value
 
     async def _later(self, held: HeldItem, wait_seconds: float | None) -> str:
-        """Come back when the wait is over: until Instagram takes nothing more. Nobody looks at it earlier, nor all the
-        time where it is said again and again that a moment is enough."""
+        """Come back when the wait is over, within an hour: until Instagram takes nothing more. Nobody looks at it
+        earlier, nor all the time where it is said again and again that a moment is enough."""
         now = self.clock()
         least = RETRY_MS if wait_seconds is None else min((now - held.item.created_at) // 4, RETRY_MS)
-        at = now + max(1_000, least, round((wait_seconds or 0) * 1000))
+        at = now + max(1_000, least, min(round((wait_seconds or 0) * 1000), LONGEST_TOLD_MS))
         await held.save(replace(held.item, claim_until=at))
         await self.queue.schedule(plan_outbox(held.item.id, at + 1_000))
         return "retry_later"

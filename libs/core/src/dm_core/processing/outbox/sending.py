@@ -8,7 +8,7 @@ What is stored as started was perhaps sent: whoever comes next looks it up befor
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from dm_core.errors import AccountStopped, DmAgentError, Owner, Refused, RetryLater, Unreachable
+from dm_core.errors import AccountStopped, DmAgentError, Owner, Refused, RetryLater, Unreachable, described
 from dm_core.messages import Content, Direction, EventKind, Message, Status, message_id
 from dm_core.outbox import OutboxItem, OutboxState
 from dm_core.processing.delivery import Delivery
@@ -84,6 +84,8 @@ class Sending:
         """One part; False when it ended the item."""
         if action.in_doubt:
             action = await self._settled(leased, action, wait=False)
+        elif action.error is not None:  # it was throttled, and may be there all the same
+            action = await self._keep(leased, await self.delivery.echoed(leased, action))
         if action.is_open:
             action = await self._performed(leased, action)
         if action.state is ActionState.UNCERTAIN:
@@ -100,8 +102,8 @@ class Sending:
             raise RetryLater("no time left to send")
         try:
             action = await self.delivery.perform(leased, action, self.deadline)
-        except (RetryLater, AccountStopped):
-            await self._keep(leased, replace(action, started_at=None))  # certain not to have gone out
+        except (RetryLater, AccountStopped) as error:
+            await self._keep(leased, replace(action, started_at=None, error=described(error)))  # held not to be out
             raise
         except (Unreachable, Refused) as error:
             action = await self.delivery.settle_refused(leased, action, error)

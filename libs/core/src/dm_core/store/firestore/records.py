@@ -7,7 +7,7 @@ from dm_core.clock import Clock
 from dm_core.errors import StoreUnavailable
 from dm_core.outbox import AuditLine
 from dm_core.store import queries
-from dm_core.store.document_values import document, from_json, is_document_id, to_json, whole, with_id
+from dm_core.store.document_values import from_json, is_document_id, whole, with_id
 from dm_core.store.firestore import writes
 from dm_core.store.firestore.audit import audit_writes
 from dm_core.store.firestore.client import MAX_ROUNDS, FirestoreClient
@@ -15,10 +15,10 @@ from dm_core.store.port import Deletion, DocumentCollection, Revision
 from dm_core.store.record_documents import (
     day_runs_id,
     deletion_document,
+    json_document,
     parse_day_runs,
     parse_deletion,
     quarantine_document,
-    revised_document,
 )
 from dm_core.usage import DayRuns
 
@@ -81,7 +81,7 @@ class FirestoreRecords:
             after = revise(before)
             if after is None:
                 return before
-            fields, lines = revised_document(after, expire_at), audit_writes(self.client, audit)
+            fields, lines = json_document(after, expire_at), audit_writes(self.client, audit)
             revised = writes.put(place, fields, unchanged_since=found.update_time)
             if await self.client.applied([writes.create(place, fields) if found.doc is None else revised, *lines]):
                 return after
@@ -92,9 +92,12 @@ class FirestoreRecords:
         (found,) = await self.client.get(self.client.name("limits", day_runs_id(day_start)))
         return parse_day_runs(found.doc or {}, day_start)
 
-    async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
-        """Kept as JSON text: its shape is not ours."""
-        await self.client.put(self.client.name(collection, key), document(json=to_json(value), updatedAt=self.clock()))
+    async def put_document(
+        self, collection: DocumentCollection, key: str, value: Mapping[str, object], expire_at: int | None
+    ) -> None:
+        """A whole document of plain JSON values."""
+        fields = json_document(value, expire_at, updatedAt=self.clock())
+        await self.client.put(self.client.name(collection, key), fields)
 
     async def last_inbound_at(self) -> int | None:
         """The newest DM's time of any thread."""

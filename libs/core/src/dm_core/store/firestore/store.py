@@ -111,8 +111,10 @@ class FirestoreStore:
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
         return await self._records.get_document(collection, key)
 
-    async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
-        await self._records.put_document(collection, key, value)
+    async def put_document(
+        self, collection: DocumentCollection, key: str, value: Mapping[str, object], expire_at: int | None = None
+    ) -> None:
+        await self._records.put_document(collection, key, value, expire_at)
 
     async def revise_document(
         self,

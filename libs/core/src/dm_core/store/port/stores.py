@@ -152,8 +152,10 @@ class SmallDocuments(Protocol):
         """One document, or None."""
         ...
 
-    async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
-        """Write a whole document."""
+    async def put_document(
+        self, collection: DocumentCollection, key: str, value: Mapping[str, object], expire_at: int | None = None
+    ) -> None:
+        """Write a whole document; ``expire_at`` in ms since 1970, None: it never expires."""
         ...
 
 

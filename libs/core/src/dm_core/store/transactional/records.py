@@ -9,9 +9,9 @@ from dm_core.store.port import Deletion, DocumentCollection, Revision
 from dm_core.store.record_documents import (
     day_runs_id,
     deletion_document,
+    json_document,
     parse_day_runs,
     parse_deletion,
-    revised_document,
 )
 from dm_core.store.transactional.audit import put_audit
 from dm_core.store.transactional.database import Transaction
@@ -61,7 +61,7 @@ def revise_document(
     if after is None:
         return before
     put_audit(tx, audit)
-    tx.put(collection, clean_text(key), revised_document(after, expire_at))
+    tx.put(collection, clean_text(key), json_document(after, expire_at))
     return after
 
 

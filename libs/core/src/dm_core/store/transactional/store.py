@@ -7,7 +7,7 @@ from dm_core.clock import Clock
 from dm_core.messages import Message
 from dm_core.outbox import AuditLine, OutboxItem
 from dm_core.store import queries
-from dm_core.store.document_values import clean_text, document, to_json
+from dm_core.store.document_values import clean_text
 from dm_core.store.port import (
     CONFLICT,
     Conflict,
@@ -25,7 +25,7 @@ from dm_core.store.port import (
     ThreadEvents,
     Version,
 )
-from dm_core.store.record_documents import deletion_document, quarantine_document
+from dm_core.store.record_documents import deletion_document, json_document, quarantine_document
 from dm_core.store.thread_documents import is_erased, parse_thread, parse_thread_id
 from dm_core.store.transactional import alerts, amendments, erasing, outbox, records, threads
 from dm_core.store.transactional.audit import put_audit
@@ -114,8 +114,10 @@ class TransactionalStore:
     async def get_document(self, collection: DocumentCollection, key: str) -> Mapping[str, object] | None:
         return await self._database.read("get_document", lambda tx: records.get_document(tx, collection, key))
 
-    async def put_document(self, collection: DocumentCollection, key: str, value: Mapping[str, object]) -> None:
-        fields = document(json=to_json(value), updatedAt=self._clock())
+    async def put_document(
+        self, collection: DocumentCollection, key: str, value: Mapping[str, object], expire_at: int | None = None
+    ) -> None:
+        fields = json_document(value, expire_at, updatedAt=self._clock())
         await self._database.write("put_document", lambda tx: tx.put(collection, clean_text(key), fields))
 
     async def revise_document(
