@@ -107,7 +107,7 @@ evals-refresh: $(SYNCED) ## bring recordings up to a change that is only in thes
 
 evals-live: $(SYNCED) ## K trials of each scenario against the real Gemini, with GEMINI_API_KEY [K=4 MODEL=a,b PROMPT=dir JUDGE=... TAGS=... BUDGET=usd RATE=10 RESUME=last BASELINE=update]
 	@mkdir -p .state/evals/live
-	@$(EVALS) live $(if $(K),--trials $(K)) $(if $(MODEL),--model $(MODEL)) $(if $(COMPARE),--compare $(COMPARE)) \
+	@$(EVALS) live $(if $(K),--trials $(K)) $(if $(MODEL),--model $(MODEL)) \
 	  $(if $(PROMPT),--compare-prompt $(call path,$(PROMPT))) $(if $(JUDGE),--judge $(JUDGE)) $(if $(TAGS),--tags $(TAGS)) \
 	  $(if $(SCENARIO),--scenario $(SCENARIO)) $(if $(BUDGET),--budget-usd $(BUDGET)) $(if $(RATE),--rate $(RATE)) \
 	  $(if $(RESUME),--resume $(RESUME)) $(if $(filter update,$(BASELINE)),--update-baseline) \

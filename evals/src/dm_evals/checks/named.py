@@ -12,6 +12,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, time
+from itertools import combinations
 from typing import cast
 from zoneinfo import ZoneInfo
 
@@ -87,8 +88,14 @@ def says(text: str, meant: Meant) -> bool:
     """Whether a text says it, in whatever way and in any of the languages that are read."""
     plain = folded(text)
     if isinstance(meant, str):
-        return re.search(rf"(?<!\w){re.escape(folded(meant))}", plain) is not None
+        return any(re.search(rf"(?<!\w){part}", plain) for part in _parts(folded(meant)))
     return any(_says(clock(figures(plain, language), language), meant, language) for language in SPOKEN)
+
+
+def _parts(name: str) -> list[str]:
+    """Any two words of a longer name, in their order, stand for it: "the school hall"."""
+    words = [re.escape(word) for word in name.split() if len(word) > 3]
+    return [rf"{one}\W+(?:\w+\W+){{0,2}}{other}" for one, other in combinations(words, 2)] or [re.escape(name)]
 
 
 def _says(plain: str, meant: time | float | tuple[date, date], language: str) -> bool:

@@ -12,7 +12,7 @@ from dm_evals.observation import Observation
 from dm_evals.results import Check
 from dm_evals.rules.calendar import readings_of
 from dm_evals.rules.seen import Seen
-from dm_evals.rules.texts import clauses, says, unquoted
+from dm_evals.rules.texts import clauses, figures, says, unquoted
 from dm_evals.scenarios.scenario import Matcher, Reply, Scenario
 
 NO_REPLY: Final = "no reply"
@@ -62,11 +62,15 @@ def _must(matcher: Matcher, text: str, readings: str) -> Check:
 
 def _must_not(matcher: Matcher, text: str) -> Check:
     """What is denied beside it, or quoted, is not said: "please don't wear your spikes" invites nobody to."""
-    held = none_of(matcher, text)
-    if not held and (pattern := _pattern(matcher)) is not None:
-        plain = unquoted(text)
-        held = all(_is_denied(plain, found.span()) for found in pattern.finditer(plain))
+    held = all(_is_unsaid(matcher, each) for each in (text, figures(text, "en")))
     return Check("reply.must_not", "held" if held else "broken", f"not {shown_matcher(matcher)}", text or NO_REPLY)
+
+
+def _is_unsaid(matcher: Matcher, text: str) -> bool:
+    if none_of(matcher, text) or (pattern := _pattern(matcher)) is None:
+        return none_of(matcher, text)
+    plain = unquoted(text)
+    return all(_is_denied(plain, found.span()) for found in pattern.finditer(plain))
 
 
 def _pattern(matcher: Matcher) -> regex.Pattern[str] | None:

@@ -51,7 +51,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options, added to the command's parser. What is not given is, in a resumed run, as it was."""
     parser.add_argument("--trials", type=_positive, help="trials of each scenario (K; default 4)")
     parser.add_argument("--model", type=_names, metavar="M,…", help=f"the models to try (default {DEFAULT_MODEL})")
-    parser.add_argument("--compare", type=_names, default=(), metavar="M,…", help="further models, side by side")
     parser.add_argument(
         "--compare-prompt", type=_names, metavar="DIR,…", help="folders with other prompts/ and profile/, side by side"
     )
@@ -194,7 +193,7 @@ def _as_ctrl_c(number: int, frame: object) -> None:
 
 def _settings(options: argparse.Namespace, before: Settings | None) -> Settings:
     """As given, else as before, else the default."""
-    models = (*(options.model or (before.models if before else (DEFAULT_MODEL,))), *options.compare)
+    models = options.model or (before.models if before else (DEFAULT_MODEL,))
     was = before or Settings(4, models, (), DEFAULT_MODEL, (), ())
     return Settings(
         trials=options.trials or was.trials,

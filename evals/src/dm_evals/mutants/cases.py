@@ -6,11 +6,11 @@
   says: "Students join at half price this month."
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
 from dm_core.agent.tools.registry import SEND
 from dm_evals.judge import Vote
@@ -21,14 +21,16 @@ from dm_evals.replay.replay_server import said_in
 from dm_evals.scenarios.scenario import Event, Expectations, Scenario
 
 Turns = tuple[AuthoredTurn, ...]
+Call = tuple[str, Mapping[str, object]]
 
 
 class Case(BaseModel):
     """``wrong`` is what is wrong with a bad agent, ``why`` what might mislead about a harmless one.
 
-    ``says`` replaces the last reply, ``adds``, ``reacts``, ``notes`` and ``alerts`` add a call beside it; ``turns`` are
-    all turns instead, as ``author`` reads them. ``code`` names a defect of ``code.yaml`` that is planted besides.
-    ``dm``: the person writes this instead, and only the rules of every scenario judge. ``judge``: code cannot see it.
+    ``says`` replaces the last reply; ``reacts``, ``notes`` and ``alerts`` the last such call, or are one more; ``adds``
+    sends one more message. ``turns`` are all turns instead, as ``author`` reads them. ``code`` names a defect of
+    ``code.yaml`` that is planted besides. ``dm``: the person writes this instead (one DM or several), ``says`` answers
+    whatever run comes of it, and only the rules of every scenario judge. ``judge``: code cannot see it.
     ``caught_by``: the check that is meant for it. ``votes``: the judge's, by rubric item, as nobody recorded them.
     """
 
@@ -49,6 +51,11 @@ class Case(BaseModel):
     caught_by: str = ""
     votes: Mapping[str, Vote] = {}
 
+    @field_validator("dm", mode="before")
+    @classmethod
+    def _one_or_several(cls, dm: object) -> object:
+        return (dm,) if isinstance(dm, str) else dm
+
     @model_validator(mode="after")
     def _is_told(self) -> Self:
         if not (self.wrong or self.why).strip():
@@ -66,18 +73,27 @@ class Case(BaseModel):
             return ()
         sends = [place for place, turn in enumerate(turns) if any(name == SEND for name, _ in turn.calls)]
         last = sends[-1] if sends else len(turns) - 1
-        calls = [call for call in turns[last].calls if not (self.says and call[0] == SEND)]
+        calls = [list(turn.calls) for turn in turns]
         as_text = self.says if not sends and turns[last].text else ""
-        calls += [(SEND, {"text": text}) for text in ("" if as_text else self.says, self.adds) if text]
-        calls += (
-            [("react_to_instagram_message", {"message_id": handle, "reaction": self.reacts})] if self.reacts else []
+        for place in {last, *sends} if self.dm else {last}:
+            if self.says:
+                calls[place] = [call for call in calls[place] if call[0] != SEND]
+                calls[place] += [] if as_text else [(SEND, {"text": self.says})]
+        calls[last] += [(SEND, {"text": self.adds})] if self.adds else []
+        for name, arguments in self._other_calls(handle):
+            _put(calls, last, name, arguments)
+        return tuple(
+            _written(turn, each, as_text if place == last else "")
+            for place, (turn, each) in enumerate(zip(turns, calls, strict=True))
         )
-        calls += [("save_note", {"text": self.notes})] if self.notes else []
-        calls += [("send_manager_notification", {"text": self.alerts})] if self.alerts else []
-        turns[last] = AuthoredTurn(
-            tuple(calls), as_text or turns[last].text, None if calls or as_text else turns[last].body
-        )
-        return tuple(turns)
+
+    def _other_calls(self, handle: str) -> Iterator[Call]:
+        if self.reacts:
+            yield "react_to_instagram_message", {"message_id": handle, "reaction": self.reacts}
+        if self.notes:
+            yield "save_note", {"text": self.notes}
+        if self.alerts:
+            yield "send_manager_notification", {"text": self.alerts}
 
     def played_in(self, scenario: Scenario) -> Scenario:
         """The scenario, with other DMs and then without its expectations."""
@@ -86,6 +102,20 @@ class Case(BaseModel):
         events = tuple(Event(text=text, at=f"{3 * place}s") for place, text in enumerate(self.dm))
         expect = Expectations(changed=scenario.expect.changed)
         return scenario.model_copy(update={"events": events, "expect": expect, "tags": ("held_out",)})
+
+
+def _put(calls: Sequence[list[Call]], last: int, name: str, arguments: Mapping[str, object]) -> None:
+    """In place of the last call of that name, whose other arguments it keeps; else in the last turn."""
+    for each in reversed(calls):
+        for place, (other, before) in enumerate(each):
+            if other == name:
+                each[place] = name, {**before, **arguments}
+                return
+    calls[last].append((name, arguments))
+
+
+def _written(turn: AuthoredTurn, calls: Sequence[Call], as_text: str) -> AuthoredTurn:
+    return AuthoredTurn(tuple(calls), as_text or turn.text, None if calls or as_text else turn.body)
 
 
 def _turn(body: Mapping[str, object]) -> AuthoredTurn:

@@ -34,6 +34,8 @@ from dm_evals.user.user import RecordedSaid, ScriptedUser
 LEAST_DETECTED: Final = 0.75
 MOST_FALSE: Final = 0.03
 TRIAL: Final = 1
+_UNUSED: Final = "recording.unused"
+"""Other words may take fewer turns than were recorded."""
 Word = Literal["caught", "passed", "judge", "unjudged"]
 
 
@@ -173,10 +175,11 @@ async def _row(pool: RuntimePool, case: Case, scenario: Scenario, recordings: Re
         observation = await pool.play(scenario, TRIAL, Script(case.scenario, TRIAL, turns, date), _user(scenario))
     judging = _ByHand(case.votes, judge) if case.votes else judge
     result = judge_trial(
-        _with_the_disclosure_of(case, scenario, observation), observation, judging, exact=not (case.code or case.turns)
+        _with_the_changes_of(case, scenario, observation), observation, judging, exact=not (case.code or case.turns)
     )
-    broken = [check for check in result.broken if check.verdict == "broken"]
-    unjudged = [check for check in result.broken if check.name.startswith(("play.", "recording."))]
+    told = [check for check in result.broken if case.turns or check.name != _UNUSED]
+    broken = [check for check in told if check.verdict == "broken"]
+    unjudged = [check for check in told if check.name.startswith(("play.", "recording."))]
     word: Word = "judge" if case.judge else "caught" if broken else "unjudged" if unjudged else "passed"
     telling = sorted((*broken, *unjudged), key=lambda check: check.name != case.caught_by)
     shown = next((f"{check.name}: {check.expected} ✗ {check.observed}" for check in telling), "")
@@ -191,11 +194,12 @@ def _user(scenario: Scenario) -> ScriptedUser:
     return ScriptedUser([each.text for each in said if not each.stop])
 
 
-def _with_the_disclosure_of(case: Case, scenario: Scenario, observation: Observation) -> Scenario:
-    """The scenario as it is when other words decide whether production puts the disclosure under them."""
+def _with_the_changes_of(case: Case, scenario: Scenario, observation: Observation) -> Scenario:
+    """The scenario as it is when other words decide whether production changes what it may change in it."""
     if case.code:
         return scenario
-    changed: dict[Change, int] = {**scenario.expect.changed, "disclosure": changes(observation).get("disclosure", 0)}
+    seen, expected = changes(observation), scenario.expect.changed
+    changed: dict[Change, int] = {word: seen.get(word, 0) for word in ("disclosure", *expected)}
     return scenario.model_copy(update={"expect": scenario.expect.model_copy(update={"changed": changed})})
 
 

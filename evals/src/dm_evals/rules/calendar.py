@@ -24,7 +24,7 @@ LOOK_UP: Final = "get_net_session_dates"
 _PLACES: Final = r"(?:places?|spaces?|spots?|seats?|pl[aä]tze?|plazas?|posti|vagas|plek\w*|plaatsen)\b"
 _BOUND: Final = (
     r"\b(?:until|till|by|before|since|bis|vor|seit|hasta|antes|jusqu.au|avant|fino|tot)\s"
-    r"(?:(?:the|zum|dem|el|del|le|al)\s)?$"
+    r"(?:(?:the|zum|dem|el|del|le|al)\s)?$|(?<![\d:.])\d{1,2}(?:st|nd|rd|th|\.)?\s?(?:-|–|to|bis|al|au)\s?(?:the\s)?$"
 )
 _POSTCODE: Final = regex.compile(r"[^.\n]*\b[A-Z]{1,2}\d[A-Z\d]? \d[A-Z]{2}\b")
 
@@ -88,7 +88,7 @@ class _Reader:
     places: list[str] = field(default_factory=list[str])
     cancelled: list[str] = field(default_factory=list[str])
     full: list[str] = field(default_factory=list[str])
-    last: Day | None = None
+    last: Sequence[Day] = ()
     text: str = ""
 
     @cached_property
@@ -119,7 +119,7 @@ class _Reader:
         return frozenset(each.begins for each in hours(self.seen.profile.knowledge) if each.ends is None)
 
     def read(self, text: str) -> None:
-        self.last, language = None, self.seen.language_of(text)
+        self.last, language = (), self.seen.language_of(text)
         self.text = unquoted(_plain(text, self.seen))
         read: list[_Sentence] = []
         for sentence in sentences(self.text):
@@ -127,9 +127,8 @@ class _Reader:
             if not any(clause.denied for clause in clauses(sentence.text)):
                 wrong = seasons(sentence.text, language) - self.seasons
                 self.dates += [f"{MONTHS[one]} to {MONTHS[other]} in {sentence.text!r}" for one, other in wrong]
-            self.dates += [f"{day.text!r}: {day.day:%-d %B %Y} is a {day.day:%A}" for day in found if day.mismatch]
             usual = says("usual", sentence.text)
-            spoken_of = [day for day in found if not usual or (day.day is not None and not day.text.isalpha())]
+            spoken_of = [day for day in found if not usual or (day.day is not None and not day.is_relative)]
             if not usual or spoken_of:
                 told = [
                     each
@@ -137,7 +136,7 @@ class _Reader:
                     if each.ends or each.begins not in self.other_hours
                 ]
                 read.append(_Sentence(self, sentence.text, spoken_of, told, clauses(sentence.text), self.last))
-            self.last = found[-1] if found else self.last
+            self.last = found or self.last
         right = [each for one in read for each in one.right()]
         for one in read:
             one.read(right)
@@ -160,14 +159,14 @@ class _Sentence:
     days: Sequence[Day]
     hours: Sequence[Hours]
     clauses: Sequence[Piece]
-    day_before: Day | None
+    days_before: Sequence[Day]
 
     @cached_property
     def told(self) -> Sequence[tuple[Hours, Day]]:
         return [
             (each, day)
             for each in self.hours
-            if not self._denied(each.start) and not self._fits_a_week(each) and (day := self._day_at(each.start))
+            if not self._denied(each.start) and not self._fits_a_week(each) and (day := self._day_of_hours(each))
         ]
 
     def right(self) -> list[tuple[Session, Hours]]:
@@ -179,6 +178,8 @@ class _Sentence:
         """``right``: what the whole reply tells rightly."""
         for day in self.days:
             if not self._denied(day.start):
+                if day.mismatch:
+                    self.reader.dates.append(f"{day.text!r}: {day.day:%-d %B %Y} is a {day.day:%A}")
                 self._check_day(day, [each for each, its in self.told if its is day and not self._is_corrected(right)])
         for day in {id(day): day for _, day in self.told}.values():
             self._check_hours(day, [each for each, its in self.told if its is day], right)
@@ -205,11 +206,21 @@ class _Sentence:
     def _clause(self, place: int) -> Piece:
         return next((each for each in reversed(self.clauses) if each.start <= place), Piece(0, self.text))
 
+    def _day_of_hours(self, each: Hours) -> Day | None:
+        """The nearest; where several days are named first and then their hours, the one that they are right for."""
+        first = min(other.start for other in self.hours)
+        listed = [day for day in self.days or self.days_before if not self.days or day.start < first]
+        if len(listed) == len(self.days or self.days_before):
+            for day in listed:
+                if any(self._is_right(each, session) for session in self.reader.on(day)):
+                    return day
+        return self._day_at(each.start)
+
     def _day_at(self, place: int) -> Day | None:
-        """The nearest day before, the next one, or that of the sentence before."""
+        """The nearest day before, the next one, or the last of the sentence before."""
         before = [day for day in self.days if day.start <= place]
         after = [day for day in self.days if day.start > place]
-        return before[-1] if before else after[0] if after else self.day_before
+        return before[-1] if before else after[0] if after else next(reversed(self.days_before), None)
 
     def _check_day(self, day: Day, its_hours: Sequence[Hours]) -> None:
         """A day without a session: wrong where hours are told, or where a session is spoken of."""
@@ -217,7 +228,7 @@ class _Sentence:
         if self.reader.on(day) or day.mismatch or (day.day is None and same) or self.reader.clocks_change(day):
             return  # "the 11th of February, a Thursday" is one day
         asked = {day.day, day.weekday if day.day is None else None} & self.reader.asked
-        is_spoken_of = says("session", self._clause(day.start).text) if day.text.isalpha() else not self._is_bound(day)
+        is_spoken_of = says("session", self._clause(day.start).text) if day.is_relative else not self._is_bound(day)
         named = day.day is not None and is_spoken_of
         if its_hours or (named and not asked and not day.is_bare):
             self.reader.dates.append(f"{day.text!r}: no session on that day")
@@ -295,12 +306,14 @@ class _Sentence:
                 self.reader.full.append(f"{clause.text.strip()!r}: {max(left, 0)} places are left")
 
     def _check_off(self, clause: Piece) -> None:
-        """Said to be cancelled, and all of that day takes place."""
-        if clause.denied or clause.conditional or not says("cancelled", clause.text):
+        """Said to be cancelled, and all of that day takes place; or the other way round."""
+        off, on = says("cancelled", clause.text), says("takes_place", clause.text)
+        if clause.denied or clause.conditional or not (off or on):
             return
         for day in self._own_days(clause):
-            if (sessions := self.reader.on(day)) and not any(session.cancelled for session in sessions):
-                self.reader.cancelled.append(f"{clause.text.strip()!r}: it takes place")
+            is_off = [session.cancelled for session in self.reader.on(day)]
+            if is_off and (not any(is_off) if off else all(is_off)):
+                self.reader.cancelled.append(f"{clause.text.strip()!r}: {'it takes place' if off else 'cancelled'}")
 
     def _day_of(self, clause: Piece) -> Day | None:
         """A clause's own day; else the nearest one before it, or after it, in the sentence; else the one before."""

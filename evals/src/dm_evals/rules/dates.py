@@ -52,6 +52,11 @@ class Day:
         return self.weekday is None and regex.fullmatch(r"\D*\d{1,2}\D{0,3}", self.text) is not None
 
     @property
+    def is_relative(self) -> bool:
+        """A word alone, "tomorrow" or "this Friday", with no figure of a date."""
+        return regex.search(r"\d", self.text) is None
+
+    @property
     def mismatch(self) -> bool:
         return self.day is not None and self.weekday is not None and self.day.weekday() != self.weekday
 
@@ -217,6 +222,9 @@ _CLOCK: Final = (
     r"(?![\d:/])\s?(?P<a{0}>[ap]\.?m\b\.?)?)"
 )
 _RANGE: Final = regex.compile(rf"(?<![\d:./£€$U-]){_CLOCK.format(1)}{_TO}{_CLOCK.format(2)}{_UNITS}", regex.IGNORECASE)
+_AND: Final = regex.compile(r"\s(?:and|und|y|et|e|en)\s", regex.I)
+_BETWEEN: Final = regex.compile(r"\b(?:between|from|zwischen|entre|tra|tussen)\s(?:\w{2,3}\s)?$", regex.I)
+"""Without it "6 and 6.30" are two times."""
 _POINT: Final = regex.compile(rf"(?<![\d:./£€$U-]){_CLOCK.format(1)}{_UNITS}", regex.IGNORECASE)
 _BEFORE: Final = regex.compile(
     r"\b(?:at|from|by|around|about|um|ab|von|a\slas|à|dès|alle)\s$|" + _END, regex.IGNORECASE
@@ -257,7 +265,8 @@ def _hours(text: str, *, points: bool) -> Iterator[Hours]:
     for match in _RANGE.finditer(text):
         one, other = _time(match, 1, match["a2"] or ""), _time(match, 2, "")
         written = any(match[group] for group in ("m1", "m2", "d1", "d2", "a1", "a2"))
-        if one and other and (written or 0 < (other.hour - one.hour) % 12 <= 6):
+        listed = _AND.search(match.group()) and not _BETWEEN.search(text[: match.start()])
+        if one and other and not listed and (written or 0 < (other.hour - one.hour) % 12 <= 6):
             taken.append(match.span())
             yield Hours(match.start(), match.end(), match.group(), one, other, _loose(match, "1") or _loose(match, "2"))
     for match in _POINT.finditer(text):

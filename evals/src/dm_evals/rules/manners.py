@@ -13,7 +13,18 @@ from markdown_it import MarkdownIt
 from dm_core.agent.tools.registry import SEND, TOOLS
 from dm_evals.results import Check
 from dm_evals.rules.seen import Seen, told
-from dm_evals.rules.texts import SPOKEN, clauses, is_surely, language_of, listed, pattern, says, sentences, unquoted
+from dm_evals.rules.texts import (
+    SPOKEN,
+    clauses,
+    figures,
+    is_surely,
+    language_of,
+    listed,
+    pattern,
+    says,
+    sentences,
+    unquoted,
+)
 from dm_evals.scenarios.scenario import EventKind
 
 MOST_EMOJI: Final = 1
@@ -24,6 +35,9 @@ _NEVER_SHOWN: Final[Mapping[str, Sequence[EventKind]]] = {
     "images": (EventKind.VOICE, EventKind.VIDEO),
 }
 """By the setting MEDIA."""
+_LOOKED_AT: Final = (EventKind.PHOTO, EventKind.VOICE, EventKind.VIDEO, EventKind.UNSUPPORTED)
+"""What a story or a shared post shows is seldom what the question is about."""
+_ALL: Final = regex.compile(r"\ball\s(?:(?P<number>\d+)\b|of\sthem\b)", regex.I)
 _SAME: Final = 0.95
 _RAW: Final = regex.compile(r"^\s*[\[{]\s*[\"{\[].*[\]}]\s*$|\{\{.*?\}\}|<\|.*?\|>|</?[a-z_]+>", regex.DOTALL)
 _MARKED: Final = frozenset(("heading_open", "table_open", "fence", "code_block", "blockquote_open", "hr", "html_block"))
@@ -79,21 +93,38 @@ def _formatted(text: str) -> Iterator[str]:
 
 
 def _emoji(seen: Seen) -> Iterator[Check]:
-    most = 0 if _is_upset(seen) else MOST_EMOJI
-    many = [text for text in seen.replies if len(emoji.emoji_list(text)) > most]
-    yield from told("emoji", f"at most {most} emoji a message", many)
+    most, never = 0 if _is_upset(seen) else MOST_EMOJI, listed("never_sent")
+    wrong = [text for text in seen.replies if len(emoji.emoji_list(text)) > most or any(each in text for each in never)]
+    yield from told("emoji", f"at most {most} emoji a message, none that flirts or insults", wrong)
 
 
 def _unseen(seen: Seen) -> list[str]:
-    """A file was not shown, or is of a kind that the deployment does not look at; no reply says so, or asks."""
+    """No file that the answer needs was shown, or its kind is one that the deployment does not look at; no reply says
+    so, or asks."""
     never = _NEVER_SHOWN.get(seen.scenario.world.settings.get("MEDIA", ""), ())
-    unseen = seen.observation.not_shown or any(event.kind in never for event in seen.scenario.events)
-    needs_no_look = all(event.kind is EventKind.STORY_MENTION for event in seen.scenario.events)
+    sent = [event for event in seen.scenario.events if event.kind in _LOOKED_AT]
+    files = sum(len(event.files) or 1 for event in sent)
+    gone = len(seen.observation.not_shown)
+    unseen = gone >= files or any(event.kind in (EventKind.UNSUPPORTED, *never) for event in sent)
     text = "\n".join(seen.replies)
-    if not unseen or needs_no_look or "?" in text or says("asks_for_words", text):
+    if (
+        gone
+        and not unseen
+        and (claimed := _ALL.search(figures(text, "en")))
+        and claimed["number"] in (None, str(files))
+    ):
+        return [text]
+    if not (sent and unseen) or _tells(seen) or says("asks_for_words", text):
         return []
     told_so = any(clause.denied and says("perceives", clause.text) for clause in clauses(text))
     return [] if told_so else list(seen.replies)
+
+
+def _tells(seen: Seen) -> bool:
+    """Beside files without a word the person tells in another DM what it is about, and asks nothing of them."""
+    said = [event.text for event in seen.scenario.events if event.kind is EventKind.SAY]
+    plain = not any(event.text for event in seen.scenario.events if event.kind is not EventKind.SAY)
+    return plain and any(len(text.split()) >= 4 and "?" not in text for text in said)
 
 
 def _is_upset(seen: Seen) -> bool:

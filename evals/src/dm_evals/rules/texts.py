@@ -23,8 +23,9 @@ SPOKEN: Final = frozenset(("en", "de", "es", "fr", "it", "pt", "nl", "hi"))
 _SURE: Final = 0.7
 _LIKELY: Final = 0.3
 _CERTAIN: Final = 0.85
-_FEWEST: Final = 4
-"""Words below which a language can only be guessed."""
+_BEYOND_DOUBT: Final = 0.99
+_FEWEST: Final = 6
+"""Words below which a language without a letter of its own can only be guessed."""
 _NAMES: Final = regex.compile(r"https?://\S+|\S+@\S+|@\w+|\b\w+\.(?:com|org|net|example)\S*")
 _NOTE_WORTH: Final = {"fiver": "5 pounds", "tenner": "10 pounds"}
 _NOTES: Final = regex.compile(r"\b(?:an?\s)?(fiver|tenner)\b", regex.IGNORECASE)
@@ -69,7 +70,8 @@ def language_of(text: str) -> str | None:
     if not found:
         return NO_LANGUAGE
     language, score = _detected(plain)
-    return language if score >= _SURE and (len(found) >= _FEWEST or not plain.isascii()) else None
+    told_apart = len(found) >= _FEWEST or not plain.isascii()
+    return language if score >= (_SURE if told_apart else _BEYOND_DOUBT) else None
 
 
 def is_surely(language: str, text: str) -> bool:
