@@ -77,7 +77,7 @@ class Scheduler:
     ) -> None:
         self.environment = environment
         self.bubbles: list[Bubble] = []
-        self._happenings = ScenarioEvents(environment.people)
+        self._events = ScenarioEvents(environment.people)
         self.whose: dict[int, str] = {}
         """In whose thread each turn was asked for."""
         self._thread = ""
@@ -144,7 +144,7 @@ class Scheduler:
     @property
     def mids(self) -> Mapping[str, str]:
         """The platform's ids of the messages that have a name in the scenario."""
-        return self._happenings.mids
+        return self._events.mids
 
     # -- what is next ---------------------------------------------------------------------------------------
 
@@ -205,7 +205,7 @@ class Scheduler:
         answered = len(self.environment.person.sender.deliveries)
         self._bubble("human" if event.kind in BY_THE_CLUB else "person", shown(event), event.by or "")
         try:
-            await self._happenings.happen(event)
+            await self._events.happen(event)
         except NotWrittenYet as error:
             raise CantBePlayed(f"event {number + 1}: {error}") from error
         answers = self.environment.person.sender.deliveries[answered:]
