@@ -125,7 +125,7 @@ class ActionExecutor:
         """Do an announced action; look it up if its fate is unknown."""
         deadline = self.check_time()
         self.announced.discard(action.key)
-        if self.clock() - (action.started_at or 0) >= self.limits.plan_max_age * 1000:  # the process slept
+        if self.limits.is_old(action.started_at or 0, self.clock()):  # the process slept
             self._keep(replace(action, started_at=None))
             return Stale.OLD
         service = instagram_of(self.leased.thread.account_id)

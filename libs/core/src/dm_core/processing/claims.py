@@ -171,7 +171,7 @@ class Claims:
         if run is None or run.asked is None or run.script or waited < MANY_WAITS or waited % (KNOCKS + 1) == 0:
             return False
         waits_to_send = any(a.kind is ActionKind.SEND and a.is_open and not a.in_doubt for a in run.actions)
-        return waits_to_send and self.runtime.clock() - run.asked.at >= self.runtime.limits.plan_max_age * 1000
+        return waits_to_send and self.runtime.limits.is_old(run.asked.at, self.runtime.clock())
 
     async def _knock(self, thread: Thread, instagram: Key) -> None:
         """Find out whether Instagram is back by what costs no model call, and no reply if it ends in doubt."""

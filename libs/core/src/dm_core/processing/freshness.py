@@ -55,7 +55,7 @@ def stale(leased: LeasedThread, now: int, limits: RunLimits) -> Stale | None:
     if (why := came(leased)) is not None or draft is not None:
         return why
     at = leased.run.asked.at if leased.run.asked else 0
-    return Stale.OLD if now - at >= limits.plan_max_age * 1000 else None
+    return Stale.OLD if limits.is_old(at, now) else None
 
 
 def taken_over(leased: LeasedThread) -> bool:

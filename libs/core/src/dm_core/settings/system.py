@@ -91,6 +91,10 @@ class RunLimits:
     plan_max_age: float = 120.0
     runs_per_day_total: int = 0
 
+    def is_old(self, at: int, now: int) -> bool:
+        """Whether what was decided then holds no longer, by its age alone. Both in ms since 1970."""
+        return now - at >= self.plan_max_age * 1000
+
 
 def read_store(reader: Reader) -> StoreSettings:
     return StoreSettings(

@@ -8,7 +8,7 @@ a person the answer. Whatever text a part carries is kept, also of kinds nobody 
 from typing import Final
 
 from dm_core.messages import MAX_TEXT_CHARS, Attachment, Content, EventKind
-from dm_core.webhook.fields import JsonObject, as_list, as_object, flag, message_mid, text, web_url, word
+from dm_core.webhook.fields import JsonObject, as_list, as_object, flag, message_mid, text, text_or_number, web_url
 from dm_core.webhook.words import words_of
 
 MAX_ATTACHMENTS: Final = 10
@@ -94,7 +94,7 @@ def referral_words(value: object) -> str | None:
 
 def _named(what: str, value: object) -> str | None:
     """An id with what it is of; the platform writes ids as strings and as numbers."""
-    given = word(value, MAX_TITLE_CHARS)
+    given = text_or_number(value, MAX_TITLE_CHARS)
     return f"{what} {given}" if given else None
 
 

@@ -97,7 +97,7 @@ def text(value: object, limit: int) -> str | None:
     return _SURROGATE.sub("\N{REPLACEMENT CHARACTER}", value[: limit * 2].replace("\0", ""))[:limit] or None
 
 
-def word(value: object, limit: int) -> str | None:
+def text_or_number(value: object, limit: int) -> str | None:
     """A text; also one that was written as a number, as the platform does with ids at times."""
     return text(str(value) if isinstance(value, int) and not isinstance(value, bool) else value, limit)
 

@@ -17,7 +17,7 @@ from dm_core.outbox import OutboxItem, outbox_id
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan_outbox
 from dm_core.store.port import OutboxStore
-from dm_core.webhook.fields import JsonObject, as_object, text, time_ms, word
+from dm_core.webhook.fields import JsonObject, as_object, text, text_or_number, time_ms
 
 MAX_TEXT_CHARS: Final = 4_096
 _MAX_ID_CHARS: Final = 512
@@ -38,7 +38,7 @@ class ManagerMessages:
 
     def item(self, message: JsonObject, sender: str, place: int) -> OutboxItem | None:
         """A message as an item, by its place among those of a delivery; None for one without an id."""
-        message_id = word(message.get("id"), _MAX_ID_CHARS)
+        message_id = text_or_number(message.get("id"), _MAX_ID_CHARS)
         if not message_id:
             return None
         now = self.clock()

@@ -25,7 +25,7 @@ from dm_core.settings import WhatsAppWebhookSettings
 from dm_core.settings.whatsapp import digits
 from dm_core.store.port import AlertStore
 from dm_core.telemetry import emit
-from dm_core.webhook.fields import JsonObject, as_list, as_object, identifier, number, text, time_ms, word
+from dm_core.webhook.fields import JsonObject, as_list, as_object, identifier, number, text, text_or_number, time_ms
 from dm_core.webhook.manager import NOT_WORDS, ManagerMessages
 from dm_core.webhook.signature import matching_secret
 
@@ -172,7 +172,7 @@ class WhatsAppReceiver:
 
     def _add_message(self, item: JsonObject, received: _Received, now: int) -> None:
         """What a manager writes is kept to be read by the processor; what a stranger writes is not."""
-        sender = digits(word(item.get("from"), 40) or "")
+        sender = digits(text_or_number(item.get("from"), 40) or "")
         if not any(_same(sender, number) for number in self._settings.manager_numbers):
             received.counts["message_of_stranger"] += 1
             return

@@ -83,11 +83,10 @@ def _valid(spec: Field[Any], given: object) -> object:
     schema, value = _schema(spec), alone(given)
     if schema["type"] == "integer":
         return _whole(spec.name, value, cast("int", schema["minimum"]), cast("int", schema["maximum"]))
+    word = str(value).strip().lower()
     if schema["type"] == "boolean":
-        word = str(value).strip().lower()
         return word in _YES or (word not in _NO and spec.default)
     if "enum" in schema:
-        word = str(value).strip().lower()
         meant = cast("Mapping[str, str]", spec.metadata["meant"])
         return word if word in cast("list[str]", schema["enum"]) else meant.get(word, spec.default)
     if not isinstance(value, str):
