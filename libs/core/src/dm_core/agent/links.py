@@ -44,7 +44,7 @@ _LINK: Final = regex.compile(
 )
 
 _PERHAPS: Final = re.compile(r"\]\(|[.@]\S|:[/\\:]|[^\W\d_]:\S|:[0-9a-f]{1,4}:", re.IGNORECASE)
-"""Some of this stands in every link. Most replies hold none of it; looking through one took a thirtieth of a run."""
+"""Some of this stands in every link. Most replies hold none of it; looking through one took 0.3 ms."""
 _CUES: Final = regex.compile(
     r"""(?:\b(?:visit|click|tap|browse|goto|go\ to|follow|via|website|webseite|homepage|site|link|url|domain|besuche?
     |klicke?|visitez|cliquez|visita|visite|haz\ clic)|[:@>/=])\W{0,3}\Z""",
