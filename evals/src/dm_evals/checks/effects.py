@@ -27,14 +27,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from dm_core.agent.tools.react_to_instagram_message import normal_reaction
+from dm_core.agent.tools.registry import NOTE, NOTIFY, REACT, SEND
 from dm_evals.observation import Effect, Observation, ToolUse
 from dm_evals.results import Check
 from dm_evals.scenarios.scenario import Change, Scenario
 
-SEND: Final = "send_instagram_message"
-REACT: Final = "react_to_instagram_message"
-NOTIFY: Final = "send_manager_notification"
-NOTE: Final = "save_note"
 LIMIT_BYTES: Final = 1_000
 """Longest text Instagram takes (https://developers.facebook.com/docs/instagram-platform)."""
 _HEAD: Final = re.compile(r"(URGENT, )?(?:Instagram (\S+): )?", re.DOTALL)

@@ -12,7 +12,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, field_validator, model_validator
 
-from dm_core.agent.tools.registry import SEND
+from dm_core.agent.tools.registry import NOTE, NOTIFY, REACT, SEND
 from dm_evals.judge import Vote
 from dm_evals.reading import yaml_list
 from dm_evals.replay.author import AuthoredTurn, WrittenTurn
@@ -89,11 +89,11 @@ class Case(BaseModel):
 
     def _other_calls(self, handle: str) -> Iterator[Call]:
         if self.reacts:
-            yield "react_to_instagram_message", {"message_id": handle, "reaction": self.reacts}
+            yield REACT, {"message_id": handle, "reaction": self.reacts}
         if self.notes:
-            yield "save_note", {"text": self.notes}
+            yield NOTE, {"text": self.notes}
         if self.alerts:
-            yield "send_manager_notification", {"text": self.alerts}
+            yield NOTIFY, {"text": self.alerts}
 
     def played_in(self, scenario: Scenario) -> Scenario:
         """The scenario, with other DMs and then without its expectations."""

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Final
 
+from dm_core.agent.tools.registry import LOOK_UP, NOTIFY, REACT, SEND
 from dm_core.alerts import MODEL, AskedAlert
 from dm_core.messages import Direction, Message
 from dm_core.runs import ActionKind, ActionState, Run
@@ -10,13 +11,10 @@ from dm_evals.checks.effects import changes
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.observation import Observation
 from dm_evals.production.anonymous import Anonymous
-from dm_evals.production.turns import NOTIFY, calls_of
+from dm_evals.production.turns import calls_of
 from dm_evals.rules.texts import language_of
 from dm_evals.scenarios.scenario import Call, Calls, Expectations, Limits, Matcher, Reply, Scenario, State
 
-SEND: Final = "send_instagram_message"
-REACT: Final = "react_to_instagram_message"
-LOOK_UP: Final = "get_net_session_dates"
 ROOM: Final = 1.5
 """How much longer than what was said a reply may be."""
 

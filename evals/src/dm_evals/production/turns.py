@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, Literal, cast
 
-from dm_core.agent.tools.registry import SEND
+from dm_core.agent.tools.registry import NOTIFY, SEND
 from dm_core.runs import ActionKind, ModelTurn, Run, Usage, UserTurn
 from dm_evals.production.anonymous import Anonymous
 from dm_evals.replay.author import AUTHORED, AuthoredTurn, TurnsInOrder
@@ -19,7 +19,6 @@ from dm_evals.replay.recordings import RecordedTurn
 from dm_evals.replay.replay_server import Asked
 from dm_sandbox.platforms.answers import Body, blocked_prompt, finished, no_candidates
 
-NOTIFY: Final = "send_manager_notification"
 OVERTAKEN: Final = "(the archive keeps no answer that was overtaken; nobody saw it)"
 _ENDED_BY_SOMETHING: Final = ("human", "unsent")
 _UNUSABLE: Final[Mapping[str, Body]] = {

@@ -5,12 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
+from dm_core.agent.tools.registry import LOOK_UP
 from dm_core.runs import Run, ToolResult, ToolTurn
 from dm_evals.production.anonymous import Anonymous
 from dm_evals.scenarios.scenario import Session
 from dm_sandbox.platforms.server import as_list, as_object
 
-LOOK_UP: Final = "get_net_session_dates"
 _DAY: Final = "%A %d %B %Y"
 
 

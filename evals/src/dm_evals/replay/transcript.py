@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 
 from dm_core.agent.texts import same_form
 from dm_core.agent.tools.declare import Kind
-from dm_core.agent.tools.registry import TOOLS
+from dm_core.agent.tools.registry import NOTIFY, REACT, TOOLS
 from dm_core.alerts import DIGEST, MODEL, AskedAlert
 from dm_core.messages import Direction, Message
 from dm_core.runs import Action, ActionState, ModelTurn, Run, ToolResult, ToolTurn
@@ -31,8 +31,6 @@ URGENT: Final = "URGENT, "
 """How a notice to the manager begins when it is urgent (``processing/alert_texts.py``)."""
 TELLING: Final = 8
 """Characters below which a DM or a name may stand in another thread by chance."""
-NOTIFY: Final = "send_manager_notification"
-REACT: Final = "react_to_instagram_message"
 
 
 @dataclass(frozen=True, slots=True)

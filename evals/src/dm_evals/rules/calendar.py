@@ -14,13 +14,13 @@ from zoneinfo import ZoneInfo
 
 import regex
 
+from dm_core.agent.tools.registry import LOOK_UP
 from dm_evals.results import Check
 from dm_evals.rules.dates import MONTHS, Day, Hours, clock, days, hours, seasons
 from dm_evals.rules.seen import Seen, told
 from dm_evals.rules.texts import Piece, clauses, figures, says, sentences, unquoted
 from dm_evals.scenarios.scenario import Session
 
-LOOK_UP: Final = "get_net_session_dates"
 _PLACES: Final = r"(?:places?|spaces?|spots?|seats?|pl[aä]tze?|plazas?|posti|vagas|plek\w*|plaatsen)\b"
 _BOUND: Final = (
     r"\b(?:until|till|by|before|since|bis|vor|seit|hasta|antes|jusqu.au|avant|fino|tot)\s"
@@ -209,9 +209,8 @@ class _Sentence:
     def _day_of_hours(self, each: Hours) -> Day | None:
         """The nearest; where several days are named first and then their hours, the one that they are right for."""
         first = min(other.start for other in self.hours)
-        listed = [day for day in self.days or self.days_before if not self.days or day.start < first]
-        if len(listed) == len(self.days or self.days_before):
-            for day in listed:
+        if all(day.start < first for day in self.days):
+            for day in self.days or self.days_before:
                 if any(self._is_right(each, session) for session in self.reader.on(day)):
                     return day
         return self._day_at(each.start)

@@ -107,13 +107,9 @@ def _unseen(seen: Seen) -> list[str]:
     gone = len(seen.observation.not_shown)
     unseen = gone >= files or any(event.kind in (EventKind.UNSUPPORTED, *never) for event in sent)
     text = "\n".join(seen.replies)
-    if (
-        gone
-        and not unseen
-        and (claimed := _ALL.search(figures(text, "en")))
-        and claimed["number"] in (None, str(files))
-    ):
-        return [text]
+    if gone and not unseen:
+        claimed = _ALL.search(figures(text, "en"))
+        return [text] if claimed and claimed["number"] in (None, str(files)) else []
     if not (sent and unseen) or _tells(seen) or says("asks_for_words", text):
         return []
     told_so = any(clause.denied and says("perceives", clause.text) for clause in clauses(text))

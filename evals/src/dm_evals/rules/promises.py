@@ -6,8 +6,8 @@ from typing import Final
 
 import regex
 
+from dm_core.agent.tools.registry import NOTE, NOTIFY
 from dm_core.alerts import MODEL
-from dm_evals.checks.effects import NOTE, NOTIFY
 from dm_evals.results import Check
 from dm_evals.rules.seen import Seen, told
 from dm_evals.rules.texts import Piece, claims, clauses, figures, listed, pattern, says, sentences, unquoted

@@ -9,16 +9,19 @@ from dm_core.agent.tools.declare import Tool
 from dm_core.errors import Misconfigured
 
 SEND: Final = "send_instagram_message"
+REACT: Final = "react_to_instagram_message"
 NOTIFY: Final = "send_manager_notification"
+NOTE: Final = "save_note"
+LOOK_UP: Final = "get_net_session_dates"
 
 NAMES: Final = (
     SEND,
-    "react_to_instagram_message",
+    REACT,
     NOTIFY,
-    "get_net_session_dates",
+    LOOK_UP,
     "get_thread_messages",
     "is_new_thread",
-    "save_note",
+    NOTE,
     "get_notes",
     "no_reply",
 )
