@@ -29,7 +29,7 @@ from dm_core.errors import DmAgentError
 from dm_core.runs import ModelTurn, Turn
 from dm_core.settings import ModelSettings
 
-MAX_OUTPUT_TOKENS: Final = 8_192
+MAX_OUTPUT_TOKENS: Final = 16_384
 """Of one turn. Thoughts count, thousands of them where much is thought of, and a reply that is cut is lost
 (https://github.com/googleapis/python-genai/issues/2062); without a limit they may never end."""
 
