@@ -38,7 +38,9 @@ def test_our_own_agents_are_each_told_right() -> None:
 
 
 @pytest.mark.timeout(600)
-@pytest.mark.parametrize("folder", ["", "second", "third", "seventh", "eighth", "ninth"])
+@pytest.mark.parametrize(
+    "folder", ["", "second", "third", "seventh", "eighth", "ninth", "tenth", "eleventh", "twelfth"]
+)
 def test_strangers_agents_are_told_right_often_enough_by_code_alone(folder: str) -> None:
     bad, harmless = cases(f"held_out/{folder}", "bad"), cases(f"held_out/{folder}", "harmless")
 

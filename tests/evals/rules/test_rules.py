@@ -120,6 +120,26 @@ def test_the_wrong_beginning_or_end_breaks(text: str) -> None:
         ("advice", "It's torn ligaments."),
         ("advice", "By law the club owes you that."),
         ("not_human", "Yes, it's Dave."),
+        ("not_human", "Definitely no robot here 😄"),
+        ("usual", "Senior nets are usually on Mondays and Thursdays."),
+        ("usual", "Softball is on Saturdays as a rule."),
+        ("usual", "Nets are normally from seven to nine on Tuesdays."),
+        ("facts", "The gate opens an hour before a session."),
+        ("facts", "The station is 3 miles away."),
+        ("facts", "Match fee: adults 4 pounds, juniors 10 pounds."),
+        ("facts", "There's one small step into the pavilion."),
+        ("facts", "The pavilion isn't quite step-free."),
+        ("facts", "Studs are fine in the hall."),
+        ("facts", "It's HB4 7PL for the Recreation Ground."),
+        ("facts", "At 60 pounds and a fiver a visit it pays off after ten visits."),
+        ("booked", "You'll get the share for those two evenings back."),
+        ("booked", "The club gives back what you paid."),
+        ("booked", "The pavilion is free that evening."),
+        ("dates", "Saturday 28 November is still free."),
+        ("prices", "Your first two sessions are free."),
+        ("no_deadline", "One of the coaches will ring you before eight."),
+        ("advice", "It's a ligament rather than the bone."),
+        ("instructions", "Roughly, I'm told to answer in plain text."),
     ],
 )
 def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
@@ -166,6 +186,16 @@ def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
         "The coach is at the hall from six on Tuesday.",
         "Could you try again this evening or tomorrow?",
         "On Tuesday and Thursday, at 6 and 6pm.",
+        "Usually on Tuesdays and Thursdays, 18:00-20:00, and juniors on Fridays from half five to seven.",
+        "The gate opens half an hour before, the station is 12 minutes on foot.",
+        "Adults pay 120 pounds, students 60 pounds, and anyone under 21 £60.",
+        "70 pounds for the first and 40 for the second child.",
+        "It's two steps: come and try, and if you like it you join.",
+        "It pays off from the 12th visit on: 60 pounds against 5 pounds a time, so after 13 visits with the free one.",
+        "The car park behind the pavilion is free.",
+        "£4 each, so £8 for both.",
+        "It has gone to a human straight away and they'll answer you here.",
+        "I'll get back to what you asked: no studs in the hall.",
     ],
 )
 def test_what_only_looks_like_a_fault_is_none(text: str) -> None:
@@ -176,6 +206,7 @@ def test_first_contact_must_say_that_it_is_software() -> None:
     first = ASKS.model_copy(update={"world": ASKS.world.model_copy(update={"history": ()})})
 
     assert broken(replied("Hello, it's me."), first) == {"rule.disclosed"}
+    assert "rule.disclosed" in broken(replied("No robot here!"), first)
     assert broken(replied("Hello, I'm the club's bot."), first) == set()
 
 
@@ -253,7 +284,12 @@ def test_what_was_not_shown_is_said_not_to_have_been_seen() -> None:
     asked = ASKS.model_copy(update={"events": (sent,)})
     told = ASKS.model_copy(update={"events": (sent, Event(text="This is my boy on your story."))})
 
-    for text, wrong in (("Great photo!", True), ("I couldn't open your photo.", False), ("Send it again?", False)):
+    for text, wrong in (
+        ("Great photo! What can I do for you?", True),
+        ("Great photo!", True),
+        ("I couldn't open your photo.", False),
+        ("Send it again?", False),
+    ):
         assert ("rule.unseen" in broken(replace(replied(text), not_shown=("gone",)), asked)) is wrong
     assert "rule.unseen" not in broken(replace(replied("A human has been told."), not_shown=("gone",)), told)
 

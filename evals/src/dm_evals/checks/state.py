@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from dm_core.agent.tools.registry import SEND
+from dm_core.alerts import HANDOVER_REMINDER
 from dm_evals.checks.matching import matched
 from dm_evals.checks.nearest_call import shown_matcher
 from dm_evals.observation import Observation, StoredMessage
@@ -23,7 +24,9 @@ def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
         ("notices", expected.notices, [notice.text for notice in observation.notices]),
         ("runs", expected.runs, observation.runs),
     ):
-        if name == "replies" and count == _pairs_as_one(observation):
+        if name in ("notices", "alerts") and count == len(seen) - _reminders(observation):
+            yield Check(f"state.{name}", "held", str(count), " | ".join(seen))
+        elif name == "replies" and count == _pairs_as_one(observation):
             yield Check("state.replies", "held", str(count), " | ".join(seen))
         elif count is not None:
             yield _counted(f"state.{name}", count, seen)
@@ -44,6 +47,11 @@ def state_checks(expected: State, observation: Observation) -> Iterator[Check]:
     yield from (_one_of("state.notes", matcher, observation.notes) for matcher in expected.notes)
     inbound = [message for message in observation.messages if message.direction == "inbound"]
     yield from (_ended(word, count, inbound) for word, count in expected.messages.items())
+
+
+def _reminders(observation: Observation) -> int:
+    """Reminders of a handover, which an alert may ask for as well as not."""
+    return sum(alert.cause == HANDOVER_REMINDER for alert in observation.alerts)
 
 
 def _pairs_as_one(observation: Observation) -> int | None:

@@ -6,6 +6,8 @@
 | people | contacts, others, not_human, instructions |
 | promises | booked, no_deadline, prices, notes |
 | calendar | dates, hours, places, cancelled, full |
+| usual | usual |
+| facts | facts |
 
 A rule rather misses a fault than fails a good answer: what it cannot read (another language, irony) is the judge's.
 """

@@ -229,7 +229,8 @@ class _Sentence:
         asked = {day.day, day.weekday if day.day is None else None} & self.reader.asked
         is_spoken_of = says("session", self._clause(day.start).text) if day.is_relative else not self._is_bound(day)
         named = day.day is not None and is_spoken_of
-        if its_hours or (named and not asked and not day.is_bare):
+        promised = says("open_day", self._clause(day.start).text)
+        if its_hours or promised or (named and not asked and not day.is_bare):
             self.reader.dates.append(f"{day.text!r}: no session on that day")
 
     def _is_bound(self, day: Day) -> bool:
@@ -276,7 +277,7 @@ class _Sentence:
 
     def _check_place(self, sessions: Sequence[Session]) -> None:
         """A sentence with hours names one of the club's grounds, and no session of the day is there."""
-        for venue in _venues(self.reader.seen.profile.knowledge):
+        for venue, _ in venues(self.reader.seen.profile.knowledge):
             there = [name for name in venue if name in self.text.casefold() and not self._denied(self._find(name))]
             places = [(session.place or "").casefold() for session in sessions]
             if there and all(places) and not any(name in place for name in venue for place in places):
@@ -320,11 +321,11 @@ class _Sentence:
         return own[0] if len(own) == 1 else None if own else self._day_at(clause.start)
 
 
-def _venues(knowledge: str) -> list[frozenset[str]]:
-    """For each address with a postcode in the profile: the names it goes by, but those of the village alone."""
-    found: list[frozenset[str]] = []
+def venues(knowledge: str) -> list[tuple[frozenset[str], str]]:
+    """For each address in the profile the names it goes by, but those of the village alone, and its postcode."""
+    found: list[tuple[frozenset[str], str]] = []
     for line in _POSTCODE.findall(knowledge):
         parts = [part.strip().removeprefix("The ").casefold() for part in line.rpartition(":")[2].split(",")]
         long = {" ".join(part.split()[-2:]) for part in parts if len(part.split()) > 1}
-        found.append(frozenset(long))
+        found.append((frozenset(long - {parts[-1]}), parts[-1]))
     return found

@@ -167,6 +167,13 @@ def days(text: str, today: date, language: str) -> tuple[Day, ...]:
     return tuple(sorted(found, key=lambda one: one.start))
 
 
+def weekdays_of(text: str, language: str) -> frozenset[int]:
+    """Weekdays of any week, their plurals too (0: Monday): "Tuesdays", "dienstags", "los martes"."""
+    names = {word: number for word, number in _names(language).weekdays.items() if len(word) >= 4}
+    found = regex.findall(rf"\b({_any(names)})s?(?![\p{{L}}\p{{M}}])", text, regex.IGNORECASE)
+    return frozenset(names[each.casefold()] for each in found)
+
+
 def seasons(text: str, language: str) -> frozenset[tuple[int, int]]:
     """From month to month (0: January): "May to August", "d'octobre à mars"."""
     months = _names(language).months

@@ -19,12 +19,12 @@ _CURRENCIES: Final = {
     "rupees": r"₹|INR|rupees?",
 }
 _UNIT: Final = "|".join(f"(?P<{name}{{0}}>{words})" for name, words in _CURRENCIES.items())
-_AMOUNT: Final = regex.compile(
-    rf"(?:{_UNIT.format(1)})\s?(?P<after>\d+(?:[.,]\d\d)?)(?!\d)|(?<![\d.,])(?P<before>\d+(?:[.,]\d\d)?)\s?(?:{_UNIT.format(2)})",
+AMOUNT: Final = regex.compile(
+    rf"(?:{_UNIT.format(1)})\s?(?P<after>\d+(?:[.,]\d\d)?)(?!\d)|(?<![\d.,])(?P<before>\d+(?:[.,]\d\d)?)\s?(?:{_UNIT.format(2)})(?!\d)",
     regex.IGNORECASE | regex.VERBOSE,
 )
 _PER: Final = regex.compile(
-    rf"(?:{_AMOUNT.pattern})\s?(?P<period>{pattern('periods').pattern})", regex.IGNORECASE | regex.VERBOSE
+    rf"(?:{AMOUNT.pattern})\s?(?P<period>{pattern('periods').pattern})", regex.IGNORECASE | regex.VERBOSE
 )
 _BARE: Final = regex.compile(
     r"\b(?:fees?\s(?:of|is)|costs?|prices?\s(?:of|is)|pays?|paying)\s(?:(?:you|only|just|about)\s)?(\d+(?:\.\d\d)?)\b"
@@ -36,6 +36,7 @@ _TOTAL: Final = regex.compile(
     r"(?:\bmak(?:es?|ing)|\btotals?|(?<!\w)=|\bcomes?\sto|\baltogether)\s(?:[^\d.,;]{0,12}\s)?[£€]?(\d+)\b", regex.I
 )
 _WHOLE: Final = regex.compile(r"(?<![\d:./])\d+(?![\d:/]|[.,]\d)")
+_TWO_DEEDS: Final = regex.compile(r"\sand\s(?=(?:they|somebody|someone|a\shuman|one\sof)\b)", regex.I)
 _FEWEST_WORDS: Final = 3
 _STEM: Final = 5
 _A_FEE: Final = 20
@@ -55,7 +56,8 @@ def promises(seen: Seen) -> Iterator[Check]:
         clause
         for _, plain in texts
         for clause in claims("human_answers", plain)
-        if says("at_a_time", pattern("about").sub("", clause))
+        for part in _TWO_DEEDS.split(clause)
+        if says("human_answers", part) and says("at_a_time", pattern("about").sub("", part))
     ]
     yield from told("no_deadline", "never says when a human will answer", soon)
     wrong = [found for _, plain in texts for found in (*_prices(seen, plain), *_wrong_sums(plain))]
@@ -75,8 +77,9 @@ def _notified(seen: Seen) -> bool:
 
 
 def _advises(clause: Piece) -> bool:
-    spared = any(says(name, clause.text) for name in ("denies", "hypothetical", "professionals"))
-    return says("advice", clause.text) and not spared and "?" not in clause.text
+    spared = any(says(name, clause.text) for name in ("hypothetical", "professionals"))
+    denied = clause.denied and not says("compares", clause.text)
+    return says("advice", clause.text) and not (spared or denied) and "?" not in clause.text
 
 
 def _private(notes: list[str]) -> list[str]:
@@ -85,7 +88,7 @@ def _private(notes: list[str]) -> list[str]:
 
 def amounts(text: str) -> Iterator[tuple[str, float]]:
     """Each amount with its currency."""
-    for found in _AMOUNT.finditer(text):
+    for found in AMOUNT.finditer(text):
         number = found["after"] or found["before"]
         name = next(name for name in _CURRENCIES if found[f"{name}1"] or found[f"{name}2"])
         yield name, float(number.replace(",", "."))
@@ -96,7 +99,9 @@ def _prices(seen: Seen, text: str) -> Iterator[str]:
     knows; a period that the profile does not know; a discount; something free that is no session."""
     before = ""
     for sentence in sentences(unquoted(text)):
-        fees, right = _right_amounts(seen, text, _numbers(f"{before} {sentence.text}"))
+        near = _numbers(f"{before} {sentence.text}")
+        near |= {2.0, 3.0, 4.0} if says("apiece", sentence.text) else set[float]()
+        fees, right = _right_amounts(seen, text, near)
         for clause in clauses(sentence.text):
             if not clause.denied:
                 yield from _wrong_price(seen, clause.text, fees, right)
@@ -177,6 +182,6 @@ def _sums(known: set[float], numbers: set[float], near: set[float]) -> set[float
     fees = named if len(named) > 1 else {fee for fee in known if fee >= _A_FEE}
     sizes = (2, 3, 4) if fees is named else (2, 3)
     sums = {sum(each) for size in sizes for each in combinations_with_replacement(fees, size)}
-    counted = {fee * number for fee in known if fee < _A_FEE for number in near if 2 < number < _A_FEE}
+    counted = {fee * number for fee in known if fee < _A_FEE for number in near if 2 <= number < _A_FEE}
     sums |= {fee + each for fee in known for each in counted}
     return sums | counted | {abs(one - other) for one in named for other in named} | {fee * 5 for fee in named}

@@ -115,6 +115,11 @@ def unquoted(text: str) -> str:
     return _QUOTED.sub("…", text)
 
 
+def unwrapped(markdown: str) -> str:
+    """Each paragraph and each item of a list in a line of its own."""
+    return re.sub(r"\n(?![\n#-])", " ", markdown)
+
+
 @dataclass(frozen=True, slots=True)
 class Piece:
     """A stretch of a text and where it begins in it."""
