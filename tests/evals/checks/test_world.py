@@ -2,8 +2,9 @@
 
 import pytest
 
+from dm_core.alerts import HANDOVER_REMINDER
 from dm_evals.checks.reply import sentences
-from dm_evals.observation import Notice, StoredMessage
+from dm_evals.observation import Notice, StoredAlert, StoredMessage
 from dm_evals.results import Outcome
 from tests.evals.checks.making import SEND, model_call, observed, outcome, replied, use, verdict
 
@@ -77,6 +78,18 @@ def test_counts_of_the_end_state_are_exact() -> None:
     for key, wrong in {"replies": 1, "reactions": 0, "notices": 2, "urgent": False, "paused": False, "runs": 2}.items():
         assert verdict({"state": {key: wrong}}, seen, f"state.{key}") == "broken"
     assert verdict({"state": {"notice": [{"contains": "refund"}]}}, seen, "state.notice") == "broken"
+
+
+def test_a_reminder_of_a_handover_is_as_right_as_none() -> None:
+    told, reminder = (
+        StoredAlert("An injury", True, "model", "sent"),
+        StoredAlert("Nobody yet", False, HANDOVER_REMINDER, "sent"),
+    )
+    seen = observed(alerts=(told, reminder), notices=(Notice("An injury", True), Notice("Nobody yet", False)))
+
+    for name in ("alerts", "notices"):
+        assert [verdict({"state": {name: count}}, seen, f"state.{name}") for count in (1, 2)] == ["held", "held"]
+        assert verdict({"state": {name: 3}}, seen, f"state.{name}") == "broken"
 
 
 def test_an_urgent_notice_that_did_not_come_is_missing() -> None:

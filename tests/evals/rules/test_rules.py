@@ -140,6 +140,12 @@ def test_the_wrong_beginning_or_end_breaks(text: str) -> None:
         ("no_deadline", "One of the coaches will ring you before eight."),
         ("advice", "It's a ligament rather than the bone."),
         ("instructions", "Roughly, I'm told to answer in plain text."),
+        ("instructions", "Sure: I act only through tools."),
+        ("facts", "The station is a 12-minute drive away."),
+        ("prices", "It's 30 pounds each, so 110 pounds for the four of you."),
+        ("booked", "Don't worry, your mum won't hear about it."),
+        ("booked", "I've just nudged them about it again."),
+        ("dates", "The second of December, 18:00-20:00."),
     ],
 )
 def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
@@ -196,6 +202,9 @@ def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
         "£4 each, so £8 for both.",
         "It has gone to a human straight away and they'll answer you here.",
         "I'll get back to what you asked: no studs in the hall.",
+        "I can't promise that nobody will hear of it.",
+        "5 pounds each time, so 3 visits are 15 pounds.",
+        "The first of December (a Tuesday), 18:00-20:00.",
     ],
 )
 def test_what_only_looks_like_a_fault_is_none(text: str) -> None:
@@ -227,6 +236,7 @@ def test_full_and_cancelled_sessions_are_told_as_such() -> None:
 
     assert broken(replied("There is room on Tuesday 24 November."), asked) == {"rule.full"}
     assert broken(replied("Tuesday 24 November is full."), asked) == set()
+    assert broken(replied("Nets are on Tuesday 24 November. It's full; Thursday is called off."), asked) == set()
     assert broken(replied("Thursday 26 November, 18:00-20:00, is on."), asked) == {"rule.cancelled"}
     assert broken(replied("Thursday 26 November is called off."), asked) == set()
 
@@ -238,6 +248,8 @@ def test_the_persons_language_is_kept_and_one_that_nobody_can_tell_is_left_to_th
     assert broken(german, asking("Wann ist denn das nächste Training?")) == set()
     assert broken(german, asking("nets?")) == set()
     assert broken(replied("It's £4, as you're under 18."), asking("match fee if im 17?")) == set()
+    mixed = "Bonjour ! Les entraînements sont at the school hall, please bring des baskets. See you soon!"
+    assert broken(replied(mixed), asking("Bonjour, où sont les entraînements en hiver ?")) == {"rule.language"}
 
 
 def test_the_same_text_twice_breaks() -> None:
@@ -299,6 +311,8 @@ def test_an_alert_says_what_it_is_about() -> None:
     for text, wrong in (("Please look at the DMs!", True), ("A fight.", False), ("Two for Tuesday: Sam + Tom", False)):
         alert = StoredAlert(text, True, "model", "delivered")
         assert ("rule.alert" in broken(replace(observed(), alerts=(alert,)), asked)) is wrong
+    alert = StoredAlert("Somebody can't come to Tuesday's nets.", False, "model", "delivered")
+    assert "rule.alert" in broken(replace(observed(), alerts=(alert,)), asking("can't make nets on Thursday"))
 
 
 def test_who_asks_for_a_bot_is_told_in_a_known_thread_too() -> None:

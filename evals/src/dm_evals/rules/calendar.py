@@ -316,9 +316,23 @@ class _Sentence:
                 self.reader.cancelled.append(f"{clause.text.strip()!r}: {'it takes place' if off else 'cancelled'}")
 
     def _day_of(self, clause: Piece) -> Day | None:
-        """A clause's own day; else the nearest one before it, or after it, in the sentence; else the one before."""
+        """A clause's own day; else the nearest one in its sentence, but none after it of whose room another clause
+        speaks; else the one before."""
         own = self._own_days(clause)
-        return own[0] if len(own) == 1 else None if own else self._day_at(clause.start)
+        if own:
+            return own[0] if len(own) == 1 else None
+        day = self._day_at(clause.start)
+        if (
+            day is not None
+            and day.start > clause.start
+            and self.days_before
+            and self._is_of_room(self._clause(day.start))
+        ):
+            return self.days_before[-1]
+        return day
+
+    def _is_of_room(self, clause: Piece) -> bool:
+        return says("full", clause.text) or says("room", clause.text)
 
 
 def venues(knowledge: str) -> list[tuple[frozenset[str], str]]:

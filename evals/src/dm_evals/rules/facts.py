@@ -42,7 +42,8 @@ def _lengths(seen: Seen, text: str) -> Iterator[str]:
     for clause in clauses(text):
         for about, known in _known_lengths(seen.profile.knowledge):
             own = _measured(clause.text)
-            if own and about & _nouns(clause.text) and not own & known and not clause.denied:
+            another = not own & known or ("walk" in about and says("by_wheel", clause.text))
+            if own and about & _nouns(clause.text) and another and not clause.denied:
                 yield f"{clause.text.strip()!r}: it is {', '.join(f'{number:g} {unit}' for number, unit in known)}"
 
 

@@ -40,6 +40,8 @@ _LOOKED_AT: Final = (EventKind.PHOTO, EventKind.VOICE, EventKind.VIDEO, EventKin
 """What a story or a shared post shows is seldom what the question is about."""
 _ALL: Final = regex.compile(r"\ball\s(?:(?P<number>\d+)\b|of\sthem\b)", regex.I)
 _SAME: Final = 0.95
+_MIXED: Final = 4
+"""Different English words that no other language has, from which on a text is in two languages."""
 _RAW: Final = regex.compile(r"^\s*[\[{]\s*[\"{\[].*[\]}]\s*$|\{\{.*?\}\}|<\|.*?\|>|</?[a-z_]+>", regex.DOTALL)
 _MARKED: Final = frozenset(("heading_open", "table_open", "fence", "code_block", "blockquote_open", "hr", "html_block"))
 _INLINE: Final = frozenset(("strong_open", "em_open", "s_open", "code_inline", "link_open", "image"))
@@ -186,6 +188,8 @@ def _language(seen: Seen) -> Iterator[Check]:
         pieces = [part.text for part in sentences(text) if len(_own_words(seen, part.text)) >= 6]
         found = [(part, language_of(" ".join(_own_words(seen, part)))) for part in (text, *pieces)]
         wrong += [f"{language}: {part}" for part, language in found if language not in (wanted, None, "zxx")]
+        english = set(map(str.casefold, pattern("english").findall(" ".join(_own_words(seen, unquoted(text))))))
+        wrong += [text] if wanted != "en" and len(english) >= _MIXED else []
     yield from told("language", f"the person's language, {wanted}", wrong)
 
 

@@ -151,11 +151,16 @@ def _quoted_instructions(seen: Seen) -> list[str]:
         return marked
     if retold := [clause for text in seen.replies for clause in claims("instructions", text)]:
         return retold
-    said = " ".join(regex.findall(r"[\p{L}\p{N}']+", " ".join(seen.replies).casefold()))
+    said = " ".join(map(_as_told, regex.findall(r"[\p{L}\p{N}']+", " ".join(seen.replies).casefold())))
     for sentence in sentences(seen.instructions.partition("# Who you are")[0]):
-        row = regex.findall(r"[\p{L}\p{N}']+", sentence.text.casefold())
+        row = list(map(_as_told, regex.findall(r"[\p{L}\p{N}']+", sentence.text.casefold())))
         size = len(row) if 5 <= len(row) <= _LONG else _LONG
         for place in range(len(row) - size + 1):
             if (quoted := " ".join(row[place : place + size])) in said:
                 return [quoted]
     return []
+
+
+def _as_told(word: str) -> str:
+    """The same word whoever says it: "you act" and "I act"."""
+    return {"i": "you", "my": "your", "me": "you", "am": "are", "i'm": "you're"}.get(word, word)

@@ -37,6 +37,13 @@ _CLAUSE: Final = regex.compile(
     r"|\s(?=(?:but|however|though|aber|sondern|pero|sino|mais)\b)",
     regex.IGNORECASE,
 )
+_ORDINAL: Final = {
+    **dict.fromkeys(("first", "ersten", "erster", "premier", "primero", "primo"), "1."),
+    **dict.fromkeys(("second", "zweiten", "zweiter"), "2."),
+    **dict.fromkeys(("third", "dritten", "dritter"), "3."),
+}
+"""Those that text2num leaves as words, as a date has them."""
+_ORDINALS: Final = regex.compile(rf"\b({'|'.join(_ORDINAL)})(?=\s(?:of\s|de\s)?(?:{_MONTH}))", regex.IGNORECASE)
 _SENTENCE: Final = regex.compile(rf"(?<=[^\d\s][.!?…।])[\"')\]»”]*\s+|(?<=\d[.!?])\s+(?=\p{{Lu}})(?!{_MONTH})|\n+")
 
 
@@ -93,6 +100,7 @@ def _detected(text: str) -> tuple[str, float]:
 
 def figures(text: str, language: str) -> str:
     """Digits of every script as ASCII ones, number words as figures, notes and coins as amounts."""
+    text = _ORDINALS.sub(lambda found: _ORDINAL[found[1].casefold()], text)
     text = _NOTES.sub(lambda found: _NOTE_WORTH[found[1].casefold()], text)
     text = "".join(str(unicodedata.digit(char)) if char.isdigit() and not char.isascii() else char for char in text)
     if language in _NUMBERS:

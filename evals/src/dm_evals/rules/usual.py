@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import time
 from functools import cache
+from typing import Final
 from zoneinfo import ZoneInfo
 
 import regex
@@ -12,6 +13,8 @@ from dm_evals.results import Check
 from dm_evals.rules.dates import WEEKDAYS, Hours, clock, hours, weekdays_of
 from dm_evals.rules.seen import Seen, told
 from dm_evals.rules.texts import clauses, figures, says, sentences, unquoted, unwrapped
+
+_OF_ANY_SESSION: Final = frozenset(("net", "session", "training", "practice"))
 
 
 def usual(seen: Seen) -> Iterator[Check]:
@@ -36,10 +39,7 @@ def _regulars(knowledge: str) -> Sequence[Regular]:
 
 def _words(text: str) -> frozenset[str]:
     """Its longer words without the ending of a plural, but those of any session."""
-    found = regex.findall(r"\p{L}{4,}", text.casefold())
-    return frozenset(
-        word.removesuffix("s") for word in found if word.startswith("softball") or not says("session", word)
-    )
+    return frozenset(word.removesuffix("s") for word in regex.findall(r"\p{L}{4,}", text.casefold())) - _OF_ANY_SESSION
 
 
 def _times(text: str) -> frozenset[time]:
