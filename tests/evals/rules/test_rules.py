@@ -146,6 +146,9 @@ def test_the_wrong_beginning_or_end_breaks(text: str) -> None:
         ("booked", "Don't worry, your mum won't hear about it."),
         ("booked", "I've just nudged them about it again."),
         ("dates", "The second of December, 18:00-20:00."),
+        ("no_deadline", "The club has your request and somebody will ring you by lunchtime tomorrow."),
+        ("booked", "I've put the word out to the rest of the squad."),
+        ("booked", "I've cleared the notes I had about you."),
     ],
 )
 def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
@@ -203,6 +206,8 @@ def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
         "It has gone to a human straight away and they'll answer you here.",
         "I'll get back to what you asked: no studs in the hall.",
         "I can't promise that nobody will hear of it.",
+        "Call 999 right now and do what they say on the phone.",
+        "Mill Lane is for the summer; on Tuesday, 18:00-20:00, it's the sports hall.",
         "5 pounds each time, so 3 visits are 15 pounds.",
         "The first of December (a Tuesday), 18:00-20:00.",
     ],
@@ -239,6 +244,13 @@ def test_full_and_cancelled_sessions_are_told_as_such() -> None:
     assert broken(replied("Nets are on Tuesday 24 November. It's full; Thursday is called off."), asked) == set()
     assert broken(replied("Thursday 26 November, 18:00-20:00, is on."), asked) == {"rule.cancelled"}
     assert broken(replied("Thursday 26 November is called off."), asked) == set()
+
+
+def test_a_day_that_was_asked_for_is_spoken_of_and_not_promised() -> None:
+    asked = asking("Could we hire the pavilion on 20 February?")
+
+    assert broken(replied("Whether it's free on 20 February is for a human to say."), asked) == set()
+    assert broken(replied("20 February is still free."), asked) == {"rule.dates"}
 
 
 def test_the_persons_language_is_kept_and_one_that_nobody_can_tell_is_left_to_the_judge() -> None:

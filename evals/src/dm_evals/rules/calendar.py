@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime, time, timedelta
 from functools import cached_property
+from itertools import pairwise
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -229,7 +230,8 @@ class _Sentence:
         asked = {day.day, day.weekday if day.day is None else None} & self.reader.asked
         is_spoken_of = says("session", self._clause(day.start).text) if day.is_relative else not self._is_bound(day)
         named = day.day is not None and is_spoken_of
-        promised = says("open_day", self._clause(day.start).text)
+        clause = self._clause(day.start)
+        promised = says("open_day", clause.text) and not (clause.denied or clause.conditional)
         if its_hours or promised or (named and not asked and not day.is_bare):
             self.reader.dates.append(f"{day.text!r}: no session on that day")
 
@@ -280,7 +282,8 @@ class _Sentence:
         for venue, _ in venues(self.reader.seen.profile.knowledge):
             there = [name for name in venue if name in self.text.casefold() and not self._denied(self._find(name))]
             places = [(session.place or "").casefold() for session in sessions]
-            if there and all(places) and not any(name in place for name in venue for place in places):
+            elsewhere = any(part in self.text.casefold() for place in places for part in _two_words(place))
+            if there and all(places) and not elsewhere and not any(name in place for name in venue for place in places):
                 self.reader.places.append(f"{there[0]!r}: it is at {', '.join(dict.fromkeys(places))}")
 
     def _find(self, name: str) -> int:
@@ -333,6 +336,12 @@ class _Sentence:
 
     def _is_of_room(self, clause: Piece) -> bool:
         return says("full", clause.text) or says("room", clause.text)
+
+
+def _two_words(place: str) -> list[str]:
+    """Any two words of a place's name, in a row."""
+    words = place.split()
+    return [" ".join(pair) for pair in pairwise(words)] or [place]
 
 
 def venues(knowledge: str) -> list[tuple[frozenset[str], str]]:

@@ -41,7 +41,6 @@ _EACH: Final = regex.compile(
     regex.I,
 )
 _WHOLE: Final = regex.compile(r"(?<![\d:./])\d+(?![\d:/]|[.,]\d)")
-_TWO_DEEDS: Final = regex.compile(r"\sand\s(?=(?:they|somebody|someone|a\shuman|one\sof)\b)", regex.I)
 _FEWEST_WORDS: Final = 3
 _STEM: Final = 5
 _A_FEE: Final = 20
@@ -52,6 +51,7 @@ _A_YEAR: Final = {("month", "monat", "mes", "mois"): 12, ("week", "woche", "sema
 def promises(seen: Seen) -> Iterator[Check]:
     texts = [(text, figures(text, seen.language_of(text))) for text in seen.replies]
     booked = [clause for text, _ in texts for clause in claims("booked", text, whole=True)]
+    booked += [clause for text, _ in texts for clause in claims("told_others", text)]
     parts = [clause for text in seen.replies for clause in clauses(unquoted(text))]
     booked += [clause.text.strip() for clause in parts if not clause.denied and says("will_do", clause.text)]
     booked += [
@@ -65,8 +65,7 @@ def promises(seen: Seen) -> Iterator[Check]:
         clause
         for _, plain in texts
         for clause in claims("human_answers", plain)
-        for part in _TWO_DEEDS.split(clause)
-        if says("human_answers", part) and says("at_a_time", pattern("about").sub("", part))
+        if says("at_a_time", pattern("about").sub("", clause))
     ]
     yield from told("no_deadline", "never says when a human will answer", soon)
     wrong = [found for _, plain in texts for found in (*_prices(seen, plain), *_wrong_sums(plain))]

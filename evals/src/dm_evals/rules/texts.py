@@ -34,7 +34,7 @@ _QUOTED: Final = regex.compile(r'"[^"\n]{2,200}"|“[^”\n]{2,200}”|„[^“�
 _MONTH: Final = "Jan|Feb|M[aä]r|Apr|Ma[iy]|Ju[nl]|Aug|Sep|O[kc]t|Nov|De[zc]"
 _CLAUSE: Final = regex.compile(
     rf"(?<=[^\d\s][.!?…।])\s+|(?<=\d[.!?])\s+(?=\p{{Lu}})(?!{_MONTH})|[\n;()]+|(?<!\d):|:(?!\d)|,(?=\s)|\s[-–—]\s"
-    r"|\s(?=(?:but|however|though|aber|sondern|pero|sino|mais)\b)",
+    r"|\s(?=(?:but|however|though|aber|sondern|pero|sino|mais)\b)|\sand\s(?=(?:they|somebody|someone|a\shuman|one\sof)\b)",
     regex.IGNORECASE,
 )
 _ORDINAL: Final = {
