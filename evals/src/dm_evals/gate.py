@@ -17,11 +17,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
 
 from dm_evals.baseline import Baseline, Entry, Mode, entries
 from dm_evals.reading import Unusable, from_yaml
-from dm_evals.results import Outcome, Report, TrialResult, Verdict
+from dm_evals.results import BROKEN, HELD, NOT_JUDGED, Outcome, Report, TrialResult, Verdict
 from dm_evals.statistics import CONFIDENCE, wilson
 
 ALL_TAGS: Final = "*"
-HELD, BROKEN, NOT_JUDGED = 0, 1, 2
 
 
 class Rule(BaseModel):
@@ -98,13 +97,21 @@ class Gate(BaseModel):
         """``only``: the tags a run was restricted to on purpose; rules of other tags are then not asked."""
         rules = self.replay if report.mode == "replay" else self.live
         asked = [rule for rule in rules if only is None or rule.tag == ALL_TAGS or rule.tag in only]
-        results = (
-            *(_decided(rule, report, baseline, only) for rule in asked),
-            *_overall(report, rules),
-        )
+        results = (*(_decided(rule, report, baseline, only) for rule in asked), *_overall(report, rules))
         verdicts = {result.verdict for result in results}
         code = BROKEN if "broken" in verdicts else NOT_JUDGED if "unknown" in verdicts else HELD
         return GateDecision(code == HELD, tuple(results), code)
+
+
+def exit_code(report: Report, decision: GateDecision | None) -> int:
+    """The gate's; without one that of the results alone. What could not be judged is never a pass."""
+    if decision is not None:
+        return decision.exit_code
+    counts = report.counts
+    if counts[Outcome.FAIL]:
+        return BROKEN
+    unjudged = counts[Outcome.ERRORED] + counts[Outcome.STALE]
+    return NOT_JUDGED if report.problems or unjudged or not counts[Outcome.PASS] else HELD
 
 
 def _overall(report: Report, rules: Sequence[Rule]) -> list[RuleResult]:

@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, Request
 
-from dm_evals.reports.html import write
+from dm_evals.reports.html import to_html
 from tests.evals.reports.report_samples import baseline, before, decision, many
 
 WIDTHS = (390, 1280)
@@ -17,7 +17,7 @@ OUTSIDE = "http://127.0.0.1:9/"
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "page.html"
-    write(many(), baseline(), path, decision(), before())
+    path.write_text(to_html(many(), baseline(), decision(), before()), "utf-8")
     return path
 
 

@@ -24,9 +24,9 @@ from typing import Final, NoReturn, cast
 from dm_core.errors import StoreUnavailable
 from dm_evals.reading import Unusable, nearest
 from dm_evals.reports.words import in_any_encoding
+from dm_evals.results import NOT_JUDGED
 
 EVALS: Final = Path(__file__).parents[3]
-HELD, BROKEN, NOT_JUDGED = 0, 1, 2
 
 _OTHERS: Final = {
     "live": ("live.command", "play k trials against a real model, and compare"),

@@ -11,7 +11,6 @@ from pathlib import Path
 
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.choice import Chosen, choose
-from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED
 from dm_evals.observation import Observation
 from dm_evals.reading import Unusable, yaml_list
 from dm_evals.replay.author import author, parse_turns
@@ -20,6 +19,7 @@ from dm_evals.replay.offline import offline
 from dm_evals.replay.recorder import GEMINI, Recorder
 from dm_evals.replay.refresh import FROM_FILES, Refreshed, follow_files, parse_parts, refresh
 from dm_evals.replay.runner import RuntimePool
+from dm_evals.results import BROKEN, HELD, NOT_JUDGED
 from dm_evals.scenarios.loading import shown_path
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user import GeminiUser, RecordedUser, RecordingUser

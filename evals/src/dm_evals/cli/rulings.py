@@ -20,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter
 
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.choice import Chosen, choose
-from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED
+from dm_evals.cli.main import EVALS
 from dm_evals.judge import GENERAL, Evidence, Judge, RecordedJudge, RecordingJudge, Ruling
 from dm_evals.judge.agreement import Labelling, measure, read_labels
 from dm_evals.judge.gemini import GeminiJudge
@@ -28,6 +28,7 @@ from dm_evals.judge.judge import VOTES
 from dm_evals.judge.recorded import line_of, statement, write_rulings
 from dm_evals.reading import Unusable, yaml_list
 from dm_evals.replay.runner import run
+from dm_evals.results import HELD, NOT_JUDGED
 
 GENERAL_ITEM: Final = "general"
 

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Final
 
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.main import BROKEN, EVALS, HELD, add_report_options
+from dm_evals.cli.main import EVALS, add_report_options
 from dm_evals.live.command import OFF, LiveCommand
 from dm_evals.live.upstream import Upstream
 from dm_evals.observation import Observation
 from dm_evals.reading import Unusable
-from dm_evals.results import TrialResult
+from dm_evals.results import BROKEN, HELD, TrialResult
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user.user import ScriptedUser
 from dm_sandbox.environment import SANDBOX_MODEL_KEY

@@ -15,7 +15,6 @@ from pydantic import TypeAdapter, ValidationError
 
 from dm_evals.checks.effects import changes
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED
 from dm_evals.judge import Evidence, Judge, Ruling, Vote
 from dm_evals.judge.judge import VOTES
 from dm_evals.mutants.cases import Case
@@ -26,6 +25,7 @@ from dm_evals.replay.author import Script
 from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import Recordings, load_recordings
 from dm_evals.replay.runner import USERS, RuntimePool
+from dm_evals.results import BROKEN, HELD, NOT_JUDGED
 from dm_evals.scenarios.loading import load
 from dm_evals.scenarios.scenario import Change, Scenario
 from dm_evals.statistics import Interval, wilson

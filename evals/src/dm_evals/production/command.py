@@ -11,7 +11,7 @@ import re
 from pathlib import Path
 
 from dm_core.agent.profile import load_profile
-from dm_evals.cli.main import BROKEN, EVALS, HELD
+from dm_evals.cli.main import EVALS
 from dm_evals.production.make import Made, default_name, make_scenario
 from dm_evals.production.store import read_thread
 from dm_evals.reading import Unusable
@@ -19,6 +19,7 @@ from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import recording_path
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
+from dm_evals.results import BROKEN, HELD
 
 NAME = re.compile(r"[a-z][a-z0-9_]{2,60}")
 

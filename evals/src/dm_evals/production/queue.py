@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Final
 
 from dm_core.agent.profile import load_profile
-from dm_evals.cli.main import EVALS, HELD, NOT_JUDGED
+from dm_evals.cli.main import EVALS
 from dm_evals.judge import GENERAL, Evidence
 from dm_evals.judge.agreement import LabelLine
 from dm_evals.production.make import Made, default_name, make_scenario, meet
@@ -26,6 +26,7 @@ from dm_evals.reading import Unusable
 from dm_evals.replay.offline import offline
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
+from dm_evals.results import HELD, NOT_JUDGED
 from dm_evals.scenarios.clock import milliseconds
 
 LABELS: Final = """# What do you say of it? Take the # away from the lines that you are sure of; yes or no, and why.

@@ -23,7 +23,6 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dm_core.agent.tools.registry import SEND
-from dm_evals.cli.main import HELD
 from dm_evals.cli.rulings import Authored
 from dm_evals.judge import Evidence
 from dm_evals.judge.agreement import LabelLine
@@ -37,6 +36,7 @@ from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import RecordedTurn, Recording, Recordings
 from dm_evals.replay.replay_server import Asked
 from dm_evals.replay.runner import RuntimePool
+from dm_evals.results import HELD
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.server import as_list, as_object
 

@@ -9,10 +9,10 @@ from typing import Final, Literal
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from dm_evals.cli.main import EVALS, HELD
+from dm_evals.cli.main import EVALS
 from dm_evals.reading import Unusable
 from dm_evals.reports.json_file import load
-from dm_evals.results import Outcome, Report
+from dm_evals.results import HELD, Outcome, Report
 
 VERSION: Final = 1
 DRAWN: Final = 60

@@ -13,7 +13,6 @@ from typing import Final, cast
 
 from pydantic import TypeAdapter, ValidationError
 
-from dm_evals.baseline import Baseline
 from dm_evals.reading import Unusable, first_problem
 from dm_evals.reports.words import OUTCOMES
 from dm_evals.results import Report
@@ -21,12 +20,6 @@ from dm_evals.results import Report
 FORMAT: Final = "dm-evals report"
 VERSION: Final = 1
 _REPORT: Final = TypeAdapter(Report)
-
-
-def write(report: Report, baseline: Baseline | None, path: Path) -> None:
-    """Write the file. The baseline is another file, and not repeated here."""
-    del baseline
-    path.write_text(to_json(report), encoding="utf-8", errors="replace")
 
 
 def to_json(report: Report) -> str:

@@ -9,12 +9,10 @@ A scenario that was not reviewed is ``skipped``, whatever came of it: it counts 
 
 from collections import Counter
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from dm_evals.baseline import Baseline
-from dm_evals.reports.words import mode_sentence, printable, shares
+from dm_evals.reports.words import MODES, printable, shares
 from dm_evals.results import Check, Outcome, Report, TrialResult
 
 SUITE: Final = "dm_evals"
@@ -26,14 +24,8 @@ _ELEMENT: Final = {
 }
 
 
-def write(report: Report, baseline: Baseline | None, path: Path) -> None:
-    """Write the file. JUnit knows no baseline."""
-    del baseline
-    path.write_bytes(to_xml(report))
-
-
-def to_xml(report: Report) -> bytes:
-    """The document in UTF-8."""
+def to_xml(report: Report) -> str:
+    """The document, to be written in UTF-8."""
     cases = [_case(result) for result in report.results]
     cases += [_broken(problem) for problem in report.problems]
     if not any(result.counts and result.outcome is not Outcome.SKIPPED for result in report.results):
@@ -53,14 +45,14 @@ def to_xml(report: Report) -> bytes:
     _properties(suite, report)
     suite.extend(cases)
     ET.indent(root, " ")
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
+    return ET.tostring(root, encoding="utf-8", xml_declaration=True).decode() + "\n"
 
 
 def _properties(suite: ET.Element, report: Report) -> None:
     properties = ET.SubElement(suite, "properties")
     told = {
         "mode": report.mode,
-        "meaning": mode_sentence(report.mode),
+        "meaning": MODES[report.mode],
         "model": report.model,
         "prompt_hash": report.prompt_hash,
         **{f"turns.{share.origin}": str(share.turns) for share in shares(report)},

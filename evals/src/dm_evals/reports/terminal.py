@@ -21,7 +21,7 @@ from dm_evals.baseline import Baseline, changes
 from dm_evals.gate import GateDecision
 from dm_evals.replay.digests import PARTS
 from dm_evals.reports.terminal_trial import trouble
-from dm_evals.reports.words import OUTCOMES, causes, counts_line, in_any_encoding, mode_sentence, printable, shares, why
+from dm_evals.reports.words import MODES, OUTCOMES, causes, counts_line, in_any_encoding, printable, shares, why
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.results import Table as Figures
 
@@ -97,7 +97,7 @@ class RunProgress:
 
 def _header(out: Console, report: Report) -> None:
     out.print(Rule(Text(f"evals: {report.mode}", style="bold"), align="left"))
-    out.print(Text(mode_sentence(report.mode)))
+    out.print(Text(MODES[report.mode]))
     told = ", ".join(map(str, shares(report))) if report.origins else "none were made"
     out.print(Text(f"Model turns: {told}"))
     facts = (f"model {report.model}" if report.model else "", f"prompt {report.prompt_hash[:12]}")
