@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from dm_evals.reading import Unusable, first_problem
+from dm_evals.reading import Strict, Unusable, first_problem
 from dm_evals.results import Outcome, Report
 from dm_evals.statistics import counted
 
@@ -21,10 +21,8 @@ Kind = Literal["better", "worse", "new", "gone", "same"]
 _SHOWN: Final[Mapping[Kind, str]] = {"better": "+", "worse": "-", "new": "*", "gone": "!", "same": " "}
 
 
-class Entry(BaseModel):
+class Entry(Strict):
     """One scenario: ``passes`` of ``n`` judged trials. Tags tell which rules miss it when it is gone."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     n: int = Field(ge=1)
     passes: int = Field(ge=0)
@@ -37,10 +35,8 @@ class Entry(BaseModel):
         return self
 
 
-class Baseline(BaseModel):
+class Baseline(Strict):
     """The file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     replay: dict[str, Entry] = Field(default_factory=dict)
     live: dict[str, Entry] = Field(default_factory=dict)

@@ -13,24 +13,22 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, model_validator
+from pydantic import Field, TypeAdapter, model_validator
 
 from dm_evals.baseline import Baseline, Entry, Mode, entries
-from dm_evals.reading import Unusable, from_yaml
+from dm_evals.reading import Strict, Unusable, from_yaml
 from dm_evals.results import BROKEN, HELD, NOT_JUDGED, Outcome, Report, TrialResult, Verdict
 from dm_evals.statistics import CONFIDENCE, wilson
 
 ALL_TAGS: Final = "*"
 
 
-class Rule(BaseModel):
+class Rule(Strict):
     """One rule of the file.
 
     ``errors_at_most``: share of trials (0 to 1) that may be left unjudged, for live runs against a real network;
     ``slack``: how many passes of a scenario may be lost against the baseline (one of four is noise).
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     tag: str = Field(min_length=1)
     must: Literal["all", "rate", "baseline"]
@@ -76,10 +74,8 @@ class GateDecision:
     exit_code: int
 
 
-class Gate(BaseModel):
+class Gate(Strict):
     """The file: rules for replay, and rules for live runs."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     replay: tuple[Rule, ...] = Field(min_length=1)
     live: tuple[Rule, ...] = Field(min_length=1)

@@ -11,12 +11,11 @@ import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, TypeAdapter
+from pydantic import TypeAdapter
 
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.choice import Chosen, choose
@@ -25,22 +24,21 @@ from dm_evals.judge import GENERAL, Evidence, Judge, RecordedJudge, RecordingJud
 from dm_evals.judge.agreement import Labelling, measure, read_labels
 from dm_evals.judge.gemini import GeminiJudge
 from dm_evals.judge.judge import VOTES
-from dm_evals.judge.recorded import line_of, statement, write_rulings
-from dm_evals.reading import Unusable, yaml_list
+from dm_evals.judge.recorded import line_of, statement
+from dm_evals.reading import Strict, Unusable, write_json_lines, yaml_list
+from dm_evals.replay.recordings import today
 from dm_evals.replay.runner import run
 from dm_evals.results import HELD, NOT_JUDGED
 
 GENERAL_ITEM: Final = "general"
 
 
-class Authored(BaseModel):
+class Authored(Strict):
     """One ruling as a person writes it: on one rubric item or several, yes or no, why, and the words that show it.
 
     ``item``: word for word, or ``general.NAME``; ``general`` is every general one that no other entry names.
     ``scenario``: only in this one. ``quote`` must stand in the evidence.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     item: str | tuple[str, ...]
     verdict: Literal["yes", "no"]
@@ -145,7 +143,7 @@ def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: argpars
     paths = {scenario.name: args.rulings / f"{scenario.name}.jsonl" for scenario in chosen.scenarios}
     known = RecordedJudge.read(paths.values())
     origin = "recorded" if args.model else "authored"
-    keeping = RecordingJudge(judging, known, origin, datetime.now(UTC).date().isoformat(), args.model or "")
+    keeping = RecordingJudge(judging, known, origin, today(), args.model or "")
     asyncio.run(
         run(
             chosen.scenarios,
@@ -160,7 +158,7 @@ def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: argpars
     for name, kept in keeping.kept.items():
         new = [each for each in kept if each not in known.rulings[name]]
         if new:
-            write_rulings(paths[name], kept)
+            write_json_lines(paths[name], kept)
             print(f"wrote {name}.jsonl: {sum(len(each.lines) for each in new)} new")
 
 

@@ -5,29 +5,26 @@ to its quote alone. What changed has no ruling: unknown, never yes. ``authored``
 """
 
 import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
 from dm_evals.judge.evidence import Evidence
 from dm_evals.judge.judge import GENERAL, Judge, Origin, Ruling, Vote
-from dm_evals.reading import Unusable, json_lines
+from dm_evals.reading import Strict, Unusable, json_lines
 
 GENERAL_PREFIX: Final = "general."
 
 
-class RecordedRuling(BaseModel):
+class RecordedRuling(Strict):
     """A line of the file: one ruling on one statement, or on several with the same quote.
 
     ``lines``: rubric items word for word, ``general.NAME`` for those of the general rubric.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     lines: tuple[str, ...] = Field(min_length=1)
     votes: tuple[Vote, ...]
@@ -153,10 +150,3 @@ class RecordingJudge:
             date=self.date,
             digest=digest(texts, evidence),
         )
-
-
-def write_rulings(path: Path, rulings: Iterable[RecordedRuling]) -> None:
-    """One ruling a line; what says nothing is left out."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps(each.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) for each in rulings)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

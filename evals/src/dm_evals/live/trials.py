@@ -99,7 +99,7 @@ class Live:
                 trial.scenario,
                 trial.number,
                 self.upstream.base_url,
-                runtime=runtime,
+                runtime,
                 seconds=LIVE_SECONDS,
                 user=self.user,
             )

@@ -31,7 +31,7 @@ from dm_evals.checks.pricing import price
 from dm_evals.live.budget import Budget
 from dm_evals.live.pacing import Lane, Sleep, Timer, is_for_today
 from dm_evals.replay.gateway import LATENCY
-from dm_evals.replay.replay_server import tokens
+from dm_evals.replay.recordings import tokens
 from dm_sandbox.platforms.local_server import LocalServer
 from dm_sandbox.platforms.server import JSON_TYPE, as_object
 

@@ -14,7 +14,7 @@ from dm_core.agent.profile import load_profile
 from dm_evals.cli.main import EVALS
 from dm_evals.production.make import Made, default_name, make_scenario
 from dm_evals.production.store import read_thread
-from dm_evals.reading import Unusable
+from dm_evals.reading import Unusable, write_whole
 from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import recording_path
 from dm_evals.replay.runner import RuntimePool
@@ -45,8 +45,7 @@ def main(args: argparse.Namespace) -> int:
     made = asyncio.run(_made(url, args.thread, name))
     if made.recording is not None:
         made.recording.write(into / "recordings")
-    scenario.parent.mkdir(parents=True, exist_ok=True)
-    scenario.write_text(made.yaml(), encoding="utf-8")
+    write_whole(scenario, made.yaml())
     _tell(made, scenario)
     return HELD if made.recording is not None else BROKEN
 

@@ -21,8 +21,8 @@ from dm_evals.judge import GENERAL, Evidence
 from dm_evals.judge.agreement import LabelLine
 from dm_evals.production.make import Made, default_name, make_scenario, meet
 from dm_evals.production.queue_folder import QUEUE, QueueFolder, played, read_label_file, write_label_file
-from dm_evals.production.store import opened
-from dm_evals.reading import Unusable
+from dm_evals.production.store import opened, stored_thread
+from dm_evals.reading import Unusable, write_whole
 from dm_evals.replay.offline import offline
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
@@ -80,9 +80,9 @@ def reviewed(args: argparse.Namespace) -> int:
     ]
     lines += [line for each in queued.scenarios for line in queue.told(each.name)]
     new = _note(lines, args.evals / "agreement" / "production.jsonl")
+    for recording in recordings.by_address.values():
+        recording.write(args.evals / "recordings")
     for each in scenarios:
-        for trial in recordings.trials(each.name):
-            recordings.by_address[each.name, trial].write(args.evals / "recordings")
         (args.evals / "scenarios").mkdir(parents=True, exist_ok=True)
         shutil.move(queue.scenario(each.name), args.evals / "scenarios")
         shutil.rmtree(queue.recordings / each.name, ignore_errors=True)
@@ -116,10 +116,10 @@ def _since(text: str) -> int:
 async def _made(url: str, since: int, sample: int, known: set[str]) -> tuple[int, list[Made], list[str]]:
     """How many threads there are, what was made of the sample, and why not of the others."""
     made, skipped = list[Made](), list[str]()
-    async with opened(url, os.environ) as reader:
-        threads = await reader.since(since)
+    async with opened(url, os.environ) as reads:
+        threads = await reads.active(since)
         new = sorted((each.id for each in threads if default_name(each.id) not in known), key=_lot)
-        stored = {default_name(each): await reader.thread(each) for each in new[:sample]}
+        stored = {default_name(each): await stored_thread(reads, each) for each in new[:sample]}
     profile = load_profile(PROCESSOR_FOLDER / "profile")
     anonymous = meet(profile, threads, tuple(stored.values()))
     with offline():
@@ -143,5 +143,4 @@ def _queue(made: Made, queue: Path) -> None:
         made.recording.write(queue / "recordings")
     lines = "".join(f"# - {{item: general.{each}, verdict: yes, why: }}\n" for each in GENERAL)
     for part, text in (("scenarios", made.yaml()), ("labels", LABELS + lines)):
-        (queue / part).mkdir(parents=True, exist_ok=True)
-        (queue / part / f"{name}.yaml").write_text(text, encoding="utf-8")
+        write_whole(queue / part / f"{name}.yaml", text)

@@ -17,7 +17,7 @@ from dm_evals.cli.main import EVALS
 from dm_evals.cli.rulings import Authored, written
 from dm_evals.judge.agreement import LabelLine
 from dm_evals.observation import Observation
-from dm_evals.reading import json_lines
+from dm_evals.reading import json_lines, write_whole
 from dm_evals.replay.recordings import Recordings, load_recordings
 from dm_evals.replay.runner import run
 from dm_evals.results import TrialResult
@@ -71,8 +71,7 @@ def read_label_file(path: Path) -> tuple[LabelLine, ...]:
 
 
 def write_label_file(path: Path, lines: Iterable[LabelLine]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text("".join(f"{line.model_dump_json()}\n" for line in lines), "utf-8")
+    write_whole(path, "".join(f"{line.model_dump_json()}\n" for line in lines))
 
 
 def played(scenarios: Sequence[Scenario], recordings: Recordings) -> Mapping[str, Observation]:

@@ -16,20 +16,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from dm_evals.reading import Unusable, first_problem
+from dm_evals.reading import Strict, Unusable, first_problem, write_whole
 from dm_evals.replay.digests import Digests
 
 NAME: Final = "digests.json"
 VERSION: Final = 1
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Prompt(_Part):
+class _Prompt(Strict):
     model: str
     config: str
     system: str
@@ -39,12 +35,12 @@ class _Prompt(_Part):
     paragraphs: dict[str, list[str]]
 
 
-class _Turns(_Part):
+class _Turns(Strict):
     contents: list[list[str]]
     prompt: int = Field(default=0, ge=0)
 
 
-class _File(_Part):
+class _File(Strict):
     version: Literal[1]
     prompts: list[_Prompt]
     recordings: dict[str, _Turns]
@@ -100,10 +96,7 @@ class DigestFile:
         body = (
             f'{{\n "version": {VERSION},\n "prompts": [{", ".join(lines)}],\n "recordings": {_block(recordings)}\n}}\n'
         )
-        draft = self.path.with_suffix(".draft")
-        draft.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(body, encoding="utf-8")
-        draft.replace(self.path)
+        write_whole(self.path, body)
 
 
 def _digests(prompt: _Prompt) -> Digests:

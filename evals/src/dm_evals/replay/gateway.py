@@ -41,10 +41,6 @@ class Turn:
     latency_ms: int
 
 
-async def nothing(_: int) -> None:
-    """For a turn during which nothing happens."""
-
-
 class Gateway(Gemini):
     """One serves many trials, one after the other: ``begin`` starts the next.
 
@@ -56,7 +52,8 @@ class Gateway(Gemini):
         super().__init__(clock=self.scenario_clock)
         self.turns: list[Turn] = []
         self.failure: str | None = None
-        self._target, self._on_turn = "", nothing
+        self._target = ""
+        self._on_turn: OnTurn
         self._under_way: set[asyncio.Task[httpx.Response]] = set()
         self._clients: dict[bool, httpx.AsyncClient] = {}
 

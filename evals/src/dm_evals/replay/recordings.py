@@ -9,12 +9,14 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
+from pydantic import Field, StrictInt, ValidationError, model_validator
 
-from dm_evals.reading import Unusable, nearest, problem
+from dm_evals.observation import ModelCall
+from dm_evals.reading import Strict, Unusable, nearest, problem, write_whole
 from dm_evals.replay.digest_file import NAME as DIGESTS
 from dm_evals.replay.digest_file import DigestFile, Kept
 from dm_evals.replay.digests import TakenRequest
@@ -34,14 +36,13 @@ _SECRETS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
 )
 
 
-class RecordedTurn(BaseModel):
+class RecordedTurn(Strict):
     """One model turn, a line of the file with its keys in their order; of the request only the contents stand there.
 
     ``response`` is the wire's body; ``latency_ms`` and ``usage`` are the model's, if there was one; ``date``: the day
     it was made, ISO.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     scenario: str
     trial: StrictInt
     turn: StrictInt
@@ -59,6 +60,11 @@ class RecordedTurn(BaseModel):
             raise ValueError("an authored turn has no usage and no latency: no model made it")
         return self
 
+    @property
+    def call(self) -> ModelCall:
+        """The turn as one of the model's calls."""
+        return ModelCall(self.turn, self.origin, self.model, *tokens(self.usage), self.latency_ms)
+
     def asked_by(self, request: TakenRequest) -> "RecordedTurn":
         """The same answer to another request."""
         return self.model_copy(update={"request": request})
@@ -69,6 +75,19 @@ class RecordedTurn(BaseModel):
         if found := secret_in(fields):
             raise Unusable(f"{self.scenario} trial {self.trial} turn {self.turn}: holds {found}, and is not written")
         return json.dumps(fields, ensure_ascii=False)
+
+
+def tokens(usage: Mapping[str, object] | None) -> tuple[int | None, int | None]:
+    """Tokens in and out, as they are paid for: the prompt's with the cached ones; the answer's with its thoughts
+    (https://ai.google.dev/gemini-api/docs/thinking)."""
+    counts = {name: count for name, count in (usage or {}).items() if isinstance(count, int)}
+    out = [counts[name] for name in ("candidatesTokenCount", "thoughtsTokenCount") if name in counts]
+    return counts.get("promptTokenCount"), sum(out) if out else None
+
+
+def today() -> str:
+    """The date of what is recorded now, ISO."""
+    return datetime.now(UTC).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +113,7 @@ class Recording:
         """Write ``<folder>/<scenario>/t<trial>.jsonl``, whole or not at all, then its digests. Raises Unusable."""
         lines = [turn.line() for turn in self.turns]
         path = recording_path(folder, self.scenario, self.trial)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, "".join(f"{line}\n" for line in lines))
         note_digests(folder, (self,))
         return path
 

@@ -1,18 +1,15 @@
 """One trial of a scenario through the real thing, offline or against the real model.
 
 async with SharedRuntime() as runtime:
-    observation = await run_trial(scenario, 1, model_server.base_url, runtime=runtime)
+    observation = await run_trial(scenario, 1, model_server.base_url, runtime)
 """
 
 import asyncio
-from collections.abc import Callable
-from contextlib import AsyncExitStack
 from dataclasses import replace
 from time import monotonic
 from typing import Final
 
 from dm_evals.observation import Observation
-from dm_evals.replay.gateway import OnTurn, nothing
 from dm_evals.replay.logs import captured, defects
 from dm_evals.replay.scheduler import CantBePlayed, Scheduler
 from dm_evals.replay.transcript import observe
@@ -20,8 +17,6 @@ from dm_evals.replay.trial_environment import SharedRuntime, TrialEnvironment
 from dm_evals.replay.world import set_up
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user import UserModel
-
-__all__ = ["OnTurn", "SharedRuntime", "run_trial"]
 
 LONGEST_SECONDS: Final = 20.0
 """Longest real time of one trial; a usual one takes a tenth of a second."""
@@ -31,55 +26,30 @@ async def run_trial(
     scenario: Scenario,
     trial: int,
     model_url: str,
-    on_turn: OnTurn = nothing,
+    runtime: SharedRuntime,
     *,
-    runtime: SharedRuntime | None = None,
     seconds: float = LONGEST_SECONDS,
     user: UserModel | None = None,
 ) -> Observation:
     """Play it to its end, at most ``seconds`` of real time.
 
     ``model_url`` is any server in Gemini's REST shape. Events of ``during: n`` are delivered by the gateway in front of
-    it, so the model server needs no hook; ``on_turn`` is called besides, for whoever wants to know. A ``runtime`` plays
-    one trial at a time; several runtimes play side by side. ``user`` writes on where the scenario has a simulated
-    one. Never raises for what a trial does: ``crash`` says it.
+    it, so the model server needs no hook. A ``runtime`` plays one trial at a time; several runtimes play side by side.
+    ``user`` writes on where the scenario has a simulated one. Never raises for what a trial does: ``crash`` says it.
     """
-    started = monotonic()
-    async with AsyncExitStack() as stack:
-        if runtime is None:
-            runtime = await stack.enter_async_context(SharedRuntime())
-        async with runtime.busy:
-
-            def schedule(environment: TrialEnvironment) -> Scheduler:
-                return Scheduler(environment, on_turn, user, trial)
-
-            observation = await _played(runtime, scenario, model_url, schedule, seconds)
-    return replace(observation, trial=trial, seconds=monotonic() - started)
-
-
-async def _played(
-    runtime: SharedRuntime,
-    scenario: Scenario,
-    model_url: str,
-    schedule: Callable[[TrialEnvironment], Scheduler],
-    seconds: float,
-) -> Observation:
-    """The trial and what it left, however it ended."""
-    observation, crash = Observation(scenario.name, 0), None
+    started, observation, crash = monotonic(), Observation(scenario.name, trial), None
     with captured() as lines:
         try:
             async with TrialEnvironment(runtime, scenario) as environment:
-                scheduler = schedule(environment)
+                scheduler = Scheduler(environment, user, trial)
                 environment.begin_model(model_url, scheduler.on_turn)
                 seeded = await set_up(environment)
                 crash = await _to_the_end(scheduler, seconds)
                 observation = await observe(environment, scheduler, seeded)
         except Exception as error:
             crash = crash or _described(error)
-    found = defects(lines)
-    if found:
-        crash = "; ".join(filter(None, (crash, *found)))
-    return replace(observation, crash=crash)
+    crash = "; ".join(filter(None, (crash, *defects(lines)))) or None
+    return replace(observation, trial=trial, crash=crash, seconds=monotonic() - started)
 
 
 async def _to_the_end(scheduler: Scheduler, seconds: float) -> str | None:

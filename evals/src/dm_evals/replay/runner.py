@@ -17,8 +17,8 @@ from dm_evals.observation import Observation
 from dm_evals.replay.digests import Prompt, load_prompt, own_prompt
 from dm_evals.replay.recordings import Recordings
 from dm_evals.replay.replay_server import ModelServer, ReplayServer
-from dm_evals.replay.run_trial import LONGEST_SECONDS, SharedRuntime, run_trial
-from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
+from dm_evals.replay.run_trial import LONGEST_SECONDS, run_trial
+from dm_evals.replay.trial_environment import PROCESSOR_FOLDER, SharedRuntime
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user import RecordedUser, UserModel
@@ -230,7 +230,7 @@ class RuntimePool:
         """Play it against this model server; the observation with what the server knows."""
         seconds = LIVE_SECONDS if self.live else LONGEST_SECONDS
         async with self.one() as runtime, server:
-            observation = await run_trial(scenario, trial, server.base_url, runtime=runtime, seconds=seconds, user=user)
+            observation = await run_trial(scenario, trial, server.base_url, runtime, seconds=seconds, user=user)
         return noted(observation, server)
 
     def _runtime(self) -> SharedRuntime:

@@ -23,7 +23,6 @@ from dm_evals.asking import NoAnswer
 from dm_evals.observation import Author, Bubble
 from dm_evals.reading import Unusable
 from dm_evals.replay.events import NotWrittenYet, ScenarioEvents, shown
-from dm_evals.replay.gateway import OnTurn, nothing
 from dm_evals.replay.trial_environment import TrialEnvironment
 from dm_evals.scenarios.clock import milliseconds
 from dm_evals.scenarios.scenario import Event, EventKind
@@ -71,7 +70,6 @@ class Scheduler:
     def __init__(
         self,
         environment: TrialEnvironment,
-        also_on_turn: OnTurn = nothing,
         user: UserModel | None = None,
         trial: int = 1,
     ) -> None:
@@ -83,7 +81,7 @@ class Scheduler:
         self._thread = ""
         self.said: list[str] = []
         """What the simulated user wrote."""
-        self._also, self._user, self._trial = also_on_turn, user, trial
+        self._user, self._trial = user, trial
         self._tasks: list[_Task] = []
         self._numbers = count(1)
         self._no_sweep_before = 0
@@ -139,7 +137,6 @@ class Scheduler:
         await self.environment.flush_echoes()
         for number, event in self._during.pop(turn, ()):
             await self._happen(number, event)
-        await self._also(turn)
 
     @property
     def mids(self) -> Mapping[str, str]:

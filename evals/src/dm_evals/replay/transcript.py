@@ -19,7 +19,8 @@ from dm_core.runs import Action, ActionState, ModelTurn, Run, ToolResult, ToolTu
 from dm_evals.folded import folded
 from dm_evals.observation import Bubble, Effect, ModelCall, Notice, Observation, StoredAlert, StoredMessage, ToolUse
 from dm_evals.replay.gateway import Turn
-from dm_evals.replay.replay_server import said_in, tokens
+from dm_evals.replay.recordings import tokens
+from dm_evals.replay.replay_server import said_in
 from dm_evals.replay.scheduler import Scheduler
 from dm_evals.replay.trial_environment import TrialEnvironment
 from dm_evals.scenarios.clock import milliseconds

@@ -5,7 +5,6 @@
 same in every trial of a scenario, so a replay makes the same model requests byte for byte.
 """
 
-import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
@@ -94,7 +93,6 @@ class SharedRuntime:
             self.variables |= LIVE_LIMITS
         self.gateway = Gateway()
         self.sender = EagerSender("", APP_SECRET)
-        self.busy = asyncio.Lock()
         self._model: GeminiModel | None = None
 
     async def __aenter__(self) -> Self:

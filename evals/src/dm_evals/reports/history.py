@@ -7,10 +7,10 @@ import argparse
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
 from dm_evals.cli.main import EVALS
-from dm_evals.reading import Unusable
+from dm_evals.reading import Strict, Unusable
 from dm_evals.reports.json_file import load
 from dm_evals.results import HELD, Outcome, Report
 
@@ -20,10 +20,8 @@ DRAWN: Final = 60
 WIDTH, HEIGHT = 300, 60
 
 
-class Entry(BaseModel):
+class Entry(Strict):
     """One deployment. ``commit`` is what was deployed, ``date`` when it was tried, ISO."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = 1
     date: str

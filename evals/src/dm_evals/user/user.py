@@ -1,16 +1,13 @@
 """The port of simulated users, and what stands behind it: a model, a recording, a recorder."""
 
 import hashlib
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from dm_evals.asking import AskedGemini
-from dm_evals.reading import Unusable, json_lines
+from dm_evals.reading import Strict, Unusable, json_lines
 from dm_evals.scenarios.scenario import Scenario
 
 INSTRUCTIONS: Final = """You play a person who writes direct messages to a club's account on Instagram. You are told
@@ -23,10 +20,8 @@ Stop as soon as what you want is reached, refused for good, or handed to a human
 stop, and say why."""
 
 
-class Said(BaseModel):
+class Said(Strict):
     """The next message, or the end: the reason first, so that it is thought before."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     why: str
     stop: bool
@@ -42,10 +37,8 @@ class RecordedSaid(Said):
     thread: str
 
 
-class Written(BaseModel):
+class Written(Strict):
     """A message of the user's as a person writes it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str
 
@@ -118,8 +111,3 @@ class RecordingUser:
         made = {"origin": self.origin, "model": self.model, "date": self.date, "thread": digest(thread)}
         self.kept.append(RecordedSaid.model_validate({**said.model_dump(), **made}))
         return said
-
-    def write(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lines = (json.dumps(each.model_dump(exclude_defaults=True), ensure_ascii=False) for each in self.kept)
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

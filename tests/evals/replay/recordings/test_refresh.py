@@ -70,7 +70,7 @@ def test_an_unknown_part_is_named_with_the_nearest() -> None:
 async def test_a_model_is_recorded_with_its_figures_and_replayed(scenario: Scenario, tmp_path: Path) -> None:
     async with Gemini(api_key="a-real-looking-key") as gemini, RuntimePool(1, live=True) as runtimes:
         gemini.faults.add(FaultKind.ERROR, "generateContent", status=503)
-        recorder = Recorder("say_hi", 1, date="2026-11-22", api_key="a-real-looking-key", base_url=gemini.base_url)
+        recorder = Recorder("say_hi", 1, api_key="a-real-looking-key", base_url=gemini.base_url)
         live = await runtimes.play(scenario, 1, recorder)
         path = recorder.recording.write(tmp_path)
         replayed = await runtimes.play(scenario, 1, ReplayServer(read_recording(path)))
