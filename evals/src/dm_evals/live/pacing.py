@@ -32,8 +32,6 @@ class Lane:
     interval: float
     timer: Timer
     sleep: Sleep
-    waited: float = 0.0
-    """Seconds, of all requests together."""
     _next: float = 0.0
     _throttled: bool = False
     _in_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -43,7 +41,6 @@ class Lane:
         """Wait for the turn. Within it a request is made; ``held`` or ``free`` says what came of it."""
         async with self._in_turn:
             while (wait := self._next - self.timer()) > 0:
-                self.waited += wait
                 await self.sleep(wait)
             self._next = self.timer() + self.interval
             if self._throttled:

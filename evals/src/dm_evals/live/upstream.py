@@ -13,7 +13,7 @@ import asyncio
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from time import monotonic
 from types import TracebackType
@@ -30,6 +30,7 @@ from dm_core.clock import system_clock
 from dm_evals.checks.pricing import price
 from dm_evals.live.budget import Budget
 from dm_evals.live.pacing import Lane, Sleep, Timer, is_for_today
+from dm_evals.reading import Unusable
 from dm_evals.replay.gateway import LATENCY
 from dm_evals.replay.recordings import tokens
 from dm_sandbox.platforms.local_server import LocalServer
@@ -45,6 +46,12 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before a call is tried again: doubled with each try, unless the server names a longer wait."""
 ASKERS: Final = ("judge", "user")
 """Who else asks than the agent: how their addresses begin (``/judge/v1beta/…``), so that the cost is told apart."""
+PREFLIGHT_PATIENCE: Final = 90.0
+"""Seconds that a model which is busy just now is waited for before the first trial."""
+_QUESTION: Final = {
+    "contents": [{"role": "user", "parts": [{"text": "Is anybody there? Answer with one word."}]}],
+    "generationConfig": {"maxOutputTokens": 256},
+}
 _AGAIN: Final = frozenset((408, 429, 500, 502, 503, 504))
 _PASSED_ON: Final = ("x-goog-api-key", "x-goog-api-client", "authorization")
 
@@ -115,11 +122,6 @@ class Upstream:
     def base_url(self) -> str:
         return self._server.base_url
 
-    @property
-    def waited(self) -> float:
-        """Seconds that were waited for turns, of all calls together."""
-        return sum(lane.waited for lane in self._lanes.values())
-
     async def __aenter__(self) -> Self:
         secure = self.target.startswith("https:")
         self._http = httpx2.AsyncClient(verify=secure, timeout=self._timeout, trust_env=False)
@@ -132,6 +134,15 @@ class Upstream:
         self._closed = True
         await self._http.aclose()
         await self._server.stop()
+
+    async def preflight(self, models: Iterable[str], key: str) -> None:
+        """Before the first trial: is the key accepted, is there such a model? One call each. Raises Unusable."""
+        for model in dict.fromkeys(models):
+            path, headers = f"/v1beta/models/{model}:generateContent", {"x-goog-api-key": key}
+            answer = await self.ask(path, _QUESTION, headers, PREFLIGHT_PATIENCE)
+            if answer.status != 200:
+                why = self.stopped or f"the model {model} gives no answer: {answer.trouble}"
+                raise Unusable(" ".join(why.split()))
 
     async def ask(self, path: str, body: object, headers: Mapping[str, str], patience: float | None = None) -> Answer:
         """The model server's answer to one call. Raises nothing for what a server does."""
@@ -190,17 +201,12 @@ class Upstream:
                 known = _cost(model, answer.body)
                 cost = known or 0.0
                 self.counts.spent[asker] += cost
-                self._priced(known)
+                self.counts.unpriced += known is None
+                if known is None and self.budget.usd is not None:
+                    self.stopped = "the cost of a call is not known, so nothing more is asked under a budget"
             return answer
         finally:
             await self.budget.end(self.budget.calls, cost)
-
-    def _priced(self, cost: float | None) -> None:
-        if cost is not None:
-            return
-        self.counts.unpriced += 1
-        if self.budget.usd is not None:
-            self.stopped = "the cost of a call is not known, so nothing more is asked under a budget"
 
     async def _once(self, path: str, body: object, headers: Mapping[str, str]) -> Answer:
         """One try. Status 0: no answer that can be read."""
