@@ -17,7 +17,6 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn, cast
 
@@ -137,8 +136,10 @@ def _parser(asked: str) -> Parser:
     rulings.add_argument("--base-url", help="another server than Gemini's, in its shape")
 
     command("schema", "write the JSON schema of scenarios", "cli.recordings:schema_command")
-    for name, (module, about) in _OTHERS.items():
-        _brought(command, name, module, about, asked)
+    for name, (place, about) in _OTHERS.items():
+        added = command(name, about, place)
+        if name == asked:
+            _function(place, "add_arguments")(added)
     return parser
 
 
@@ -160,29 +161,15 @@ def _folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recordings", type=Path, default=EVALS / "recordings", metavar="DIR")
 
 
-def _brought(
-    command: Callable[[str, str, str], argparse.ArgumentParser], name: str, module: str, about: str, asked: str
-) -> None:
-    """A command of another module; its arguments are only asked for when it is meant."""
-    module, _, function = module.partition(":")
-    if find_spec(f"dm_evals.{module}") is None:
-        return
-    parser = command(name, about, f"{module}:{function or 'main'}")
-    if name == asked:
-        found = importlib.import_module(f"dm_evals.{module}")
-        add = cast("Callable[[argparse.ArgumentParser], None]", found.add_arguments)
-        add(parser)
-
-
 def _lazily(place: str) -> Callable[[argparse.Namespace], int]:
     """``module:function`` of this package, loaded when it is called."""
+    return lambda args: cast("int", _function(place)(args))
+
+
+def _function(place: str, name: str = "") -> Callable[[object], object]:
+    """``module:function``; or another function of that module."""
     module, _, function = place.partition(":")
-
-    def run(args: argparse.Namespace) -> int:
-        found = getattr(importlib.import_module(f"dm_evals.{module}"), function)
-        return cast("Callable[[argparse.Namespace], int]", found)(args)
-
-    return run
+    return getattr(importlib.import_module(f"dm_evals.{module}"), name or function or "main")
 
 
 def _whole(text: str) -> int:

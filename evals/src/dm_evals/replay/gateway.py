@@ -15,6 +15,8 @@ from typing import Final
 
 import httpx
 
+from dm_evals.replay.platforms import InScenarioTime
+from dm_evals.replay.replay_server import refusal
 from dm_evals.scenarios.clock import ScenarioClock
 from dm_sandbox.platforms.gemini import Gemini
 from dm_sandbox.platforms.server import Call, Reply, as_object
@@ -41,15 +43,14 @@ class Turn:
     latency_ms: int
 
 
-class Gateway(Gemini):
+class Gateway(InScenarioTime, Gemini):
     """One serves many trials, one after the other: ``begin`` starts the next.
 
     ``failure`` is why the model server gave no answer to the turn that was asked last; None when it did.
     """
 
     def __init__(self) -> None:
-        self.scenario_clock = ScenarioClock(0)
-        super().__init__(clock=self.scenario_clock)
+        super().__init__(clock=ScenarioClock(0))
         self.turns: list[Turn] = []
         self.failure: str | None = None
         self._target = ""
@@ -61,8 +62,7 @@ class Gateway(Gemini):
         """The next trial: nothing of the last one is left."""
         self._drop_requests()
         self._target, self._on_turn = target.rstrip("/"), on_turn
-        self.clock = self.scenario_clock = clock
-        self.turns, self.failure = [], None
+        self.clock, self.turns, self.failure = clock, [], None
         self.records.clear()
         self.faults.clear()
 
@@ -87,7 +87,7 @@ class Gateway(Gemini):
             self.failure = f"turn {number} was not answered: HTTP {answer.status_code} {told}".strip()
             return Reply(body, answer.status_code)
         self.failure = None
-        self.scenario_clock.tick()
+        self.clock.tick()
         model = str(as_object(body).get("modelVersion") or call.path.rpartition("/")[2].partition(":")[0])
         latency = int(answer.headers.get(LATENCY) or (monotonic() - begun) * 1000)
         self.turns.append(Turn(number, self.clock(), model, call.fields, as_object(body), latency))
@@ -118,14 +118,9 @@ class Gateway(Gemini):
         for task in self._under_way:
             task.cancel()
 
-    async def pause(self, seconds: float) -> None:
-        """In the scenario's time."""
-        await self.scenario_clock.sleep(seconds)
-
     def _failed(self, number: int, why: str, status: int) -> Reply:
         self.failure = f"turn {number} was not answered: {why}"
-        body = {"error": {"code": status, "message": why, "status": "UNAVAILABLE"}}
-        return Reply(body, status if status >= 400 else 502)
+        return refusal(why, status if status >= 400 else 502, "UNAVAILABLE")
 
     def _client(self) -> httpx.AsyncClient:
         """Certificates are read (0.1 s) only where they are needed."""
