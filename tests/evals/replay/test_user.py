@@ -51,7 +51,7 @@ async def played(
     """One trial, its user played by the model behind ``stand_in``."""
     stand_in.script(dict(each) for each in answers)
     gemini.script(dict(reply(f"Answer {number}.")) for number in range(1, 6))
-    with GeminiUser("user-model", stand_in.api_key, stand_in.base_url, attempts=1) as user:
+    with GeminiUser("user-model", stand_in.api_key, stand_in.base_url) as user:
         async with SharedRuntime() as runtime:
             return await run_trial(scenario(patience), 1, gemini.base_url, runtime, user=user)
 
@@ -129,7 +129,7 @@ def test_a_line_that_is_none_is_told_with_its_place(tmp_path: Path) -> None:
 async def test_a_wrong_key_is_told_without_the_key(stand_in: Gemini) -> None:
     async with stand_in:
         with (
-            GeminiUser("user-model", "another-key", stand_in.base_url, attempts=1) as user,
+            GeminiUser("user-model", "another-key", stand_in.base_url) as user,
             pytest.raises(NoAnswer) as told,
         ):
             await asyncio.to_thread(user.next, scenario(), 1, THREAD)

@@ -10,12 +10,13 @@ from pathlib import Path
 
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.choice import Chosen, choose
+from dm_evals.live.upstream import GEMINI, Upstream
 from dm_evals.observation import Observation
 from dm_evals.reading import Unusable, write_json_lines, yaml_list
 from dm_evals.replay.author import Played, author, parse_turns
 from dm_evals.replay.digest_file import NAME as DIGESTS
 from dm_evals.replay.offline import offline
-from dm_evals.replay.recorder import GEMINI, Recorder
+from dm_evals.replay.recorder import Recorder
 from dm_evals.replay.recordings import Recording, today
 from dm_evals.replay.refresh import FROM_FILES, Refreshed, follow_files, parse_parts, refresh
 from dm_evals.replay.runner import RuntimePool
@@ -105,12 +106,12 @@ def record_command(args: argparse.Namespace) -> int:
 async def _recorded(scenarios: Sequence[Scenario], args: argparse.Namespace, key: str, base_url: str) -> int:
     """How many could not be recorded."""
     failed = 0
-    playing = GeminiUser(args.user, key, base_url) if args.user else None
-    async with RuntimePool(1, model=args.model, live=True) as runtimes:
+    async with Upstream(base_url) as upstream, RuntimePool(1, model=args.model, live=True) as runtimes:
+        playing = upstream.asked(GeminiUser, "user", args.user, key) if args.user else None
         for scenario, trial in ((each, number) for each in scenarios for number in range(1, args.trials + 1)):
             if scenario.user is not None and playing is None:
                 raise Unusable(f"{scenario.name} has a simulated user: say which model plays it, with --user MODEL")
-            recorder = Recorder(scenario.name, trial, api_key=key, base_url=base_url)
+            recorder = Recorder(scenario.name, trial, upstream, key)
             user = RecordingUser(playing, "recorded", today(), args.user) if playing else None
             observation = await runtimes.play(scenario, trial, recorder, user)
             try:

@@ -9,7 +9,6 @@ import asyncio
 import os
 import sys
 from collections.abc import Sequence
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -25,6 +24,7 @@ from dm_evals.judge.agreement import Labelling, measure, read_labels
 from dm_evals.judge.gemini import GeminiJudge
 from dm_evals.judge.judge import VOTES
 from dm_evals.judge.recorded import line_of, statement
+from dm_evals.live.upstream import GEMINI, Upstream
 from dm_evals.reading import Strict, Unusable, write_json_lines, yaml_list
 from dm_evals.replay.recordings import today
 from dm_evals.replay.runner import run
@@ -97,14 +97,9 @@ def rulings_command(args: argparse.Namespace) -> int:
     """List what is not ruled on, or rule on it. 0: nothing is open any more."""
     chosen = choose(args, args.scenario)
     person = Person(written(args.authored) if args.authored else (), args.general)
-    with ExitStack() as stack:
-        judging: Judge = person
-        if args.model:
-            judging = stack.enter_context(_model(args))
-            judging.check()
-            if args.agreement:
-                return agreement(judging, args.model, chosen, args.rulings)
-        _rule(chosen, judging, person.problems, args)
+    asyncio.run(_asked(args, chosen, person))
+    if args.model and args.agreement:
+        return HELD
     for scenario, lines in sorted(person.open.items()):
         print(f"\n{len(lines) - 1} open in {scenario}", *lines, sep="\n")
     left = sum(len(lines) - 1 for lines in person.open.values())
@@ -116,43 +111,42 @@ def rulings_command(args: argparse.Namespace) -> int:
     return NOT_JUDGED if left or unknown else HELD
 
 
-def agreement(judge: Judge, name: str, chosen: Chosen, rulings: Path) -> int:
-    """How far a judge can be trusted: what people ruled, asked of it."""
-    labelling = Labelling(RecordedJudge.read(sorted(rulings.glob("*.jsonl"))))
-    asyncio.run(run(chosen.scenarios, chosen.recordings, partial(judge_trial, judge=labelling)))
-    found = measure(judge, (*labelling.labels, *read_labels(sorted((EVALS / "agreement").glob("*.jsonl")))))
-    for label, ruling in found.disagreements:
-        print(f"{ruling.verdict}, a person said {label.verdict}: {line_of(label.statement)} {label.evidence.scenario}")
-    print(f"{name} {found}")
-    return HELD
-
-
-def _model(args: argparse.Namespace) -> GeminiJudge:
-    """The judge model. Raises Unusable."""
+async def _asked(args: argparse.Namespace, chosen: Chosen, person: Person) -> None:
+    """Of the person, or of the model. Raises Unusable."""
+    if not args.model:
+        await _rule(chosen, person, person.problems, args)
+        return
     key = os.environ.get("GEMINI_API_KEY")
     if not key:
         raise Unusable("GEMINI_API_KEY is not set: a model's ruling is asked of a real model")
-    return GeminiJudge(args.model, key, args.base_url)
+    async with Upstream(args.base_url or GEMINI) as upstream:
+        with upstream.asked(GeminiJudge, "judge", args.model, key) as judge:
+            await asyncio.to_thread(judge.check)
+            await (_measure(chosen, judge, args) if args.agreement else _rule(chosen, judge, (), args))
 
 
-def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: argparse.Namespace) -> None:
+async def _measure(chosen: Chosen, judge: GeminiJudge, args: argparse.Namespace) -> None:
+    """How far a judge can be trusted: what people ruled, asked of it."""
+    labelling = Labelling(RecordedJudge.read(sorted(args.rulings.glob("*.jsonl"))))
+    await run(chosen.scenarios, chosen.recordings, partial(judge_trial, judge=labelling))
+    labels = (*labelling.labels, *read_labels(sorted((EVALS / "agreement").glob("*.jsonl"))))
+    found = await asyncio.to_thread(measure, judge, labels)
+    for label, ruling in found.disagreements:
+        print(f"{ruling.verdict}, a person said {label.verdict}: {line_of(label.statement)} {label.evidence.scenario}")
+    print(f"{args.model} {found}")
+
+
+async def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: argparse.Namespace) -> None:
     """Play them with a judge who asks ``judging`` only for what is new, and keep the files that changed.
 
     Raises Unusable for the problems that came up on the way: then nothing is kept.
     """
     paths = {scenario.name: args.rulings / f"{scenario.name}.jsonl" for scenario in chosen.scenarios}
     known = RecordedJudge.read(paths.values())
-    origin = "recorded" if args.model else "authored"
-    keeping = RecordingJudge(judging, known, origin, today(), args.model or "")
-    asyncio.run(
-        run(
-            chosen.scenarios,
-            chosen.recordings,
-            partial(judge_trial, judge=keeping),
-            concurrency=1,
-            users=args.recordings.parent / "users",
-        )
-    )
+    keeping = RecordingJudge(judging, known, "recorded" if args.model else "authored", today(), args.model or "")
+    asked = partial(judge_trial, judge=keeping)
+    users = args.recordings.parent / "users"
+    await run(chosen.scenarios, chosen.recordings, asked, concurrency=1, users=users)
     if problems:
         raise Unusable(*dict.fromkeys(problems))
     for name, kept in keeping.kept.items():

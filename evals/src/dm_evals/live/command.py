@@ -20,7 +20,6 @@ from typing import Final
 
 from dm_core.settings import table
 from dm_core.settings.reader import Reader
-from dm_evals.asking import AskedGemini
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.checks.pricing import price
 from dm_evals.cli.choice import select
@@ -30,10 +29,8 @@ from dm_evals.live.budget import Budget
 from dm_evals.live.journal import Journal, Settings, code_hash, scenario_hashes
 from dm_evals.live.summary import tables
 from dm_evals.live.trials import Live, Variant, planned
-from dm_evals.live.upstream import PATIENCE, TIMEOUT, Upstream
+from dm_evals.live.upstream import GEMINI, PATIENCE, TIMEOUT, Upstream
 from dm_evals.reading import Unusable
-from dm_evals.replay.gateway import LONGEST
-from dm_evals.replay.recorder import GEMINI
 from dm_evals.replay.runner import Judging, errored, report
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.scenarios.loading import Loaded, load
@@ -148,9 +145,9 @@ class LiveCommand:
                 await upstream.preflight([*(each.model for each in self.variants), *users], key)
                 judge = None
                 if settings.judge != OFF:
-                    judge = stack.enter_context(_other(GeminiJudge, "judge", settings.judge, upstream, key))
+                    judge = stack.enter_context(upstream.asked(GeminiJudge, "judge", settings.judge, key))
                     await asyncio.to_thread(judge.check)
-                user = self.user or stack.enter_context(_other(GeminiUser, "user", settings.user, upstream, key))
+                user = self.user or stack.enter_context(upstream.asked(GeminiUser, "user", settings.user, key))
                 judging = self.judging or partial(judge_trial, judge=judge)
                 live = Live(upstream, key, judging, self.journal, self.options.concurrency, _print_result, user)
                 for variant in self.variants:
@@ -180,11 +177,6 @@ class LiveCommand:
             return finish(self.options, first)
         tags = settings.tags or {tag for each in self.scenarios for tag in each.tags}
         return finish(self.options, first, tags, {each.name for each in self.scenarios})
-
-
-def _other[T: AskedGemini](kind: type[T], name: str, model: str, upstream: Upstream, key: str) -> T:
-    """A model besides the agent's; upstream waits and tries again in its place."""
-    return kind(model, key, f"{upstream.base_url}/{name}", attempts=1, timeout=LONGEST)
 
 
 def _as_ctrl_c(number: int, frame: object) -> None:

@@ -27,6 +27,7 @@ from starlette.types import Receive, Scope, Send
 from dm_core.agent.gemini_waits import body_wait
 from dm_core.clients.http_response import told_wait
 from dm_core.clock import system_clock
+from dm_evals.asking import AskedGemini
 from dm_evals.checks.pricing import price
 from dm_evals.live.budget import Budget
 from dm_evals.live.pacing import Lane, Sleep, Timer, is_for_today
@@ -36,6 +37,7 @@ from dm_evals.replay.recordings import tokens
 from dm_sandbox.platforms.local_server import LocalServer
 from dm_sandbox.platforms.server import JSON_TYPE, as_object
 
+GEMINI: Final = "https://generativelanguage.googleapis.com"
 PATIENCE: Final = 300.0
 """Seconds from the first try of a call to its last; waits of the set rate come before it."""
 TIMEOUT: Final = 90.0
@@ -134,6 +136,10 @@ class Upstream:
         self._closed = True
         await self._http.aclose()
         await self._server.stop()
+
+    def asked[T: AskedGemini](self, kind: type[T], asker: str, model: str, key: str) -> T:
+        """A model besides the agent's, as one of ``ASKERS``."""
+        return kind(model, key, f"{self.base_url}/{asker}")
 
     async def preflight(self, models: Iterable[str], key: str) -> None:
         """Before the first trial: is the key accepted, is there such a model? One call each. Raises Unusable."""
