@@ -7,7 +7,7 @@
      "text": …, "turn": 1, "index": 0}            again, and what happens then is expected: reviewed: true
 
 A verdict is a label for the judge as well (``OVERALL``): on the thread as it lies in the queue, and on what was wrong
-as it was. ``scenarios-reviewed`` takes it from here (``queue_folder.py`` says what lies where).
+as it was. ``scenarios-reviewed`` takes it from here (``queue.py`` says what lies where).
 """
 
 import argparse
@@ -28,8 +28,8 @@ from dm_evals.judge.agreement import LabelLine
 from dm_evals.observation import Observation
 from dm_evals.production.expect import as_played, with_replies
 from dm_evals.production.make import TO_REVIEW, scenario_text
-from dm_evals.production.queue_folder import QUEUE, QueueFolder, played, write_label_file
-from dm_evals.reading import Strict, Unusable, first_problem
+from dm_evals.production.queue import QUEUE, QueueFolder, played, write_labels
+from dm_evals.reading import Strict, Unusable, first_problem, write_whole
 from dm_evals.replay.author import Script, ScriptedTurn
 from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import RecordedTurn, Recording, Recordings, today
@@ -105,7 +105,7 @@ def keep(args: argparse.Namespace) -> int:
         _write(queue, scenario, f"{WRONG}{review.why}", reviewed=False)
     if before is not None:
         told = LabelLine(item=OVERALL, text=Evidence.of(was, before).shown(), verdict="no", why=review.why)
-        write_label_file(queue.told_path(scenario.name), [told])
+        write_labels(queue.told_path(scenario.name), [told])
     return HELD
 
 
@@ -148,8 +148,7 @@ def _accept(queue: QueueFolder, scenario: Scenario, about: str, why: str) -> Non
     others = [each for each in queue.labelled(scenario.name) if OVERALL not in each.items]
     own = Authored(item=OVERALL, verdict="yes", why=why)
     lines = [each.model_dump(mode="json", exclude_defaults=True) for each in (*others, own)]
-    queue.labels(scenario.name).parent.mkdir(exist_ok=True)
-    queue.labels(scenario.name).write_text(yaml.safe_dump(lines, sort_keys=False, allow_unicode=True), "utf-8")
+    write_whole(queue.labels(scenario.name), yaml.safe_dump(lines, sort_keys=False, allow_unicode=True))
     _write(queue, scenario, about, reviewed=True)
 
 
@@ -170,11 +169,11 @@ def _mended(
         )
     if not review.text.strip():
         raise Unusable("text: say what should have been said")
-    number = review.turn or len(recording.turns)
-    if not 1 <= number <= len(recording.turns):
-        raise Unusable(f"turn: {review.name} has {len(recording.turns)} turns")
-    turns = [*recording.turns[: number - 1], _as_it_should_be(recording.turns[number - 1], review)]
-    turns += recording.turns[number:]
+    turns: list[RecordedTurn | ScriptedTurn] = list(recording.turns)
+    number = review.turn or len(turns)
+    if not 1 <= number <= len(turns):
+        raise Unusable(f"turn: {review.name} has {len(turns)} turns")
+    turns[number - 1] = _as_it_should_be(recording.turns[number - 1], review)
     server = Script(scenario.name, recording.trial, turns, today(), where="in the recording")
     observation = asyncio.run(_play(scenario, server))
     if observation.crash or server.missing or server.unused or review.text.strip() not in " ".join(observation.replies):

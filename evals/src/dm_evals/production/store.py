@@ -4,7 +4,9 @@ The archive keeps no words of people (``store/run_documents.py``): user turns ar
 ``get_thread_messages`` brought.
 """
 
+import argparse
 import asyncio
+import os
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -32,6 +34,11 @@ class StoredThread:
     messages: tuple[Message, ...]
     runs: tuple[ArchivedRun, ...]
     lost: int
+
+
+def store_url(args: argparse.Namespace) -> str:
+    """As given, else the environment's, else Firestore's."""
+    return str(args.store_url or os.environ.get("STORE_URL") or "firestore:")
 
 
 @asynccontextmanager
