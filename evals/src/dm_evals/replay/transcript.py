@@ -16,7 +16,17 @@ from dm_core.alerts import DIGEST, MODEL, AskedAlert
 from dm_core.messages import Direction, Message
 from dm_core.runs import Action, ActionState, ModelTurn, Run, ToolResult, ToolTurn
 from dm_evals.folded import folded
-from dm_evals.observation import Bubble, Effect, ModelCall, Notice, Observation, StoredAlert, StoredMessage, ToolUse
+from dm_evals.observation import (
+    Bubble,
+    Effect,
+    ModelCall,
+    Notice,
+    Observation,
+    StoredAlert,
+    StoredMessage,
+    ToolUse,
+    as_text,
+)
 from dm_evals.replay.gateway import Turn
 from dm_evals.replay.recordings import tokens
 from dm_evals.replay.replay_server import said_in
@@ -81,11 +91,6 @@ async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: f
         facts={name: profile.facts[name] for name in scenario.facts if name in profile.facts},
         bubbles=_bubbles(environment, scheduler, turns, calls),
     )
-
-
-def as_text(value: Mapping[str, object]) -> str:
-    """Arguments or a result as JSON; nothing where there are none."""
-    return json.dumps(dict(value), ensure_ascii=False, default=str) if value else ""
 
 
 def _texts(request: Mapping[str, object]) -> Iterator[str]:
