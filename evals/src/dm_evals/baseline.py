@@ -59,11 +59,10 @@ class Baseline(Strict):
     def about(self, names: Collection[str], tags: Collection[str] = ()) -> "Baseline":
         """Without the scenarios that are neither among the names nor have one of the tags."""
 
-        def part(entries: Mapping[str, Entry]) -> dict[str, Entry]:
-            kept = ((n, e) for n, e in entries.items() if n in names or not set(tags).isdisjoint(e.tags))
-            return dict(kept)
+        def kept(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+            return {n: e for n, e in entries.items() if n in names or not set(tags).isdisjoint(e.tags)}
 
-        return Baseline(replay=part(self.replay), live=part(self.live))
+        return Baseline(replay=kept(self.replay), live=kept(self.live))
 
     def updated(self, report: Report) -> "Baseline":
         """With the run in place of its mode's part. Raises Unusable."""
@@ -74,10 +73,10 @@ class Baseline(Strict):
     def save(self, path: Path) -> None:
         """Sorted, one scenario a line, so that a diff of the file reads well."""
         parts: list[str] = []
-        for mode in ("replay", "live"):
+        for mode, entries in self.model_dump(mode="json").items():
             rows = [
-                f"    {json.dumps(name)}: {json.dumps(entry.model_dump(mode='json'), ensure_ascii=False)}"
-                for name, entry in sorted(self.of(mode).items())
+                f"    {json.dumps(name)}: {json.dumps(entry, ensure_ascii=False)}"
+                for name, entry in sorted(entries.items())
             ]
             parts.append(f'  "{mode}": ' + ("{\n" + ",\n".join(rows) + "\n  }" if rows else "{}"))
         path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")

@@ -23,8 +23,7 @@ from dm_evals.replay.runner import RuntimePool
 from dm_evals.results import BROKEN, HELD, NOT_JUDGED
 from dm_evals.scenarios.loading import shown_path
 from dm_evals.scenarios.scenario import Scenario
-from dm_evals.user import GeminiUser, RecordedUser, RecordingUser
-from dm_evals.user.user import ScriptedUser, Written
+from dm_evals.user import GeminiUser, RecordedUser, RecordingUser, ScriptedUser, Written
 from dm_sandbox.environment import SANDBOX_MODEL_KEY
 
 

@@ -25,8 +25,8 @@ from dm_evals.checks.pricing import price
 from dm_evals.cli.choice import select
 from dm_evals.cli.main import EVALS, add_report_options
 from dm_evals.judge.gemini import GeminiJudge
-from dm_evals.live.budget import Budget
 from dm_evals.live.journal import Journal, Settings, code_hash, scenario_hashes
+from dm_evals.live.limits import Budget
 from dm_evals.live.summary import tables
 from dm_evals.live.trials import Live, Variant, planned
 from dm_evals.live.upstream import GEMINI, PATIENCE, TIMEOUT, Upstream

@@ -19,7 +19,7 @@ from dm_evals.observation import Observation
 from dm_evals.reading import Unusable
 from dm_evals.results import BROKEN, HELD, TrialResult
 from dm_evals.scenarios.scenario import Scenario
-from dm_evals.user.user import ScriptedUser
+from dm_evals.user import ScriptedUser
 from dm_sandbox.environment import SANDBOX_MODEL_KEY
 from dm_sandbox.platforms.local_model import NAME, LocalGemini, LocalModelMissing, open_engine
 

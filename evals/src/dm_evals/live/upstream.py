@@ -29,8 +29,7 @@ from dm_core.clients.http_response import told_wait
 from dm_core.clock import system_clock
 from dm_evals.asking import AskedGemini
 from dm_evals.checks.pricing import price
-from dm_evals.live.budget import Budget
-from dm_evals.live.pacing import Lane, Sleep, Timer, is_for_today
+from dm_evals.live.limits import Budget, Lane, Sleep, Timer, is_for_today
 from dm_evals.reading import Unusable
 from dm_evals.replay.gateway import LATENCY
 from dm_evals.replay.recordings import tokens

@@ -29,7 +29,7 @@ from dm_evals.results import BROKEN, HELD, NOT_JUDGED
 from dm_evals.scenarios.loading import load
 from dm_evals.scenarios.scenario import Change, Scenario
 from dm_evals.statistics import Interval, wilson
-from dm_evals.user.user import RecordedSaid, ScriptedUser
+from dm_evals.user import RecordedSaid, ScriptedUser
 
 LEAST_DETECTED: Final = 0.75
 MOST_FALSE: Final = 0.03

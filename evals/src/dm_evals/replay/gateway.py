@@ -72,16 +72,17 @@ class Gateway(InScenarioTime, Gemini):
             await self._on_turn(number)
         except Exception as error:  # a defect of the scenario or of ours, told by the scheduler after the task
             return self._failed(number, f"{error or type(error).__name__}", 400)
+        status = 503
         try:
             answer = await self._forward(call)
+            status = answer.status_code
+            body: object = answer.json()
         except asyncio.CancelledError:
             return Reply({}, 503)  # the trial that asked is over
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return self._failed(number, f"{type(error).__name__} at the model server", 503)
-        try:
-            body: object = answer.json()
+            return self._failed(number, f"{type(error).__name__} at the model server", status)
         except ValueError:
-            return self._failed(number, f"HTTP {answer.status_code}, which is not JSON", answer.status_code)
+            return self._failed(number, f"HTTP {status}, which is not JSON", status)
         if answer.status_code != 200:
             told = as_object(as_object(body).get("error")).get("message", "")
             self.failure = f"turn {number} was not answered: HTTP {answer.status_code} {told}".strip()

@@ -101,9 +101,8 @@ def planned(scenarios: Sequence[Scenario], recordings: Recordings) -> tuple[Tria
         if scenario.name in recordings.broken:
             plan.append(Trial(scenario, 0 if trials else 1, "a recording of it is broken (see the problems)"))
         elif not trials:
-            plan.append(
-                Trial(scenario, 1, f"there is no recording: evals/recordings/{scenario.name}/t1.jsonl is missing")
-            )
+            missing = f"there is no recording: evals/recordings/{scenario.name}/t1.jsonl is missing"
+            plan.append(Trial(scenario, 1, missing))
     return tuple(plan)
 
 
@@ -154,42 +153,29 @@ async def run_trials(
 
 
 async def _tried(trial: Trial, playing: Playing, judging: Judging, by_position: bool) -> TrialResult:
-    """Played and judged, or errored with the reason."""
+    """Played and judged, or errored with the reason. What was answered by position is never a pass: it says what it
+    would have been."""
     if trial.problem:
         return errored(trial, trial.problem)
     what = "played"
     try:
         observation = await playing(trial)
         what = "judged"
-        return await _judged(judging, trial, observation, by_position)
-    except Exception as error:  # whatever a environment, a hook or a judge does: the others go on
+        if not (by_position and observation.stale):
+            return await asyncio.to_thread(judging, trial.scenario, observation)
+        result = await asyncio.to_thread(judging, trial.scenario, replace(observation, stale=()))
+    except Exception as error:  # whatever an environment, a hook or a judge does: the others go on
         return errored(trial, f"could not be {what}: {type(error).__name__}: {error}")
-
-
-def errored(trial: Trial, reason: str) -> TrialResult:
-    """A trial that could not be judged."""
-    scenario = trial.scenario
-    return TrialResult(
-        scenario=scenario.name,
-        trial=trial.number,
-        tags=scenario.tags,
-        outcome=Outcome.ERRORED,
-        checks=(),
-        observation=Observation(scenario.name, trial.number),
-        reason=reason,
-        counts=scenario.reviewed,
-    )
-
-
-async def _judged(judging: Judging, trial: Trial, observation: Observation, by_position: bool) -> TrialResult:
-    """Judged as played. What was answered by position is never a pass: it says what it would have been."""
-    if not (by_position and observation.stale):
-        return await asyncio.to_thread(judging, trial.scenario, observation)
-    result = await asyncio.to_thread(judging, trial.scenario, replace(observation, stale=()))
     changed = "; ".join(f"turn {stale.turn}: {', '.join(stale.changed)}" for stale in observation.stale)
     was = f"{result.outcome}{f' ({result.reason})' if result.reason else ''}"
     reason = f"answered by position, although the request changed ({changed}); judged like that: {was}"
     return replace(result, outcome=Outcome.STALE, observation=observation, reason=reason)
+
+
+def errored(trial: Trial, reason: str) -> TrialResult:
+    """A trial that could not be judged."""
+    name, tags, counts = trial.scenario.name, trial.scenario.tags, trial.scenario.reviewed
+    return TrialResult(name, trial.number, tags, Outcome.ERRORED, (), Observation(name, trial.number), reason, counts)
 
 
 @dataclass(slots=True)
@@ -209,8 +195,10 @@ class RuntimePool:
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> Self:
+        folder = self.folder or PROCESSOR_FOLDER
         for _ in range(self.number):
-            self._free.put_nowait(await self._open.enter_async_context(self._runtime()))
+            runtime = SharedRuntime(model=self.model, api_key=self.api_key, folder=folder, live=self.live)
+            self._free.put_nowait(await self._open.enter_async_context(runtime))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -231,21 +219,12 @@ class RuntimePool:
         seconds = LIVE_SECONDS if self.live else LONGEST_SECONDS
         async with self.one() as runtime, server:
             observation = await run_trial(scenario, trial, server.base_url, runtime, seconds=seconds, user=user)
-        return noted(observation, server)
-
-    def _runtime(self) -> SharedRuntime:
-        folder = self.folder or PROCESSOR_FOLDER
-        return SharedRuntime(model=self.model, api_key=self.api_key, folder=folder, live=self.live)
-
-
-def noted(observation: Observation, server: ModelServer) -> Observation:
-    """With the model turns as the server knows them. Where the server ended the trial, that is all that is said."""
-    ended = server.ended is not None
-    return replace(
-        observation,
-        model_calls=tuple(server.calls),
-        stale=tuple(server.stale),
-        missing_turns=tuple(server.missing),
-        unused_turns=() if ended else server.unused,
-        crash=None if ended else observation.crash,
-    )
+        ended = server.ended is not None  # by the server: then that is all that is said
+        return replace(
+            observation,
+            model_calls=tuple(server.calls),
+            stale=tuple(server.stale),
+            missing_turns=tuple(server.missing),
+            unused_turns=() if ended else server.unused,
+            crash=None if ended else observation.crash,
+        )

@@ -1,4 +1,11 @@
-"""The port of simulated users, and what stands behind it: a model, a recording, a recorder."""
+"""A simulated user: writes on after the scenario's events, until the goal is reached or patience ends.
+
+    with GeminiUser(model, key) as model:                        # any ``UserModel``; waits for a network
+        await run_trial(scenario, 1, url, runtime, user=model)   # a scenario without ``user`` never asks it
+
+In a replay ``RecordedUser`` says what ``t1.jsonl`` of its folder in ``evals/users/`` holds;
+``RecordingUser`` keeps what another one says.
+"""
 
 import hashlib
 from collections.abc import Sequence
