@@ -5,7 +5,7 @@ trial i with trial i. It is never taken from a run in which something could not 
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
@@ -13,7 +13,7 @@ from typing import Final, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from dm_evals.reading import Strict, Unusable, first_problem
-from dm_evals.results import Outcome, Report
+from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.statistics import counted
 
 Mode = Literal["replay", "live"]
@@ -68,7 +68,7 @@ class Baseline(Strict):
         """With the run in place of its mode's part. Raises Unusable."""
         if reason := _unfit(report):
             raise Unusable(f"the baseline stays as it is: {reason}")
-        return self.model_copy(update={report.mode: entries(report)})
+        return self.model_copy(update={report.mode: entries(report.results)})
 
     def save(self, path: Path) -> None:
         """Sorted, one scenario a line, so that a diff of the file reads well."""
@@ -87,9 +87,15 @@ class Change:
     """One scenario against the baseline."""
 
     scenario: str
-    kind: Kind
     before: Entry | None
     now: Entry | None
+
+    @property
+    def kind(self) -> Kind:
+        if self.before is None or self.now is None:
+            return "gone" if self.now is None else "new"
+        difference = self.now.passes * self.before.n - self.before.passes * self.now.n
+        return "same" if difference == 0 else "better" if difference > 0 else "worse"
 
     def __str__(self) -> str:
         """``- nets_today: 4/4 → 2/4``."""
@@ -97,12 +103,12 @@ class Change:
         return f"{_SHOWN[self.kind]} {self.scenario}: {shown[0]} → {shown[1]}"
 
 
-def entries(report: Report) -> dict[str, Entry]:
-    """The judged trials of the report, by scenario."""
-    tags = {result.scenario: result.tags for result in report.results}
+def entries(results: Sequence[TrialResult]) -> dict[str, Entry]:
+    """The judged trials, by scenario."""
+    tags = {result.scenario: result.tags for result in results}
     return {
         row.scenario: Entry(n=row.judged, passes=row.passes, tags=tags[row.scenario])
-        for row in counted(report.results)
+        for row in counted(results)
         if row.judged
     }
 
@@ -110,17 +116,10 @@ def entries(report: Report) -> dict[str, Entry]:
 def changes(baseline: Baseline | None, report: Report) -> tuple[Change, ...]:
     """Every scenario of either side; those that got worse first, then gone, better, new, same."""
     before: Mapping[str, Entry] = baseline.of(report.mode) if baseline is not None else {}
-    now = entries(report)
-    found = [_change(name, before.get(name), now.get(name)) for name in sorted({*before, *now})]
+    now = entries(report.results)
+    found = [Change(name, before.get(name), now.get(name)) for name in {*before, *now}]
     order: list[Kind] = ["worse", "gone", "better", "new", "same"]
     return tuple(sorted(found, key=lambda change: (order.index(change.kind), change.scenario)))
-
-
-def _change(name: str, before: Entry | None, now: Entry | None) -> Change:
-    if before is None or now is None:
-        return Change(name, "gone" if now is None else "new", before, now)
-    difference = now.passes * before.n - before.passes * now.n
-    return Change(name, "same" if difference == 0 else "better" if difference > 0 else "worse", before, now)
 
 
 def _unfit(report: Report) -> str:
@@ -131,7 +130,7 @@ def _unfit(report: Report) -> str:
     ]
     if bad:
         return "; ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
-    return "" if entries(report) else "nothing was judged"
+    return "" if entries(report.results) else "nothing was judged"
 
 
 _NOT_JUDGED: Final = (Outcome.ERRORED, Outcome.STALE, Outcome.SKIPPED)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from dm_evals.replay.run_trial import run_trial
+from dm_evals.replay.runner import run_trial
 from dm_evals.replay.trial_environment import SharedRuntime
 from dm_evals.scenarios.scenario import WRITTEN, EventKind, Scenario
 from dm_sandbox.platforms.answers import Body, call, text, turn

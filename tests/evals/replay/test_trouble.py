@@ -14,7 +14,7 @@ from starlette.types import Receive, Scope, Send
 from dm_core.agent.gemini import GeminiModel
 from dm_core.queue.wakeup import plan_wake_up
 from dm_core.settings import ProcessorSettings
-from dm_evals.replay.run_trial import run_trial
+from dm_evals.replay.runner import run_trial
 from dm_evals.replay.scheduler import CantBePlayed, Scheduler
 from dm_evals.replay.trial_environment import SharedRuntime, TrialEnvironment
 from dm_evals.replay.world import set_up

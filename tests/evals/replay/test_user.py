@@ -10,7 +10,7 @@ import pytest
 from dm_evals.asking import NoAnswer
 from dm_evals.observation import Observation
 from dm_evals.reading import Unusable, write_json_lines
-from dm_evals.replay.run_trial import run_trial
+from dm_evals.replay.runner import run_trial
 from dm_evals.replay.trial_environment import SharedRuntime
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user import GeminiUser, RecordedUser, RecordingUser, Said

@@ -15,8 +15,7 @@ from dm_evals.live.journal import Journal
 from dm_evals.live.upstream import ASKERS, Upstream
 from dm_evals.observation import Observation
 from dm_evals.replay.digests import Prompt, load_prompt, own_prompt
-from dm_evals.replay.run_trial import run_trial
-from dm_evals.replay.runner import LIVE_SECONDS, Judging, OnResult, RuntimePool, Trial, run_trials
+from dm_evals.replay.runner import LIVE_SECONDS, Judging, OnResult, RuntimePool, Trial, run_trial, run_trials
 from dm_evals.results import Outcome, TrialResult
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user import UserModel

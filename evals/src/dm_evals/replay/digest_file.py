@@ -34,9 +34,14 @@ class _Prompt(Strict):
     prose: str
     paragraphs: dict[str, list[str]]
 
+    @property
+    def digests(self) -> Digests:
+        knowledge = {fact: paragraph for paragraph, facts in self.paragraphs.items() for fact in facts}
+        return Digests(**self.model_dump(exclude={"paragraphs"}), knowledge=knowledge)
+
 
 class _Turns(Strict):
-    contents: list[list[str]]
+    contents: tuple[tuple[str, ...], ...]
     prompt: int = Field(default=0, ge=0)
 
 
@@ -73,11 +78,8 @@ class DigestFile:
             if isinstance(found, dict) and found.get("version", VERSION) != VERSION:  # pyright: ignore[reportUnknownMemberType]
                 raise Unusable(f"{where} is of a newer version: update this checkout, or record anew")
             file = _File.model_validate(found)
-            prompts = [_digests(prompt) for prompt in file.prompts]
-            kept = {
-                name: Kept(prompts[turns.prompt], tuple(map(tuple, turns.contents)))
-                for name, turns in file.recordings.items()
-            }
+            prompts = [prompt.digests for prompt in file.prompts]
+            kept = {name: Kept(prompts[turns.prompt], turns.contents) for name, turns in file.recordings.items()}
         except ValidationError as error:
             raise Unusable(f"{where}: {first_problem(error)}") from None
         except (OSError, ValueError, IndexError) as error:
@@ -97,11 +99,6 @@ class DigestFile:
             f'{{\n "version": {VERSION},\n "prompts": [{", ".join(lines)}],\n "recordings": {_block(recordings)}\n}}\n'
         )
         write_whole(self.path, body)
-
-
-def _digests(prompt: _Prompt) -> Digests:
-    fields = prompt.model_dump(exclude={"paragraphs"})
-    return Digests(**fields, knowledge={fact: key for key, facts in prompt.paragraphs.items() for fact in facts})
 
 
 def _fields(prompt: Digests) -> str:

@@ -15,10 +15,13 @@ from typing import Final, Literal, Self
 
 from dm_evals.observation import Observation
 from dm_evals.replay.digests import Prompt, load_prompt, own_prompt
+from dm_evals.replay.logs import captured, defects
 from dm_evals.replay.recordings import Recordings
 from dm_evals.replay.replay_server import ModelServer, ReplayServer
-from dm_evals.replay.run_trial import LONGEST_SECONDS, run_trial
-from dm_evals.replay.trial_environment import PROCESSOR_FOLDER, SharedRuntime
+from dm_evals.replay.scheduler import CantBePlayed, Scheduler
+from dm_evals.replay.transcript import observe
+from dm_evals.replay.trial_environment import PROCESSOR_FOLDER, SharedRuntime, TrialEnvironment
+from dm_evals.replay.world import set_up
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user import RecordedUser, UserModel
@@ -28,6 +31,8 @@ CONCURRENCY: Final = 2
 """Trials at a time: they share one event loop, so more gain nothing."""
 USERS: Final = Path(__file__).parents[3] / "users"
 """What simulated users said, by scenario and trial."""
+LONGEST_SECONDS: Final = 20.0
+"""Longest real time of one trial; a usual one takes a tenth of a second."""
 LIVE_SECONDS: Final = 3600.0
 """Longest real time of a trial against a real model: its calls may wait for their turn, each for minutes."""
 
@@ -228,3 +233,48 @@ class RuntimePool:
             unused_turns=() if ended else server.unused,
             crash=None if ended else observation.crash,
         )
+
+
+async def run_trial(
+    scenario: Scenario,
+    trial: int,
+    model_url: str,
+    runtime: SharedRuntime,
+    *,
+    seconds: float = LONGEST_SECONDS,
+    user: UserModel | None = None,
+) -> Observation:
+    """Play one trial through the real thing to its end, at most ``seconds`` of real time.
+
+    ``model_url`` is any server in Gemini's REST shape. Events of ``during: n`` are delivered by the gateway in front of
+    it, so the model server needs no hook. A ``runtime`` plays one trial at a time; several runtimes play side by side.
+    ``user`` writes on where the scenario has a simulated one. Never raises for what a trial does: ``crash`` says it.
+    """
+    started, observation, crash = monotonic(), Observation(scenario.name, trial), None
+    with captured() as lines:
+        try:
+            async with TrialEnvironment(runtime, scenario) as environment:
+                scheduler = Scheduler(environment, user, trial)
+                environment.begin_model(model_url, scheduler.on_turn)
+                seeded = await set_up(environment)
+                crash = await _to_the_end(scheduler, seconds)
+                observation = await observe(environment, scheduler, seeded)
+        except Exception as error:
+            crash = crash or _described(error)
+    crash = "; ".join(filter(None, (crash, *defects(lines)))) or None
+    return replace(observation, trial=trial, crash=crash, seconds=monotonic() - started)
+
+
+async def _to_the_end(scheduler: Scheduler, seconds: float) -> str | None:
+    """Play; why it could not be played to its end. What was seen up to there is worth showing."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            await scheduler.play()
+    except Exception as error:
+        return f"took longer than {seconds:g} s of real time" if limit.expired() else _described(error)
+    return None
+
+
+def _described(error: Exception) -> str:
+    return str(error) if isinstance(error, CantBePlayed) else f"{type(error).__name__}: {error}"

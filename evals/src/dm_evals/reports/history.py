@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from dm_evals.cli.main import EVALS
-from dm_evals.reading import Strict, Unusable
+from dm_evals.reading import Strict, Unusable, write_whole
 from dm_evals.reports.json_file import load
 from dm_evals.results import HELD, Outcome, Report
 
@@ -55,15 +55,15 @@ def read(path: Path) -> tuple[Entry, ...]:
 
 def entry(report: Report, commit: str) -> Entry:
     """The line of this run."""
-    counted = [result for result in report.results if result.counts and result.outcome is not Outcome.SKIPPED]
+    counts = report.counts
     return Entry(
         date=report.started_at,
         commit=commit,
         mode=report.mode,
         model=report.model,
         prompt=report.prompt_hash[:12],
-        trials=len(counted),
-        passed=report.counts[Outcome.PASS],
+        trials=counts.total() - counts[Outcome.SKIPPED],
+        passed=counts[Outcome.PASS],
     )
 
 
@@ -84,7 +84,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Append the run's line."""
     before, made = read(args.history), entry(load(args.report), args.commit)
-    lines = (each.model_dump_json() for each in (*before, made))
-    args.history.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_whole(args.history, "".join(f"{each.model_dump_json()}\n" for each in (*before, made)))
     print(f"{args.history.name}: {made.passed} of {made.trials} passed at {made.commit}")
     return HELD
