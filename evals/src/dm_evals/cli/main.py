@@ -95,23 +95,21 @@ def _parser(asked: str) -> Parser:
 
     run = command("run", "replay the recordings, check, and decide by the gate", "cli.run:run_command")
     _folders(run)
-    run.add_argument("--tags", default="", help="only scenarios with one of these tags: a,b")
+    run.add_argument("--tags", type=names, default=(), help="only scenarios with one of these tags: a,b")
     run.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
     run.add_argument("--allow-stale", action="store_true", help="answer stale turns by position; they stay stale")
     add_report_options(run)
     run.add_argument("--rulings", type=Path, default=EVALS / "rulings", help="the judge's recordings")
 
-    author = command(
-        "author", "write a recording from hand-written turns (YAML on stdin)", "cli.recordings:author_command"
-    )
+    told = "write a recording from hand-written turns (YAML on stdin)"
+    author = command("author", told, "cli.recordings:author_command")
     _folders(author)
     author.add_argument("scenario", metavar="SCENARIO")
     author.add_argument("--trial", type=_whole, default=1)
     author.add_argument("--user", type=Path, metavar="FILE", help="what the simulated user says: - {text: …} a message")
 
-    refresh = command(
-        "refresh", "bring recordings up to a changed request, in named parts only", "cli.recordings:refresh_command"
-    )
+    told = "bring recordings up to a changed request, in named parts only"
+    refresh = command("refresh", told, "cli.recordings:refresh_command")
     _folders(refresh)
     refresh.add_argument("scenario", nargs="*", metavar="SCENARIO")
     refresh.add_argument("--parts", required=True, help="such as system,tools or contents[0]")
@@ -170,6 +168,11 @@ def _function(place: str, name: str = "") -> Callable[[object], object]:
     """``module:function``; or another function of that module."""
     module, _, function = place.partition(":")
     return getattr(importlib.import_module(f"dm_evals.{module}"), name or function or "main")
+
+
+def names(text: str) -> tuple[str, ...]:
+    """``a,b``."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _whole(text: str) -> int:

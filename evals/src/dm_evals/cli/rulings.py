@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
+from textwrap import indent
 from typing import Final, Literal
 
 from pydantic import TypeAdapter
@@ -61,7 +62,9 @@ class Person:
     rulings: Sequence[Authored]
     general: bool
     open: dict[str, list[str]] = field(default_factory=dict[str, list[str]])
-    """By scenario; the last line is the evidence."""
+    """The statements by scenario."""
+    shown: dict[str, str] = field(default_factory=dict[str, str])
+    """The evidence they are to be ruled on, by scenario."""
     problems: list[str] = field(default_factory=list[str])
     used: set[tuple[str, str]] = field(default_factory=set[tuple[str, str]])
 
@@ -80,12 +83,8 @@ class Person:
             written = next((each for each in mine if GENERAL_ITEM in each.items), None)
             line = GENERAL_ITEM
         if written is None:
-            told = "\n".join(f"    {each}" for each in evidence.shown().splitlines())
-            self.open[evidence.scenario] = [
-                *self.open.get(evidence.scenario, [told])[:-1],
-                f"{evidence.scenario}: {text}",
-                told,
-            ]
+            self.open.setdefault(evidence.scenario, []).append(text)
+            self.shown[evidence.scenario] = indent(evidence.shown(), "    ", lambda _: True)
             return Ruling((), "nobody has ruled on it")
         if written.quote and not evidence.holds(written.quote):
             self.problems.append(f"{evidence.scenario}: the evidence does not say {written.quote!r} ({line})")
@@ -100,9 +99,10 @@ def rulings_command(args: argparse.Namespace) -> int:
     asyncio.run(_asked(args, chosen, person))
     if args.model and args.agreement:
         return HELD
-    for scenario, lines in sorted(person.open.items()):
-        print(f"\n{len(lines) - 1} open in {scenario}", *lines, sep="\n")
-    left = sum(len(lines) - 1 for lines in person.open.values())
+    for scenario, texts in sorted(person.open.items()):
+        asked = [f"{scenario}: {text}" for text in texts]
+        print(f"\n{len(texts)} open in {scenario}", *asked, person.shown[scenario], sep="\n")
+    left = sum(map(len, person.open.values()))
     unknown = {(each.scenario, item) for each in person.rulings for item in each.items} - person.used
     for scenario, item in sorted(unknown):
         where = f"not an item of {scenario}" if scenario else "an item of none of these scenarios"

@@ -26,10 +26,9 @@ from dm_evals.results import Report
 
 def run_command(args: argparse.Namespace) -> int:
     """Replay what was chosen. Nothing but 127.0.0.1 is reached."""
-    tags = tuple(tag.strip() for tag in args.tags.split(",") if tag.strip())
-    if args.update_baseline and (args.scenario or tags or args.allow_stale):
+    if args.update_baseline and (args.scenario or args.tags or args.allow_stale):
         raise Unusable("--update-baseline takes the whole run: not with --scenario, --tags or --allow-stale")
-    chosen = choose(args, args.scenario, tags)
+    chosen = choose(args, args.scenario, args.tags)
     judge = RecordedJudge.read(sorted(args.rulings.glob("*.jsonl")))
     with offline(), RunProgress(len(planned(chosen.scenarios, chosen.recordings))) as progress:
         report = asyncio.run(
@@ -46,7 +45,7 @@ def run_command(args: argparse.Namespace) -> int:
     report = replace(report, notes=(*report.notes, _rubric_note(judge, report)))
     if chosen.everything:
         return finish(args, report)
-    asked = tags or {tag for result in report.results for tag in result.tags}
+    asked = args.tags or {tag for result in report.results for tag in result.tags}
     return finish(args, report, asked, {scenario.name for scenario in chosen.scenarios})
 
 

@@ -23,7 +23,7 @@ from dm_core.settings.reader import Reader
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.checks.pricing import price
 from dm_evals.cli.choice import select
-from dm_evals.cli.main import EVALS, add_report_options
+from dm_evals.cli.main import EVALS, add_report_options, names
 from dm_evals.judge.gemini import GeminiJudge
 from dm_evals.live.journal import Journal, Settings, code_hash, scenario_hashes
 from dm_evals.live.limits import Budget
@@ -47,13 +47,13 @@ OFF: Final = "off"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options, added to the command's parser. What is not given is, in a resumed run, as it was."""
     parser.add_argument("--trials", type=_positive, help="trials of each scenario (K; default 4)")
-    parser.add_argument("--model", type=_names, metavar="M,…", help=f"the models to try (default {DEFAULT_MODEL})")
+    parser.add_argument("--model", type=names, metavar="M,…", help=f"the models to try (default {DEFAULT_MODEL})")
     parser.add_argument(
-        "--compare-prompt", type=_names, metavar="DIR,…", help="folders with other prompts/ and profile/, side by side"
+        "--compare-prompt", type=names, metavar="DIR,…", help="folders with other prompts/ and profile/, side by side"
     )
     parser.add_argument("--judge", metavar="MODEL", help=f"who answers the rubrics (default {DEFAULT_MODEL}; {OFF})")
     parser.add_argument("--user", metavar="MODEL", help=f"who plays simulated users (default {DEFAULT_MODEL})")
-    parser.add_argument("--tags", type=_names, metavar="a,b", help="only scenarios with one of these")
+    parser.add_argument("--tags", type=names, metavar="a,b", help="only scenarios with one of these")
     parser.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
     parser.add_argument("--budget-usd", type=_amount, help="stop before this much is spent, the judge's calls included")
     parser.add_argument("--rate", type=_amount, help="requests a minute to one model (default: as its server says)")
@@ -258,7 +258,3 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return number
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Final
 
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.main import EVALS, add_report_options
+from dm_evals.cli.main import EVALS, add_report_options, names
 from dm_evals.live.command import OFF, LiveCommand
 from dm_evals.live.upstream import Upstream
 from dm_evals.observation import Observation
@@ -33,7 +33,7 @@ OTHER_TURNS: Final = "happens during turn"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options, added to the command's parser."""
-    parser.add_argument("--tags", type=lambda text: tuple(text.split(",")), metavar="a,b", help="only these")
+    parser.add_argument("--tags", type=names, metavar="a,b", help="only these")
     parser.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
     parser.add_argument("--resume", metavar="FILE", help="go on with this run; last: with the newest one")
     parser.add_argument("--threads", type=int, default=1, help="of the processor, for the model")

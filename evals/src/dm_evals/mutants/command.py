@@ -12,9 +12,9 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dm_evals.cli.main import EVALS
-from dm_evals.mutants.cases import Case, load_cases
+from dm_evals.mutants.cases import load_cases
 from dm_evals.mutants.measure import Measured, Row, measure, rates
-from dm_evals.reading import Unusable, nearest
+from dm_evals.reading import Unusable, nearest, write_whole
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -52,17 +52,13 @@ def _measured(args: argparse.Namespace, folders: Sequence[Path]) -> Measured:
     for name in args.names:
         if name not in known:
             raise Unusable(f'there is no agent "{name}"{nearest(name, known)}')
-    measured = measure(_chosen(bad, args.names), _chosen(harmless, args.names), args.scenarios, args.recordings)
+    bad, harmless = ([case for case in cases if case.name in (args.names or known)] for cases in (bad, harmless))
+    measured = measure(bad, harmless, args.scenarios, args.recordings)
     for row in measured.told_wrong:
         print(_line(row, "missed" if row in measured.bad else "false alarm"))
     if args.json is not None:
-        args.json.parent.mkdir(parents=True, exist_ok=True)
-        args.json.write_text(json.dumps(asdict(measured), ensure_ascii=False, indent=1) + "\n", encoding="utf-8")
+        write_whole(args.json, json.dumps(asdict(measured), ensure_ascii=False, indent=1) + "\n")
     return measured
-
-
-def _chosen(cases: Sequence[Case], names: Sequence[str]) -> Sequence[Case]:
-    return [case for case in cases if not names or case.name in names]
 
 
 def _line(row: Row, what: str) -> str:

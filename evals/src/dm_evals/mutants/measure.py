@@ -144,24 +144,21 @@ def measure(
 ) -> Measured:
     """Play and judge all of them. Raises Unusable for a scenario or a defect that is not there."""
     cases = (*bad, *harmless)
-    files = sorted(scenarios.glob("*.yaml"))
+    files = {file.stem: file for file in sorted(scenarios.glob("*.yaml"))}
     for case in cases:
-        if case.scenario not in (names := [file.stem for file in files]):
-            raise Unusable(f'{case.name}: there is no scenario "{case.scenario}"{nearest(case.scenario, names)}')
+        if case.scenario not in files:
+            raise Unusable(f'{case.name}: there is no scenario "{case.scenario}"{nearest(case.scenario, files)}')
     used = {case.scenario for case in cases}
-    loaded = load([file for file in files if file.stem in used])
-    known = {scenario.name: scenario for scenario in loaded.scenarios}
+    known = {each.name: each for each in load([files[name] for name in files if name in used]).scenarios}
     found = load_recordings(recordings, used, used)
+
+    async def measured() -> tuple[Row, ...]:
+        async with RuntimePool(1) as pool:
+            return tuple([await _row(pool, case, known[case.scenario], found, judge) for case in cases])
+
     with offline():
-        rows = asyncio.run(_measured(cases, known, found, judge))
+        rows = asyncio.run(measured())
     return Measured(rows[: len(bad)], rows[len(bad) :])
-
-
-async def _measured(
-    cases: Sequence[Case], known: Mapping[str, Scenario], recordings: Recordings, judge: Judge | None
-) -> tuple[Row, ...]:
-    async with RuntimePool(1) as pool:
-        return tuple([await _row(pool, case, known[case.scenario], recordings, judge) for case in cases])
 
 
 async def _row(pool: RuntimePool, case: Case, scenario: Scenario, recordings: Recordings, judge: Judge | None) -> Row:

@@ -10,7 +10,7 @@ the debounce, and those of two runs stay apart: the replay's wake-ups fire at ot
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Literal
 
 from dm_admin.reads import ArchivedRun
 from dm_core.messages import Content, Direction, EventKind, Message
@@ -24,6 +24,11 @@ BURST_MS: Final = 4_000
 """DMs of one run stay within this: the shortest debounce is 5 s."""
 APART_MS: Final = 25_000
 """DMs of two runs stay this far apart: the longest debounce is 15 s."""
+_BY: Final[Mapping[Direction, Literal["person", "bot", "human"]]] = {
+    Direction.INBOUND: "person",
+    Direction.OUTBOUND: "bot",
+    Direction.HUMAN: "human",
+}
 UNSENT: Final = "(a message that was unsent)"
 _MEDIA: Final[Mapping[str, Kind]] = {
     "image": Kind.PHOTO,
@@ -99,7 +104,11 @@ class Story:
 
 def history(messages: Sequence[Message], start: int, anonymous: Anonymous, said: list[str]) -> tuple[Past, ...]:
     """What was said before ``start`` (ms), the newest."""
-    by = {Direction.INBOUND: "person", Direction.OUTBOUND: "bot", Direction.HUMAN: "human"}
+    by: dict[Direction, Literal["person", "bot", "human"]] = {
+        Direction.INBOUND: "person",
+        Direction.OUTBOUND: "bot",
+        Direction.HUMAN: "human",
+    }
     before = [message for message in messages if message.created_at < start]
     spoken = [message for message in before if (message.content.text or "").strip()]
     if len(spoken) > MAX_HISTORY:
@@ -107,12 +116,10 @@ def history(messages: Sequence[Message], start: int, anonymous: Anonymous, said:
     if len(spoken) < len(before):
         said.append(f"{len(before) - len(spoken)} earlier messages without text are left out")
     return tuple(
-        Past.model_validate(
-            {
-                "by": by[message.direction],
-                "text": anonymous.text(message.content.text or ""),
-                "ago": f"{max(1, (start - message.created_at) // 1000)}s",
-            }
+        Past(
+            by=_BY[message.direction],
+            text=anonymous.text(message.content.text or ""),
+            ago=f"{max(1, (start - message.created_at) // 1000)}s",
         )
         for message in spoken[-MAX_HISTORY:]
     )
@@ -142,10 +149,7 @@ def arranged(arrivals: Sequence[tuple[int, int | None]]) -> list[int]:
 
 def covering(runs: Sequence[ArchivedRun], message: Message) -> int | None:
     """The position of the run that claimed this message."""
-    for position, each in enumerate(runs):
-        if message.id in each.run.message_ids:
-            return position
-    return None
+    return next((place for place, each in enumerate(runs) if message.id in each.run.message_ids), None)
 
 
 def _duration(at: int) -> str:

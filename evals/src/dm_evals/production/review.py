@@ -115,22 +115,18 @@ def keep(args: argparse.Namespace) -> int:
 def _shown(scenario: Scenario, observation: Observation | None, head: Sequence[str]) -> dict[str, object]:
     """As JSON values: the conversation as it was, each reply with its place, what would be expected from now on."""
     seen = observation or Observation(scenario.name, 1)
+    thread = [{"author": each.author, "text": each.text} for each in seen.bubbles if each.author != "tool"]
     events = [{"author": "human" if e.kind == "human" else "person", "text": e.text or e.kind} for e in scenario.events]
+    replies = [use for use in seen.calls if use.name == SEND and use.outcome == "done"]
+    expected = scenario.expect.model_dump(mode="json", exclude_defaults=True)
     return {
         "name": scenario.name,
         "about": scenario.about,
         "notes": [line.removeprefix("#  - ") for line in head if line.startswith("#  - ")],
-        "thread": [{"author": each.author, "text": each.text} for each in seen.bubbles if each.author != "tool"]
-        or events,
+        "thread": thread or events,
         "judged": Evidence.of(scenario, seen).shown() if observation else "",
-        "replies": [
-            {"turn": use.turn, "index": use.index, "text": str(use.arguments.get("text"))}
-            for use in seen.calls
-            if use.name == SEND and use.outcome == "done"
-        ],
-        "expected": yaml.safe_dump(
-            scenario.expect.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True
-        ),
+        "replies": [{"turn": u.turn, "index": u.index, "text": str(u.arguments.get("text"))} for u in replies],
+        "expected": yaml.safe_dump(expected, sort_keys=False, allow_unicode=True),
         "recorded": observation is not None,
     }
 
@@ -175,7 +171,13 @@ def _mended(
         raise Unusable(f"turn: {review.name} has {len(turns)} turns")
     turns[number - 1] = _as_it_should_be(recording.turns[number - 1], review)
     server = Script(scenario.name, recording.trial, turns, today(), where="in the recording")
-    observation = asyncio.run(_play(scenario, server))
+
+    async def played_again() -> Observation:
+        async with RuntimePool(1) as runtimes:
+            return await runtimes.play(scenario, 1, server)
+
+    with offline():
+        observation = asyncio.run(played_again())
     if observation.crash or server.missing or server.unused or review.text.strip() not in " ".join(observation.replies):
         refused = (f"{use.name} was {use.outcome} {dict(use.result) or ''}" for use in observation.calls[-1:])
         raise Unusable(
@@ -185,12 +187,6 @@ def _mended(
     if differing:
         raise Unusable(*differing)
     return scenario, server.recording
-
-
-async def _play(scenario: Scenario, server: Script) -> Observation:
-    with offline():
-        async with RuntimePool(1) as runtimes:
-            return await runtimes.play(scenario, 1, server)
 
 
 def _as_it_should_be(turn: RecordedTurn, review: Review) -> ScriptedTurn:

@@ -6,7 +6,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from dm_core.agent.tools.registry import LOOK_UP
-from dm_core.runs import Run, ToolResult, ToolTurn
+from dm_core.runs import Run, ToolTurn
 from dm_evals.production.anonymous import Anonymous
 from dm_evals.scenarios.scenario import Session
 from dm_sandbox.platforms.server import as_list, as_object
@@ -16,7 +16,8 @@ _DAY: Final = "%A %d %B %Y"
 
 def sessions(runs: Iterable[Run], zone: ZoneInfo, anonymous: Anonymous, said: list[str]) -> tuple[Session, ...] | None:
     """What the calendar showed; None where it never answered. ``said`` gets what can't be known."""
-    results = [result for run in runs for result in _results(run)]
+    turns = [turn for run in runs for turn in run.turns if isinstance(turn, ToolTurn)]
+    results = [result for turn in turns for result in turn.results if result.name == LOOK_UP]
     told = [result for result in results if result.error is None]
     if not results:
         said.append("nobody looked at the calendar: it is empty here")
@@ -30,19 +31,13 @@ def sessions(runs: Iterable[Run], zone: ZoneInfo, anonymous: Anonymous, said: li
     for result in told:
         for entry in as_list(result.output.get("sessions")):
             session = _session(as_object(entry), zone, anonymous)
-            if session is not None:
-                before = known.get((session.title, session.starts))
-                if before is not None and before != session:
-                    said.append(f"{session.title} changed between two look-ups: the later state is played")
-                known[session.title, session.starts] = session
-            else:
+            if session is None:
                 said.append("a session of the calendar could not be read")
+                continue
+            if known.get((session.title, session.starts), session) != session:
+                said.append(f"{session.title} changed between two look-ups: the later state is played")
+            known[session.title, session.starts] = session
     return tuple(sorted(known.values(), key=lambda session: session.starts))
-
-
-def _results(run: Run) -> list[ToolResult]:
-    turns = [turn for turn in run.turns if isinstance(turn, ToolTurn)]
-    return [result for turn in turns for result in turn.results if result.name == LOOK_UP]
 
 
 def _session(told: Mapping[str, object], zone: ZoneInfo, anonymous: Anonymous) -> Session | None:

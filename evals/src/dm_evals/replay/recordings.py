@@ -17,6 +17,7 @@ from pydantic import Field, StrictInt, ValidationError, model_validator
 
 from dm_evals.observation import ModelCall
 from dm_evals.reading import Strict, Unusable, nearest, problem, write_whole
+from dm_evals.replay.canonical import plain_key
 from dm_evals.replay.digest_file import NAME as DIGESTS
 from dm_evals.replay.digest_file import DigestFile, Kept
 from dm_evals.replay.digests import TakenRequest
@@ -140,11 +141,9 @@ def note_digests(folder: Path, recordings: Iterable[Recording]) -> None:
     """Keep what these were made with, beside what is known of the others. Raises Unusable."""
     file = DigestFile.read(folder)
     for recording in recordings:
-        kept = recording.kept
-        if kept is not None:
+        file.kept.pop(recording.address, None)
+        if (kept := recording.kept) is not None:
             file.kept[recording.address] = kept
-        else:
-            file.kept.pop(recording.address, None)
     file.write()
 
 
@@ -163,9 +162,7 @@ def load_recordings(folder: Path, scenarios: Iterable[str], only: Collection[str
         digests = DigestFile.read(folder)
     except Unusable as error:
         return Recordings(problems=(str(error),), broken=frozenset(known))
-    found: dict[Address, Recording] = {}
-    problems: list[str] = []
-    broken: set[str] = set()
+    found, problems, broken = dict[Address, Recording](), list[str](), set[str]()
     for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
         if entry.name == DIGESTS or (only is not None and entry.name not in only):
             continue
@@ -197,7 +194,6 @@ def read_recording(path: Path, digests: DigestFile | None = None) -> Recording:
     except (OSError, UnicodeDecodeError) as error:
         raise Unusable(f"{_place(path)}: can't be read ({type(error).__name__})") from None
     scenario, trial = path.parent.name, int(named.group(1))
-    problems: list[str] = []
     lines = text.removesuffix("\n").split("\n") if text else []
     kept = (digests or DigestFile.read(path.parent.parent)).kept.get(f"{scenario}/t{trial}")
     if lines and (kept is None or len(kept.contents) != len(lines)):
@@ -205,7 +201,7 @@ def read_recording(path: Path, digests: DigestFile | None = None) -> Recording:
         raise Unusable(
             f"{_place(path)}: {len(lines)} turns, but {DIGESTS} has {known} of it: record or author it again"
         )
-    turns: list[RecordedTurn] = []
+    turns, problems = list[RecordedTurn](), list[str]()
     for number, line in enumerate(lines, start=1):
         try:
             turns.append(_turn(line, scenario, trial, number, cast("Kept", kept)))
@@ -223,17 +219,13 @@ def secret_in(value: object) -> str | None:
             return next((word for word, pattern in _SECRETS if pattern.search(value)), None)
         case dict():
             fields = cast("Mapping[str, object]", value)
-            parts = [part for key, each in fields.items() for part in ((key, each) if _looked_at(key) else (key,))]
-            return next((found for part in parts if (found := secret_in(part))), None)
+            looked_at = [each for key, each in fields.items() if plain_key(key) != "thoughtsignature"]
+            return secret_in([*fields, *looked_at])
         case list() | tuple():
             items = cast("Sequence[object]", value)
             return next((found for item in items if (found := secret_in(item))), None)
         case _:
             return None
-
-
-def _looked_at(key: str) -> bool:
-    return key.replace("_", "").lower() != "thoughtsignature"
 
 
 def _place(path: Path) -> str:
@@ -256,13 +248,10 @@ def _turn(line: str, scenario: str, trial: int, turn: int, kept: Kept) -> Record
     except ValueError as error:
         raise Unusable(f"not valid JSON ({error})" if line.strip() else "an empty line") from None
     expected = {"scenario": scenario, "trial": trial, "turn": turn}
-    problems = [
-        f"{key} is {getattr(read, key)!r}, but its place says {value!r}"
-        for key, value in expected.items()
-        if getattr(read, key) != value
-    ]
-    if found := secret_in(value):
-        problems.append(f"holds {found}: take it out, or record again")
+    found = {key: getattr(read, key) for key in expected}
+    problems = [f"{k} is {found[k]!r}, but its place says {expected[k]!r}" for k in found if found[k] != expected[k]]
+    if secret := secret_in(value):
+        problems.append(f"holds {secret}: take it out, or record again")
     if len(digests) != len(read.request.contents):
         problems.append(f"request.contents and the digests in {DIGESTS} are not of one length")
     if problems:
