@@ -104,11 +104,6 @@ class Story:
 
 def history(messages: Sequence[Message], start: int, anonymous: Anonymous, said: list[str]) -> tuple[Past, ...]:
     """What was said before ``start`` (ms), the newest."""
-    by: dict[Direction, Literal["person", "bot", "human"]] = {
-        Direction.INBOUND: "person",
-        Direction.OUTBOUND: "bot",
-        Direction.HUMAN: "human",
-    }
     before = [message for message in messages if message.created_at < start]
     spoken = [message for message in before if (message.content.text or "").strip()]
     if len(spoken) > MAX_HISTORY:
