@@ -1,4 +1,4 @@
-"""The one way to the model server in a live run, for every trial and the judge: paced, tried again, counted, paid.
+"""The one way to a real model, for trials, recordings, the judge and users: paced, tried again, counted, paid.
 
     trials' gateways ─┐
     the judge ────────┼──▶ Upstream ── turn of the model's lane ─▶ budget? ─▶ Gemini, or any server in its shape
