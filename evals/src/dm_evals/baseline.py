@@ -13,7 +13,7 @@ from typing import Final, Literal
 from pydantic import Field, ValidationError, model_validator
 
 from dm_evals.reading import Strict, Unusable, first_problem
-from dm_evals.results import Outcome, Report, TrialResult
+from dm_evals.results import Report, TrialResult
 from dm_evals.statistics import counted
 
 Mode = Literal["replay", "live"]
@@ -125,12 +125,7 @@ def changes(baseline: Baseline | None, report: Report) -> tuple[Change, ...]:
 def _unfit(report: Report) -> str:
     if report.problems:
         return f"{len(report.problems)} files could not be run"
-    bad = [
-        f"{r.scenario}, trial {r.trial}: {r.outcome}" for r in report.results if r.counts and r.outcome in _NOT_JUDGED
-    ]
+    bad = [f"{r.scenario}, trial {r.trial}: {r.outcome}" for r in report.results if r.counts and not r.is_judged]
     if bad:
         return "; ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
     return "" if entries(report.results) else "nothing was judged"
-
-
-_NOT_JUDGED: Final = (Outcome.ERRORED, Outcome.STALE, Outcome.SKIPPED)

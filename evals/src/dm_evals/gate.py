@@ -137,11 +137,11 @@ class _Run:
 
     def decided(self, rule: Rule) -> RuleResult:
         results = [result for result in self.report.results if result.counts and rule.speaks_of(result.tags)]
-        judged = [result for result in results if result.outcome in (Outcome.PASS, Outcome.FAIL)]
+        judged = [result for result in results if result.is_judged]
         if not results:
             return RuleResult(str(rule), "unknown", f"no scenario has the tag {rule.tag}")
         verdict, reason = self._judged(rule, judged) if judged else ("unknown", "not one trial was judged")
-        unjudged = [result for result in results if result.outcome not in (Outcome.PASS, Outcome.FAIL)]
+        unjudged = [result for result in results if not result.is_judged]
         is_open = verdict == "held" or (verdict == "broken" and _may_hold(rule, judged, len(results)))
         if is_open and len(unjudged) > rule.errors_at_most * len(results):
             verdict = "unknown"

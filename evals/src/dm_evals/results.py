@@ -57,6 +57,10 @@ class TrialResult:
     """False where the scenario was not reviewed: shown, never in the gate."""
 
     @property
+    def is_judged(self) -> bool:
+        return self.outcome in (Outcome.PASS, Outcome.FAIL)
+
+    @property
     def broken(self) -> tuple[Check, ...]:
         return tuple(check for check in self.checks if check.verdict != "held")
 

@@ -7,13 +7,13 @@ In a replay ``RecordedUser`` says what ``t1.jsonl`` of its folder in ``evals/use
 ``RecordingUser`` keeps what another one says.
 """
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
 from dm_evals.asking import AskedGemini
+from dm_evals.folded import short_hash
 from dm_evals.reading import Strict, Unusable, json_lines
 from dm_evals.scenarios.scenario import Scenario
 
@@ -58,10 +58,6 @@ class UserModel(Protocol):
         ...
 
 
-def digest(thread: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(thread).encode()).hexdigest()[:16]
-
-
 class GeminiUser(AskedGemini):
     """A model as the user (``AskedGemini`` says what it takes)."""
 
@@ -98,7 +94,7 @@ class RecordedUser:
         path = self.folder / scenario.name / f"t{trial}.jsonl"
         where = f"users/{scenario.name}/{path.name}"
         for _, said in json_lines(path, RecordedSaid):
-            if said.thread == digest(thread):
+            if said.thread == short_hash(*thread):
                 return said
         raise Unusable(f"{where} has no answer to this conversation: author or record the scenario again")
 
@@ -115,6 +111,6 @@ class RecordingUser:
 
     def next(self, scenario: Scenario, trial: int, thread: Sequence[str]) -> Said:
         said = self.user.next(scenario, trial, thread)
-        made = {"origin": self.origin, "model": self.model, "date": self.date, "thread": digest(thread)}
+        made = {"origin": self.origin, "model": self.model, "date": self.date, "thread": short_hash(*thread)}
         self.kept.append(RecordedSaid.model_validate({**said.model_dump(), **made}))
         return said

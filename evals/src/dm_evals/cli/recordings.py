@@ -9,17 +9,16 @@ from functools import partial
 from pathlib import Path
 
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.choice import Chosen, choose
+from dm_evals.cli.choice import choose
 from dm_evals.live.upstream import GEMINI, Upstream
 from dm_evals.observation import Observation
 from dm_evals.reading import Unusable, write_json_lines, yaml_list
-from dm_evals.replay.author import Played, author, parse_turns
+from dm_evals.replay.author import author, parse_turns
 from dm_evals.replay.digest_file import NAME as DIGESTS
-from dm_evals.replay.offline import offline
 from dm_evals.replay.recorder import Recorder
 from dm_evals.replay.recordings import Recording, today
 from dm_evals.replay.refresh import FROM_FILES, Refreshed, follow_files, parse_parts, refresh
-from dm_evals.replay.runner import RuntimePool
+from dm_evals.replay.runner import RuntimePool, in_one_runtime
 from dm_evals.results import BROKEN, HELD, NOT_JUDGED
 from dm_evals.scenarios.loading import shown_path
 from dm_evals.scenarios.scenario import Scenario
@@ -32,14 +31,8 @@ def author_command(args: argparse.Namespace) -> int:
     scenario = choose(args, [args.scenario]).scenarios[0]
     said = yaml_list(args.user.read_text("utf-8"), Written, args.user) if args.user else ()
     user = RecordingUser(ScriptedUser([each.text for each in said]), "authored", today())
-
-    async def made() -> Played:
-        async with RuntimePool(1) as runtimes:
-            turns, against = parse_turns(sys.stdin.read()), partial(runtimes.play, user=user)
-            return await author(scenario, args.trial, turns, against, today())
-
-    with offline():
-        played = asyncio.run(made())
+    turns = parse_turns(sys.stdin.read())
+    played = in_one_runtime(lambda it: author(scenario, args.trial, turns, partial(it.play, user=user), today()))
     _keep(args.recordings, played.recording, user)
     _tell(scenario, played.observation)
     return HELD
@@ -73,8 +66,13 @@ def refresh_command(args: argparse.Namespace) -> int:
         updated = follow_files(recordings, parts, args.recordings)
         print(f"{len(recordings)} recordings: {updated} updated in {DIGESTS}, {len(recordings) - updated} as they are")
         return _with_problems(problems, HELD if recordings else NOT_JUDGED)
-    with offline():
-        done = asyncio.run(_refreshed(chosen, parts, args.recordings))
+    user = RecordedUser(args.recordings.parent / "users")
+
+    async def refreshed(runtimes: RuntimePool) -> list[Refreshed]:
+        against = partial(runtimes.play, user=user)
+        return [await refresh(*pair, parts, against, args.recordings) for pair in chosen.recorded]
+
+    done = in_one_runtime(refreshed)
     for each in done:
         if each.refused:
             print(f"refused  {each.scenario} t{each.trial}: {each.refused}")
@@ -83,12 +81,6 @@ def refresh_command(args: argparse.Namespace) -> int:
     refused, updated = sum(bool(each.refused) for each in done), sum(bool(each.turns) for each in done)
     print(f"{len(done)} recordings: {updated} updated, {refused} refused, {len(done) - updated - refused} as they are")
     return _with_problems(problems, NOT_JUDGED if not done else BROKEN if refused else HELD)
-
-
-async def _refreshed(chosen: Chosen, parts: frozenset[str], folder: Path) -> list[Refreshed]:
-    async with RuntimePool(1) as runtimes:
-        against = partial(runtimes.play, user=RecordedUser(folder.parent / "users"))
-        return [await refresh(*pair, parts, against, folder) for pair in chosen.recorded]
 
 
 def record_command(args: argparse.Namespace) -> int:

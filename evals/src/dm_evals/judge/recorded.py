@@ -4,7 +4,6 @@ A ruling is bound to the words of its statements and to what was said and done; 
 to its quote alone. What changed has no ruling: unknown, never yes. ``authored``: a person ruled, no model did.
 """
 
-import hashlib
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
@@ -13,6 +12,7 @@ from typing import Final
 
 from pydantic import Field
 
+from dm_evals.folded import short_hash
 from dm_evals.judge.evidence import Evidence
 from dm_evals.judge.judge import GENERAL, Judge, Origin, Ruling, Vote
 from dm_evals.reading import Strict, Unusable, json_lines
@@ -56,7 +56,7 @@ def line_of(text: str) -> str:
 
 def digest(statements: Iterable[str], evidence: Evidence) -> str:
     """What a ruling on these statements is bound to."""
-    return hashlib.sha256("\n".join((*statements, evidence.bound)).encode()).hexdigest()[:16]
+    return short_hash(*statements, evidence.bound)
 
 
 def read_rulings(path: Path) -> tuple[RecordedRuling, ...]:

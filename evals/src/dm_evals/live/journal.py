@@ -23,14 +23,14 @@ from pydantic import TypeAdapter, ValidationError
 
 import dm_core
 import dm_evals
+from dm_evals.folded import short_hash
 from dm_evals.reading import Unusable, first_problem
-from dm_evals.results import Outcome, TrialResult
+from dm_evals.results import TrialResult
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.server import as_object
 
 FORMAT: Final = "dm-evals live run"
 VERSION: Final = 1
-_JUDGED: Final = (Outcome.PASS, Outcome.FAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def code_hash() -> str:
 
 def scenario_hashes(scenarios: Sequence[Scenario]) -> dict[str, str]:
     """The scenarios as they are now."""
-    return {each.name: hashlib.sha256(each.model_dump_json().encode()).hexdigest()[:16] for each in scenarios}
+    return {each.name: short_hash(each.model_dump_json()) for each in scenarios}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,8 +138,8 @@ class Journal:
     @contextmanager
     def held(self) -> Generator[None]:
         """Nobody else writes it meanwhile. Raises Unusable: somebody does."""
-        name = hashlib.sha256(bytes(self.path.resolve())).hexdigest()[:16]
-        with (Path(tempfile.gettempdir()) / f"dm-evals-{name}.lock").open("w") as lock:
+        name = f"dm-evals-{short_hash(str(self.path.resolve()))}.lock"
+        with (Path(tempfile.gettempdir()) / name).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -148,7 +148,7 @@ class Journal:
 
     def judged(self, variant: str) -> set[tuple[str, int]]:
         """Scenario and trial of what need not be run again."""
-        return {address for address, result in self.of(variant).items() if result.outcome in _JUDGED}
+        return {address for address, result in self.of(variant).items() if result.is_judged}
 
     def of(self, variant: str) -> dict[tuple[str, int], TrialResult]:
         """All trials of a variant."""

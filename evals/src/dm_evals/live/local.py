@@ -94,5 +94,4 @@ async def _opened(model: LocalGemini, upstream: Upstream) -> AsyncGenerator[None
 
 def _by_code(scenario: Scenario, observation: Observation) -> TrialResult:
     """What only a judge can tell is not asked."""
-    expect = scenario.expect.model_copy(update={"rubric": ()})
-    return judge_trial(scenario.model_copy(update={"expect": expect}), observation)
+    return judge_trial(scenario.expecting(rubric=()), observation)

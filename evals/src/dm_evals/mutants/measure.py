@@ -4,7 +4,6 @@ detection = bad agents with a broken check, false alarms = harmless ones with a 
 Wilson's 95 % intervals. What only a judge can tell is counted apart, in neither rate.
 """
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
@@ -22,9 +21,8 @@ from dm_evals.mutants.code import defects
 from dm_evals.observation import Observation
 from dm_evals.reading import Unusable, json_lines, nearest
 from dm_evals.replay.author import Script
-from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import Recordings, load_recordings
-from dm_evals.replay.runner import USERS, RuntimePool
+from dm_evals.replay.runner import USERS, RuntimePool, in_one_runtime
 from dm_evals.results import BROKEN, HELD, NOT_JUDGED
 from dm_evals.scenarios.loading import load
 from dm_evals.scenarios.scenario import Change, Scenario
@@ -152,12 +150,10 @@ def measure(
     known = {each.name: each for each in load([files[name] for name in files if name in used]).scenarios}
     found = load_recordings(recordings, used, used)
 
-    async def measured() -> tuple[Row, ...]:
-        async with RuntimePool(1) as pool:
-            return tuple([await _row(pool, case, known[case.scenario], found, judge) for case in cases])
+    async def measured(pool: RuntimePool) -> tuple[Row, ...]:
+        return tuple([await _row(pool, case, known[case.scenario], found, judge) for case in cases])
 
-    with offline():
-        rows = asyncio.run(measured())
+    rows = in_one_runtime(measured)
     return Measured(rows[: len(bad)], rows[len(bad) :])
 
 
@@ -197,7 +193,7 @@ def _with_the_changes_of(case: Case, scenario: Scenario, observation: Observatio
         return scenario
     seen, expected = changes(observation), scenario.expect.changed
     changed: dict[Change, int] = {word: seen.get(word, 0) for word in ("disclosure", *expected)}
-    return scenario.model_copy(update={"expect": scenario.expect.model_copy(update={"changed": changed})})
+    return scenario.expecting(changed=changed)
 
 
 def _planted(case: Case) -> AbstractContextManager[None]:

@@ -12,12 +12,11 @@ from pathlib import Path
 
 from dm_core.agent.profile import load_profile
 from dm_evals.cli.main import EVALS
-from dm_evals.production.make import Made, default_name, make_scenario
+from dm_evals.production.make import default_name, make_scenario
 from dm_evals.production.store import read_thread, store_url
 from dm_evals.reading import Unusable, write_whole
-from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import recording_path
-from dm_evals.replay.runner import RuntimePool
+from dm_evals.replay.runner import in_one_runtime
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
 from dm_evals.results import BROKEN, HELD
 
@@ -38,7 +37,9 @@ def main(args: argparse.Namespace) -> int:
     for path in (scenario, recording_path(recordings, name, 1)):
         if path.exists():
             raise Unusable(f"{path.name} of {name} is there already: choose another --name")
-    made = asyncio.run(_made(store_url(args), args.thread, name))
+    stored = asyncio.run(read_thread(store_url(args), args.thread, os.environ))
+    profile = load_profile(PROCESSOR_FOLDER / "profile")
+    made = in_one_runtime(lambda runtimes: make_scenario(stored, name, profile, runtimes.play))
     turns = made.recording.turns if made.recording is not None else ()
     if made.recording is not None:
         made.recording.write(recordings)
@@ -50,10 +51,3 @@ def main(args: argparse.Namespace) -> int:
     for line in made.said:
         print(f"  - {line}")
     return HELD if made.recording is not None else BROKEN
-
-
-async def _made(url: str, thread_id: str, name: str) -> Made:
-    stored = await read_thread(url, thread_id, os.environ)
-    with offline():
-        async with RuntimePool(1) as runtimes:
-            return await make_scenario(stored, name, load_profile(PROCESSOR_FOLDER / "profile"), runtimes.play)

@@ -24,6 +24,7 @@ from pathlib import Path
 from typing import Final
 
 from dm_core.agent.profile import load_profile
+from dm_core.threads import Thread
 from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.main import EVALS
 from dm_evals.cli.rulings import Authored, written
@@ -31,11 +32,10 @@ from dm_evals.judge import GENERAL, Evidence
 from dm_evals.judge.agreement import LabelLine
 from dm_evals.observation import Observation
 from dm_evals.production.make import Made, default_name, make_scenario, meet
-from dm_evals.production.store import opened, store_url, stored_thread
+from dm_evals.production.store import StoredThread, opened, store_url, stored_thread
 from dm_evals.reading import Unusable, json_lines, write_whole
-from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import Recordings, load_recordings
-from dm_evals.replay.runner import RuntimePool, run
+from dm_evals.replay.runner import RuntimePool, in_one_runtime, run
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
 from dm_evals.results import HELD, NOT_JUDGED, TrialResult
 from dm_evals.scenarios.clock import milliseconds
@@ -119,12 +119,15 @@ def main(args: argparse.Namespace) -> int:
         raise Unusable("--sample is how many threads: at least 1")
     since = _since(args.since)
     known = {path.stem for folder in (args.queue, args.evals) for path in (folder / "scenarios").glob("*.yaml")}
-    found, made, skipped = asyncio.run(_made(store_url(args), since, args.sample, known))
+    threads, stored = asyncio.run(_sampled(store_url(args), since, args.sample, known))
+    made, skipped = in_one_runtime(lambda runtimes: _made(threads, stored, runtimes))
     for each in made:
         _queue(each, QueueFolder(args.queue))
     for line in skipped:
         print(f"skipped  {line}")
-    print(f"{found} threads since {datetime.fromtimestamp(since / 1000, UTC):%Y-%m-%d}: {len(made)} queued for review")
+    print(
+        f"{len(threads)} threads since {datetime.fromtimestamp(since / 1000, UTC):%Y-%m-%d}: {len(made)} queued for review"
+    )
     return HELD if made else NOT_JUDGED
 
 
@@ -184,23 +187,29 @@ def _since(text: str) -> int:
         raise Unusable(f"{text!r} is no time: write a date such as 2026-11-22, or how long ago, such as 7d") from None
 
 
-async def _made(url: str, since: int, sample: int, known: set[str]) -> tuple[int, list[Made], list[str]]:
-    """How many threads there are, what was made of the sample, and why not of the others."""
-    made, skipped = list[Made](), list[str]()
+async def _sampled(
+    url: str, since: int, sample: int, known: set[str]
+) -> tuple[Sequence[Thread], dict[str, StoredThread]]:
+    """The threads there are, and those of the sample by the names of their scenarios."""
     async with opened(url, os.environ) as reads:
         threads = await reads.active(since)
         new = sorted((each.id for each in threads if default_name(each.id) not in known), key=_lot)
-        stored = {default_name(each): await stored_thread(reads, each) for each in new[:sample]}
+        return threads, {default_name(each): await stored_thread(reads, each) for each in new[:sample]}
+
+
+async def _made(
+    around: Sequence[Thread], stored: Mapping[str, StoredThread], runtimes: RuntimePool
+) -> tuple[list[Made], list[str]]:
+    """What was made of the sample, and why not of the others."""
+    made, skipped = list[Made](), list[str]()
     profile = load_profile(PROCESSOR_FOLDER / "profile")
-    anonymous = meet(profile, threads, tuple(stored.values()))
-    with offline():
-        async with RuntimePool(1) as runtimes:
-            for name, thread in stored.items():
-                try:
-                    made.append(await make_scenario(thread, name, profile, runtimes.play, anonymous))
-                except Unusable as error:
-                    skipped.append(f"{name}: {error}")
-    return len(threads), made, skipped
+    anonymous = meet(profile, around, tuple(stored.values()))
+    for name, thread in stored.items():
+        try:
+            made.append(await make_scenario(thread, name, profile, runtimes.play, anonymous))
+        except Unusable as error:
+            skipped.append(f"{name}: {error}")
+    return made, skipped
 
 
 def _lot(thread_id: str) -> str:

@@ -11,7 +11,6 @@ as it was. ``scenarios-reviewed`` takes it from here (``queue.py`` says what lie
 """
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Sequence
@@ -31,10 +30,9 @@ from dm_evals.production.make import TO_REVIEW, scenario_text
 from dm_evals.production.queue import QUEUE, QueueFolder, played, write_labels
 from dm_evals.reading import Strict, Unusable, first_problem, write_whole
 from dm_evals.replay.author import Script, ScriptedTurn
-from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import RecordedTurn, Recording, Recordings, today
 from dm_evals.replay.replay_server import said_in
-from dm_evals.replay.runner import RuntimePool
+from dm_evals.replay.runner import in_one_runtime
 from dm_evals.results import HELD
 from dm_evals.scenarios.scenario import Scenario
 
@@ -171,13 +169,7 @@ def _mended(
         raise Unusable(f"turn: {review.name} has {len(turns)} turns")
     turns[number - 1] = _as_it_should_be(recording.turns[number - 1], review)
     server = Script(scenario.name, recording.trial, turns, today(), where="in the recording")
-
-    async def played_again() -> Observation:
-        async with RuntimePool(1) as runtimes:
-            return await runtimes.play(scenario, 1, server)
-
-    with offline():
-        observation = asyncio.run(played_again())
+    observation = in_one_runtime(lambda runtimes: runtimes.play(scenario, 1, server))
     if observation.crash or server.missing or server.unused or review.text.strip() not in " ".join(observation.replies):
         refused = (f"{use.name} was {use.outcome} {dict(use.result) or ''}" for use in observation.calls[-1:])
         raise Unusable(

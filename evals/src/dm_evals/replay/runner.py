@@ -16,6 +16,7 @@ from typing import Final, Literal, Self
 from dm_evals.observation import Observation
 from dm_evals.replay.digests import Prompt, load_prompt, own_prompt
 from dm_evals.replay.logs import captured, defects
+from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import Recordings
 from dm_evals.replay.replay_server import ModelServer, ReplayServer
 from dm_evals.replay.scheduler import CantBePlayed, Scheduler
@@ -233,6 +234,17 @@ class RuntimePool:
             unused_turns=() if ended else server.unused,
             crash=None if ended else observation.crash,
         )
+
+
+def in_one_runtime[T](work: Callable[[RuntimePool], Awaitable[T]]) -> T:
+    """What is made with one runtime, while nothing but this machine is reached."""
+
+    async def made() -> T:
+        async with RuntimePool(1) as runtimes:
+            return await work(runtimes)
+
+    with offline():
+        return asyncio.run(made())
 
 
 async def run_trial(

@@ -1,6 +1,7 @@
 """Words and counts that all reports share, so that no two of them tell one run differently."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, TextIO
@@ -61,17 +62,14 @@ def counts_line(report: Report) -> str:
 
 def causes(results: Sequence[TrialResult]) -> tuple[tuple[str, int, int], ...]:
     """What made recordings stale: part, trials, turns; the most frequent first. ``contents[3]`` counts as contents."""
-    trials: dict[str, set[tuple[str, int]]] = {}
-    turns: dict[str, set[tuple[str, int, int]]] = {}
+    found: set[tuple[str, str, int, int]] = set()
     for result in results:
-        address = (result.scenario, result.trial)
-        found = [(part.partition("[")[0], each.turn) for each in result.observation.stale for part in each.changed]
-        found += [("no recorded turn", turn) for turn in result.observation.missing_turns]
-        for part, turn in found:
-            trials.setdefault(part, set()).add(address)
-            turns.setdefault(part, set()).add((*address, turn))
-    order = sorted(trials, key=lambda part: (-len(trials[part]), part))
-    return tuple((part, len(trials[part]), len(turns[part])) for part in order)
+        seen, address = result.observation, (result.scenario, result.trial)
+        found |= {(part.partition("[")[0], *address, each.turn) for each in seen.stale for part in each.changed}
+        found |= {("no recorded turn", *address, turn) for turn in seen.missing_turns}
+    turns = Counter(part for part, *_ in found)
+    trials = Counter(part for part, *_ in {each[:3] for each in found})
+    return tuple((part, trials[part], turns[part]) for part in sorted(trials, key=lambda part: (-trials[part], part)))
 
 
 def why(result: TrialResult) -> str:

@@ -507,6 +507,10 @@ class Scenario(Part):
     user: SimulatedUser | None = None
     expect: Expectations
 
+    def expecting(self, **other: object) -> "Scenario":
+        """The same with other expectations, by their names."""
+        return self.model_copy(update={"expect": self.expect.model_copy(update=other)})
+
     @property
     def facts(self) -> frozenset[str]:
         """The facts of the profile that its expectations name."""
