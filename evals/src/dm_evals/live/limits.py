@@ -15,14 +15,11 @@ at most by what a call costs more than every call before it.
 import asyncio
 import json
 import re
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import Final
-
-Timer = Callable[[], float]
-"""Seconds, never set back."""
-Sleep = Callable[[float], Awaitable[None]]
 
 _A_DAY: Final = re.compile(r'"quota(?:Id|_limit)":\s*"\w*PerDay|\brequests per day\b', re.IGNORECASE)
 """A quota that is not there again before tomorrow: in ``google.rpc.QuotaFailure``, in ``google.rpc.ErrorInfo``, or in
@@ -39,8 +36,6 @@ class Lane:
     """One model's. ``interval``: seconds between two requests; 0 where no rate was set."""
 
     interval: float
-    timer: Timer
-    sleep: Sleep
     _next: float = 0.0
     _throttled: bool = False
     _in_turn: asyncio.Lock = field(default_factory=asyncio.Lock)
@@ -49,9 +44,9 @@ class Lane:
     async def place(self) -> AsyncGenerator[None]:
         """Wait for the turn. Within it a request is made; ``held`` or ``free`` says what came of it."""
         async with self._in_turn:
-            while (wait := self._next - self.timer()) > 0:
-                await self.sleep(wait)
-            self._next = self.timer() + self.interval
+            while (wait := self._next - monotonic()) > 0:  # noqa: ASYNC110 - a throttle may move the turn meanwhile
+                await asyncio.sleep(wait)
+            self._next = monotonic() + self.interval
             if self._throttled:
                 yield
                 return
@@ -60,7 +55,7 @@ class Lane:
     def held(self, seconds: float) -> None:
         """The server said to come again after so long."""
         self._throttled = True
-        self._next = max(self._next, self.timer() + seconds)
+        self._next = max(self._next, monotonic() + seconds)
 
     def free(self) -> None:
         """It answered."""

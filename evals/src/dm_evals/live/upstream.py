@@ -14,7 +14,7 @@ import json
 import random
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from types import TracebackType
 from typing import Final, Self
@@ -29,7 +29,7 @@ from dm_core.clients.http_response import told_wait
 from dm_core.clock import system_clock
 from dm_evals.asking import AskedGemini
 from dm_evals.checks.pricing import price
-from dm_evals.live.limits import Budget, Lane, Sleep, Timer, is_for_today
+from dm_evals.live.limits import Budget, Lane, is_for_today
 from dm_evals.reading import Unusable
 from dm_evals.replay.gateway import LATENCY
 from dm_evals.replay.recordings import tokens
@@ -59,13 +59,12 @@ _PASSED_ON: Final = ("x-goog-api-key", "x-goog-api-client", "authorization")
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, or why there is none (a status of 503 or 402). ``tried`` is how often it was asked, ``wait`` the
-    seconds that it asks to wait."""
+    """One answer, or why there is none (a status of 503 or 402). ``wait``: the seconds that it
+    asks to wait."""
 
     status: int
     body: Mapping[str, object]
     latency_ms: int = 0
-    tried: int = 1
     wait: float = 0.0
 
     @property
@@ -102,17 +101,14 @@ class Upstream:
         *,
         patience: float = PATIENCE,
         timeout: float = TIMEOUT,
-        timer: Timer = monotonic,
-        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.budget, self.counts = budget or Budget(), Counts()
         self.stopped: str | None = None
         """Why nothing more is asked; None as long as it is."""
         self._closed = False
         self.target, self._patience, self._timeout = target, patience, timeout
-        self._timer, self._sleep = timer, sleep
         interval = 60 / rate if rate else 0.0
-        self._lanes: defaultdict[str, Lane] = defaultdict(lambda: Lane(interval, timer, sleep))
+        self._lanes: defaultdict[str, Lane] = defaultdict(lambda: Lane(interval))
         self._silent_since: dict[str, float] = {}
         """When each model that gives no answer was first asked in vain."""
         self._server = LocalServer(self._serve)
@@ -157,17 +153,17 @@ class Upstream:
         lane, began, tried = self._lanes[model], None, 0
         while True:
             async with lane.place():
-                began, tried = began if began is not None else self._timer(), tried + 1
+                began, tried = began if began is not None else monotonic(), tried + 1
                 answer = await self._paid(asker, model, path, body, headers)
                 wait = self._wait(model, answer, tried)
             if wait is None or self.stopped or self._closed:
-                return Answer(answer.status or 503, answer.body, answer.latency_ms, tried)
-            if self._timer() - began + wait > (self._patience if patience is None else patience):
-                return _none(503, f"after {tried} tries, the last: {answer.trouble}", tried)
+                return replace(answer, status=answer.status or 503)
+            if monotonic() - began + wait > (self._patience if patience is None else patience):
+                return _none(503, f"after {tried} tries, the last: {answer.trouble}")
             self.counts.again += 1
             self.counts.troubles[f"HTTP {answer.status}" if answer.status else answer.told] += 1
             if answer.status != 429:
-                await self._sleep(wait)
+                await asyncio.sleep(wait)
 
     def _wait(self, model: str, answer: Answer, tried: int) -> float | None:
         """Seconds until it is tried again; None where it is not. A throttle holds the whole lane."""
@@ -177,7 +173,7 @@ class Upstream:
             self._silent_since.pop(model, None)
             self.stopped = self.stopped or _refusal(model, answer)
             return None
-        silent = self._timer() - self._silent_since.setdefault(model, self._timer())
+        silent = monotonic() - self._silent_since.setdefault(model, monotonic())
         if silent > max(SILENCE, self._patience):
             self.stopped = f"{model} gave no answer for {silent / 60:.0f} minutes, the last: {answer.trouble}"
             return None
@@ -252,8 +248,8 @@ def _refusal(model: str, answer: Answer) -> str | None:
     return None
 
 
-def _none(status: int, why: str, tried: int = 1) -> Answer:
-    return Answer(status, {"error": {"code": status, "message": why, "status": "UNAVAILABLE"}}, tried=tried)
+def _none(status: int, why: str) -> Answer:
+    return Answer(status, {"error": {"code": status, "message": why, "status": "UNAVAILABLE"}})
 
 
 def _cost(model: str, body: Mapping[str, object]) -> float | None:

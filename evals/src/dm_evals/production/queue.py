@@ -125,9 +125,8 @@ def main(args: argparse.Namespace) -> int:
         _queue(each, QueueFolder(args.queue))
     for line in skipped:
         print(f"skipped  {line}")
-    print(
-        f"{len(threads)} threads since {datetime.fromtimestamp(since / 1000, UTC):%Y-%m-%d}: {len(made)} queued for review"
-    )
+    day = f"{datetime.fromtimestamp(since / 1000, UTC):%Y-%m-%d}"
+    print(f"{len(threads)} threads since {day}: {len(made)} queued for review")
     return HELD if made else NOT_JUDGED
 
 
