@@ -30,9 +30,9 @@ EVALS: Final = Path(__file__).parents[3]
 _OTHERS: Final = {
     "live": ("live.command", "play k trials against a real model, and compare"),
     "local": ("live.local", "play every scenario against a real, small model on this machine"),
-    "mutants": ("mutants.command", "evaluate the evals: bad agents and harmless variants"),
+    "mutants": ("mutants.measure", "evaluate the evals: bad agents and harmless variants"),
     "history": ("reports.history", "note a run in the history of deployments"),
-    "held-out": ("mutants.command:held_out", "detection and false alarms of code alone, on strangers' agents"),
+    "held-out": ("mutants.measure:held_out", "detection and false alarms of code alone, on strangers' agents"),
     "scenarios-from": ("production.queue", "sample stored threads and queue them for review"),
     "scenarios-reviewed": ("production.queue:reviewed", "move what was reviewed to the scenarios and the labels"),
     "scenarios-queue": ("production.review", "what waits for review, as JSON (the studio of make dev shows it)"),

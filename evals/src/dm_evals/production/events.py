@@ -1,4 +1,4 @@
-"""What happened in a stored thread, as a scenario's events, and what went before.
+"""What happened in a stored thread, as a scenario's events; what went before, and the calendar its runs were told.
 
     runs     ├── run 1 ──┤            ├──────── run 2 ────────┤
     DMs      a b         (reply)      c        d (taken in)
@@ -8,15 +8,20 @@ Times are kept where the replay decides by them as production did. DMs that one 
 the debounce, and those of two runs stay apart: the replay's wake-ups fire at other moments of the bucket.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from dm_admin.reads import ArchivedRun
+from dm_core.agent.tools.registry import LOOK_UP
 from dm_core.messages import Content, Direction, EventKind, Message
+from dm_core.runs import Run, ToolTurn
 from dm_evals.production.anonymous import Anonymous
-from dm_evals.scenarios.scenario import Event, Past
+from dm_evals.scenarios.scenario import Event, Past, Session
 from dm_evals.scenarios.scenario import EventKind as Kind
+from dm_sandbox.platforms.server import as_list, as_object
 
 MAX_HISTORY: Final = 20
 """Messages of before that are kept; the model is shown twelve of any thread."""
@@ -29,6 +34,7 @@ _BY: Final[Mapping[Direction, Literal["person", "bot", "human"]]] = {
     Direction.OUTBOUND: "bot",
     Direction.HUMAN: "human",
 }
+_DAY: Final = "%A %d %B %Y"
 UNSENT: Final = "(a message that was unsent)"
 _MEDIA: Final[Mapping[str, Kind]] = {
     "image": Kind.PHOTO,
@@ -149,3 +155,56 @@ def covering(runs: Sequence[ArchivedRun], message: Message) -> int | None:
 
 def _duration(at: int) -> str:
     return f"{at / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+
+
+def sessions(runs: Iterable[Run], zone: ZoneInfo, anonymous: Anonymous, said: list[str]) -> tuple[Session, ...] | None:
+    """What the calendar showed; None where it never answered. ``said`` gets what can't be known."""
+    turns = [turn for run in runs for turn in run.turns if isinstance(turn, ToolTurn)]
+    results = [result for turn in turns for result in turn.results if result.name == LOOK_UP]
+    told = [result for result in results if result.error is None]
+    if not results:
+        said.append("nobody looked at the calendar: it is empty here")
+        return ()
+    if not told:
+        said.append("the calendar did not answer: it is not connected here")
+        return None
+    if len(told) < len(results):
+        said.append("the calendar failed at times: that is not played again")
+    known: dict[tuple[str, datetime], Session] = {}
+    for result in told:
+        for entry in as_list(result.output.get("sessions")):
+            session = _session(as_object(entry), zone, anonymous)
+            if session is None:
+                said.append("a session of the calendar could not be read")
+                continue
+            if known.get((session.title, session.starts), session) != session:
+                said.append(f"{session.title} changed between two look-ups: the later state is played")
+            known[session.title, session.starts] = session
+    return tuple(sorted(known.values(), key=lambda session: session.starts))
+
+
+def _session(told: Mapping[str, object], zone: ZoneInfo, anonymous: Anonymous) -> Session | None:
+    """One entry of the tool's answer (``agent/tools/spond.py``); None where it is another shape."""
+    day, begins, ends = (str(told.get(key) or "") for key in ("day", "starts", "ends"))
+    try:
+        starts = datetime.strptime(f"{day} {begins}", f"{_DAY} %H:%M").replace(tzinfo=zone)
+        if not ends:
+            finish = starts + timedelta(hours=1)
+        elif len(ends) > len("00:00"):
+            finish = datetime.strptime(ends, f"{_DAY}, %H:%M").replace(tzinfo=zone)
+        else:
+            finish = datetime.strptime(f"{day} {ends}", f"{_DAY} %H:%M").replace(tzinfo=zone)
+    except ValueError:
+        return None
+    left, place = told.get("places_left"), told.get("where")
+    full = told.get("status") == "full"
+    known = isinstance(left, int)
+    return Session(
+        title=anonymous.text(str(told.get("title", ""))),
+        starts=starts,
+        ends=finish,
+        place=anonymous.text(place) if isinstance(place, str) else None,
+        capacity=(1 if full else left) if known else None,
+        accepted=1 if full and known else 0,
+        cancelled=told.get("status") == "cancelled",
+    )

@@ -19,11 +19,10 @@ from dm_core.agent.profile import BusinessProfile
 from dm_core.messages import Direction, Message
 from dm_core.threads import Thread
 from dm_evals.production.anonymous import Anonymous
-from dm_evals.production.events import Story, arranged, covering, history
+from dm_evals.production.events import Story, arranged, covering, history, sessions
 from dm_evals.production.expect import as_played, expectations
 from dm_evals.production.store import StoredThread
 from dm_evals.production.turns import is_overtaken, played_turns
-from dm_evals.production.world import sessions
 from dm_evals.reading import Unusable
 from dm_evals.replay.author import AUTHORED, Script, ScriptedTurn
 from dm_evals.replay.digests import own_prompt
