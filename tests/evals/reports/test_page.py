@@ -99,7 +99,7 @@ def test_no_match_is_said_and_clear_brings_all_back(opened: Callable[..., Page])
     assert shown(page) == []
     assert page.get_by_text("No trial fits these filters.").is_visible()
     page.get_by_role("button", name="Clear").click()
-    page.wait_for_function("document.querySelectorAll('details.card:not([hidden])').length > 60")
+    page.locator("details.card:not([hidden])").nth(60).wait_for()
 
 
 def test_a_trial_opens_and_shows_checks_and_both_conversations(opened: Callable[..., Page]) -> None:
