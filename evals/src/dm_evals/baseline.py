@@ -5,15 +5,15 @@ trial i with trial i. It is never taken from a run in which something could not 
 """
 
 import json
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 
-from dm_evals.reading import Unusable, first_problem
-from dm_evals.results import Outcome, Report
+from dm_evals.reading import Strict, Unusable, first_problem
+from dm_evals.results import Report, TrialResult
 from dm_evals.statistics import counted
 
 Mode = Literal["replay", "live"]
@@ -21,10 +21,8 @@ Kind = Literal["better", "worse", "new", "gone", "same"]
 _SHOWN: Final[Mapping[Kind, str]] = {"better": "+", "worse": "-", "new": "*", "gone": "!", "same": " "}
 
 
-class Entry(BaseModel):
+class Entry(Strict):
     """One scenario: ``passes`` of ``n`` judged trials. Tags tell which rules miss it when it is gone."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     n: int = Field(ge=1)
     passes: int = Field(ge=0)
@@ -37,10 +35,8 @@ class Entry(BaseModel):
         return self
 
 
-class Baseline(BaseModel):
+class Baseline(Strict):
     """The file."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     replay: dict[str, Entry] = Field(default_factory=dict)
     live: dict[str, Entry] = Field(default_factory=dict)
@@ -63,25 +59,24 @@ class Baseline(BaseModel):
     def about(self, names: Collection[str], tags: Collection[str] = ()) -> "Baseline":
         """Without the scenarios that are neither among the names nor have one of the tags."""
 
-        def part(entries: Mapping[str, Entry]) -> dict[str, Entry]:
-            kept = ((n, e) for n, e in entries.items() if n in names or not set(tags).isdisjoint(e.tags))
-            return dict(kept)
+        def kept(entries: Mapping[str, Entry]) -> dict[str, Entry]:
+            return {n: e for n, e in entries.items() if n in names or not set(tags).isdisjoint(e.tags)}
 
-        return Baseline(replay=part(self.replay), live=part(self.live))
+        return Baseline(replay=kept(self.replay), live=kept(self.live))
 
     def updated(self, report: Report) -> "Baseline":
         """With the run in place of its mode's part. Raises Unusable."""
         if reason := _unfit(report):
             raise Unusable(f"the baseline stays as it is: {reason}")
-        return self.model_copy(update={report.mode: entries(report)})
+        return self.model_copy(update={report.mode: entries(report.results)})
 
     def save(self, path: Path) -> None:
         """Sorted, one scenario a line, so that a diff of the file reads well."""
         parts: list[str] = []
-        for mode in ("replay", "live"):
+        for mode, entries in self.model_dump(mode="json").items():
             rows = [
-                f"    {json.dumps(name)}: {json.dumps(entry.model_dump(mode='json'), ensure_ascii=False)}"
-                for name, entry in sorted(self.of(mode).items())
+                f"    {json.dumps(name)}: {json.dumps(entry, ensure_ascii=False)}"
+                for name, entry in sorted(entries.items())
             ]
             parts.append(f'  "{mode}": ' + ("{\n" + ",\n".join(rows) + "\n  }" if rows else "{}"))
         path.write_text("{\n" + ",\n".join(parts) + "\n}\n", encoding="utf-8")
@@ -92,9 +87,15 @@ class Change:
     """One scenario against the baseline."""
 
     scenario: str
-    kind: Kind
     before: Entry | None
     now: Entry | None
+
+    @property
+    def kind(self) -> Kind:
+        if self.before is None or self.now is None:
+            return "gone" if self.now is None else "new"
+        difference = self.now.passes * self.before.n - self.before.passes * self.now.n
+        return "same" if difference == 0 else "better" if difference > 0 else "worse"
 
     def __str__(self) -> str:
         """``- nets_today: 4/4 → 2/4``."""
@@ -102,12 +103,12 @@ class Change:
         return f"{_SHOWN[self.kind]} {self.scenario}: {shown[0]} → {shown[1]}"
 
 
-def entries(report: Report) -> dict[str, Entry]:
-    """The judged trials of the report, by scenario."""
-    tags = {result.scenario: result.tags for result in report.results}
+def entries(results: Sequence[TrialResult]) -> dict[str, Entry]:
+    """The judged trials, by scenario."""
+    tags = {result.scenario: result.tags for result in results}
     return {
         row.scenario: Entry(n=row.judged, passes=row.passes, tags=tags[row.scenario])
-        for row in counted(report.results)
+        for row in counted(results)
         if row.judged
     }
 
@@ -115,28 +116,16 @@ def entries(report: Report) -> dict[str, Entry]:
 def changes(baseline: Baseline | None, report: Report) -> tuple[Change, ...]:
     """Every scenario of either side; those that got worse first, then gone, better, new, same."""
     before: Mapping[str, Entry] = baseline.of(report.mode) if baseline is not None else {}
-    now = entries(report)
-    found = [_change(name, before.get(name), now.get(name)) for name in sorted({*before, *now})]
+    now = entries(report.results)
+    found = [Change(name, before.get(name), now.get(name)) for name in {*before, *now}]
     order: list[Kind] = ["worse", "gone", "better", "new", "same"]
     return tuple(sorted(found, key=lambda change: (order.index(change.kind), change.scenario)))
-
-
-def _change(name: str, before: Entry | None, now: Entry | None) -> Change:
-    if before is None or now is None:
-        return Change(name, "gone" if now is None else "new", before, now)
-    difference = now.passes * before.n - before.passes * now.n
-    return Change(name, "same" if difference == 0 else "better" if difference > 0 else "worse", before, now)
 
 
 def _unfit(report: Report) -> str:
     if report.problems:
         return f"{len(report.problems)} files could not be run"
-    bad = [
-        f"{r.scenario}, trial {r.trial}: {r.outcome}" for r in report.results if r.counts and r.outcome in _NOT_JUDGED
-    ]
+    bad = [f"{r.scenario}, trial {r.trial}: {r.outcome}" for r in report.results if r.counts and not r.is_judged]
     if bad:
         return "; ".join(bad[:5]) + (f" and {len(bad) - 5} more" if len(bad) > 5 else "")
-    return "" if entries(report) else "nothing was judged"
-
-
-_NOT_JUDGED: Final = (Outcome.ERRORED, Outcome.STALE, Outcome.SKIPPED)
+    return "" if entries(report.results) else "nothing was judged"

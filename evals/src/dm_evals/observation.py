@@ -1,8 +1,15 @@
 """What one trial of a scenario did: on the platforms' side, in the store, and in the model's turns."""
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
+
+
+def as_text(value: Mapping[str, object]) -> str:
+    """Arguments or a result as JSON; nothing where there are none."""
+    return json.dumps(dict(value), ensure_ascii=False, default=str) if value else ""
+
 
 Author = Literal["person", "bot", "human", "manager", "tool"]
 

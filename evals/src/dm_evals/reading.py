@@ -1,11 +1,12 @@
 """What people write, or a run wrote, read as pydantic models; what can't be used is a line that says where and why."""
 
+import json
 import re
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 from pydantic_core import ErrorDetails
 
 from dm_evals.scenarios.yaml_lines import BrokenYaml, read_yaml
@@ -13,6 +14,12 @@ from dm_evals.scenarios.yaml_lines import BrokenYaml, read_yaml
 
 class Unusable(Exception):
     """What was typed, or lies in a file, or is asked, can't be used; each argument is a line that says why."""
+
+
+class Strict(BaseModel):
+    """Whatever is read from a file: an unknown key is an error, and nothing is changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 def nearest(word: str, known: Iterable[str]) -> str:
@@ -53,6 +60,20 @@ def json_lines[M: BaseModel](path: Path, kind: type[M]) -> Iterator[tuple[str, M
                 yield f"{path}:{number}", kind.model_validate_json(line)
             except ValidationError as error:
                 raise Unusable(f"{path}:{number}: {first_problem(error)}") from None
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Whole or not at all, in a folder that is made where there is none."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_suffix(".draft")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def write_json_lines(path: Path, values: Iterable[BaseModel]) -> None:
+    """One a line; what says nothing is left out."""
+    lines = (json.dumps(each.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) for each in values)
+    write_whole(path, "".join(f"{line}\n" for line in lines))
 
 
 def from_yaml[T](text: str, kind: TypeAdapter[T], where: object, keys: Iterable[str] = ()) -> T:

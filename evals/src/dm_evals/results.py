@@ -4,9 +4,14 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Literal
+from typing import Final, Literal
 
 from dm_evals.observation import Observation
+
+HELD: Final = 0
+BROKEN: Final = 1
+NOT_JUDGED: Final = 2
+"""Exit codes: what cannot be judged is never a pass."""
 
 
 class Outcome(StrEnum):
@@ -50,6 +55,10 @@ class TrialResult:
     reason: str = ""
     counts: bool = True
     """False where the scenario was not reviewed: shown, never in the gate."""
+
+    @property
+    def is_judged(self) -> bool:
+        return self.outcome in (Outcome.PASS, Outcome.FAIL)
 
     @property
     def broken(self) -> tuple[Check, ...]:

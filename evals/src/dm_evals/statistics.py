@@ -4,6 +4,7 @@ pass^k is "all of k trials pass" (arXiv 2406.12045), estimated without bias from
 pass@k ("any passes"), which hides flakiness. Infrastructure errors are in none of these counts.
 """
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import comb, sqrt
@@ -87,23 +88,20 @@ def newcombe(passes: int, n: int, others: int, m: int, confidence: float = CONFI
 
 def counted(results: Iterable[TrialResult]) -> tuple[Counted, ...]:
     """One row a scenario, by name. Scenarios that were not reviewed do not count; skipped trials were not run."""
-    rows: dict[str, list[Outcome]] = {}
+    rows: dict[str, Counter[Outcome]] = {}
     for result in results:
         if result.counts:
-            rows.setdefault(result.scenario, []).append(result.outcome)
-    return tuple(_row(name, outcomes) for name, outcomes in sorted(rows.items()))
+            rows.setdefault(result.scenario, Counter())[result.outcome] += 1
+    return tuple(
+        Counted(name, n[Outcome.PASS], n[Outcome.FAIL], n[Outcome.ERRORED] + n[Outcome.STALE])
+        for name, n in sorted(rows.items())
+    )
 
 
 def flakes(counts: Iterable[Counted]) -> tuple[Counted, ...]:
     """The scenarios that sometimes pass and sometimes don't, the least certain first."""
     flaky = (row for row in counts if row.is_flaky)
     return tuple(sorted(flaky, key=lambda row: (abs(row.passes / row.judged - 0.5), row.scenario)))
-
-
-def _row(name: str, outcomes: list[Outcome]) -> Counted:
-    passes, failures = outcomes.count(Outcome.PASS), outcomes.count(Outcome.FAIL)
-    unjudged = outcomes.count(Outcome.ERRORED) + outcomes.count(Outcome.STALE)
-    return Counted(name, passes, failures, unjudged)
 
 
 def _z(confidence: float) -> float:

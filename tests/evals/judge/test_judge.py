@@ -8,9 +8,9 @@ import pytest
 
 from dm_evals.judge import GENERAL, Evidence, RecordedJudge, RecordingJudge, Ruling
 from dm_evals.judge.agreement import Label, measure, read_labels
-from dm_evals.judge.recorded import read_rulings, statement, write_rulings
+from dm_evals.judge.recorded import read_rulings, statement
 from dm_evals.observation import Bubble, Observation, StoredAlert, ToolUse
-from dm_evals.reading import Unusable
+from dm_evals.reading import Unusable, write_json_lines
 from dm_evals.scenarios.loading import load
 from dm_evals.scenarios.scenario import Scenario
 
@@ -112,7 +112,7 @@ def recorded(tmp_path: Path, quote: str = "", votes: tuple[str, ...] = ("yes", "
         Answers(), RecordedJudge.read([tmp_path / "say_hi.jsonl"]), "recorded", "2026-11-29", "some-model"
     )
     judge.rule([KIND, GENERAL["kind"]], HELLO)
-    write_rulings(tmp_path / "say_hi.jsonl", judge.kept["say_hi"])
+    write_json_lines(tmp_path / "say_hi.jsonl", judge.kept["say_hi"])
     return RecordedJudge.read([tmp_path / "say_hi.jsonl"])
 
 

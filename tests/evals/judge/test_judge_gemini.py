@@ -8,6 +8,7 @@ import pytest
 
 from dm_evals.judge import Evidence, Ruling
 from dm_evals.judge.gemini import GeminiJudge
+from dm_evals.live.upstream import Upstream
 from dm_evals.reading import Unusable
 from dm_sandbox.platforms.answers import blocked_prompt, finished, text, turn
 from dm_sandbox.platforms.faults import FaultKind
@@ -29,7 +30,7 @@ async def ruled(
     gemini: Gemini, *answers: Mapping[str, object], statements: Sequence[str] = (KIND,), key: str = ""
 ) -> Sequence[Ruling]:
     gemini.script(dict(answer) for answer in answers)
-    with GeminiJudge("gemini-3.8-flash", key or gemini.api_key, gemini.base_url, attempts=1) as judge:
+    with GeminiJudge("gemini-3.8-flash", key or gemini.api_key, gemini.base_url) as judge:
         return await asyncio.to_thread(judge.rule, statements, EVIDENCE)
 
 
@@ -109,7 +110,7 @@ async def test_one_vote_is_no_majority(gemini: Gemini) -> None:
 
 async def test_a_judge_that_refuses_or_is_away_has_no_answer_and_its_check_says_what_to_do(gemini: Gemini) -> None:
     (refused,) = await ruled(gemini, key="another-key")
-    with GeminiJudge("gemini-3.8-flash", "key", "http://127.0.0.1:9", attempts=1) as judge:
+    with GeminiJudge("gemini-3.8-flash", "key", "http://127.0.0.1:9") as judge:
         (away,) = await asyncio.to_thread(judge.rule, (KIND,), EVIDENCE)
         with pytest.raises(Unusable, match=r"gemini-3.8-flash can't be used: .*Name another with JUDGE="):
             await asyncio.to_thread(judge.check)
@@ -127,20 +128,15 @@ async def test_a_check_is_one_call(gemini: Gemini) -> None:
     assert len(gemini.requests) == 1
 
 
-async def test_a_busy_server_is_asked_again_after_the_time_it_names(gemini: Gemini) -> None:
-    waits: list[float] = []
-    paced: list[int] = []
+async def test_a_busy_server_is_asked_again_upstream(gemini: Gemini) -> None:
     gemini.faults.add(FaultKind.ERROR, "generateContent", 2, status=503)
     gemini.script(dict(said(True)) for _ in range(2))
-    with GeminiJudge(
-        "gemini-3.8-flash", gemini.api_key, gemini.base_url, before=lambda: paced.append(1), wait=waits.append
-    ) as judge:
-        (ruling,) = await asyncio.to_thread(judge.rule, (KIND,), EVIDENCE)
+    async with Upstream(gemini.base_url) as upstream:
+        with upstream.asked(GeminiJudge, "judge", "gemini-3.8-flash", gemini.api_key) as judge:
+            (ruling,) = await asyncio.to_thread(judge.rule, (KIND,), EVIDENCE)
 
     assert ruling.verdict == "held"
-    assert waits == [1.0, 2.0]
-    assert len(paced) == 4
-    assert len(judge.calls) == 2
+    assert (len(judge.calls), upstream.counts.again) == (2, 2)
 
 
 async def test_the_evidence_is_marked_as_data_and_an_answer_in_json_is_asked_for(gemini: Gemini) -> None:

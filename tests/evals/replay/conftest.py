@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
-from dm_evals.replay.run_trial import SharedRuntime
+from dm_evals.replay.trial_environment import SharedRuntime
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.gemini import Gemini
 

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from dm_evals.replay.run_trial import SharedRuntime, run_trial
+from dm_evals.replay.runner import run_trial
+from dm_evals.replay.trial_environment import SharedRuntime
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.answers import Body, call, turn
 from dm_sandbox.platforms.gemini import Gemini

@@ -5,7 +5,8 @@ from collections.abc import Callable
 
 import pytest
 
-from dm_evals.replay.run_trial import SharedRuntime, run_trial
+from dm_evals.replay.runner import run_trial
+from dm_evals.replay.trial_environment import SharedRuntime
 from dm_evals.scenarios.scenario import WRITTEN, EventKind, Scenario
 from dm_sandbox.platforms.answers import Body, call, text, turn
 from dm_sandbox.platforms.gemini import Gemini
@@ -121,20 +122,6 @@ async def test_a_human_who_answers_during_a_turn_has_the_last_word(
     assert seen.paused
     assert seen.runs == ("human",)
     assert [(m.id, m.disposition) for m in seen.messages if m.direction == "inbound"] == [("ask", "human")]
-
-
-async def test_the_caller_is_told_of_each_turn_before_its_answer(
-    runtime: SharedRuntime, model: Gemini, scenario: MakeScenario
-) -> None:
-    model.script([turn(call("is_new_thread")), reply()])
-    told: list[tuple[int, int]] = []
-
-    async def on_turn(number: int) -> None:
-        told.append((number, len(model.records)))
-
-    await run_trial(scenario(), 1, model.base_url, on_turn, runtime=runtime)
-
-    assert told == [(1, 0), (2, 1)]
 
 
 async def test_without_a_calendar_the_model_is_told_so(

@@ -14,9 +14,9 @@ from starlette.types import Receive, Scope, Send
 from dm_core.agent.gemini import GeminiModel
 from dm_core.queue.wakeup import plan_wake_up
 from dm_core.settings import ProcessorSettings
-from dm_evals.replay.run_trial import SharedRuntime, run_trial
+from dm_evals.replay.runner import run_trial
 from dm_evals.replay.scheduler import CantBePlayed, Scheduler
-from dm_evals.replay.trial_environment import TrialEnvironment
+from dm_evals.replay.trial_environment import SharedRuntime, TrialEnvironment
 from dm_evals.replay.world import set_up
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.answers import Body, call, turn
@@ -204,21 +204,6 @@ async def test_a_model_server_that_hangs_costs_its_own_trial_only(
     assert (fine.crash, fine.replies, len(fine.model_calls)) == (None, ("Hello!",), 1)
 
 
-async def test_an_exception_in_the_callers_hook_is_a_crash_of_this_trial(
-    runtime: SharedRuntime, model: Gemini, scenario: MakeScenario
-) -> None:
-    async def on_turn(_: int) -> None:
-        raise KeyError("of the caller")
-
-    broken = await run_trial(scenario(), 1, model.base_url, on_turn, runtime=runtime)
-    model.script([reply()])
-    fine = await run_trial(scenario(), 1, model.base_url, runtime=runtime)
-
-    assert broken.crash is not None
-    assert "of the caller" in broken.crash
-    assert fine.crash is None
-
-
 async def test_an_event_of_a_turn_nobody_asked_for_is_told(
     runtime: SharedRuntime, model: Gemini, scenario: MakeScenario
 ) -> None:
@@ -296,11 +281,3 @@ async def test_a_webhook_that_stores_nothing_is_a_crash(
         with pytest.raises(CantBePlayed, match="the webhook answered event 1 with 401"):
             await scheduler.play()
         environment.person.sender.app_secret = right
-
-
-async def test_without_a_house_a_trial_opens_its_own(model: Gemini, scenario: MakeScenario) -> None:
-    model.script([reply()])
-
-    seen = await run_trial(scenario(), 1, model.base_url)
-
-    assert seen.replies == ("Hello!",)

@@ -9,8 +9,9 @@ import pytest
 
 from dm_evals.asking import NoAnswer
 from dm_evals.observation import Observation
-from dm_evals.reading import Unusable
-from dm_evals.replay.run_trial import run_trial
+from dm_evals.reading import Unusable, write_json_lines
+from dm_evals.replay.runner import run_trial
+from dm_evals.replay.trial_environment import SharedRuntime
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user import GeminiUser, RecordedUser, RecordingUser, Said
 from dm_sandbox.platforms.answers import blocked_prompt, call, text, turn
@@ -50,8 +51,9 @@ async def played(
     """One trial, its user played by the model behind ``stand_in``."""
     stand_in.script(dict(each) for each in answers)
     gemini.script(dict(reply(f"Answer {number}.")) for number in range(1, 6))
-    with GeminiUser("user-model", stand_in.api_key, stand_in.base_url, attempts=1) as user:
-        return await run_trial(scenario(patience), 1, gemini.base_url, user=user)
+    with GeminiUser("user-model", stand_in.api_key, stand_in.base_url) as user:
+        async with SharedRuntime() as runtime:
+            return await run_trial(scenario(patience), 1, gemini.base_url, runtime, user=user)
 
 
 @pytest.fixture
@@ -105,7 +107,7 @@ def test_a_recorded_user_says_it_again_to_the_same_conversation_only(tmp_path: P
 
     recording = RecordingUser(Curious(), "authored", "2026-11-29")
     recording.next(scenario(), 1, THREAD)
-    recording.write(tmp_path / "first_visit" / "t1.jsonl")
+    write_json_lines(tmp_path / "first_visit" / "t1.jsonl", recording.kept)
 
     again = RecordedUser(tmp_path)
 
@@ -127,7 +129,7 @@ def test_a_line_that_is_none_is_told_with_its_place(tmp_path: Path) -> None:
 async def test_a_wrong_key_is_told_without_the_key(stand_in: Gemini) -> None:
     async with stand_in:
         with (
-            GeminiUser("user-model", "another-key", stand_in.base_url, attempts=1) as user,
+            GeminiUser("user-model", "another-key", stand_in.base_url) as user,
             pytest.raises(NoAnswer) as told,
         ):
             await asyncio.to_thread(user.next, scenario(), 1, THREAD)

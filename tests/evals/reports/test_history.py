@@ -15,7 +15,7 @@ from tests.evals.reports.report_samples import passing, sample
 
 def noted(tmp_path: Path, made: str) -> Path:
     path = tmp_path / "report.json"
-    json_file.write(sample() if made == "mixed" else passing(4), None, path)
+    path.write_text(json_file.to_json(sample() if made == "mixed" else passing(4)))
     history = tmp_path / "history.jsonl"
     assert main(["history", "--report", str(path), "--commit", made, "--history", str(history)]) == 0
     return history

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from dm_evals.reading import Unusable
-from dm_evals.reports.json_file import from_json, load, to_json, write
+from dm_evals.reports.json_file import from_json, load, to_json
 from dm_evals.results import Report
 from tests.evals.reports.report_samples import bubbles, many, observed, passing, report, result, sample
 
@@ -20,7 +20,7 @@ def test_what_is_written_is_read_back_equal(made: Report) -> None:
 def test_a_file_is_read_back_equal(tmp_path: Path) -> None:
     path = tmp_path / "report.json"
 
-    write(sample(), None, path)
+    path.write_text(to_json(sample()))
 
     assert load(path) == sample()
 

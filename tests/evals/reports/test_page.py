@@ -7,7 +7,7 @@ from typing import Literal
 import pytest
 from playwright.sync_api import Browser, Page, Request
 
-from dm_evals.reports.html import write
+from dm_evals.reports.html import to_html
 from tests.evals.reports.report_samples import baseline, before, decision, many
 
 WIDTHS = (390, 1280)
@@ -17,7 +17,7 @@ OUTSIDE = "http://127.0.0.1:9/"
 @pytest.fixture(scope="module")
 def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("page") / "page.html"
-    write(many(), baseline(), path, decision(), before())
+    path.write_text(to_html(many(), baseline(), decision(), before()), "utf-8")
     return path
 
 
@@ -99,7 +99,7 @@ def test_no_match_is_said_and_clear_brings_all_back(opened: Callable[..., Page])
     assert shown(page) == []
     assert page.get_by_text("No trial fits these filters.").is_visible()
     page.get_by_role("button", name="Clear").click()
-    page.wait_for_function("document.querySelectorAll('details.card:not([hidden])').length > 60")
+    page.locator("details.card:not([hidden])").nth(60).wait_for()
 
 
 def test_a_trial_opens_and_shows_checks_and_both_conversations(opened: Callable[..., Page]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dm_evals.reading import Unusable, nearest
-from dm_evals.replay.recordings import Recordings, load_recordings
+from dm_evals.replay.recordings import Recording, Recordings, load_recordings
 from dm_evals.scenarios.loading import load
 from dm_evals.scenarios.scenario import Scenario
 
@@ -20,6 +20,12 @@ class Chosen:
     problems: tuple[str, ...]
     everything: bool
     """Nothing was left out on purpose."""
+
+    @property
+    def recorded(self) -> list[tuple[Scenario, Recording]]:
+        """Each of the scenarios with each of its recordings."""
+        found = self.recordings
+        return [(s, found.by_address[s.name, trial]) for s in self.scenarios for trial in found.trials(s.name)]
 
 
 def choose(args: argparse.Namespace, names: Sequence[str], tags: Sequence[str] = ()) -> Chosen:

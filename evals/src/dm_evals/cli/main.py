@@ -17,23 +17,22 @@ import importlib
 import re
 import sys
 from collections.abc import Callable, Sequence
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Final, NoReturn, cast
 
 from dm_core.errors import StoreUnavailable
 from dm_evals.reading import Unusable, nearest
 from dm_evals.reports.words import in_any_encoding
+from dm_evals.results import NOT_JUDGED
 
 EVALS: Final = Path(__file__).parents[3]
-HELD, BROKEN, NOT_JUDGED = 0, 1, 2
 
 _OTHERS: Final = {
     "live": ("live.command", "play k trials against a real model, and compare"),
     "local": ("live.local", "play every scenario against a real, small model on this machine"),
-    "mutants": ("mutants.command", "evaluate the evals: bad agents and harmless variants"),
+    "mutants": ("mutants.measure", "evaluate the evals: bad agents and harmless variants"),
     "history": ("reports.history", "note a run in the history of deployments"),
-    "held-out": ("mutants.command:held_out", "detection and false alarms of code alone, on strangers' agents"),
+    "held-out": ("mutants.measure:held_out", "detection and false alarms of code alone, on strangers' agents"),
     "scenarios-from": ("production.queue", "sample stored threads and queue them for review"),
     "scenarios-reviewed": ("production.queue:reviewed", "move what was reviewed to the scenarios and the labels"),
     "scenarios-queue": ("production.review", "what waits for review, as JSON (the studio of make dev shows it)"),
@@ -96,23 +95,21 @@ def _parser(asked: str) -> Parser:
 
     run = command("run", "replay the recordings, check, and decide by the gate", "cli.run:run_command")
     _folders(run)
-    run.add_argument("--tags", default="", help="only scenarios with one of these tags: a,b")
+    run.add_argument("--tags", type=names, default=(), help="only scenarios with one of these tags: a,b")
     run.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
     run.add_argument("--allow-stale", action="store_true", help="answer stale turns by position; they stay stale")
     add_report_options(run)
     run.add_argument("--rulings", type=Path, default=EVALS / "rulings", help="the judge's recordings")
 
-    author = command(
-        "author", "write a recording from hand-written turns (YAML on stdin)", "cli.recordings:author_command"
-    )
+    told = "write a recording from hand-written turns (YAML on stdin)"
+    author = command("author", told, "cli.recordings:author_command")
     _folders(author)
     author.add_argument("scenario", metavar="SCENARIO")
     author.add_argument("--trial", type=_whole, default=1)
     author.add_argument("--user", type=Path, metavar="FILE", help="what the simulated user says: - {text: …} a message")
 
-    refresh = command(
-        "refresh", "bring recordings up to a changed request, in named parts only", "cli.recordings:refresh_command"
-    )
+    told = "bring recordings up to a changed request, in named parts only"
+    refresh = command("refresh", told, "cli.recordings:refresh_command")
     _folders(refresh)
     refresh.add_argument("scenario", nargs="*", metavar="SCENARIO")
     refresh.add_argument("--parts", required=True, help="such as system,tools or contents[0]")
@@ -137,8 +134,10 @@ def _parser(asked: str) -> Parser:
     rulings.add_argument("--base-url", help="another server than Gemini's, in its shape")
 
     command("schema", "write the JSON schema of scenarios", "cli.recordings:schema_command")
-    for name, (module, about) in _OTHERS.items():
-        _brought(command, name, module, about, asked)
+    for name, (place, about) in _OTHERS.items():
+        added = command(name, about, place)
+        if name == asked:
+            _function(place, "add_arguments")(added)
     return parser
 
 
@@ -160,29 +159,20 @@ def _folders(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--recordings", type=Path, default=EVALS / "recordings", metavar="DIR")
 
 
-def _brought(
-    command: Callable[[str, str, str], argparse.ArgumentParser], name: str, module: str, about: str, asked: str
-) -> None:
-    """A command of another module; its arguments are only asked for when it is meant."""
-    module, _, function = module.partition(":")
-    if find_spec(f"dm_evals.{module}") is None:
-        return
-    parser = command(name, about, f"{module}:{function or 'main'}")
-    if name == asked:
-        found = importlib.import_module(f"dm_evals.{module}")
-        add = cast("Callable[[argparse.ArgumentParser], None]", found.add_arguments)
-        add(parser)
-
-
 def _lazily(place: str) -> Callable[[argparse.Namespace], int]:
     """``module:function`` of this package, loaded when it is called."""
+    return lambda args: cast("int", _function(place)(args))
+
+
+def _function(place: str, name: str = "") -> Callable[[object], object]:
+    """``module:function``; or another function of that module."""
     module, _, function = place.partition(":")
+    return getattr(importlib.import_module(f"dm_evals.{module}"), name or function or "main")
 
-    def run(args: argparse.Namespace) -> int:
-        found = getattr(importlib.import_module(f"dm_evals.{module}"), function)
-        return cast("Callable[[argparse.Namespace], int]", found)(args)
 
-    return run
+def names(text: str) -> tuple[str, ...]:
+    """``a,b``."""
+    return tuple(name.strip() for name in text.split(",") if name.strip())
 
 
 def _whole(text: str) -> int:

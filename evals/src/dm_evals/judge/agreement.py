@@ -8,23 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict
-
 from dm_evals.judge.evidence import Evidence
 from dm_evals.judge.judge import Judge, Ruling
 from dm_evals.judge.recorded import RecordedJudge, statement
-from dm_evals.reading import Unusable, json_lines
+from dm_evals.reading import Strict, Unusable, json_lines
 from dm_evals.results import Verdict
 from dm_evals.statistics import Interval, wilson
 
 
-class LabelLine(BaseModel):
+class LabelLine(Strict):
     """A line of the files: what a person ruled on one conversation. ``why`` is for who reads a disagreement.
 
     ``item``: a statement, or ``general.NAME``.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     item: str
     text: str

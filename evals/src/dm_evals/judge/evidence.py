@@ -8,7 +8,6 @@ manager    what a human was asked, and whether it arrived          machine    ho
 """
 
 import hashlib
-import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from zoneinfo import ZoneInfo
 
 from dm_core.agent.profile import BusinessProfile
 from dm_evals.folded import folded
-from dm_evals.observation import Observation
+from dm_evals.observation import Observation, as_text
 from dm_evals.replay.digests import own_prompt
-from dm_evals.scenarios.scenario import EventKind, Scenario, Session
+from dm_evals.scenarios.scenario import EventKind, Scenario
 
 SECTIONS: Final = ("profile", "calendar", "tools", "notes", "thread", "files", "sent", "manager", "machine")
 SHORTEST_QUOTE: Final = 8
@@ -48,14 +47,21 @@ class Evidence:
         asked = [f"{'urgent' if a.urgent else 'normal'}: {a.text}" for a in observation.alerts if a.cause == "model"]
         added = [f"by the machine ({a.cause}): {a.text}" for a in observation.alerts if a.cause != "model"]
         missed = [f"did not arrive: {alert.text}" for alert in observation.alerts if alert.state not in _ARRIVED]
+        looked_up = [
+            f"{use.name}({as_text(use.arguments)}): {as_text(use.result)}"
+            for use in observation.calls
+            if use.outcome in ("answered", "error")
+        ]
         held = list(_files(scenario))
+        unseen = [f"the deployment's setting: {name}={value}" for name, value in scenario.world.settings.items()]
+        unseen += [f"not shown: {line}" for line in observation.not_shown]
         sections = {
             "profile": f"{known.name}\n{known.persona}\n{known.knowledge}",
             "calendar": "\n".join(_calendar(scenario, observation)),
-            "tools": "\n".join(_tools(observation)),
+            "tools": "\n".join(looked_up),
             "notes": "\n".join((*scenario.world.notes, *observation.notes)),
             "thread": "\n".join(_thread(scenario, observation)),
-            "files": "\n".join((*held, *_unseen(scenario, observation))),
+            "files": "\n".join((*held, *unseen)),
             "sent": "\n".join(_sent(observation)),
             "manager": "\n".join((*asked, *added, *missed)),
             "machine": "\n".join(_machine(observation)),
@@ -92,20 +98,10 @@ def _calendar(scenario: Scenario, observation: Observation) -> Iterator[str]:
     if scenario.world.sessions is None:
         yield "No calendar is connected."
     for session in scenario.world.sessions or ():
-        yield _session(session, zone)
-
-
-def _session(session: Session, zone: ZoneInfo) -> str:
-    begins, ends = session.starts.astimezone(zone), session.ends.astimezone(zone)
-    room = f"{session.accepted} of {session.capacity} places taken" if session.capacity is not None else ""
-    told = (f"{begins:%A %-d %B %Y, %H:%M} to {ends:%H:%M}", session.place or "", room)
-    return f"{session.title}: " + ", ".join(filter(None, told)) + (" CANCELLED" if session.cancelled else "")
-
-
-def _tools(observation: Observation) -> Iterator[str]:
-    for use in observation.calls:
-        if use.outcome in ("answered", "error"):
-            yield f"{use.name}({_json(use.arguments)}): {_json(use.result)}"
+        begins, ends = session.starts.astimezone(zone), session.ends.astimezone(zone)
+        room = f"{session.accepted} of {session.capacity} places taken" if session.capacity is not None else ""
+        told = (f"{begins:%A %-d %B %Y, %H:%M} to {ends:%H:%M}", session.place or "", room)
+        yield f"{session.title}: " + ", ".join(filter(None, told)) + (" CANCELLED" if session.cancelled else "")
 
 
 def _thread(scenario: Scenario, observation: Observation) -> Iterator[str]:
@@ -129,11 +125,6 @@ def _files(scenario: Scenario) -> Iterator[str]:
             yield f"{event.by or 'the person'}'s {event.kind.value} {place} " + ", ".join(filter(None, what))
 
 
-def _unseen(scenario: Scenario, observation: Observation) -> Iterator[str]:
-    yield from (f"the deployment's setting: {name}={value}" for name, value in scenario.world.settings.items())
-    yield from (f"not shown: {line}" for line in observation.not_shown)
-
-
 def _sent(observation: Observation) -> Iterator[str]:
     yield from (f"Assistant: {reply}" for reply in observation.replies)
     yield from (f"Assistant reacts: {reaction}" for reaction in observation.reactions)
@@ -151,13 +142,9 @@ def _machine(observation: Observation) -> Iterator[str]:
             yield f"a DM of the person's ended as {ended}"
     for use in observation.calls:
         if use.outcome not in ("done", "answered", "error"):
-            yield f"{use.name}({_json(use.arguments)}) was {use.outcome} {_json(use.result)}".rstrip()
+            yield f"{use.name}({as_text(use.arguments)}) was {use.outcome} {as_text(use.result)}".rstrip()
     if observation.paused:
         yield "a human has taken the thread over"
-
-
-def _json(value: Mapping[str, object]) -> str:
-    return json.dumps(dict(value), ensure_ascii=False, default=str) if value else ""
 
 
 def _digest(texts: list[str]) -> str:

@@ -5,6 +5,7 @@ quote that does not stand in the evidence. Only statements that two votes left o
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final, NamedTuple
 
 from pydantic import BaseModel
@@ -58,7 +59,7 @@ class GeminiJudge(AskedGemini):
         """Raises nothing: trouble is a vote ``none``."""
         votes: dict[str, list[Cast]] = {each: [] for each in statements}
         for _ in range(VOTES):
-            left = [each for each in statements if not _is_decided(votes[each])]
+            left = [each for each in statements if _ruling(votes[each]).verdict == "unknown"]
             for each, vote in zip(left, self._ballot(left, evidence) if left else (), strict=True):
                 votes[each].append(vote)
         return [_ruling(votes[each]) for each in statements]
@@ -83,15 +84,11 @@ def _vote(answers: Sequence[Answer], evidence: Evidence) -> Cast:
     return Cast("yes" if answer.holds else "no", answer.reason, answer.quote)
 
 
-def _is_decided(votes: Sequence[Cast]) -> bool:
-    given = [each.vote for each in votes]
-    return max(given.count("yes"), given.count("no")) > VOTES // 2
-
-
 def _ruling(votes: Sequence[Cast]) -> Ruling:
     """With reason and quote of the first vote of the majority; without one, every reason."""
-    given: tuple[Vote, ...] = tuple(each.vote for each in votes)
-    if not _is_decided(votes):
-        return Ruling(given, "; ".join(dict.fromkeys(each.why for each in votes if each.why)))
-    winner = next(each for each in votes if each.vote != "none" and given.count(each.vote) > VOTES // 2)
-    return Ruling(given, winner.why, winner.quote)
+    ruling = Ruling(tuple(each.vote for each in votes))
+    won = {"held": "yes", "broken": "no", "unknown": ""}[ruling.verdict]
+    for each in votes:
+        if each.vote == won:
+            return replace(ruling, why=each.why, quote=each.quote)
+    return replace(ruling, why="; ".join(dict.fromkeys(each.why for each in votes if each.why)))

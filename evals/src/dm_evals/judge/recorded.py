@@ -4,30 +4,27 @@ A ruling is bound to the words of its statements and to what was said and done; 
 to its quote alone. What changed has no ruling: unknown, never yes. ``authored``: a person ruled, no model did.
 """
 
-import hashlib
-import json
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
+from dm_evals.folded import short_hash
 from dm_evals.judge.evidence import Evidence
 from dm_evals.judge.judge import GENERAL, Judge, Origin, Ruling, Vote
-from dm_evals.reading import Unusable, json_lines
+from dm_evals.reading import Strict, Unusable, json_lines
 
 GENERAL_PREFIX: Final = "general."
 
 
-class RecordedRuling(BaseModel):
+class RecordedRuling(Strict):
     """A line of the file: one ruling on one statement, or on several with the same quote.
 
     ``lines``: rubric items word for word, ``general.NAME`` for those of the general rubric.
     """
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     lines: tuple[str, ...] = Field(min_length=1)
     votes: tuple[Vote, ...]
@@ -59,17 +56,15 @@ def line_of(text: str) -> str:
 
 def digest(statements: Iterable[str], evidence: Evidence) -> str:
     """What a ruling on these statements is bound to."""
-    return hashlib.sha256("\n".join((*statements, evidence.bound)).encode()).hexdigest()[:16]
+    return short_hash(*statements, evidence.bound)
 
 
 def read_rulings(path: Path) -> tuple[RecordedRuling, ...]:
     """All lines of a file, none where there is no file. Raises Unusable."""
     found: list[RecordedRuling] = []
     for place, read in json_lines(path, RecordedRuling):
-        again = next(
-            (text for text in read.lines for each in found if text in each.lines and each.digest == read.digest), ""
-        )
-        if again:
+        before = {text for each in found if each.digest == read.digest for text in each.lines}
+        for again in filter(before.__contains__, read.lines):
             raise Unusable(f"{place}: there are two rulings on {again!r}: take one out")
         found.append(read)
     return tuple(found)
@@ -92,14 +87,9 @@ class RecordedJudge:
         return any(line.startswith(GENERAL_PREFIX) for each in self.rulings.get(scenario, ()) for line in each.lines)
 
     def rule(self, statements: Sequence[str], evidence: Evidence) -> Sequence[Ruling]:
-        return [self._one(each, evidence) for each in statements]
-
-    def _one(self, text: str, evidence: Evidence) -> Ruling:
-        found = self.find(text, evidence)
-        if isinstance(found, str):
-            return Ruling((), found)
-        self.used[found.origin] += 1
-        return found.ruling
+        found = [self.find(each, evidence) for each in statements]
+        self.used.update(each.origin for each in found if not isinstance(each, str))
+        return [Ruling((), each) if isinstance(each, str) else each.ruling for each in found]
 
     def find(self, text: str, evidence: Evidence) -> RecordedRuling | str:
         """The ruling on a statement; why there is none."""
@@ -107,10 +97,11 @@ class RecordedJudge:
         fitting = [each for each in known if each.digest == digest(each.statements, evidence)]
         if not fitting:
             why = "what was said changed since it was ruled on" if known else "nobody has ruled on it"
-            return f"{why}: python -m dm_evals rulings {evidence.scenario}".rstrip()
-        if fitting[0].quote and not evidence.holds(fitting[0].quote):
-            return f"the evidence no longer says {fitting[0].quote!r}: python -m dm_evals rulings {evidence.scenario}"
-        return fitting[0]
+        elif fitting[0].quote and not evidence.holds(fitting[0].quote):
+            why = f"the evidence no longer says {fitting[0].quote!r}"
+        else:
+            return fitting[0]
+        return f"{why}: python -m dm_evals rulings {evidence.scenario}".rstrip()
 
 
 @dataclass(slots=True)
@@ -139,24 +130,8 @@ class RecordingJudge:
             found[text] = ruling = replace(ruling, origin=self.origin)
             if ruling.verdict != "unknown":
                 groups.setdefault(ruling, []).append(text)
-        kept += [self._recorded(texts, ruling, evidence) for ruling, texts in groups.items()]
+        made = {"model": self.model, "date": self.date}
+        for ruling, texts in groups.items():
+            fields = {**asdict(ruling), **made, "lines": map(line_of, texts), "digest": digest(texts, evidence)}
+            kept.append(RecordedRuling.model_validate(fields))
         return [found[text] for text in statements]
-
-    def _recorded(self, texts: Sequence[str], ruling: Ruling, evidence: Evidence) -> RecordedRuling:
-        return RecordedRuling(
-            lines=tuple(map(line_of, texts)),
-            votes=ruling.votes,
-            quote=ruling.quote,
-            why=ruling.why,
-            origin=self.origin,
-            model=self.model,
-            date=self.date,
-            digest=digest(texts, evidence),
-        )
-
-
-def write_rulings(path: Path, rulings: Iterable[RecordedRuling]) -> None:
-    """One ruling a line; what says nothing is left out."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lines = (json.dumps(each.model_dump(mode="json", exclude_defaults=True), ensure_ascii=False) for each in rulings)
-    path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")

@@ -12,30 +12,27 @@ import threading
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from time import monotonic
 from typing import Final
 
 from dm_core.settings import table
 from dm_core.settings.reader import Reader
-from dm_evals.asking import AskedGemini
 from dm_evals.checks.outcome import judge_trial
+from dm_evals.checks.pricing import price
 from dm_evals.cli.choice import select
-from dm_evals.cli.main import EVALS, add_report_options
+from dm_evals.cli.main import EVALS, add_report_options, names
 from dm_evals.judge.gemini import GeminiJudge
-from dm_evals.live.budget import Budget
 from dm_evals.live.journal import Journal, Settings, code_hash, scenario_hashes
-from dm_evals.live.preflight import preflight
+from dm_evals.live.limits import Budget
 from dm_evals.live.summary import tables
-from dm_evals.live.trials import Live, LiveRun, Variant, check_price, live_report, now
-from dm_evals.live.upstream import PATIENCE, TIMEOUT, Upstream
+from dm_evals.live.trials import Live, Variant, planned
+from dm_evals.live.upstream import GEMINI, PATIENCE, TIMEOUT, Upstream
 from dm_evals.reading import Unusable
-from dm_evals.replay.digests import load_prompt, own_prompt
-from dm_evals.replay.gateway import LONGEST
-from dm_evals.replay.recorder import GEMINI
-from dm_evals.replay.runner import Judging
-from dm_evals.results import TrialResult
+from dm_evals.replay.runner import Judging, errored, report
+from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.scenarios.loading import Loaded, load
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user import GeminiUser, UserModel
@@ -50,13 +47,13 @@ OFF: Final = "off"
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options, added to the command's parser. What is not given is, in a resumed run, as it was."""
     parser.add_argument("--trials", type=_positive, help="trials of each scenario (K; default 4)")
-    parser.add_argument("--model", type=_names, metavar="M,…", help=f"the models to try (default {DEFAULT_MODEL})")
+    parser.add_argument("--model", type=names, metavar="M,…", help=f"the models to try (default {DEFAULT_MODEL})")
     parser.add_argument(
-        "--compare-prompt", type=_names, metavar="DIR,…", help="folders with other prompts/ and profile/, side by side"
+        "--compare-prompt", type=names, metavar="DIR,…", help="folders with other prompts/ and profile/, side by side"
     )
     parser.add_argument("--judge", metavar="MODEL", help=f"who answers the rubrics (default {DEFAULT_MODEL}; {OFF})")
     parser.add_argument("--user", metavar="MODEL", help=f"who plays simulated users (default {DEFAULT_MODEL})")
-    parser.add_argument("--tags", type=_names, metavar="a,b", help="only scenarios with one of these")
+    parser.add_argument("--tags", type=names, metavar="a,b", help="only scenarios with one of these")
     parser.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
     parser.add_argument("--budget-usd", type=_amount, help="stop before this much is spent, the judge's calls included")
     parser.add_argument("--rate", type=_amount, help="requests a minute to one model (default: as its server says)")
@@ -107,7 +104,7 @@ class LiveCommand:
         variants = _variants(settings)
         settings = replace(
             settings,
-            prompts={each.name: _prompt_hash(each) for each in variants},
+            prompts={each.name: each.prompt.hash for each in variants},
             scenarios=scenario_hashes(scenarios),
             code=code_hash(),
         )
@@ -115,14 +112,15 @@ class LiveCommand:
             raise Unusable(f"RESUME: this is another run ({difference}): resume it as it was, or begin a new one")
         if options.update_baseline and (settings.tags or settings.only):
             raise Unusable("--update-baseline takes the whole run: not with --scenario or --tags")
-        if options.budget_usd is not None:
-            check_price(_asked(variants, settings, scenarios))
+        asked = [*(each.model for each in variants), *_others(settings, scenarios)]
+        if options.budget_usd is not None and (bare := [each for each in asked if price(each, 1, 1) is None]):
+            raise Unusable(f"there is no price for {bare[0]}, so a budget can't be held")
         return cls(options, before or Journal(_new_path(options.folder), settings), loaded, scenarios, variants)
 
     def run(self, opening: AbstractAsyncContextManager[object], upstream: Upstream, key: str) -> int:
         """Play, report, decide. Stopped by Ctrl-C or SIGTERM, it reports what there is. ``opening`` opens
         ``upstream``."""
-        started, seconds = now()
+        started, began = datetime.now(UTC), monotonic()
         if threading.current_thread() is threading.main_thread():
             signal.signal(signal.SIGTERM, _as_ctrl_c)
         with self.journal.held():
@@ -132,11 +130,11 @@ class LiveCommand:
             except KeyboardInterrupt:
                 stopped = "the run was stopped"
             self.journal.close(upstream.budget.spent)
-        runs = [
-            live_report(self.journal, each, self.scenarios, started, now()[1] - seconds, self.loaded.problems, stopped)
-            for each in self.variants
-        ]
-        return self._finished(runs, upstream, stopped)
+        reports = [(each.name, self._report(each, started, monotonic() - began, stopped)) for each in self.variants]
+        figures = tables(reports, self.journal.settings.trials, upstream.counts)
+        goes_on = f"; to go on: RESUME={self.journal.path}" if self.journal.path.exists() else ""
+        notes = (f"{stopped}{goes_on}",) if stopped else ()
+        return self._finished([(name, replace(each, tables=figures, notes=notes)) for name, each in reports])
 
     async def _played(self, opening: AbstractAsyncContextManager[object], upstream: Upstream, key: str) -> str:
         """One variant after the other, so that neither takes the other's rate limit. Why it ended early, if it did."""
@@ -144,45 +142,41 @@ class LiveCommand:
         with ExitStack() as stack:
             async with opening:
                 users = [settings.user] if self.user is None and any(each.user for each in self.scenarios) else []
-                await preflight(upstream, [*(each.model for each in self.variants), *users], key)
+                await upstream.preflight([*(each.model for each in self.variants), *users], key)
                 judge = None
                 if settings.judge != OFF:
-                    judge = stack.enter_context(self._other(GeminiJudge, "judge", settings.judge, upstream, key))
+                    judge = stack.enter_context(upstream.asked(GeminiJudge, "judge", settings.judge, key))
                     await asyncio.to_thread(judge.check)
-                user = self.user or stack.enter_context(self._other(GeminiUser, "user", settings.user, upstream, key))
-                live = Live(
-                    upstream=upstream,
-                    api_key=key,
-                    judging=self.judging or partial(judge_trial, judge=judge),
-                    journal=self.journal,
-                    trials=settings.trials,
-                    concurrency=self.options.concurrency,
-                    on_result=_print_result,
-                    user=user,
-                )
+                user = self.user or stack.enter_context(upstream.asked(GeminiUser, "user", settings.user, key))
+                judging = self.judging or partial(judge_trial, judge=judge)
+                live = Live(upstream, key, judging, self.journal, self.options.concurrency, _print_result, user)
                 for variant in self.variants:
                     await live.run(self.scenarios, variant)
                 return live.no_more or upstream.stopped or ""
 
-    def _other[T: AskedGemini](self, kind: type[T], name: str, model: str, upstream: Upstream, key: str) -> T:
-        """A model besides the agent's; upstream waits and tries again in its place."""
-        return kind(model, key, f"{upstream.base_url}/{name}", attempts=1, timeout=LONGEST)
+    def _report(self, variant: Variant, started: datetime, seconds: float, stopped: str) -> Report:
+        """What the journal has of a variant; what was not run is skipped, for the reason ``stopped``."""
+        known = self.journal.of(variant.name)
+        results = [
+            known.get((trial.scenario.name, trial.number))
+            or replace(errored(trial, stopped or "the run was stopped"), outcome=Outcome.SKIPPED)
+            for trial in planned(self.scenarios, self.journal.settings.trials)
+        ]
+        results.sort(key=lambda result: (result.scenario, result.trial))
+        made = report("live", started, seconds, results, self.loaded.problems)
+        return replace(made, prompt_hash=variant.prompt.hash)
 
-    def _finished(self, runs: Sequence[LiveRun], upstream: Upstream, stopped: str) -> int:
+    def _finished(self, reports: Sequence[tuple[str, Report]]) -> int:
         """Reports of every variant; the first one's decide."""
         from dm_evals.cli.run import finish
 
-        figures = tables(runs, upstream.counts)
-        goes_on = f"; to go on: RESUME={self.journal.path}" if self.journal.path.exists() else ""
-        notes = (f"{stopped}{goes_on}",) if stopped else ()
-        first, *others = [replace(run.report, tables=figures, notes=notes) for run in runs]
-        settings = self.journal.settings
-        for variant, report in zip(self.variants[1:], others, strict=True):
-            finish(_beside(self.options, variant.name), report)
-        restricted = bool(settings.tags or settings.only) or self.options.paths != [EVALS / "scenarios"]
+        for name, further in reports[1:]:
+            finish(_beside(self.options, name), further)
+        settings, first = self.journal.settings, reports[0][1]
+        if not (settings.tags or settings.only) and self.options.paths == [EVALS / "scenarios"]:
+            return finish(self.options, first)
         tags = settings.tags or {tag for each in self.scenarios for tag in each.tags}
-        names = {each.name for each in self.scenarios} if restricted else None
-        return finish(self.options, first, tags if restricted else None, names)
+        return finish(self.options, first, tags, {each.name for each in self.scenarios})
 
 
 def _as_ctrl_c(number: int, frame: object) -> None:
@@ -216,15 +210,10 @@ def _variants(settings: Settings) -> list[Variant]:
     return found
 
 
-def _asked(variants: Sequence[Variant], settings: Settings, scenarios: Sequence[Scenario]) -> list[str]:
-    """Every model that is paid for."""
-    others = [settings.judge] if settings.judge != OFF else []
-    users = [settings.user] if any(each.user for each in scenarios) else []
-    return [*(each.model for each in variants), *others, *users]
-
-
-def _prompt_hash(variant: Variant) -> str:
-    return (own_prompt() if variant.folder is None else load_prompt(variant.folder)).hash
+def _others(settings: Settings, scenarios: Sequence[Scenario]) -> list[str]:
+    """The models that are paid for besides the agent's."""
+    judges = [settings.judge] if settings.judge != OFF else []
+    return [*judges, *([settings.user] if any(each.user for each in scenarios) else [])]
 
 
 def _print_result(result: TrialResult) -> None:
@@ -269,7 +258,3 @@ def _positive(text: str) -> int:
     if number < 1:
         raise argparse.ArgumentTypeError("must be at least 1")
     return number
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name.strip() for name in text.split(",") if name.strip())

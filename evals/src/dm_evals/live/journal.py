@@ -23,14 +23,14 @@ from pydantic import TypeAdapter, ValidationError
 
 import dm_core
 import dm_evals
+from dm_evals.folded import short_hash
 from dm_evals.reading import Unusable, first_problem
-from dm_evals.results import Outcome, TrialResult
+from dm_evals.results import TrialResult
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.server import as_object
 
 FORMAT: Final = "dm-evals live run"
 VERSION: Final = 1
-_JUDGED: Final = (Outcome.PASS, Outcome.FAIL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,11 +85,20 @@ def code_hash() -> str:
 
 def scenario_hashes(scenarios: Sequence[Scenario]) -> dict[str, str]:
     """The scenarios as they are now."""
-    return {each.name: hashlib.sha256(each.model_dump_json().encode()).hexdigest()[:16] for each in scenarios}
+    return {each.name: short_hash(each.model_dump_json()) for each in scenarios}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """A line: a trial, or the end."""
+
+    variant: str = ""
+    spent: float
+    result: TrialResult | None = None
 
 
 _SETTINGS: Final = TypeAdapter(Settings)
-_RESULT: Final = TypeAdapter(TrialResult)
+_ENTRY: Final = TypeAdapter(Entry)
 
 
 @dataclass(slots=True)
@@ -117,21 +126,20 @@ class Journal:
         made = cls(path, _settings(path, head))
         for number, line in enumerate(lines, 2):
             try:
-                entry = as_object(json.loads(line))
-                made.spent = float(cast("float", entry["spent"]))
-                if "result" in entry:
-                    result = _RESULT.validate_python(entry["result"])
-                    made.results[str(entry["variant"]), result.scenario, result.trial] = result
-            except (KeyError, TypeError, ValueError) as error:
-                raise Unusable(f"RESUME: {path}:{number} is not a trial: {_first(error)}") from None
+                entry = _ENTRY.validate_json(line)
+            except ValidationError as error:
+                raise Unusable(f"RESUME: {path}:{number} is not a trial: {first_problem(error)}") from None
+            made.spent = entry.spent
+            if (result := entry.result) is not None:
+                made.results[entry.variant, result.scenario, result.trial] = result
         made._size = len(whole)
         return made
 
     @contextmanager
     def held(self) -> Generator[None]:
         """Nobody else writes it meanwhile. Raises Unusable: somebody does."""
-        name = hashlib.sha256(bytes(self.path.resolve())).hexdigest()[:16]
-        with (Path(tempfile.gettempdir()) / f"dm-evals-{name}.lock").open("w") as lock:
+        name = f"dm-evals-{short_hash(str(self.path.resolve()))}.lock"
+        with (Path(tempfile.gettempdir()) / name).open("w") as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
@@ -140,7 +148,7 @@ class Journal:
 
     def judged(self, variant: str) -> set[tuple[str, int]]:
         """Scenario and trial of what need not be run again."""
-        return {(name, number) for (of, name, number), r in self.results.items() if of == variant and _is_judged(r)}
+        return {address for address, result in self.of(variant).items() if result.is_judged}
 
     def of(self, variant: str) -> dict[tuple[str, int], TrialResult]:
         """All trials of a variant."""
@@ -150,8 +158,8 @@ class Journal:
         """On the disk before this returns. Raises OSError: it is not, and what was written before is as it was."""
         self.results[variant, result.scenario, result.trial], self.spent = result, spent
         head = {"format": FORMAT, "version": VERSION, "settings": asdict(self.settings)}
-        dumped = _RESULT.dump_python(result, mode="json", fallback=str)
-        self._append(*([] if self._size else [head]), {"variant": variant, "spent": spent, "result": dumped})
+        entry = _ENTRY.dump_python(Entry(variant=variant, spent=spent, result=result), mode="json", fallback=str)
+        self._append(*([] if self._size else [head]), entry)
 
     def close(self, spent: float) -> None:
         """The run ended, or is stopped."""
@@ -182,18 +190,13 @@ def _settings(path: Path, line: bytes) -> Settings:
         raise Unusable(f"RESUME: {path} is not a live run: {_first(error)}") from None
 
 
-def _is_judged(result: TrialResult) -> bool:
-    return result.outcome in _JUDGED
-
-
 def _changed(before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     return sorted(name for name in {*before, *now} if before.get(name) != now.get(name))
 
 
 def _shown(value: object) -> str:
-    return (
-        ", ".join(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else str(value)
-    ) or "none"
+    told = ", ".join(map(str, cast("tuple[object, ...]", value))) if isinstance(value, tuple) else str(value)
+    return told or "none"
 
 
 def _first(error: Exception) -> str:

@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Final
 
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.main import BROKEN, EVALS, HELD, add_report_options
+from dm_evals.cli.main import EVALS, add_report_options, names
 from dm_evals.live.command import OFF, LiveCommand
 from dm_evals.live.upstream import Upstream
 from dm_evals.observation import Observation
 from dm_evals.reading import Unusable
-from dm_evals.results import TrialResult
+from dm_evals.results import BROKEN, HELD, TrialResult
 from dm_evals.scenarios.scenario import Scenario
-from dm_evals.user.user import ScriptedUser
+from dm_evals.user import ScriptedUser
 from dm_sandbox.environment import SANDBOX_MODEL_KEY
 from dm_sandbox.platforms.local_model import NAME, LocalGemini, LocalModelMissing, open_engine
 
@@ -33,7 +33,7 @@ OTHER_TURNS: Final = "happens during turn"
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """The options, added to the command's parser."""
-    parser.add_argument("--tags", type=lambda text: tuple(text.split(",")), metavar="a,b", help="only these")
+    parser.add_argument("--tags", type=names, metavar="a,b", help="only these")
     parser.add_argument("--scenario", nargs="+", action="extend", default=[], metavar="NAME")
     parser.add_argument("--resume", metavar="FILE", help="go on with this run; last: with the newest one")
     parser.add_argument("--threads", type=int, default=1, help="of the processor, for the model")
@@ -94,5 +94,4 @@ async def _opened(model: LocalGemini, upstream: Upstream) -> AsyncGenerator[None
 
 def _by_code(scenario: Scenario, observation: Observation) -> TrialResult:
     """What only a judge can tell is not asked."""
-    expect = scenario.expect.model_copy(update={"rubric": ()})
-    return judge_trial(scenario.model_copy(update={"expect": expect}), observation)
+    return judge_trial(scenario.expecting(rubric=()), observation)

@@ -1,4 +1,4 @@
-"""The one way to the model server in a live run, for every trial and the judge: paced, tried again, counted, paid.
+"""The one way to a real model, for trials, recordings, the judge and users: paced, tried again, counted, paid.
 
     trials' gateways ─┐
     the judge ────────┼──▶ Upstream ── turn of the model's lane ─▶ budget? ─▶ Gemini, or any server in its shape
@@ -13,8 +13,8 @@ import asyncio
 import json
 import random
 from collections import Counter, defaultdict
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from time import monotonic
 from types import TracebackType
 from typing import Final, Self
@@ -27,14 +27,16 @@ from starlette.types import Receive, Scope, Send
 from dm_core.agent.gemini_waits import body_wait
 from dm_core.clients.http_response import told_wait
 from dm_core.clock import system_clock
+from dm_evals.asking import AskedGemini
 from dm_evals.checks.pricing import price
-from dm_evals.live.budget import Budget
-from dm_evals.live.pacing import Lane, Sleep, Timer, is_for_today
+from dm_evals.live.limits import Budget, Lane, is_for_today
+from dm_evals.reading import Unusable
 from dm_evals.replay.gateway import LATENCY
-from dm_evals.replay.replay_server import tokens
+from dm_evals.replay.recordings import tokens
 from dm_sandbox.platforms.local_server import LocalServer
 from dm_sandbox.platforms.server import JSON_TYPE, as_object
 
+GEMINI: Final = "https://generativelanguage.googleapis.com"
 PATIENCE: Final = 300.0
 """Seconds from the first try of a call to its last; waits of the set rate come before it."""
 TIMEOUT: Final = 90.0
@@ -45,19 +47,24 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 30.0
 """Seconds before a call is tried again: doubled with each try, unless the server names a longer wait."""
 ASKERS: Final = ("judge", "user")
 """Who else asks than the agent: how their addresses begin (``/judge/v1beta/…``), so that the cost is told apart."""
+PREFLIGHT_PATIENCE: Final = 90.0
+"""Seconds that a model which is busy just now is waited for before the first trial."""
+_QUESTION: Final = {
+    "contents": [{"role": "user", "parts": [{"text": "Is anybody there? Answer with one word."}]}],
+    "generationConfig": {"maxOutputTokens": 256},
+}
 _AGAIN: Final = frozenset((408, 429, 500, 502, 503, 504))
 _PASSED_ON: Final = ("x-goog-api-key", "x-goog-api-client", "authorization")
 
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """One answer, or why there is none (a status of 503 or 402). ``tried`` is how often it was asked, ``wait`` the
-    seconds that it asks to wait."""
+    """One answer, or why there is none (a status of 503 or 402). ``wait``: the seconds that it
+    asks to wait."""
 
     status: int
     body: Mapping[str, object]
     latency_ms: int = 0
-    tried: int = 1
     wait: float = 0.0
 
     @property
@@ -94,17 +101,14 @@ class Upstream:
         *,
         patience: float = PATIENCE,
         timeout: float = TIMEOUT,
-        timer: Timer = monotonic,
-        sleep: Sleep = asyncio.sleep,
     ) -> None:
         self.budget, self.counts = budget or Budget(), Counts()
         self.stopped: str | None = None
         """Why nothing more is asked; None as long as it is."""
         self._closed = False
         self.target, self._patience, self._timeout = target, patience, timeout
-        self._timer, self._sleep = timer, sleep
         interval = 60 / rate if rate else 0.0
-        self._lanes: defaultdict[str, Lane] = defaultdict(lambda: Lane(interval, timer, sleep))
+        self._lanes: defaultdict[str, Lane] = defaultdict(lambda: Lane(interval))
         self._silent_since: dict[str, float] = {}
         """When each model that gives no answer was first asked in vain."""
         self._server = LocalServer(self._serve)
@@ -114,11 +118,6 @@ class Upstream:
     @property
     def base_url(self) -> str:
         return self._server.base_url
-
-    @property
-    def waited(self) -> float:
-        """Seconds that were waited for turns, of all calls together."""
-        return sum(lane.waited for lane in self._lanes.values())
 
     async def __aenter__(self) -> Self:
         secure = self.target.startswith("https:")
@@ -133,6 +132,19 @@ class Upstream:
         await self._http.aclose()
         await self._server.stop()
 
+    def asked[T: AskedGemini](self, kind: type[T], asker: str, model: str, key: str) -> T:
+        """A model besides the agent's, as one of ``ASKERS``."""
+        return kind(model, key, f"{self.base_url}/{asker}")
+
+    async def preflight(self, models: Iterable[str], key: str) -> None:
+        """Before the first trial: is the key accepted, is there such a model? One call each. Raises Unusable."""
+        for model in dict.fromkeys(models):
+            path, headers = f"/v1beta/models/{model}:generateContent", {"x-goog-api-key": key}
+            answer = await self.ask(path, _QUESTION, headers, PREFLIGHT_PATIENCE)
+            if answer.status != 200:
+                why = self.stopped or f"the model {model} gives no answer: {answer.trouble}"
+                raise Unusable(" ".join(why.split()))
+
     async def ask(self, path: str, body: object, headers: Mapping[str, str], patience: float | None = None) -> Answer:
         """The model server's answer to one call. Raises nothing for what a server does."""
         self.counts.calls += 1
@@ -141,17 +153,17 @@ class Upstream:
         lane, began, tried = self._lanes[model], None, 0
         while True:
             async with lane.place():
-                began, tried = began if began is not None else self._timer(), tried + 1
+                began, tried = began if began is not None else monotonic(), tried + 1
                 answer = await self._paid(asker, model, path, body, headers)
                 wait = self._wait(model, answer, tried)
             if wait is None or self.stopped or self._closed:
-                return Answer(answer.status or 503, answer.body, answer.latency_ms, tried)
-            if self._timer() - began + wait > (self._patience if patience is None else patience):
-                return _none(503, f"after {tried} tries, the last: {answer.trouble}", tried)
+                return replace(answer, status=answer.status or 503)
+            if monotonic() - began + wait > (self._patience if patience is None else patience):
+                return _none(503, f"after {tried} tries, the last: {answer.trouble}")
             self.counts.again += 1
             self.counts.troubles[f"HTTP {answer.status}" if answer.status else answer.told] += 1
             if answer.status != 429:
-                await self._sleep(wait)
+                await asyncio.sleep(wait)
 
     def _wait(self, model: str, answer: Answer, tried: int) -> float | None:
         """Seconds until it is tried again; None where it is not. A throttle holds the whole lane."""
@@ -161,7 +173,7 @@ class Upstream:
             self._silent_since.pop(model, None)
             self.stopped = self.stopped or _refusal(model, answer)
             return None
-        silent = self._timer() - self._silent_since.setdefault(model, self._timer())
+        silent = monotonic() - self._silent_since.setdefault(model, monotonic())
         if silent > max(SILENCE, self._patience):
             self.stopped = f"{model} gave no answer for {silent / 60:.0f} minutes, the last: {answer.trouble}"
             return None
@@ -190,17 +202,12 @@ class Upstream:
                 known = _cost(model, answer.body)
                 cost = known or 0.0
                 self.counts.spent[asker] += cost
-                self._priced(known)
+                self.counts.unpriced += known is None
+                if known is None and self.budget.usd is not None:
+                    self.stopped = "the cost of a call is not known, so nothing more is asked under a budget"
             return answer
         finally:
             await self.budget.end(self.budget.calls, cost)
-
-    def _priced(self, cost: float | None) -> None:
-        if cost is not None:
-            return
-        self.counts.unpriced += 1
-        if self.budget.usd is not None:
-            self.stopped = "the cost of a call is not known, so nothing more is asked under a budget"
 
     async def _once(self, path: str, body: object, headers: Mapping[str, str]) -> Answer:
         """One try. Status 0: no answer that can be read."""
@@ -241,8 +248,8 @@ def _refusal(model: str, answer: Answer) -> str | None:
     return None
 
 
-def _none(status: int, why: str, tried: int = 1) -> Answer:
-    return Answer(status, {"error": {"code": status, "message": why, "status": "UNAVAILABLE"}}, tried=tried)
+def _none(status: int, why: str) -> Answer:
+    return Answer(status, {"error": {"code": status, "message": why, "status": "UNAVAILABLE"}})
 
 
 def _cost(model: str, body: Mapping[str, object]) -> float | None:

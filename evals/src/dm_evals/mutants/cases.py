@@ -10,21 +10,21 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
 
-from pydantic import BaseModel, ConfigDict, field_validator, model_validator
+from pydantic import field_validator, model_validator
 
 from dm_core.agent.tools.registry import NOTE, NOTIFY, REACT, SEND
 from dm_evals.judge import Vote
-from dm_evals.reading import yaml_list
-from dm_evals.replay.author import AuthoredTurn, WrittenTurn
+from dm_evals.reading import Strict, yaml_list
+from dm_evals.replay.author import ScriptedTurn, WrittenTurn
 from dm_evals.replay.recordings import Recording
 from dm_evals.replay.replay_server import said_in
 from dm_evals.scenarios.scenario import Event, Expectations, Scenario
 
-Turns = tuple[AuthoredTurn, ...]
+Turns = tuple[ScriptedTurn, ...]
 Call = tuple[str, Mapping[str, object]]
 
 
-class Case(BaseModel):
+class Case(Strict):
     """``wrong`` is what is wrong with a bad agent, ``why`` what might mislead about a harmless one.
 
     ``says`` replaces the last reply; ``reacts``, ``notes`` and ``alerts`` the last such call, or are one more; ``adds``
@@ -34,7 +34,6 @@ class Case(BaseModel):
     ``caught_by``: the check that is meant for it. ``votes``: the judge's, by rubric item, as nobody recorded them.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
     scenario: str
     wrong: str = ""
@@ -114,14 +113,14 @@ def _put(calls: Sequence[list[Call]], last: int, name: str, arguments: Mapping[s
     calls[last].append((name, arguments))
 
 
-def _written(turn: AuthoredTurn, calls: Sequence[Call], as_text: str) -> AuthoredTurn:
-    return AuthoredTurn(tuple(calls), as_text or turn.text, None if calls or as_text else turn.body)
+def _written(turn: ScriptedTurn, calls: Sequence[Call], as_text: str) -> ScriptedTurn:
+    return ScriptedTurn(tuple(calls), as_text or turn.text, None if calls or as_text else turn.body)
 
 
-def _turn(body: Mapping[str, object]) -> AuthoredTurn:
+def _turn(body: Mapping[str, object]) -> ScriptedTurn:
     """A recorded answer. What is neither text nor call (a blocked answer) stays the body it is."""
     calls, text = said_in(body)
-    return AuthoredTurn(calls, text) if calls or text else AuthoredTurn(body=dict(body))
+    return ScriptedTurn(calls, text) if calls or text else ScriptedTurn(body=dict(body))
 
 
 def load_cases(path: Path) -> tuple[Case, ...]:

@@ -13,22 +13,19 @@ from textwrap import dedent
 from types import FunctionType
 from typing import Final, cast
 
-from pydantic import BaseModel, ConfigDict
-
 from dm_evals.cli.main import EVALS
-from dm_evals.reading import Unusable, yaml_list
+from dm_evals.reading import Strict, Unusable, yaml_list
 from dm_evals.replay.digests import own_prompt
 
 TABLE: Final = EVALS / "mutants" / "code.yaml"
 
 
-class Defect(BaseModel):
+class Defect(Strict):
     """``old`` stands once in the source of the function ``of`` and becomes ``new``; ``first`` is done before all else.
 
     ``on``: the scenario whose replay shows it by what leaves the system or what the model is shown.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     name: str
     wrong: str
     of: str

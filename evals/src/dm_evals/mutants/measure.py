@@ -1,13 +1,18 @@
-"""Agents of ``cases`` played and judged, and the rates that come of it.
+"""``mutants`` and ``held-out``: the evals evaluated.
+
+``mutants`` plays ``evals/mutants/``: each bad agent must be caught by the check meant for it, no harmless one by any.
+``held-out`` plays ``evals/held_out/``, agents that were written before the checks, and reports the rates of code alone.
+Exit codes: 0 all as it should be, 1 told wrong (or a bound is broken), 2 something could not be judged.
 
 detection = bad agents with a broken check, false alarms = harmless ones with a broken check, by code alone, with
 Wilson's 95 % intervals. What only a judge can tell is counted apart, in neither rate.
 """
 
-import asyncio
+import argparse
+import json
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Final, Literal
 
@@ -15,21 +20,21 @@ from pydantic import TypeAdapter, ValidationError
 
 from dm_evals.checks.effects import changes
 from dm_evals.checks.outcome import judge_trial
-from dm_evals.cli.main import BROKEN, HELD, NOT_JUDGED
+from dm_evals.cli.main import EVALS
 from dm_evals.judge import Evidence, Judge, Ruling, Vote
 from dm_evals.judge.judge import VOTES
-from dm_evals.mutants.cases import Case
+from dm_evals.mutants.cases import Case, load_cases
 from dm_evals.mutants.code import defects
 from dm_evals.observation import Observation
-from dm_evals.reading import Unusable, json_lines, nearest
+from dm_evals.reading import Unusable, json_lines, nearest, write_whole
 from dm_evals.replay.author import Script
-from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import Recordings, load_recordings
-from dm_evals.replay.runner import USERS, RuntimePool
+from dm_evals.replay.runner import USERS, RuntimePool, in_one_runtime
+from dm_evals.results import BROKEN, HELD, NOT_JUDGED
 from dm_evals.scenarios.loading import load
 from dm_evals.scenarios.scenario import Change, Scenario
 from dm_evals.statistics import Interval, wilson
-from dm_evals.user.user import RecordedSaid, ScriptedUser
+from dm_evals.user import RecordedSaid, ScriptedUser
 
 LEAST_DETECTED: Final = 0.75
 MOST_FALSE: Final = 0.03
@@ -144,24 +149,19 @@ def measure(
 ) -> Measured:
     """Play and judge all of them. Raises Unusable for a scenario or a defect that is not there."""
     cases = (*bad, *harmless)
-    files = sorted(scenarios.glob("*.yaml"))
+    files = {file.stem: file for file in sorted(scenarios.glob("*.yaml"))}
     for case in cases:
-        if case.scenario not in (names := [file.stem for file in files]):
-            raise Unusable(f'{case.name}: there is no scenario "{case.scenario}"{nearest(case.scenario, names)}')
+        if case.scenario not in files:
+            raise Unusable(f'{case.name}: there is no scenario "{case.scenario}"{nearest(case.scenario, files)}')
     used = {case.scenario for case in cases}
-    loaded = load([file for file in files if file.stem in used])
-    known = {scenario.name: scenario for scenario in loaded.scenarios}
+    known = {each.name: each for each in load([files[name] for name in files if name in used]).scenarios}
     found = load_recordings(recordings, used, used)
-    with offline():
-        rows = asyncio.run(_measured(cases, known, found, judge))
+
+    async def measured(pool: RuntimePool) -> tuple[Row, ...]:
+        return tuple([await _row(pool, case, known[case.scenario], found, judge) for case in cases])
+
+    rows = in_one_runtime(measured)
     return Measured(rows[: len(bad)], rows[len(bad) :])
-
-
-async def _measured(
-    cases: Sequence[Case], known: Mapping[str, Scenario], recordings: Recordings, judge: Judge | None
-) -> tuple[Row, ...]:
-    async with RuntimePool(1) as pool:
-        return tuple([await _row(pool, case, known[case.scenario], recordings, judge) for case in cases])
 
 
 async def _row(pool: RuntimePool, case: Case, scenario: Scenario, recordings: Recordings, judge: Judge | None) -> Row:
@@ -200,7 +200,7 @@ def _with_the_changes_of(case: Case, scenario: Scenario, observation: Observatio
         return scenario
     seen, expected = changes(observation), scenario.expect.changed
     changed: dict[Change, int] = {word: seen.get(word, 0) for word in ("disclosure", *expected)}
-    return scenario.model_copy(update={"expect": scenario.expect.model_copy(update={"changed": changed})})
+    return scenario.expecting(changed=changed)
 
 
 def _planted(case: Case) -> AbstractContextManager[None]:
@@ -228,3 +228,53 @@ class _ByHand:
             Ruling((self.votes[text],) * VOTES, "by hand") if text in self.votes else other
             for text, other in zip(statements, others, strict=True)
         ]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("names", nargs="*", metavar="NAME", help="only these agents")
+    parser.add_argument("--cases", type=Path, metavar="DIR", help="a folder with bad.yaml and harmless.yaml")
+    parser.add_argument("--scenarios", type=Path, default=EVALS / "scenarios", metavar="DIR")
+    parser.add_argument("--recordings", type=Path, default=EVALS / "recordings", metavar="DIR")
+    parser.add_argument("--json", type=Path, metavar="PATH", help="every case as data, for the report's page")
+
+
+def main(args: argparse.Namespace) -> int:
+    """``mutants``: our own bad agents and harmless variants."""
+    measured = _measured(args, (args.cases or EVALS / "mutants",))
+    caught = sum(row.is_by_its_check for row in measured.bad)
+    passed = sum(row.word == "passed" for row in measured.harmless)
+    print(f"{caught} of {len(measured.bad)} bad agents caught by the check meant for them")
+    print(f"{passed} of {len(measured.harmless)} harmless variants passed")
+    return measured.without_exception
+
+
+def held_out(args: argparse.Namespace) -> int:
+    """``held-out``: strangers' agents, of all sets or of the one in ``--cases``."""
+    folder = EVALS / "held_out"
+    measured = _measured(args, (args.cases,) if args.cases else (folder, *sorted(folder.glob("*/"))))
+    print("\n".join(rates(measured)))
+    return measured.within_bounds
+
+
+def _measured(args: argparse.Namespace, folders: Sequence[Path]) -> Measured:
+    bad, harmless = (
+        tuple(case for folder in folders for case in load_cases(folder / name))
+        for name in ("bad.yaml", "harmless.yaml")
+    )
+    known = [case.name for case in (*bad, *harmless)]
+    for name in args.names:
+        if name not in known:
+            raise Unusable(f'there is no agent "{name}"{nearest(name, known)}')
+    bad, harmless = ([case for case in cases if case.name in (args.names or known)] for cases in (bad, harmless))
+    measured = measure(bad, harmless, args.scenarios, args.recordings)
+    for row in measured.told_wrong:
+        print(_line(row, "missed" if row in measured.bad else "false alarm"))
+    if args.json is not None:
+        write_whole(args.json, json.dumps(asdict(measured), ensure_ascii=False, indent=1) + "\n")
+    return measured
+
+
+def _line(row: Row, what: str) -> str:
+    what = "unjudged" if row.word == "unjudged" else what
+    meant = f" {row.caught_by} was meant." if row.word == "caught" and row.caught_by else ""
+    return f"{what} {row.name} ({row.scenario}): {row.reason}.{meant} {row.shown[:300]}".rstrip()

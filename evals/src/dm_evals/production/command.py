@@ -11,16 +11,14 @@ import re
 from pathlib import Path
 
 from dm_core.agent.profile import load_profile
-from dm_evals.cli.main import BROKEN, EVALS, HELD
-from dm_evals.production.make import Made, default_name, make_scenario
-from dm_evals.production.store import read_thread
-from dm_evals.reading import Unusable
-from dm_evals.replay.offline import offline
+from dm_evals.cli.main import EVALS
+from dm_evals.production.make import default_name, make_scenario
+from dm_evals.production.store import read_thread, store_url
+from dm_evals.reading import Unusable, write_whole
 from dm_evals.replay.recordings import recording_path
-from dm_evals.replay.runner import RuntimePool
+from dm_evals.replay.runner import in_one_runtime
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
-
-NAME = re.compile(r"[a-z][a-z0-9_]{2,60}")
+from dm_evals.results import BROKEN, HELD
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,35 +31,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Read, make, write."""
     name = str(args.name or default_name(args.thread))
-    if not NAME.fullmatch(name):
+    if not re.fullmatch(r"[a-z][a-z0-9_]{2,60}", name):
         raise Unusable(f'"{name}" is no name of a scenario: write lower-case letters, digits and _')
-    into: Path = args.into
-    scenario, recording = into / "scenarios" / f"{name}.yaml", recording_path(into / "recordings", name, 1)
-    for path in (scenario, recording):
+    scenario, recordings = args.into / "scenarios" / f"{name}.yaml", args.into / "recordings"
+    for path in (scenario, recording_path(recordings, name, 1)):
         if path.exists():
             raise Unusable(f"{path.name} of {name} is there already: choose another --name")
-    url = str(args.store_url or os.environ.get("STORE_URL") or "firestore:")
-    made = asyncio.run(_made(url, args.thread, name))
-    if made.recording is not None:
-        made.recording.write(into / "recordings")
-    scenario.parent.mkdir(parents=True, exist_ok=True)
-    scenario.write_text(made.yaml(), encoding="utf-8")
-    _tell(made, scenario)
-    return HELD if made.recording is not None else BROKEN
-
-
-async def _made(url: str, thread_id: str, name: str) -> Made:
-    stored = await read_thread(url, thread_id, os.environ)
-    with offline():
-        async with RuntimePool(1) as runtimes:
-            return await make_scenario(stored, name, load_profile(PROCESSOR_FOLDER / "profile"), runtimes.play)
-
-
-def _tell(made: Made, path: Path) -> None:
+    stored = asyncio.run(read_thread(store_url(args), args.thread, os.environ))
+    profile = load_profile(PROCESSOR_FOLDER / "profile")
+    made = in_one_runtime(lambda runtimes: make_scenario(stored, name, profile, runtimes.play))
     turns = made.recording.turns if made.recording is not None else ()
+    if made.recording is not None:
+        made.recording.write(recordings)
+    write_whole(scenario, made.yaml())
     recorded = sum(turn.origin == "recorded" for turn in turns)
-    print(f"wrote {path.name}: {len(made.scenario.events)} events, to be reviewed")
+    print(f"wrote {scenario.name}: {len(made.scenario.events)} events, to be reviewed")
     print(f"model turns: {recorded} recorded, {len(turns) - recorded} by hand")
     print("replaced: " + (", ".join(f"{count} {kind}" for kind, count in sorted(made.replaced.items())) or "nothing"))
     for line in made.said:
         print(f"  - {line}")
+    return HELD if made.recording is not None else BROKEN

@@ -1,4 +1,4 @@
-"""What happened in a stored thread, as a scenario's events, and what went before.
+"""What happened in a stored thread, as a scenario's events; what went before, and the calendar its runs were told.
 
     runs     ├── run 1 ──┤            ├──────── run 2 ────────┤
     DMs      a b         (reply)      c        d (taken in)
@@ -8,15 +8,20 @@ Times are kept where the replay decides by them as production did. DMs that one 
 the debounce, and those of two runs stay apart: the replay's wake-ups fire at other moments of the bucket.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, Literal
+from zoneinfo import ZoneInfo
 
 from dm_admin.reads import ArchivedRun
+from dm_core.agent.tools.registry import LOOK_UP
 from dm_core.messages import Content, Direction, EventKind, Message
+from dm_core.runs import Run, ToolTurn
 from dm_evals.production.anonymous import Anonymous
-from dm_evals.scenarios.scenario import Event, Past
+from dm_evals.scenarios.scenario import Event, Past, Session
 from dm_evals.scenarios.scenario import EventKind as Kind
+from dm_sandbox.platforms.server import as_list, as_object
 
 MAX_HISTORY: Final = 20
 """Messages of before that are kept; the model is shown twelve of any thread."""
@@ -24,6 +29,12 @@ BURST_MS: Final = 4_000
 """DMs of one run stay within this: the shortest debounce is 5 s."""
 APART_MS: Final = 25_000
 """DMs of two runs stay this far apart: the longest debounce is 15 s."""
+_BY: Final[Mapping[Direction, Literal["person", "bot", "human"]]] = {
+    Direction.INBOUND: "person",
+    Direction.OUTBOUND: "bot",
+    Direction.HUMAN: "human",
+}
+_DAY: Final = "%A %d %B %Y"
 UNSENT: Final = "(a message that was unsent)"
 _MEDIA: Final[Mapping[str, Kind]] = {
     "image": Kind.PHOTO,
@@ -99,7 +110,6 @@ class Story:
 
 def history(messages: Sequence[Message], start: int, anonymous: Anonymous, said: list[str]) -> tuple[Past, ...]:
     """What was said before ``start`` (ms), the newest."""
-    by = {Direction.INBOUND: "person", Direction.OUTBOUND: "bot", Direction.HUMAN: "human"}
     before = [message for message in messages if message.created_at < start]
     spoken = [message for message in before if (message.content.text or "").strip()]
     if len(spoken) > MAX_HISTORY:
@@ -107,12 +117,10 @@ def history(messages: Sequence[Message], start: int, anonymous: Anonymous, said:
     if len(spoken) < len(before):
         said.append(f"{len(before) - len(spoken)} earlier messages without text are left out")
     return tuple(
-        Past.model_validate(
-            {
-                "by": by[message.direction],
-                "text": anonymous.text(message.content.text or ""),
-                "ago": f"{max(1, (start - message.created_at) // 1000)}s",
-            }
+        Past(
+            by=_BY[message.direction],
+            text=anonymous.text(message.content.text or ""),
+            ago=f"{max(1, (start - message.created_at) // 1000)}s",
         )
         for message in spoken[-MAX_HISTORY:]
     )
@@ -142,11 +150,61 @@ def arranged(arrivals: Sequence[tuple[int, int | None]]) -> list[int]:
 
 def covering(runs: Sequence[ArchivedRun], message: Message) -> int | None:
     """The position of the run that claimed this message."""
-    for position, each in enumerate(runs):
-        if message.id in each.run.message_ids:
-            return position
-    return None
+    return next((place for place, each in enumerate(runs) if message.id in each.run.message_ids), None)
 
 
 def _duration(at: int) -> str:
     return f"{at / 1000:.3f}".rstrip("0").rstrip(".") + "s"
+
+
+def sessions(runs: Iterable[Run], zone: ZoneInfo, anonymous: Anonymous, said: list[str]) -> tuple[Session, ...] | None:
+    """What the calendar showed; None where it never answered. ``said`` gets what can't be known."""
+    turns = [turn for run in runs for turn in run.turns if isinstance(turn, ToolTurn)]
+    results = [result for turn in turns for result in turn.results if result.name == LOOK_UP]
+    told = [result for result in results if result.error is None]
+    if not results:
+        said.append("nobody looked at the calendar: it is empty here")
+        return ()
+    if not told:
+        said.append("the calendar did not answer: it is not connected here")
+        return None
+    if len(told) < len(results):
+        said.append("the calendar failed at times: that is not played again")
+    known: dict[tuple[str, datetime], Session] = {}
+    for result in told:
+        for entry in as_list(result.output.get("sessions")):
+            session = _session(as_object(entry), zone, anonymous)
+            if session is None:
+                said.append("a session of the calendar could not be read")
+                continue
+            if known.get((session.title, session.starts), session) != session:
+                said.append(f"{session.title} changed between two look-ups: the later state is played")
+            known[session.title, session.starts] = session
+    return tuple(sorted(known.values(), key=lambda session: session.starts))
+
+
+def _session(told: Mapping[str, object], zone: ZoneInfo, anonymous: Anonymous) -> Session | None:
+    """One entry of the tool's answer (``agent/tools/spond.py``); None where it is another shape."""
+    day, begins, ends = (str(told.get(key) or "") for key in ("day", "starts", "ends"))
+    try:
+        starts = datetime.strptime(f"{day} {begins}", f"{_DAY} %H:%M").replace(tzinfo=zone)
+        if not ends:
+            finish = starts + timedelta(hours=1)
+        elif len(ends) > len("00:00"):
+            finish = datetime.strptime(ends, f"{_DAY}, %H:%M").replace(tzinfo=zone)
+        else:
+            finish = datetime.strptime(f"{day} {ends}", f"{_DAY} %H:%M").replace(tzinfo=zone)
+    except ValueError:
+        return None
+    left, place = told.get("places_left"), told.get("where")
+    full = told.get("status") == "full"
+    known = isinstance(left, int)
+    return Session(
+        title=anonymous.text(str(told.get("title", ""))),
+        starts=starts,
+        ends=finish,
+        place=anonymous.text(place) if isinstance(place, str) else None,
+        capacity=(1 if full else left) if known else None,
+        accepted=1 if full and known else 0,
+        cancelled=told.get("status") == "cancelled",
+    )

@@ -26,7 +26,6 @@ def expectations(runs: Sequence[Run], messages: Sequence[Message], anonymous: An
     asked = [alert for alert in alerts if alert.cause == MODEL]
     replies = [anonymous.text(action.text) for action in done if action.kind is ActionKind.SEND]
     ended = _ended([(each.status, each.disposition) for each in messages if each.direction is Direction.INBOUND])
-    text = "\n".join(replies)
     return Expectations(
         calls=_calls(runs, replies, asked, silent=not alerts),
         state=State(
@@ -36,7 +35,7 @@ def expectations(runs: Sequence[Run], messages: Sequence[Message], anonymous: An
             messages=ended,
             runs=len(runs),
         ),
-        reply=Reply.model_validate(_reply(text)) if replies else Reply(),
+        reply=_reply("\n".join(replies)) if replies else Reply(),
         limits=Limits(model_calls=sum(calls_of(run) for run in runs)),
     )
 
@@ -47,16 +46,12 @@ def with_replies(scenario: Scenario, observation: Observation) -> Scenario:
     inbound = [(each.status, each.disposition) for each in observation.messages if each.direction == Direction.INBOUND]
     required = [call for call in expect.calls.required if call.tool != SEND]
     allowed = [tool for tool in expect.calls.allowed if tool != SEND]
-    expect = expect.model_copy(
-        update={
-            "calls": expect.calls.model_copy(
-                update={"required": (*required, Call(tool=SEND, at_most=number)), "allowed": tuple(allowed)}
-            ),
-            "state": expect.state.model_copy(update={"replies": number, "messages": _ended(inbound)}),
-            "reply": Reply.model_validate(_reply("\n".join(observation.replies))),
-        }
+    calls = {"required": (*required, Call(tool=SEND, at_most=number)), "allowed": tuple(allowed)}
+    return scenario.expecting(
+        calls=expect.calls.model_copy(update=calls),
+        state=expect.state.model_copy(update={"replies": number, "messages": _ended(inbound)}),
+        reply=_reply("\n".join(observation.replies)),
     )
-    return scenario.model_copy(update={"expect": expect})
 
 
 def _ended(inbound: Sequence[tuple[str, str | None]]) -> dict[str, int]:
@@ -81,17 +76,14 @@ def _calls(runs: Sequence[Run], replies: Sequence[str], alerts: Sequence[AskedAl
     )
 
 
-def _reply(text: str) -> dict[str, object]:
+def _reply(text: str) -> Reply:
     size = round(len(text.encode()) * ROOM)
-    fields: dict[str, object] = {"max_bytes": size - size % -100}
-    language = language_of(text)
-    return fields | ({"language": language} if language else {})
+    return Reply(max_bytes=size - size % -100, language=language_of(text) or None)
 
 
 def as_played(scenario: Scenario, observation: Observation) -> tuple[Scenario, list[str]]:
     """With what production changed; a line for each check that the answer of then does not hold."""
-    expect = scenario.expect.model_copy(update={"changed": changes(observation)})
-    scenario = scenario.model_copy(update={"expect": expect})
+    scenario = scenario.expecting(changed=changes(observation))
     result = judge_trial(scenario, observation)
     return scenario, [
         f"played again, {check.name} does not hold: {check.expected}; it was {check.observed}"

@@ -10,7 +10,6 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from itertools import count
 from typing import Final
 
 import yaml
@@ -18,17 +17,16 @@ import yaml
 from dm_admin.reads import ArchivedRun
 from dm_core.agent.profile import BusinessProfile
 from dm_core.messages import Direction, Message
-from dm_core.runs import Run
 from dm_core.threads import Thread
 from dm_evals.production.anonymous import Anonymous
-from dm_evals.production.events import Story, arranged, covering, history
+from dm_evals.production.events import Story, arranged, covering, history, sessions
 from dm_evals.production.expect import as_played, expectations
 from dm_evals.production.store import StoredThread
-from dm_evals.production.turns import ArchiveServer, PlayedTurn, played_turns
-from dm_evals.production.world import sessions
+from dm_evals.production.turns import is_overtaken, played_turns
 from dm_evals.reading import Unusable
+from dm_evals.replay.author import AUTHORED, Script, ScriptedTurn
 from dm_evals.replay.digests import own_prompt
-from dm_evals.replay.recordings import Recording
+from dm_evals.replay.recordings import Recording, today
 from dm_evals.replay.replay_server import Against
 from dm_evals.scenarios.scenario import Person, Scenario, World
 
@@ -81,22 +79,38 @@ async def make_scenario(
     runs = [each.run for each in stored.runs]
     said = _of_the_archive(stored)
     anonymous = anonymous or meet(profile, (), (stored,))
-    arrived = sorted((m for m in stored.messages if m.direction is not Direction.OUTBOUND), key=_arrival)
+    messages = sorted(stored.messages, key=lambda message: (message.created_at, message.order))
+    arrived = [message for message in messages if message.direction is not Direction.OUTBOUND]
     start = _start(arrived, stored.runs)
-    turns = [turn for run in runs for turn in played_turns(run, anonymous)]
+    turns = [played_turns(run, anonymous) for run in runs]
     story = Story(anonymous, start)
     shown = [message for message in arrived if message.created_at >= start]
-    _tell(story, shown, stored.runs, anonymous)
-    scenario = _scenario(stored, name, profile, anonymous, story, said, runs)
-    scenario = scenario.model_copy(update={"expect": expectations(runs, shown, anonymous)})
-    if any(turn.turn is None for turn in turns):
+    _tell(story, shown, stored.runs, turns)
+    known = stored.thread.profile
+    who, handle = anonymous.knows(known.name, known.username) if known is not None else (None, None)
+    world = World(
+        sessions=sessions(runs, profile.time_zone, anonymous, said),
+        history=history(messages, start, anonymous, said),
+        notes=tuple(anonymous.text(note.text) for note in stored.thread.notes if note.created_at < start),
+    )
+    scenario = Scenario.model_validate(
+        {
+            "name": name,
+            "tags": (TAG,),
+            "about": "What happened in a thread; say here what it is an example of.",
+            "reviewed": False,
+            "now": datetime.fromtimestamp(start / 1000, UTC),
+            "person": Person(name=who, username=handle),
+            "world": world,
+            "events": tuple(story.events),
+            "expect": expectations(runs, shown, anonymous),
+        }
+    )
+    played = [turn for each in turns for turn in each]
+    if any(turn.model == AUTHORED for turn in played):
         said.append("some model turns are by hand: the archive keeps none that was overtaken or unusable")
-    scenario, recording = await _played(scenario, turns, against, said)
+    scenario, recording = await _played(scenario, played, against, said)
     return Made(scenario, recording, tuple(dict.fromkeys((*said, *story.said))), anonymous.replaced)
-
-
-def _arrival(message: Message) -> tuple[int, tuple[int, int, str]]:
-    return message.created_at, message.order
 
 
 def _start(arrived: Sequence[Message], runs: Sequence[ArchivedRun]) -> int:
@@ -151,9 +165,11 @@ def meet(profile: BusinessProfile, around: Sequence[Thread], threads: Sequence[S
     return anonymous
 
 
-def _tell(story: Story, shown: Sequence[Message], runs: Sequence[ArchivedRun], anonymous: Anonymous) -> None:
-    """Every DM and every message of a human, in its place."""
-    overtaken = _overtaken(runs, anonymous)
+def _tell(
+    story: Story, shown: Sequence[Message], runs: Sequence[ArchivedRun], turns: Sequence[Sequence[ScriptedTurn]]
+) -> None:
+    """Every DM and every message of a human, in its place; ``turns`` are those of each run."""
+    overtaken = _overtaken(turns)
     placed = [(message, covering(runs, message)) for message in shown]
     during = [_during(message, position, runs, overtaken) for message, position in placed]
     timed = [index for index, turn in enumerate(during) if turn is None]
@@ -165,75 +181,45 @@ def _tell(story: Story, shown: Sequence[Message], runs: Sequence[ArchivedRun], a
         story.tell(message, at.get(index, 0), during[index])
 
 
-def _overtaken(runs: Sequence[ArchivedRun], anonymous: Anonymous) -> list[list[int]]:
-    """For each run the numbers of its turns, over the whole trial, while which something came; else its last one."""
-    numbers, found = count(1), list[list[int]]()
-    for each in runs:
-        turns = [(next(numbers), turn) for turn in played_turns(each.run, anonymous)]
-        found.append([number for number, turn in turns if turn.overtaken] or [number for number, _ in turns[-1:]])
+def _overtaken(turns: Sequence[Sequence[ScriptedTurn]]) -> list[int | None]:
+    """For each run the number of the first turn, over the whole trial, while which something came; else its last."""
+    before, found = 0, list[int | None]()
+    for each in turns:
+        numbers = [number for number, turn in enumerate(each, before + 1) if is_overtaken(turn)]
+        before += len(each)
+        found.append(numbers[0] if numbers else before if each else None)
     return found
 
 
 def _during(
-    message: Message, position: int | None, runs: Sequence[ArchivedRun], overtaken: Sequence[Sequence[int]]
+    message: Message, position: int | None, runs: Sequence[ArchivedRun], overtaken: Sequence[int | None]
 ) -> int | None:
     """The turn while which it came, or None: a DM taken into a run that had begun, a human in the middle of one."""
     for index, each in enumerate(runs):
         begun = each.run.started_at < message.created_at
         human = message.direction is Direction.HUMAN and each.run.ending == "human"
-        if begun and overtaken[index] and (position == index or (human and message.created_at <= each.ended_at)):
-            return overtaken[index][0]
+        taken_in = position == index or (human and message.created_at <= each.ended_at)
+        if begun and overtaken[index] is not None and taken_in:
+            return overtaken[index]
     return None
 
 
-def _scenario(
-    stored: StoredThread,
-    name: str,
-    profile: BusinessProfile,
-    anonymous: Anonymous,
-    story: Story,
-    said: list[str],
-    runs: Sequence[Run],
-) -> Scenario:
-    """Everything but what is expected."""
-    known = stored.thread.profile
-    who, handle = anonymous.knows(known.name, known.username) if known is not None else (None, None)
-    world = World(
-        sessions=sessions(runs, profile.time_zone, anonymous, said),
-        history=history(sorted(stored.messages, key=_arrival), story.start, anonymous, said),
-        notes=tuple(anonymous.text(note.text) for note in stored.thread.notes if note.created_at < story.start),
-    )
-    return Scenario.model_validate(
-        {
-            "name": name,
-            "tags": (TAG,),
-            "about": "What happened in a thread; say here what it is an example of.",
-            "reviewed": False,
-            "now": datetime.fromtimestamp(story.start / 1000, UTC),
-            "person": Person(name=who, username=handle),
-            "world": world,
-            "events": tuple(story.events),
-            "expect": {"state": {"paused": False}},
-        }
-    )
-
-
 async def _played(
-    scenario: Scenario, turns: list[PlayedTurn], against: Against, said: list[str]
+    scenario: Scenario, turns: Sequence[ScriptedTurn], against: Against, said: list[str]
 ) -> tuple[Scenario, Recording | None]:
     """Play it with the turns of then; the recording of it, if it can be played to its end."""
-    server = ArchiveServer(scenario.name, turns)
+    server = Script(scenario.name, 1, turns, today(), where="in the archive")
     observation = await against(scenario, 1, server)
-    trouble: list[str] = []
+    trouble = ""
     if server.missing:
-        trouble.append(f"{server.ended}: played again, the model is asked more often than then")
+        trouble = f"{server.ended}: played again, the model is asked more often than then"
     elif observation.crash is not None:
-        trouble.append(f"it can't be played to its end: {observation.crash}")
+        trouble = f"it can't be played to its end: {observation.crash}"
     elif server.unused:
         unused = ", ".join(map(str, server.unused))
-        trouble.append(f"turn {unused} of then is not asked for: played again, something goes another way")
+        trouble = f"turn {unused} of then is not asked for: played again, something goes another way"
     if trouble:
-        said += [f"THERE IS NO RECORDING ({line}): write one with `author`, or record it" for line in trouble]
+        said.append(f"THERE IS NO RECORDING ({trouble}): write one with `author`, or record it")
         return scenario, None
     scenario, differing = as_played(scenario, observation)
     said += differing

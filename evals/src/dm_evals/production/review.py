@@ -7,49 +7,43 @@
      "text": …, "turn": 1, "index": 0}            again, and what happens then is expected: reviewed: true
 
 A verdict is a label for the judge as well (``OVERALL``): on the thread as it lies in the queue, and on what was wrong
-as it was. ``scenarios-reviewed`` takes it from here (``queue_folder.py`` says what lies where).
+as it was. ``scenarios-reviewed`` takes it from here (``queue.py`` says what lies where).
 """
 
 import argparse
-import asyncio
 import json
 import sys
 from collections.abc import Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from dm_core.agent.tools.registry import SEND
-from dm_evals.cli.main import HELD
 from dm_evals.cli.rulings import Authored
 from dm_evals.judge import Evidence
 from dm_evals.judge.agreement import LabelLine
 from dm_evals.observation import Observation
 from dm_evals.production.expect import as_played, with_replies
 from dm_evals.production.make import TO_REVIEW, scenario_text
-from dm_evals.production.queue_folder import QUEUE, QueueFolder, played, write_label_file
-from dm_evals.reading import Unusable, first_problem
-from dm_evals.replay.author import AuthoredTurn, TurnsInOrder
-from dm_evals.replay.offline import offline
-from dm_evals.replay.recordings import RecordedTurn, Recording, Recordings
-from dm_evals.replay.replay_server import Asked
-from dm_evals.replay.runner import RuntimePool
+from dm_evals.production.queue import QUEUE, QueueFolder, played, write_labels
+from dm_evals.reading import Strict, Unusable, first_problem, write_whole
+from dm_evals.replay.author import Script, ScriptedTurn
+from dm_evals.replay.recordings import RecordedTurn, Recording, Recordings, today
+from dm_evals.replay.replay_server import said_in
+from dm_evals.replay.runner import in_one_runtime
+from dm_evals.results import HELD
 from dm_evals.scenarios.scenario import Scenario
-from dm_sandbox.platforms.server import as_list, as_object
 
 OVERALL: Final = "What the assistant did in this conversation is what the club would have wanted."
 WRONG: Final = "Wrong: "
 """How ``about`` begins where it is known what is wrong, and not what should have been."""
 
 
-class Review(BaseModel):
+class Review(Strict):
     """What a person says of a thread. ``turn`` and ``index`` name the reply that should have been ``text``; without
     them the last turn should have been this reply."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     name: str
     verdict: Literal["right", "wrong", "should"]
@@ -109,7 +103,7 @@ def keep(args: argparse.Namespace) -> int:
         _write(queue, scenario, f"{WRONG}{review.why}", reviewed=False)
     if before is not None:
         told = LabelLine(item=OVERALL, text=Evidence.of(was, before).shown(), verdict="no", why=review.why)
-        write_label_file(queue.told_path(scenario.name), [told])
+        write_labels(queue.told_path(scenario.name), [told])
     return HELD
 
 
@@ -119,22 +113,18 @@ def keep(args: argparse.Namespace) -> int:
 def _shown(scenario: Scenario, observation: Observation | None, head: Sequence[str]) -> dict[str, object]:
     """As JSON values: the conversation as it was, each reply with its place, what would be expected from now on."""
     seen = observation or Observation(scenario.name, 1)
+    thread = [{"author": each.author, "text": each.text} for each in seen.bubbles if each.author != "tool"]
     events = [{"author": "human" if e.kind == "human" else "person", "text": e.text or e.kind} for e in scenario.events]
+    replies = [use for use in seen.calls if use.name == SEND and use.outcome == "done"]
+    expected = scenario.expect.model_dump(mode="json", exclude_defaults=True)
     return {
         "name": scenario.name,
         "about": scenario.about,
         "notes": [line.removeprefix("#  - ") for line in head if line.startswith("#  - ")],
-        "thread": [{"author": each.author, "text": each.text} for each in seen.bubbles if each.author != "tool"]
-        or events,
+        "thread": thread or events,
         "judged": Evidence.of(scenario, seen).shown() if observation else "",
-        "replies": [
-            {"turn": use.turn, "index": use.index, "text": str(use.arguments.get("text"))}
-            for use in seen.calls
-            if use.name == SEND and use.outcome == "done"
-        ],
-        "expected": yaml.safe_dump(
-            scenario.expect.model_dump(mode="json", exclude_defaults=True), sort_keys=False, allow_unicode=True
-        ),
+        "replies": [{"turn": u.turn, "index": u.index, "text": str(u.arguments.get("text"))} for u in replies],
+        "expected": yaml.safe_dump(expected, sort_keys=False, allow_unicode=True),
         "recorded": observation is not None,
     }
 
@@ -152,8 +142,7 @@ def _accept(queue: QueueFolder, scenario: Scenario, about: str, why: str) -> Non
     others = [each for each in queue.labelled(scenario.name) if OVERALL not in each.items]
     own = Authored(item=OVERALL, verdict="yes", why=why)
     lines = [each.model_dump(mode="json", exclude_defaults=True) for each in (*others, own)]
-    queue.labels(scenario.name).parent.mkdir(exist_ok=True)
-    queue.labels(scenario.name).write_text(yaml.safe_dump(lines, sort_keys=False, allow_unicode=True), "utf-8")
+    write_whole(queue.labels(scenario.name), yaml.safe_dump(lines, sort_keys=False, allow_unicode=True))
     _write(queue, scenario, about, reviewed=True)
 
 
@@ -174,13 +163,13 @@ def _mended(
         )
     if not review.text.strip():
         raise Unusable("text: say what should have been said")
-    number = review.turn or len(recording.turns)
-    if not 1 <= number <= len(recording.turns):
-        raise Unusable(f"turn: {review.name} has {len(recording.turns)} turns")
-    said = _as_it_should_be(recording.turns[number - 1], review)
-    server = MendedServer(recording, number, said, datetime.now(UTC).date().isoformat())
-    with offline():
-        observation = asyncio.run(_play(scenario, server))
+    turns: list[RecordedTurn | ScriptedTurn] = list(recording.turns)
+    number = review.turn or len(turns)
+    if not 1 <= number <= len(turns):
+        raise Unusable(f"turn: {review.name} has {len(turns)} turns")
+    turns[number - 1] = _as_it_should_be(recording.turns[number - 1], review)
+    server = Script(scenario.name, recording.trial, turns, today(), where="in the recording")
+    observation = in_one_runtime(lambda runtimes: runtimes.play(scenario, 1, server))
     if observation.crash or server.missing or server.unused or review.text.strip() not in " ".join(observation.replies):
         refused = (f"{use.name} was {use.outcome} {dict(use.result) or ''}" for use in observation.calls[-1:])
         raise Unusable(
@@ -192,34 +181,16 @@ def _mended(
     return scenario, server.recording
 
 
-async def _play(scenario: Scenario, server: "MendedServer") -> Observation:
-    async with RuntimePool(1) as runtimes:
-        return await runtimes.play(scenario, 1, server)
-
-
-def _as_it_should_be(turn: RecordedTurn, review: Review) -> AuthoredTurn:
+def _as_it_should_be(turn: RecordedTurn, review: Review) -> ScriptedTurn:
     """The turn with the text of one of its sends replaced; without one, that send in place of all it did."""
-    content = as_object(as_object(next(iter(as_list(turn.response.get("candidates"))), None)).get("content"))
-    calls = [as_object(part.get("functionCall")) for part in map(as_object, as_list(content.get("parts")))]
-    named = [(str(each["name"]), as_object(each.get("args"))) for each in calls if each]
+    text = review.text.strip()
     if not review.turn:
-        return AuthoredTurn(((SEND, {"text": review.text.strip()}),))
-    if not (0 <= review.index < len(named) and named[review.index][0] == SEND):
+        return ScriptedTurn(((SEND, {"text": text}),))
+    calls = list(said_in(turn.response)[0])
+    if not (0 <= review.index < len(calls) and calls[review.index][0] == SEND):
         raise Unusable(f"index: turn {review.turn} sends nothing there")
-    if review.text.strip() == str(named[review.index][1].get("text")).strip():
+    said = calls[review.index][1]
+    if text == str(said.get("text")).strip():
         raise Unusable("text: this is what was said")
-    named[review.index] = (SEND, {**named[review.index][1], "text": review.text.strip()})
-    return AuthoredTurn(tuple(named))
-
-
-class MendedServer(TurnsInOrder):
-    """Answers with a recording's turns, and with this one in the place of one of them."""
-
-    def __init__(self, recording: Recording, number: int, said: AuthoredTurn, date: str) -> None:
-        super().__init__(recording.scenario, recording.trial, len(recording.turns), "in the recording")
-        self._turns, self._mended, self._said, self._date = recording.turns, number, said, date
-
-    def recorded(self, asked: Asked) -> RecordedTurn:
-        if asked.turn == self._mended:
-            return self.by_hand(asked, self._said.response(self.scenario, self.trial, asked.turn), self._date)
-        return self._turns[asked.turn - 1].asked_by(asked.request)
+    calls[review.index] = (SEND, {**said, "text": text})
+    return ScriptedTurn(tuple(calls))

@@ -4,8 +4,10 @@ The archive keeps no words of people (``store/run_documents.py``): user turns ar
 ``get_thread_messages`` brought.
 """
 
+import argparse
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, Sequence
+import os
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -34,12 +36,17 @@ class StoredThread:
     lost: int
 
 
+def store_url(args: argparse.Namespace) -> str:
+    """As given, else the environment's, else Firestore's."""
+    return str(args.store_url or os.environ.get("STORE_URL") or "firestore:")
+
+
 @asynccontextmanager
-async def opened(url: str, env: Mapping[str, str]) -> AsyncGenerator["Reader"]:
+async def opened(url: str, env: Mapping[str, str]) -> AsyncGenerator[Reads]:
     """``sqlite:///path`` or ``firestore:`` (project, database and emulator from ``env``). Raises Unusable."""
     store = open_store(_settings(url, env), system_clock)
     try:
-        yield Reader(Reads(store))
+        yield Reads(store)
     finally:
         await store.close()
 
@@ -48,27 +55,20 @@ async def read_thread(url: str, thread_id: str, env: Mapping[str, str]) -> Store
     """One thread. Raises Unusable, StoreUnavailable."""
     if parse_thread_id(thread_id) is None:
         raise Unusable(f"{thread_id!r} is no thread's id: it is {{accountId}}_{{userId}}")
-    async with opened(url, env) as reader:
-        return await reader.thread(thread_id)
+    async with opened(url, env) as reads:
+        return await stored_thread(reads, thread_id)
 
 
-@dataclass(frozen=True, slots=True)
-class Reader:
-    """Whole threads of a store that is only read."""
-
-    reads: Reads
-
-    async def thread(self, thread_id: str) -> StoredThread:
-        """Raises Unusable, StoreUnavailable."""
-        store = self.reads.store
-        snapshot = await store.open(thread_id)
-        messages = await store.history(thread_id, MAX_MESSAGES)
-        runs = await asyncio.gather(*(self.reads.run(thread_id, run_id) for run_id in _run_ids(messages)))
-        return _stored(snapshot.thread if snapshot else None, messages, runs)
-
-    async def since(self, since: int) -> tuple[Thread, ...]:
-        """The threads with a DM from then on (ms since 1970), the latest first."""
-        return await self.reads.active(since)
+async def stored_thread(reads: Reads, thread_id: str) -> StoredThread:
+    """The whole of it. Raises Unusable, StoreUnavailable."""
+    snapshot = await reads.store.open(thread_id)
+    if snapshot is None:
+        raise Unusable("there is no such thread in this store")
+    messages = await reads.store.history(thread_id, MAX_MESSAGES)
+    named = dict.fromkeys(message.run_id for message in messages if message.run_id)
+    archived = await asyncio.gather(*(reads.run(thread_id, run_id) for run_id in named))
+    runs = sorted((run for run in archived if run), key=lambda each: (each.run.started_at, each.run.id))
+    return StoredThread(snapshot.thread, messages, tuple(runs), len(archived) - len(runs))
 
 
 def _settings(url: str, env: Mapping[str, str]) -> StoreSettings:
@@ -82,17 +82,3 @@ def _settings(url: str, env: Mapping[str, str]) -> StoreSettings:
     if settings.sqlite_path is not None and not Path(settings.sqlite_path).is_file():
         raise Unusable(f"there is no file {Path(settings.sqlite_path).name}")
     return settings
-
-
-def _run_ids(messages: Sequence[Message]) -> list[str]:
-    return list(dict.fromkeys(message.run_id for message in messages if message.run_id))
-
-
-def _stored(
-    thread: Thread | None, messages: tuple[Message, ...], archived: Sequence[ArchivedRun | None]
-) -> StoredThread:
-    if thread is None:
-        raise Unusable("there is no such thread in this store")
-    runs = [run for run in archived if run is not None]
-    ordered = tuple(sorted(runs, key=lambda each: (each.run.started_at, each.run.id)))
-    return StoredThread(thread, messages, ordered, len(archived) - len(runs))

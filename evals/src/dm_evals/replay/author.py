@@ -18,24 +18,21 @@ model made these turns, and the recording says so (``origin: authored``).
 
 import base64
 import hashlib
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, model_validator
+from pydantic import model_validator
 
 from dm_core.agent.tools.registry import TOOLS
-from dm_evals.observation import ModelCall, Observation
-from dm_evals.reading import Unusable, nearest, yaml_list
+from dm_evals.observation import Observation
+from dm_evals.reading import Strict, Unusable, nearest, yaml_list
 from dm_evals.replay.digests import Prompt
 from dm_evals.replay.recordings import RecordedTurn, Recording
-from dm_evals.replay.replay_server import Against, Asked, ModelServer, tokens
+from dm_evals.replay.replay_server import Against, Asked, RecordingServer
 from dm_evals.scenarios.scenario import Scenario
 from dm_sandbox.platforms.answers import Body, blocked_prompt, finished, no_candidates
 from dm_sandbox.platforms.server import Reply
-
-__all__ = ["AuthoredTurn", "Played", "Script", "author", "parse_turns"]
 
 AUTHORED: Final = "authored"
 _ALONE: Final = ("finish", "empty", "malformed", "blocked", "response")
@@ -45,12 +42,20 @@ CONTINUATION""".split()  # noqa: SIM905
 
 
 @dataclass(frozen=True, slots=True)
-class AuthoredTurn:
-    """One model turn by hand: calls (name and arguments) and a text, or a whole body."""
+class ScriptedTurn:
+    """One model turn that is given: calls (name and arguments) and a text, or a whole body.
+
+    ``date`` is when it was made (ISO; empty: the script's). ``model``, ``latency_ms`` and ``usage`` are of the model
+    that made it; by hand there is none.
+    """
 
     calls: tuple[tuple[str, Mapping[str, object]], ...] = ()
     text: str = ""
     body: Body | None = None
+    date: str = ""
+    model: str = AUTHORED
+    latency_ms: int | None = None
+    usage: Mapping[str, object] | None = None
 
     def response(self, scenario: str, trial: int, turn: int) -> Body:
         """The body on the wire; ids and signatures come from the turn's address."""
@@ -62,13 +67,13 @@ class AuthoredTurn:
             call = {"id": f"call_{mark.hex()[:12]}", "name": name, "args": dict(arguments)}
             parts.append({"functionCall": call, "thoughtSignature": base64.b64encode(mark).decode()})
         content = {"role": "model", "parts": parts}
-        return {"candidates": [{"content": content, "finishReason": "STOP", "index": 0}], "modelVersion": AUTHORED}
+        said = {"candidates": [{"content": content, "finishReason": "STOP", "index": 0}], "modelVersion": self.model}
+        return said | ({"usageMetadata": self.usage} if self.usage else {})
 
 
-class WrittenTurn(BaseModel):
+class WrittenTurn(Strict):
     """A turn as a person writes it. A tool without arguments may be a bare name."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     calls: tuple[dict[str, dict[str, object] | None] | str, ...] = ()
     text: str = ""
     finish: str | None = None
@@ -100,16 +105,17 @@ class WrittenTurn(BaseModel):
         return tuple((name, arguments or {}) for call in each for name, arguments in call.items())
 
     @property
-    def turn(self) -> AuthoredTurn:
+    def turn(self) -> ScriptedTurn:
+        body = self.response
         if self.finish is not None:
-            return AuthoredTurn(body=finished(self.finish))
-        if self.empty:
-            return AuthoredTurn(body=no_candidates())
-        if self.malformed:
-            return AuthoredTurn(body=finished("MALFORMED_FUNCTION_CALL", "Malformed function call"))
-        if self.blocked is not None:
-            return AuthoredTurn(body=blocked_prompt(self.blocked))
-        return AuthoredTurn(self._calls, self.text, self.response)
+            body = finished(self.finish)
+        elif self.empty:
+            body = no_candidates()
+        elif self.malformed:
+            body = finished("MALFORMED_FUNCTION_CALL", "Malformed function call")
+        elif self.blocked is not None:
+            body = blocked_prompt(self.blocked)
+        return ScriptedTurn(self._calls, self.text, body)
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,78 +126,54 @@ class Played:
     observation: Observation
 
 
-class TurnsInOrder(ModelServer):
-    """Answers with given turns by their position, whatever is asked; ``recording`` is what came of it."""
+class Script(RecordingServer):
+    """Answers with given turns by their position, whatever is asked; a recorded one keeps its answer.
 
-    def __init__(self, scenario: str, trial: int, number: int, where: str, prompt: Prompt | None = None) -> None:
-        super().__init__(prompt=prompt)
-        self.scenario, self.trial = scenario, trial
-        self._number, self._where = number, where
-        self._made: list[RecordedTurn] = []
+    ``date`` is of the turns that have none, ``where`` they stand.
+    """
+
+    def __init__(
+        self,
+        scenario: str,
+        trial: int,
+        turns: Sequence[ScriptedTurn | RecordedTurn],
+        date: str,
+        prompt: Prompt | None = None,
+        where: str = "written",
+    ) -> None:
+        super().__init__(scenario, trial, prompt)
+        self._turns, self._date, self._where = tuple(turns), date, where
 
     @property
     def unused(self) -> tuple[int, ...]:
-        return tuple(range(len(self._made) + 1, self._number + 1))
-
-    @property
-    def recording(self) -> Recording:
-        return Recording(self.scenario, self.trial, tuple(self._made))
-
-    @abstractmethod
-    def recorded(self, asked: Asked) -> RecordedTurn:
-        """The turn that answers this request, as it is kept."""
+        return tuple(range(len(self.calls) + 1, len(self._turns) + 1))
 
     async def answer(self, asked: Asked) -> Reply | None:
-        if asked.turn > self._number:
+        if asked.turn > len(self._turns):
             self.missing.append(asked.turn)
-            self.ended = f"turn {asked.turn} is not {self._where} (there are {self._number})"
+            self.ended = f"turn {asked.turn} is not {self._where} (there are {len(self._turns)})"
             return None
-        made = self.recorded(asked)
-        self._made.append(made)
-        self.calls.append(ModelCall(asked.turn, made.origin, made.model, *tokens(made.usage), made.latency_ms))
-        await self.on_turn(asked.turn)
-        return Reply(made.response)
+        turn = self._turns[asked.turn - 1]
+        return self.keep(turn.asked_by(asked.request) if isinstance(turn, RecordedTurn) else self._made(turn, asked))
 
-    def by_hand(self, asked: Asked, body: Body, date: str) -> RecordedTurn:
-        """A turn that no model made."""
+    def _made(self, turn: ScriptedTurn, asked: Asked) -> RecordedTurn:
         return RecordedTurn(
             scenario=self.scenario,
             trial=self.trial,
             turn=asked.turn,
-            origin=AUTHORED,
-            model=AUTHORED,
-            date=date,
-            latency_ms=None,
-            usage=None,
+            origin="authored" if turn.model == AUTHORED else "recorded",
+            model=turn.model,
+            date=turn.date or self._date,
+            latency_ms=turn.latency_ms,
+            usage=turn.usage,
             request=asked.request,
-            response=body,
+            response=turn.response(self.scenario, self.trial, asked.turn),
         )
 
 
-class Script(TurnsInOrder):
-    """Answers with hand-written turns."""
-
-    def __init__(
-        self, scenario: str, trial: int, turns: Sequence[AuthoredTurn], date: str, prompt: Prompt | None = None
-    ) -> None:
-        super().__init__(scenario, trial, len(turns), "written", prompt)
-        self._turns, self._date = tuple(turns), date
-
-    def recorded(self, asked: Asked) -> RecordedTurn:
-        body = self._turns[asked.turn - 1].response(self.scenario, self.trial, asked.turn)
-        return self.by_hand(asked, body, self._date)
-
-
-async def author(
-    scenario: Scenario,
-    trial: int,
-    turns: Sequence[AuthoredTurn],
-    against: Against,
-    date: str,
-    prompt: Prompt | None = None,
-) -> Played:
+async def author(scenario: Scenario, trial: int, turns: Sequence[ScriptedTurn], against: Against, date: str) -> Played:
     """Play the scenario with these turns. ``date`` is today's, ISO. Raises Unusable where they don't fit it."""
-    script = Script(scenario.name, trial, turns, date, prompt)
+    script = Script(scenario.name, trial, turns, date)
     observation = await against(scenario, trial, script)
     if script.missing:
         asked = script.asked[-1].request.contents
@@ -207,6 +189,6 @@ async def author(
     return Played(script.recording, observation)
 
 
-def parse_turns(text: str, where: object = "the turns") -> tuple[AuthoredTurn, ...]:
+def parse_turns(text: str, where: object = "the turns") -> tuple[ScriptedTurn, ...]:
     """The turns of a YAML list; an empty text is no turn. Raises Unusable with the line."""
     return tuple(written.turn for written in yaml_list(text, WrittenTurn, where))

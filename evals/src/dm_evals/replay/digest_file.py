@@ -16,20 +16,16 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import Field, ValidationError
 
-from dm_evals.reading import Unusable, first_problem
+from dm_evals.reading import Strict, Unusable, first_problem, write_whole
 from dm_evals.replay.digests import Digests
 
 NAME: Final = "digests.json"
 VERSION: Final = 1
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class _Prompt(_Part):
+class _Prompt(Strict):
     model: str
     config: str
     system: str
@@ -38,13 +34,18 @@ class _Prompt(_Part):
     prose: str
     paragraphs: dict[str, list[str]]
 
+    @property
+    def digests(self) -> Digests:
+        knowledge = {fact: paragraph for paragraph, facts in self.paragraphs.items() for fact in facts}
+        return Digests(**self.model_dump(exclude={"paragraphs"}), knowledge=knowledge)
 
-class _Turns(_Part):
-    contents: list[list[str]]
+
+class _Turns(Strict):
+    contents: tuple[tuple[str, ...], ...]
     prompt: int = Field(default=0, ge=0)
 
 
-class _File(_Part):
+class _File(Strict):
     version: Literal[1]
     prompts: list[_Prompt]
     recordings: dict[str, _Turns]
@@ -77,11 +78,8 @@ class DigestFile:
             if isinstance(found, dict) and found.get("version", VERSION) != VERSION:  # pyright: ignore[reportUnknownMemberType]
                 raise Unusable(f"{where} is of a newer version: update this checkout, or record anew")
             file = _File.model_validate(found)
-            prompts = [_digests(prompt) for prompt in file.prompts]
-            kept = {
-                name: Kept(prompts[turns.prompt], tuple(map(tuple, turns.contents)))
-                for name, turns in file.recordings.items()
-            }
+            prompts = [prompt.digests for prompt in file.prompts]
+            kept = {name: Kept(prompts[turns.prompt], turns.contents) for name, turns in file.recordings.items()}
         except ValidationError as error:
             raise Unusable(f"{where}: {first_problem(error)}") from None
         except (OSError, ValueError, IndexError) as error:
@@ -100,15 +98,7 @@ class DigestFile:
         body = (
             f'{{\n "version": {VERSION},\n "prompts": [{", ".join(lines)}],\n "recordings": {_block(recordings)}\n}}\n'
         )
-        draft = self.path.with_suffix(".draft")
-        draft.parent.mkdir(parents=True, exist_ok=True)
-        draft.write_text(body, encoding="utf-8")
-        draft.replace(self.path)
-
-
-def _digests(prompt: _Prompt) -> Digests:
-    fields = prompt.model_dump(exclude={"paragraphs"})
-    return Digests(**fields, knowledge={fact: key for key, facts in prompt.paragraphs.items() for fact in facts})
+        write_whole(self.path, body)
 
 
 def _fields(prompt: Digests) -> str:

@@ -26,7 +26,7 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from itertools import zip_longest
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from dm_core.agent.profile import FACT_REFERENCE, FACTS_FILE, PERSONA_FILE, BusinessProfile, load_profile
 from dm_core.agent.prompt import prompt_hash, system_prompt, with_tool_words
@@ -69,11 +69,16 @@ class Prompt:
         return system_prompt(self.template, self.profile).text
 
     @cached_property
+    def _knowledge(self) -> str:
+        """As the files have it."""
+        files = self.profile.files
+        return "\n\n".join(text for name, text in files if name.endswith(".md") and name != PERSONA_FILE)
+
+    @cached_property
     def is_whole(self) -> bool:
         """Every paragraph of the knowledge as the files have it stands in the finished text, whatever made it."""
         facts, said = self.profile.facts, " ".join(self.text.split())
-        texts = [text for name, text in self.profile.files if name.endswith(".md") and name != PERSONA_FILE]
-        filled = FACT_REFERENCE.sub(lambda found: facts[found.group(1)], "\n\n".join(texts))
+        filled = FACT_REFERENCE.sub(lambda found: facts[found.group(1)], self._knowledge)
         return all(" ".join(paragraph.split()) in said for paragraph in _PARAGRAPHS.split(filled))
 
     @property
@@ -89,11 +94,9 @@ class Prompt:
     def paragraphs(self) -> dict[str, str]:
         """By fact: the digest of the paragraphs that refer to it, as they are written."""
         found: dict[str, list[str]] = {name: [] for name in self.profile.facts}
-        for name, text in self.profile.files:
-            if name.endswith(".md") and name != PERSONA_FILE:
-                for paragraph in _PARAGRAPHS.split(text):
-                    for fact in dict.fromkeys(FACT_REFERENCE.findall(paragraph)):
-                        found[fact].append(" ".join(paragraph.split()))
+        for paragraph in _PARAGRAPHS.split(self._knowledge):
+            for fact in dict.fromkeys(FACT_REFERENCE.findall(paragraph)):
+                found[fact].append(" ".join(paragraph.split()))
         return {fact: digest(paragraphs) for fact, paragraphs in found.items() if paragraphs}
 
     @property
@@ -166,17 +169,15 @@ class TakenRequest:
 def take_request(model: str, body: Mapping[str, object], prompt: Prompt | None = None) -> TakenRequest:
     """The request of a model's turn. ``prompt``: what its system text should be made of (the repository's)."""
     parts = {plain_key(key): value for key, value in body.items()}
-    contents = cast("list[Mapping[str, object]]", canonical(parts.pop("contents", [])) or [])
+    said = canonical(parts.pop("contents", []))
     system = _text(canonical(parts.pop("systeminstruction", None)))
     tools = canonical(parts.pop("tools", None))
     made_of = prompt or own_prompt()
-    contents = cast("list[Mapping[str, object]]", without_canary(contents, made_of))
+    contents = list(map(as_object, as_list(without_canary(said, made_of))))
     digests = made_of.digests(model, digest(canonical(parts)), digest(tools))
     if system != made_of.text or not made_of.is_whole:
         digests = replace(digests, system=digest(system))
-    return TakenRequest(
-        digests, tuple(readable(content) for content in contents), tuple(digest(content) for content in contents)
-    )
+    return TakenRequest(digests, tuple(map(readable, contents)), tuple(map(digest, contents)))
 
 
 def without_canary(value: object, prompt: Prompt) -> object:
@@ -218,15 +219,11 @@ def explain(changed: Sequence[str], recorded: TakenRequest, now: TakenRequest) -
 
 
 def _content_diff(index: int, recorded: Sequence[Content], now: Sequence[Content]) -> list[str]:
-    old, new = _lines(recorded, index), _lines(now, index)
+    old, new = (
+        [f"{content['role']}:", *content["text"].split("\n")] if content else []
+        for content in (next(iter(each[index : index + 1]), None) for each in (recorded, now))
+    )
     if old == new:
         return [f"contents[{index}]: the same text, in other parts"]
     names = (f"contents[{index}] recorded", f"contents[{index}] now")
     return [line.rstrip("\n") for line in difflib.unified_diff(old, new, *names, n=1, lineterm="")]
-
-
-def _lines(contents: Sequence[Content], index: int) -> list[str]:
-    if index >= len(contents):
-        return []
-    content = contents[index]
-    return [f"{content['role']}:", *content["text"].split("\n")]

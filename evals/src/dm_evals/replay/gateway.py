@@ -15,6 +15,8 @@ from typing import Final
 
 import httpx
 
+from dm_evals.replay.platforms import InScenarioTime
+from dm_evals.replay.replay_server import refusal
 from dm_evals.scenarios.clock import ScenarioClock
 from dm_sandbox.platforms.gemini import Gemini
 from dm_sandbox.platforms.server import Call, Reply, as_object
@@ -41,22 +43,18 @@ class Turn:
     latency_ms: int
 
 
-async def nothing(_: int) -> None:
-    """For a turn during which nothing happens."""
-
-
-class Gateway(Gemini):
+class Gateway(InScenarioTime, Gemini):
     """One serves many trials, one after the other: ``begin`` starts the next.
 
     ``failure`` is why the model server gave no answer to the turn that was asked last; None when it did.
     """
 
     def __init__(self) -> None:
-        self.scenario_clock = ScenarioClock(0)
-        super().__init__(clock=self.scenario_clock)
+        super().__init__(clock=ScenarioClock(0))
         self.turns: list[Turn] = []
         self.failure: str | None = None
-        self._target, self._on_turn = "", nothing
+        self._target = ""
+        self._on_turn: OnTurn
         self._under_way: set[asyncio.Task[httpx.Response]] = set()
         self._clients: dict[bool, httpx.AsyncClient] = {}
 
@@ -64,8 +62,7 @@ class Gateway(Gemini):
         """The next trial: nothing of the last one is left."""
         self._drop_requests()
         self._target, self._on_turn = target.rstrip("/"), on_turn
-        self.clock = self.scenario_clock = clock
-        self.turns, self.failure = [], None
+        self.clock, self.turns, self.failure = clock, [], None
         self.records.clear()
         self.faults.clear()
 
@@ -75,22 +72,23 @@ class Gateway(Gemini):
             await self._on_turn(number)
         except Exception as error:  # a defect of the scenario or of ours, told by the scheduler after the task
             return self._failed(number, f"{error or type(error).__name__}", 400)
+        status = 503
         try:
             answer = await self._forward(call)
+            status = answer.status_code
+            body: object = answer.json()
         except asyncio.CancelledError:
             return Reply({}, 503)  # the trial that asked is over
         except (httpx.HTTPError, httpx.InvalidURL) as error:
-            return self._failed(number, f"{type(error).__name__} at the model server", 503)
-        try:
-            body: object = answer.json()
+            return self._failed(number, f"{type(error).__name__} at the model server", status)
         except ValueError:
-            return self._failed(number, f"HTTP {answer.status_code}, which is not JSON", answer.status_code)
+            return self._failed(number, f"HTTP {status}, which is not JSON", status)
         if answer.status_code != 200:
             told = as_object(as_object(body).get("error")).get("message", "")
             self.failure = f"turn {number} was not answered: HTTP {answer.status_code} {told}".strip()
             return Reply(body, answer.status_code)
         self.failure = None
-        self.scenario_clock.tick()
+        self.clock.tick()
         model = str(as_object(body).get("modelVersion") or call.path.rpartition("/")[2].partition(":")[0])
         latency = int(answer.headers.get(LATENCY) or (monotonic() - begun) * 1000)
         self.turns.append(Turn(number, self.clock(), model, call.fields, as_object(body), latency))
@@ -121,14 +119,9 @@ class Gateway(Gemini):
         for task in self._under_way:
             task.cancel()
 
-    async def pause(self, seconds: float) -> None:
-        """In the scenario's time."""
-        await self.scenario_clock.sleep(seconds)
-
     def _failed(self, number: int, why: str, status: int) -> Reply:
         self.failure = f"turn {number} was not answered: {why}"
-        body = {"error": {"code": status, "message": why, "status": "UNAVAILABLE"}}
-        return Reply(body, status if status >= 400 else 502)
+        return refusal(why, status if status >= 400 else 502, "UNAVAILABLE")
 
     def _client(self) -> httpx.AsyncClient:
         """Certificates are read (0.1 s) only where they are needed."""

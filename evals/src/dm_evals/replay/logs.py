@@ -12,6 +12,7 @@ from contextvars import ContextVar
 from typing import Any, Final, TextIO, cast
 
 from dm_core.errors import DmAgentError
+from dm_sandbox.platforms.server import as_object
 
 _KEPT: ContextVar[list[str] | None] = ContextVar("kept", default=None)
 _FAILURES: Final = frozenset(
@@ -80,10 +81,9 @@ def defects(lines: list[str]) -> tuple[str, ...]:
 
 def _event(line: str) -> Mapping[str, object]:
     try:
-        value: object = json.loads(line)
+        return as_object(json.loads(line))
     except ValueError:
         return {}
-    return cast("Mapping[str, object]", value) if isinstance(value, dict) else {}
 
 
 def _names(kind: type[BaseException]) -> frozenset[str]:

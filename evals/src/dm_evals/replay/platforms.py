@@ -9,25 +9,48 @@ from collections.abc import Awaitable, Callable
 from dm_evals.scenarios.clock import ScenarioClock
 from dm_sandbox.platforms.instagram import Instagram
 from dm_sandbox.platforms.mailbox import SentMessage
-from dm_sandbox.platforms.server import Call, Reply
+from dm_sandbox.platforms.server import Call, Platform, Reply
 from dm_sandbox.platforms.spond import Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
 
 Echo = Callable[[SentMessage], Awaitable[None]]
 
 
-class TrialInstagram(Instagram):
+class InScenarioTime(Platform):
+    """A platform that waits by the scenario's clock."""
+
+    clock: ScenarioClock
+
+    async def pause(self, seconds: float) -> None:
+        await self.clock.sleep(seconds)
+
+
+class Ticking(InScenarioTime):
+    """Each request takes a moment."""
+
+    async def process(self, operation: str, call: Call) -> Reply:
+        self.clock.tick()
+        return await super().process(operation, call)
+
+
+class TrialWhatsApp(Ticking, WhatsApp):
+    pass
+
+
+class TrialSpond(InScenarioTime, Spond):
+    pass
+
+
+class TrialInstagram(Ticking, Instagram):
     """``on_echo`` is called with each message the API sent, once; None drops them."""
 
     def __init__(self, clock: ScenarioClock) -> None:
         super().__init__(clock=clock)
-        self._scenario_clock = clock
         self.on_echo: Echo | None = None
         self._echoed = 0
 
     async def process(self, operation: str, call: Call) -> Reply:
         await self.flush()
-        self._scenario_clock.tick()
         return await super().process(operation, call)
 
     async def flush(self) -> None:
@@ -38,28 +61,3 @@ class TrialInstagram(Instagram):
             self._echoed += 1
             if self.on_echo is not None:
                 await self.on_echo(message)
-
-    async def pause(self, seconds: float) -> None:
-        await self._scenario_clock.sleep(seconds)
-
-
-class TrialWhatsApp(WhatsApp):
-    def __init__(self, clock: ScenarioClock) -> None:
-        super().__init__(clock=clock)
-        self._scenario_clock = clock
-
-    async def process(self, operation: str, call: Call) -> Reply:
-        self._scenario_clock.tick()
-        return await super().process(operation, call)
-
-    async def pause(self, seconds: float) -> None:
-        await self._scenario_clock.sleep(seconds)
-
-
-class TrialSpond(Spond):
-    def __init__(self, clock: ScenarioClock) -> None:
-        super().__init__(clock=clock)
-        self._scenario_clock = clock
-
-    async def pause(self, seconds: float) -> None:
-        await self._scenario_clock.sleep(seconds)

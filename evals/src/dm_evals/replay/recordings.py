@@ -9,12 +9,15 @@ import json
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final, Literal, Self, cast
 
-from pydantic import BaseModel, ConfigDict, Field, StrictInt, ValidationError, model_validator
+from pydantic import Field, StrictInt, ValidationError, model_validator
 
-from dm_evals.reading import Unusable, nearest, problem
+from dm_evals.observation import ModelCall
+from dm_evals.reading import Strict, Unusable, nearest, problem, write_whole
+from dm_evals.replay.canonical import plain_key
 from dm_evals.replay.digest_file import NAME as DIGESTS
 from dm_evals.replay.digest_file import DigestFile, Kept
 from dm_evals.replay.digests import TakenRequest
@@ -34,14 +37,13 @@ _SECRETS: Final[tuple[tuple[str, re.Pattern[str]], ...]] = (
 )
 
 
-class RecordedTurn(BaseModel):
+class RecordedTurn(Strict):
     """One model turn, a line of the file with its keys in their order; of the request only the contents stand there.
 
     ``response`` is the wire's body; ``latency_ms`` and ``usage`` are the model's, if there was one; ``date``: the day
     it was made, ISO.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
     scenario: str
     trial: StrictInt
     turn: StrictInt
@@ -59,6 +61,11 @@ class RecordedTurn(BaseModel):
             raise ValueError("an authored turn has no usage and no latency: no model made it")
         return self
 
+    @property
+    def call(self) -> ModelCall:
+        """The turn as one of the model's calls."""
+        return ModelCall(self.turn, self.origin, self.model, *tokens(self.usage), self.latency_ms)
+
     def asked_by(self, request: TakenRequest) -> "RecordedTurn":
         """The same answer to another request."""
         return self.model_copy(update={"request": request})
@@ -69,6 +76,19 @@ class RecordedTurn(BaseModel):
         if found := secret_in(fields):
             raise Unusable(f"{self.scenario} trial {self.trial} turn {self.turn}: holds {found}, and is not written")
         return json.dumps(fields, ensure_ascii=False)
+
+
+def tokens(usage: Mapping[str, object] | None) -> tuple[int | None, int | None]:
+    """Tokens in and out, as they are paid for: the prompt's with the cached ones; the answer's with its thoughts
+    (https://ai.google.dev/gemini-api/docs/thinking)."""
+    counts = {name: count for name, count in (usage or {}).items() if isinstance(count, int)}
+    out = [counts[name] for name in ("candidatesTokenCount", "thoughtsTokenCount") if name in counts]
+    return counts.get("promptTokenCount"), sum(out) if out else None
+
+
+def today() -> str:
+    """The date of what is recorded now, ISO."""
+    return datetime.now(UTC).date().isoformat()
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +114,7 @@ class Recording:
         """Write ``<folder>/<scenario>/t<trial>.jsonl``, whole or not at all, then its digests. Raises Unusable."""
         lines = [turn.line() for turn in self.turns]
         path = recording_path(folder, self.scenario, self.trial)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_suffix(".draft")
-        draft.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
-        draft.replace(path)
+        write_whole(path, "".join(f"{line}\n" for line in lines))
         note_digests(folder, (self,))
         return path
 
@@ -124,11 +141,9 @@ def note_digests(folder: Path, recordings: Iterable[Recording]) -> None:
     """Keep what these were made with, beside what is known of the others. Raises Unusable."""
     file = DigestFile.read(folder)
     for recording in recordings:
-        kept = recording.kept
-        if kept is not None:
+        file.kept.pop(recording.address, None)
+        if (kept := recording.kept) is not None:
             file.kept[recording.address] = kept
-        else:
-            file.kept.pop(recording.address, None)
     file.write()
 
 
@@ -147,9 +162,7 @@ def load_recordings(folder: Path, scenarios: Iterable[str], only: Collection[str
         digests = DigestFile.read(folder)
     except Unusable as error:
         return Recordings(problems=(str(error),), broken=frozenset(known))
-    found: dict[Address, Recording] = {}
-    problems: list[str] = []
-    broken: set[str] = set()
+    found, problems, broken = dict[Address, Recording](), list[str](), set[str]()
     for entry in sorted(folder.iterdir()) if folder.is_dir() else ():
         if entry.name == DIGESTS or (only is not None and entry.name not in only):
             continue
@@ -181,7 +194,6 @@ def read_recording(path: Path, digests: DigestFile | None = None) -> Recording:
     except (OSError, UnicodeDecodeError) as error:
         raise Unusable(f"{_place(path)}: can't be read ({type(error).__name__})") from None
     scenario, trial = path.parent.name, int(named.group(1))
-    problems: list[str] = []
     lines = text.removesuffix("\n").split("\n") if text else []
     kept = (digests or DigestFile.read(path.parent.parent)).kept.get(f"{scenario}/t{trial}")
     if lines and (kept is None or len(kept.contents) != len(lines)):
@@ -189,7 +201,7 @@ def read_recording(path: Path, digests: DigestFile | None = None) -> Recording:
         raise Unusable(
             f"{_place(path)}: {len(lines)} turns, but {DIGESTS} has {known} of it: record or author it again"
         )
-    turns: list[RecordedTurn] = []
+    turns, problems = list[RecordedTurn](), list[str]()
     for number, line in enumerate(lines, start=1):
         try:
             turns.append(_turn(line, scenario, trial, number, cast("Kept", kept)))
@@ -207,17 +219,13 @@ def secret_in(value: object) -> str | None:
             return next((word for word, pattern in _SECRETS if pattern.search(value)), None)
         case dict():
             fields = cast("Mapping[str, object]", value)
-            parts = [part for key, each in fields.items() for part in ((key, each) if _looked_at(key) else (key,))]
-            return next((found for part in parts if (found := secret_in(part))), None)
+            looked_at = [each for key, each in fields.items() if plain_key(key) != "thoughtsignature"]
+            return secret_in([*fields, *looked_at])
         case list() | tuple():
             items = cast("Sequence[object]", value)
             return next((found for item in items if (found := secret_in(item))), None)
         case _:
             return None
-
-
-def _looked_at(key: str) -> bool:
-    return key.replace("_", "").lower() != "thoughtsignature"
 
 
 def _place(path: Path) -> str:
@@ -240,13 +248,10 @@ def _turn(line: str, scenario: str, trial: int, turn: int, kept: Kept) -> Record
     except ValueError as error:
         raise Unusable(f"not valid JSON ({error})" if line.strip() else "an empty line") from None
     expected = {"scenario": scenario, "trial": trial, "turn": turn}
-    problems = [
-        f"{key} is {getattr(read, key)!r}, but its place says {value!r}"
-        for key, value in expected.items()
-        if getattr(read, key) != value
-    ]
-    if found := secret_in(value):
-        problems.append(f"holds {found}: take it out, or record again")
+    found = {key: getattr(read, key) for key in expected}
+    problems = [f"{k} is {found[k]!r}, but its place says {expected[k]!r}" for k in found if found[k] != expected[k]]
+    if secret := secret_in(value):
+        problems.append(f"holds {secret}: take it out, or record again")
     if len(digests) != len(read.request.contents):
         problems.append(f"request.contents and the digests in {DIGESTS} are not of one length")
     if problems:

@@ -47,21 +47,18 @@ async def refresh(
     parts: frozenset[str],
     against: Against,
     folder: Path,
-    prompt: Prompt | None = None,
 ) -> Refreshed:
     """Play the trial answering by position; write the new digests and requests, or refuse. Answers never change."""
     address = (scenario.name, recording.trial)
-    server = ReplayServer(recording, allow_stale=True, prompt=prompt, facts=scenario.facts)
+    server = ReplayServer(recording, allow_stale=True, facts=scenario.facts)
     observation = await against(scenario, recording.trial, server)
     trouble = _trouble(observation, parts)
     if trouble:
         return Refreshed(*address, refused=trouble)
-    changed = {stale.turn for stale in observation.stale}
-    if not changed:
-        return Refreshed(*address)
-    requests = {asked.turn: asked.request for asked in server.asked}
-    turns = tuple(turn.asked_by(requests[turn.turn]) if turn.turn in changed else turn for turn in recording.turns)
-    Recording(scenario.name, recording.trial, turns).write(folder)
+    changed = {stale.turn: server.asked[stale.turn - 1].request for stale in observation.stale}
+    if changed:
+        turns = (turn.asked_by(changed.get(turn.turn, turn.request)) for turn in recording.turns)
+        replace(recording, turns=tuple(turns)).write(folder)
     return Refreshed(*address, turns=tuple(sorted(changed)))
 
 
@@ -96,9 +93,8 @@ def _trouble(observation: Observation, parts: frozenset[str]) -> str:
         return f"the trial can't be played: {observation.crash}"
     if observation.unused_turns:
         return f"turn {', '.join(map(str, observation.unused_turns))} is not asked for any more"
-    others = [(stale.turn, other) for stale in observation.stale if (other := _others(stale.changed, parts))]
-    return "; ".join(f"turn {turn}: {', '.join(other)} changed too" for turn, other in others)
-
-
-def _others(changed: Sequence[str], parts: frozenset[str]) -> list[str]:
-    return [part for part in changed if part not in parts and part.partition("[")[0] not in parts]
+    others = [
+        (stale.turn, [part for part in stale.changed if parts.isdisjoint((part, part.partition("[")[0]))])
+        for stale in observation.stale
+    ]
+    return "; ".join(f"turn {turn}: {', '.join(other)} changed too" for turn, other in others if other)

@@ -15,7 +15,7 @@ import re
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Final, Self
+from typing import Final
 
 from dm_evals.observation import ModelCall, Observation, Stale
 from dm_evals.replay.digests import Prompt, TakenRequest, explain, own_prompt, take_request, with_canary
@@ -25,17 +25,10 @@ from dm_sandbox.platforms.faults import Fault
 from dm_sandbox.platforms.model_request import parts_of
 from dm_sandbox.platforms.server import Call, Platform, Reply, as_list, as_object
 
-OnTurn = Callable[[int], Awaitable[None]]
-"""Called with the number of a turn (from 1) before it is answered."""
-
 Against = Callable[[Scenario, int, "ModelServer"], Awaitable[Observation]]
 """Plays a trial against a model server that is not started yet; the observation with what the server knows."""
 
 _ADDRESS: Final = re.compile(r"/v1(?:beta|beta1)?/(?:.*/)?models/([^/:]+):generateContent")
-
-
-async def nothing(_: int) -> None:
-    """For a turn before which nothing happens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +45,8 @@ class ModelServer(Platform):
 
     name = "gemini"
 
-    def __init__(self, on_turn: OnTurn = nothing, prompt: Prompt | None = None) -> None:
+    def __init__(self, prompt: Prompt | None = None) -> None:
         super().__init__()
-        self.on_turn = on_turn
         self.asked: list[Asked] = []
         self.calls: list[ModelCall] = []
         self.stale: list[Stale] = []
@@ -91,9 +83,24 @@ class ModelServer(Platform):
     def error(self, fault: Fault) -> Reply:
         return refusal(fault.message or "The model is overloaded.", fault.status or 503, "UNAVAILABLE")
 
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
+
+class RecordingServer(ModelServer):
+    """Keeps its answers; ``recording`` is what was kept."""
+
+    def __init__(self, scenario: str, trial: int, prompt: Prompt | None = None) -> None:
+        super().__init__(prompt)
+        self.scenario, self.trial = scenario, trial
+        self._kept: list[RecordedTurn] = []
+
+    @property
+    def recording(self) -> Recording:
+        return Recording(self.scenario, self.trial, tuple(self._kept))
+
+    def keep(self, turn: RecordedTurn) -> Reply:
+        """The answer of this turn."""
+        self._kept.append(turn)
+        self.calls.append(turn.call)
+        return Reply(turn.response)
 
 
 class ReplayServer(ModelServer):
@@ -105,15 +112,13 @@ class ReplayServer(ModelServer):
     def __init__(
         self,
         recording: Recording | None,
-        on_turn: OnTurn = nothing,
         allow_stale: bool = False,
         prompt: Prompt | None = None,
         facts: Collection[str] = (),
     ) -> None:
-        super().__init__(on_turn, prompt)
-        self._facts = facts
+        super().__init__(prompt)
         self._turns = recording.turns if recording is not None else ()
-        self._allow_stale = allow_stale
+        self._allow_stale, self._facts = allow_stale, facts
 
     @property
     def unused(self) -> tuple[int, ...]:
@@ -132,32 +137,13 @@ class ReplayServer(ModelServer):
             if not self._allow_stale:
                 self.ended = f"turn {number} is stale: changed {', '.join(changed)}"
                 return None
-        self.calls.append(_as_recorded(recorded))
-        await self.on_turn(number)
+        self.calls.append(recorded.call)
         return Reply(recorded.response)
 
 
 def refusal(message: str, status: int = 400, word: str = "FAILED_PRECONDITION") -> Reply:
     """An error in Gemini's shape."""
     return Reply({"error": {"code": status, "message": message, "status": word}}, status)
-
-
-def _as_recorded(turn: RecordedTurn) -> ModelCall:
-    used, answered = tokens(turn.usage)
-    return ModelCall(turn.turn, turn.origin, turn.model, used, answered, turn.latency_ms)
-
-
-def tokens(usage: Mapping[str, object] | None) -> tuple[int | None, int | None]:
-    """Tokens in and out, as they are paid for: the prompt's with the cached ones; the answer's with its thoughts
-    (https://ai.google.dev/gemini-api/docs/thinking)."""
-    fields = usage or {}
-
-    def count(name: str) -> int | None:
-        value = fields.get(name)
-        return value if isinstance(value, int) else None
-
-    out = [each for each in (count("candidatesTokenCount"), count("thoughtsTokenCount")) if each is not None]
-    return count("promptTokenCount"), sum(out) if out else None
 
 
 def said_in(answer: Mapping[str, object]) -> tuple[tuple[tuple[str, Mapping[str, object]], ...], str]:

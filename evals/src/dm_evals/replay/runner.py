@@ -15,10 +15,14 @@ from typing import Final, Literal, Self
 
 from dm_evals.observation import Observation
 from dm_evals.replay.digests import Prompt, load_prompt, own_prompt
+from dm_evals.replay.logs import captured, defects
+from dm_evals.replay.offline import offline
 from dm_evals.replay.recordings import Recordings
 from dm_evals.replay.replay_server import ModelServer, ReplayServer
-from dm_evals.replay.run_trial import LONGEST_SECONDS, SharedRuntime, run_trial
-from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
+from dm_evals.replay.scheduler import CantBePlayed, Scheduler
+from dm_evals.replay.transcript import observe
+from dm_evals.replay.trial_environment import PROCESSOR_FOLDER, SharedRuntime, TrialEnvironment
+from dm_evals.replay.world import set_up
 from dm_evals.results import Outcome, Report, TrialResult
 from dm_evals.scenarios.scenario import Scenario
 from dm_evals.user import RecordedUser, UserModel
@@ -28,6 +32,8 @@ CONCURRENCY: Final = 2
 """Trials at a time: they share one event loop, so more gain nothing."""
 USERS: Final = Path(__file__).parents[3] / "users"
 """What simulated users said, by scenario and trial."""
+LONGEST_SECONDS: Final = 20.0
+"""Longest real time of one trial; a usual one takes a tenth of a second."""
 LIVE_SECONDS: Final = 3600.0
 """Longest real time of a trial against a real model: its calls may wait for their turn, each for minutes."""
 
@@ -101,9 +107,8 @@ def planned(scenarios: Sequence[Scenario], recordings: Recordings) -> tuple[Tria
         if scenario.name in recordings.broken:
             plan.append(Trial(scenario, 0 if trials else 1, "a recording of it is broken (see the problems)"))
         elif not trials:
-            plan.append(
-                Trial(scenario, 1, f"there is no recording: evals/recordings/{scenario.name}/t1.jsonl is missing")
-            )
+            missing = f"there is no recording: evals/recordings/{scenario.name}/t1.jsonl is missing"
+            plan.append(Trial(scenario, 1, missing))
     return tuple(plan)
 
 
@@ -154,42 +159,29 @@ async def run_trials(
 
 
 async def _tried(trial: Trial, playing: Playing, judging: Judging, by_position: bool) -> TrialResult:
-    """Played and judged, or errored with the reason."""
+    """Played and judged, or errored with the reason. What was answered by position is never a pass: it says what it
+    would have been."""
     if trial.problem:
         return errored(trial, trial.problem)
     what = "played"
     try:
         observation = await playing(trial)
         what = "judged"
-        return await _judged(judging, trial, observation, by_position)
-    except Exception as error:  # whatever a environment, a hook or a judge does: the others go on
+        if not (by_position and observation.stale):
+            return await asyncio.to_thread(judging, trial.scenario, observation)
+        result = await asyncio.to_thread(judging, trial.scenario, replace(observation, stale=()))
+    except Exception as error:  # whatever an environment, a hook or a judge does: the others go on
         return errored(trial, f"could not be {what}: {type(error).__name__}: {error}")
-
-
-def errored(trial: Trial, reason: str) -> TrialResult:
-    """A trial that could not be judged."""
-    scenario = trial.scenario
-    return TrialResult(
-        scenario=scenario.name,
-        trial=trial.number,
-        tags=scenario.tags,
-        outcome=Outcome.ERRORED,
-        checks=(),
-        observation=Observation(scenario.name, trial.number),
-        reason=reason,
-        counts=scenario.reviewed,
-    )
-
-
-async def _judged(judging: Judging, trial: Trial, observation: Observation, by_position: bool) -> TrialResult:
-    """Judged as played. What was answered by position is never a pass: it says what it would have been."""
-    if not (by_position and observation.stale):
-        return await asyncio.to_thread(judging, trial.scenario, observation)
-    result = await asyncio.to_thread(judging, trial.scenario, replace(observation, stale=()))
     changed = "; ".join(f"turn {stale.turn}: {', '.join(stale.changed)}" for stale in observation.stale)
     was = f"{result.outcome}{f' ({result.reason})' if result.reason else ''}"
     reason = f"answered by position, although the request changed ({changed}); judged like that: {was}"
     return replace(result, outcome=Outcome.STALE, observation=observation, reason=reason)
+
+
+def errored(trial: Trial, reason: str) -> TrialResult:
+    """A trial that could not be judged."""
+    name, tags, counts = trial.scenario.name, trial.scenario.tags, trial.scenario.reviewed
+    return TrialResult(name, trial.number, tags, Outcome.ERRORED, (), Observation(name, trial.number), reason, counts)
 
 
 @dataclass(slots=True)
@@ -209,8 +201,10 @@ class RuntimePool:
     _open: AsyncExitStack = field(default_factory=AsyncExitStack)
 
     async def __aenter__(self) -> Self:
+        folder = self.folder or PROCESSOR_FOLDER
         for _ in range(self.number):
-            self._free.put_nowait(await self._open.enter_async_context(self._runtime()))
+            runtime = SharedRuntime(model=self.model, api_key=self.api_key, folder=folder, live=self.live)
+            self._free.put_nowait(await self._open.enter_async_context(runtime))
         return self
 
     async def __aexit__(self, *_: object) -> None:
@@ -230,22 +224,69 @@ class RuntimePool:
         """Play it against this model server; the observation with what the server knows."""
         seconds = LIVE_SECONDS if self.live else LONGEST_SECONDS
         async with self.one() as runtime, server:
-            observation = await run_trial(scenario, trial, server.base_url, runtime=runtime, seconds=seconds, user=user)
-        return noted(observation, server)
+            observation = await run_trial(scenario, trial, server.base_url, runtime, seconds=seconds, user=user)
+        ended = server.ended is not None  # by the server: then that is all that is said
+        return replace(
+            observation,
+            model_calls=tuple(server.calls),
+            stale=tuple(server.stale),
+            missing_turns=tuple(server.missing),
+            unused_turns=() if ended else server.unused,
+            crash=None if ended else observation.crash,
+        )
 
-    def _runtime(self) -> SharedRuntime:
-        folder = self.folder or PROCESSOR_FOLDER
-        return SharedRuntime(model=self.model, api_key=self.api_key, folder=folder, live=self.live)
+
+def in_one_runtime[T](work: Callable[[RuntimePool], Awaitable[T]]) -> T:
+    """What is made with one runtime, while nothing but this machine is reached."""
+
+    async def made() -> T:
+        async with RuntimePool(1) as runtimes:
+            return await work(runtimes)
+
+    with offline():
+        return asyncio.run(made())
 
 
-def noted(observation: Observation, server: ModelServer) -> Observation:
-    """With the model turns as the server knows them. Where the server ended the trial, that is all that is said."""
-    ended = server.ended is not None
-    return replace(
-        observation,
-        model_calls=tuple(server.calls),
-        stale=tuple(server.stale),
-        missing_turns=tuple(server.missing),
-        unused_turns=() if ended else server.unused,
-        crash=None if ended else observation.crash,
-    )
+async def run_trial(
+    scenario: Scenario,
+    trial: int,
+    model_url: str,
+    runtime: SharedRuntime,
+    *,
+    seconds: float = LONGEST_SECONDS,
+    user: UserModel | None = None,
+) -> Observation:
+    """Play one trial through the real thing to its end, at most ``seconds`` of real time.
+
+    ``model_url`` is any server in Gemini's REST shape. Events of ``during: n`` are delivered by the gateway in front of
+    it, so the model server needs no hook. A ``runtime`` plays one trial at a time; several runtimes play side by side.
+    ``user`` writes on where the scenario has a simulated one. Never raises for what a trial does: ``crash`` says it.
+    """
+    started, observation, crash = monotonic(), Observation(scenario.name, trial), None
+    with captured() as lines:
+        try:
+            async with TrialEnvironment(runtime, scenario) as environment:
+                scheduler = Scheduler(environment, user, trial)
+                environment.begin_model(model_url, scheduler.on_turn)
+                seeded = await set_up(environment)
+                crash = await _to_the_end(scheduler, seconds)
+                observation = await observe(environment, scheduler, seeded)
+        except Exception as error:
+            crash = crash or _described(error)
+    crash = "; ".join(filter(None, (crash, *defects(lines)))) or None
+    return replace(observation, trial=trial, crash=crash, seconds=monotonic() - started)
+
+
+async def _to_the_end(scheduler: Scheduler, seconds: float) -> str | None:
+    """Play; why it could not be played to its end. What was seen up to there is worth showing."""
+    limit = asyncio.timeout(seconds)
+    try:
+        async with limit:
+            await scheduler.play()
+    except Exception as error:
+        return f"took longer than {seconds:g} s of real time" if limit.expired() else _described(error)
+    return None
+
+
+def _described(error: Exception) -> str:
+    return str(error) if isinstance(error, CantBePlayed) else f"{type(error).__name__}: {error}"

@@ -23,13 +23,12 @@ from dm_evals.asking import NoAnswer
 from dm_evals.observation import Author, Bubble
 from dm_evals.reading import Unusable
 from dm_evals.replay.events import NotWrittenYet, ScenarioEvents, shown
-from dm_evals.replay.gateway import OnTurn, nothing
 from dm_evals.replay.trial_environment import TrialEnvironment
 from dm_evals.scenarios.clock import milliseconds
 from dm_evals.scenarios.scenario import Event, EventKind
 from dm_evals.user import UserModel
 from dm_sandbox.platforms.mailbox import SentMessage
-from dm_sandbox.platforms.meta import Item, envelope
+from dm_sandbox.platforms.meta import envelope
 
 MAX_TASKS: Final = 60
 """Wake-ups and sweeps of one trial; a usual one needs one to three."""
@@ -71,7 +70,6 @@ class Scheduler:
     def __init__(
         self,
         environment: TrialEnvironment,
-        also_on_turn: OnTurn = nothing,
         user: UserModel | None = None,
         trial: int = 1,
     ) -> None:
@@ -83,7 +81,7 @@ class Scheduler:
         self._thread = ""
         self.said: list[str] = []
         """What the simulated user wrote."""
-        self._also, self._user, self._trial = also_on_turn, user, trial
+        self._user, self._trial = user, trial
         self._tasks: list[_Task] = []
         self._numbers = count(1)
         self._no_sweep_before = 0
@@ -109,11 +107,10 @@ class Scheduler:
                 raise CantBePlayed(f"no end after {MAX_TASKS} tasks: the thread is woken again and again")
             if made["tick"] > MAX_TICKS:
                 raise CantBePlayed(f"no end after {MAX_TICKS} ticks: an alert is looked at again and again")
-        left = sorted(self._during)
-        if left:
-            asked = len(self.environment.runtime.gateway.turns)
-            number = self._during[left[0]][0][0] + 1
-            raise CantBePlayed(f"event {number} happens during turn {left[0]}, but only {asked} were asked for")
+        if self._during:
+            turn, asked = min(self._during), len(self.environment.runtime.gateway.turns)
+            number = self._during[turn][0][0] + 1
+            raise CantBePlayed(f"event {number} happens during turn {turn}, but only {asked} were asked for")
 
     async def _writes_on(self) -> bool:
         """All is quiet: the simulated user, where there is one, writes the next message, or stops."""
@@ -139,7 +136,6 @@ class Scheduler:
         await self.environment.flush_echoes()
         for number, event in self._during.pop(turn, ()):
             await self._happen(number, event)
-        await self._also(turn)
 
     @property
     def mids(self) -> Mapping[str, str]:
@@ -172,15 +168,14 @@ class Scheduler:
 
     async def _step(self, what: str, at: int) -> None:
         self.environment.clock.reach(at)
-        match what:
-            case "event":
-                _, number, event = self._timed.pop(0)
-                await self._happen(number, event)
-            case "task" | "tick":
-                await self._deliver(heapq.heappop(self._tasks))
-            case _:
-                self._no_sweep_before = self.environment.clock() + SWEEP_EVERY_MS
-                await self.environment.sweep()
+        if what == "event":
+            _, number, event = self._timed.pop(0)
+            await self._happen(number, event)
+        elif what == "sweep":
+            self._no_sweep_before = self.environment.clock() + SWEEP_EVERY_MS
+            await self.environment.sweep()
+        else:
+            await self._deliver(heapq.heappop(self._tasks))
 
     async def _deliver(self, task: _Task) -> None:
         if task.thread_id:
@@ -216,12 +211,10 @@ class Scheduler:
         name = self.environment.names.get(message.to_id, "")
         self._bubble("bot", message.text, name, at=message.at)
         person = self.environment.people[name]
-        await person.sender.deliver(_envelope(self.environment, message, person.echo(message.mid, message.text)))
+        item = {**person.echo(message.mid, message.text), "timestamp": message.at}
+        account = self.environment.instagram.account_id
+        await person.sender.deliver(envelope(account, [item], self.environment.clock()))
 
     def _bubble(self, author: Author, text: str, other: str = "", *, at: int | None = None) -> None:
         shown = f"[{'to ' if author == 'bot' else ''}{other}] {text}" if other else text
         self.bubbles.append(Bubble(self.environment.clock() if at is None else at, author, shown))
-
-
-def _envelope(environment: TrialEnvironment, message: SentMessage, item: Item) -> dict[str, object]:
-    return envelope(environment.instagram.account_id, [{**item, "timestamp": message.at}], environment.clock())

@@ -5,10 +5,9 @@ Which turns those are is found from the end: what a run keeps is always the last
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
-from zoneinfo import ZoneInfo
 
 from dm_core.agent.texts import same_form
 from dm_core.agent.tools.declare import Kind
@@ -17,9 +16,20 @@ from dm_core.alerts import DIGEST, MODEL, AskedAlert
 from dm_core.messages import Direction, Message
 from dm_core.runs import Action, ActionState, ModelTurn, Run, ToolResult, ToolTurn
 from dm_evals.folded import folded
-from dm_evals.observation import Bubble, Effect, ModelCall, Notice, Observation, StoredAlert, StoredMessage, ToolUse
+from dm_evals.observation import (
+    Bubble,
+    Effect,
+    ModelCall,
+    Notice,
+    Observation,
+    StoredAlert,
+    StoredMessage,
+    ToolUse,
+    as_text,
+)
 from dm_evals.replay.gateway import Turn
-from dm_evals.replay.replay_server import said_in, tokens
+from dm_evals.replay.recordings import tokens
+from dm_evals.replay.replay_server import said_in
 from dm_evals.replay.scheduler import Scheduler
 from dm_evals.replay.trial_environment import TrialEnvironment
 from dm_evals.scenarios.clock import milliseconds
@@ -33,50 +43,39 @@ TELLING: Final = 8
 """Characters below which a DM or a name may stand in another thread by chance."""
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    """A model turn that a run kept, with its number in it: those that were thrown away count."""
-
-    run: Run
-    turn: ModelTurn
-    number: int
-    results: tuple[ToolResult, ...]
-
-
 async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: frozenset[str]) -> Observation:
     """Everything but ``crash`` and ``seconds``. Messages of before the scenario are not in ``messages``."""
-    person, turns, whose = environment.person, environment.runtime.gateway.turns, scheduler.whose
-    thread_id = person.thread_id
+    scenario, person, instagram = environment.scenario, environment.person, environment.instagram
+    turns, whose = environment.runtime.gateway.turns, scheduler.whose
     profile = environment.runtime.profile
     zone = profile.time_zone
-    snapshot = await environment.store.open(thread_id)
+    snapshot = await environment.store.open(person.thread_id)
     thread = snapshot.thread if snapshot is not None else None
-    stored = await environment.store.history(thread_id, 10_000)
-    runs = _runs(environment, thread_id)
+    stored = await environment.store.history(person.thread_id, 10_000)
+    runs = _runs(environment, person.thread_id)
     used = [
         replace(use, by=name)
         for name, who in environment.people.items()
         for use in _tool_uses([t for t in turns if whose.get(t.number) == name], _runs(environment, who.thread_id))
     ]
     calls = tuple(_with_targets(environment, stored, turns, use) for use in sorted(used, key=lambda use: use.turn))
-    replies = {name: tuple(environment.instagram.sent_to(who.user_id)) for name, who in environment.people.items()}
-    notices = tuple(Notice(alert.text, alert.text.startswith(URGENT)) for alert in environment.whatsapp.alerts)
+    replies = {name: tuple(instagram.sent_to(who.user_id)) for name, who in environment.people.items()}
+    said = [said_in(turn.answer) for turn in turns]
+    starts = sorted(session.starts for session in scenario.world.sessions or ())
     return Observation(
-        scenario=environment.scenario.name,
+        scenario=scenario.name,
         trial=0,
         calls=calls,
         replies=replies[""],
-        reactions=tuple(
-            r.reaction for r in environment.instagram.reactions if r.reaction and r.user_id == person.user_id
-        ),
+        reactions=tuple(r.reaction for r in instagram.reactions if r.reaction and r.user_id == person.user_id),
         said=tuple(scheduler.said),
         others={name: texts for name, texts in replies.items() if name},
         mixed=tuple(_mixed(environment, turns, whose, replies)),
         not_shown=tuple(dict.fromkeys(line for turn in turns for line in _not_shown(turn))),
         effects=_effects(environment),
-        plain_texts=tuple(text for turn in turns if (text := _plain_text(turn))),
+        plain_texts=tuple(text.strip() for called, text in said if text.strip() and not called),
         disclosures=tuple(line for _, line in profile.disclosure.lines),
-        notices=notices,
+        notices=tuple(Notice(alert.text, alert.text.startswith(URGENT)) for alert in environment.whatsapp.alerts),
         alerts=_alerts(environment),
         messages=tuple(_stored(message, scheduler.mids) for message in stored if message.id not in seeded),
         notes=tuple(note.text for note in thread.notes) if thread else (),
@@ -85,21 +84,23 @@ async def observe(environment: TrialEnvironment, scheduler: Scheduler, seeded: f
         runs=tuple(run.ending or "unfinished" for run in runs),
         guards=tuple(guard for run in runs for guard in run.guards),
         model_calls=tuple(_model_call(turn) for turn in turns),
-        answers=tuple(delivery.status for delivery in environment.person.sender.deliveries),
-        sessions=_sessions(environment, zone),
+        answers=tuple(delivery.status for delivery in person.sender.deliveries),
+        sessions=tuple(start.astimezone(zone).isoformat() for start in starts),
         time_zone=zone.key,
-        now=environment.scenario.now.astimezone(zone).isoformat(),
-        facts={name: profile.facts[name] for name in environment.scenario.facts if name in profile.facts},
+        now=scenario.now.astimezone(zone).isoformat(),
+        facts={name: profile.facts[name] for name in scenario.facts if name in profile.facts},
         bubbles=_bubbles(environment, scheduler, turns, calls),
     )
 
 
+def _texts(request: Mapping[str, object]) -> Iterator[str]:
+    """The texts of all parts of a request."""
+    for content in as_list(request.get("contents")):
+        yield from (str(part.get("text", "")) for part in parts_of(as_object(content)))
+
+
 def _not_shown(turn: Turn) -> Iterable[str]:
-    for content in as_list(turn.request.get("contents")):
-        for part in parts_of(as_object(content)):
-            text = str(part.get("text", ""))
-            if text.startswith('{"attached_to"') and '"not_shown"' in text:
-                yield text
+    return (text for text in _texts(turn.request) if text.startswith('{"attached_to"') and '"not_shown"' in text)
 
 
 def _mixed(
@@ -109,7 +110,7 @@ def _mixed(
     own = {name: _own_words(environment, name) for name in environment.people}
     for name in environment.people:
         foreign = {words: other for other, texts in own.items() if other != name for words in texts - own[name]}
-        asked = [_json(t.request).replace("\\", "") for t in turns if whose.get(t.number) == name]
+        asked = [as_text(t.request).replace("\\", "") for t in turns if whose.get(t.number) == name]
         for words, other in foreign.items():
             for place, texts in (("asked of the model", asked), ("sent", replies[name])):
                 if any(folded(words) in folded(text) for text in texts):
@@ -133,7 +134,17 @@ def _runs(environment: TrialEnvironment, thread_id: str) -> tuple[Run, ...]:
 # -- tool calls ---------------------------------------------------------------------------------------------
 
 
-def _tool_uses(turns: list[Turn], runs: tuple[Run, ...]) -> tuple[ToolUse, ...]:
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """A model turn that a run kept, with its number in it: those that were thrown away count."""
+
+    run: Run
+    turn: ModelTurn
+    number: int
+    results: tuple[ToolResult, ...]
+
+
+def _tool_uses(turns: list[Turn], runs: tuple[Run, ...]) -> list[ToolUse]:
     kept = [each for run in runs for each in _kept(run)]
     asked = [alert for run in runs for alert in run.alerts if alert.cause == MODEL]
     found: list[ToolUse] = []
@@ -141,43 +152,41 @@ def _tool_uses(turns: list[Turn], runs: tuple[Run, ...]) -> tuple[ToolUse, ...]:
         calls, _ = said_in(turn.answer)
         same = kept and [*calls] == [(call.name, dict(call.arguments)) for call in kept[-1].turn.calls]
         mine = kept.pop() if same else None
-        uses = [_use(turn.number, index, *call, mine, asked) for index, call in enumerate(calls)]
-        found = [*uses, *found]
-    return tuple(found)
+        for index, (name, arguments) in reversed(list(enumerate(calls))):
+            found.append(ToolUse(turn.number, index, name, arguments, *_came_of(index, name, arguments, mine, asked)))
+    return found[::-1]
 
 
 def _kept(run: Run) -> Iterable[_Kept]:
-    for place, turn in enumerate(run.turns):
+    number = run.dropped_turns
+    for turn, following in zip(run.turns, (*run.turns[1:], None), strict=True):
         if isinstance(turn, ModelTurn):
-            number = run.dropped_turns + sum(isinstance(before, ModelTurn) for before in run.turns[:place])
-            following = run.turns[place + 1] if place + 1 < len(run.turns) else None
             yield _Kept(run, turn, number, following.results if isinstance(following, ToolTurn) else ())
+            number += 1
 
 
-def _use(
-    turn: int, index: int, name: str, arguments: Mapping[str, object], kept: _Kept | None, asked: list[AskedAlert]
-) -> ToolUse:
-    """``asked``: the alerts the model asked for, which are stored even if their turn is thrown away.
-
-    An archived run whose DM was taken back has them without their words.
+def _came_of(
+    index: int, name: str, arguments: Mapping[str, object], kept: _Kept | None, asked: list[AskedAlert]
+) -> tuple[str, Mapping[str, object]]:
+    """A call's outcome and result. ``asked``: the alerts the model asked for, which are stored even if their turn is
+    thrown away; an archived run whose DM was taken back has them without their words.
     """
     text = same_form(str(arguments.get("text")))
     if name == NOTIFY and any(not alert.text or same_form(alert.text) == text for alert in asked):
-        return ToolUse(turn, index, name, arguments, "done")
+        return "done", {}
     if kept is None:
-        return ToolUse(turn, index, name, arguments, "discarded")
+        return "discarded", {}
     told = kept.results[index] if index < len(kept.results) else None
-    result: Mapping[str, object] = {}
-    if told is not None:
-        result = {"error": told.error} if told.error is not None else told.output
+    failed = told is not None and told.error is not None
+    result = {} if told is None else {"error": told.error} if failed else told.output
     actions = [each for each in kept.run.actions if each.turn == kept.number and each.call_index == index]
     if actions:
-        return ToolUse(turn, index, name, arguments, _fate(actions), result or _acted(actions))
-    failed = told is not None and told.error is not None
+        error = next((action.error for action in actions if action.error), None)
+        return _fate(actions), result or ({"error": error} if error else {})
     tool = TOOLS.get(name)
-    if tool is None or tool.kind is Kind.ACTION:
-        return ToolUse(turn, index, name, arguments, "refused" if failed or tool is None else "dropped", result)
-    return ToolUse(turn, index, name, arguments, "error" if failed else "answered", result)
+    if tool is not None and tool.kind is not Kind.ACTION:
+        return "error" if failed else "answered", result
+    return "refused" if failed or tool is None else "dropped", result
 
 
 def _fate(actions: list[Action]) -> str:
@@ -189,11 +198,6 @@ def _fate(actions: list[Action]) -> str:
         if state in states:
             return "dropped" if state is ActionState.PLANNED else state.value
     return ActionState.DONE.value
-
-
-def _acted(actions: list[Action]) -> Mapping[str, object]:
-    errors = [action.error for action in actions if action.error]
-    return {"error": errors[0]} if errors else {}
 
 
 def _alerts(environment: TrialEnvironment) -> tuple[StoredAlert, ...]:
@@ -222,37 +226,21 @@ def _effects(environment: TrialEnvironment) -> tuple[Effect, ...]:
     return (*(effect for _, effect in sorted((*sent, *reacted), key=lambda each: each[0])), *told)
 
 
-def _plain_text(turn: Turn) -> str:
-    """What the model wrote beside no call."""
-    calls, text = said_in(turn.answer)
-    return "" if calls else text.strip()
-
-
 def _with_targets(environment: TrialEnvironment, stored: Sequence[Message], turns: list[Turn], use: ToolUse) -> ToolUse:
     """A reaction with the messages its handle may mean: those with the words that the model was shown beside it."""
     if use.name != REACT:
         return use
     request = next(turn.request for turn in turns if turn.number == use.turn)
-    shown = _shown(request).get(str(use.arguments.get("message_id", "")).strip())
-    if shown is None:
+    lines = [line for text in _texts(request) for line in text.splitlines() if line.startswith('{"handle"')]
+    shown = {str(fields.get("handle")): fields for fields in map(as_object, map(json.loads, lines))}
+    meant = shown.get(str(use.arguments.get("message_id", "")).strip())
+    if meant is None:
         return use
     mails = {m.mid: m.text for m in environment.instagram.messages if m.from_id == environment.person.user_id}
     texts = mails | {m.mid: m.content.text or "" for m in stored if m.direction is Direction.INBOUND}
-    words = shown.get("text")
+    words = meant.get("text")
     fits = tuple(mid for mid, text in texts.items() if words is None or text == words)
     return replace(use, targets=fits or tuple(texts))
-
-
-def _shown(request: Mapping[str, object]) -> Mapping[str, Mapping[str, object]]:
-    """The messages of a request by their handles, read from its words."""
-    found: dict[str, Mapping[str, object]] = {}
-    for content in as_list(request.get("contents")):
-        for part in parts_of(as_object(content)):
-            for line in str(part.get("text", "")).splitlines():
-                if line.startswith('{"handle"'):
-                    fields = as_object(json.loads(line))
-                    found[str(fields.get("handle"))] = fields
-    return found
 
 
 # -- the rest -----------------------------------------------------------------------------------------------
@@ -272,19 +260,14 @@ def _model_call(turn: Turn) -> ModelCall:
     return ModelCall(turn.number, "live", turn.model, used, answered, turn.latency_ms)
 
 
-def _sessions(environment: TrialEnvironment, zone: ZoneInfo) -> tuple[str, ...]:
-    starts = sorted(session.starts for session in environment.scenario.world.sessions or ())
-    return tuple(start.astimezone(zone).isoformat() for start in starts)
-
-
 def _bubbles(
     environment: TrialEnvironment, scheduler: Scheduler, turns: list[Turn], calls: tuple[ToolUse, ...]
 ) -> tuple[Bubble, ...]:
     """History, DMs, replies, notices and calls, in order of time."""
     at = {turn.number: turn.at for turn in turns}
     used = [
-        Bubble(at[call.turn], "tool", f"{call.name}({_json(call.arguments)})", f"{call.outcome} {_json(call.result)}")
-        for call in calls
+        Bubble(at[c.turn], "tool", f"{c.name}({as_text(c.arguments)})", f"{c.outcome} {as_text(c.result)}")
+        for c in calls
     ]
     before = [
         Bubble(environment.now - milliseconds(past.ago), past.by, past.text, "before the scenario")
@@ -293,7 +276,3 @@ def _bubbles(
     told = [Bubble(alert.at, "manager", alert.text) for alert in environment.whatsapp.alerts]
     reacted = [Bubble(each.at, "bot", f"[reaction] {each.reaction}") for each in environment.instagram.reactions]
     return tuple(sorted([*before, *scheduler.bubbles, *used, *told, *reacted], key=lambda bubble: bubble.at))
-
-
-def _json(value: Mapping[str, object]) -> str:
-    return json.dumps(dict(value), ensure_ascii=False, default=str) if value else ""

@@ -5,11 +5,9 @@
 same in every trial of a scenario, so a replay makes the same model requests byte for byte.
 """
 
-import asyncio
 import json
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
-from dataclasses import dataclass, field
 from functools import cached_property
 from itertools import count
 from pathlib import Path
@@ -94,7 +92,6 @@ class SharedRuntime:
             self.variables |= LIVE_LIMITS
         self.gateway = Gateway()
         self.sender = EagerSender("", APP_SECRET)
-        self.busy = asyncio.Lock()
         self._model: GeminiModel | None = None
 
     async def __aenter__(self) -> Self:
@@ -119,37 +116,33 @@ class SharedRuntime:
         return self._model
 
 
-@dataclass(slots=True)
 class TrialQueue:
     """Wake-ups by name, as Cloud Tasks keeps them: a name that was used stays taken. The scheduler delivers them."""
 
-    names: set[str] = field(default_factory=set[str])
-    waiting: list[WakeUp] = field(default_factory=list[WakeUp])
+    def __init__(self) -> None:
+        self.names, self.waiting = set[str](), list[WakeUp]()
 
     async def schedule(self, wake_up: WakeUp) -> bool:
-        if wake_up.name in self.names:
-            return False
-        self.names.add(wake_up.name)
-        self.waiting.append(wake_up)
-        return True
+        if new := wake_up.name not in self.names:
+            self.names.add(wake_up.name)
+            self.waiting.append(wake_up)
+        return new
 
     async def close(self) -> None: ...
 
 
-@dataclass(slots=True)
 class TrialAlertQueue:
     """Ticks by alert and time, which make a tick's name: once used it stays taken. The scheduler delivers them."""
 
-    names: set[tuple[str, int]] = field(default_factory=set[tuple[str, int]])
-    waiting: list[tuple[str, int]] = field(default_factory=list[tuple[str, int]])
+    def __init__(self) -> None:
+        self.names, self.waiting = set[tuple[str, int]](), list[tuple[str, int]]()
 
     async def schedule(self, alert_id: str, not_before: int) -> bool:
         tick = alert_id, not_before
-        if tick in self.names:
-            return False
-        self.names.add(tick)
-        self.waiting.append(tick)
-        return True
+        if new := tick not in self.names:
+            self.names.add(tick)
+            self.waiting.append(tick)
+        return new
 
     async def close(self) -> None: ...
 
@@ -165,8 +158,8 @@ class TrialEnvironment:
         self.store = MemoryStore(self.database, clock)
         self.queue = TrialQueue()
         self.alert_queue = TrialAlertQueue()
-        self.instagram, self.whatsapp = TrialInstagram(clock), TrialWhatsApp(clock)
-        self.spond = TrialSpond(clock)
+        self.instagram, self.whatsapp = TrialInstagram(clock), TrialWhatsApp(clock=clock)
+        self.spond = TrialSpond(clock=clock)
         self.instagram.mids = Mids(FIRST_MID)
         self._numbers = count(1)
         self._http = HttpClient(clock=clock, sleep=clock.sleep, jitter=lambda: 0.5)
@@ -192,7 +185,8 @@ class TrialEnvironment:
             await self._open.enter_async_context(platform)
         env = self._environment()
         settings, sender = WebhookSettings.load(env), self.runtime.sender
-        app = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock, self._automatic())
+        automatic = AutomaticTexts(frozenset(map(normal_form, self.scenario.world.automatic)))
+        app = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock, automatic)
         server = LocalServer(asgi(app.handle))
         await server.start()
         self._open.push_async_callback(server.stop)
@@ -222,24 +216,23 @@ class TrialEnvironment:
 
     async def task(self, thread_id: str, name: str) -> int:
         """Deliver one wake-up to the processor; the answer's status."""
-        body = json.dumps({"threadId": thread_id}).encode()
-        return (await self.processor.handle(Request("POST", "/", headers={TASK_NAME_HEADER: name}, body=body))).status
+        return await self._posted("/", {"threadId": thread_id}, {TASK_NAME_HEADER: name})
 
     async def tick(self, alert_id: str) -> int:
         """Deliver one tick of the alerts' queue; the answer's status."""
-        body = json.dumps({"alertId": alert_id}).encode()
-        return (await self.processor.handle(Request("POST", "/alerts", body=body))).status
+        return await self._posted("/alerts", {"alertId": alert_id})
 
-    async def sweep(self) -> None:
+    async def sweep(self) -> int:
         """What the scheduler calls each minute."""
-        await self.processor.handle(Request("POST", "/sweep"))
+        return await self._posted("/sweep")
+
+    async def _posted(self, path: str, body: object = None, headers: Mapping[str, str] | None = None) -> int:
+        content = json.dumps(body).encode() if body else b""
+        return (await self.processor.handle(Request("POST", path, headers=headers or {}, body=content))).status
 
     async def flush_echoes(self) -> None:
         """Deliver the echoes of what went out so far."""
         await self.instagram.flush()
-
-    def _automatic(self) -> AutomaticTexts:
-        return AutomaticTexts(frozenset(map(normal_form, self.scenario.world.automatic)))
 
     def _environment(self) -> dict[str, str]:
         platforms = Platforms(self.instagram, self.whatsapp, self.spond)
@@ -250,13 +243,9 @@ class TrialEnvironment:
             env = {name: value for name, value in env.items() if not name.startswith("SPOND_")}
         return env
 
-    def _media(self, settings: ProcessorSettings) -> MediaClient:
-        media = MediaClient(settings.media.base_url)
-        self._open.push_async_callback(media.close)
-        return media
-
     def _processor(self, settings: ProcessorSettings) -> ProcessorApp:
-        clock, http = self.clock, self._http
+        clock, http, media = self.clock, self._http, MediaClient(settings.media.base_url)
+        self._open.push_async_callback(media.close)
         ports = Ports(
             store=self.store,
             queue=self.queue,
@@ -268,6 +257,6 @@ class TrialEnvironment:
             token_store=open_token_store(settings.instagram),
             clock=clock,
             ids=lambda: f"{next(self._numbers):032x}",
-            media=self._media(settings),
+            media=media,
         )
         return processor_app(settings, self.runtime.folder, ports)

@@ -31,10 +31,9 @@ async def set_up(environment: TrialEnvironment) -> frozenset[str]:
     """Fill the empty environment; the ids of the messages that were there before the scenario begins."""
     world = environment.scenario.world
     environment.spond.events = [_event(number, session) for number, session in enumerate(world.sessions or ())]
-    ages = [milliseconds(past.ago) for past in world.history]
-    order = sorted(range(len(ages)), key=lambda number: -ages[number])  # of one age: as they stand in the file
-    for place, number in enumerate(order):
-        await _past(environment, world.history[number], environment.now - ages[number] + place)
+    oldest_first = sorted(world.history, key=lambda past: -milliseconds(past.ago))  # of one age: as in the file
+    for place, past in enumerate(oldest_first):
+        await _past(environment, past, environment.now - milliseconds(past.ago) + place)
     if world.notes and not world.history:
         await environment.store.record(_touch(environment, environment.now - EARLIER_MS))
     if world.notes or world.history:
@@ -53,10 +52,7 @@ def _event(number: int, session: Session) -> Event:
         heading=session.title,
         starts_at=session.starts.astimezone(UTC),
         ends_at=session.ends.astimezone(UTC),
-        place=session.place,
-        accepted=session.accepted,
-        capacity=session.capacity,
-        cancelled=session.cancelled,
+        **session.model_dump(include={"place", "accepted", "capacity", "cancelled"}),
     )
 
 
@@ -115,13 +111,4 @@ def _fault(environment: TrialEnvironment, fault: PlatformFault) -> None:
     kind = fault.kind
     if kind is FaultKind.DELAY and fault.seconds >= PATIENCE[fault.platform]:
         kind = FaultKind.STALL_AFTER
-    platforms[fault.platform].faults.add(
-        kind,
-        fault.operation,
-        fault.times,
-        status=fault.status,
-        code=fault.code,
-        message=fault.message,
-        seconds=fault.seconds,
-        wait_minutes=fault.wait_minutes,
-    )
+    platforms[fault.platform].faults.add(kind, **fault.model_dump(exclude={"platform", "kind"}))

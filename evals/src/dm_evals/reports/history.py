@@ -7,12 +7,12 @@ import argparse
 from pathlib import Path
 from typing import Final, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 
-from dm_evals.cli.main import EVALS, HELD
-from dm_evals.reading import Unusable
+from dm_evals.cli.main import EVALS
+from dm_evals.reading import Strict, Unusable, write_whole
 from dm_evals.reports.json_file import load
-from dm_evals.results import Outcome, Report
+from dm_evals.results import HELD, Outcome, Report
 
 VERSION: Final = 1
 DRAWN: Final = 60
@@ -20,10 +20,8 @@ DRAWN: Final = 60
 WIDTH, HEIGHT = 300, 60
 
 
-class Entry(BaseModel):
+class Entry(Strict):
     """One deployment. ``commit`` is what was deployed, ``date`` when it was tried, ISO."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     version: Literal[1] = 1
     date: str
@@ -57,15 +55,15 @@ def read(path: Path) -> tuple[Entry, ...]:
 
 def entry(report: Report, commit: str) -> Entry:
     """The line of this run."""
-    counted = [result for result in report.results if result.counts and result.outcome is not Outcome.SKIPPED]
+    counts = report.counts
     return Entry(
         date=report.started_at,
         commit=commit,
         mode=report.mode,
         model=report.model,
         prompt=report.prompt_hash[:12],
-        trials=len(counted),
-        passed=report.counts[Outcome.PASS],
+        trials=counts.total() - counts[Outcome.SKIPPED],
+        passed=counts[Outcome.PASS],
     )
 
 
@@ -86,7 +84,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def main(args: argparse.Namespace) -> int:
     """Append the run's line."""
     before, made = read(args.history), entry(load(args.report), args.commit)
-    lines = (each.model_dump_json() for each in (*before, made))
-    args.history.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
+    write_whole(args.history, "".join(f"{each.model_dump_json()}\n" for each in (*before, made)))
     print(f"{args.history.name}: {made.passed} of {made.trials} passed at {made.commit}")
     return HELD

@@ -7,26 +7,19 @@ for ``jq``; they are not read back. Halves of an emoji (lone surrogates) become 
 """
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Final, cast
+from typing import Final
 
 from pydantic import TypeAdapter, ValidationError
 
-from dm_evals.baseline import Baseline
 from dm_evals.reading import Unusable, first_problem
 from dm_evals.reports.words import OUTCOMES
 from dm_evals.results import Report
+from dm_sandbox.platforms.server import as_object
 
 FORMAT: Final = "dm-evals report"
 VERSION: Final = 1
 _REPORT: Final = TypeAdapter(Report)
-
-
-def write(report: Report, baseline: Baseline | None, path: Path) -> None:
-    """Write the file. The baseline is another file, and not repeated here."""
-    del baseline
-    path.write_text(to_json(report), encoding="utf-8", errors="replace")
 
 
 def to_json(report: Report) -> str:
@@ -44,10 +37,9 @@ def to_json(report: Report) -> str:
 def from_json(text: str) -> Report:
     """What ``to_json`` wrote. Raises Unusable."""
     try:
-        document: object = json.loads(text)
+        fields = as_object(json.loads(text))
     except ValueError as error:
         raise Unusable(f"no JSON: {error}") from None
-    fields: Mapping[str, object] = cast("Mapping[str, object]", document) if isinstance(document, dict) else {}
     if fields.get("format") != FORMAT:
         raise Unusable(f'no report: "format" is not "{FORMAT}"')
     if fields.get("version") != VERSION:

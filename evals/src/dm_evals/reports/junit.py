@@ -9,114 +9,81 @@ A scenario that was not reviewed is ``skipped``, whatever came of it: it counts 
 
 from collections import Counter
 from datetime import datetime
-from pathlib import Path
 from typing import Final
 from xml.etree import ElementTree as ET
 
-from dm_evals.baseline import Baseline
-from dm_evals.reports.words import mode_sentence, printable, shares
+from dm_evals.reports.words import MODES, printable, shares
 from dm_evals.results import Check, Outcome, Report, TrialResult
 
 SUITE: Final = "dm_evals"
-_ELEMENT: Final = {
-    Outcome.FAIL: "failure",
-    Outcome.ERRORED: "error",
-    Outcome.STALE: "error",
-    Outcome.SKIPPED: "skipped",
-}
+_ELEMENT: Final = {Outcome.FAIL: "failure", Outcome.ERRORED: "error", Outcome.STALE: "error"}
 
 
-def write(report: Report, baseline: Baseline | None, path: Path) -> None:
-    """Write the file. JUnit knows no baseline."""
-    del baseline
-    path.write_bytes(to_xml(report))
-
-
-def to_xml(report: Report) -> bytes:
-    """The document in UTF-8."""
-    cases = [_case(result) for result in report.results]
-    cases += [_broken(problem) for problem in report.problems]
-    if not any(result.counts and result.outcome is not Outcome.SKIPPED for result in report.results):
-        cases.append(_broken("not one scenario that counts was run"))
+def to_xml(report: Report) -> str:
+    """The document, to be written in UTF-8."""
+    cases = ET.Element("cases")
+    for result in report.results:
+        _case(cases, result)
+    counted = any(result.counts and result.outcome is not Outcome.SKIPPED for result in report.results)
+    for problem in (*report.problems, *([] if counted else ["not one scenario that counts was run"])):
+        case = _add(cases, "testcase", name=problem, classname=f"{SUITE}.files", time="0.000")
+        _add(case, "error", type="problem", message=problem)
     counts = Counter(child.tag for case in cases for child in case)
     totals = {
         "tests": str(len(cases)),
         "failures": str(counts["failure"]),
         "errors": str(counts["error"]),
-        "time": _seconds(report.seconds),
+        "time": f"{report.seconds:.3f}",
     }
+    stamp = {"timestamp": at} if (at := _stamp(report.started_at)) else {}
     root = ET.Element("testsuites", {"name": f"{SUITE} {report.mode}", **totals})
-    attributes = {"name": f"{SUITE}.{report.mode}", **totals, "skipped": str(counts["skipped"])}
-    if stamp := _stamp(report.started_at):
-        attributes["timestamp"] = stamp
-    suite = ET.SubElement(root, "testsuite", attributes)
-    _properties(suite, report)
-    suite.extend(cases)
-    ET.indent(root, " ")
-    return ET.tostring(root, encoding="utf-8", xml_declaration=True) + b"\n"
-
-
-def _properties(suite: ET.Element, report: Report) -> None:
-    properties = ET.SubElement(suite, "properties")
+    suite = _add(root, "testsuite", name=f"{SUITE}.{report.mode}", **totals, skipped=str(counts["skipped"]), **stamp)
     told = {
         "mode": report.mode,
-        "meaning": mode_sentence(report.mode),
+        "meaning": MODES[report.mode],
         "model": report.model,
         "prompt_hash": report.prompt_hash,
         **{f"turns.{share.origin}": str(share.turns) for share in shares(report)},
     }
+    properties = _add(suite, "properties")
     for name, value in told.items():
-        ET.SubElement(properties, "property", {"name": name, "value": printable(value)})
+        _add(properties, "property", name=name, value=value)
+    suite.extend(cases)
+    ET.indent(root, " ")
+    return ET.tostring(root, encoding="utf-8", xml_declaration=True).decode() + "\n"
 
 
-def _case(result: TrialResult) -> ET.Element:
-    tag = result.tags[0] if result.tags else "untagged"
-    case = ET.Element(
-        "testcase",
-        {
-            "name": printable(f"{result.scenario} t{result.trial}"),
-            "classname": printable(f"{SUITE}.{tag}"),
-            "time": _seconds(result.observation.seconds),
-        },
-    )
-    if not result.counts:
-        ET.SubElement(case, "skipped", {"message": printable(f"not reviewed, so it does not count: {result.outcome}")})
-    elif result.outcome is not Outcome.PASS:
-        _trouble(case, result)
-    if result.outcome is not Outcome.PASS:
-        ET.SubElement(case, "system-out").text = printable(_conversation(result))
-    return case
+def _add(parent: ET.Element, tag: str, text: str = "", **attributes: str) -> ET.Element:
+    """A child, with nothing in it that XML refuses."""
+    child = ET.SubElement(parent, tag, {name: printable(value) for name, value in attributes.items()})
+    child.text = printable(text) or None
+    return child
 
 
-def _trouble(case: ET.Element, result: TrialResult) -> None:
+def _case(cases: ET.Element, result: TrialResult) -> None:
+    name, tag = f"{result.scenario} t{result.trial}", result.tags[0] if result.tags else "untagged"
+    seconds = f"{result.observation.seconds:.3f}"
+    case = _add(cases, "testcase", name=name, classname=f"{SUITE}.{tag}", time=seconds)
     message = result.reason or ", ".join(check.name for check in result.broken) or str(result.outcome)
-    attributes = {"message": printable(message)}
-    if result.outcome is Outcome.SKIPPED:
-        ET.SubElement(case, "skipped", attributes)
-        return
-    element = ET.SubElement(case, _ELEMENT[result.outcome], {"type": str(result.outcome), **attributes})
-    element.text = printable("\n\n".join(_check(check) for check in result.broken))
+    if not result.counts:
+        _add(case, "skipped", message=f"not reviewed, so it does not count: {result.outcome}")
+    elif result.outcome is Outcome.SKIPPED:
+        _add(case, "skipped", message=message)
+    elif result.outcome is not Outcome.PASS:
+        broken = "\n\n".join(map(_check, result.broken))
+        _add(case, _ELEMENT[result.outcome], broken, type=str(result.outcome), message=message)
+    if result.outcome is not Outcome.PASS:
+        said = (f"{each.author}: {each.text}" + _aside(each.detail) for each in result.observation.bubbles)
+        _add(case, "system-out", "\n".join(said))
+
+
+def _aside(detail: str) -> str:
+    return f"  -> {detail}" if detail else ""
 
 
 def _check(check: Check) -> str:
     lines = [f"{check.name}: {check.verdict}", f"  expected: {check.expected}", f"  observed: {check.observed}"]
     return "\n".join([*lines, *([f"  nearest:  {check.nearest}"] if check.nearest else [])])
-
-
-def _conversation(result: TrialResult) -> str:
-    bubbles = result.observation.bubbles
-    return "\n".join(f"{each.author}: {each.text}" + (f"  -> {each.detail}" if each.detail else "") for each in bubbles)
-
-
-def _broken(problem: str) -> ET.Element:
-    """What kept scenarios from being run at all is an error of its own, so that it is red."""
-    case = ET.Element("testcase", {"name": printable(problem), "classname": f"{SUITE}.files", "time": "0.000"})
-    ET.SubElement(case, "error", {"type": "problem", "message": printable(problem)})
-    return case
-
-
-def _seconds(value: float) -> str:
-    return f"{value:.3f}"
 
 
 def _stamp(started_at: str) -> str:

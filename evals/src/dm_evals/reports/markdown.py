@@ -1,23 +1,15 @@
 """The report as Markdown, for a job's summary and a pull request's comment: counts, the gate, what is not a pass."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Final
 
-from dm_evals.baseline import Baseline
 from dm_evals.gate import GateDecision
-from dm_evals.reports.words import counts_line, mode_sentence, printable, shares, why
+from dm_evals.reports.words import MODES, counts_line, printable, shares, why
 from dm_evals.results import Outcome, Report, TrialResult
 
 MOST: Final = 20
 """Trials that are listed; GitHub cuts a comment at 65,536 characters."""
 _LONGEST: Final = 200
-
-
-def write(report: Report, baseline: Baseline | None, path: Path, decision: GateDecision | None = None) -> None:
-    """Write the file."""
-    del baseline
-    path.write_text(to_markdown(report, decision), encoding="utf-8", errors="replace")
 
 
 def to_markdown(report: Report, decision: GateDecision | None = None) -> str:
@@ -28,7 +20,7 @@ def to_markdown(report: Report, decision: GateDecision | None = None) -> str:
 def _lines(report: Report, decision: GateDecision | None) -> Iterator[str]:
     yield f"### Evals: {counts_line(report)}"
     yield ""
-    yield f"{mode_sentence(report.mode)} Model turns: {', '.join(map(str, shares(report)))}."
+    yield f"{MODES[report.mode]} Model turns: {', '.join(map(str, shares(report)))}."
     for rule in decision.rules if decision else ():
         yield f"- {rule.verdict}: {_plain(f'{rule.rule}: {rule.reason}')}"
     for line in (*report.notes, *report.problems):

@@ -6,12 +6,13 @@ is shown as text: no markup of rich, no control characters.
 
 import sys
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 from types import TracebackType
 from typing import Final, Self
 
 from rich.console import Console
+from rich.padding import Padding
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from rich.rule import Rule
 from rich.table import Table
@@ -19,10 +20,10 @@ from rich.text import Text
 
 from dm_evals.baseline import Baseline, changes
 from dm_evals.gate import GateDecision
+from dm_evals.observation import Bubble
 from dm_evals.replay.digests import PARTS
-from dm_evals.reports.terminal_trial import trouble
-from dm_evals.reports.words import OUTCOMES, causes, counts_line, in_any_encoding, mode_sentence, printable, shares, why
-from dm_evals.results import Outcome, Report, TrialResult
+from dm_evals.reports.words import MODES, OUTCOMES, causes, counts_line, in_any_encoding, printable, shares, why
+from dm_evals.results import Check, Outcome, Report, TrialResult
 from dm_evals.results import Table as Figures
 
 STYLES: Final = {
@@ -32,6 +33,12 @@ STYLES: Final = {
     Outcome.STALE: "bold yellow",
     Outcome.SKIPPED: "dim",
 }
+WHO: Final = {"person": "person", "bot": "bot", "human": "club", "manager": "→ manager", "tool": "tool"}
+"""What the authors of bubbles are called. ``human`` is the club answering in the app."""
+_WHO_STYLES: Final = {"person": "cyan", "bot": "blue", "human": "green", "manager": "yellow", "tool": "dim"}
+LONGEST_LINES: Final = 30
+LONGEST: Final = 1_200
+"""Lines and characters of one text that are shown here; the HTML report has them all."""
 _VERDICTS: Final = {"held": "green", "broken": "bold red", "unknown": "bold magenta"}
 
 
@@ -46,11 +53,14 @@ def show(
         out.print(_table(report.results))
     for result in _by_trouble(report.results):
         if result.outcome in (Outcome.FAIL, Outcome.ERRORED, Outcome.STALE):
-            trouble(out, result, STYLES[result.outcome])
+            _trouble(out, result)
     _stale(out, report)
     for note in report.notes:
         out.print(Text(printable(note), style="yellow"))
-    _problems(out, report.problems)
+    if report.problems:
+        _title(out, "could not be run at all")
+    for problem in report.problems:
+        out.print(Text(printable(problem)))
     for table in report.tables:
         _title(out, table.title)
         out.print(_figures(table))
@@ -95,24 +105,71 @@ class RunProgress:
         self._bar.update(self._task, advance=1, description=told)
 
 
+def _trouble(out: Console, result: TrialResult) -> None:
+    """One trial that is not a pass: what was expected, what was seen, what came nearest, who said what."""
+    title = Text.assemble(
+        (str(result.outcome), STYLES[result.outcome]), f" {printable(result.scenario)} trial {result.trial}"
+    )
+    out.print()
+    out.print(Rule(title, align="left"))
+    if result.reason:
+        out.print(Text(printable(result.reason)))
+    if not result.counts:
+        out.print(Text("not reviewed: does not count", style="dim"))
+    stale = [check for check in result.broken if check.name.startswith("recording.")]
+    told = stale if result.outcome is Outcome.STALE and stale else result.broken
+    for check in told:
+        _check(out, check)
+    if others := dict.fromkeys(check.name for check in result.broken if check not in told):
+        out.print(Text(printable(f"did not hold either: {', '.join(others)}"), style="dim"))
+    _conversation(out, result.observation.bubbles)
+
+
+def _check(out: Console, check: Check) -> None:
+    told = "broken" if check.verdict == "broken" else "could not be judged"
+    out.print(Text.assemble((printable(check.name), "bold"), f": {told}"))
+    rows = [("expected", check.expected), ("observed", check.observed), ("nearest", check.nearest)]
+    _rows(out, [(name, text, "dim") for name, text in rows if text])
+
+
+def _conversation(out: Console, bubbles: tuple[Bubble, ...]) -> None:
+    if not bubbles:
+        out.print(Text("there is no conversation", style="dim"))
+        return
+    out.print(Text("conversation", style="bold"))
+    said = [(each.author, each.text + (f"\n⤷ {each.detail}" if each.detail else "")) for each in bubbles]
+    _rows(out, [(WHO[author], text, _WHO_STYLES[author]) for author, text in said])
+
+
+def _rows(out: Console, rows: list[tuple[str, str, str]]) -> None:
+    """Two columns: the first as wide as its words, the second wraps."""
+    grid = Table.grid(padding=(0, 1))
+    grid.add_column(no_wrap=True, width=9)
+    grid.add_column(overflow="fold")
+    for name, text, style in rows:
+        grid.add_row(Text(name, style=style), Text(_clipped(printable(text))))
+    out.print(Padding(grid, (0, 0, 0, 2)))
+
+
+def _clipped(text: str) -> str:
+    kept = "\n".join(text[:LONGEST].split("\n")[:LONGEST_LINES])
+    return text if kept == text else f"{kept} … {len(text) - len(kept)} more characters (all in the HTML report)"
+
+
 def _header(out: Console, report: Report) -> None:
     out.print(Rule(Text(f"evals: {report.mode}", style="bold"), align="left"))
-    out.print(Text(mode_sentence(report.mode)))
+    out.print(Text(MODES[report.mode]))
     told = ", ".join(map(str, shares(report))) if report.origins else "none were made"
     out.print(Text(f"Model turns: {told}"))
-    facts = (f"model {report.model}" if report.model else "", f"prompt {report.prompt_hash[:12]}")
-    about = [fact for fact in facts if fact.split()[1:]]
+    about = [f"model {report.model}"] if report.model else []
+    about += [f"prompt {report.prompt_hash[:12]}"] if report.prompt_hash else []
     out.print(Text(printable(", ".join([*about, f"started {report.started_at}", f"{report.seconds:.1f} s"]))))
-    _counts(out, report)
-
-
-def _counts(out: Console, report: Report) -> None:
     out.print(Text(counts_line(report), style="bold"))
 
 
 def _table(results: Sequence[TrialResult]) -> Table:
     """One row a scenario: with several trials, how many ended how."""
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    table = _plain()
     table.add_column("outcome", no_wrap=True)
     table.add_column("scenario", overflow="fold", ratio=None)
     table.add_column("tags", overflow="fold")
@@ -124,8 +181,12 @@ def _table(results: Sequence[TrialResult]) -> Table:
     return table
 
 
+def _plain() -> Table:
+    return Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+
+
 def _figures(table: Figures) -> Table:
-    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim", expand=False)
+    shown = _plain()
     for column in table.columns:
         shown.add_column(column, overflow="fold")
     for row in table.rows:
@@ -143,11 +204,10 @@ def _outcomes(trials: Sequence[TrialResult]) -> Text:
     return shown
 
 
-def _broken(trials: Iterable[TrialResult]) -> Text:
+def _broken(trials: Sequence[TrialResult]) -> Text:
     """The names of the checks that did not hold; why there is none where there is none."""
-    group = list(trials)
-    aside = ["not reviewed: does not count"] if not group[0].counts else []
-    return Text(printable("\n".join([*aside, *dict.fromkeys(told for trial in group if (told := why(trial)))])))
+    aside = ["not reviewed: does not count"] if not trials[0].counts else []
+    return Text(printable("\n".join([*aside, *dict.fromkeys(filter(None, map(why, trials)))])))
 
 
 def _by_trouble(results: Sequence[TrialResult]) -> list[TrialResult]:
@@ -170,13 +230,6 @@ def _stale(out: Console, report: Report) -> None:
         out.print(Text(f"  make evals-refresh PARTS={','.join(parts)}", style="bold"))
 
 
-def _problems(out: Console, problems: Sequence[str]) -> None:
-    if problems:
-        _title(out, "could not be run at all")
-    for problem in problems:
-        out.print(Text(printable(problem)))
-
-
 def _changes(out: Console, report: Report, baseline: Baseline | None) -> None:
     """What is not as in the baseline; nothing without a baseline, since then everything would be new."""
     if baseline is None or not baseline.of(report.mode):
@@ -197,7 +250,7 @@ def _end(out: Console, report: Report, decision: GateDecision | None) -> None:
         line.add_column(overflow="fold")
         line.add_row(Text(rule.verdict, _VERDICTS[rule.verdict]), Text(printable(f"{rule.rule}: {rule.reason}")))
         out.print(line)
-    _counts(out, report)
+    out.print(Text(counts_line(report), style="bold"))
     if decision is not None:
         told, style = _DECIDED.get(decision.exit_code, ("the gate could not be judged", "bold magenta"))
         out.print(Text(told, style=style))

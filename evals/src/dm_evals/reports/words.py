@@ -1,9 +1,10 @@
 """Words and counts that all reports share, so that no two of them tell one run differently."""
 
 import re
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, TextIO
+from typing import Final, TextIO
 
 from dm_evals.results import Outcome, Report, TrialResult
 
@@ -15,13 +16,14 @@ ORIGIN_MEANS: Final = {
     "recorded": "a real model made them, earlier",
     "live": "a model made them during this run",
 }
-_MODES: Final = {
+MODES: Final = {
     "replay": (
         "The model's answers come from recordings: this run tests our code. "
         "It says nothing of the prompt or the model: only a live run does."
     ),
     "live": "A model answered during this run: it tests the prompt and the model, together with our code.",
 }
+"""What a run of a mode can tell, and what not."""
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069\ud800-\udfff\ufffe\uffff]")
 
 
@@ -37,11 +39,6 @@ class Share:
         return f"{self.percent} % {self.origin} ({self.turns})"
 
 
-def mode_sentence(mode: Literal["replay", "live"]) -> str:
-    """What a run of this mode can tell, and what not."""
-    return _MODES[mode]
-
-
 def shares(report: Report) -> tuple[Share, ...]:
     """Of all three origins, none left out because it is zero; unknown ones after them."""
     origins = (*ORIGINS, *sorted(set(report.origins) - set(ORIGINS)))
@@ -51,31 +48,28 @@ def shares(report: Report) -> tuple[Share, ...]:
     )
 
 
-def unreviewed(report: Report) -> tuple[TrialResult, ...]:
-    """Shown, never counted."""
-    return tuple(result for result in report.results if not result.counts)
+def unreviewed(report: Report) -> int:
+    """Trials that are shown, and never counted."""
+    return sum(not result.counts for result in report.results)
 
 
 def counts_line(report: Report) -> str:
     """``41 pass, 1 fail, 0 errored, 0 stale, 2 skipped; 1 not reviewed (not counted)``."""
     told = ", ".join(f"{report.counts[outcome]} {outcome}" for outcome in OUTCOMES)
-    aside = len(unreviewed(report))
+    aside = unreviewed(report)
     return told + (f"; {aside} not reviewed (not counted)" if aside else "")
 
 
 def causes(results: Sequence[TrialResult]) -> tuple[tuple[str, int, int], ...]:
     """What made recordings stale: part, trials, turns; the most frequent first. ``contents[3]`` counts as contents."""
-    trials: dict[str, set[tuple[str, int]]] = {}
-    turns: dict[str, set[tuple[str, int, int]]] = {}
+    found: set[tuple[str, str, int, int]] = set()
     for result in results:
-        address = (result.scenario, result.trial)
-        found = [(part.partition("[")[0], each.turn) for each in result.observation.stale for part in each.changed]
-        found += [("no recorded turn", turn) for turn in result.observation.missing_turns]
-        for part, turn in found:
-            trials.setdefault(part, set()).add(address)
-            turns.setdefault(part, set()).add((*address, turn))
-    order = sorted(trials, key=lambda part: (-len(trials[part]), part))
-    return tuple((part, len(trials[part]), len(turns[part])) for part in order)
+        seen, address = result.observation, (result.scenario, result.trial)
+        found |= {(part.partition("[")[0], *address, each.turn) for each in seen.stale for part in each.changed}
+        found |= {("no recorded turn", *address, turn) for turn in seen.missing_turns}
+    turns = Counter(part for part, *_ in found)
+    trials = Counter(part for part, *_ in {each[:3] for each in found})
+    return tuple((part, trials[part], turns[part]) for part in sorted(trials, key=lambda part: (-trials[part], part)))
 
 
 def why(result: TrialResult) -> str:

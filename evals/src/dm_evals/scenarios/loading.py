@@ -40,40 +40,36 @@ def load(paths: Sequence[Path]) -> Loaded:
     for file in files:
         scenario, found = _load_file(file)
         problems += found
-        if scenario is None:
-            continue
-        if scenario.name in scenarios:
+        if scenario is not None and scenario.name in scenarios:
             other = shown_path(scenarios[scenario.name][1])
             problems.append(f'{shown_path(file)}:1: there is a scenario "{scenario.name}" already: {other}')
-            continue
-        scenarios[scenario.name] = (scenario, file)
+        elif scenario is not None:
+            scenarios[scenario.name] = (scenario, file)
     if not files and not problems:
         problems.append(f"no scenario in {', '.join(map(shown_path, paths)) or 'nothing'}")
-    ordered = sorted(scenarios.values(), key=lambda entry: entry[0].name)
-    return Loaded(tuple(scenario for scenario, _ in ordered), tuple(problems))
+    return Loaded(tuple(scenario for _, (scenario, _) in sorted(scenarios.items())), tuple(problems))
 
 
 def _files(paths: Sequence[Path], problems: list[str]) -> Iterator[Path]:
     for path in paths:
         if not path.exists():
-            problems.append(f"{shown_path(path)}: there is no such file or folder{_near(path)}")
-        elif path.is_dir():
-            yield from _folder(path, problems)
-        elif path.suffix != ".yaml":
-            problems.append(f'{shown_path(path)}: is no scenario: its name must end in ".yaml"')
-        else:
-            yield path.resolve()
+            there = path.parent.iterdir() if path.parent.is_dir() else ()
+            close = get_close_matches(path.name, [each.name for each in there], 1)
+            hint = f', did you mean "{close[0]}"?' if close else ""
+            problems.append(f"{shown_path(path)}: there is no such file or folder{hint}")
+        for file in _below(path) if path.is_dir() else (path,):
+            if file.suffix == ".yaml" and file.exists():
+                yield file.resolve()
+            elif file.exists():
+                problems.append(f'{shown_path(file)}: is no scenario: its name must end in ".yaml"')
 
 
-def _folder(folder: Path, problems: list[str]) -> Iterator[Path]:
+def _below(folder: Path) -> Iterator[Path]:
+    """Every file that is meant to be a scenario."""
     for path in sorted(folder.rglob("*")):
         hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-        if path.is_dir() or hidden or path.name == SCHEMA_NAME:
-            continue
-        if path.suffix == ".yaml":
-            yield path.resolve()
-        else:
-            problems.append(f'{shown_path(path)}: is no scenario: its name must end in ".yaml"')
+        if not (path.is_dir() or hidden or path.name == SCHEMA_NAME):
+            yield path
 
 
 def _load_file(path: Path) -> tuple[Scenario | None, list[str]]:
@@ -188,10 +184,3 @@ def shown_path(path: Path) -> str:
     """Relative to where one is, where it can be."""
     resolved, here = path.resolve(), Path.cwd()
     return str(resolved.relative_to(here)) if resolved.is_relative_to(here) else str(path)
-
-
-def _near(path: Path) -> str:
-    folder = path.parent
-    names = [each.name for each in folder.iterdir()] if folder.is_dir() else []
-    close = get_close_matches(path.name, names, 1)
-    return f', did you mean "{close[0]}"?' if close else ""

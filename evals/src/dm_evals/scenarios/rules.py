@@ -7,10 +7,11 @@ from typing import Final
 
 from dm_core.errors import Misconfigured
 from dm_core.settings import ProcessorSettings, WebhookSettings
+from dm_core.settings.table import SETTINGS
 from dm_evals.checks.named import Named, Unknown
 from dm_evals.reading import nearest
 from dm_evals.replay.digests import own_prompt
-from dm_evals.scenarios.scenario import Calls, Event, Reply, Scenario, State
+from dm_evals.scenarios.scenario import Event, Expectations, Limits, Scenario
 from dm_evals.scenarios.yaml_lines import Place, Value
 from dm_sandbox.environment import Addresses, Pace, Platforms, function_environment
 from dm_sandbox.platforms.instagram import Instagram
@@ -38,33 +39,23 @@ def broken_rules(scenario: Scenario, document: Mapping[str, Value]) -> Iterator[
     yield from _events(scenario.events)
     yield from _others(scenario)
     yield from _named(scenario)
-    if not _says_something(scenario):
+    without = scenario.expect.model_copy(update={"limits": Limits(), "changed": {}})
+    if without == Expectations():  # the limits alone are no expectation: a crash at once keeps every limit
         place: Place = ("expect",) if "expect" in document else ()
         yield Problem(place, "expects nothing: say something in calls, state, reply or rubric")
 
 
 def _others(scenario: Scenario) -> Iterator[Problem]:
     """Everybody who writes is there, and everybody who is there writes."""
-    for number, event in enumerate(scenario.events):
-        if event.by is not None and event.by not in scenario.others:
-            told = f'"{event.by}" is none of the others{nearest(event.by, scenario.others)}'
-            yield Problem(("events", number, "by"), told)
-    for name in scenario.expect.others:
-        if name not in scenario.others:
-            told = f'"{name}" is none of the others{nearest(name, scenario.others)}'
-            yield Problem(("expect", "others", name), told)
-    for name in scenario.others:
-        if name not in {event.by for event in scenario.events}:
-            yield Problem(("others", name), f"{name} writes nothing: take {name} out, or write an event by {name}")
-
-
-def _says_something(scenario: Scenario) -> bool:
-    """The limits alone are no expectation: a crash at once keeps every limit."""
-    expect = scenario.expect
-    calls = expect.calls.model_copy(update={"ordered": False})
-    return bool(
-        calls != Calls() or expect.state != State() or expect.reply != Reply() or expect.rubric or expect.others
-    )
+    named: list[tuple[Place, str | None]] = [
+        *((("events", number, "by"), event.by) for number, event in enumerate(scenario.events)),
+        *((("expect", "others", name), name) for name in scenario.expect.others),
+    ]
+    for place, name in named:
+        if name is not None and name not in scenario.others:
+            yield Problem(place, f'"{name}" is none of the others{nearest(name, scenario.others)}')
+    for name in scenario.others.keys() - {event.by for event in scenario.events}:
+        yield Problem(("others", name), f"{name} writes nothing: take {name} out, or write an event by {name}")
 
 
 def _events(events: tuple[Event, ...]) -> Iterator[Problem]:
@@ -108,18 +99,6 @@ def _settings_rules(settings: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem(("world", "settings", named) if named else ("world", "settings"), told)
 
 
-class _Asked(dict[str, str]):
-    """Variables that remember which of them were asked for."""
-
-    def __init__(self, given: Mapping[str, str]) -> None:
-        super().__init__(given)
-        self.names: set[str] = set()
-
-    def get(self, key: str, default: str | None = None, /) -> str | None:  # type: ignore[override]
-        self.names.add(key)
-        return super().get(key, default)
-
-
 @cache
 def _stage_variables() -> Mapping[str, str]:
     """What a environment sets, with addresses that lead nowhere."""
@@ -132,11 +111,9 @@ def _stage_variables() -> Mapping[str, str]:
 
 @cache
 def _variables() -> tuple[frozenset[str], frozenset[str]]:
-    """The names a scenario may set, and those it may not: what the settings ask for, so that nothing drifts."""
-    asked = _Asked(_stage_variables())
-    WebhookSettings.load(asked)
-    ProcessorSettings.load(asked)
-    fixed = {name for name in asked if name not in FREE_VARIABLES} | MODEL_VARIABLES
-    fixed |= {name for name in asked.names if name.startswith(("GOOGLE_", "FIRESTORE_", "SPOND_", "CLOUD_TASKS_"))}
-    fixed |= {name for name in asked.names if name.endswith(("_SECRET", "_FILE", "_BASE_URL", "_EMULATOR_HOST"))}
-    return frozenset(asked.names - fixed), frozenset(fixed)
+    """The names a scenario may set, and those it may not."""
+    given, names = _stage_variables(), {setting.name for setting in SETTINGS}
+    fixed = {name for name in given if name not in FREE_VARIABLES} | MODEL_VARIABLES
+    fixed |= {name for name in names if name.startswith(("GOOGLE_", "FIRESTORE_", "SPOND_", "CLOUD_TASKS_"))}
+    fixed |= {name for name in names if name.endswith(("_SECRET", "_FILE", "_BASE_URL", "_EMULATOR_HOST"))}
+    return frozenset(names - fixed), frozenset(fixed)

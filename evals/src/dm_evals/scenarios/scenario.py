@@ -14,8 +14,6 @@ from typing import Annotated, Any, Final, Literal, Self, cast
 from pydantic import (
     AfterValidator,
     AwareDatetime,
-    BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     ValidationInfo,
@@ -26,7 +24,7 @@ from pydantic.json_schema import SkipJsonSchema
 
 from dm_core.agent.tools.registry import TOOLS
 from dm_core.messages import Disposition, Status
-from dm_evals.reading import nearest
+from dm_evals.reading import Strict, nearest
 from dm_evals.scenarios.clock import milliseconds
 from dm_sandbox.platforms.faults import FaultKind
 from dm_sandbox.platforms.instagram import SENDER_ACTIONS
@@ -78,10 +76,8 @@ def _within(days: int) -> AfterValidator:
 Tool = Annotated[str, _known("tool", lambda: TOOLS)]
 
 
-class Part(BaseModel):
+class Part(Strict):
     """Any part of a scenario: nothing unknown in it, never changed."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 # -- the world ----------------------------------------------------------------------------------------------
@@ -510,6 +506,10 @@ class Scenario(Part):
     events: tuple[Event, ...] = Field(min_length=1)
     user: SimulatedUser | None = None
     expect: Expectations
+
+    def expecting(self, **other: object) -> "Scenario":
+        """The same with other expectations, by their names."""
+        return self.model_copy(update={"expect": self.expect.model_copy(update=other)})
 
     @property
     def facts(self) -> frozenset[str]:

@@ -41,10 +41,7 @@ class Lines:
 
     def of(self, place: Sequence[str | int]) -> int:
         """The line of a value, or of the nearest one around it."""
-        for length in range(len(place), -1, -1):
-            if (line := self.lines.get(tuple(place[:length]))) is not None:
-                return line
-        return 1
+        return self.lines.get(self.known(place), 1)
 
     def known(self, place: Sequence[str | int]) -> Place:
         """The longest beginning of ``place`` that stands in the file."""
@@ -56,8 +53,12 @@ class Lines:
 
 def read_yaml(text: str) -> tuple[Value, Lines]:
     """One document. Raises BrokenYaml."""
+    reader = _Reader()
     try:
         node = _compose(text)
+        if node is None:
+            raise BrokenYaml(1, "is empty")
+        return reader.value(node, ()), Lines(reader.lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         told = " ".join(filter(None, (error.context, error.problem)))
@@ -66,14 +67,6 @@ def read_yaml(text: str) -> tuple[Value, Lines]:
         raise BrokenYaml(1, f"is no YAML: {' '.join(str(error).split())}") from error
     except RecursionError as error:
         raise BrokenYaml(1, "is nested too deeply") from error
-    if node is None:
-        raise BrokenYaml(1, "is empty")
-    reader = _Reader()
-    try:
-        value = reader.value(node, ())
-    except RecursionError as error:
-        raise BrokenYaml(1, "is nested too deeply") from error
-    return value, Lines(reader.lines)
 
 
 def _compose(text: str) -> yaml.Node | None:

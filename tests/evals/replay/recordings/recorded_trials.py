@@ -8,15 +8,15 @@ from dm_core.agent.tools.registry import DECLARATIONS
 from dm_core.errors import PlatformError
 from dm_core.runs import ModelTurn, ToolResult, ToolTurn, Turn, UserTurn
 from dm_core.settings import ModelSettings
-from dm_evals.replay.author import AuthoredTurn, Script
+from dm_evals.replay.author import Script, ScriptedTurn
 from dm_evals.replay.digests import Prompt, own_prompt
 from dm_evals.replay.recordings import Recording
 from dm_sandbox.platforms.server import as_object
 
 DATE = "2026-11-22"
 TURNS = (
-    AuthoredTurn(calls=(("get_net_session_dates", {}),)),
-    AuthoredTurn(calls=(("send_instagram_message", {"text": "Thursday at 18:30."}),)),
+    ScriptedTurn(calls=(("get_net_session_dates", {}),)),
+    ScriptedTurn(calls=(("send_instagram_message", {"text": "Thursday at 18:30."}),)),
 )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from dm_evals.reading import Unusable
-from dm_evals.replay.author import AuthoredTurn, author, parse_turns
+from dm_evals.replay.author import ScriptedTurn, author, parse_turns
 from dm_evals.replay.replay_server import ReplayServer
 from dm_evals.replay.runner import RuntimePool
 from dm_evals.scenarios.scenario import Scenario
@@ -46,7 +46,7 @@ def test_odd_answers_can_be_written() -> None:
     assert empty.body == {}
     assert malformed.body is not None
     assert "MALFORMED_FUNCTION_CALL" in str(malformed.body)
-    assert invented == AuthoredTurn(calls=(("fly", {}),))
+    assert invented == ScriptedTurn(calls=(("fly", {}),))
 
 
 def test_a_date_in_the_turns_stays_a_text() -> None:

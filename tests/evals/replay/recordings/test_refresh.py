@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from dm_evals.live.upstream import Upstream
 from dm_evals.reading import Unusable
 from dm_evals.replay.author import author, parse_turns
 from dm_evals.replay.recorder import Recorder
@@ -70,8 +71,9 @@ def test_an_unknown_part_is_named_with_the_nearest() -> None:
 async def test_a_model_is_recorded_with_its_figures_and_replayed(scenario: Scenario, tmp_path: Path) -> None:
     async with Gemini(api_key="a-real-looking-key") as gemini, RuntimePool(1, live=True) as runtimes:
         gemini.faults.add(FaultKind.ERROR, "generateContent", status=503)
-        recorder = Recorder("say_hi", 1, date="2026-11-22", api_key="a-real-looking-key", base_url=gemini.base_url)
-        live = await runtimes.play(scenario, 1, recorder)
+        async with Upstream(gemini.base_url) as upstream:
+            recorder = Recorder("say_hi", 1, upstream, "a-real-looking-key")
+            live = await runtimes.play(scenario, 1, recorder)
         path = recorder.recording.write(tmp_path)
         replayed = await runtimes.play(scenario, 1, ReplayServer(read_recording(path)))
 

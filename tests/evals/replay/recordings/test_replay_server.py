@@ -151,15 +151,3 @@ async def test_without_a_recording_every_turn_is_missing(asking: Asking) -> None
 
     assert server.missing == [1]
     assert said == ["the model answered 400 FAILED_PRECONDITION: turn 1 is not recorded (there are 0)"]
-
-
-async def test_the_hook_is_called_before_each_answer(asking: Asking, recording: Recording) -> None:
-    seen: list[int] = []
-
-    async def note(turn: int) -> None:
-        seen.append(turn)
-
-    async with ReplayServer(recording, note) as server:
-        await asking.ask(server.base_url)
-
-    assert seen == [1, 2]

@@ -1,16 +1,20 @@
-"""The port of simulated users, and what stands behind it: a model, a recording, a recorder."""
+"""A simulated user: writes on after the scenario's events, until the goal is reached or patience ends.
 
-import hashlib
-import json
+    with GeminiUser(model, key) as model:                        # any ``UserModel``; waits for a network
+        await run_trial(scenario, 1, url, runtime, user=model)   # a scenario without ``user`` never asks it
+
+In a replay ``RecordedUser`` says what ``t1.jsonl`` of its folder in ``evals/users/`` holds;
+``RecordingUser`` keeps what another one says.
+"""
+
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Literal, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from dm_evals.asking import AskedGemini
-from dm_evals.reading import Unusable, json_lines
+from dm_evals.folded import short_hash
+from dm_evals.reading import Strict, Unusable, json_lines
 from dm_evals.scenarios.scenario import Scenario
 
 INSTRUCTIONS: Final = """You play a person who writes direct messages to a club's account on Instagram. You are told
@@ -23,10 +27,8 @@ Stop as soon as what you want is reached, refused for good, or handed to a human
 stop, and say why."""
 
 
-class Said(BaseModel):
+class Said(Strict):
     """The next message, or the end: the reason first, so that it is thought before."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     why: str
     stop: bool
@@ -42,10 +44,8 @@ class RecordedSaid(Said):
     thread: str
 
 
-class Written(BaseModel):
+class Written(Strict):
     """A message of the user's as a person writes it."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
     text: str
 
@@ -56,10 +56,6 @@ class UserModel(Protocol):
     def next(self, scenario: Scenario, trial: int, thread: Sequence[str]) -> Said:
         """``thread``: who said what so far. Raises Unusable or NoAnswer."""
         ...
-
-
-def digest(thread: Sequence[str]) -> str:
-    return hashlib.sha256("\n".join(thread).encode()).hexdigest()[:16]
 
 
 class GeminiUser(AskedGemini):
@@ -98,7 +94,7 @@ class RecordedUser:
         path = self.folder / scenario.name / f"t{trial}.jsonl"
         where = f"users/{scenario.name}/{path.name}"
         for _, said in json_lines(path, RecordedSaid):
-            if said.thread == digest(thread):
+            if said.thread == short_hash(*thread):
                 return said
         raise Unusable(f"{where} has no answer to this conversation: author or record the scenario again")
 
@@ -115,11 +111,6 @@ class RecordingUser:
 
     def next(self, scenario: Scenario, trial: int, thread: Sequence[str]) -> Said:
         said = self.user.next(scenario, trial, thread)
-        made = {"origin": self.origin, "model": self.model, "date": self.date, "thread": digest(thread)}
+        made = {"origin": self.origin, "model": self.model, "date": self.date, "thread": short_hash(*thread)}
         self.kept.append(RecordedSaid.model_validate({**said.model_dump(), **made}))
         return said
-
-    def write(self, path: Path) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lines = (json.dumps(each.model_dump(exclude_defaults=True), ensure_ascii=False) for each in self.kept)
-        path.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8")
