@@ -440,6 +440,10 @@ STRANGERS: dict[str, Json] = {
         "recipient": {"id": PERSON},
     },
     "no sender, no echo": {"recipient": {"id": PERSON}, "message": {"mid": "m", "text": "hi"}},
+    "sender is its id": {**dm("m"), "sender": PERSON},
+    "ids beside": {"sender_id": PERSON, "recipient_id": ACCOUNT, "message": {"mid": "m", "text": "hi"}},
+    "a list": {"novelty": {"participants": [{"id": ACCOUNT}, {"id": PERSON}]}},
+    "names of another style": {"novelty": {"userId": int(PERSON), "text": "hi"}},
 }
 
 

@@ -232,19 +232,48 @@ async def test_an_unknown_number_is_200_and_changes_nothing(stage: Stage) -> Non
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "kept"),
     [
-        b"[]",
-        b"null",
-        b"7",
-        b'{"entry": 7}',
-        b'{"entry": [7, {"changes": [null, {"field": "messages", "value": 3}]}]}',
-        delivery(field="account_update"),
-        delivery(errors=[{"code": 131000}]),
+        (b"[]", 0),
+        (b"null", 1),
+        (b"7", 1),
+        (b'{"entry": 7}', 1),
+        (b'{"entry": [7, {"changes": [null, {"field": "messages", "value": 3}]}]}', 3),
+        (delivery(statuses={"id": "w"}), 1),
+        (delivery(messages="hi"), 1),
+        (delivery(field="account_update"), 0),
+        (delivery(errors=[{"code": 131000}]), 0),
     ],
 )
-async def test_what_is_not_understood_is_200(stage: Stage, body: bytes) -> None:
+async def test_what_is_not_understood_is_200_and_kept(stage: Stage, body: bytes, kept: int) -> None:
     assert await post(stage, body) == OK
+
+    assert len(stage.store.quarantined) == kept
+
+
+_WRITTEN = {"from": MANAGER, "id": "wamid.8", "timestamp": str(SECONDS), "type": "text", "text": {"body": "hi"}}
+_MALFORMED: dict[str, object] = {
+    "type is a list": {**_WRITTEN, "type": ["text"]},
+    "type is an object": {**_WRITTEN, "type": {}},
+    "text is a string": {**_WRITTEN, "text": "hi"},
+    "id is missing": {**_WRITTEN, "id": None},
+    "from is an object": {**_WRITTEN, "from": {"wa_id": MANAGER}},
+    "everything else is a list": {key: [value] for key, value in _WRITTEN.items()} | {"from": MANAGER},
+    "not an object": ["hi"],
+}
+
+
+@pytest.mark.parametrize("name", _MALFORMED)
+async def test_a_malformed_message_takes_no_other_with_it(stage: Stage, name: str) -> None:
+    alert = await stored(stage)
+    odd = _MALFORMED[name]
+
+    answer = await post(stage, delivery(status(alert.id, "delivered"), messages=[odd, {**_WRITTEN, "id": "wamid.9"}]))
+
+    assert answer == OK
+    assert (await read(stage, alert)).delivered_at == NOW
+    items = [await stage.store.get_outbox(wake_up.outbox_id) for wake_up in stage.queue.wake_ups]
+    assert "hi" in [found.item.text for found in items if found is not None]
 
 
 async def test_one_odd_status_leaves_the_others_alone(stage: Stage) -> None:

@@ -58,7 +58,7 @@ def compose(
     )
     learnt = LearntAlerts(store, alert_queue, clock, settings.store.retention_days)
     messages = ManagerMessages(store, queue, clock, settings.store.retention_days)
-    whatsapp = WhatsAppReceiver(store, alert_queue, clock, settings.whatsapp, messages)
+    whatsapp = WhatsAppReceiver(store, alert_queue, clock, settings.whatsapp, messages, store)
     deletions = DeletionRequests(store, clock, settings.store.retention_days * DAY_MS)
     receiver = Receiver(store, queue, clock, policy, learnt)
     return WebhookApp(settings.verify_token, settings.app_secrets, receiver, store, deletions, whatsapp, clock)

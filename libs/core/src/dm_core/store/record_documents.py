@@ -47,9 +47,13 @@ def parse_day_runs(doc: Mapping[str, object], day_start: int) -> DayRuns:
 
 
 def json_document(value: Mapping[str, object], expire_at: int | None, **more: object) -> Document:
-    """A document of plain JSON values, as text: their shape is not ours. None: it never expires."""
+    """A document of plain JSON values, as text: their shape is not ours. None: it never expires.
+
+    The threads that the value names stand beside the text as well, for their erasure to find it.
+    """
     expiry = {} if expire_at is None else {"expireAt": expire_at}
-    return document(json=to_json(value), **more, **expiry)
+    named = {"threadIds": value["threadIds"]} if "threadIds" in value else {}
+    return document(json=to_json(value), **named, **more, **expiry)
 
 
 def deletion_document(deletion: Deletion) -> Document:

@@ -51,11 +51,15 @@ class ManagerMessages:
             sender=sender,
             text=text(words, MAX_TEXT_CHARS) or "",
             created_at=now,
-            expire_at=now + self.retention_days * DAY_MS,
+            expire_at=self.expire_at(now),
             sent_at=time_ms(message.get("timestamp"), now) + place,
             quoted=text(_quoted(message), _MAX_ID_CHARS) or "",
             button=text(tapped.get("id") or button.get("payload"), _MAX_ID_CHARS) or "",
         )
+
+    def expire_at(self, now: int) -> int:
+        """How long what came now is kept. Both in ms since 1970."""
+        return now + self.retention_days * DAY_MS
 
     async def alert_sent_as(self, wamid: str) -> str | None:
         """The id of the alert that went out as this message. Raises StoreUnavailable."""

@@ -222,4 +222,5 @@ class Outbox:
                 if not isinstance(error, (Refused, Unreachable)) and self.clock() - item.created_at < DAY_MS:
                     raise
                 emit("alert_undelivered", "CRITICAL", cause="outbox", alert=item.id[:12], reason=described(error))
-        await held.save(replace(item, told_at=self.clock(), claim_until=None))
+        kept = item if item.thread_id else replace(item, text="", answer="")  # may name anybody: no erasure would find it
+        await held.save(replace(kept, told_at=self.clock(), claim_until=None))

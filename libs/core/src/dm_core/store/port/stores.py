@@ -126,8 +126,8 @@ class ComplianceStore(Protocol):
 
         Fewer than ``limit`` means that none is left, and that the person's limits and quarantined items are gone too.
         Each thread by itself: its lease is taken first, so that a live run loses its next commit for good; then its
-        messages, runs, alerts, outgoing messages, lines of the audit and the person's limits go, and an empty tombstone
-        is left for a day.
+        messages, runs, alerts, outgoing messages, lines of the audit, what is known of a text that paused it, and the
+        person's limits go, and an empty tombstone is left for a day.
         The same commit counts the thread in the deletion ``code``, where one is named and exists. May be repeated, and
         then goes on.
         """
