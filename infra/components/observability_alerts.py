@@ -118,8 +118,8 @@ def _undelivered() -> tuple[Alert, ...]:
             "The hourly check asked, so no alert need have been lost yet: the next one would be.\n\n"
             "1. `problems` in the log entry says what is wrong: the number, the token, the template, or that WhatsApp "
             "could not be asked. The last may be over by the next hour's check.\n"
-            "2. Token: rotate it (docs/deploy.md#rotation). Number blocked or payment due: see WhatsApp Manager. Template "
-            "paused or rejected: have another approved and set `WHATSAPP_TEMPLATE`.\n"
+            "2. Token: rotate it (docs/deploy.md#rotation). Number blocked or payment due: see WhatsApp Manager. "
+            "Template paused or rejected: have another approved and set `WHATSAPP_TEMPLATE`.\n"
             "3. Until then read `alerts --open` (docs/operate.md#an-alert-did-not-reach-the-manager).",
             quiet=14_400,
         ),
