@@ -1,5 +1,6 @@
 """The documents beside the threads: limits, counts, deletion requests and quarantined items."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -76,6 +77,15 @@ def parse_deletion(doc: Mapping[str, object]) -> Deletion:
         threads=whole(doc, "threads"),
         expire_at=whole(doc, "expireAt"),
     )
+
+
+QUARANTINED_OF_ONE: Final = 400
+"""Most quarantined items of one person that are looked through for a message they took back."""
+
+
+def holds_message(doc: Mapping[str, object], mid: str) -> bool:
+    """Whether a quarantined item names a message of this id, in whatever place."""
+    return json.dumps(mid) in text(doc, "raw")
 
 
 def quarantine_document(raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str]) -> Document:

@@ -67,7 +67,8 @@ class EventStore(Protocol):
         late arrival of the message itself stays unsent. Moves the thread's version. True if it was known.
 
         Every archived run that was shown the message loses its words: contents, arguments, texts, results and notes;
-        the thread loses the notes that it, or the live run, saved. May be repeated, and then goes on.
+        the thread loses the notes that it, or the live run, saved. What of the message was quarantined is deleted. May
+        be repeated, and then goes on.
         """
         ...
 
