@@ -176,6 +176,14 @@ def test_a_list_in_the_stacks_file_is_as_good_as_commas() -> None:
     assert "must be ids" in only(instagramAccountIds='["17841400000000001"')
 
 
+def test_the_account_that_answers_is_among_those_whose_dms_are_taken() -> None:
+    others = "17841400000000008,17841400000000009"
+
+    page = dev(instagramAccountIds=others, settings='{"INSTAGRAM_API_FLAVOR": "page"}')
+    assert (page.probed_account, dev().probed_account) == ("17841400000000008", dev().page_id)
+    assert "leaves out instagramPageId" in only(instagramAccountIds=others)
+
+
 def test_names_follow_the_prefix() -> None:
     config = dev(prefix="club")
 
