@@ -299,6 +299,37 @@ async def test_the_managers_message_opens_his_window_and_a_strangers_does_not(st
     assert (await stage.store.manager_contact()).last_inbound_at == NOW - 60_000
 
 
+NAMELESS = {"from_user_id": "NO.1349", "id": "wamid.7", "timestamp": str(SECONDS)}
+
+
+@pytest.mark.parametrize("given", [{}, {"from": ""}, {"from": None}, {"from": "NO.13491208655302741918"}])
+@pytest.mark.parametrize(
+    ("words", "is_managers"),
+    [
+        ({"type": "text", "text": {"body": "yes"}, "context": {"id": "wamid.1"}}, True),
+        ({"type": "interactive", "interactive": {"button_reply": {"id": "send:{}", "title": "Send"}}}, True),
+        ({"type": "text", "text": {"body": "yes"}, "context": {"id": "wamid.2"}}, False),
+        ({"type": "interactive", "interactive": {"button_reply": {"id": "send:0", "title": "Send"}}}, False),
+        ({"type": "text", "text": {"body": "off"}}, False),
+    ],
+)
+async def test_who_answers_an_alert_without_a_number_is_the_manager(
+    stage: Stage, given: dict[str, object], words: dict[str, object], *, is_managers: bool
+) -> None:
+    """People with a user name; the alert went to nobody else."""
+    alert = await stored(stage)
+    found = await stage.store.get_alert(alert.id)
+    assert found is not None
+    await stage.store.save_alert(replace(alert, state=AlertState.SENT, wamids=("wamid.1",)), found.version)
+    message = json.loads(json.dumps({**NAMELESS, **given, **words}).replace("{}", alert.id))
+
+    assert await post(stage, delivery(messages=[message])) == OK
+
+    assert (await stage.store.manager_contact()).last_inbound_at == (NOW - NOW % 1_000 if is_managers else None)
+    items = [await stage.store.get_outbox(wake_up.outbox_id) for wake_up in stage.queue.wake_ups]
+    assert [found.item.sender for found in items if found is not None] == [MANAGER] * is_managers
+
+
 async def test_a_manager_whose_ids_come_as_numbers_is_heard(stage: Stage) -> None:
     message = {"from": int(MANAGER), "id": 90071, "timestamp": SECONDS, "type": "text", "text": {"body": "list"}}
 

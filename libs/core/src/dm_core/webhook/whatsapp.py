@@ -40,6 +40,8 @@ ADDRESS: Final = "/whatsapp"
 
 MAX_CALLS: Final = 32
 """Most statuses that one request stores at a time."""
+MAX_NAMELESS: Final = 20
+"""Most messages without a number of which one request asks whether they answer an alert."""
 NOTED_MS: Final = HOUR_MS
 """How often an instance notes that statuses come."""
 
@@ -65,6 +67,7 @@ class _Received:
     statuses: list[AlertStatus] = field(default_factory=list[AlertStatus])
     heard_at: int | None = None
     written: list[OutboxItem] = field(default_factory=list[OutboxItem])
+    nameless: list[JsonObject] = field(default_factory=list[JsonObject])
     odd: dict[str, Unknown] = field(default_factory=dict[str, Unknown])
     counts: Counter[str] = field(default_factory=Counter[str])
 
@@ -109,6 +112,7 @@ class WhatsAppReceiver:
         """The answer to one delivery, signed with that secret. Raises StoreUnavailable."""
         now = self._clock()
         received = self._parsed(payload, now)
+        await self._add_nameless(received, now)
         known = await self._store_statuses(received)
         await self._note(received, known)
         await self._messages.take(received.written)
@@ -196,10 +200,24 @@ class WhatsAppReceiver:
 
     def _add_message(self, item: JsonObject, received: _Received, now: int) -> None:
         """What a manager writes is kept to be read by the processor; what a stranger writes is not."""
-        sender = digits(text_or_number(item.get("from"), 40) or "")
-        if not any(_same(sender, number) for number in self._settings.manager_numbers):
+        given = text_or_number(item.get("from"), 40) or ""
+        if not re.search(r"[0-9]", given) or re.search(r"[A-Za-z]", given):
+            received.nameless.append(item)
+        elif any(_same(digits(given), number) for number in self._settings.manager_numbers):
+            self._take_message(item, digits(given), received, now)
+        else:
             received.counts["message_of_stranger"] += 1
-            return
+
+    async def _add_nameless(self, received: _Received, now: int) -> None:
+        """Somebody with a user name may come without a number (docs/platforms/whatsapp.md#webhook). Whoever quotes an
+        alert of ours, or taps its button, had it: alerts go to the first manager alone. Raises StoreUnavailable."""
+        for place, item in enumerate(received.nameless):
+            if self._settings.manager_numbers and place < MAX_NAMELESS and await self._messages.had_alert(item):
+                self._take_message(item, self._settings.manager_numbers[0], received, now)
+            else:
+                received.counts["message_of_stranger"] += 1
+
+    def _take_message(self, item: JsonObject, sender: str, received: _Received, now: int) -> None:
         received.counts["message_of_manager"] += 1
         if text(item.get("type"), 40) not in NOT_WORDS:
             written = self._messages.item(item, sender, len(received.written))
