@@ -11,7 +11,7 @@ leaves the rest alone.
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -32,6 +32,7 @@ from dm_core.webhook.items import unknown
 from dm_core.webhook.manager import NOT_WORDS, ManagerMessages
 from dm_core.webhook.quarantine import MAX_QUARANTINED, QuarantineStore, quarantined
 from dm_core.webhook.signature import matching_secret
+from dm_core.webhook.work import all_of
 
 WHATSAPP: Final = "whatsapp_business_account"
 """What a delivery says it is about."""
@@ -39,7 +40,7 @@ ADDRESS: Final = "/whatsapp"
 """Where Meta was told to deliver; what comes elsewhere is taken all the same."""
 
 MAX_CALLS: Final = 32
-"""Most statuses that one request stores at a time."""
+"""Most statuses, or odd pieces, that one request stores at a time."""
 MAX_NAMELESS: Final = 20
 """Most messages without a number of which one request asks whether they answer an alert."""
 NOTED_MS: Final = HOUR_MS
@@ -116,8 +117,7 @@ class WhatsAppReceiver:
         known = await self._store_statuses(received)
         await self._note(received, known)
         await self._messages.take(received.written)
-        for item in received.odd.values():
-            await quarantined(self._quarantine, item, now, self._messages.expire_at(now))
+        await self._keep(received.odd.values(), now)
         emit("whatsapp_received", secret=secret, counts=dict(received.counts))
         for status in known:
             if status.kind == "failed":
@@ -143,6 +143,16 @@ class WhatsAppReceiver:
                 known.append(result)
             received.counts[f"status_{status.kind}" if result else "status_unknown_alert"] += 1
         return known
+
+    async def _keep(self, odd: Iterable[Unknown], now: int) -> None:
+        """All are tried before the first failure is raised."""
+        slots, expire_at = asyncio.Semaphore(MAX_CALLS), self._messages.expire_at(now)
+
+        async def keep(item: Unknown) -> None:
+            async with slots:
+                await quarantined(self._quarantine, item, now, expire_at)
+
+        await all_of([keep(item) for item in odd])
 
     async def _note(self, received: _Received, known: list[AlertStatus]) -> None:
         """When the manager wrote, that his window was found closed, and now and then that statuses come at all."""
