@@ -77,7 +77,7 @@ class _Received:
         fits = len(self.odd) < MAX_QUARANTINED
         self.counts["quarantined" if fits else "quarantine_full"] += 1
         if fits:
-            item = unknown(piece, reason)
+            item = unknown(piece, f"WhatsApp: {reason}")
             self.odd[item.key] = item
 
 
