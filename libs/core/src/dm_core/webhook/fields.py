@@ -85,9 +85,11 @@ def people_in(value: object) -> tuple[str, ...]:
 
 
 def _named(party: object) -> Iterator[str]:
-    """The ids that a party is written as: an object with its ``id``, the id itself, or a list of either."""
+    """The ids that a party is written as: an object with its ``id``, the id itself where it is a number (another word
+    there is nobody's id), or a list of either."""
     for each in as_list(party) or (party,):
-        if found := identifier_of(each) or identifier(each):
+        plain = identifier(each)
+        if found := identifier_of(each) or (plain if plain and plain.isdecimal() else None):
             yield found
 
 
