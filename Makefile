@@ -27,7 +27,7 @@ endif
 # Compiled modules are kept: without them each process that a test starts compiles everything anew, 1 to 4 s of it.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help setup dev screenshots demo test check bench fuzz chaos simulate interleavings mutants \
+.PHONY: help setup dev chat screenshots demo test check bench fuzz chaos simulate interleavings mutants \
 	evals evals-record evals-refresh evals-live evals-local evals-history evals-mutants evals-held-out evals-agreement \
 	scenarios-from scenarios-reviewed scenario-from admin \
 	bundle pulumi-cli actionlint doctor secrets preview up down smoke drift switch deploy costs format lock clean

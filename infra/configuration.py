@@ -145,7 +145,7 @@ class Configuration:
             page_id=reader.text(
                 "instagramPageId", None, r"[0-9]{5,25}", "the account's or page's id, digits only", "17841400000000000"
             ),
-            account_ids=_account_ids(reader),
+            account_ids=_account_ids(reader, settings),
             phone_number_id=reader.text(
                 "whatsappPhoneNumberId",
                 None,
@@ -198,6 +198,11 @@ class Configuration:
     def max_attempts(self) -> int:
         """After how many runs a DM is given up, as the processor counts."""
         return int(self.settings.get("MAX_ATTEMPTS", DEFAULT_ATTEMPTS))
+
+    @property
+    def probed_account(self) -> str:
+        """An account whose DMs the webhook takes: a page's id is no account's."""
+        return self.page_id if not self.account_ids or self.page_id in self.account_ids else self.account_ids[0]
 
     @property
     def refreshes_token(self) -> bool:
@@ -311,11 +316,17 @@ def _spond_group(reader: Reader) -> str | None:
     return reader.text("spondGroupId", None, _SPOND_GROUPS, "Spond groups", "0123456789ABCDEF or G1,G2/S1")
 
 
-def _account_ids(reader: Reader) -> tuple[str, ...]:
-    """Whose DMs the webhook takes; none given is every account that Meta signs for."""
+def _account_ids(reader: Reader, settings: Mapping[str, str]) -> tuple[str, ...]:
+    """Whose DMs the webhook takes; none given is every account that Meta signs for. Those of others are answered 200
+    and dropped, so the account that answers must be among them; a page's id is no account's."""
     ids = reader.texts("instagramAccountIds")
+    own, flavor = reader.optional("instagramPageId"), settings.get("INSTAGRAM_API_FLAVOR", "instagram")
     if not all(re.fullmatch(r"[0-9]{5,25}", account) for account in ids):
         reader.problem("instagramAccountIds", "must be ids with commas between them", "17841400000000000")
+    elif ids and own and flavor == "instagram" and own not in ids:
+        reader.problem(
+            "instagramAccountIds", "leaves out instagramPageId: its DMs would be dropped", "17841400000000000"
+        )
     return ids
 
 
@@ -355,6 +366,10 @@ def _settings(reader: Reader) -> dict[str, str]:
     if low is not None and high is not None and high < low:
         below = "DEBOUNCE_MAX_SECONDS must not be below DEBOUNCE_MIN_SECONDS"
         reader.problem("settings", below, ".DEBOUNCE_MAX_SECONDS 15", path=True)
+    reminder, hours = (_number(settings.get(f"HANDOVER_{name}", "")) for name in ("REMINDER_MINUTES", "HOURS"))
+    if (reminder or 30) > (hours or 24) * 60:
+        longer = "HANDOVER_REMINDER_MINUTES must not be longer than HANDOVER_HOURS"
+        reader.problem("settings", longer, ".HANDOVER_REMINDER_MINUTES 30", path=True)
     return {name: value for name, value in settings.items() if name in TUNINGS}
 
 

@@ -170,7 +170,7 @@ def _observability_args(config: Configuration, apis: ProjectApis) -> Observabili
         webhook_name=config.webhook.name,
         processor_name=config.processor.name,
         queue_names=config.queue_names,
-        accounts=(config.page_id,),
+        accounts=(config.probed_account,),
         alert_email=config.alert_email,
         budget=config.budget,
         silence_hours=config.silence_hours,

@@ -12,6 +12,7 @@ from components.observability_metrics import (
     ALERT_UNDELIVERED,
     BRAKE_PROLONGED,
     FAILED,
+    MANAGER_UNREACHABLE,
     NOT_DELIVERED_TO,
     QUARANTINED,
     TOKEN_IN_DANGER,
@@ -108,6 +109,19 @@ def _undelivered() -> tuple[Alert, ...]:
             "no template: set `WHATSAPP_TEMPLATE`. Number blocked or unregistered: see WhatsApp Manager.\n"
             "3. What is still waiting goes out by itself once WhatsApp takes it again.",
             quiet=600,
+        ),
+        Alert(
+            "manager-unreachable",
+            "The manager can't be told over WhatsApp",
+            "CRITICAL",
+            MANAGER_UNREACHABLE,
+            "The hourly check asked, so no alert need have been lost yet: the next one would be.\n\n"
+            "1. `problems` in the log entry says what is wrong: the number, the token, the template, or that WhatsApp "
+            "could not be asked. The last may be over by the next hour's check.\n"
+            "2. Token: rotate it (docs/deploy.md#rotation). Number blocked or payment due: see WhatsApp Manager. "
+            "Template paused or rejected: have another approved and set `WHATSAPP_TEMPLATE`.\n"
+            "3. Until then read `alerts --open` (docs/operate.md#an-alert-did-not-reach-the-manager).",
+            quiet=14_400,
         ),
         Alert(
             "wait-prolonged",

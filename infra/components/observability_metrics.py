@@ -84,6 +84,7 @@ TOKEN_IN_DANGER = Events(
     f" OR ({_event('job_failed', 'jsonPayload.path="/maintenance/refresh-token"')}))",
 )
 NOT_DELIVERED_TO = Events("processor", _event("checked", 'jsonPayload.problems=~"subscri"'))
+MANAGER_UNREACHABLE = Events("processor", _event("checked", 'jsonPayload.problems=~"WhatsApp"'))
 ALERT_UNDELIVERED = Events("processor", _event("alert_undelivered"))
 WAIT_PROLONGED = Events("processor", _event("wait_prolonged"))
 BRAKE_PROLONGED = Events("processor", _event("brake_prolonged"))

@@ -79,11 +79,13 @@ def _prompted(wanted: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 
 def _check(name: str, value: str) -> None:
-    """A stray newline or an ellipsis from a paste makes a token that fails only in production."""
+    """A stray newline or an ellipsis from a paste makes a token that fails only in production, and what a function does
+    not start with would be seen only after the next build."""
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
         raise Refused(f"{name} holds a control character; paste it again")
-    if SETTINGS[name].is_wrapped(value):
-        raise Refused(f"{name} is wrapped in quotes or brackets; paste it without")
+    problem = SETTINGS[name].problem(value)
+    if problem is not None:
+        raise Refused(f"{name} {problem}; paste it again")
 
 
 def _add(target: Target, variable: str, value: str) -> int | None:

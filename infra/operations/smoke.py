@@ -45,7 +45,7 @@ def _webhook(stack: str, configuration: Configuration) -> list[str]:
         print("the webhook is not public, so it can't be asked from here: send it a DM instead")
         return []
     url = _webhook_url(stack)
-    wrong = _wrong(url, configuration.page_id, _secret(configuration))
+    wrong = _wrong(url, configuration.probed_account, _secret(configuration))
     if not wrong:
         print(f"{url} is alive: /health answers, an unsigned DM is refused, a signed one is stored (as expired)")
     return wrong

@@ -186,6 +186,8 @@ async def test_everything_of_a_person_is_what_an_erasure_deletes(
     await store.record(events(*(dm(n, thread_id) for n in range(1, 6)), thread_id=thread_id))
     await store.create_outbox(ITEM)
     await store.quarantine("q1", "{}", "why", NOW, NOW + DAY_MS, ("1",))
+    for key, paused in (("a1", [thread_id]), ("a2", ["178414_2"])):
+        await store.revise_document("automatic", key, lambda _, paused=paused: {"threadIds": paused}, NOW + DAY_MS)
     reads = Reads(store)
 
     found = await reads.everything_of("1")
@@ -196,6 +198,7 @@ async def test_everything_of_a_person_is_what_an_erasure_deletes(
         "alerts": 0,
         "outbox": 1,
         "audit": 1,
+        "automatic": 1,
         "quarantine": 1,
         "limits": 0,
     }
@@ -203,4 +206,5 @@ async def test_everything_of_a_person_is_what_an_erasure_deletes(
     await store.erase_person("1")
 
     assert not any((await reads.everything_of("1", [thread_id])).values())
+    assert await store.get_document("automatic", "a2") is not None
     assert len((await reads.everything_of("2"))["messages"]) == 1

@@ -1,6 +1,7 @@
 """Erasure that stays: what goes, what a live run may still do, what an echo, an unsend or a DM meets afterwards."""
 
 import asyncio
+import json
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from random import Random
@@ -361,6 +362,22 @@ async def test_notes_that_do_not_say_their_run_are_told_by_their_text(store: Any
     await store.unsend(events(), dm(1).id)
 
     assert [note.text for note in (await opened(store)).thread.notes] == ["older"]
+
+
+@pytest.mark.parametrize("known", [True, False])
+async def test_an_unsend_deletes_what_was_quarantined_of_the_message(store: AnyStore, *, known: bool) -> None:
+    message = dm(1)
+    raw = {"message": {"mid": message.mid, "text": ["my secret"]}}
+    if known:
+        await store.record(events(message))
+    await store.quarantine("q1", json.dumps(raw), "why", NOW, EXPIRES, (PERSON,))
+    await store.quarantine("q2", json.dumps({"mid": f"{message.mid}9"}), "why", NOW, EXPIRES, (PERSON,))
+    await store.quarantine("q3", json.dumps(raw), "why", NOW, EXPIRES, ("9002",))
+
+    await store.unsend(events(unsent(message)), message.id)
+
+    left = [await store.documents.get("quarantine", key) is not None for key in ("q1", "q2", "q3")]
+    assert left == [False, True, True]
 
 
 async def test_an_unsend_that_comes_twice_goes_on(store: AnyStore) -> None:

@@ -74,7 +74,7 @@ class Graph:
         """The variables that a function starts with; a secret's value is made up, the program knows none."""
         service = ("serviceConfig", "environmentVariables")
         plain = cast("dict[str, str]", self.one(":Function", function).inside(*service))
-        return {**plain, **{key: f"value of {key}" for key in self.secret_references(function)}}
+        return {**plain, **{key: f"value-of-{key}" for key in self.secret_references(function)}}
 
     def secret_references(self, function: str) -> dict[str, Mapping[str, str]]:
         """Key, secret and version of a function's secret variables, by variable."""

@@ -138,6 +138,10 @@ def test_a_pin_that_is_not_needed_is_left_out() -> None:
         ({"LEASE_SECONDS": 10}, "LEASE_SECONDS is no variable that a stack may set"),
         ({"STORE_URL": "sqlite:///x"}, "STORE_URL is no variable that a stack may set"),
         ({"DEBOUNCE_MIN_SECONDS": 20, "DEBOUNCE_MAX_SECONDS": 0}, "DEBOUNCE_MAX_SECONDS must not be below"),
+        (
+            {"HANDOVER_REMINDER_MINUTES": 1440, "HANDOVER_HOURS": 23},
+            "HANDOVER_REMINDER_MINUTES must not be longer than",
+        ),
         ({"UNCERTAIN_SENDS": "maybe"}, "UNCERTAIN_SENDS must be hold or resend"),
     ],
 )
@@ -174,6 +178,14 @@ def test_a_list_in_the_stacks_file_is_as_good_as_commas() -> None:
     assert accounts == ("17841400000000001", "17841400000000002")
     assert dev(readers='["group:desk@club.example"]').readers == ("group:desk@club.example",)
     assert "must be ids" in only(instagramAccountIds='["17841400000000001"')
+
+
+def test_the_account_that_answers_is_among_those_whose_dms_are_taken() -> None:
+    others = "17841400000000008,17841400000000009"
+
+    page = dev(instagramAccountIds=others, settings='{"INSTAGRAM_API_FLAVOR": "page"}')
+    assert (page.probed_account, dev().probed_account) == ("17841400000000008", dev().page_id)
+    assert "leaves out instagramPageId" in only(instagramAccountIds=others)
 
 
 def test_names_follow_the_prefix() -> None:

@@ -21,7 +21,7 @@ NAMES = Names("a-project", "dm", "dm-webhook", "dm-processor", "dm-processing")
 ALERTS = {
     "dm-failed", "send-uncertain", "item-quarantined", "overdue", "queue-depth", "webhook-errors", "processor-errors",
     "ack-latency", "no-webhooks", "not-subscribed", "token", "signatures", "model-cost",
-    "alert-undelivered", "wait-prolonged", "brake-prolonged",
+    "alert-undelivered", "manager-unreachable", "wait-prolonged", "brake-prolonged",
 }  # fmt: skip
 
 

@@ -117,6 +117,9 @@ def test_a_file_that_others_can_read_is_refused(machine: Machine, mode: int) -> 
         (f"GEMINI_API_KEY={SECRET}\x1b[0m\n", "GEMINI_API_KEY holds a control character"),
         (f"GEMINI_API_KEY=\"'{SECRET}'\"\n", "GEMINI_API_KEY is wrapped in quotes"),
         (f"GEMINI_API_KEY=<{SECRET}>\n", "GEMINI_API_KEY is wrapped in quotes or brackets"),
+        (f"GEMINI_API_KEY={SECRET} {OTHER}\n", "GEMINI_API_KEY must be printable ASCII without blanks"),
+        (f"GEMINI_API_KEY=GEMINI_API_KEY={SECRET}\n", "GEMINI_API_KEY begins with its own name"),
+        (f'INSTAGRAM_APP_SECRET={SECRET},"{OTHER}"\n', "INSTAGRAM_APP_SECRET is wrapped in quotes or brackets"),
         ("", "has none of"),
     ],
 )

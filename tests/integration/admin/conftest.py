@@ -16,4 +16,8 @@ async def operator(request: pytest.FixtureRequest) -> AsyncGenerator[Operator]:
         request.getfixturevalue("emulator_installed")
     pace = Pace(debounce_min=0.3, debounce_max=0.6, echo_wait=0.2)
     async with Sandbox(store=request.param, pace=pace, extra={"MAX_ATTEMPTS": "1"}) as sandbox:
-        yield Operator(sandbox)
+        operator = Operator(sandbox)
+        store = operator.store()  # whichever test is first finds a file, as after the first DM
+        await store.last_inbound_at()
+        await store.close()
+        yield operator

@@ -268,6 +268,21 @@ async def test_the_list_names_what_waits_for_a_human(system: InProcess) -> None:
     assert "handed over" in await told(system)
 
 
+@pytest.mark.parametrize("words", ["list", "Is it Ana who asked about the shoes?"])
+async def test_words_that_belong_to_no_conversation_are_not_kept_once_they_are_answered(
+    system: InProcess, words: str
+) -> None:
+    """They may name anybody, and no erasure would find them."""
+    await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, words)
+    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+
+    assert await told(system)
+
+    found = await system.store.get_outbox(item)
+    assert found is not None and (found.item.text, found.item.answer) == ("", "")
+
+
 async def written(system: InProcess, *messages: tuple[str, str]) -> list[str]:
     """The manager writes these, quoting something or not, half a second apart; the items of their tasks, in order."""
     items: list[str] = []

@@ -158,6 +158,18 @@ async def test_events_of_which_none_can_be_read_are_no_empty_calendar(
         await client.calendar("G1").sessions(START, END)
 
 
+@pytest.mark.parametrize("written", [True, "true", "True", 1, "1"])
+async def test_what_is_cancelled_or_hidden_is_so_however_it_is_written(
+    platform: "Platform", client: SpondClient, written: object
+) -> None:
+    events = [event("E1", cancelled=written), event("E2", hidden=written), event("E3", cancelled=False)]
+    platform.answers(events, path=EVENTS)
+
+    told = await client.calendar("G1").sessions(START, END)
+
+    assert [(session.id, session.cancelled) for session in told] == [("E1", True), ("E3", False)]
+
+
 async def test_a_full_answer_is_asked_for_in_halves(platform: "Platform", client: SpondClient) -> None:
     crowd = [event(f"C{number}", f"2026-10-21T{number % 24:02}:00:00Z") for number in range(100)]
     platform.answers(crowd, path=EVENTS)

@@ -179,6 +179,26 @@ def test_everything_that_is_wrong_is_named_on_one_line() -> None:
         ("CLOUD_TASKS_LOCATION", "<region>"),
         ("TASKS_INVOKER_EMAIL", '"invoker@project.iam.example"'),
         ("GEMINI_API_KEY", "${GEMINI_API_KEY}"),
+        ("GEMINI_API_KEY", "%GEMINI_API_KEY%"),
+        ("WHATSAPP_ACCESS_TOKEN", "{{ whatsapp_token }}"),
+        ("WHATSAPP_ACCESS_TOKEN", "Bearer EAA-token"),
+        ("WHATSAPP_ACCESS_TOKEN", "WHATSAPP_ACCESS_TOKEN=EAA-token"),
+        ("INSTAGRAM_ACCESS_TOKEN", "export INSTAGRAM_ACCESS_TOKEN=IGAA-token"),
+        ("INSTAGRAM_ACCESS_TOKEN", "Bearer IGAA-token"),
+        ("INSTAGRAM_ACCESS_TOKEN", "IGAA-one,IGAA-two"),
+        ("INSTAGRAM_ACCESS_TOKEN", '178414="IGAA-token"'),
+        ("INSTAGRAM_ACCESS_TOKEN", '"IGAA-token'),
+        ("INSTAGRAM_TOKEN_SECRET", "token"),
+        ("INSTAGRAM_TOKEN_SECRET", "projects/p/secrets/s/versions/latest"),
+        ("INSTAGRAM_API_BASE_URL", "https://graph.example/?debug=1"),
+        ("GOOGLE_GEMINI_BASE_URL", "https://gemini.example?key=x"),
+        ("SPOND_API_BASE_URL", "https://spond.example/core?"),
+        ("PROCESS_ALERT_URL", "https://processor.example"),
+        ("HANDOVER_HOURS", "0.4"),
+        ("FIRESTORE_EMULATOR_HOST", "localhost:0"),
+        ("CLOUD_TASKS_EMULATOR_HOST", "localhost:65536"),
+        ("FIRESTORE_EMULATOR_HOST", "local\u200bhost:8080"),
+        ("GEMINI_MODEL", "../tuned/x"),
         ("SPOND_USERNAME", "$(cat user)"),
         ("GOOGLE_CLOUD_LOCATION", "europe west1"),
         ("INSTAGRAM_TOKEN_FILE", "token\nother"),
@@ -207,7 +227,24 @@ def test_what_a_file_or_a_clipboard_put_around_a_value_is_no_part_of_it(around: 
     assert read == ProcessorSettings.load(PROCESSOR)
 
 
-@pytest.mark.parametrize("value", ['"one"', "'one, two'", '"one", "two"', "`one`", "<app secret>"])
+@pytest.mark.parametrize(
+    "value",
+    [
+        '"one"',
+        "'one, two'",
+        '"one", "two"',
+        "`one`",
+        "<app secret>",
+        'one,"two"',
+        '"one',
+        "one'",
+        "\u201cone\u201d",
+        "one, \u2018two\u2019",
+        "\xabone\xbb",
+        '["one", "two"]',
+        "{{one}}",
+    ],
+)
 def test_a_secret_that_would_refuse_every_webhook_stops_the_start_instead(value: str) -> None:
     """Quotes that a file of variables or a clipboard kept: Meta signs without them."""
     with pytest.raises(Misconfigured, match="INSTAGRAM_APP_SECRET is wrapped in quotes or brackets") as raised:
@@ -225,6 +262,9 @@ def test_a_secret_that_would_refuse_every_webhook_stops_the_start_instead(value:
         ("INSTAGRAM_ACCOUNT_IDS", "[178414]"),
         ("INSTAGRAM_ACCOUNT_IDS", "@club"),
         ("INSTAGRAM_APP_SECRET", "one\ntwo"),
+        ("INSTAGRAM_APP_SECRET", "one two"),
+        ("INSTAGRAM_APP_SECRET", "o\u200bne"),
+        ("WHATSAPP_APP_SECRET", 'one,"two"'),
         ("INSTAGRAM_VERIFY_TOKEN", "verify\tme"),
     ],
 )
@@ -322,6 +362,24 @@ def test_a_template_may_name_its_language_and_its_body(value: str, template: Tem
 def test_a_template_that_can_not_be_right_is_named_at_start(value: str, problem: str) -> None:
     with pytest.raises(Misconfigured, match=rf"WHATSAPP_TEMPLATE .*{problem}"):
         ProcessorSettings.load(PROCESSOR | {"WHATSAPP_TEMPLATE": value})
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("MANAGER_WHATSAPP_NUMBER", "+4790000000\n+447700900123", "must be a phone number"),
+        ("SPOND_GROUP_ID", "G1\nG2", "must be group ids"),
+        ("HANDOVER_REMINDER_MINUTES", "1440", "must not be longer than HANDOVER_HOURS"),
+        ("PROCESS_ALERT_URL", "https://processor.example/", "must not be PROCESS_MESSAGE_URL"),
+        ("WHATSAPP_API_BASE_URL", "https://graph.example/?x", r"must be an http\(s\) URL without a query"),
+        ("GEMINI_API_KEY", "GEMINI_API_KEY=x", "begins with its own name"),
+    ],
+)
+def test_what_is_wrong_is_said_in_words_that_help(name: str, value: str, problem: str) -> None:
+    more = {"SPOND_USERNAME": "a", "SPOND_PASSWORD": "b", "SPOND_GROUP_ID": "G1", "HANDOVER_HOURS": "23"}
+
+    with pytest.raises(Misconfigured, match=f"{name} {problem}"):
+        ProcessorSettings.load(PROCESSOR | more | {name: value})
 
 
 @pytest.mark.parametrize("number", ["+47 900 00 000", "004790000000", "47 (900) 00-000"])

@@ -26,6 +26,7 @@ SELECTIONS = (
     queries.outbox_of(THREAD, 5),
     queries.due_outbox(NOW, 5),
     queries.quarantine_of("1", 5),
+    queries.automatic_of(THREAD, 5),
     queries.runs_of_message(THREAD, "m", 5),
     queries.due_alerts("urgent", NOW, 5),
     queries.alerts_of(THREAD, 5),

@@ -267,6 +267,22 @@ async def test_a_late_echo_of_before_is_no_human_in_a_fresh_thread(stage: Stage)
     assert (await stage.snapshot()).thread.paused_until is not None
 
 
+async def test_the_pauses_that_an_automatic_text_caused_go_too(stage: Stage, tmp_path: Path) -> None:
+    """What is known of the text keeps who was paused by it until it is learnt."""
+    for number, person in enumerate((PERSON, "9002")):
+        await stage.deliver(dm(f"m{number}", person=person, at=NOW - 3_000))
+        await stage.deliver(echo(f"e{number}", "We are away.", at=NOW - 1_000, person=person))
+    await _ask(stage)
+
+    await _sweep(stage)
+
+    with contextlib.closing(sqlite3.connect(tmp_path / "store.db")) as connection:
+        kept = connection.execute("SELECT id, doc FROM documents WHERE collection NOT IN ('deletions')").fetchall()
+    naming = [key for key, doc in kept if PERSON in doc]
+    assert naming == []
+    assert any("9002" in doc for _, doc in kept)
+
+
 async def test_what_was_quarantined_of_a_person_goes_too(stage: Stage, tmp_path: Path) -> None:
     await stage.deliver(inbound(novelty={"words": "my secret"}), inbound("9002", novelty={"words": "another's"}))
     assert len(stage.store.quarantined) == 2

@@ -5,8 +5,22 @@ import time
 
 import pytest
 
+from dm_core.bootstrap.webhook import webhook_app
 from dm_core.messages import Status
-from tests.unit.webhook.webhook_stage import ACCOUNT, NOW, THREAD, Stage, dm, echo, inbound, messaging, texts
+from dm_core.settings import WebhookSettings
+from dm_sandbox.inprocess import FUNCTIONS
+from tests.unit.webhook.webhook_stage import (
+    ACCOUNT,
+    ENVIRONMENT,
+    NOW,
+    THREAD,
+    Stage,
+    dm,
+    echo,
+    inbound,
+    messaging,
+    texts,
+)
 
 PEOPLE = [str(9_000 + n) for n in range(10)]
 
@@ -152,3 +166,20 @@ async def test_unsends_and_dms_of_many_threads_keep_to_themselves(stage: Stage) 
 
     for index, person in enumerate(PEOPLE):
         assert (await stage.message(_thread(person))).content.is_empty == (index % 2 == 0)
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"INSTAGRAM_ACCOUNT_IDS": "178415"}, True),
+        ({"INSTAGRAM_ACCOUNT_IDS": "178415,178414"}, False),
+        ({"INSTAGRAM_ACCOUNT_IDS": "178415", "INSTAGRAM_API_FLAVOR": "page"}, False),
+        ({}, False),
+    ],
+)
+async def test_start_up_says_that_the_accounts_own_dms_are_dropped(
+    capsys: pytest.CaptureFixture[str], change: dict[str, str], *, said: bool
+) -> None:
+    webhook_app(WebhookSettings.load(ENVIRONMENT | change), FUNCTIONS / "webhook")
+
+    assert ("own_account_left_out" in capsys.readouterr().out) is said

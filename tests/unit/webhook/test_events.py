@@ -97,6 +97,31 @@ DMS: dict[str, tuple[Json, Content]] = {
         inbound(postback={"mid": "m", "title": "Join the club", "payload": "JOIN"}),
         Content(kind=EventKind.POSTBACK, text="Join the club", postback="JOIN"),
     ),
+    "postback beside an empty message": (
+        inbound(message={}, postback={"mid": "m", "title": "Join the club"}),
+        Content(kind=EventKind.POSTBACK, text="Join the club"),
+    ),
+    "numbers for what is a text": (
+        inbound(
+            message={
+                "mid": "m",
+                "quick_reply": {"payload": 5},
+                "referral": {"ref": 77},
+                "reply_to": {"story": {"id": 8}},
+            }
+        ),
+        Content(quick_reply="5", referral="77", reply_to_story="8"),
+    ),
+    "one attachment beside a list that is null": (
+        inbound(
+            message={
+                "mid": "m",
+                "attachments": None,
+                "attachment": {"type": "image", "payload": {"url": "https://cdn/i"}},
+            }
+        ),
+        Content(attachments=(Attachment("image", "https://cdn/i"),)),
+    ),
     "referral": (
         inbound(referral={"mid": "m", "ref": "poster1", "source": "IGME-SOURCE-LINK", "type": "OPEN_THREAD"}),
         Content(kind=EventKind.REFERRAL, referral="poster1 · IGME-SOURCE-LINK"),
@@ -143,6 +168,7 @@ IGNORED: dict[str, Json] = {
     "edit without people": {"timestamp": NOW, "message_edit": {"mid": "m", "num_edit": 0}},
     "edit zero": inbound(message_edit={"mid": "m", "text": "x", "num_edit": 0}),
     "edit without text": inbound(message_edit={"mid": "m", "num_edit": 1}),
+    "seen beside an empty message": inbound(message={}, read={"mid": "m"}),
 }
 
 
@@ -375,6 +401,20 @@ async def test_an_edit_before_its_message_is_put_into_it(stage: Stage) -> None:
     assert not stage.store.quarantined
 
 
+async def test_an_edit_that_counts_nothing_is_an_edit(stage: Stage) -> None:
+    await stage.deliver(dm("m", "first"), inbound(message_edit={"mid": "m", "text": "new", "num_edit": None}))
+
+    assert (await stage.message()).content.text == "new"
+
+
+@pytest.mark.parametrize("edit", [{"mid": "m", "text": 7}, {"mid": 7, "text": "new"}])
+async def test_an_edit_whose_words_can_not_be_placed_is_kept_with_its_person(stage: Stage, edit: Json) -> None:
+    await stage.deliver(inbound(message_edit=edit))
+
+    assert len(stage.store.quarantined) == 1
+    assert PERSON in stage.store.quarantined_people
+
+
 async def test_an_edit_before_its_message_waits_a_day(stage: Stage) -> None:
     await stage.deliver(inbound(message_edit={"mid": "m", "text": "new", "num_edit": 1}))
 
@@ -440,6 +480,10 @@ STRANGERS: dict[str, Json] = {
         "recipient": {"id": PERSON},
     },
     "no sender, no echo": {"recipient": {"id": PERSON}, "message": {"mid": "m", "text": "hi"}},
+    "sender is its id": {**dm("m"), "sender": PERSON},
+    "ids beside": {"sender_id": PERSON, "recipient_id": ACCOUNT, "message": {"mid": "m", "text": "hi"}},
+    "a list": {"novelty": {"participants": [{"id": ACCOUNT}, {"id": PERSON}]}},
+    "names of another style": {"novelty": {"userId": int(PERSON), "text": "hi"}},
 }
 
 

@@ -76,6 +76,23 @@ async def test_paths_and_methods_have_their_statuses(stage: Stage, method: str, 
     assert (await stage.app.handle(Request(method, path))).status == status
 
 
+@pytest.mark.parametrize(
+    ("path", "allow"),
+    [
+        ("/", "GET, POST"),
+        ("/whatsapp", "GET, POST"),
+        ("/health", "GET, HEAD"),
+        ("/deauthorize", "POST"),
+        ("/data-deletion", "POST"),
+        ("/data-deletion/abc", "GET, HEAD"),
+    ],
+)
+async def test_a_method_that_a_path_does_not_take_is_told_which_it_takes(stage: Stage, path: str, allow: str) -> None:
+    answer = await stage.app.handle(Request("PUT", path))
+
+    assert (answer.status, answer.allow) == (405, allow)
+
+
 @pytest.mark.parametrize("header", [None, "", "sha256=", "sha256=" + "0" * 64, "sha1=" + "0" * 40])
 async def test_an_unsigned_body_is_refused_and_never_logged(
     stage: Stage, capsys: pytest.CaptureFixture[str], header: str | None

@@ -232,19 +232,48 @@ async def test_an_unknown_number_is_200_and_changes_nothing(stage: Stage) -> Non
 
 
 @pytest.mark.parametrize(
-    "body",
+    ("body", "kept"),
     [
-        b"[]",
-        b"null",
-        b"7",
-        b'{"entry": 7}',
-        b'{"entry": [7, {"changes": [null, {"field": "messages", "value": 3}]}]}',
-        delivery(field="account_update"),
-        delivery(errors=[{"code": 131000}]),
+        (b"[]", 0),
+        (b"null", 1),
+        (b"7", 1),
+        (b'{"entry": 7}', 1),
+        (b'{"entry": [7, {"changes": [null, {"field": "messages", "value": 3}]}]}', 3),
+        (delivery(statuses={"id": "w"}), 1),
+        (delivery(messages="hi"), 1),
+        (delivery(field="account_update"), 0),
+        (delivery(errors=[{"code": 131000}]), 0),
     ],
 )
-async def test_what_is_not_understood_is_200(stage: Stage, body: bytes) -> None:
+async def test_what_is_not_understood_is_200_and_kept(stage: Stage, body: bytes, kept: int) -> None:
     assert await post(stage, body) == OK
+
+    assert len(stage.store.quarantined) == kept
+
+
+_WRITTEN = {"from": MANAGER, "id": "wamid.8", "timestamp": str(SECONDS), "type": "text", "text": {"body": "hi"}}
+_MALFORMED: dict[str, object] = {
+    "type is a list": {**_WRITTEN, "type": ["text"]},
+    "type is an object": {**_WRITTEN, "type": {}},
+    "text is a string": {**_WRITTEN, "text": "hi"},
+    "id is missing": {**_WRITTEN, "id": None},
+    "from is an object": {**_WRITTEN, "from": {"wa_id": MANAGER}},
+    "everything else is a list": {key: [value] for key, value in _WRITTEN.items()} | {"from": MANAGER},
+    "not an object": ["hi"],
+}
+
+
+@pytest.mark.parametrize("name", _MALFORMED)
+async def test_a_malformed_message_takes_no_other_with_it(stage: Stage, name: str) -> None:
+    alert = await stored(stage)
+    odd = _MALFORMED[name]
+
+    answer = await post(stage, delivery(status(alert.id, "delivered"), messages=[odd, {**_WRITTEN, "id": "wamid.9"}]))
+
+    assert answer == OK
+    assert (await read(stage, alert)).delivered_at == NOW
+    items = [await stage.store.get_outbox(wake_up.outbox_id) for wake_up in stage.queue.wake_ups]
+    assert "hi" in [found.item.text for found in items if found is not None]
 
 
 async def test_one_odd_status_leaves_the_others_alone(stage: Stage) -> None:
@@ -268,6 +297,37 @@ async def test_the_managers_message_opens_his_window_and_a_strangers_does_not(st
     message["timestamp"] = str(SECONDS - 3_600)
     assert await post(stage, delivery(messages=[message])) == OK
     assert (await stage.store.manager_contact()).last_inbound_at == NOW - 60_000
+
+
+NAMELESS = {"from_user_id": "NO.1349", "id": "wamid.7", "timestamp": str(SECONDS)}
+
+
+@pytest.mark.parametrize("given", [{}, {"from": ""}, {"from": None}, {"from": "NO.13491208655302741918"}])
+@pytest.mark.parametrize(
+    ("words", "is_managers"),
+    [
+        ({"type": "text", "text": {"body": "yes"}, "context": {"id": "wamid.1"}}, True),
+        ({"type": "interactive", "interactive": {"button_reply": {"id": "send:{}", "title": "Send"}}}, True),
+        ({"type": "text", "text": {"body": "yes"}, "context": {"id": "wamid.2"}}, False),
+        ({"type": "interactive", "interactive": {"button_reply": {"id": "send:0", "title": "Send"}}}, False),
+        ({"type": "text", "text": {"body": "off"}}, False),
+    ],
+)
+async def test_who_answers_an_alert_without_a_number_is_the_manager(
+    stage: Stage, given: dict[str, object], words: dict[str, object], *, is_managers: bool
+) -> None:
+    """People with a user name; the alert went to nobody else."""
+    alert = await stored(stage)
+    found = await stage.store.get_alert(alert.id)
+    assert found is not None
+    await stage.store.save_alert(replace(alert, state=AlertState.SENT, wamids=("wamid.1",)), found.version)
+    message = json.loads(json.dumps({**NAMELESS, **given, **words}).replace("{}", alert.id))
+
+    assert await post(stage, delivery(messages=[message])) == OK
+
+    assert (await stage.store.manager_contact()).last_inbound_at == (NOW - NOW % 1_000 if is_managers else None)
+    items = [await stage.store.get_outbox(wake_up.outbox_id) for wake_up in stage.queue.wake_ups]
+    assert [found.item.sender for found in items if found is not None] == [MANAGER] * is_managers
 
 
 async def test_a_manager_whose_ids_come_as_numbers_is_heard(stage: Stage) -> None:

@@ -185,7 +185,12 @@ class Reads:
         documents = self.store.documents
         threads = await documents.select(queries.of_person(user_id, MANY))
         found: dict[str, list[Document]] = {"conversations": _plain(threads), "messages": [], "runs": []}
-        beside = {"alerts": queries.alerts_of, "outbox": queries.outbox_of, "audit": queries.audit_of}
+        beside = {
+            "alerts": queries.alerts_of,
+            "outbox": queries.outbox_of,
+            "audit": queries.audit_of,
+            "automatic": queries.automatic_of,
+        }
         found |= {collection: [] for collection in beside}
         for thread_id in sorted({*(thread.id for thread in threads), *thread_ids}):
             for collection in ("messages", "runs"):

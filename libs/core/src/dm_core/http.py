@@ -39,6 +39,13 @@ class Response:
     status: int
     body: str = ""
     content_type: str = "text/plain; charset=utf-8"
+    allow: str = ""
+    """The methods that a path takes: a 405 has to name them (RFC 9110, section 15.5.6)."""
+
+    @classmethod
+    def not_allowed(cls, *methods: str) -> "Response":
+        """The answer to any other method than these."""
+        return cls(405, f"use {' or '.join(methods)}", allow=", ".join(methods))
 
     @classmethod
     def json(cls, status: int, value: Mapping[str, object]) -> "Response":
@@ -49,13 +56,14 @@ async def serve(request: "StarletteRequest", handle: Callable[[Request], Awaitab
     """Turn a Starlette request into a value, let ``handle`` answer it, and turn the answer back.
 
     Read from the ASGI scope, whose header names are lower-case: Starlette's own views of it cost more than they save.
+    White space at the end of a header's value is no part of it, but uvicorn leaves it there.
     """
     from starlette.requests import ClientDisconnect
     from starlette.responses import Response as StarletteResponse
 
     scope = request.scope
     raw = cast("Iterable[tuple[bytes, bytes]]", scope["headers"])
-    headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in raw}
+    headers = {name.decode("latin-1"): value.decode("latin-1").strip(" \t") for name, value in raw}
     try:
         body = await _read_body(request, headers.get("content-length", ""))
     except ClientDisconnect:  # nobody reads the answer; raised, it would be an error of ours in the log
@@ -73,7 +81,8 @@ async def serve(request: "StarletteRequest", handle: Callable[[Request], Awaitab
                 base_url=_base_url(scope, headers),
             )
         )
-    return StarletteResponse(answer.body, answer.status, {"content-type": answer.content_type})
+    more = {"allow": answer.allow} if answer.allow else {}
+    return StarletteResponse(answer.body, answer.status, {"content-type": answer.content_type} | more)
 
 
 async def _read_body(request: "StarletteRequest", declared: str) -> bytes | None:

@@ -29,6 +29,8 @@ def webhook_app(settings: WebhookSettings, folder: Path, clock: Clock = system_c
     texts = automatic_texts(folder)
     if settings.whatsapp.secret_is_instagrams:
         emit("whatsapp_secret_missing", "WARNING", setting="WHATSAPP_APP_SECRET")
+    if settings.own_account_left_out:
+        emit("own_account_left_out", "WARNING", setting="INSTAGRAM_ACCOUNT_IDS")
     store, queue = open_store(settings.store, clock), open_queue(settings.queue)
     return compose(settings, store, queue, open_alert_queue(settings.alert_queue), clock, texts)
 
@@ -58,7 +60,7 @@ def compose(
     )
     learnt = LearntAlerts(store, alert_queue, clock, settings.store.retention_days)
     messages = ManagerMessages(store, queue, clock, settings.store.retention_days)
-    whatsapp = WhatsAppReceiver(store, alert_queue, clock, settings.whatsapp, messages)
+    whatsapp = WhatsAppReceiver(store, alert_queue, clock, settings.whatsapp, messages, store)
     deletions = DeletionRequests(store, clock, settings.store.retention_days * DAY_MS)
     receiver = Receiver(store, queue, clock, policy, learnt)
     return WebhookApp(settings.verify_token, settings.app_secrets, receiver, store, deletions, whatsapp, clock)

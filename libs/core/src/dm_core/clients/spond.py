@@ -228,7 +228,7 @@ def _parsed(events: list[object]) -> Iterator[Session]:
     odd = read = 0
     for event in events:
         entry = fields(event)
-        if entry.get("hidden") is True or entry.get("type") == "AVAILABILITY":
+        if _flag(entry.get("hidden")) or entry.get("type") == "AVAILABILITY":
             continue
         session = _session(entry)
         if session is None:
@@ -253,12 +253,17 @@ def _session(event: Mapping[str, object]) -> Session | None:
         title=_line(event.get("heading")) or "",
         starts_at=starts_at,
         ends_at=ends_at if ends_at is not None and ends_at >= starts_at else None,
-        cancelled=event.get("cancelled") is True,
+        cancelled=_flag(event.get("cancelled")),
         location=_line(place.get("feature")) or _line(place.get("address")),
         accepted=len(items(fields(event.get("responses")).get("acceptedIds"))),
         capacity=_capacity(event.get("maxAccepted")),
         invites_at=_moment(event.get("inviteTime")),
     )
+
+
+def _flag(value: object) -> bool:
+    """Whether a flag is set, however it is written: a session that is cancelled must not be told as on."""
+    return value is True or value == 1 or (isinstance(value, str) and value.lower() in ("true", "1"))
 
 
 def _capacity(value: object) -> int | None:

@@ -31,7 +31,7 @@ class ProcessorApp:
 
     async def handle(self, request: Request) -> Response:
         if request.path == "/health":
-            return Response(200, "ok") if request.method in ("GET", "HEAD") else Response(405, "use GET")
+            return Response(200, "ok") if request.method in ("GET", "HEAD") else Response.not_allowed("GET", "HEAD")
         jobs: dict[str, Callable[[], Awaitable[dict[str, object]]]] = {
             "/sweep": self.sweeper.sweep,
             "/maintenance/refresh-token": self.maintenance.refresh_token,
@@ -40,7 +40,7 @@ class ProcessorApp:
         if request.path not in ("/", "/alerts", "/outbox", *jobs):
             return Response(404, "no such path")
         if request.method != "POST":
-            return Response(405, "use POST")
+            return Response.not_allowed("POST")
         if request.path == "/alerts":
             return await self._tick(request)
         if request.path == "/outbox":

@@ -35,7 +35,8 @@ from dm_core.settings.whatsapp import WhatsAppSettings, WhatsAppWebhookSettings,
 
 @dataclass(frozen=True, slots=True)
 class WebhookSettings:
-    """What the webhook function reads."""
+    """What the webhook function reads. ``own_account_left_out``: whose DMs are taken is said, and the account that
+    answers is not among them."""
 
     store: StoreSettings
     queue: QueueSettings
@@ -45,6 +46,7 @@ class WebhookSettings:
     app_secrets: tuple[str, ...]
     account_ids: frozenset[str]
     takeover_minutes: float
+    own_account_left_out: bool = False
 
     @classmethod
     def load(cls, env: Mapping[str, str]) -> "WebhookSettings":
@@ -55,11 +57,19 @@ class WebhookSettings:
         app_secrets = reader.read(table.INSTAGRAM_APP_SECRET)
         account_ids = frozenset(reader.read(table.INSTAGRAM_ACCOUNT_IDS))
         takeover = reader.read(table.HUMAN_TAKEOVER_MINUTES)
+        left_out = _leaves_own_out(reader, account_ids)
         alert_queue = read_alert_queue(reader, queue)
         whatsapp = read_whatsapp_webhook(reader, verify_token, app_secrets)
         return reader.done(
-            lambda: cls(store, queue, alert_queue, whatsapp, verify_token, app_secrets, account_ids, takeover)
+            lambda: cls(store, queue, alert_queue, whatsapp, verify_token, app_secrets, account_ids, takeover, left_out)
         )
+
+
+def _leaves_own_out(reader: Reader, account_ids: frozenset[str]) -> bool:
+    """A page's id is not its account's, and an account has a second id by which it can send but is never named in an
+    event (docs/platforms/instagram.md#two-flavours): so it is said, not refused."""
+    own, flavor = reader.read(table.INSTAGRAM_PAGE_ID), reader.read(table.INSTAGRAM_API_FLAVOR)
+    return flavor == "instagram" and bool(account_ids) and own not in account_ids
 
 
 @dataclass(frozen=True, slots=True)

@@ -75,6 +75,10 @@ class SpondSettings:
     groups: tuple[str, ...]
 
 
+_TOKEN: Final = re.compile(r"[\x21-\x2b\x2d-\x7e]+")
+"""One token: printable, without blanks and commas."""
+
+
 def read_model(reader: Reader) -> ModelSettings:
     vertex = reader.read(table.GOOGLE_GENAI_USE_VERTEXAI)
     api_key = reader.read(table.GEMINI_API_KEY) or None
@@ -114,7 +118,7 @@ def _access_token(reader: Reader, flavor: Flavor, node: str) -> str:
     setting = table.INSTAGRAM_ACCESS_TOKEN
     value = reader.read(setting)
     if not is_list(value):
-        if not value.isprintable():
+        if value and not _TOKEN.fullmatch(value):
             reader.problem(setting, HINT)
         return value
     if flavor == "page":

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from dm_core.errors import Misconfigured
-from dm_core.settings.table import SETTINGS, WRAPPED, Function, Setting
+from dm_core.settings.table import SETTINGS, Function, Setting
 
 
 class Reader:
@@ -25,8 +25,8 @@ class Reader:
             if self._function in setting.required:
                 self.problem(setting, "is missing")
             return setting.default
-        if setting.is_wrapped(text):
-            self.problem(setting, WRAPPED)
+        if (pasted := setting.pasted_with(text)) is not None:
+            self.problem(setting, pasted)
             return setting.default
         try:
             return setting.parse(text)

@@ -129,6 +129,8 @@ def read_queue(reader: Reader) -> QueueSettings:
 def read_alert_queue(reader: Reader, queue: QueueSettings) -> QueueSettings:
     """The second queue: the same place and identity, its own name, target and deadline."""
     target = reader.read(table.PROCESS_ALERT_URL) or below(queue.target_url, "alerts")
+    if target and target.rstrip("/") == queue.target_url.rstrip("/"):  # answered 200 there, and never sent
+        reader.problem(table.PROCESS_ALERT_URL, "must not be PROCESS_MESSAGE_URL: ticks are taken at /alerts only")
     name = reader.read(table.ALERTS_QUEUE)
     return replace(queue, queue=name, target_url=target, dispatch_deadline=TICK_DEADLINE_SECONDS, shards=1)
 

@@ -21,8 +21,13 @@ PROCESSOR: Final[tuple[Function, ...]] = ("processor",)
 BOTH: Final[tuple[Function, ...]] = ("webhook", "processor")
 
 
-_WRAPPED: Final = re.compile(r"""(["'`]).*\1|<.*>|\$[{(].*[})]""", re.DOTALL)
+_QUOTES: Final = "\"'`\u201c\u201d\u201e\u2018\u2019\u201a\xab\xbb\u2039\u203a"
+"""Straight ones, and those that a word processor or a chat makes of them."""
+_WRAPPED: Final = re.compile(
+    rf"[{_QUOTES}].*[{_QUOTES}]|<.*>|\[.*\]|\{{\{{.*\}}\}}|\$[{{(].*[}})]|%[A-Za-z_]+%", re.DOTALL
+)
 WRAPPED: Final = "is wrapped in quotes or brackets"
+OWN_NAME: Final = "begins with its own name"
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,16 +51,28 @@ class Setting[T]:
     otherwise: str = ""
     instead: str = ""
 
-    def is_wrapped(self, value: str) -> bool:
-        """Whether a value stands in quotes, which some readers of a file of variables keep
-        (https://github.com/docker/docs/issues/14874), in the brackets of an example, or in those of a variable that
-        nobody filled in (``${NAME}``). A password may."""
-        return "PASSWORD" not in self.name and _WRAPPED.fullmatch(value) is not None
+    def pasted_with(self, value: str) -> str | None:
+        """What came along when a value was pasted, or None: quotes, which some readers of a file of variables keep
+        (https://github.com/docker/docs/issues/14874), the brackets of an example or of a variable that nobody filled in
+        (``${NAME}``), the variable's own name. Of several secrets each is looked at, and half a pair of quotes is
+        enough. A password may be anything."""
+        if "PASSWORD" in self.name:
+            return None
+        if re.match(rf"(?:export\s+)?{self.name}\s*=", value):
+            return OWN_NAME
+        is_secret = self.set_by == "secret"
+        parts = [part.strip() for part in re.split("[,=]", value)] if is_secret else []
+        halves = {end for part in parts for end in (part[:1], part[-1:])}
+        if any(_WRAPPED.fullmatch(part) for part in (value, *parts)) or halves & set(_QUOTES):
+            return WRAPPED
+        return None
 
     def problem(self, value: str) -> str | None:
         """What is wrong with a value, or None."""
         if not value or value != value.strip():
             return "must not be empty, nor have white space around it"
+        if (pasted := self.pasted_with(value)) is not None:
+            return pasted
         try:
             self.parse(value)
         except ValueError as error:
@@ -103,7 +120,9 @@ def _texts(
     return Setting(name, (), meaning, parse, allowed, **more)
 
 
-def _url(name: str, default: str, meaning: str, **more: Unpack[More]) -> Setting[str]:
+def _url(name: str, default: str, meaning: str, *, base: bool = False, **more: Unpack[More]) -> Setting[str]:
+    """``base``: paths are added to it, so nothing may follow its own."""
+
     def parse(value: str) -> str:
         try:
             parts = urlsplit(value)
@@ -113,6 +132,8 @@ def _url(name: str, default: str, meaning: str, **more: Unpack[More]) -> Setting
             valid = False
         if not valid:
             raise ValueError("must be an http(s) URL")
+        if base and "?" in value:
+            raise ValueError("must be an http(s) URL without a query: paths are added to it")
         return value
 
     return Setting(name, default, meaning, parse, "an http(s) URL", **more)
@@ -165,7 +186,8 @@ def _flag(name: str, meaning: str, **more: Unpack[More]) -> Setting[bool]:
 
 
 def _host(name: str, meaning: str) -> Setting[str]:
-    pattern = r"[^\s/:]+:[0-9]{1,5}|\[[0-9a-fA-F:]+\]:[0-9]{1,5}"
+    port = r"(?!0+$)(?:[0-9]{1,4}|[1-5][0-9]{4}|6[0-4][0-9]{3}|65[0-4][0-9]{2}|655[0-2][0-9]|6553[0-5])"
+    pattern = rf"[0-9A-Za-z._-]+:{port}|\[[0-9a-fA-F:.]+\]:{port}"
     return _text(name, "", meaning, pattern, "host:port", functions=BOTH, set_by="elsewhere")
 
 
@@ -220,8 +242,11 @@ def _template(value: str) -> Template:
 
 _ID: Final = r"[0-9A-Za-z._-]{1,64}"
 _NAME: Final = r"[!-.0-~]{1,100}"
-_ASCII: Final = r"[\x20-\x7e]+"
-"""What may go into a header as it is."""
+_ASCII: Final = r"[\x21-\x7e]+"
+"""What may go into a header as one word."""
+_PRINTABLE: Final = "printable ASCII without blanks"
+_LINES: Final = r"(?s:.+)"
+"""Whatever it is, its reader says what is wrong with it."""
 _QUEUE: Final = r"[A-Za-z0-9-]{1,100}"
 
 # fmt: off
@@ -297,7 +322,7 @@ INSTAGRAM_ACCOUNT_IDS = _texts(
     otherwise="whichever account an event names",
 )
 INSTAGRAM_APP_SECRET = _texts(
-    "INSTAGRAM_APP_SECRET", "Signs Instagram's webhooks; several while one is being replaced.",
+    "INSTAGRAM_APP_SECRET", "Signs Instagram's webhooks; several while one is being replaced.", _ASCII, _PRINTABLE,
     functions=WEBHOOK, required=WEBHOOK, set_by="secret",
 )
 INSTAGRAM_VERIFY_TOKEN = _text(
@@ -309,7 +334,8 @@ INSTAGRAM_ACCESS_TOKEN = _text(
     r"[\x20-\x7e\t\r\n]+", "printable ASCII", required=PROCESSOR, set_by="secret",
 )
 INSTAGRAM_TOKEN_SECRET = _text(
-    "INSTAGRAM_TOKEN_SECRET", "", "The secret that refreshed tokens are added to.", set_by="program"
+    "INSTAGRAM_TOKEN_SECRET", "", "The secret that refreshed tokens are added to.",
+    r"projects/[^/\s]+/secrets/[^/\s]+", "like projects/PROJECT/secrets/NAME", set_by="program",
 )
 INSTAGRAM_TOKEN_FILE = _text(
     "INSTAGRAM_TOKEN_FILE", "", "A file that refreshed tokens are kept in.", set_by="elsewhere"
@@ -319,11 +345,12 @@ INSTAGRAM_API_FLAVOR: Setting[Literal["instagram", "page"]] = _choice(
     functions=BOTH,
 )
 INSTAGRAM_API_BASE_URL = _url(
-    "INSTAGRAM_API_BASE_URL", "", "Instagram's API.", set_by="elsewhere", otherwise="Meta's host of the flavour"
+    "INSTAGRAM_API_BASE_URL", "", "Instagram's API.", base=True,
+    set_by="elsewhere", otherwise="Meta's host of the flavour",
 )
 INSTAGRAM_MEDIA_BASE_URL = _url(
     "INSTAGRAM_MEDIA_BASE_URL", "", "Takes the place of a media address's host, once that was checked.",
-    set_by="elsewhere",
+    base=True, set_by="elsewhere",
 )
 GRAPH_API_VERSION = _text(
     "GRAPH_API_VERSION", "v26.0", "The version of Meta's API.", r"v[0-9]{1,3}\.[0-9]{1,2}", "like v26.0"
@@ -334,7 +361,7 @@ HUMAN_TAKEOVER_MINUTES = _number(
 )
 
 WHATSAPP_ACCESS_TOKEN = _text(
-    "WHATSAPP_ACCESS_TOKEN", "", "Sends the alerts.", _ASCII, "printable ASCII",
+    "WHATSAPP_ACCESS_TOKEN", "", "Sends the alerts.", _ASCII, _PRINTABLE,
     required=PROCESSOR, set_by="secret",
 )
 WHATSAPP_PHONE_NUMBER_ID = _text(
@@ -342,7 +369,7 @@ WHATSAPP_PHONE_NUMBER_ID = _text(
     functions=BOTH, required=PROCESSOR, set_by="program",
 )
 WHATSAPP_APP_SECRET = _texts(
-    "WHATSAPP_APP_SECRET", "The Meta app's secret, which signs WhatsApp's webhooks.",
+    "WHATSAPP_APP_SECRET", "The Meta app's secret, which signs WhatsApp's webhooks.", _ASCII, _PRINTABLE,
     functions=WEBHOOK, set_by="secret", instead="INSTAGRAM_APP_SECRET",
 )
 WHATSAPP_VERIFY_TOKEN = _text(
@@ -354,11 +381,11 @@ WHATSAPP_TEMPLATE: Setting[Template | None] = Setting(
     _template, "a text",
 )
 WHATSAPP_API_BASE_URL = _url(
-    "WHATSAPP_API_BASE_URL", "https://graph.facebook.com", "WhatsApp's API.", set_by="elsewhere"
+    "WHATSAPP_API_BASE_URL", "https://graph.facebook.com", "WhatsApp's API.", base=True, set_by="elsewhere"
 )
 MANAGER_WHATSAPP_NUMBER = _text(
     "MANAGER_WHATSAPP_NUMBER", "", "The manager's number, or several with commas between: alerts go to the first.",
-    functions=BOTH, required=PROCESSOR, set_by="program",
+    _LINES, functions=BOTH, required=PROCESSOR, set_by="program",
 )
 MAX_ALERTS_PER_HOUR = _whole(
     "MAX_ALERTS_PER_HOUR", 3, 1, 1_000, "Ordinary alerts of one person an hour; more wait for a digest."
@@ -368,7 +395,7 @@ ALERT_ALARM_MINUTES = _number(
 )
 
 GEMINI_API_KEY = _text(
-    "GEMINI_API_KEY", "", "The key of Gemini's API.", _ASCII, "printable ASCII", set_by="secret",
+    "GEMINI_API_KEY", "", "The key of Gemini's API.", _ASCII, _PRINTABLE, set_by="secret",
     otherwise="required, unless `GOOGLE_GENAI_USE_VERTEXAI` is true",
 )
 GOOGLE_GENAI_USE_VERTEXAI = _flag("GOOGLE_GENAI_USE_VERTEXAI", "Ask Gemini on Vertex AI.", set_by="program")
@@ -376,9 +403,10 @@ GOOGLE_CLOUD_LOCATION = _text(
     "GOOGLE_CLOUD_LOCATION", "", "Vertex AI's location.", _NAME, "a location", set_by="program",
     otherwise="required on Vertex AI",
 )
-GOOGLE_GEMINI_BASE_URL = _url("GOOGLE_GEMINI_BASE_URL", "", "Gemini's API.", set_by="elsewhere")
+GOOGLE_GEMINI_BASE_URL = _url("GOOGLE_GEMINI_BASE_URL", "", "Gemini's API.", base=True, set_by="elsewhere")
 GEMINI_MODEL = _text(
-    "GEMINI_MODEL", "gemini-3.8-flash", "The model that answers.", r"[A-Za-z0-9._/-]{1,200}", "a model name"
+    "GEMINI_MODEL", "gemini-3.8-flash", "The model that answers.",
+    r"(?![./])(?!.*\.\.)[A-Za-z0-9._/-]{1,200}", "a model name",
 )
 MODEL_TIMEOUT_SECONDS = _number("MODEL_TIMEOUT_SECONDS", 60, 1, 600, "How long one call of the model may take.")
 GEMINI_THINKING = _text(
@@ -396,11 +424,11 @@ SPOND_PASSWORD = _text(
     "SPOND_PASSWORD", "", "Its password.", set_by="secret", otherwise="no calendar; all three or none"
 )
 SPOND_GROUP_ID = _text(
-    "SPOND_GROUP_ID", "", "Groups whose events are told, such as `G1` or `G1,G2/S1` (S1: a subgroup of G2).",
+    "SPOND_GROUP_ID", "", "Groups whose events are told, such as `G1` or `G1,G2/S1` (S1: a subgroup of G2).", _LINES,
     set_by="program", otherwise="no calendar; all three or none",
 )
 SPOND_API_BASE_URL = _url(
-    "SPOND_API_BASE_URL", "https://api.spond.com/core/v1", "Spond's API.", set_by="elsewhere"
+    "SPOND_API_BASE_URL", "https://api.spond.com/core/v1", "Spond's API.", base=True, set_by="elsewhere"
 )
 
 MAX_ATTEMPTS = _whole("MAX_ATTEMPTS", 5, 1, 100, "Failures of its own before a DM ends `failed`.")

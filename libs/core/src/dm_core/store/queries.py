@@ -124,6 +124,11 @@ def quarantine_of(user_id: str, limit: int) -> Selection:
     return Selection(Query.QUARANTINE_OF_PERSON, limit, operator="contains", operand=user_id)
 
 
+def automatic_of(thread_id: str, limit: int) -> Selection:
+    """Texts, not learnt yet, that paused a thread."""
+    return Selection(Query.AUTOMATIC_OF_THREAD, limit, operator="contains", operand=thread_id)
+
+
 def newest_quarantined(limit: int) -> Selection:
     """Quarantined items, the latest first."""
     return Selection(Query.NEWEST_QUARANTINED, limit)

@@ -1,5 +1,6 @@
 """The documents beside the threads: limits, counts, deletion requests and quarantined items."""
 
+import json
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
@@ -47,9 +48,13 @@ def parse_day_runs(doc: Mapping[str, object], day_start: int) -> DayRuns:
 
 
 def json_document(value: Mapping[str, object], expire_at: int | None, **more: object) -> Document:
-    """A document of plain JSON values, as text: their shape is not ours. None: it never expires."""
+    """A document of plain JSON values, as text: their shape is not ours. None: it never expires.
+
+    The threads that the value names stand beside the text as well, for their erasure to find it.
+    """
     expiry = {} if expire_at is None else {"expireAt": expire_at}
-    return document(json=to_json(value), **more, **expiry)
+    named = {"threadIds": value["threadIds"]} if "threadIds" in value else {}
+    return document(json=to_json(value), **named, **more, **expiry)
 
 
 def deletion_document(deletion: Deletion) -> Document:
@@ -72,6 +77,15 @@ def parse_deletion(doc: Mapping[str, object]) -> Deletion:
         threads=whole(doc, "threads"),
         expire_at=whole(doc, "expireAt"),
     )
+
+
+QUARANTINED_OF_ONE: Final = 400
+"""Most quarantined items of one person that are looked through for a message they took back."""
+
+
+def holds_message(doc: Mapping[str, object], mid: str) -> bool:
+    """Whether a quarantined item names a message of this id, in whatever place."""
+    return json.dumps(mid) in text(doc, "raw")
 
 
 def quarantine_document(raw: str, reason: str, now: int, expire_at: int, user_ids: Sequence[str]) -> Document:

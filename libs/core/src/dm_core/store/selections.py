@@ -42,6 +42,7 @@ class Query(Enum):
     AUDIT_OF_THREAD = ("audit", (("threadId", "asc"),))
     NEWEST_QUARANTINED = ("quarantine", (("createdAt", "desc"),))
     QUARANTINE_OF_PERSON = ("quarantine", (("userIds", "asc"),))
+    AUTOMATIC_OF_THREAD = ("automatic", (("threadIds", "asc"),))
     RUNS_OF_MESSAGE = ("runs", (("mids", "asc"),))
     NEWEST_RUNS = ("runs", (("startedAt", "desc"),))
     MESSAGE_BY_ID = ("messages", (("id", "asc"),))

@@ -23,6 +23,8 @@ from dm_core.webhook.whatsapp import ADDRESS, WHATSAPP, WhatsAppReceiver
 _CHALLENGE: Final = re.compile(r"[0-9A-Za-z_-]{1,256}")
 _DELETIONS: Final = "/data-deletion/"
 _ROOT: Final = "/"
+_POST: Final = "POST"
+_READ: Final = ("GET", "HEAD")
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -50,20 +52,20 @@ class WebhookApp:
         if path in (_ROOT, ADDRESS):
             return await self._callback(request)
         if path == "/health":
-            return Response(200, "OK") if method in ("GET", "HEAD") else _not_allowed()
+            return Response(200, "OK") if method in _READ else Response.not_allowed(*_READ)
         if path == "/deauthorize":
-            return compliance.deauthorize(request, self.app_secrets) if method == "POST" else _not_allowed()
+            return compliance.deauthorize(request, self.app_secrets) if method == _POST else Response.not_allowed(_POST)
         if path == "/data-deletion":
-            return await self._delete_data(request) if method == "POST" else _not_allowed()
+            return await self._delete_data(request) if method == _POST else Response.not_allowed(_POST)
         if path.startswith(_DELETIONS):
-            return await self._deletion_status(request) if method in ("GET", "HEAD") else _not_allowed()
+            return await self._deletion_status(request) if method in _READ else Response.not_allowed(*_READ)
         return Response(404, "not found")
 
     async def _callback(self, request: Request) -> Response:
         """One of the two addresses that Meta calls, each with a verification of its own."""
         if request.method == "GET":
             return _subscription(request, self.verify_token if request.path == _ROOT else self.whatsapp.verify_token)
-        return await self._delivery(request) if request.method == "POST" else _not_allowed()
+        return await self._delivery(request) if request.method == _POST else Response.not_allowed("GET", _POST)
 
     async def _delivery(self, request: Request) -> Response:
         """Whatever Meta delivers, at either address: both products of an app may have been told the same one
@@ -135,10 +137,6 @@ def _notice(path: str, address: str) -> None:
     """Say that Meta delivers to another address than it should have been told."""
     if path != address:
         emit("webhook_misdirected", "WARNING", path=path, belongs=address)
-
-
-def _not_allowed() -> Response:
-    return Response(405, "method not allowed")
 
 
 def _bytes(value: str) -> bytes:

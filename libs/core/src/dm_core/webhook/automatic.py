@@ -10,7 +10,8 @@ learnt: a text that we did not send and that came at most ``PROMPTLY_MS`` after 
                      └ came promptly ─ count its thread ─ third ▶ automatic; earlier pauses lifted, the manager told
                                                        └ before ▶ a human's, its pause kept in mind
 
-Only hashes are stored until a pause is over: neither words nor people.
+Only hashes are stored, no words; beside them the threads that are paused by a text, until it is learnt. With the
+erasure of one of them all that is known of the text goes: it is learnt anew.
 """
 
 import hashlib
@@ -120,7 +121,8 @@ def candidate(kept: Mapping[str, object]) -> Candidate:
 
 def _document(value: Candidate) -> Mapping[str, object]:
     pauses = [{"threadId": pause.thread_id, "until": pause.until, "before": pause.before} for pause in value.pauses]
-    return {"threads": list(value.threads), "pauses": pauses, "toldAt": value.told_at}
+    paused = [pause.thread_id for pause in value.pauses]
+    return {"threads": list(value.threads), "pauses": pauses, "toldAt": value.told_at, "threadIds": paused}
 
 
 def _pause(value: object) -> Pause | None:

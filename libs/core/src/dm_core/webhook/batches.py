@@ -3,14 +3,11 @@
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from hashlib import sha256
 
 from dm_core.messages import WINDOW_MS, Content, Direction, Disposition, EventKind, Message, Status, message_id
 from dm_core.store.port import ThreadEvents
 from dm_core.webhook.events import Echo, Edit, Event, Ignored, InboundMessage, ThreadEvent, ThreadKey, Unknown, Unsend
-
-MAX_QUARANTINED = 1_000
-"""Most single items one request may put into quarantine; a real one holds at most 1,000 in all."""
+from dm_core.webhook.quarantine import MAX_QUARANTINED
 
 
 @dataclass(slots=True)
@@ -61,7 +58,7 @@ class Batches:
             fits = len(self.unknown) < MAX_QUARANTINED
             self.counts["quarantined" if fits else "quarantine_full"] += 1
             if fits:
-                self.unknown[sha256(event.raw.encode()).hexdigest()] = event
+                self.unknown[event.key] = event
         elif account_ids and event.thread_key.account_id not in account_ids:
             self.counts["other_account"] += 1
         else:

@@ -41,8 +41,8 @@ def message_content(message: JsonObject, item: JsonObject) -> Content:
     return _readable(
         Content(
             text=said,
-            attachments=_attachments(message.get("attachments", message.get("attachment"))),
-            quick_reply=text(quick_reply.get("payload"), MAX_TITLE_CHARS),
+            attachments=_attachments(message.get("attachments") or message.get("attachment")),
+            quick_reply=text_or_number(quick_reply.get("payload"), MAX_TITLE_CHARS),
             referral=referral_words(message.get("referral") or item.get("referral")),
             reply_to_mid=message_mid(reply_to.get("mid")),
             reply_to_story=_story(reply_to.get("story")),
@@ -59,7 +59,7 @@ def postback_content(postback: JsonObject, item: JsonObject) -> Content:
         Content(
             kind=EventKind.POSTBACK,
             text=title,
-            postback=text(postback.get("payload"), MAX_TITLE_CHARS),
+            postback=text_or_number(postback.get("payload"), MAX_TITLE_CHARS),
             referral=referral_words(postback.get("referral") or item.get("referral")),
             words=words_of([_but(postback, _OF_POSTBACK), _but(item, _OF_ITEM)], (title,)),
         )
@@ -80,7 +80,7 @@ def referral_words(value: object) -> str | None:
     ad = as_object(referral.get("ads_context_data")) or {}
     product = as_object(referral.get("product")) or {}
     named = (
-        text(referral.get("ref"), MAX_TITLE_CHARS),
+        text_or_number(referral.get("ref"), MAX_TITLE_CHARS),
         text(ad.get("ad_title"), MAX_TITLE_CHARS),
         _named("product", product.get("id") or ad.get("product_id")),
         text(referral.get("source"), MAX_TITLE_CHARS),
@@ -163,4 +163,4 @@ def _story(value: object) -> str | None:
     story = as_object(value)
     if story is None:
         return None
-    return web_url(story.get("url")) or text(story.get("id"), MAX_TITLE_CHARS) or "story"
+    return web_url(story.get("url")) or text_or_number(story.get("id"), MAX_TITLE_CHARS) or "story"

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import StrEnum
+from hashlib import sha256
 
 from dm_core.messages import Content
 from dm_core.threads import thread_id
@@ -90,6 +91,11 @@ class Unknown:
     raw: str
     reason: str
     user_ids: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """The id it is kept under: the same thing twice is kept once."""
+        return sha256(self.raw.encode()).hexdigest()
 
 
 ThreadEvent = InboundMessage | Echo | Unsend | Edit

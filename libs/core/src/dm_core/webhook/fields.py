@@ -5,7 +5,7 @@ seconds, as number or as string (docs/platforms/instagram.md#webhook-shapes).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Final, cast
 
 from dm_core.store.document_values import is_document_id
@@ -21,7 +21,7 @@ MAX_MID_CHARS: Final = 1_024
 MAX_PEOPLE: Final = 50
 """Most people looked for in what was not understood."""
 
-_PARTIES: Final = ("sender", "recipient", "from", "to", "user")
+_PARTIES: Final = re.compile(r"(?:sender|recipient|from|to|user|participant|contact)s?(?:_?id)?s?|wa_id", re.IGNORECASE)
 _MAX_VALUES: Final = 5_000
 _IDENTIFIER: Final = re.compile(r"[0-9A-Za-z._-]{1,128}")
 _NUMBER: Final = re.compile(r"[0-9]{1,20}(?:\.[0-9]{1,10})?")
@@ -68,18 +68,29 @@ def identifier_of(value: object) -> str | None:
 
 
 def people_in(value: object) -> tuple[str, ...]:
-    """The ids of everybody named as a sender or recipient anywhere in a value, each once, the first ``MAX_PEOPLE``."""
+    """The ids of everybody named as a sender, recipient or the like anywhere in a value, each once, the first
+    ``MAX_PEOPLE``; in whatever form, because it is looked for in what was not understood."""
     waiting, found = [value], dict[str, None]()
     for _ in range(_MAX_VALUES):
         if not waiting or len(found) == MAX_PEOPLE:
             break
         part = waiting.pop()
         if (fields := as_object(part)) is not None:
-            found |= dict.fromkeys(filter(None, (identifier_of(fields.get(key)) for key in _PARTIES)))
+            for key, party in fields.items():
+                found |= dict.fromkeys(_named(party) if _PARTIES.fullmatch(key) else ())
             waiting += reversed(list(fields.values()))
         elif (items := as_list(part)) is not None:
             waiting += reversed(items[:_MAX_VALUES])
     return tuple(found)[:MAX_PEOPLE]
+
+
+def _named(party: object) -> Iterator[str]:
+    """The ids that a party is written as: an object with its ``id``, the id itself where it is a number (another word
+    there is nobody's id), or a list of either."""
+    for each in as_list(party) or (party,):
+        plain = identifier(each)
+        if found := identifier_of(each) or (plain if plain and plain.isdecimal() else None):
+            yield found
 
 
 def message_mid(value: object) -> str | None:

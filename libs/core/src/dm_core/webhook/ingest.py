@@ -12,9 +12,9 @@ from typing import Final
 from dm_core.messages import Status
 from dm_core.queue.port import WakeUp
 from dm_core.store.port import NewText
-from dm_core.telemetry import emit
 from dm_core.webhook.batches import ThreadBatch, ranks
 from dm_core.webhook.events import Edit, Unknown, Unsend
+from dm_core.webhook.quarantine import quarantined
 from dm_core.webhook.takeover import store_echoes
 from dm_core.webhook.work import RequestWork, all_of, both
 
@@ -36,12 +36,10 @@ class Ingest:
         await all_of([self._edit(message_id, edit) for message_id, edit in batch.edits.items()])
         await all_of([self._unsend(message_id, unsend) for message_id, unsend in batch.unsends.items()])
 
-    async def quarantine(self, item_id: str, item: Unknown) -> None:
+    async def quarantine(self, item: Unknown) -> None:
         """Keep an item that was not understood, and say so loudly."""
-        store, factory = self.work.store, self.work.factory
-        kept = store.quarantine(item_id, item.raw, item.reason, factory.now, factory.expire_at, item.user_ids)
-        await self.work.call(kept)
-        emit("item_quarantined", "ERROR", item=item_id[:12], reason=item.reason, chars=len(item.raw))
+        factory = self.work.factory
+        await self.work.call(quarantined(self.work.store, item, factory.now, factory.expire_at))
 
     async def _inbound(self, batch: ThreadBatch) -> None:
         work, thread_id = self.work, batch.thread_key.thread_id

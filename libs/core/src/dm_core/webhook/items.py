@@ -83,16 +83,14 @@ def unknown(value: object, reason: str, context: Context | None = None) -> Unkno
 
 
 def _event(item: JsonObject, context: Context) -> Event:
-    for key, parser in _PARSERS.items():
-        part = as_object(item.get(key))
-        if part is not None:
-            return parser(item, part, context)
-        if item.get(key) is not None:
-            return unknown(item, f"{key} is not an object", context)
-    for key, kind in _IGNORED.items():
-        if key in item:
-            return Ignored(kind)
-    return unknown(item, "no known kind of event", context)
+    """By its first part that says something; an empty one beside it is none."""
+    parts = [key for key in (*_PARSERS, *_IGNORED) if item.get(key) is not None]
+    key = next((key for key in parts if item[key] != {}), next(iter(parts), None))
+    if key is not None and (parser := _PARSERS.get(key)) is not None:
+        part = as_object(item[key])
+        return parser(item, part, context) if part is not None else unknown(item, f"{key} is not an object", context)
+    kind = next((kind for key, kind in _IGNORED.items() if key in item), None)
+    return Ignored(kind) if kind is not None else unknown(item, "no known kind of event", context)
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,11 +178,14 @@ def _derived_mid(thread_key: ThreadKey, item: JsonObject, content: Content, cont
 
 def _edit(item: JsonObject, edit: JsonObject, context: Context) -> Event:
     """Edits with ``num_edit`` 0, often without text and people, come with ordinary messages."""
-    new_text, mid = text(edit.get("text"), MAX_TEXT_CHARS), message_mid(edit.get("mid"))
-    edit_number = int(number(edit.get("num_edit", 1)) or 0)
+    given, count = edit.get("text"), edit.get("num_edit")
+    edit_number = 1 if count is None else int(number(count) or 0)
     parties = _parties(item, context)
-    if not new_text or not edit_number or mid is None or parties is None:
+    if not given or not edit_number or parties is None:
         return Ignored(IgnoredKind.EDIT)
+    new_text, mid = text(given, MAX_TEXT_CHARS), message_mid(edit.get("mid"))
+    if new_text is None or mid is None:
+        return unknown(item, "an edit without a usable text or mid", context)
     return Edit(parties.thread_key, mid, new_text, context.sent_at(item), edit_number)
 
 

@@ -9,14 +9,14 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/payload-example
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 from dm_core.clock import Clock
 from dm_core.durations import DAY_MS
 from dm_core.outbox import OutboxItem, outbox_id
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan_outbox
-from dm_core.store.port import OutboxStore
+from dm_core.store.port import AlertStore, OutboxStore
 from dm_core.webhook.fields import JsonObject, as_object, text, text_or_number, time_ms
 
 MAX_TEXT_CHARS: Final = 4_096
@@ -27,11 +27,15 @@ NOT_WORDS: Final = frozenset(("reaction", "system", "request_welcome"))
 """Types of messages that nobody wrote to be read."""
 
 
+class ManagerStore(OutboxStore, AlertStore, Protocol):
+    """What managers write, and the alerts that they had."""
+
+
 @dataclass(frozen=True, slots=True)
 class ManagerMessages:
     """Stores what managers write, each message once however often it is delivered."""
 
-    store: OutboxStore
+    store: ManagerStore
     queue: WakeUpQueue
     clock: Clock
     retention_days: int
@@ -51,11 +55,27 @@ class ManagerMessages:
             sender=sender,
             text=text(words, MAX_TEXT_CHARS) or "",
             created_at=now,
-            expire_at=now + self.retention_days * DAY_MS,
+            expire_at=self.expire_at(now),
             sent_at=time_ms(message.get("timestamp"), now) + place,
             quoted=text(_quoted(message), _MAX_ID_CHARS) or "",
             button=text(tapped.get("id") or button.get("payload"), _MAX_ID_CHARS) or "",
         )
+
+    def expire_at(self, now: int) -> int:
+        """How long what came now is kept. Both in ms since 1970."""
+        return now + self.retention_days * DAY_MS
+
+    async def had_alert(self, message: JsonObject) -> bool:
+        """Whether a message quotes an alert of ours, or is a tap on its button: nobody else can know either.
+
+        Raises StoreUnavailable.
+        """
+        quoted = text(_quoted(message), _MAX_ID_CHARS)
+        if quoted and await self.store.alert_of_message(quoted) is not None:
+            return True
+        tapped = as_object((as_object(message.get("interactive")) or {}).get("button_reply")) or {}
+        alert_id = (text(tapped.get("id"), _MAX_ID_CHARS) or "").partition(":")[2]
+        return bool(alert_id) and await self.store.get_alert(alert_id) is not None
 
     async def alert_sent_as(self, wamid: str) -> str | None:
         """The id of the alert that went out as this message. Raises StoreUnavailable."""

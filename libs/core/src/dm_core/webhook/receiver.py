@@ -82,7 +82,7 @@ class Receiver:
 
         outcomes = await asyncio.gather(
             *(in_turn(batch) for batch in batches.threads.values()),
-            *(ingest.quarantine(item_id, item) for item_id, item in batches.unknown.items()),
+            *map(ingest.quarantine, batches.unknown.values()),
             return_exceptions=True,
         )
         failures = tuple(outcome for outcome in outcomes if outcome is not None)

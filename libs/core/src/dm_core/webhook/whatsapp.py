@@ -4,13 +4,14 @@
         "metadata": {"phone_number_id"}, "statuses": [status, …], "messages": [message, …]}}]}]}
 
 Statuses come out of order, twice and late; each writes its own fields, only where its alert exists. What can't be
-stored is a 500, and Meta delivers all of it again.
+stored is a 500, and Meta delivers all of it again. What is not understood goes to ``quarantine/`` piece by piece and
+leaves the rest alone.
 """
 
 import asyncio
 import re
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final, Literal
 
@@ -25,9 +26,13 @@ from dm_core.settings import WhatsAppWebhookSettings
 from dm_core.settings.whatsapp import digits
 from dm_core.store.port import AlertStore
 from dm_core.telemetry import emit
+from dm_core.webhook.events import Unknown
 from dm_core.webhook.fields import JsonObject, as_list, as_object, identifier, number, text, text_or_number, time_ms
+from dm_core.webhook.items import unknown
 from dm_core.webhook.manager import NOT_WORDS, ManagerMessages
+from dm_core.webhook.quarantine import MAX_QUARANTINED, QuarantineStore, quarantined
 from dm_core.webhook.signature import matching_secret
+from dm_core.webhook.work import all_of
 
 WHATSAPP: Final = "whatsapp_business_account"
 """What a delivery says it is about."""
@@ -35,7 +40,9 @@ ADDRESS: Final = "/whatsapp"
 """Where Meta was told to deliver; what comes elsewhere is taken all the same."""
 
 MAX_CALLS: Final = 32
-"""Most statuses that one request stores at a time."""
+"""Most statuses, or odd pieces, that one request stores at a time."""
+MAX_NAMELESS: Final = 20
+"""Most messages without a number of which one request asks whether they answer an alert."""
 NOTED_MS: Final = HOUR_MS
 """How often an instance notes that statuses come."""
 
@@ -61,7 +68,17 @@ class _Received:
     statuses: list[AlertStatus] = field(default_factory=list[AlertStatus])
     heard_at: int | None = None
     written: list[OutboxItem] = field(default_factory=list[OutboxItem])
+    nameless: list[JsonObject] = field(default_factory=list[JsonObject])
+    odd: dict[str, Unknown] = field(default_factory=dict[str, Unknown])
     counts: Counter[str] = field(default_factory=Counter[str])
+
+    def not_understood(self, piece: object, reason: str) -> None:
+        """To be kept; ``reason`` in our words, never theirs."""
+        fits = len(self.odd) < MAX_QUARANTINED
+        self.counts["quarantined" if fits else "quarantine_full"] += 1
+        if fits:
+            item = unknown(piece, f"WhatsApp: {reason}")
+            self.odd[item.key] = item
 
 
 class WhatsAppReceiver:
@@ -74,12 +91,14 @@ class WhatsAppReceiver:
         clock: Clock,
         settings: WhatsAppWebhookSettings,
         messages: ManagerMessages,
+        quarantine: QuarantineStore,
     ) -> None:
         self._store = store
         self._queue = queue
         self._clock = clock
         self._settings = settings
         self._messages = messages
+        self._quarantine = quarantine
         self._noted_at = 0
 
     @property
@@ -92,10 +111,13 @@ class WhatsAppReceiver:
 
     async def receive(self, payload: object, secret: int) -> Response:
         """The answer to one delivery, signed with that secret. Raises StoreUnavailable."""
-        received = self._parsed(payload, self._clock())
+        now = self._clock()
+        received = self._parsed(payload, now)
+        await self._add_nameless(received, now)
         known = await self._store_statuses(received)
         await self._note(received, known)
         await self._messages.take(received.written)
+        await self._keep(received.odd.values(), now)
         emit("whatsapp_received", secret=secret, counts=dict(received.counts))
         for status in known:
             if status.kind == "failed":
@@ -122,6 +144,16 @@ class WhatsAppReceiver:
             received.counts[f"status_{status.kind}" if result else "status_unknown_alert"] += 1
         return known
 
+    async def _keep(self, odd: Iterable[Unknown], now: int) -> None:
+        """All are tried before the first failure is raised."""
+        slots, expire_at = asyncio.Semaphore(MAX_CALLS), self._messages.expire_at(now)
+
+        async def keep(item: Unknown) -> None:
+            async with slots:
+                await quarantined(self._quarantine, item, now, expire_at)
+
+        await all_of([keep(item) for item in odd])
+
     async def _note(self, received: _Received, known: list[AlertStatus]) -> None:
         """When the manager wrote, that his window was found closed, and now and then that statuses come at all."""
         now = self._clock()
@@ -145,22 +177,28 @@ class WhatsAppReceiver:
 
     def _parsed(self, payload: object, now: int) -> _Received:
         received = _Received()
-        for value in _values(payload, received.counts):
+        for value in _values(payload, received):
             number_id = identifier((as_object(value.get("metadata")) or {}).get("phone_number_id"))
             if self._settings.phone_number_id and number_id not in (None, self._settings.phone_number_id):
                 received.counts["unknown_number"] += 1
                 continue
-            for status in as_list(value.get("statuses")) or ():
-                self._add_status(as_object(status) or {}, received, now)
-            for message in as_list(value.get("messages")) or ():
-                self._add_message(as_object(message) or {}, received, now)
+            for key, add in (("statuses", self._add_status), ("messages", self._add_message)):
+                for item in _items(value, key, received):
+                    try:
+                        add(item, received, now)
+                    except Exception as error:  # one poison item must not block the others, whatever it does to us
+                        received.not_understood(item, f"parsing failed: {type(error).__name__}")
         return received
 
     def _add_status(self, item: JsonObject, received: _Received, now: int) -> None:
         """By its callback data it is known whose it is; by its message's id where it comes without."""
         alert_id = text(item.get("biz_opaque_callback_data"), _MAX_ID_CHARS) or ""
         wamid = text(item.get("id"), _MAX_ID_CHARS) or ""
-        kind = _KINDS.get(text(item.get("status"), 40) or "")
+        word = text(item.get("status"), 40)
+        kind = _KINDS.get(word or "")
+        if word is None:
+            received.not_understood(item, "a status without its word")
+            return
         if kind is None or not (alert_id or wamid):
             received.counts["status_unknown_alert" if kind else "status_ignored"] += 1
             return
@@ -172,34 +210,73 @@ class WhatsAppReceiver:
 
     def _add_message(self, item: JsonObject, received: _Received, now: int) -> None:
         """What a manager writes is kept to be read by the processor; what a stranger writes is not."""
-        sender = digits(text_or_number(item.get("from"), 40) or "")
-        if not any(_same(sender, number) for number in self._settings.manager_numbers):
+        given = text_or_number(item.get("from"), 40) or ""
+        if not re.search(r"[0-9]", given) or re.search(r"[A-Za-z]", given):
+            received.nameless.append(item)
+        elif any(_same(digits(given), number) for number in self._settings.manager_numbers):
+            self._take_message(item, digits(given), received, now)
+        else:
             received.counts["message_of_stranger"] += 1
-            return
+
+    async def _add_nameless(self, received: _Received, now: int) -> None:
+        """Somebody with a user name may come without a number (docs/platforms/whatsapp.md#webhook). Whoever quotes an
+        alert of ours, or taps its button, had it: alerts go to the first manager alone. Raises StoreUnavailable."""
+        for place, item in enumerate(received.nameless):
+            if self._settings.manager_numbers and place < MAX_NAMELESS and await self._messages.had_alert(item):
+                self._take_message(item, self._settings.manager_numbers[0], received, now)
+            else:
+                received.counts["message_of_stranger"] += 1
+
+    def _take_message(self, item: JsonObject, sender: str, received: _Received, now: int) -> None:
         received.counts["message_of_manager"] += 1
-        if item.get("type") not in NOT_WORDS:
+        if text(item.get("type"), 40) not in NOT_WORDS:
             written = self._messages.item(item, sender, len(received.written))
-            received.written += [written] if written is not None else []
+            if written is None:
+                received.not_understood(item, "a manager's message without an id")
+            else:
+                received.written.append(written)
         # Alerts go to the first number alone, so only what comes from there opens the window.
         if _same(sender, self._settings.manager_numbers[0]):
             received.heard_at = max(received.heard_at or 0, time_ms(item.get("timestamp"), now))
 
 
-def _values(payload: object, counts: Counter[str]) -> Iterator[JsonObject]:
-    """The values of all changes that are about messages; everything else is counted."""
-    envelopes = as_list(payload) or (payload,)
-    listed = (as_list((as_object(envelope) or {}).get("entry")) or () for envelope in envelopes)
-    entries = [as_object(entry) or {} for entries in listed for entry in entries]
-    if not entries:
-        counts["not_understood"] += 1
-    for entry in entries:
-        for change in as_list(entry.get("changes")) or ():
-            fields = as_object(change) or {}
-            value = as_object(fields.get("value"))
-            if fields.get("field") != "messages" or value is None:
-                counts["ignored"] += 1
-            else:
-                yield value
+def _values(payload: object, received: _Received) -> Iterator[JsonObject]:
+    """The values of all changes that are about messages; other fields are counted."""
+    envelopes = as_list(payload)
+    for envelope in (payload,) if envelopes is None else envelopes:
+        entries = as_list((as_object(envelope) or {}).get("entry"))
+        if entries is None:
+            received.not_understood(envelope, "entry is not a list")
+        for entry in entries or ():
+            changes = as_list((as_object(entry) or {}).get("changes"))
+            if changes is None:
+                received.not_understood(entry, "changes is not a list")
+            yield from _values_of(changes or (), received)
+
+
+def _values_of(changes: Sequence[object], received: _Received) -> Iterator[JsonObject]:
+    for change in changes:
+        fields = as_object(change) or {}
+        value = as_object(fields.get("value"))
+        if isinstance(fields.get("field"), str) and fields["field"] != "messages":
+            received.counts["ignored"] += 1
+        elif value is None or fields.get("field") != "messages":
+            received.not_understood(change, "a change without its field or its value")
+        else:
+            yield value
+
+
+def _items(value: JsonObject, key: str, received: _Received) -> Iterator[JsonObject]:
+    """What is listed under a key, which may be missing."""
+    listed = as_list(value.get(key))
+    if listed is None and value.get(key) is not None:
+        received.not_understood(value, f"{key} is not a list")
+    for each in listed or ():
+        item = as_object(each)
+        if item is None:
+            received.not_understood(each, f"one of {key} is not an object")
+        else:
+            yield item
 
 
 def _same(sender: str, configured: str) -> bool:

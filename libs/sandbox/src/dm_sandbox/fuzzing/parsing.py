@@ -8,8 +8,9 @@ import zlib
 from typing import Final
 
 from dm_core.messages import EventKind, message_id
-from dm_core.webhook.batches import MAX_QUARANTINED, Batches
+from dm_core.webhook.batches import Batches
 from dm_core.webhook.payload import NotJson, parse
+from dm_core.webhook.quarantine import MAX_QUARANTINED
 from dm_core.webhook.signature import matching_secret
 from dm_sandbox.fuzzing.campaign import Broken
 from dm_sandbox.fuzzing.seeds import NOW

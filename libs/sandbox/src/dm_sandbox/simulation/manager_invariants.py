@@ -45,7 +45,7 @@ def _judge(world: World, wrote: Wrote, item: OutboxItem) -> None:
         wrong("rest", f"{wrote.text!r} of the manager is still {item.state} at {world.loop.time():.0f} s")
         return
     heard = item.id in world.phone.answers or item.id[:12] in world.journal.alarms
-    if item.answer and not heard:
+    if (item.answer or not item.thread_id) and not heard:  # what belongs to no thread is forgotten once it is told
         wrong("told", f"the manager was never told what became of {wrote.text!r}")
     if wrote.kind == "reply":
         judge_reply(world, wrote.text, item)

@@ -222,4 +222,6 @@ class Outbox:
                 if not isinstance(error, (Refused, Unreachable)) and self.clock() - item.created_at < DAY_MS:
                     raise
                 emit("alert_undelivered", "CRITICAL", cause="outbox", alert=item.id[:12], reason=described(error))
-        await held.save(replace(item, told_at=self.clock(), claim_until=None))
+        # What belongs to no thread may name anybody, and no erasure would find it.
+        kept = item if item.thread_id else replace(item, text="", answer="")
+        await held.save(replace(kept, told_at=self.clock(), claim_until=None))

@@ -6,7 +6,7 @@ from dm_core.errors import StoreUnavailable
 from dm_core.store import queries
 from dm_core.store.document_values import document, text, whole, with_id
 from dm_core.store.firestore import writes
-from dm_core.store.firestore.client import MAX_ROUNDS, FirestoreClient
+from dm_core.store.firestore.client import MAX_ROUNDS, WRITE_ATTEMPTS, FirestoreClient
 from dm_core.store.firestore.protobuf import Found
 from dm_core.store.firestore.writes import MOVES, Write
 from dm_core.store.message_documents import (
@@ -18,6 +18,7 @@ from dm_core.store.message_documents import (
     unsent_fields,
 )
 from dm_core.store.port import NewText, ThreadEvents
+from dm_core.store.record_documents import QUARANTINED_OF_ONE, holds_message
 from dm_core.store.run_documents import emptied_fields
 from dm_core.store.thread_documents import brief_thread, is_erased, kept_notes
 
@@ -43,8 +44,8 @@ class FirestoreAmendments:
             known = is_message(message.doc)
             batch = self._unsend_writes(events, message_id, message, thread)
             if not batch or await self.client.applied(batch):
-                if known and not is_erased(thread.doc):
-                    await self._empty_runs(events, text(message.doc or {}, "mid"))
+                if not is_erased(thread.doc):
+                    await self._empty_rest(events, text(message.doc or {}, "mid"))
                 return known
         raise StoreUnavailable("an unsend could not be stored: its message kept changing")
 
@@ -68,6 +69,16 @@ class FirestoreAmendments:
         else:
             stored = writes.put(place, tombstone, unchanged_since=message.update_time)
         return [stored, self._moved_from(events, thread)]
+
+    async def _empty_rest(self, events: ThreadEvents, mid: str) -> None:
+        """What the words of a message were copied to: archived runs of a known one, and what of it was quarantined."""
+        await self._empty_runs(events, mid)
+        mid = mid or next((message.mid for message in events.messages), "")
+        if mid:
+            found = (await self.client.select(queries.quarantine_of(events.user_id, QUARANTINED_OF_ONE))).found
+            names = [self.client.name("quarantine", each.id) for each in found if holds_message(each.doc or {}, mid)]
+            if names:
+                await self.client.commit([writes.delete(name) for name in names], WRITE_ATTEMPTS)
 
     async def _empty_runs(self, events: ThreadEvents, mid: str) -> None:
         """Take the words out of the archived runs that were shown a message, and the notes they saved."""

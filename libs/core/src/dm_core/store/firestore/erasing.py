@@ -103,6 +103,7 @@ class FirestoreErasure:
         await self._delete_selected(lambda: queries.alerts_of(thread_id, ERASE_PAGE))
         await self._delete_selected(lambda: queries.outbox_of(thread_id, ERASE_PAGE))
         await self._delete_selected(lambda: queries.audit_of(thread_id, ERASE_PAGE))
+        await self._delete_selected(lambda: queries.automatic_of(thread_id, ERASE_PAGE))
 
     async def _delete_all(self, thread_id: str, collection: str) -> None:
         while ids := await self.client.ids(collection, ERASE_PAGE, "conversations", thread_id):

@@ -67,7 +67,8 @@ class EventStore(Protocol):
         late arrival of the message itself stays unsent. Moves the thread's version. True if it was known.
 
         Every archived run that was shown the message loses its words: contents, arguments, texts, results and notes;
-        the thread loses the notes that it, or the live run, saved. May be repeated, and then goes on.
+        the thread loses the notes that it, or the live run, saved. What of the message was quarantined is deleted. May
+        be repeated, and then goes on.
         """
         ...
 
@@ -126,8 +127,8 @@ class ComplianceStore(Protocol):
 
         Fewer than ``limit`` means that none is left, and that the person's limits and quarantined items are gone too.
         Each thread by itself: its lease is taken first, so that a live run loses its next commit for good; then its
-        messages, runs, alerts, outgoing messages, lines of the audit and the person's limits go, and an empty tombstone
-        is left for a day.
+        messages, runs, alerts, outgoing messages, lines of the audit, what is known of a text that paused it, and the
+        person's limits go, and an empty tombstone is left for a day.
         The same commit counts the thread in the deletion ``code``, where one is named and exists. May be repeated, and
         then goes on.
         """

@@ -6,6 +6,7 @@ from dm_core.store import queries
 from dm_core.store.document_values import text, whole
 from dm_core.store.message_documents import briefly, early_edit_document, edit_fields, is_message, unsent_fields
 from dm_core.store.port import NewText, ThreadEvents
+from dm_core.store.record_documents import QUARANTINED_OF_ONE, holds_message
 from dm_core.store.run_documents import emptied_fields
 from dm_core.store.thread_documents import brief_thread, is_erased, kept_notes
 from dm_core.store.transactional.database import Stored, Transaction
@@ -45,8 +46,17 @@ def unsend(tx: Transaction, events: ThreadEvents, message_id: str) -> bool:
         lasting = thread is not None and whole(thread.doc, "lastInboundAt")
         put_message(tx, mark if lasting else briefly(mark, events.now))
         _make_briefly(tx, events, thread)
+    _forget_quarantined(tx, events, text(found.doc, "mid") if found is not None and known else "")
     move(tx, events.thread_id, events.now)
     return known
+
+
+def _forget_quarantined(tx: Transaction, events: ThreadEvents, mid: str) -> None:
+    """Delete what of a message was not understood when it came."""
+    mid = mid or next((message.mid for message in events.messages), "")
+    for each in tx.select(queries.quarantine_of(events.user_id, QUARANTINED_OF_ONE)) if mid else []:
+        if holds_message(each.doc, mid):
+            tx.delete("quarantine", each.id)
 
 
 def _make_briefly(tx: Transaction, events: ThreadEvents, thread: Stored | None) -> None:

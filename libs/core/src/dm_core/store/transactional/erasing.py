@@ -18,6 +18,7 @@ def erase_one(tx: Transaction, user_id: str, code: str, now: int) -> bool:
         _delete_selected(tx, queries.alerts_of(thread.id, ERASE_PAGE))
         _delete_selected(tx, queries.outbox_of(thread.id, ERASE_PAGE))
         _delete_selected(tx, queries.audit_of(thread.id, ERASE_PAGE))
+        _delete_selected(tx, queries.automatic_of(thread.id, ERASE_PAGE))
         tx.delete("limits", text(thread.doc, "userId", (parse_thread_id(thread.id) or ("", thread.id))[1]))
         tx.put("conversations", thread.id, tombstone_document(now))
         record = tx.get("deletions", code) if code else None
