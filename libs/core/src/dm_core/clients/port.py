@@ -4,13 +4,16 @@ Errors are those of ``dm_core.errors``, sorted by their owner (``clients.owners`
 quick tries, or at once when the platform asks for a longer wait), AccountStopped, Unreachable, Refused, Uncertain.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
 from dm_core.media import Media, MediaKind, NotShown
 from dm_core.threads import Profile
+
+StillWanted = Callable[[], Awaitable[bool]]
+"""Asked before a call is tried again after a rejection; False: its error stands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +37,7 @@ class AccessToken:
 class Instagram(Protocol):
     """One account's messaging API."""
 
-    async def send_text(self, user_id: str, text: str) -> str:
+    async def send_text(self, user_id: str, text: str, still_wanted: StillWanted | None = None) -> str:
         """Send one text of at most 1,000 UTF-8 bytes; the platform's message id."""
         ...
 
