@@ -8,7 +8,7 @@ import sys
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from typing import Final
 
@@ -174,6 +174,13 @@ CRAFTED: Final[Mapping[str, Schedule]] = {
             Act(120.0, 0, ActKind.SAY),
         ),
         manner=Manner.REPLY_AND_NOTIFY,
+    ),
+    "echo_of_a_throttled_text_ignored": _crafted(
+        _said(1.0), Fault("instagram.send", 1, FaultKind.THROTTLE_AFTER, 30.0)
+    ),
+    "resent_without_end": replace(
+        _crafted(_said(1.0), *(Fault("instagram.send", n, FaultKind.FAIL) for n in range(1, 9))),
+        uncertain_sends="resend",
     ),
     "no_follow_up": _crafted(_said(1.0, 22.0), Fault("instagram.send", 1, FaultKind.SLOW, 40.0)),
     "uncertain_texts_forgotten": _crafted(
