@@ -302,6 +302,21 @@ async def test_a_look_up_that_lists_conversations_without_messages_finds_what_wa
     assert (message.disposition, len(system.instagram.sent), await system.told()) == (None, 1, [])
 
 
+@pytest.mark.parametrize("seconds", [-11, -6, 11])
+async def test_a_reply_in_doubt_is_found_by_a_platform_whose_clock_is_another(system: InProcess, seconds: int) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("Tuesday.")])
+    system.instagram.faults.add("drop_after", "send")
+    await ana.says("when?")
+    system.instagram.clock = lambda: system.clock() + seconds * 1000
+
+    await queue.pass_time(200)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (message.disposition, len(system.instagram.sent), await system.told()) == (None, 1, [])
+
+
 async def test_a_token_that_dies_with_a_reply_in_doubt_is_told_at_once(system: InProcess) -> None:
     ana = system.person()
     queue = Deliveries(system, system.instance())

@@ -35,8 +35,9 @@ from dm_core.store.port import PAGE_SIZE, ThreadStore
 from dm_core.telemetry import emit
 from dm_core.threads import Thread
 
-SKEW_MS = 5_000
-"""How much earlier than the recorded start a platform may date our message: its whole seconds and clock skew."""
+SKEW_MS = 15_000
+"""How much earlier than the recorded start a platform, or our webhook, may date our message: clocks that are off by 5 s
+either way, and whole seconds. What another run sent in this time is known by its id."""
 LOOK_AGAIN_MS = MINUTE_MS
 """Between two look-ups that found nothing, before a send counts as not found."""
 OUR_WORDS: Final = frozenset({Direction.OUTBOUND})
