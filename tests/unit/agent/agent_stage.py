@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Literal, Protocol
 
 from dm_core.agent.agent import Agent, Situation
-from dm_core.clients.port import AccessToken, PlatformMessage, Session, StillWanted
+from dm_core.clients.port import AccessToken, PlatformMessage, Session
 from dm_core.errors import DmAgentError
 from dm_core.messages import Content, Direction, EventKind, Message, Status, message_id
 from dm_core.runs import Run
@@ -63,7 +63,7 @@ class Inbox:
     seen: tuple[PlatformMessage, ...] = ()
     error: DmAgentError | None = None
 
-    async def send_text(self, user_id: str, text: str, still_wanted: StillWanted | None = None) -> str:
+    async def send_text(self, user_id: str, text: str) -> str:
         raise AssertionError("the agent itself sends nothing")
 
     async def react(self, user_id: str, mid: str, reaction: str) -> None:

@@ -25,7 +25,7 @@ from urllib.parse import urlencode
 from dm_core.clients.connections import Connections, Patience
 from dm_core.clients.graph_errors import NAMES
 from dm_core.clients.http_response import Response, parsed_json, told_wait
-from dm_core.clients.port import StillWanted
+from dm_core.clients.port import is_still_wanted
 from dm_core.clock import Clock, system_clock
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
 from dm_core.telemetry import emit
@@ -103,12 +103,13 @@ class HttpClient:
         self._timeouts = timeouts or Timeouts()
         self._connections = Connections()
 
-    async def request(self, call: Call, judge: Judge, still_wanted: StillWanted | None = None) -> Response:
+    async def request(self, call: Call, judge: Judge) -> Response:
         """The first answer that ``judge`` finds no fault with.
 
         Rejected attempts are repeated up to ``call.attempts`` times within ``QUICK_SECONDS``, after exponential
         backoff with jitter (about 0.5 s, 1 s) or the platform's own wait if that is longer. Raises RetryLater when
-        that is used up, the platform asks for more, or it is not ``still_wanted``; other PlatformErrors at once.
+        that is used up, the platform asks for more, or it is not wanted any more (``tried_again_if``); other
+        PlatformErrors at once.
         """
         left = QUICK_SECONDS
         for attempt in range(1, call.attempts + 1):
@@ -130,7 +131,7 @@ class HttpClient:
                 subcode=outcome.error.subcode,
             )
             await self._sleep(wait)
-            if still_wanted is not None and not await still_wanted():
+            if not await is_still_wanted():
                 raise outcome.error
         raise AssertionError("a call has at least one attempt")
 

@@ -13,7 +13,7 @@ from dm_core.clients.graph_errors import bare_root, classify, graph_root, unprov
 from dm_core.clients.http import ATTEMPTS, Call, HttpClient, Judge
 from dm_core.clients.http_response import Response, fields, items, string
 from dm_core.clients.owners import TOO_MUCH_ASKED, Operation
-from dm_core.clients.port import AccessToken, PlatformMessage, StillWanted
+from dm_core.clients.port import AccessToken, PlatformMessage
 from dm_core.errors import PlatformError, Refused, RetryLater, Service, Uncertain, Unreachable
 from dm_core.settings import InstagramSettings
 from dm_core.threads import Profile
@@ -45,14 +45,14 @@ class InstagramClient:
         self._node = settings.node
         self._token = settings.access_token
 
-    async def send_text(self, user_id: str, text: str, still_wanted: StillWanted | None = None) -> str:
+    async def send_text(self, user_id: str, text: str) -> str:
         """Send one text of at most 1,000 UTF-8 bytes; the platform's message id, the only proof of acceptance."""
         if not text.strip() or len(text.encode("utf-8", "replace")) > MAX_TEXT_BYTES:
             raise Refused(f"{_PLATFORM}: a text must have 1 to {MAX_TEXT_BYTES} bytes")
         body: dict[str, object] = {"recipient": {"id": user_id}, "message": {"text": text}}
         if self._flavor == "page":
             body["messaging_type"] = "RESPONSE"
-        return _message_id(await self._post(body, _judge_send, still_wanted=still_wanted))
+        return _message_id(await self._post(body, _judge_send))
 
     async def react(self, user_id: str, mid: str, reaction: str) -> None:
         """React to a message of this person. Known to fail with code 2 on the Page flavour: best effort."""
@@ -145,13 +145,7 @@ class InstagramClient:
         self._token = token
 
     async def _post(
-        self,
-        body: Mapping[str, object],
-        judge: Judge,
-        *,
-        attempts: int = ATTEMPTS,
-        quick: bool = False,
-        still_wanted: StillWanted | None = None,
+        self, body: Mapping[str, object], judge: Judge, *, attempts: int = ATTEMPTS, quick: bool = False
     ) -> Response:
         call = Call(
             Service.INSTAGRAM,
@@ -163,7 +157,7 @@ class InstagramClient:
             attempts=attempts,
             quick=quick,
         )
-        return await self._http.request(call, judge, still_wanted)
+        return await self._http.request(call, judge)
 
     async def _get(
         self, path: str, query: dict[str, str], judge: Judge, *, attempts: int = ATTEMPTS, quick: bool = False

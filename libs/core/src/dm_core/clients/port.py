@@ -4,7 +4,9 @@ Errors are those of ``dm_core.errors``, sorted by their owner (``clients.owners`
 quick tries, or at once when the platform asks for a longer wait), AccountStopped, Unreachable, Refused, Uncertain.
 """
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol
@@ -13,7 +15,25 @@ from dm_core.media import Media, MediaKind, NotShown
 from dm_core.threads import Profile
 
 StillWanted = Callable[[], Awaitable[bool]]
-"""Asked before a call is tried again after a rejection; False: its error stands."""
+"""Whether a call is to be tried again after a rejection; False: its error stands."""
+
+_STILL_WANTED: Final[ContextVar[StillWanted | None]] = ContextVar("still_wanted", default=None)
+
+
+@contextmanager
+def tried_again_if(still_wanted: StillWanted) -> Generator[None]:
+    """Inside the block this is asked before each quick try of a call but the first."""
+    token = _STILL_WANTED.set(still_wanted)
+    try:
+        yield
+    finally:
+        _STILL_WANTED.reset(token)
+
+
+async def is_still_wanted() -> bool:
+    """What the surrounding ``tried_again_if`` says; True without one."""
+    still_wanted = _STILL_WANTED.get()
+    return still_wanted is None or await still_wanted()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +57,7 @@ class AccessToken:
 class Instagram(Protocol):
     """One account's messaging API."""
 
-    async def send_text(self, user_id: str, text: str, still_wanted: StillWanted | None = None) -> str:
+    async def send_text(self, user_id: str, text: str) -> str:
         """Send one text of at most 1,000 UTF-8 bytes; the platform's message id."""
         ...
 

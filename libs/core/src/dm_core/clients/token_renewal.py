@@ -10,7 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Final, Literal
 
 from dm_core.clients.owners import DEAD_TOKEN
-from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts, PlatformMessage, StillWanted, TokenStore
+from dm_core.clients.port import AccessToken, Instagram, InstagramAccounts, PlatformMessage, TokenStore
 from dm_core.errors import AccountStopped, PlatformError, RetryLater, Service, described
 from dm_core.instagram_tokens import format_tokens, parse_tokens
 from dm_core.settings import InstagramSettings
@@ -140,8 +140,8 @@ class RenewedInstagram:
         self._tokens = tokens
         self._account_id = account_id
 
-    async def send_text(self, user_id: str, text: str, still_wanted: StillWanted | None = None) -> str:
-        return await self._renewed(lambda: self._account.send_text(user_id, text, still_wanted))
+    async def send_text(self, user_id: str, text: str) -> str:
+        return await self._renewed(lambda: self._account.send_text(user_id, text))
 
     async def react(self, user_id: str, mid: str, reaction: str) -> None:
         await self._renewed(lambda: self._account.react(user_id, mid, reaction))

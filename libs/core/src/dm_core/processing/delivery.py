@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from dm_core.clients.owners import DEAD_TOKEN
-from dm_core.clients.port import Instagram, InstagramAccounts
+from dm_core.clients.port import Instagram, InstagramAccounts, tried_again_if
 from dm_core.clock import Clock
 from dm_core.durations import MINUTE_MS
 from dm_core.errors import (
@@ -157,7 +157,8 @@ class Delivery:
             async def still_unsent() -> bool:
                 return (await self._heard(leased, action)).is_open
 
-            return await account.send_text(leased.thread.user_id, action.text, still_unsent)
+            with tried_again_if(still_unsent):
+                return await account.send_text(leased.thread.user_id, action.text)
         await account.react(leased.thread.user_id, action.target or "", action.text)
         return None
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, Literal, Self
 
 from dm_core.agent.model import ToolDeclaration
-from dm_core.clients.port import AccessToken, PlatformMessage, Session, StillWanted
+from dm_core.clients.port import AccessToken, PlatformMessage, Session
 from dm_core.errors import Uncertain
 from dm_core.media import Media, MediaKind, NotShown
 from dm_core.queue.port import WakeUp
@@ -57,7 +57,7 @@ class InstagramPort:
 
     wire: Wire
 
-    async def send_text(self, user_id: str, text: str, still_wanted: StillWanted | None = None) -> str:  # noqa: ARG002
+    async def send_text(self, user_id: str, text: str) -> str:
         execution, platforms = current_execution(), self.wire.shared.platforms
         self.wire.shared.monitor.about_to(execution, ActionKind.SEND, user_id, text)
         try:
