@@ -5,13 +5,13 @@ from dataclasses import replace
 from typing import Any, Final
 
 from dm_core.errors import AccountStopped
-from dm_core.processing import actions, claims, delivery, finish, freshness, recovery, run_loop, waits
+from dm_core.processing import actions, claims, decisions, delivery, finish, freshness, recovery, run_loop, waits
 from dm_core.processing.brake import Brake
 from dm_core.processing.claims import Claims
 from dm_core.processing.delivery import Delivery
 from dm_core.processing.finish import RunCloser
 from dm_core.processing.leased_thread import LeasedThread
-from dm_core.runs import Action, ActionState
+from dm_core.runs import Action, ActionState, Run
 from dm_core.settings import RunLimits
 from dm_core.store.port import Snapshot, ThreadEvents
 from dm_core.store.transactional import Transaction
@@ -172,6 +172,29 @@ def reply_dropped_instead_of_looked_for(patch: Patch) -> None:
     patch(RunCloser, "wait", make)
 
 
+def echo_of_a_throttled_text_ignored(patch: Patch) -> None:
+    async def unheard(self: Delivery, leased: LeasedThread, action: Action, *_: object) -> Action:
+        return action
+
+    def forgotten(run: Run, *_: object) -> Run:
+        return run
+
+    patch(Delivery, "came_back", lambda _: unheard)
+    patch(Delivery, "_heard", lambda _: unheard)
+    patch(decisions, "heard", lambda _: forgotten)
+
+
+def resent_without_end(patch: Patch) -> None:
+    def make(original: Any) -> Any:
+        async def settle(self: Delivery, leased: LeasedThread, action: Action, deadline: int, *, wait: bool) -> Action:
+            settled: Action = await original(self, leased, action, deadline, wait=wait)
+            return replace(settled, resent=False)
+
+        return settle
+
+    patch(Delivery, "settle", make)
+
+
 DEFECTS_OF_WAITS: Final[Mapping[str, Defect]] = {
     defect.__name__: defect
     for defect in (
@@ -191,6 +214,8 @@ DEFECTS_OF_WAITS: Final[Mapping[str, Defect]] = {
         cause_not_told,
         outage_taken_for_the_dms_fault,
         reply_dropped_instead_of_looked_for,
+        echo_of_a_throttled_text_ignored,
+        resent_without_end,
     )
 }
 """Every defect by its name."""

@@ -251,6 +251,19 @@ async def test_words_beside_calls_that_send_nothing_are_not_lost(system: InProce
     assert "has not seen that" in system.gemini.requests[1].user_texts[-1]
 
 
+@pytest.mark.parametrize("tool", ["react_to_instagram_message", "send_manager_notification"])
+async def test_words_beside_calls_are_sent_once_a_nudge_was_in_vain(system: InProcess, tool: str) -> None:
+    ana = system.person()
+    await ana.says("hello")
+    arguments = {"message_id": "m1", "reaction": "love"} if tool.startswith("react") else {"text": "She says hello."}
+    system.gemini.script([turn({"text": "It is on Tuesday."}, call(tool, **arguments))] * 3)
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["ending"], system.gemini.count()) == ("answered", 2)
+    assert [message.text for message in system.instagram.sent] == ["It is on Tuesday."]
+
+
 # -- deliberate defects: each must be seen by the tests above ------------------------------------------------------
 
 

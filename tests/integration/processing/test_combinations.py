@@ -68,6 +68,38 @@ async def test_what_was_throttled_and_comes_back_as_an_echo_all_the_same_is_not_
     assert (system.instagram.count("send"), system.gemini.count(), await system.told()) == (1, 1, [])
 
 
+async def test_the_echo_of_what_was_throttled_is_found_behind_a_flood_of_dms(system: InProcess) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("Tuesday."), says("The hall.")])
+    system.instagram.faults.add("throttle", "send", wait_minutes=1)
+    await ana.says("when?")
+    await queue.pass_time(20)
+    await ana.echoes("mid-of-the-echo", "Tuesday.")
+    await ana.says_at_once(*(f"and where? {number}" for number in range(60)))
+
+    await queue.pass_time(300)
+
+    runs = [
+        message.run_id for message in await system.store.history(ana.thread_id, 100) if message.direction == "inbound"
+    ]
+    assert (system.instagram.sent_to(ana.user_id), len(set(runs))) == (["The hall."], 2)
+    assert await system.told() == []
+
+
+@pytest.mark.parametrize("code", [613, 80_002])
+async def test_what_was_throttled_and_came_back_at_once_is_not_tried_again(system: InProcess, code: int) -> None:
+    ana = system.person()
+    system.echo_sends()
+    system.gemini.script([says("Tuesday.")])
+    system.instagram.faults.add("error_after", "send", times=3, code=code)
+    await ana.says("when?")
+
+    _, result = await system.task(ana.thread_id)
+
+    assert (result["ending"], system.instagram.sent_to(ana.user_id)) == ("answered", ["Tuesday."])
+
+
 @pytest.mark.parametrize("begun", ["with an alert", "with a first part"])
 async def test_an_outage_of_hours_is_no_end_for_a_run_that_has_begun(system: InProcess, begun: str) -> None:
     ana = system.person()
@@ -263,6 +295,21 @@ async def test_a_look_up_that_lists_conversations_without_messages_finds_what_wa
     system.instagram.bare_conversations = True
     system.instagram.faults.add("drop_after", "send")
     await ana.says("when?")
+
+    await queue.pass_time(200)
+
+    [message] = await stored(system, ana.thread_id)
+    assert (message.disposition, len(system.instagram.sent), await system.told()) == (None, 1, [])
+
+
+@pytest.mark.parametrize("seconds", [-11, -6, 11])
+async def test_a_reply_in_doubt_is_found_by_a_platform_whose_clock_is_another(system: InProcess, seconds: int) -> None:
+    ana = system.person()
+    queue = Deliveries(system, system.instance())
+    system.gemini.script([says("Tuesday.")])
+    system.instagram.faults.add("drop_after", "send")
+    await ana.says("when?")
+    system.instagram.clock = lambda: system.clock() + seconds * 1000
 
     await queue.pass_time(200)
 

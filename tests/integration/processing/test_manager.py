@@ -10,7 +10,7 @@ import pytest
 from dm_core.messages import Direction, Disposition
 from dm_core.processing.outbox.commands import HELP
 from dm_core.processing.outbox.outbox import CAUSE_QUOTE, NO_WORDS, UNKNOWN_QUOTE
-from dm_core.processing.outbox.sending import CLOSED, SENT
+from dm_core.processing.outbox.sending import CLOSED, SENT, STOPPED, UNCERTAIN
 from dm_core.steering import Mode
 from dm_core.store.port import Snapshot
 from dm_sandbox.environment import MANAGER_NUMBER
@@ -447,3 +447,31 @@ async def test_a_pause_counts_from_the_try_that_sent_the_words(system: InProcess
     paused_until = (await snapshot(system)).thread.paused_until
     assert paused_until is not None
     assert paused_until - system.clock() > 55 * 60_000
+
+
+@pytest.mark.parametrize(
+    ("kind", "operation", "code", "answer"),
+    [
+        ("error", "conversations", 10, UNCERTAIN),
+        ("throttle", "conversations", 0, UNCERTAIN),
+        ("error", "send", 190, STOPPED),
+        ("throttle", "send", 0, STOPPED),
+    ],
+)
+async def test_words_that_can_be_neither_sent_nor_looked_up_end_and_their_writer_is_told(
+    system: InProcess, kind: str, operation: str, code: int, answer: str
+) -> None:
+    wamid = await alerted(system)
+    if operation == "conversations":
+        system.instagram.faults.add("drop_after", "send")
+    system.instagram.faults.add(kind, operation, times=100_000, code=code, status=400, wait_minutes=30)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
+    written = system.clock()
+
+    await system.outbox(most=400)
+
+    assert 11.9 < (system.clock() - written) / 3_600_000 < 12.2
+    await system.ticks()
+    lines = [alert.text for alert in system.whatsapp.alerts]
+    assert answer in lines
+    assert sum("Instagram refuses this account" in line for line in lines) == bool(code)

@@ -14,17 +14,18 @@ from dm_core.agent.guards import MAX_CALLS_A_TURN, Guards, Refusal
 from dm_core.agent.plan import PlannedCall, PlannedTurn, Situation, TurnPlan
 from dm_core.agent.profile import BusinessProfile
 from dm_core.agent.prompt import Opening, more_text, opening_text, system_prompt
+from dm_core.agent.reading import NUDGE, replied
 from dm_core.agent.results import answers
 from dm_core.agent.rules import NO_RULES, Rules
 from dm_core.agent.sources import Conversations, LookUp, Schedule, Sources, known_before
 from dm_core.agent.tools.arguments import BadArguments
-from dm_core.agent.tools.declare import DataTool
+from dm_core.agent.tools.declare import DataTool, Kind
 from dm_core.agent.tools.registry import DECLARATIONS, SEND, TOOLS
 from dm_core.agent.written_calls import is_written_call
 from dm_core.clients.port import InstagramAccounts
 from dm_core.errors import PlatformError, Unavailable
 from dm_core.messages import Message, Status
-from dm_core.runs import ModelTurn, ToolCall, ToolResult, ToolTurn, Turn, UserTurn
+from dm_core.runs import ModelTurn, Run, ToolCall, ToolResult, ToolTurn, Turn, UserTurn
 from dm_core.settings import RunLimits
 from dm_core.store.port import ThreadStore
 from dm_core.telemetry import emit
@@ -95,11 +96,14 @@ class Agent:
         return replace(opening, mids=shows_files(ordered, situation.recent, opening.handles))
 
     def plan(self, situation: Situation, turn: ModelTurn) -> TurnPlan:
-        """What becomes of each call, settled exactly once; of a plain text as if it had been its one call.
+        """What becomes of each call, settled exactly once; of a plain text as if it had been its one call, and of words
+        beside calls as if they had been its last where a nudge was in vain.
 
         ``situation.run`` is as before ``turn``; limits count its earlier actions and alerts.
         """
-        calls = turn.calls or (ToolCall(SEND, {"text": turn.text}),)
+        calls = turn.calls
+        if not calls or _speaks_in_vain(situation.run, turn):
+            calls = (*calls, ToolCall(SEND, {"text": turn.text}))
         known = _looked_up(situation.run.turns)
         planned = PlannedTurn(situation, self._guards, self._limits, is_written_call, self.rules.disclosure, known)
         for index, call in enumerate(calls):
@@ -141,6 +145,14 @@ def _looked_up(turns: Sequence[Turn]) -> list[ToolCall]:
             case UserTurn():
                 known = []
     return known
+
+
+def _speaks_in_vain(run: Run, turn: ModelTurn) -> bool:
+    """It was told that words beside calls are seen by nobody, and answers so again: that is its reply."""
+    if not turn.text.strip() or NUDGE not in run.turns or replied(run):
+        return False
+    tools = [TOOLS.get(call.name) for call in turn.calls]
+    return all(tool is not None and tool.kind is Kind.ACTION and tool.name != SEND for tool in tools)
 
 
 def _is_same(call: ToolCall, other: ToolCall) -> bool:

@@ -24,7 +24,7 @@ from dm_core.clients.token_renewal import InstagramTokens, RenewedAccounts
 from dm_core.clients.token_store import open_token_store
 from dm_core.clients.whatsapp import WhatsAppClient
 from dm_core.clock import Clock, Ids, random_ids, system_clock
-from dm_core.durations import DAY_MS, MINUTE_MS
+from dm_core.durations import DAY_MS, HOUR_MS, MINUTE_MS
 from dm_core.erasing.eraser import Eraser
 from dm_core.messages import Direction
 from dm_core.processing.alert_ticks import AlertTicks
@@ -161,12 +161,14 @@ def outbox(settings: ProcessorSettings, files: Files, ports: Ports, runtime: Run
         commands=Commands.of(files.profile.languages),
         drafts=DraftWords(ports.store, ports.queue, runtime.switches, ports.clock, ports.ids, retention_ms),
         order=Order(ports.store, ports.clock),
+        alerts=runtime.alerts,
         clock=ports.clock,
         ids=ports.ids,
         takeover_ms=round(settings.takeover_minutes * MINUTE_MS),
         retention_ms=retention_ms,
         run_ms=runtime.timing.run_ms(settings.limits),
         claim_ms=round(settings.limits.lease_seconds * 1000),
+        wait_ms=round(settings.limits.max_wait_hours * HOUR_MS),
     )
 
 

@@ -25,6 +25,7 @@ from urllib.parse import urlencode
 from dm_core.clients.connections import Connections, Patience
 from dm_core.clients.graph_errors import NAMES
 from dm_core.clients.http_response import Response, parsed_json, told_wait
+from dm_core.clients.port import is_still_wanted
 from dm_core.clock import Clock, system_clock
 from dm_core.errors import AccountStopped, PlatformError, Refused, RetryLater, Service, Uncertain
 from dm_core.telemetry import emit
@@ -107,7 +108,8 @@ class HttpClient:
 
         Rejected attempts are repeated up to ``call.attempts`` times within ``QUICK_SECONDS``, after exponential
         backoff with jitter (about 0.5 s, 1 s) or the platform's own wait if that is longer. Raises RetryLater when
-        that is used up or the platform asks for more; other PlatformErrors at once.
+        that is used up, the platform asks for more, or it is not wanted any more (``tried_again_if``); other
+        PlatformErrors at once.
         """
         left = QUICK_SECONDS
         for attempt in range(1, call.attempts + 1):
@@ -129,6 +131,8 @@ class HttpClient:
                 subcode=outcome.error.subcode,
             )
             await self._sleep(wait)
+            if not await is_still_wanted():
+                raise outcome.error
         raise AssertionError("a call has at least one attempt")
 
     async def close(self) -> None:

@@ -4,13 +4,36 @@ Errors are those of ``dm_core.errors``, sorted by their owner (``clients.owners`
 quick tries, or at once when the platform asks for a longer wait), AccountStopped, Unreachable, Refused, Uncertain.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final, Literal, Protocol
 
 from dm_core.media import Media, MediaKind, NotShown
 from dm_core.threads import Profile
+
+StillWanted = Callable[[], Awaitable[bool]]
+"""Whether a call is to be tried again after a rejection; False: its error stands."""
+
+_STILL_WANTED: Final[ContextVar[StillWanted | None]] = ContextVar("still_wanted", default=None)
+
+
+@contextmanager
+def tried_again_if(still_wanted: StillWanted) -> Generator[None]:
+    """Inside the block this is asked before each quick try of a call but the first."""
+    token = _STILL_WANTED.set(still_wanted)
+    try:
+        yield
+    finally:
+        _STILL_WANTED.reset(token)
+
+
+async def is_still_wanted() -> bool:
+    """What the surrounding ``tried_again_if`` says; True without one."""
+    still_wanted = _STILL_WANTED.get()
+    return still_wanted is None or await still_wanted()
 
 
 @dataclass(frozen=True, slots=True)

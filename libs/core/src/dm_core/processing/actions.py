@@ -71,8 +71,11 @@ class ActionExecutor:
 
     async def settle_doubts(self) -> None:
         """Find out what went out, and start nothing. Raises LookAgain, AccountStopped, StoreUnavailable."""
-        for action in [action for action in self.leased.run.actions if action.in_doubt]:
-            self._keep(await self.delivery.settle(self.leased, action, self.deadline, wait=False))
+        for action in [action for action in self.leased.run.actions if action.is_open]:
+            if action.in_doubt:
+                self._keep(await self.delivery.settle(self.leased, action, self.deadline, wait=False))
+            else:
+                self._keep(await self.delivery.came_back(self.leased, action, self.leased.recent))
 
     def about_to_start(self, run: Run, key: str, turn: int) -> ThreadChange | Ending | Stale | Proposed:
         """The commit that starts this action of ``run``, or why it must not be started. (``LeasedThread.commit``)"""
@@ -105,7 +108,7 @@ class ActionExecutor:
         if action.in_doubt and key not in self.announced:
             action = self._keep(await self.delivery.settle(self.leased, action, self.deadline, wait=False))
         elif self.leased.resumed:  # what was throttled, or not begun, may be there all the same
-            action = self._keep(self.delivery.confirmed(self.leased, action, self.leased.recent))
+            action = self._keep(await self.delivery.came_back(self.leased, action, self.leased.recent))
         if action.is_open:
             self.check_time()
             if key not in self.announced and (outcome := await self._start(action)) is not None:

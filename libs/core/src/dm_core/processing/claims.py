@@ -23,7 +23,8 @@ from dm_core.errors import (
 from dm_core.messages import Disposition, Message, Status
 from dm_core.processing import drafts, waits
 from dm_core.processing.brake import KNOCKS, MODEL, Key, instagram_of
-from dm_core.processing.decisions import Decision, NextStep, decide, spend
+from dm_core.processing.decisions import Decision, NextStep, decide, last_word, spend
+from dm_core.processing.delivery import heard
 from dm_core.processing.finish import unconfirmed
 from dm_core.processing.freshness import shown
 from dm_core.processing.leased_thread import LeasedThread, settle, with_alerts, with_ended
@@ -221,7 +222,8 @@ class Claims:
         thread, now = snapshot.thread, self.runtime.clock()
         closed = tuple(_closed(message, ending, now) for message in messages)
         left = max(0, thread.pending_count - len(closed))
-        ended = _ended_run(thread.run, snapshot.unprocessed, messages, ending)
+        run = heard(thread.run, snapshot.recent, now) if thread.run is not None else None
+        ended = _ended_run(run, snapshot.unprocessed, messages, ending)
         change = replace(
             self._change(snapshot),
             messages=closed,
@@ -254,7 +256,7 @@ class Claims:
         """Wait without a claim: the next wake-up, then ``not_before``. DMs whose last try this was end as expired."""
         thread, now = snapshot.thread, self.runtime.clock()
         if held.tried and (over := waits.over(snapshot.unprocessed, thread, now, self.runtime.limits)):
-            return await self._close(snapshot, Ending.EXPIRED, over)
+            return await self._close(snapshot, *_given_up(snapshot, over, now))
         tell_if_prolonged(thread.id, snapshot.unprocessed, now, str(held))
         wait = waits.wait_ms(thread.id, thread.wait_count, held.wait_seconds)
         not_before = waits.next_try(snapshot.unprocessed, thread, now, wait, self.runtime.limits)
@@ -361,6 +363,16 @@ def _ended_run(
         return None
     left = [m for m in unprocessed if m.id in run.message_ids and m not in closed]
     return None if run.acted and left else replace(run, ending=ending.value)
+
+
+def _given_up(snapshot: Snapshot, over: tuple[Message, ...], now: int) -> tuple[Ending, tuple[Message, ...]]:
+    """How those end first whose last try was in vain: DMs of a run that replied, or may have, by themselves."""
+    run = snapshot.thread.run
+    own = tuple(message for message in over if run is not None and message.id in run.message_ids)
+    if run is None or not own:
+        return Ending.EXPIRED, over
+    ending = last_word(heard(run, snapshot.recent, now), Ending.EXPIRED)
+    return (ending, over) if ending is Ending.EXPIRED else (ending, own)
 
 
 def _closed(message: Message, ending: Ending, now: int) -> MessageChange:

@@ -17,6 +17,7 @@ from enum import Enum
 from dm_core.agent.rules import NO_RULES, Rules
 from dm_core.durations import DAY_MS, HOUR_MS
 from dm_core.messages import Message
+from dm_core.processing.delivery import heard
 from dm_core.processing.drafts import rests
 from dm_core.processing.steering import Steered, steered
 from dm_core.processing.task_result import Ending
@@ -71,8 +72,8 @@ def decide(
     if thread.not_before is not None and now < thread.not_before:
         return Decision(NextStep.WAIT)
     draft_rests = rests(thread, now)
-    if thread.run is not None and _has_acted(thread.run):
-        return Decision(NextStep.DRAFT) if draft_rests else _resumed(snapshot, thread.run, limits)
+    if thread.run is not None and _has_acted(heard(thread.run, snapshot.recent, now)):
+        return Decision(NextStep.DRAFT) if draft_rests else _resumed(snapshot, thread.run, now, limits)
     closed = _closed(snapshot, now, limits, switches) or _steered(snapshot, rules, now, switches)
     if closed is not None:
         return closed
@@ -83,6 +84,14 @@ def decide(
     if spend(snapshot.allowance, now, limits) is None:
         return Decision(NextStep.CLOSE, Ending.LIMITED, snapshot.unprocessed)
     return Decision(NextStep.START)
+
+
+def last_word(run: Run, otherwise: Ending) -> Ending:
+    """How the DMs of a run end that is not gone on with, by what went out, or may have."""
+    if run.replied:
+        return Ending.ANSWERED
+    doubtful = any(action.in_doubt and action.kind is ActionKind.SEND for action in run.actions)
+    return Ending.UNCERTAIN if doubtful else otherwise
 
 
 def _has_acted(run: Run) -> bool:
@@ -105,13 +114,11 @@ def _steered(snapshot: Snapshot, rules: Rules, now: int, switches: Switches) -> 
     return Decision(NextStep.SAY, found.ending, found.messages, found)
 
 
-def _resumed(snapshot: Snapshot, run: Run, limits: RunLimits) -> Decision:
+def _resumed(snapshot: Snapshot, run: Run, now: int, limits: RunLimits) -> Decision:
     """What acted is resumed, if only to find out whether a reply went out; not for ever, should even that kill."""
     own = tuple(message for message in snapshot.unprocessed if message.id in run.message_ids)
     if own and all(message.attempts >= limits.max_attempts + MAX_FINDING_OUT for message in own):
-        doubtful = any(action.in_doubt and action.kind is ActionKind.SEND for action in run.actions)
-        ending = Ending.ANSWERED if run.replied else Ending.UNCERTAIN if doubtful else Ending.FAILED
-        return Decision(NextStep.CLOSE, ending, own)
+        return Decision(NextStep.CLOSE, last_word(heard(run, snapshot.recent, now), Ending.FAILED), own)
     return Decision(NextStep.RESUME)
 
 

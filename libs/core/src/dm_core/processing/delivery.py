@@ -10,10 +10,10 @@ import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from typing import Protocol
+from typing import Final, Protocol
 
 from dm_core.clients.owners import DEAD_TOKEN
-from dm_core.clients.port import Instagram, InstagramAccounts
+from dm_core.clients.port import Instagram, InstagramAccounts, tried_again_if
 from dm_core.clock import Clock
 from dm_core.durations import MINUTE_MS
 from dm_core.errors import (
@@ -31,14 +31,17 @@ from dm_core.messages import Direction, Message
 from dm_core.runs import Action, ActionKind, ActionState, Run
 from dm_core.same_text import normal_form
 from dm_core.settings import RunLimits
-from dm_core.store.port import ThreadStore
+from dm_core.store.port import PAGE_SIZE, ThreadStore
 from dm_core.telemetry import emit
 from dm_core.threads import Thread
 
-SKEW_MS = 5_000
-"""How much earlier than the recorded start a platform may date our message: its whole seconds and clock skew."""
+SKEW_MS = 15_000
+"""How much earlier than the recorded start a platform, or our webhook, may date our message: clocks that are off by 5 s
+either way, and whole seconds. What another run sent in this time is known by its id."""
 LOOK_AGAIN_MS = MINUTE_MS
 """Between two look-ups that found nothing, before a send counts as not found."""
+OUR_WORDS: Final = frozenset({Direction.OUTBOUND})
+"""As whose words an echo of a run's send is stored."""
 HISTORY = 300
 """Messages looked through for an echo: more than anybody writes while a send is in doubt."""
 
@@ -72,7 +75,7 @@ class Delivery:
     instagram: InstagramAccounts
     clock: Clock
     limits: RunLimits
-    said_by: frozenset[Direction] = frozenset({Direction.OUTBOUND})
+    said_by: frozenset[Direction] = OUR_WORDS
     stopped: Callable[[PlatformError, str], Awaitable[None]] | None = None
 
     async def perform(self, leased: Conversation, action: Action, deadline: int) -> Action:
@@ -92,7 +95,7 @@ class Delivery:
         except PlatformError as error:
             emit("action_refused", "WARNING", thread_id=leased.thread.id, kind=action.kind, reason=described(error))
             if action.kind is ActionKind.SEND:
-                raise
+                return await self._rejected(leased, action, error)
             if error.code == DEAD_TOKEN and self.stopped is not None:
                 with suppress(StoreUnavailable):
                     await self.stopped(error, leased.thread.account_id)
@@ -121,6 +124,11 @@ class Delivery:
             return self.ended(action, ActionState.UNCERTAIN, action.error or "its fate is unknown")
         return replace(action, started_at=None, looked_at=None, resent=True)
 
+    async def came_back(self, leased: Conversation, action: Action, recent: Sequence[Message]) -> Action:
+        """The same as ``echoed``, by the newest page of the thread, and by more where that may hide an echo."""
+        action = self.confirmed(leased, action, recent)
+        return await self.echoed(leased, action) if action.is_open and len(recent) >= PAGE_SIZE else action
+
     async def echoed(self, leased: Conversation, action: Action) -> Action:
         """The action, done if its text came back since it was started, or decided on: it went out, whatever we were
         told. Raises StoreUnavailable.
@@ -129,7 +137,7 @@ class Delivery:
 
     def confirmed(self, leased: Conversation, action: Action, history: Sequence[Message]) -> Action:
         """The same, by messages that were read already."""
-        mid = _echoed(history, leased, action, self.said_by) if action.kind is ActionKind.SEND else None
+        mid = echo_of(history, leased.run, action, self.said_by)
         return action if mid is None else replace(self.ended(action, ActionState.DONE, None), platform_id=mid)
 
     async def settle_refused(self, leased: Conversation, action: Action, error: PlatformError) -> Action:
@@ -145,9 +153,28 @@ class Delivery:
     async def _call(self, leased: Conversation, action: Action) -> str | None:
         account: Instagram = self.instagram.of(leased.thread.account_id)
         if action.kind is ActionKind.SEND:
-            return await account.send_text(leased.thread.user_id, action.text)
+
+            async def still_unsent() -> bool:
+                return (await self._heard(leased, action)).is_open
+
+            with tried_again_if(still_unsent):
+                return await account.send_text(leased.thread.user_id, action.text)
         await account.react(leased.thread.user_id, action.target or "", action.text)
         return None
+
+    async def _rejected(self, leased: Conversation, action: Action, error: PlatformError) -> Action:
+        """A send that was rejected before it was processed, done if it came back all the same. Raises ``error``."""
+        if isinstance(error, (RetryLater, AccountStopped)):
+            action = await self._heard(leased, action)
+        if action.is_open:
+            raise error
+        return action
+
+    async def _heard(self, leased: Conversation, action: Action) -> Action:
+        """A rejected send, done if its echo is there all the same; as it is where the store can't tell."""
+        with suppress(StoreUnavailable):
+            return await self.echoed(leased, action)
+        return action
 
     async def _look_up(self, leased: Conversation, action: Action, deadline: int, *, wait: bool) -> str | None:
         """Several looks a short while apart, because an echo may still be on its way; None when it is not there.
@@ -183,39 +210,52 @@ class Delivery:
         """In our own store, else (if it ``asks``) in the platform's list; never a message that another action or run
         sent. A platform that does not answer is not asked again by the same look-up, but the echo may still come."""
         history = await self.store.history(leased.thread.id, HISTORY)
-        if (mid := _echoed(history, leased, action, self.said_by)) is not None or not asks:
+        if (mid := echo_of(history, leased.run, action, self.said_by)) is not None or not asks:
             return mid
-        taken = _taken(leased) | {m.mid for m in history if m.run_id not in (None, leased.run.id)}
+        taken = _taken(leased.run) | {m.mid for m in history if m.run_id not in (None, leased.run.id)}
         listed = await self.instagram.of(leased.thread.account_id).recent_messages(leased.thread.user_id, 20)
         for message in listed:
             ours = message.from_id != leased.thread.user_id and message.mid not in taken
-            if ours and _same(message.text, action) and message.created_at >= _since(leased, action):
+            if ours and _same(message.text, action) and message.created_at >= _since(leased.run, action):
                 return message.mid
         return None
 
 
-def _echoed(
-    history: Sequence[Message], leased: Conversation, action: Action, said_by: frozenset[Direction]
+def echo_of(
+    history: Sequence[Message], run: Run, action: Action, said_by: frozenset[Direction] = OUR_WORDS
 ) -> str | None:
-    """An echo webhook that was stored since the action was started, or decided on."""
-    taken = _taken(leased)
+    """The id of the echo of a send, stored since it was started, or decided on; None where there is none. Pure."""
+    if action.kind is not ActionKind.SEND:
+        return None
+    taken = _taken(run)
     for message in history:
-        ours = message.direction in said_by and message.run_id in (None, leased.run.id)
-        fresh = message.mid not in taken and message.created_at >= _since(leased, action)
+        ours = message.direction in said_by and message.run_id in (None, run.id)
+        fresh = message.mid not in taken and message.created_at >= _since(run, action)
         if ours and fresh and _same(message.content.text or "", action):
             return message.mid
     return None
 
 
-def _taken(leased: Conversation) -> set[str]:
+def heard(run: Run, history: Sequence[Message], now: int) -> Run:
+    """The run with every send done whose echo is there, although its result was not recorded, or was a rejection. Pure.
+
+    ``now`` in ms since 1970.
+    """
+    for action in run.actions:
+        if action.is_open and (mid := echo_of(history, run, action)) is not None:
+            run = run.with_action(replace(action, state=ActionState.DONE, platform_id=mid, ended_at=now))
+    return run
+
+
+def _taken(run: Run) -> set[str]:
     """Ids that belong to other actions of the run."""
-    return {action.platform_id for action in leased.run.actions if action.platform_id}
+    return {action.platform_id for action in run.actions if action.platform_id}
 
 
 def _same(text: str, action: Action) -> bool:
     return normal_form(text) == normal_form(action.text)
 
 
-def _since(leased: Conversation, action: Action) -> int:
-    decided_at = (leased.run.asked.at if leased.run.asked else 0) or leased.run.started_at
+def _since(run: Run, action: Action) -> int:
+    decided_at = (run.asked.at if run.asked else 0) or run.started_at
     return (action.started_at or decided_at) - SKEW_MS

@@ -56,6 +56,10 @@ MAX_AGE_MS = 120_000
 """How old an answer of the model may be when the first of it goes out."""
 
 
+type _Mark = tuple[str, str]
+"""A person, and what they see."""
+
+
 @dataclass(slots=True, eq=False)
 class Execution:
     """One delivery of one task: who runs it, and the lease it took.
@@ -135,8 +139,9 @@ class Monitor:
     was no outage. ``told``: DMs that were ended badly by a commit that had an alert for the manager. ``archives``: runs
     as they were archived, before an unsend took words out of them. ``echoed_at``: when a message of the account's was
     stored; ``looked_at``: when the platform's list of a person's messages could be read (s from the start);
-    ``waits_since``: when the wait of a thread was stored. ``wakes`` says whether a task will wake a thread at that
-    time (ms) or later.
+    ``repeats``: how often a send in doubt may be repeated, ``doubts``: those of a run or of a human's message;
+    ``waits_since``: when the wait of a thread was stored.
+    ``wakes`` says whether a task will wake a thread at that time (ms) or later.
     """
 
     database: MemoryDatabase
@@ -165,6 +170,8 @@ class Monitor:
     released: Callable[[str], bool] = lambda _: False
     items: dict[str, OutboxItem] = field(default_factory=dict[str, OutboxItem])
     handovers: dict[str, dict[str, int]] = field(default_factory=lambda: defaultdict[str, dict[str, int]](dict))
+    repeats: int = 0
+    doubts: dict[str, list[_Mark]] = field(default_factory=lambda: defaultdict[str, list[_Mark]](list))
     switched: list[tuple[float, Switches]] = field(default_factory=list[tuple[float, Switches]])
 
     @property
@@ -507,6 +514,8 @@ class Monitor:
         if entry is None:
             self.journal.wrong("announced", f"{kind} {mark[:60]!r} goes out, and no checkpoint says so")
             return
+        if kind is ActionKind.SEND:
+            self._check_repeated(execution, mark)
         if execution.outbox_id:
             self._check_held(execution.outbox_id, mark)
             return
@@ -516,6 +525,20 @@ class Monitor:
         if self.erased_at.get(execution.thread_id, -1.0) < entry.at:
             holder = thread.lease.run_id if thread and thread.lease else "nobody"
             self.journal.wrong("overlap", f"{execution.process} sends {mark[:60]!r} while {holder} holds the lease")
+
+    def ended_in_doubt(self, execution: Execution, user_id: str, mark: str) -> None:
+        """A send was made whose fate its caller can't tell."""
+        self.doubts[_worker(execution)].append((user_id, mark))
+
+    def _check_repeated(self, execution: Execution, mark: str) -> None:
+        """Nothing is sent after a send in doubt that was not found, but for the one repetition that is allowed."""
+        lost = [
+            key
+            for key in self.doubts[_worker(execution)]
+            if key not in self.announced or not self.announced[key].happened
+        ]
+        if len(lost) > self.repeats:
+            self.journal.wrong("resent", f"{mark[:60]!r} goes out after {len(lost)} sends that were not found")
 
     def _check_held(self, item_id: str, mark: str) -> None:
         """Whoever sends a human's words holds their item."""
@@ -554,6 +577,11 @@ class Monitor:
     def _named(self, message: Message) -> str:
         written = self.ledger.by_id.get(message.id)
         return written.token if written else message.id[:8]
+
+
+def _worker(execution: Execution) -> str:
+    """The run or the human's message on whose behalf something is sent."""
+    return execution.outbox_id or (execution.lease.run_id if execution.lease else "")
 
 
 def _version(message: Message) -> str:

@@ -23,7 +23,7 @@ Trouble = Callable[[FaultKind, float], Exception]
 """The error a client raises for a kind of fault (and its seconds)."""
 
 
-_APPLIED: Final = (FaultKind.LOST, FaultKind.HANG_APPLIED, FaultKind.DENIED)
+_APPLIED: Final = (FaultKind.LOST, FaultKind.HANG_APPLIED, FaultKind.DENIED, FaultKind.THROTTLE_AFTER)
 """Kinds that take effect although the client gets an error."""
 
 
@@ -227,7 +227,8 @@ class FaultyNetwork:
         if delay is not None:
             self._sent(line, lambda: effect(fault), delay)
         hangs = kind in (FaultKind.HANG, FaultKind.HANG_APPLIED)
-        after = delay if kind in (FaultKind.LOST, FaultKind.DENIED) and delay is not None else 0.0
+        told = (FaultKind.LOST, FaultKind.DENIED, FaultKind.THROTTLE_AFTER)
+        after = delay if kind in told and delay is not None else 0.0
         await asyncio.sleep(line.timeout if hangs else after + self._latency(line))
         await self._awake(process)
         raise line.trouble(kind, fault.seconds)

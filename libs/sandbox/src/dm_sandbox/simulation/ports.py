@@ -10,6 +10,7 @@ from typing import Final, Literal, Self
 
 from dm_core.agent.model import ToolDeclaration
 from dm_core.clients.port import AccessToken, PlatformMessage, Session
+from dm_core.errors import Uncertain
 from dm_core.media import Media, MediaKind, NotShown
 from dm_core.queue.port import WakeUp
 from dm_core.runs import ActionKind, ModelTurn, Turn
@@ -59,8 +60,12 @@ class InstagramPort:
     async def send_text(self, user_id: str, text: str) -> str:
         execution, platforms = current_execution(), self.wire.shared.platforms
         self.wire.shared.monitor.about_to(execution, ActionKind.SEND, user_id, text)
-        with noting_failure(execution):
-            return await self.wire.call("instagram.send", ACT, lambda _: platforms.send(user_id, text))
+        try:
+            with noting_failure(execution):
+                return await self.wire.call("instagram.send", ACT, lambda _: platforms.send(user_id, text))
+        except Uncertain:
+            self.wire.shared.monitor.ended_in_doubt(execution, user_id, text)
+            raise
 
     async def react(self, user_id: str, mid: str, reaction: str) -> None:
         self.wire.shared.monitor.about_to(current_execution(), ActionKind.REACT, user_id, f"{mid} {reaction}")

@@ -61,6 +61,7 @@ class FaultKind(StrEnum):
     TWICE = "twice"  # delivered again after `seconds`
     DELAY = "delay"  # delivered `seconds` late
     ODD = "odd"  # the model answers oddly: `manner`
+    THROTTLE_AFTER = "throttle_after"  # effect, and yet: come again in `seconds`
 
 
 class Manner(StrEnum):

@@ -38,9 +38,14 @@ def _acting(service: Service) -> Trouble:
 
     def trouble(kind: FaultKind, seconds: float) -> Exception:
         window = OUTSIDE_WINDOW if service is Service.WHATSAPP else 10
+
+        def throttle() -> Exception:
+            return RetryLater("simulated", wait_seconds=seconds, service=service, code=80002)
+
         known: dict[FaultKind, Callable[[], Exception]] = {
             FaultKind.DOWN: lambda: RetryLater("simulated", service=service),
-            FaultKind.THROTTLE: lambda: RetryLater("simulated", wait_seconds=seconds, service=service, code=80002),
+            FaultKind.THROTTLE: throttle,
+            FaultKind.THROTTLE_AFTER: throttle,
             FaultKind.REFUSE: lambda: Refused("simulated", service=service, code=100),
             FaultKind.DENIED: lambda: Refused("simulated", service=service, code=100),
             FaultKind.BLOCKED: lambda: Unreachable("simulated", service=service, code=551, subcode=1545041),

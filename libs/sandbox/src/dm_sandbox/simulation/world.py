@@ -69,6 +69,7 @@ class World:
         self.database = MemoryDatabase()
         self.outbox = Outbox(self.journal)
         self.monitor = Monitor(self.database, self.ledger, self.journal, self.epoch_ms, self.outbox)
+        self.monitor.repeats = 1 if schedule.uncertain_sends == "resend" else 0
         told = self._caller, self._troubled, self._dragged
         faulty = FaultyNetwork(loop, rng, self.journal, schedule.faults, schedule.outages, *told)
         self.vain = faulty.vain

@@ -21,13 +21,15 @@ from dm_core.clock import Clock, Ids
 from dm_core.durations import DAY_MS, MINUTE_MS
 from dm_core.errors import AccountStopped, DmAgentError, PlatformError, Refused, RetryLater, Unreachable, described
 from dm_core.outbox import ADMIN, OutboxItem, OutboxState
+from dm_core.processing.alerts import Alerts
 from dm_core.processing.delivery import Delivery, LookAgain
 from dm_core.processing.outbox.commands import Command, Commands
 from dm_core.processing.outbox.drafts import STATES, DraftWords, tapped
 from dm_core.processing.outbox.order import Order
-from dm_core.processing.outbox.sending import CLOSED, GONE, HeldItem, ItemLost, Sending, sent_messages
+from dm_core.processing.outbox.sending import CLOSED, GONE, HeldItem, ItemLost, Sending, give_up, sent_messages
 from dm_core.processing.outbox.steps import Steps
-from dm_core.processing.waits import LONGEST_TOLD_MS
+from dm_core.processing.recovery import tell_cause
+from dm_core.processing.waits import LONGEST_MS, LONGEST_TOLD_MS
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan_at_once, plan_outbox
 from dm_core.runs import Action, ActionKind
@@ -46,7 +48,8 @@ RETRY_MS: Final = MINUTE_MS
 
 @dataclass(frozen=True, slots=True)
 class Outbox:
-    """Answers the tasks that name an item. Times in ms; ``run_ms``: how long a task may begin things."""
+    """Answers the tasks that name an item. Times in ms; ``run_ms``: how long a task may begin things; ``wait_ms``: how
+    long Instagram is waited for, from when the words were written."""
 
     store: Store
     queue: WakeUpQueue
@@ -56,12 +59,14 @@ class Outbox:
     commands: Commands
     drafts: DraftWords
     order: Order
+    alerts: Alerts
     clock: Clock
     ids: Ids
     takeover_ms: int
     retention_ms: int
     run_ms: int
     claim_ms: int
+    wait_ms: int
 
     async def handle(self, item_id: str) -> str:
         """One word for what was done. Raises StoreUnavailable, QueueUnavailable, PlatformError: try again."""
@@ -92,17 +97,27 @@ class Outbox:
                 await self.order.wait(held.item)
                 await self._send(held, deadline)
         except (LookAgain, RetryLater, AccountStopped) as error:
-            return await self._later(held, getattr(error, "wait_seconds", None))
+            if isinstance(error, AccountStopped):
+                await tell_cause(self.alerts, error, thread_owner(held.item.thread_id)[0])
+            if self.clock() < self._last_try(held.item):
+                return await self._later(held, getattr(error, "wait_seconds", None))
+            await give_up(held)
         await self._note_sent(held.item)
         await self._answer(held)
         return held.item.state.value
 
+    def _last_try(self, item: OutboxItem) -> int:
+        """From when on an item that still can't be brought to its end is given up, in ms since 1970."""
+        return item.created_at + self.wait_ms
+
     async def _later(self, held: HeldItem, wait_seconds: float | None) -> str:
-        """Come back when the wait is over, within an hour: until Instagram takes nothing more. Nobody looks at it
-        earlier, nor all the time where it is said again and again that a moment is enough."""
+        """Come back when the wait is over, within an hour, and for the last try. Nobody looks at it earlier, nor all
+        the time where it is said again and again that a moment is enough."""
         now = self.clock()
-        least = RETRY_MS if wait_seconds is None else min((now - held.item.created_at) // 4, RETRY_MS)
-        at = now + max(1_000, least, min(round((wait_seconds or 0) * 1000), LONGEST_TOLD_MS))
+        age = now - held.item.created_at
+        least = min(max(age // 4, RETRY_MS), LONGEST_MS) if wait_seconds is None else min(age // 4, RETRY_MS)
+        wait = max(1_000, least, min(round((wait_seconds or 0) * 1000), LONGEST_TOLD_MS))
+        at = min(now + wait, max(self._last_try(held.item), now + 1_000))
         await held.save(replace(held.item, claim_until=at))
         await self.queue.schedule(plan_outbox(held.item.id, at + 1_000))
         return "retry_later"

@@ -20,6 +20,8 @@ CLOSED = "Not sent: Instagram lets us write only within 24 hours of the person's
 GONE = "Not sent: this conversation does not exist any more."
 REFUSED = "Not sent: Instagram refused it."
 UNCERTAIN = "I can't tell whether this arrived, and did not send it again. Please look into Instagram."
+STOPPED = "Not sent: Instagram could not be used for too long."
+PARTLY = "Only the beginning was sent: Instagram could not be used for too long."
 SENT = "Sent."
 
 
@@ -124,6 +126,14 @@ class Sending:
         leased.run = leased.run.with_action(action)
         await self.held.save(replace(self.held.item, actions=leased.run.actions))
         return action
+
+
+async def give_up(held: HeldItem) -> None:
+    """End an item that was tried for as long as it makes sense. Raises ItemLost, StoreUnavailable."""
+    if any(action.in_doubt for action in held.item.actions):
+        await held.end(OutboxState.UNCERTAIN, UNCERTAIN)
+    else:
+        await held.end(OutboxState.REFUSED, PARTLY if any(a.went_out for a in held.item.actions) else STOPPED)
 
 
 def sent_messages(item: OutboxItem, expire_at: int, now: int) -> tuple[Message, ...]:
