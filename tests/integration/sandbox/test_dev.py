@@ -64,6 +64,7 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
         httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=PATIENCE) as client,
     ):
         await _read_until(process, b"dm-agent sandbox")
+        there_before_the_first_dm = (tmp_path / "threads.db").exists()
         status = (await client.get("/status")).json()
         page = await client.get("/")
         typed = await client.post("/type", json={"line": "how much is membership?"})
@@ -72,6 +73,7 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.communicate(), PATIENCE)
 
+    assert there_before_the_first_dm, "the line for the operator's tool works at once"
     assert typed.json() == {"ok": True}
     assert "<title>dm-agent sandbox</title>" in page.text
     assert process.returncode == 0
@@ -144,6 +146,30 @@ async def test_a_second_sandbox_in_the_same_folder_says_so(tmp_path: Path) -> No
             output, _ = await asyncio.wait_for(second.communicate(), PATIENCE)
 
     assert output.decode().startswith(f"make dev: {tmp_path} is used by another make dev")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("threads.db", "no database, but rather more than the hundred bytes that a header has" * 9),
+        ("tasks.db", "no database, but rather more than the hundred bytes that a header has" * 9),
+        ("studio.json", '{"people": ['),
+        ("studio.json", '{"people": [{"userId": "1", "name": "Sam", "bubbles": [{"of": "another version"}]}]}'),
+    ],
+)
+async def test_a_damaged_file_of_the_state_is_one_line_and_left_as_it_is(
+    name: str, content: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+
+    async with _started("dm_sandbox.dev", free_port(), tmp_path) as process:
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+
+    said = output.decode().removeprefix("starting the functions, the queue and the platforms…\n")
+    assert process.returncode == 1
+    assert said.startswith(f"make dev: {tmp_path / name} can't be read (")
+    assert said.endswith("FRESH=1 make dev starts over, STATE=folder leaves it as it is\n")
+    assert (tmp_path / name).read_text() == content
 
 
 async def test_a_bogus_key_is_one_line_that_does_not_show_it(tmp_path: Path) -> None:

@@ -87,11 +87,12 @@ def _settings(env: Mapping[str, str]) -> dict[str, str]:
 
 
 async def run(options: Options, env: Mapping[str, str]) -> None:
-    """Run until it is stopped. Raises CannotStart, FunctionDidNotStart, EmulatorUnavailable."""
+    """Run until it is stopped. Raises CannotStart, Damaged, FunctionDidNotStart, EmulatorUnavailable."""
     if not options.local and answers_for_real(env) and (problem := await problem_of_key(env)):
         raise CannotStart(problem)
     folder, lock = _state_folder(options)
     with lock:
+        kept.check_databases(folder)
         await _run_in(folder, options, env)
 
 
@@ -123,6 +124,7 @@ async def _run_in(folder: Path, options: Options, env: Mapping[str, str]) -> Non
 async def _serve(studio: Studio, page: LocalServer, options: Options) -> None:
     """Open the page, and look after the files, until it is stopped."""
     sandbox = studio.sandbox
+    await studio.store.newest_threads(1)  # whoever operates it finds a store there before the first DM too
     page.app = page_app(studio)
     (options.state / PORT_FILE).write_text(page.base_url.rpartition(":")[2], encoding="utf-8")
     model = "the real Gemini" if sandbox.real_model else f"the {sandbox.gemini.kind} model"
@@ -150,6 +152,8 @@ def _state_folder(options: Options) -> tuple[Path, TextIO]:
         for old in folder.iterdir() if options.fresh else ():
             if old.name != "lock":
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
+        lock.write("held by a make dev\n")
+        lock.flush()
     except BlockingIOError:
         raise CannotStart(f"{folder} is used by another make dev: stop it, or say STATE=folder for this one") from None
     except OSError as error:
@@ -180,7 +184,7 @@ def main() -> int:
     """Entry point of ``python -m dm_sandbox.dev``."""
     try:
         asyncio.run(_until_stopped(Options.read(os.environ), os.environ))
-    except (CannotStart, FunctionDidNotStart, EmulatorUnavailable, LocalModelMissing) as error:
+    except (CannotStart, kept.Damaged, FunctionDidNotStart, EmulatorUnavailable, LocalModelMissing) as error:
         print(f"make dev: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

@@ -82,6 +82,7 @@ class Engine:
             queue.emit("deduplicated", parent, task.name)
             raise AlreadyTaken("The task cannot be created because a task with this name existed too recently.")
         task = replace(task, schedule_at=max(task.schedule_at, task.created_at))
+        self._shared.journal.add_task(task)
         self.counters.created += 1
         body = task.body.decode("utf-8", "replace")
         queue.emit("created", parent, task.name, fire_at=task.schedule_at, url=task.url, body=body)

@@ -142,5 +142,9 @@ class AlreadyTaken(QueueError):
     """The name belongs to a task that exists, or existed recently."""
 
 
+class NotKept(QueueError):
+    """The disk takes no more tasks."""
+
+
 class Invalid(QueueError):
     """The request is malformed."""

@@ -64,7 +64,7 @@ class QueueRunner:
         await asyncio.gather(*workers, return_exceptions=True)
 
     def add(self, task: TaskRecord) -> None:
-        """Take a task whose name is free, or put back one from the journal."""
+        """Take a task that the journal has; its name is free."""
         self.tasks[task.name] = task
         self._schedule(task)
 
@@ -108,7 +108,6 @@ class QueueRunner:
         self._changed.set()
 
     def _schedule(self, task: TaskRecord) -> None:
-        self._shared.journal.put_task(task)
         self._due[task.name] = task.schedule_at
         heapq.heappush(self._heap, (task.schedule_at, task.name))
         self._changed.set()
@@ -207,7 +206,9 @@ class QueueRunner:
             self._end(task)
             return
         wait = max(self.config.backoff(task.dispatch_count), retry_after)
-        self.add(replace(task, schedule_at=now + round(wait * 1000)))
+        again = replace(task, schedule_at=now + round(wait * 1000))
+        self._shared.journal.put_task(again)
+        self.add(again)
 
     def _end(self, task: TaskRecord) -> None:
         """The task is gone for good; its name stays taken for a while."""

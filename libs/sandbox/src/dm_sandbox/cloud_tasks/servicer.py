@@ -32,7 +32,7 @@ from google.protobuf.empty_pb2 import Empty
 from dm_core.clock import Clock
 from dm_sandbox.cloud_tasks import wire
 from dm_sandbox.cloud_tasks.engine import Engine
-from dm_sandbox.cloud_tasks.records import AlreadyTaken, Invalid, NotFound, QueueError
+from dm_sandbox.cloud_tasks.records import AlreadyTaken, Invalid, NotFound, NotKept, QueueError
 from dm_sandbox.cloud_tasks.runner import QueueRunner
 
 SERVICE = "google.cloud.tasks.v2.CloudTasks"
@@ -42,6 +42,7 @@ _STATUS: dict[type[QueueError], grpc.StatusCode] = {
     NotFound: grpc.StatusCode.NOT_FOUND,
     AlreadyTaken: grpc.StatusCode.ALREADY_EXISTS,
     Invalid: grpc.StatusCode.INVALID_ARGUMENT,
+    NotKept: grpc.StatusCode.UNAVAILABLE,
 }
 
 
