@@ -334,10 +334,12 @@ async def test_whoever_resumes_is_told_what_still_keeps_the_agent_silent(
     await desk.store.put_document("maintenance", "switches", switches)
     await change(desk, steering=Steering(pause=Pause("admin", NOW), **held))
 
-    said = await (await steering.resume(desk, THREAD, "")).act()
+    plan = await steering.resume(desk, THREAD, "")
+    said = await plan.act()
     paused = await (await steering.pause(desk, THREAD, "")).act()
 
     assert said == f"resume: {THREAD}; it stays silent, because {says}"
+    assert plan.would.endswith(f"is a human's; it stays silent, because {says}"), "also before it is done"
     assert paused == f"pause: {THREAD}"
 
 

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,14 @@ from dm_admin.views.runs import run_view
 from dm_admin.views.stats import counted
 from dm_core.durations import HOUR_MS
 from dm_core.messages import Attachment, Content, Direction, Disposition, Status
-from dm_core.runs import ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
+from dm_core.runs import Draft, DraftState, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
 from dm_core.steering import Handover, Mode, Pause, Steering
 from dm_core.store.port import ThreadChange
 from dm_core.threads import Lease, Profile, Thread
 from dm_sandbox.examples import NOW, THREAD, dm, events
 from dm_sandbox.memory_store import MemoryStore
 
+WAITING = Run("r", "t", NOW, (dm(1).id,), "hash", dropped_turns=1)
 QUIET = Thread("178_9", "178", "9123456789", last_inbound_at=NOW)
 
 
@@ -116,6 +118,33 @@ async def test_the_live_run_explains_a_message_too() -> None:
 
     assert answer.run is not None
     assert (answer.run.id, answer.run.ended_at, [each.said for each in answer.dms]) == ("r", None, ["text 1"])
+
+
+@pytest.mark.parametrize(
+    ("change", "why", "until"),
+    [
+        ({}, "a run has it", None),
+        ({"not_before": NOW + 9}, "a service does not answer, or refuses the account: it is tried again by itself", 9),
+        ({"run": replace(WAITING, draft=Draft(0, "a"))}, "a draft of the answer waits for the manager's word", None),
+        ({"run": replace(WAITING, draft=Draft(0, "a", DraftState.SEND, "manager", NOW))}, "a run has it", None),
+    ],
+)
+async def test_an_open_dm_is_explained_by_what_it_waits_for(
+    change: dict[str, Any], why: str, until: int | None
+) -> None:
+    store = MemoryStore()
+    await store.record(events(dm(1)))
+    snapshot = await store.open(THREAD)
+    assert snapshot is not None
+    await store.commit(replace(ThreadChange(THREAD, snapshot.version, "token", NOW, run=WAITING), **change))
+
+    answer = await explain(Reads(store), replace(dm(1), status=Status.PROCESSING, run_id="r"))
+    view = await view_thread(Reads(store), THREAD, NOW)
+
+    assert (answer.why, answer.waits_until) == (why, until and NOW + until)
+    assert answer.run is not None
+    assert view is not None
+    assert view.draft_waits == ("draft" in why)
 
 
 async def test_a_thread_is_viewed_whole_and_as_json() -> None:

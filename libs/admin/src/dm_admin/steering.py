@@ -12,7 +12,7 @@ from dm_core.processing.leased_thread import TooManyConflicts, settle
 from dm_core.processing.switches import READ_MS, SwitchReader
 from dm_core.queue.wakeup import plan_wake_up
 from dm_core.steering import Mode, Pause, Steering, Switches, still_silent
-from dm_core.store.port import Conflict, MessageChange, ThreadChange
+from dm_core.store.port import Conflict, MessageChange, ThreadChange, Version
 from dm_core.threads import Thread
 
 _TRIES: Final = 5
@@ -44,11 +44,11 @@ async def pause(desk: Desk, reference: str, why: str) -> Plan:
     """Leave a thread, or everything, to humans until somebody resumes it."""
     now = desk.clock()
     if reference == ALL:
-        return _everywhere(
+        return await _everywhere(
             desk, "pause", why, "leave all conversations to humans", lambda s: replace(s, pause=Pause(ADMIN, now))
         )
     thread = await desk.thread(reference)
-    return _in_thread(
+    return await _in_thread(
         desk,
         thread,
         "pause",
@@ -63,9 +63,9 @@ async def resume(desk: Desk, reference: str, why: str) -> Plan:
     now = desk.clock()
     if reference == ALL:
         would = "answer what comes from now on, in all conversations that are not paused by themselves"
-        return _everywhere(desk, "resume", why, would, lambda switches: switches.resumed(now))
+        return await _everywhere(desk, "resume", why, would, lambda switches: switches.resumed(now))
     thread = await desk.thread(reference)
-    return _in_thread(
+    return await _in_thread(
         desk,
         thread,
         "resume",
@@ -92,9 +92,9 @@ async def mode(desk: Desk, reference: str, word: str, why: str) -> Plan:
         raise Refused(f"{word!r} is no mode: type {', '.join(Mode)}")
     would, what = f"set the mode to {known}", f"mode {known}"
     if reference == ALL:
-        return _everywhere(desk, what, why, would, lambda switches: _in_mode(switches, known))
+        return await _everywhere(desk, what, why, would, lambda switches: _in_mode(switches, known))
     thread = await desk.thread(reference)
-    return _in_thread(
+    return await _in_thread(
         desk,
         thread,
         what,
@@ -104,14 +104,19 @@ async def mode(desk: Desk, reference: str, word: str, why: str) -> Plan:
     )
 
 
-def _in_thread(desk: Desk, thread: Thread, what: str, why: str, would: str, steer: Steer) -> Plan:
-    async def act() -> str:
-        change = await commit(desk, thread.id, what, why, steer)
+async def _in_thread(desk: Desk, thread: Thread, what: str, why: str, would: str, steer: Steer) -> Plan:
+    async def but(change: ThreadChange) -> str:
+        if what not in ANSWERING:
+            return ""
         steering = change.steering if isinstance(change.steering, Steering) else thread.steering
         switches = await SwitchReader(desk.store, desk.clock).current()
-        return f"{what}: {thread.id}{_but(what, still_silent(switches, steering))}"
+        return _but(what, still_silent(switches, steering))
 
-    return Plan(f"{thread.id}: {would}", act)
+    async def act() -> str:
+        return f"{what}: {thread.id}{await but(await commit(desk, thread.id, what, why, steer))}"
+
+    imagined = steer(thread, ThreadChange(thread.id, Version(None), "", desk.clock()))
+    return Plan(f"{thread.id}: {would}{await but(imagined)}", act)
 
 
 def _but(what: str, silent: str) -> str:
@@ -119,12 +124,14 @@ def _but(what: str, silent: str) -> str:
     return f"; it stays silent, because {silent}" if silent and what in ANSWERING else ""
 
 
-def _everywhere(desk: Desk, what: str, why: str, would: str, make: Callable[[Switches], Switches]) -> Plan:
+async def _everywhere(desk: Desk, what: str, why: str, would: str, make: Callable[[Switches], Switches]) -> Plan:
+    reader = SwitchReader(desk.store, desk.clock)
+
     async def act() -> str:
-        switches = await SwitchReader(desk.store, desk.clock).change(make, (desk.line(what, why),))
+        switches = await reader.change(make, (desk.line(what, why),))
         return f"{what}: everything; {SOON}{_but(what, still_silent(switches))}"
 
-    return Plan(f"everything: {would}", act)
+    return Plan(f"everything: {would}{_but(what, still_silent(make(await reader.current())))}", act)
 
 
 async def retry(desk: Desk, reference: str, why: str) -> Plan:

@@ -8,7 +8,7 @@ from typing import Final
 from dm_admin.reads import Reads
 from dm_admin.views.alerts import AlertView, alert_view
 from dm_admin.views.messages import MessageView, message_view
-from dm_admin.views.runs import RunView, run_view
+from dm_admin.views.runs import RunView, drafted, run_view
 from dm_core.clock import system_clock
 from dm_core.durations import DAY_MS
 from dm_core.messages import WINDOW_MS
@@ -60,7 +60,8 @@ class ThreadLine:
 
 @dataclass(frozen=True, slots=True)
 class ThreadView:
-    """A thread whole. ``messages`` are its newest, in their order; ``run``: the live one.
+    """A thread whole. ``messages`` are its newest, in their order; ``run``: the live one, and ``draft_waits`` whether
+    what it would send waits for the manager.
 
     ``handed_over_at``, ``paused_by`` and the like are of now; ``audit`` says what humans changed before.
     """
@@ -83,6 +84,7 @@ class ThreadView:
     alerts: tuple[AlertView, ...]
     audit: tuple[AuditLine, ...]
     run: RunView | None
+    draft_waits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -232,4 +234,5 @@ async def view_thread(
         alerts=tuple(map(alert_view, await reads.alerts_of(thread_id))),
         audit=await reads.audit_of(thread_id),
         run=run_view(thread.run) if thread.run else None,
+        draft_waits=drafted(thread.run),
     )
