@@ -173,13 +173,15 @@ async def test_search_finds_part_of_a_name_among_the_newest_and_a_whole_username
     def found(search: str, limit: int = 50) -> list[str]:
         return [line.id for line in lines[search, limit]]
 
-    searches = [("person", 50), ("person", 1), ("@user_0", 1), ("@USER_0", 1), ("user_", 2)]
+    searches = [("person", 50), ("person", 1), ("@user_0", 1), ("@USER_0", 1), ("user_", 2), ("0", 1), ("178_0", 1)]
+    searches += [("person 0", 1)]
     lines = {each: await list_threads(Reads(store), NOW, search=each[0], limit=each[1]) for each in searches}
 
     assert found("person") == ["178_2", "178_1", "178_0"]
     assert found("person", 1) == ["178_2"]
     assert found("@user_0", 1) == found("@USER_0", 1) == ["178_0"]
     assert found("user_", 2) == ["178_2", "178_1"]
+    assert found("0", 1) == found("178_0", 1) == found("person 0", 1) == ["178_0"], "though it is not the newest"
 
 
 async def test_the_deployments_switches_are_on_until_somebody_switches() -> None:
