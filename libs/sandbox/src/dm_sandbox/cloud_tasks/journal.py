@@ -60,6 +60,13 @@ class Journal:
             self._db.execute("INSERT OR REPLACE INTO reserved VALUES (?, ?)", (name, reserved_until))
             self._db.execute("DELETE FROM tasks WHERE name = ?", (name,))
 
+    def end_queue(self, name: str, reserved_until: int) -> None:
+        """The queue is gone, its name stays taken until then (ms since 1970)."""
+        with contextlib.suppress(sqlite3.OperationalError), self._db:
+            self._db.execute("BEGIN")
+            self._db.execute("INSERT OR REPLACE INTO reserved VALUES (?, ?)", (name, reserved_until))
+            self._db.execute("DELETE FROM queues WHERE name = ?", (name,))
+
     def reserved(self, now: int) -> dict[str, int]:
         """Names still taken; forgets the others."""
         self._db.execute("DELETE FROM reserved WHERE until <= ?", (now,))

@@ -58,10 +58,14 @@ class QueueRunner:
 
     async def stop(self) -> None:
         """Drop every attempt under way, as a crash would; their tasks stay."""
+        await asyncio.gather(*self.cancel(), return_exceptions=True)
+
+    def cancel(self) -> list[asyncio.Task[None]]:
+        """As ``stop``, without waiting for what it ends."""
         workers = [self._loop, *self._attempts]
         for worker in workers:
             worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        return workers
 
     def add(self, task: TaskRecord) -> None:
         """Take a task that the journal has; its name is free."""
@@ -197,7 +201,9 @@ class QueueRunner:
             return
         attempt = Attempt(task.schedule_at, dispatched_at, now, outcome.code, outcome.status, outcome.reason)
         responses = current.response_count + (1 if outcome.status else 0)
-        self._retry(replace(current, response_count=responses, last=attempt), now, outcome.retry_after)
+        executions = current.execution_count + outcome.executed
+        failed = replace(current, response_count=responses, execution_count=executions, last=attempt)
+        self._retry(failed, now, outcome.retry_after)
 
     def _retry(self, task: TaskRecord, now: int, retry_after: float) -> None:
         if self.config.gives_up(task.dispatch_count, task.first_attempt_at, now):
