@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -34,6 +35,8 @@ PIPED: Final = (10_000, 100)
 a dumb terminal instead: https://github.com/NVIDIA-NeMo/Gym/pull/2949.)"""
 KEYS: Final = frozenset(("thread", "message", "alert", "item", "what"))
 """Columns whose words are typed again: they are whole as long as there is room for them."""
+LEGIBLE, GAP = 10, 2
+"""Columns that a word of a table needs at least, and that are between two of its columns."""
 DRAFTS: Final = {
     DraftState.WAITING: "it waits for the manager's word",
     DraftState.SEND: "sent as it was written",
@@ -66,12 +69,33 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
     if not rows:
         say(f"{title}: none")
         return
+    if _console().width < _narrowest(columns, rows):
+        _blocks(title, columns, rows)
+        return
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for name in columns:
         table.add_column(name, overflow="fold", no_wrap=name in KEYS)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     _console().print(table)
+
+
+def _narrowest(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """The width below which a table's words would be broken into a few letters each, or left out."""
+    cells = [(name, *(row[number] for row in rows)) for number, name in enumerate(columns)]
+    words = [max(cell_len(word) for cell in column for word in (cell.split() or [""])) for column in cells]
+    wide = [word if name in KEYS else min(word, LEGIBLE) for name, word in zip(columns, words, strict=True)]
+    return sum(wide) + GAP * (len(columns) - 1)
+
+
+def _blocks(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table for a narrow window: each row under its first cell."""
+    say(title)
+    for first, *others in rows:
+        say(first)
+        for name, cell in zip(columns[1:], others, strict=True):
+            if cell:
+                say(f"  {name}: {cell}")
 
 
 def when(ms: int | None) -> str:
