@@ -86,6 +86,21 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
                 await client.get(f"{status[name]}/health")
 
 
+async def test_a_dm_that_waits_when_everything_dies_is_answered_after_the_next_start(tmp_path: Path) -> None:
+    async with _started("dm_sandbox.dev", port := free_port(), tmp_path) as first:
+        await _read_until(first, b"dm-agent sandbox")
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            await client.post("/type", json={"line": "how much is membership?"})
+        await _read_until(first, b"wake-up scheduled")
+        first.kill()
+        await first.wait()
+
+    async with _started("dm_sandbox.dev", free_port(), tmp_path) as second:
+        output = await _read_until(second, b"run finished")
+
+    assert b"reply sent" in output
+
+
 async def test_the_line_chat_sends_what_is_typed_and_prints_what_comes_back(tmp_path: Path) -> None:
     port = free_port()
 

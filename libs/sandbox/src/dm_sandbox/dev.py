@@ -30,6 +30,7 @@ from dm_sandbox.platforms.local_model import LocalGemini, LocalModelMissing, ope
 from dm_sandbox.platforms.local_server import LocalServer
 from dm_sandbox.studio import kept
 from dm_sandbox.studio.model_key import problem_of_key
+from dm_sandbox.studio.scheduler import sweep_regularly
 from dm_sandbox.studio.server import page_app
 from dm_sandbox.studio.studio import Studio, clock_of
 from dm_sandbox.studio.watch import watch_files
@@ -93,12 +94,13 @@ async def run(options: Options, env: Mapping[str, str]) -> None:
     folder, lock = _state_folder(options)
     with lock:
         kept.check_databases(folder)
-        await _run_in(folder, options, env)
+        keeps = options.store == "sqlite"  # the Firestore emulator forgets, and what remembers its threads must too
+        await _run_in(folder if keeps else None, options, env)
 
 
-async def _run_in(folder: Path, options: Options, env: Mapping[str, str]) -> None:
+async def _run_in(folder: Path | None, options: Options, env: Mapping[str, str]) -> None:
     gemini = LocalGemini(open_engine()) if options.local else None
-    remembered = kept.load(folder)
+    remembered = kept.load(folder) if folder else dict[str, object]()
     clock = clock_of(remembered)
     sandbox = Sandbox(
         store=options.store,
@@ -135,9 +137,11 @@ async def _serve(studio: Studio, page: LocalServer, options: Options) -> None:
     print(f"as its operator, in another terminal: {operators_line(sandbox.environment)}", flush=True)
     sandbox.log.listen(lambda entry: print(entry, flush=True))
     studio.chat.listen(lambda line: print(line, flush=True))
+    sweeping = asyncio.create_task(sweep_regularly(sandbox))
     try:
         await watch_files(sandbox)
     finally:
+        sweeping.cancel()
         await studio.close()
 
 

@@ -15,6 +15,7 @@ import contextlib
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -71,6 +72,14 @@ class QueueRunner:
         """Take a task that the journal has; its name is free."""
         self.tasks[task.name] = task
         self._schedule(task)
+
+    def redirect(self, base_url: str) -> None:
+        """Every task that waits goes to this scheme, host and port."""
+        scheme, host, *_ = urlsplit(base_url)
+        for task in list(self.tasks.values()):
+            moved = replace(task, url=urlsplit(task.url)._replace(scheme=scheme, netloc=host).geturl())
+            self._shared.journal.put_task(moved)
+            self.tasks[task.name] = moved
 
     def run_now(self, name: str) -> TaskRecord:
         """Send it at once: paused or not, limits or not (RunTask)."""
