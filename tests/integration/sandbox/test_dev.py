@@ -112,14 +112,24 @@ async def test_the_line_chat_sends_what_is_typed_and_prints_what_comes_back(tmp_
             assert chat.stdin is not None
             chat.stdin.write(b"can I talk to a human?\n")
             output = await _read_until(chat, b"Manager's phone: ")
-            chat.stdin.write(b"/quit\n")
-            await asyncio.wait_for(chat.communicate(), PATIENCE)
+            chat.stdin.write(b"\xff \x1b[2J\n/help\n/quit\n")
+            rest, _ = await asyncio.wait_for(chat.communicate(), PATIENCE)
             alive = dev.returncode is None
 
     assert (early.returncode, chat.returncode, alive) == (1, 0, True)
     assert nobody.decode().startswith(f"make chat: nothing answers on http://127.0.0.1:{port}")
     assert b"Sam Jones: can I talk to a human?" in output
     assert b"Club: " in output
+    assert "Sam Jones: \N{REPLACEMENT CHARACTER} \N{REPLACEMENT CHARACTER}[2J" in rest.decode()
+    assert b"type a DM, or: /photo" in rest, "also what the last line comes to is printed"
+
+
+async def test_a_chat_on_no_port_is_one_line(tmp_path: Path) -> None:
+    async with _started("dm_sandbox.line_chat", 0, tmp_path, {"PORT": "abc"}) as chat:
+        output, _ = await asyncio.wait_for(chat.communicate(), PATIENCE)
+
+    assert output.decode().startswith("make chat: nothing answers on http://127.0.0.1:abc")
+    assert output.decode().count("\n") == 1
 
 
 async def test_a_port_in_use_is_said_and_the_next_is_taken(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Final, Literal, cast
 
 from dm_core.clock import Clock
 from dm_core.telemetry import hashed
-from dm_sandbox.chat_lines import clock_time
+from dm_sandbox.chat_lines import clock_time, harmless
 from dm_sandbox.cloud_tasks import QueueEvent
 from dm_sandbox.environment import ALERTS_QUEUE
 from dm_sandbox.event_words import function_words, platform_words, queue_words
@@ -43,7 +43,7 @@ class Entry:
     record: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
 
     def __str__(self) -> str:
-        return f"{clock_time(self.at)} {self.source:<9} {self.words}"
+        return f"{clock_time(self.at)} {self.source:<9} {harmless(self.words)}"
 
     @property
     def row(self) -> dict[str, object]:
