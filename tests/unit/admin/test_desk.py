@@ -150,6 +150,20 @@ async def test_a_retry_makes_pending_wakes_and_releases(desk: Desk) -> None:
     assert (line.who, line.what, line.why, line.at) == ("admin:tom", "retry", "mended", NOW + 1_000)
 
 
+async def test_two_retries_at_once_are_one(desk: Desk) -> None:
+    await give_up(desk)
+    first, second = await steering.retry(desk, THREAD, ""), await steering.retry(desk, THREAD, "")
+    await first.act()
+
+    with pytest.raises(Refused, match="retried by somebody else meanwhile"):
+        await second.act()
+
+    thread = await desk.store.get_thread(THREAD)
+    assert thread is not None
+    assert thread.pending_count == 1
+    assert len(await desk.reads.audit_of(THREAD)) == 1
+
+
 async def test_a_retry_that_can_make_no_task_is_swept(desk: Desk) -> None:
     await give_up(desk)
     _queue(desk).down = True

@@ -1,6 +1,6 @@
 """Changes of threads and of everything: each one conditional commit, with its line of the audit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -26,12 +26,19 @@ type Steer = Callable[[Thread, ThreadChange], ThreadChange]
 """What to change of a thread as it was read; the change's id, version, token, time and audit are filled in."""
 
 
-async def commit(desk: Desk, thread_id: str, what: str, why: str, steer: Steer) -> ThreadChange:
-    """Change a thread as it is now, whatever came meanwhile; the change. Raises Refused, StoreUnavailable."""
+async def commit(
+    desk: Desk, thread_id: str, what: str, why: str, steer: Steer, look: Callable[[], Awaitable[None]] | None = None
+) -> ThreadChange:
+    """Change a thread as it is now, whatever came meanwhile; the change. Raises Refused, StoreUnavailable.
+
+    ``look`` reads what ``steer`` needs besides the thread, each time after it: the change rests on both.
+    """
     for _ in range(_TRIES):
         snapshot = await desk.store.open(thread_id)
         if snapshot is None:
             raise Refused(f"thread {thread_id} does not exist any more: nothing was changed")
+        if look is not None:
+            await look()
         line = desk.line(what, why, thread_id)
         empty = ThreadChange(thread_id, snapshot.version, desk.ids(), line.at, audit=(line,))
         change = steer(snapshot.thread, empty)
@@ -145,9 +152,15 @@ async def retry(desk: Desk, reference: str, why: str) -> Plan:
     async def act() -> str:
         now = desk.clock()
         wake_up = plan_wake_up(thread.id, now, desk.settings.debounce_min, desk.settings.debounce_max)
-        again = tuple(_again(message, now) for message in failed)
+        still = list(failed)
+
+        async def look() -> None:
+            still[:] = await desk.reads.failed_messages(thread.id)
 
         def steer(thread: Thread, change: ThreadChange) -> ThreadChange:
+            if not still:
+                raise Refused(f"{thread.id}: its failed DMs were retried by somebody else meanwhile")
+            again = tuple(_again(message, now) for message in still)
             return replace(
                 change,
                 messages=again,
@@ -158,8 +171,8 @@ async def retry(desk: Desk, reference: str, why: str) -> Plan:
                 steering=replace(thread.steering, handover=None),
             )
 
-        await commit(desk, thread.id, "retry", why, steer)
-        done = f"retry: {len(again)} failed DMs of {thread.id} are pending again"
+        await commit(desk, thread.id, "retry", why, steer, look)
+        done = f"retry: {len(still)} failed DMs of {thread.id} are pending again"
         try:
             if desk.queue is None:
                 return f"{done}; {SWEPT}"
