@@ -71,3 +71,10 @@ def test_a_full_disk_is_said_once_and_stops_no_event(tmp_path: Path) -> None:
     kept = EventLog(system_clock, path)
     kept.close()
     assert [entry.words for entry in kept.entries] == ["before", "after"]
+
+
+def test_a_line_for_a_terminal_holds_nothing_that_it_obeys_or_that_can_not_be_printed() -> None:
+    entry = EventLog(system_clock).add("studio", "a\x1b[2Jb\ud800c\nd 👩")
+
+    assert str(entry).endswith("a\ufffd[2Jb\ufffdc\nd 👩")
+    assert str(entry).encode()

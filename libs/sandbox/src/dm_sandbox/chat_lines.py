@@ -11,7 +11,7 @@ PORT_FILE: Final = "port"
 """In the folder of the state: where the page was served last."""
 DEFAULT_PORT: Final = 8080
 
-_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
 
 Who = Literal["person", "club", "owner", "manager", "note"]
 
@@ -23,7 +23,7 @@ HELP = (
 
 
 def harmless(words: str) -> str:
-    """What somebody wrote, without what a terminal obeys; lines stay lines."""
+    """What somebody wrote, without what a terminal obeys or can't be given; lines stay lines."""
     return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", words)
 
 
