@@ -60,6 +60,16 @@ def test_a_script_that_fails_is_reported_with_its_last_words(fake: Path) -> None
         pass
 
 
+def test_one_that_lost_a_port_while_it_started_is_started_once_more(fake: Path, tmp_path: Path) -> None:
+    been = tmp_path / "been"
+    lost = f"[ -e {been} ] || {{ touch {been}; echo java.net.BindException: Address already in use; exit 1; }}\n"
+    first, _, rest = fake.read_text().partition("\n")
+    fake.write_text(f"{first}\n{lost}{rest}")
+
+    with firestore_emulator() as host:
+        assert listeners(host)
+
+
 def test_leaving_the_block_ends_the_whole_process_group(fake: Path) -> None:
     with firestore_emulator() as host:
         started = listeners(host)

@@ -12,10 +12,10 @@ TABS = ("run", "thread", "waiting", "switches", "seat", "review", "tour")
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [375, 768, 1920])
+@pytest.mark.parametrize("width", [320, 768, 1920])
 def test_axe_finds_nothing(shared: Dev, opened: Opened, width: int, scheme: str) -> None:
     studio = opened(shared, width=1920, scheme=scheme)
-    studio.meet(f"Axe {width} {scheme}")
+    studio.meet(f"Axe {width} {scheme} {'W' * 55}")
     studio.says("how much is it?")
     studio.expect_replies(1)
     studio.page.click("#bubbles .bubble-row:not(.mine) .bubble")

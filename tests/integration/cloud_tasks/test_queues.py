@@ -7,7 +7,13 @@ from typing import cast
 
 import grpc.aio
 import pytest
-from google.api_core.exceptions import AlreadyExists, InvalidArgument, MethodNotImplemented, NotFound
+from google.api_core.exceptions import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    MethodNotImplemented,
+    NotFound,
+)
 from google.cloud.tasks_v2 import (
     CloudTasksAsyncClient,
     GetTaskRequest,
@@ -199,6 +205,50 @@ async def test_a_queue_can_be_created_once(client: CloudTasksAsyncClient, parent
         await client.create_queue(parent=LOCATION, queue=wanted)
 
 
+@pytest.mark.parametrize(
+    ("rates", "retries"),
+    [
+        (RateLimits(max_dispatches_per_second=501), RetryConfig()),
+        (RateLimits(max_dispatches_per_second=-1), RetryConfig()),
+        (RateLimits(max_concurrent_dispatches=5_001), RetryConfig()),
+        (RateLimits(), RetryConfig(max_attempts=-2)),
+        (RateLimits(), RetryConfig(min_backoff=Duration(seconds=-1))),
+    ],
+)
+async def test_a_queue_out_of_bounds_is_refused_and_stays_as_it_was(
+    client: CloudTasksAsyncClient, parent: str, rates: RateLimits, retries: RetryConfig
+) -> None:
+    wrong = Queue(name=parent, rate_limits=rates, retry_config=retries)
+
+    with pytest.raises(InvalidArgument):
+        await client.create_queue(parent=LOCATION, queue=wrong)
+    made = await client.create_queue(parent=LOCATION, queue=Queue(name=parent))
+    with pytest.raises(InvalidArgument):
+        await client.update_queue(queue=wrong)
+
+    assert await client.get_queue(name=parent) == made
+
+
+async def test_a_deleted_queue_is_gone_with_its_tasks_and_its_name_blocked(
+    client: CloudTasksAsyncClient, queue: CloudTasksQueue, emulator: CloudTasksEmulator, parent: str
+) -> None:
+    with pytest.raises(NotFound):
+        await client.delete_queue(name=parent)
+    await queue.schedule(_wake_up("goes-1", ahead=FAR))
+
+    await client.delete_queue(name=parent)
+
+    assert emulator.pending == 0
+    with pytest.raises(NotFound):
+        await client.get_queue(name=parent)
+    await emulator.stop()
+    await emulator.start()
+    with pytest.raises(FailedPrecondition):
+        await client.create_queue(parent=LOCATION, queue=Queue(name=parent))
+    with pytest.raises(NotFound):
+        await client.create_task(parent=parent, task=_task("http://127.0.0.1:9/"))
+
+
 async def test_an_update_changes_only_what_its_mask_names(client: CloudTasksAsyncClient, parent: str) -> None:
     wanted = Queue(
         name=parent,
@@ -246,7 +296,7 @@ async def test_an_unnamed_task_gets_a_name(client: CloudTasksAsyncClient, worker
 
 async def test_an_unknown_method_is_unimplemented(client: CloudTasksAsyncClient, parent: str) -> None:
     with pytest.raises(MethodNotImplemented):
-        await client.delete_queue(name=parent)
+        await client.get_iam_policy(request={"resource": parent})
 
 
 async def test_a_taken_port_is_reported(emulator: CloudTasksEmulator) -> None:

@@ -2,9 +2,15 @@
 # Google's client is partly untyped.
 """A queue that dies and comes back."""
 
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
 from google.cloud.tasks_v2 import CloudTasksAsyncClient, Queue
 
 from dm_core.clock import system_clock
+from dm_core.errors import QueueUnavailable
 from dm_core.queue.cloud_tasks import CloudTasksQueue
 from dm_core.queue.port import WakeUp
 from dm_sandbox.cloud_tasks import CloudTasksEmulator
@@ -76,3 +82,24 @@ async def test_the_address_stays_the_same(emulator: CloudTasksEmulator) -> None:
     await emulator.start()
 
     assert emulator.address == before
+
+
+async def test_a_disk_that_takes_nothing_refuses_new_tasks_and_stops_no_other(
+    queue: CloudTasksQueue, worker: Worker, emulator: CloudTasksEmulator, tmp_path: Path
+) -> None:
+    worker.answers.append(500)
+    worker.gate.clear()
+    await queue.schedule(_wake_up("before-1"))
+    await worker.until(lambda: worker.in_progress == 1)
+
+    with closing(sqlite3.connect(tmp_path / "queue.sqlite", isolation_level=None)) as other:
+        other.execute("ALTER TABLE tasks RENAME TO away")  # every write fails, as on a full disk
+        with pytest.raises(QueueUnavailable):
+            await queue.schedule(_wake_up("during-1"))
+        worker.gate.set()
+        await worker.until(lambda: emulator.counters.succeeded == 1)
+        other.execute("ALTER TABLE away RENAME TO tasks")
+    await queue.schedule(_wake_up("during-1"))
+
+    await worker.until(lambda: emulator.counters.succeeded == 2)
+    assert [delivery.task for delivery in worker.deliveries] == ["before-1", "before-1", "during-1"]

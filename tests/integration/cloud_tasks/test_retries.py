@@ -16,18 +16,19 @@ def _now(name: str) -> WakeUp:
 async def test_a_failed_task_comes_again_until_it_succeeds(
     queue: CloudTasksQueue, worker: Worker, emulator: CloudTasksEmulator
 ) -> None:
-    worker.answers.extend([500, 409])
+    worker.answers.extend([500, 409, 302])
 
     await queue.schedule(_now("fails-1"))
     await worker.until(lambda: emulator.counters.succeeded == 1)
 
-    counts = [delivery.headers["x-cloudtasks-taskretrycount"] for delivery in worker.deliveries]
-    executions = [delivery.headers["x-cloudtasks-taskexecutioncount"] for delivery in worker.deliveries]
-    previous = [delivery.headers.get("x-cloudtasks-taskpreviousresponse") for delivery in worker.deliveries]
-    assert counts == executions == ["0", "1", "2"]
-    assert previous == [None, "500", "409"]
-    assert worker.deliveries[2].headers["x-cloudtasks-taskretryreason"] == "HTTP status code 409"
-    assert emulator.counters.failed == 2
+    def heard(header: str) -> list[str | None]:
+        return [delivery.headers.get(f"x-cloudtasks-task{header}") for delivery in worker.deliveries]
+
+    assert heard("retrycount") == ["0", "1", "2", "3"]
+    assert heard("executioncount") == ["0", "0", "1", "2"], "5xx is no execution"
+    assert heard("previousresponse") == [None, "500", "409", "302"]
+    assert heard("retryreason") == [None, "", "", ""]
+    assert emulator.counters.failed == 3
 
 
 async def test_retries_wait_longer_each_time(queue: CloudTasksQueue, worker: Worker) -> None:
@@ -69,6 +70,7 @@ async def test_a_task_over_its_deadline_is_sent_again_while_the_handler_still_ru
     assert str(failed.detail["reason"]).startswith("DEADLINE_EXCEEDED")
     assert worker.deliveries[1].headers["x-cloudtasks-taskretrycount"] == "1"
     assert worker.deliveries[1].headers["x-cloudtasks-taskexecutioncount"] == "0"
+    assert worker.deliveries[1].headers["x-cloudtasks-taskpreviousresponse"] == "504"
 
 
 async def test_a_task_waits_for_a_worker_that_is_down(queue: CloudTasksQueue, worker: Worker) -> None:

@@ -64,6 +64,7 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
         httpx.AsyncClient(base_url=base_url, trust_env=False, timeout=PATIENCE) as client,
     ):
         await _read_until(process, b"dm-agent sandbox")
+        there_before_the_first_dm = (tmp_path / "threads.db").exists()
         status = (await client.get("/status")).json()
         page = await client.get("/")
         typed = await client.post("/type", json={"line": "how much is membership?"})
@@ -72,6 +73,7 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
         process.send_signal(signal.SIGTERM)
         await asyncio.wait_for(process.communicate(), PATIENCE)
 
+    assert there_before_the_first_dm, "the line for the operator's tool works at once"
     assert typed.json() == {"ok": True}
     assert "<title>dm-agent sandbox</title>" in page.text
     assert process.returncode == 0
@@ -82,6 +84,21 @@ async def test_a_dm_typed_on_the_page_is_answered_and_everything_stops_on_sigter
         for name in ("webhook", "processor"):
             with pytest.raises(httpx.ConnectError):
                 await client.get(f"{status[name]}/health")
+
+
+async def test_a_dm_that_waits_when_everything_dies_is_answered_after_the_next_start(tmp_path: Path) -> None:
+    async with _started("dm_sandbox.dev", port := free_port(), tmp_path) as first:
+        await _read_until(first, b"dm-agent sandbox")
+        async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False) as client:
+            await client.post("/type", json={"line": "how much is membership?"})
+        await _read_until(first, b"wake-up scheduled")
+        first.kill()
+        await first.wait()
+
+    async with _started("dm_sandbox.dev", free_port(), tmp_path) as second:
+        output = await _read_until(second, b"run finished")
+
+    assert b"reply sent" in output
 
 
 async def test_the_line_chat_sends_what_is_typed_and_prints_what_comes_back(tmp_path: Path) -> None:
@@ -95,14 +112,24 @@ async def test_the_line_chat_sends_what_is_typed_and_prints_what_comes_back(tmp_
             assert chat.stdin is not None
             chat.stdin.write(b"can I talk to a human?\n")
             output = await _read_until(chat, b"Manager's phone: ")
-            chat.stdin.write(b"/quit\n")
-            await asyncio.wait_for(chat.communicate(), PATIENCE)
+            chat.stdin.write(b"\xff \x1b[2J\n/help\n/quit\n")
+            rest, _ = await asyncio.wait_for(chat.communicate(), PATIENCE)
             alive = dev.returncode is None
 
     assert (early.returncode, chat.returncode, alive) == (1, 0, True)
     assert nobody.decode().startswith(f"make chat: nothing answers on http://127.0.0.1:{port}")
     assert b"Sam Jones: can I talk to a human?" in output
     assert b"Club: " in output
+    assert "Sam Jones: \N{REPLACEMENT CHARACTER} \N{REPLACEMENT CHARACTER}[2J" in rest.decode()
+    assert b"type a DM, or: /photo" in rest, "also what the last line comes to is printed"
+
+
+async def test_a_chat_on_no_port_is_one_line(tmp_path: Path) -> None:
+    async with _started("dm_sandbox.line_chat", 0, tmp_path, {"PORT": "abc"}) as chat:
+        output, _ = await asyncio.wait_for(chat.communicate(), PATIENCE)
+
+    assert output.decode().startswith("make chat: nothing answers on http://127.0.0.1:abc")
+    assert output.decode().count("\n") == 1
 
 
 async def test_a_port_in_use_is_said_and_the_next_is_taken(tmp_path: Path) -> None:
@@ -144,6 +171,30 @@ async def test_a_second_sandbox_in_the_same_folder_says_so(tmp_path: Path) -> No
             output, _ = await asyncio.wait_for(second.communicate(), PATIENCE)
 
     assert output.decode().startswith(f"make dev: {tmp_path} is used by another make dev")
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("threads.db", "no database, but rather more than the hundred bytes that a header has" * 9),
+        ("tasks.db", "no database, but rather more than the hundred bytes that a header has" * 9),
+        ("studio.json", '{"people": ['),
+        ("studio.json", '{"people": [{"userId": "1", "name": "Sam", "bubbles": [{"of": "another version"}]}]}'),
+    ],
+)
+async def test_a_damaged_file_of_the_state_is_one_line_and_left_as_it_is(
+    name: str, content: str, tmp_path: Path
+) -> None:
+    (tmp_path / name).write_text(content)
+
+    async with _started("dm_sandbox.dev", free_port(), tmp_path) as process:
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+
+    said = output.decode().removeprefix("starting the functions, the queue and the platforms…\n")
+    assert process.returncode == 1
+    assert said.startswith(f"make dev: {tmp_path / name} can't be read (")
+    assert said.endswith("FRESH=1 make dev starts over, STATE=folder leaves it as it is\n")
+    assert (tmp_path / name).read_text() == content
 
 
 async def test_a_bogus_key_is_one_line_that_does_not_show_it(tmp_path: Path) -> None:

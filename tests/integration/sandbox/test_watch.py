@@ -10,6 +10,7 @@ import pytest
 
 from dm_sandbox import profile_files
 from dm_sandbox.functions.control import Switched
+from dm_sandbox.studio.scheduler import sweep_regularly
 from dm_sandbox.studio.watch import watch_files
 from dm_sandbox.world import Sandbox
 
@@ -78,3 +79,14 @@ async def test_an_instance_ordered_to_die_does_so_once_at_its_checkpoint_and_not
         await sandbox.wait_for(lambda: _happened(sandbox, "send_looked_up"), 40, "a look-up")
 
     assert len(sandbox.instagram.sent) <= 1
+
+
+async def test_the_processor_is_told_to_sweep_again_and_again() -> None:
+    async with Sandbox(studio=True) as sandbox:
+        sweeping = asyncio.create_task(sweep_regularly(sandbox, 0.2))
+
+        await sandbox.wait_for(lambda: [each.kind for each in sandbox.log.entries].count("swept") > 1, 40, "two sweeps")
+
+        sweeping.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await sweeping

@@ -150,6 +150,20 @@ async def test_a_retry_makes_pending_wakes_and_releases(desk: Desk) -> None:
     assert (line.who, line.what, line.why, line.at) == ("admin:tom", "retry", "mended", NOW + 1_000)
 
 
+async def test_two_retries_at_once_are_one(desk: Desk) -> None:
+    await give_up(desk)
+    first, second = await steering.retry(desk, THREAD, ""), await steering.retry(desk, THREAD, "")
+    await first.act()
+
+    with pytest.raises(Refused, match="retried by somebody else meanwhile"):
+        await second.act()
+
+    thread = await desk.store.get_thread(THREAD)
+    assert thread is not None
+    assert thread.pending_count == 1
+    assert len(await desk.reads.audit_of(THREAD)) == 1
+
+
 async def test_a_retry_that_can_make_no_task_is_swept(desk: Desk) -> None:
     await give_up(desk)
     _queue(desk).down = True
@@ -334,10 +348,12 @@ async def test_whoever_resumes_is_told_what_still_keeps_the_agent_silent(
     await desk.store.put_document("maintenance", "switches", switches)
     await change(desk, steering=Steering(pause=Pause("admin", NOW), **held))
 
-    said = await (await steering.resume(desk, THREAD, "")).act()
+    plan = await steering.resume(desk, THREAD, "")
+    said = await plan.act()
     paused = await (await steering.pause(desk, THREAD, "")).act()
 
     assert said == f"resume: {THREAD}; it stays silent, because {says}"
+    assert plan.would.endswith(f"is a human's; it stays silent, because {says}"), "also before it is done"
     assert paused == f"pause: {THREAD}"
 
 

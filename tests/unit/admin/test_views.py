@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -11,13 +12,14 @@ from dm_admin.views.runs import run_view
 from dm_admin.views.stats import counted
 from dm_core.durations import HOUR_MS
 from dm_core.messages import Attachment, Content, Direction, Disposition, Status
-from dm_core.runs import ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
+from dm_core.runs import Draft, DraftState, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
 from dm_core.steering import Handover, Mode, Pause, Steering
 from dm_core.store.port import ThreadChange
 from dm_core.threads import Lease, Profile, Thread
 from dm_sandbox.examples import NOW, THREAD, dm, events
 from dm_sandbox.memory_store import MemoryStore
 
+WAITING = Run("r", "t", NOW, (dm(1).id,), "hash", dropped_turns=1)
 QUIET = Thread("178_9", "178", "9123456789", last_inbound_at=NOW)
 
 
@@ -118,6 +120,33 @@ async def test_the_live_run_explains_a_message_too() -> None:
     assert (answer.run.id, answer.run.ended_at, [each.said for each in answer.dms]) == ("r", None, ["text 1"])
 
 
+@pytest.mark.parametrize(
+    ("change", "why", "until"),
+    [
+        ({}, "a run has it", None),
+        ({"not_before": NOW + 9}, "a service does not answer, or refuses the account: it is tried again by itself", 9),
+        ({"run": replace(WAITING, draft=Draft(0, "a"))}, "a draft of the answer waits for the manager's word", None),
+        ({"run": replace(WAITING, draft=Draft(0, "a", DraftState.SEND, "manager", NOW))}, "a run has it", None),
+    ],
+)
+async def test_an_open_dm_is_explained_by_what_it_waits_for(
+    change: dict[str, Any], why: str, until: int | None
+) -> None:
+    store = MemoryStore()
+    await store.record(events(dm(1)))
+    snapshot = await store.open(THREAD)
+    assert snapshot is not None
+    await store.commit(replace(ThreadChange(THREAD, snapshot.version, "token", NOW, run=WAITING), **change))
+
+    answer = await explain(Reads(store), replace(dm(1), status=Status.PROCESSING, run_id="r"))
+    view = await view_thread(Reads(store), THREAD, NOW)
+
+    assert (answer.why, answer.waits_until) == (why, until and NOW + until)
+    assert answer.run is not None
+    assert view is not None
+    assert view.draft_waits == ("draft" in why)
+
+
 async def test_a_thread_is_viewed_whole_and_as_json() -> None:
     store = MemoryStore()
     await store.record(events(dm(1), dm(2)))
@@ -144,13 +173,15 @@ async def test_search_finds_part_of_a_name_among_the_newest_and_a_whole_username
     def found(search: str, limit: int = 50) -> list[str]:
         return [line.id for line in lines[search, limit]]
 
-    searches = [("person", 50), ("person", 1), ("@user_0", 1), ("@USER_0", 1), ("user_", 2)]
+    searches = [("person", 50), ("person", 1), ("@user_0", 1), ("@USER_0", 1), ("user_", 2), ("0", 1), ("178_0", 1)]
+    searches += [("person 0", 1)]
     lines = {each: await list_threads(Reads(store), NOW, search=each[0], limit=each[1]) for each in searches}
 
     assert found("person") == ["178_2", "178_1", "178_0"]
     assert found("person", 1) == ["178_2"]
     assert found("@user_0", 1) == found("@USER_0", 1) == ["178_0"]
     assert found("user_", 2) == ["178_2", "178_1"]
+    assert found("0", 1) == found("178_0", 1) == found("person 0", 1) == ["178_0"], "though it is not the newest"
 
 
 async def test_the_deployments_switches_are_on_until_somebody_switches() -> None:

@@ -1,6 +1,7 @@
 """The event stream: whose an event is, which run it belongs to, and that it survives a restart."""
 
 import json
+import resource
 from pathlib import Path
 
 from dm_core.clock import system_clock
@@ -48,3 +49,32 @@ def test_events_survive_a_restart_and_a_cut_line_is_left_out(tmp_path: Path) -> 
     assert third.number == 3
     assert after.find(1) is not None
     assert [entry.words for entry in after.since(2)] == ["three"]
+
+
+def test_a_full_disk_is_said_once_and_stops_no_event(tmp_path: Path) -> None:
+    path = tmp_path / "events.jsonl"
+    log = EventLog(system_clock, path)
+    log.add("studio", "before")
+
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (path.stat().st_size + 9, limits[1]))
+    try:
+        log.add("studio", "one")
+        log.add("studio", "two")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    log.add("studio", "after")
+    log.close()
+
+    said = "events are not kept over a restart: the disk is full"
+    assert [entry.words for entry in log.entries] == ["before", "one", said, "two", "after"]
+    kept = EventLog(system_clock, path)
+    kept.close()
+    assert [entry.words for entry in kept.entries] == ["before", "after"]
+
+
+def test_a_line_for_a_terminal_holds_nothing_that_it_obeys_or_that_can_not_be_printed() -> None:
+    entry = EventLog(system_clock).add("studio", "a\x1b[2Jb\ud800c\nd 👩")
+
+    assert str(entry).endswith("a\ufffd[2Jb\ufffdc\nd 👩")
+    assert str(entry).encode()

@@ -69,6 +69,19 @@ async def test_what_the_platform_refuses(
     assert instagram.sent == []
 
 
+async def test_half_a_surrogate_pair_is_no_text_and_breaks_nothing(
+    client: httpx.AsyncClient, instagram: Instagram
+) -> None:
+    instagram.meet(SAM)
+    body = b'{"recipient": {"id": "%s"}, "message": {"text": "a\\ud83d"}}' % SAM.encode()
+
+    url = f"{instagram.base_url}/v26.0/me/messages"
+    answer = await client.post(url, content=body, headers=_headers(instagram))
+
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, 100)
+    assert (len(instagram.records), instagram.sent) == (1, [])
+
+
 async def test_a_text_of_exactly_a_thousand_bytes_passes(client: httpx.AsyncClient, instagram: Instagram) -> None:
     instagram.meet(SAM)
 

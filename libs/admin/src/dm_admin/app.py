@@ -17,7 +17,7 @@ import typer
 from dm_admin import people, prompts, quarantine, replies, screen, steering, views
 from dm_admin.desk import ALL, Desk, Plan, Refused
 from dm_admin.late import Late
-from dm_admin.reads import Reads
+from dm_admin.reads import LOOKED_THROUGH, Reads
 from dm_admin.settings import AdminSettings
 from dm_admin.views import ThreadState
 from dm_core.bootstrap.parts import open_alert_queue, open_queue, open_store
@@ -149,6 +149,8 @@ def threads(
         _json({"everywhere": everywhere, "threads": lines})
     else:
         screen.threads(lines, everywhere)
+        if search and not lines:
+            screen.say(f"looked for among the newest {LOOKED_THROUGH:,}; an older one: by its whole @username or id")
 
 
 @app.command()

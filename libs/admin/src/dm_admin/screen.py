@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
@@ -21,10 +22,12 @@ from dm_admin.views import (
     RunView,
     Stats,
     ThreadLine,
+    ThreadState,
     ThreadView,
 )
 from dm_core.outbox import AuditLine
 from dm_core.plain_text import shown
+from dm_core.runs import DraftState
 from dm_core.steering import Mode
 
 PIPED: Final = (10_000, 100)
@@ -32,6 +35,15 @@ PIPED: Final = (10_000, 100)
 a dumb terminal instead: https://github.com/NVIDIA-NeMo/Gym/pull/2949.)"""
 KEYS: Final = frozenset(("thread", "message", "alert", "item", "what"))
 """Columns whose words are typed again: they are whole as long as there is room for them."""
+LEGIBLE, GAP = 10, 2
+"""Columns that a word of a table needs at least, and that are between two of its columns."""
+DRAFTS: Final = {
+    DraftState.WAITING: "it waits for the manager's word",
+    DraftState.SEND: "sent as it was written",
+    DraftState.EDIT: "sent in the manager's own words",
+    DraftState.DROP: "dropped",
+}
+"""What became of a draft."""
 _SAID: Final = 400
 _STEP: Final = 1_500
 
@@ -57,12 +69,33 @@ def _table(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) ->
     if not rows:
         say(f"{title}: none")
         return
+    if _console().width < _narrowest(columns, rows):
+        _blocks(title, columns, rows)
+        return
     table = Table(title=title, title_justify="left", box=None, pad_edge=False, header_style="bold")
     for name in columns:
         table.add_column(name, overflow="fold", no_wrap=name in KEYS)
     for row in rows:
         table.add_row(*(Text(cell) for cell in row))
     _console().print(table)
+
+
+def _narrowest(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> int:
+    """The width below which a table's words would be broken into a few letters each, or left out."""
+    cells = [(name, *(row[number] for row in rows)) for number, name in enumerate(columns)]
+    words = [max(cell_len(word) for cell in column for word in (cell.split() or [""])) for column in cells]
+    wide = [word if name in KEYS else min(word, LEGIBLE) for name, word in zip(columns, words, strict=True)]
+    return sum(wide) + GAP * (len(columns) - 1)
+
+
+def _blocks(title: str, columns: Sequence[str], rows: Iterable[Sequence[str]]) -> None:
+    """A table for a narrow window: each row under its first cell."""
+    say(title)
+    for first, *others in rows:
+        say(first)
+        for name, cell in zip(columns[1:], others, strict=True):
+            if cell:
+                say(f"  {name}: {cell}")
 
 
 def when(ms: int | None) -> str:
@@ -122,9 +155,10 @@ def thread(view: ThreadView, everywhere: Everywhere) -> None:
         "replies until": when(line.window_until),
         "handed over": when(view.handed_over_at),
         "paused": f"{when(view.paused_at)} by {view.paused_by}" if view.paused_by else "-",
-        "taken over until": when(view.paused_until),
+        "taken over until": when(view.paused_until) if ThreadState.TAKEN_OVER in line.states else "-",
+        "draft": DRAFTS[DraftState.WAITING] if view.draft_waits else "-",
         "next look": when(view.due_at),
-        "not before": when(view.not_before),
+        "not before": _not_before(view),
         "stop word": when(view.stopped_at),
         "model calls": f"{line.model_calls}, {money(line.usd)}",
     }
@@ -138,6 +172,13 @@ def thread(view: ThreadView, everywhere: Everywhere) -> None:
         alerts(view.alerts)
     if view.audit:
         audit(view.audit)
+
+
+def _not_before(view: ThreadView) -> str:
+    if view.not_before is None:
+        return "-"
+    tries = f", tried {view.wait_count} times" if view.wait_count > 1 else ""
+    return f"{when(view.not_before)}, for a service does not answer or refuses the account{tries}"
 
 
 def audit(lines: Sequence[AuditLine]) -> None:
@@ -158,6 +199,8 @@ def answer(view: Answer, prompt: str) -> None:
     say(f"message {message.id[:12]} in {message.thread_id}, by {message.by}, {when(message.at)}")
     say(f"  said: {shown(message.said, _SAID)}")
     say(f"  outcome: {message.outcome}, {view.why}")
+    if view.waits_until:
+        say(f"  tried again: {when(view.waits_until)}")
     if message.ended_at and message.by == "person":
         say(f"  arrived {when(message.arrived_at)}, ended {when(message.ended_at)}")
     if view.run is not None:
@@ -167,7 +210,7 @@ def answer(view: Answer, prompt: str) -> None:
 
 def run(view: RunView, prompt: str) -> None:
     """A run turn by turn."""
-    ended = f"to {when(view.ended_at)}" if view.ended_at else "and is under way"
+    ended = f"to {when(view.ended_at)}" if view.ended_at else "until now"
     say(f"run {view.id}: from {when(view.started_at)} {ended}, {view.ending or view.error or 'no ending yet'}")
     say(f"  prompt {view.prompt_hash[:12]}, {prompt}")
     for number, step in enumerate(view.steps, 1):
@@ -185,6 +228,9 @@ def run(view: RunView, prompt: str) -> None:
             f" in {(action.ended_at - action.started_at) / 1000:g} s" if action.started_at and action.ended_at else ""
         )
         say(f"  {action.kind}: {action.state}{took}: {shown(action.error or action.text, _STEP)}")
+    if view.draft is not None:
+        decided = f" by {shown(view.draft.by, 60)}, {when(view.draft.at)}" if view.draft.at else ""
+        say(f"  draft: {DRAFTS[view.draft.state]}{decided}")
     for word, texts in (("guard", view.guards), ("told the manager", view.asked_alerts), ("noted", view.notes)):
         for text in texts:
             say(f"  {word}: {shown(text, _STEP)}")

@@ -1,6 +1,6 @@
 """Changes of threads and of everything: each one conditional commit, with its line of the audit."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -12,7 +12,7 @@ from dm_core.processing.leased_thread import TooManyConflicts, settle
 from dm_core.processing.switches import READ_MS, SwitchReader
 from dm_core.queue.wakeup import plan_wake_up
 from dm_core.steering import Mode, Pause, Steering, Switches, still_silent
-from dm_core.store.port import Conflict, MessageChange, ThreadChange
+from dm_core.store.port import Conflict, MessageChange, ThreadChange, Version
 from dm_core.threads import Thread
 
 _TRIES: Final = 5
@@ -26,12 +26,19 @@ type Steer = Callable[[Thread, ThreadChange], ThreadChange]
 """What to change of a thread as it was read; the change's id, version, token, time and audit are filled in."""
 
 
-async def commit(desk: Desk, thread_id: str, what: str, why: str, steer: Steer) -> ThreadChange:
-    """Change a thread as it is now, whatever came meanwhile; the change. Raises Refused, StoreUnavailable."""
+async def commit(
+    desk: Desk, thread_id: str, what: str, why: str, steer: Steer, look: Callable[[], Awaitable[None]] | None = None
+) -> ThreadChange:
+    """Change a thread as it is now, whatever came meanwhile; the change. Raises Refused, StoreUnavailable.
+
+    ``look`` reads what ``steer`` needs besides the thread, each time after it: the change rests on both.
+    """
     for _ in range(_TRIES):
         snapshot = await desk.store.open(thread_id)
         if snapshot is None:
             raise Refused(f"thread {thread_id} does not exist any more: nothing was changed")
+        if look is not None:
+            await look()
         line = desk.line(what, why, thread_id)
         empty = ThreadChange(thread_id, snapshot.version, desk.ids(), line.at, audit=(line,))
         change = steer(snapshot.thread, empty)
@@ -44,11 +51,11 @@ async def pause(desk: Desk, reference: str, why: str) -> Plan:
     """Leave a thread, or everything, to humans until somebody resumes it."""
     now = desk.clock()
     if reference == ALL:
-        return _everywhere(
+        return await _everywhere(
             desk, "pause", why, "leave all conversations to humans", lambda s: replace(s, pause=Pause(ADMIN, now))
         )
     thread = await desk.thread(reference)
-    return _in_thread(
+    return await _in_thread(
         desk,
         thread,
         "pause",
@@ -63,9 +70,9 @@ async def resume(desk: Desk, reference: str, why: str) -> Plan:
     now = desk.clock()
     if reference == ALL:
         would = "answer what comes from now on, in all conversations that are not paused by themselves"
-        return _everywhere(desk, "resume", why, would, lambda switches: switches.resumed(now))
+        return await _everywhere(desk, "resume", why, would, lambda switches: switches.resumed(now))
     thread = await desk.thread(reference)
-    return _in_thread(
+    return await _in_thread(
         desk,
         thread,
         "resume",
@@ -92,9 +99,9 @@ async def mode(desk: Desk, reference: str, word: str, why: str) -> Plan:
         raise Refused(f"{word!r} is no mode: type {', '.join(Mode)}")
     would, what = f"set the mode to {known}", f"mode {known}"
     if reference == ALL:
-        return _everywhere(desk, what, why, would, lambda switches: _in_mode(switches, known))
+        return await _everywhere(desk, what, why, would, lambda switches: _in_mode(switches, known))
     thread = await desk.thread(reference)
-    return _in_thread(
+    return await _in_thread(
         desk,
         thread,
         what,
@@ -104,14 +111,19 @@ async def mode(desk: Desk, reference: str, word: str, why: str) -> Plan:
     )
 
 
-def _in_thread(desk: Desk, thread: Thread, what: str, why: str, would: str, steer: Steer) -> Plan:
-    async def act() -> str:
-        change = await commit(desk, thread.id, what, why, steer)
+async def _in_thread(desk: Desk, thread: Thread, what: str, why: str, would: str, steer: Steer) -> Plan:
+    async def but(change: ThreadChange) -> str:
+        if what not in ANSWERING:
+            return ""
         steering = change.steering if isinstance(change.steering, Steering) else thread.steering
         switches = await SwitchReader(desk.store, desk.clock).current()
-        return f"{what}: {thread.id}{_but(what, still_silent(switches, steering))}"
+        return _but(what, still_silent(switches, steering))
 
-    return Plan(f"{thread.id}: {would}", act)
+    async def act() -> str:
+        return f"{what}: {thread.id}{await but(await commit(desk, thread.id, what, why, steer))}"
+
+    imagined = steer(thread, ThreadChange(thread.id, Version(None), "", desk.clock()))
+    return Plan(f"{thread.id}: {would}{await but(imagined)}", act)
 
 
 def _but(what: str, silent: str) -> str:
@@ -119,12 +131,14 @@ def _but(what: str, silent: str) -> str:
     return f"; it stays silent, because {silent}" if silent and what in ANSWERING else ""
 
 
-def _everywhere(desk: Desk, what: str, why: str, would: str, make: Callable[[Switches], Switches]) -> Plan:
+async def _everywhere(desk: Desk, what: str, why: str, would: str, make: Callable[[Switches], Switches]) -> Plan:
+    reader = SwitchReader(desk.store, desk.clock)
+
     async def act() -> str:
-        switches = await SwitchReader(desk.store, desk.clock).change(make, (desk.line(what, why),))
+        switches = await reader.change(make, (desk.line(what, why),))
         return f"{what}: everything; {SOON}{_but(what, still_silent(switches))}"
 
-    return Plan(f"everything: {would}", act)
+    return Plan(f"everything: {would}{_but(what, still_silent(make(await reader.current())))}", act)
 
 
 async def retry(desk: Desk, reference: str, why: str) -> Plan:
@@ -138,9 +152,15 @@ async def retry(desk: Desk, reference: str, why: str) -> Plan:
     async def act() -> str:
         now = desk.clock()
         wake_up = plan_wake_up(thread.id, now, desk.settings.debounce_min, desk.settings.debounce_max)
-        again = tuple(_again(message, now) for message in failed)
+        still = list(failed)
+
+        async def look() -> None:
+            still[:] = await desk.reads.failed_messages(thread.id)
 
         def steer(thread: Thread, change: ThreadChange) -> ThreadChange:
+            if not still:
+                raise Refused(f"{thread.id}: its failed DMs were retried by somebody else meanwhile")
+            again = tuple(_again(message, now) for message in still)
             return replace(
                 change,
                 messages=again,
@@ -151,8 +171,8 @@ async def retry(desk: Desk, reference: str, why: str) -> Plan:
                 steering=replace(thread.steering, handover=None),
             )
 
-        await commit(desk, thread.id, "retry", why, steer)
-        done = f"retry: {len(again)} failed DMs of {thread.id} are pending again"
+        await commit(desk, thread.id, "retry", why, steer, look)
+        done = f"retry: {len(still)} failed DMs of {thread.id} are pending again"
         try:
             if desk.queue is None:
                 return f"{done}; {SWEPT}"

@@ -1,5 +1,6 @@
 """The lines of a conversation, without what makes them: ``make chat`` starts quickly."""
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,8 @@ PORT_FILE: Final = "port"
 """In the folder of the state: where the page was served last."""
 DEFAULT_PORT: Final = 8080
 
+_CONTROLS: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff]")
+
 Who = Literal["person", "club", "owner", "manager", "note"]
 
 HELP = (
@@ -17,6 +20,11 @@ HELP = (
     "  /human TEXT (the owner answers in the app)  /person NAME (somebody new)"
     "  /fault PLATFORM KIND [OPERATION]  /help"
 )
+
+
+def harmless(words: str) -> str:
+    """What somebody wrote, without what a terminal obeys or can't be given; lines stay lines."""
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", words)
 
 
 def clock_time(at: int) -> str:
@@ -36,4 +44,4 @@ class ChatLine:
 
     def __str__(self) -> str:
         words = f"{self.name}: {self.words}" if self.name else self.words
-        return f"{clock_time(self.at)} {words}"
+        return f"{clock_time(self.at)} {harmless(words)}"

@@ -30,6 +30,7 @@ from dm_sandbox.platforms.local_model import LocalGemini, LocalModelMissing, ope
 from dm_sandbox.platforms.local_server import LocalServer
 from dm_sandbox.studio import kept
 from dm_sandbox.studio.model_key import problem_of_key
+from dm_sandbox.studio.scheduler import sweep_regularly
 from dm_sandbox.studio.server import page_app
 from dm_sandbox.studio.studio import Studio, clock_of
 from dm_sandbox.studio.watch import watch_files
@@ -87,17 +88,19 @@ def _settings(env: Mapping[str, str]) -> dict[str, str]:
 
 
 async def run(options: Options, env: Mapping[str, str]) -> None:
-    """Run until it is stopped. Raises CannotStart, FunctionDidNotStart, EmulatorUnavailable."""
+    """Run until it is stopped. Raises CannotStart, Damaged, FunctionDidNotStart, EmulatorUnavailable."""
     if not options.local and answers_for_real(env) and (problem := await problem_of_key(env)):
         raise CannotStart(problem)
     folder, lock = _state_folder(options)
     with lock:
-        await _run_in(folder, options, env)
+        kept.check_databases(folder)
+        keeps = options.store == "sqlite"  # the Firestore emulator forgets, and what remembers its threads must too
+        await _run_in(folder if keeps else None, options, env)
 
 
-async def _run_in(folder: Path, options: Options, env: Mapping[str, str]) -> None:
+async def _run_in(folder: Path | None, options: Options, env: Mapping[str, str]) -> None:
     gemini = LocalGemini(open_engine()) if options.local else None
-    remembered = kept.load(folder)
+    remembered = kept.load(folder) if folder else dict[str, object]()
     clock = clock_of(remembered)
     sandbox = Sandbox(
         store=options.store,
@@ -123,6 +126,7 @@ async def _run_in(folder: Path, options: Options, env: Mapping[str, str]) -> Non
 async def _serve(studio: Studio, page: LocalServer, options: Options) -> None:
     """Open the page, and look after the files, until it is stopped."""
     sandbox = studio.sandbox
+    await studio.store.newest_threads(1)  # whoever operates it finds a store there before the first DM too
     page.app = page_app(studio)
     (options.state / PORT_FILE).write_text(page.base_url.rpartition(":")[2], encoding="utf-8")
     model = "the real Gemini" if sandbox.real_model else f"the {sandbox.gemini.kind} model"
@@ -133,9 +137,11 @@ async def _serve(studio: Studio, page: LocalServer, options: Options) -> None:
     print(f"as its operator, in another terminal: {operators_line(sandbox.environment)}", flush=True)
     sandbox.log.listen(lambda entry: print(entry, flush=True))
     studio.chat.listen(lambda line: print(line, flush=True))
+    sweeping = asyncio.create_task(sweep_regularly(sandbox))
     try:
         await watch_files(sandbox)
     finally:
+        sweeping.cancel()
         await studio.close()
 
 
@@ -150,6 +156,8 @@ def _state_folder(options: Options) -> tuple[Path, TextIO]:
         for old in folder.iterdir() if options.fresh else ():
             if old.name != "lock":
                 shutil.rmtree(old) if old.is_dir() else old.unlink()
+        lock.write("held by a make dev\n")
+        lock.flush()
     except BlockingIOError:
         raise CannotStart(f"{folder} is used by another make dev: stop it, or say STATE=folder for this one") from None
     except OSError as error:
@@ -180,7 +188,7 @@ def main() -> int:
     """Entry point of ``python -m dm_sandbox.dev``."""
     try:
         asyncio.run(_until_stopped(Options.read(os.environ), os.environ))
-    except (CannotStart, FunctionDidNotStart, EmulatorUnavailable, LocalModelMissing) as error:
+    except (CannotStart, kept.Damaged, FunctionDidNotStart, EmulatorUnavailable, LocalModelMissing) as error:
         print(f"make dev: {error}", file=sys.stderr)
         return 1
     except (KeyboardInterrupt, asyncio.CancelledError):

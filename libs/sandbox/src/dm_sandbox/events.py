@@ -8,10 +8,11 @@ from typing import Final, Literal, cast
 
 from dm_core.clock import Clock
 from dm_core.telemetry import hashed
-from dm_sandbox.chat_lines import clock_time
+from dm_sandbox.chat_lines import clock_time, harmless
 from dm_sandbox.cloud_tasks import QueueEvent
 from dm_sandbox.environment import ALERTS_QUEUE
 from dm_sandbox.event_words import function_words, platform_words, queue_words
+from dm_sandbox.kept_lines import KeptLines
 from dm_sandbox.platforms.meta import Delivery
 from dm_sandbox.platforms.record import Record
 from dm_sandbox.platforms.server import as_list, as_object
@@ -42,7 +43,7 @@ class Entry:
     record: Mapping[str, object] = field(default_factory=dict[str, object], repr=False)
 
     def __str__(self) -> str:
-        return f"{clock_time(self.at)} {self.source:<9} {self.words}"
+        return f"{clock_time(self.at)} {self.source:<9} {harmless(self.words)}"
 
     @property
     def row(self) -> dict[str, object]:
@@ -67,7 +68,7 @@ class EventLog:
         self._file = None
         if path is not None:
             self._read(path)
-            self._file = path.open("a", encoding="utf-8", buffering=1)
+            self._file = KeptLines(path)
 
     def close(self) -> None:
         if self._file is not None:
@@ -100,8 +101,8 @@ class EventLog:
             del self.entries[:KEPT_ENTRIES]
         for listener in self._listeners:
             listener(entry)
-        if self._file is not None:
-            self._file.write(json.dumps(asdict(entry), default=repr) + "\n")
+        if self._file is not None and (why := self._file.append(json.dumps(asdict(entry), default=repr))):
+            self.add("studio", f"events are not kept over a restart: {why}", "error", kind="not_kept")
         return entry
 
     def find(self, number: int) -> Entry | None:

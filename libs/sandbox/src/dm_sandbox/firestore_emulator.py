@@ -22,6 +22,9 @@ from typing import IO
 SCRIPT_VARIABLE = "CLOUD_FIRESTORE_EMULATOR"
 HINT = "install it with: gcloud components install cloud-firestore-emulator (it needs Java 11 or later)"
 START_SECONDS = 60.0
+TRIES = 3
+PORT_TAKEN = "Address already in use"
+"""What Java says of a port; besides the one it is told, the emulator takes one that it chooses itself."""
 
 _GUARD = '{ "$@"; kill -KILL 0; } & cat >/dev/null; kill -KILL 0'
 """Run the emulator; when it ends, or standard input closes, kill the process group."""
@@ -59,8 +62,18 @@ class FirestoreEmulator:
         self._log: IO[bytes] | None = None
 
     def __enter__(self) -> str:
-        script, port = find_emulator(), self._port or _free_port()
-        self._log = tempfile.TemporaryFile()
+        """One that another program takes a port from while it starts is started once more, with others."""
+        script, tries = find_emulator(), TRIES if self._port is None else 1
+        while True:
+            tries -= 1
+            self._log = tempfile.TemporaryFile()
+            try:
+                return self._start(script, self._port or _free_port())
+            except EmulatorUnavailable as error:
+                if not tries or PORT_TAKEN not in str(error):
+                    raise
+
+    def _start(self, script: Path, port: int) -> str:
         command = ["/bin/sh", "-c", _GUARD, "sh", str(script), "start", "--host=127.0.0.1", f"--port={port}"]
         self._process = subprocess.Popen(  # noqa: S603 - our own words, and a script the machine's owner named
             command,

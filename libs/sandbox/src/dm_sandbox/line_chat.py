@@ -4,6 +4,7 @@ A line that is typed goes where the page's field goes; the conversation is print
 end of the input end the chat and nothing else. Environment: ``PORT`` of the page, if not where ``make dev`` said last.
 """
 
+import io
 import os
 import sys
 import threading
@@ -62,8 +63,11 @@ class LineChat:
 def main() -> int:
     """Entry point of ``python -m dm_sandbox.line_chat``."""
     base_url = f"http://127.0.0.1:{os.environ.get('PORT') or _last_port()}"
-    chat = LineChat(base_url)
+    stdin: object = sys.stdin
+    if isinstance(stdin, io.TextIOWrapper):
+        stdin.reconfigure(errors="replace")
     try:
+        chat = LineChat(base_url)
         chat.show()
         print(f"{HELP}  /quit", flush=True)
         following = threading.Thread(target=chat.follow, daemon=True)
@@ -73,6 +77,7 @@ def main() -> int:
         finally:
             chat.end()
             following.join()  # a thread that prints while the interpreter ends aborts it
+        chat.show()  # what the last line came to
     except (httpx.HTTPError, httpx.InvalidURL):
         print(f"make chat: nothing answers on {base_url}: start 'make dev' in another terminal", file=sys.stderr)
         return 1

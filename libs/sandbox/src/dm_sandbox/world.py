@@ -234,6 +234,8 @@ class Sandbox:
         self._stack.push_async_callback(self.queue.stop)
         await self.queue.start()
         self.environment = env = await self._environment()
+        if self.folder is not None:
+            self.queue.redirect(f"http://127.0.0.1:{self._processor_port}")
         self.webhook, self.processor = self._function("webhook", env), self._function("processor", env)
         await self._start_functions()
         self.sender = WebhookSender(f"{self.webhook.url}/", APP_SECRET, self.clock)

@@ -9,7 +9,7 @@ from dm_admin.views.alerts import AlertView, QuarantinedView, alerts, quarantine
 from dm_admin.views.costs import CostLine, costs_by_day, costs_by_thread
 from dm_admin.views.json_values import as_json
 from dm_admin.views.messages import MessageView, message_view
-from dm_admin.views.runs import ActionView, Answer, CallView, RunView, StepView, explain, run_view
+from dm_admin.views.runs import ActionView, Answer, CallView, DraftView, RunView, StepView, explain, run_view
 from dm_admin.views.stats import Stats, stats
 from dm_admin.views.threads import (
     DEFAULT_LIMIT,
@@ -30,6 +30,7 @@ __all__ = [
     "Answer",
     "CallView",
     "CostLine",
+    "DraftView",
     "Everywhere",
     "MessageView",
     "QuarantinedView",

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from dm_admin.reads import Reads
+from dm_admin.reads import Reads, of_each
 from dm_admin.views.threads import thread_line
 from dm_core.durations import DAY_MS
 from dm_core.usage import Spent
@@ -34,8 +34,9 @@ async def costs_by_day(reads: Reads, since: int) -> tuple[CostLine, ...]:
     A run counts on the day on which it ended.
     """
     days: dict[str, list[Spent]] = {}
-    for thread in await reads.active(since - DAY_MS):
-        for archived in await reads.runs_since(thread.id, since - DAY_MS):
+    threads = await reads.active(since - DAY_MS)
+    for runs in await of_each(threads, lambda thread: reads.runs_since(thread.id, since - DAY_MS)):
+        for archived in runs:
             if archived.ended_at >= since:
                 day = datetime.fromtimestamp(archived.ended_at / 1000, UTC).strftime("%Y-%m-%d")
                 days.setdefault(day, []).append(archived.run.spent)

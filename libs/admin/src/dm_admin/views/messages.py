@@ -10,7 +10,7 @@ WRITERS: Final = {Direction.INBOUND: "person", Direction.OUTBOUND: "agent", Dire
 
 BECAUSE: Final = {
     Disposition.EXPIRED: "Instagram's 24 hours were over, or nearly, before it could be answered",
-    Disposition.HUMAN: "the conversation was left to humans when it came (a pause, or a human's reply)",
+    Disposition.HUMAN: "the conversation was left to humans before it was answered (a pause, or a human's reply)",
     Disposition.UNSENT: "its writer took it back",
     Disposition.STANDBY: "another app answers in this conversation",
     Disposition.NO_REPLY: "the agent decided that no reply is needed",

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from dm_admin.reads import Reads
 from dm_admin.views.messages import MessageView, message_view
 from dm_core.messages import Message
-from dm_core.runs import Action, ModelTurn, Run, ToolTurn, Turn
+from dm_core.runs import Action, DraftState, ModelTurn, Run, ToolTurn, Turn
+from dm_core.threads import Thread
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,15 @@ class ActionView:
 
 
 @dataclass(frozen=True, slots=True)
+class DraftView:
+    """What the manager made of a draft: its ``state``, and who decided when (ms since 1970)."""
+
+    state: DraftState
+    by: str
+    at: int | None
+
+
+@dataclass(frozen=True, slots=True)
 class RunView:
     """A run. ``ended_at`` None: it is under way. ``guards``: what code refused whatever the model wanted.
 
@@ -62,6 +72,7 @@ class RunView:
     message_ids: tuple[str, ...]
     steps: tuple[StepView, ...]
     actions: tuple[ActionView, ...]
+    draft: DraftView | None
     asked_alerts: tuple[str, ...]
     guards: tuple[str, ...]
     notes: tuple[str, ...]
@@ -80,13 +91,15 @@ class RunView:
 class Answer:
     """Why a message is there, or what became of it. ``dms``: those that the run answered, as far as they are kept.
 
-    ``run`` None: there was none, or its archive has expired; ``why`` says which, or what the run came to.
+    ``run`` None: there was none, or its archive has expired; ``why`` says which, or what the run came to, or what an
+    open DM waits for. ``waits_until`` (ms since 1970): when what it waits for is tried again.
     """
 
     message: MessageView
     why: str
     dms: tuple[MessageView, ...]
     run: RunView | None
+    waits_until: int | None = None
 
 
 def run_view(run: Run, ended_at: int | None = None) -> RunView:
@@ -102,6 +115,7 @@ def run_view(run: Run, ended_at: int | None = None) -> RunView:
         message_ids=run.message_ids,
         steps=tuple(_steps(run.turns)),
         actions=tuple(map(_action, run.actions)),
+        draft=DraftView(run.draft.state, run.draft.by, run.draft.at) if run.draft else None,
         asked_alerts=tuple(alert.text for alert in run.alerts),
         guards=run.guards,
         notes=run.notes,
@@ -156,20 +170,43 @@ def _action(action: Action) -> ActionView:
 async def explain(reads: Reads, message: Message) -> Answer:
     """The run behind a message: of a DM the one that ended it, of a reply the one that sent it."""
     view = message_view(message)
+    thread = await reads.store.get_thread(message.thread_id) if message.is_unprocessed else None
+    why, waits_until = _waits_for(thread) if thread else ("", None)
     if not message.run_id:
-        return Answer(view, view.because, (), None)
-    run = await _run(reads, message)
+        return Answer(view, why or view.because, (), None, waits_until)
+    run = await _run(reads, message, thread)
     if run is None:
-        return Answer(view, f"{view.because}; its run is not kept any more", (), None)
+        return Answer(view, why or f"{view.because}; its run is not kept any more", (), None, waits_until)
     found = [await reads.store.documents.get("messages", id_, message.thread_id) for id_ in run.message_ids]
     dms = tuple(message_view(each) for each in reads.parsed([document for document in found if document]))
-    return Answer(view, view.because, dms, run)
+    return Answer(view, why or view.because, dms, run, waits_until)
 
 
-async def _run(reads: Reads, message: Message) -> RunView | None:
+def _waits_for(thread: Thread) -> tuple[str, int | None]:
+    """What an open DM of this thread waits for, and until when, where it is more than the next run."""
+    if drafted(thread.run):
+        return "a draft of the answer waits for the manager's word", None
+    if thread.not_before is not None:
+        return "a service does not answer, or refuses the account: it is tried again by itself", thread.not_before
+    return "", None
+
+
+def drafted(run: Run | None) -> bool:
+    """Whether what a run would send waits for the manager."""
+    draft = run.newest_draft if run else None
+    return draft is not None and draft.state is DraftState.WAITING
+
+
+async def _run(reads: Reads, message: Message, thread: Thread | None) -> RunView | None:
+    """The live one, where the thread is at hand; else the archived one, else the live one all the same."""
+    if (found := _live(thread, message)) is not None:
+        return found
     archived = await reads.run(message.thread_id, message.run_id or "")
     if archived is not None:
         return run_view(archived.run, archived.ended_at)
-    thread = await reads.store.get_thread(message.thread_id)
-    live = thread.run if thread else None
-    return run_view(live) if live is not None and live.id == message.run_id else None
+    return _live(await reads.store.get_thread(message.thread_id), message)
+
+
+def _live(thread: Thread | None, message: Message) -> RunView | None:
+    run = thread.run if thread else None
+    return run_view(run) if run is not None and run.id == message.run_id else None

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
 
-from dm_admin.reads import Reads
+from dm_admin.reads import Reads, of_each
 from dm_core.messages import Direction, Disposition, Message, Status
 
 
@@ -33,8 +33,7 @@ class Stats:
 async def stats(reads: Reads, since: int) -> Stats:
     """Reads every thread active since then, and its messages of the time."""
     threads = await reads.active(since)
-    messages = [await reads.messages_since(thread.id, since) for thread in threads]
-    return counted(messages, since)
+    return counted(await of_each(threads, lambda thread: reads.messages_since(thread.id, since)), since)
 
 
 def counted(threads: Sequence[Sequence[Message]], since: int) -> Stats:

@@ -5,16 +5,17 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from dm_admin.reads import Reads
+from dm_admin.reads import LOOKED_THROUGH, Reads
 from dm_admin.views.alerts import AlertView, alert_view
 from dm_admin.views.messages import MessageView, message_view
-from dm_admin.views.runs import RunView, run_view
+from dm_admin.views.runs import RunView, drafted, run_view
 from dm_core.clock import system_clock
 from dm_core.durations import DAY_MS
 from dm_core.messages import WINDOW_MS
 from dm_core.outbox import AuditLine
 from dm_core.processing.switches import SwitchReader
 from dm_core.steering import Mode, Switches
+from dm_core.store.thread_documents import parse_thread_id
 from dm_core.threads import Note, Thread
 
 RELEASE_MS: Final = DAY_MS
@@ -60,7 +61,8 @@ class ThreadLine:
 
 @dataclass(frozen=True, slots=True)
 class ThreadView:
-    """A thread whole. ``messages`` are its newest, in their order; ``run``: the live one.
+    """A thread whole. ``messages`` are its newest, in their order; ``run``: the live one, and ``draft_waits`` whether
+    what it would send waits for the manager.
 
     ``handed_over_at``, ``paused_by`` and the like are of now; ``audit`` says what humans changed before.
     """
@@ -83,6 +85,7 @@ class ThreadView:
     alerts: tuple[AlertView, ...]
     audit: tuple[AuditLine, ...]
     run: RunView | None
+    draft_waits: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +119,8 @@ async def list_threads(
 ) -> tuple[ThreadLine, ...]:
     """Threads by their newest DM, the latest first: all of them, or those with one of these states.
 
-    ``search``: part of a @username, of a name or of an id; a whole @username is found however old its thread is, the
-    rest among the newest ``limit``. ``now`` in ms since 1970.
+    ``search``: part of a @username, of a name or of an id; a whole @username or id is found however old its thread is,
+    the rest among the newest 1,000. ``now`` in ms since 1970.
     """
     failed = await reads.failed(limit) if not states or ThreadState.FAILED in states else ()
     if search:
@@ -148,9 +151,11 @@ async def _with(reads: Reads, state: ThreadState, now: int, limit: int) -> tuple
 
 
 async def _searched(reads: Reads, search: str, limit: int) -> tuple[Thread, ...]:
-    exact = await reads.named(search)
+    exact = [*await reads.named(search), *(await reads.of_person(search) if search.isdecimal() else ())]
+    if parse_thread_id(search) is not None and (thread := await reads.store.get_thread(search)) is not None:
+        exact.append(thread)
     word = search.removeprefix("@").casefold()
-    newest = await reads.store.newest_threads(limit)
+    newest = await reads.store.newest_threads(max(limit, LOOKED_THROUGH))
     return (*exact, *(thread for thread in newest if word in _searchable(thread)))
 
 
@@ -232,4 +237,5 @@ async def view_thread(
         alerts=tuple(map(alert_view, await reads.alerts_of(thread_id))),
         audit=await reads.audit_of(thread_id),
         run=run_view(thread.run) if thread.run else None,
+        draft_waits=drafted(thread.run),
     )

@@ -1,27 +1,27 @@
 """``python -m dm_sandbox.chaos [storm|load]``: exit 0 only if every promise was kept."""
 
-import argparse
 import asyncio
 import sys
 
 from dm_sandbox.chaos.load import Crowd, load
 from dm_sandbox.chaos.report import Report
 from dm_sandbox.chaos.storm import Plan, Stalled, storm
+from dm_sandbox.command_line import Parser, duration, from_zero, positive
 from dm_sandbox.firestore_emulator import EmulatorUnavailable
 from dm_sandbox.launcher import FunctionDidNotStart
 
 
 def main() -> int:
     """Entry point; the exit code."""
-    parser = argparse.ArgumentParser(prog="python -m dm_sandbox.chaos", description=__doc__)
+    parser = Parser(prog="chaos", description=__doc__)
     parser.add_argument("what", nargs="?", choices=("storm", "load"), default="storm")
     parser.add_argument("--store", choices=("firestore", "sqlite"), default="firestore")
-    parser.add_argument("--seed", type=int, default=1, help="of everything that is chosen at random; times still vary")
-    parser.add_argument("--seconds", type=float, default=300, help="a storm lasts at least so long")
-    parser.add_argument("--kills", type=int, default=200, help="and until so many SIGKILLs")
-    parser.add_argument("--people", type=int, default=12, help="who write in a storm")
-    parser.add_argument("--threads", type=int, default=200, help="of a load")
-    parser.add_argument("--each", type=int, default=5, help="DMs in each thread of a load")
+    parser.add_argument("--seed", type=from_zero, default=1, help="of all that is chosen at random; times still vary")
+    parser.add_argument("--seconds", type=duration, default=300, help="a storm lasts at least so long")
+    parser.add_argument("--kills", type=from_zero, default=200, help="and until so many SIGKILLs")
+    parser.add_argument("--people", type=positive, default=12, help="who write in a storm")
+    parser.add_argument("--threads", type=positive, default=200, help="of a load")
+    parser.add_argument("--each", type=positive, default=5, help="DMs in each thread of a load")
     options = parser.parse_args()
     if options.what == "load":
         held = load(Crowd(options.threads, options.each, store=options.store, seed=options.seed))

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from dm_sandbox.cloud_tasks import CloudTasksEmulator, QueueConfig, QueueEvent
+from dm_sandbox.command_line import Parser, duration, from_zero
 
 
 def _print(event: QueueEvent) -> None:
@@ -29,12 +30,12 @@ async def _serve(options: argparse.Namespace) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="dm_sandbox.cloud_tasks", description="A Cloud Tasks emulator over gRPC.")
+    parser = Parser(prog="dm_sandbox.cloud_tasks", description="A Cloud Tasks emulator over gRPC.")
     parser.add_argument("--host", default="127.0.0.1")
-    parser.add_argument("--port", type=int, default=0, help="0: any free one, printed on the first line")
+    parser.add_argument("--port", type=from_zero, default=0, help="0: any free one, printed on the first line")
     parser.add_argument("--path", type=Path, help="SQLite file that keeps tasks over a restart")
-    parser.add_argument("--min-backoff", type=float, default=QueueConfig().min_backoff, help="seconds")
-    parser.add_argument("--max-backoff", type=float, default=QueueConfig().max_backoff, help="seconds")
+    parser.add_argument("--min-backoff", type=duration, default=QueueConfig().min_backoff, help="seconds")
+    parser.add_argument("--max-backoff", type=duration, default=QueueConfig().max_backoff, help="seconds")
     asyncio.run(_serve(parser.parse_args()))
 
 

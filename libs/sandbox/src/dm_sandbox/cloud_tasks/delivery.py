@@ -1,6 +1,7 @@
 """One attempt: the HTTP request that the real service sends, and what its answer means.
 
-Header names and meanings: https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler.
+Header names and meanings: https://cloud.google.com/tasks/docs/creating-http-target-tasks#handler. What they hold on a
+retry was recorded from the real service: https://github.com/aertje/cloud-tasks-emulator/pull/114.
 """
 
 import asyncio
@@ -13,9 +14,10 @@ from dataclasses import dataclass
 
 import httpx
 
-from dm_sandbox.cloud_tasks.records import OK, TaskRecord
+from dm_sandbox.cloud_tasks.records import OK, Attempt, TaskRecord
 
 UNKNOWN, DEADLINE_EXCEEDED, UNAVAILABLE = 2, 4, 14
+GATEWAY_TIMEOUT = 504
 _CODES = {400: 3, 401: 16, 403: 7, 404: 5, 409: 10, 429: 8, 499: 1, 500: 13, 501: 12, 503: UNAVAILABLE, 504: 4}
 
 _REPLACED = ("host", "content-length", "user-agent", "authorization")
@@ -36,6 +38,11 @@ class Outcome:
     @property
     def succeeded(self) -> bool:
         return self.code == OK
+
+    @property
+    def executed(self) -> bool:
+        """Whether the service counts it as an execution: its handler answered, and not with 5xx."""
+        return 0 < self.status < 500
 
     @property
     def throttles(self) -> bool:
@@ -91,16 +98,20 @@ def headers_of(task: TaskRecord, now: int) -> dict[str, str]:
         "X-CloudTasks-QueueName": task.queue.rpartition("/")[2],
         "X-CloudTasks-TaskName": task.short_name,
         "X-CloudTasks-TaskRetryCount": str(max(task.dispatch_count - 1, 0)),
-        "X-CloudTasks-TaskExecutionCount": str(task.response_count),
+        "X-CloudTasks-TaskExecutionCount": str(task.execution_count),
         "X-CloudTasks-TaskETA": f"{task.schedule_at / 1000:.6f}",
     }
-    if task.last is not None:
-        service["X-CloudTasks-TaskRetryReason"] = task.last.reason
-        if task.last.status:
-            service["X-CloudTasks-TaskPreviousResponse"] = str(task.last.status)
+    if task.last is not None and (previous := _previous_response(task.last)):
+        service["X-CloudTasks-TaskPreviousResponse"] = str(previous)
+        service["X-CloudTasks-TaskRetryReason"] = ""
     if task.email:
         service["Authorization"] = f"Bearer {emulated_token(task, now)}"
     return own | service
+
+
+def _previous_response(last: Attempt) -> int:
+    """A handler that ran into its deadline counts as 504. What is told of one that was not reached is not known: 0."""
+    return GATEWAY_TIMEOUT if last.code == DEADLINE_EXCEEDED else last.status
 
 
 def emulated_token(task: TaskRecord, now: int) -> str:

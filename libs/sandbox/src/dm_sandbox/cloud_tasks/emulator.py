@@ -94,6 +94,11 @@ class CloudTasksEmulator:
         """The next ``count`` attempts reach the worker twice: at the same time, or one after the other's answer."""
         self._running().deliver_twice(count, together)
 
+    def redirect(self, base_url: str) -> None:
+        """What an earlier start left goes to this scheme, host and port: its worker may be elsewhere now."""
+        for queue in self._running().queues.values():
+            queue.redirect(base_url)
+
     def look_again(self) -> None:
         """The clock jumped: what became due starts now."""
         for queue in self._running().queues.values():

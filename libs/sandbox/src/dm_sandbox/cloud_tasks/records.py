@@ -33,6 +33,19 @@ class QueueConfig:
     min_dispatch_deadline: float = 15.0
     throttle_seconds: float = 5.0
 
+    def check(self) -> None:
+        """Raises Invalid for what the service would refuse
+        (https://cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues)."""
+        wrong = {
+            "max_dispatches_per_second must be over 0, and 500 at most": not 0 < self.max_dispatches_per_second <= 500,
+            "max_concurrent_dispatches must be from 1 to 5,000": not 1 <= self.max_concurrent_dispatches <= 5_000,
+            "max_attempts must be -1, or 1 and more": self.max_attempts < -1 or self.max_attempts == 0,
+            "max_doublings must not be negative": self.max_doublings < 0,
+            "durations must not be negative": min(self.min_backoff, self.max_backoff, self.max_retry_duration) < 0,
+        }
+        if found := [problem for problem, is_there in wrong.items() if is_there]:
+            raise Invalid("; ".join(found))
+
     def backoff(self, failures: int) -> float:
         """Seconds to wait after the n-th failure (n from 1): doubles, then grows linearly, then stays at the maximum.
 
@@ -63,7 +76,10 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class TaskRecord:
-    """One task. ``name`` is the full resource name; ``schedule_at`` is the time of the next attempt."""
+    """One task. ``name`` is the full resource name; ``schedule_at`` is the time of the next attempt.
+
+    ``response_count``: attempts that were answered; ``execution_count``: those that were not answered with 5xx either.
+    """
 
     name: str
     url: str
@@ -77,6 +93,7 @@ class TaskRecord:
     audience: str = ""
     dispatch_count: int = 0
     response_count: int = 0
+    execution_count: int = 0
     first_attempt_at: int = 0
     last: Attempt | None = None
 
@@ -135,11 +152,19 @@ class QueueError(Exception):
 
 
 class NotFound(QueueError):
-    """No such task."""
+    """No such task, or no such queue."""
 
 
 class AlreadyTaken(QueueError):
     """The name belongs to a task that exists, or existed recently."""
+
+
+class NotKept(QueueError):
+    """The disk takes no more tasks."""
+
+
+class TooRecent(QueueError):
+    """A queue of this name was deleted a while ago."""
 
 
 class Invalid(QueueError):

@@ -15,6 +15,7 @@ import contextlib
 import heapq
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 import httpx
 
@@ -58,15 +59,27 @@ class QueueRunner:
 
     async def stop(self) -> None:
         """Drop every attempt under way, as a crash would; their tasks stay."""
+        await asyncio.gather(*self.cancel(), return_exceptions=True)
+
+    def cancel(self) -> list[asyncio.Task[None]]:
+        """As ``stop``, without waiting for what it ends."""
         workers = [self._loop, *self._attempts]
         for worker in workers:
             worker.cancel()
-        await asyncio.gather(*workers, return_exceptions=True)
+        return workers
 
     def add(self, task: TaskRecord) -> None:
-        """Take a task whose name is free, or put back one from the journal."""
+        """Take a task that the journal has; its name is free."""
         self.tasks[task.name] = task
         self._schedule(task)
+
+    def redirect(self, base_url: str) -> None:
+        """Every task that waits goes to this scheme, host and port."""
+        scheme, host, *_ = urlsplit(base_url)
+        for task in list(self.tasks.values()):
+            moved = replace(task, url=urlsplit(task.url)._replace(scheme=scheme, netloc=host).geturl())
+            self._shared.journal.put_task(moved)
+            self.tasks[task.name] = moved
 
     def run_now(self, name: str) -> TaskRecord:
         """Send it at once: paused or not, limits or not (RunTask)."""
@@ -108,7 +121,6 @@ class QueueRunner:
         self._changed.set()
 
     def _schedule(self, task: TaskRecord) -> None:
-        self._shared.journal.put_task(task)
         self._due[task.name] = task.schedule_at
         heapq.heappush(self._heap, (task.schedule_at, task.name))
         self._changed.set()
@@ -198,7 +210,9 @@ class QueueRunner:
             return
         attempt = Attempt(task.schedule_at, dispatched_at, now, outcome.code, outcome.status, outcome.reason)
         responses = current.response_count + (1 if outcome.status else 0)
-        self._retry(replace(current, response_count=responses, last=attempt), now, outcome.retry_after)
+        executions = current.execution_count + outcome.executed
+        failed = replace(current, response_count=responses, execution_count=executions, last=attempt)
+        self._retry(failed, now, outcome.retry_after)
 
     def _retry(self, task: TaskRecord, now: int, retry_after: float) -> None:
         if self.config.gives_up(task.dispatch_count, task.first_attempt_at, now):
@@ -207,7 +221,9 @@ class QueueRunner:
             self._end(task)
             return
         wait = max(self.config.backoff(task.dispatch_count), retry_after)
-        self.add(replace(task, schedule_at=now + round(wait * 1000)))
+        again = replace(task, schedule_at=now + round(wait * 1000))
+        self._shared.journal.put_task(again)
+        self.add(again)
 
     def _end(self, task: TaskRecord) -> None:
         """The task is gone for good; its name stays taken for a while."""

@@ -1,7 +1,7 @@
 """The gRPC face: google.cloud.tasks.v2.CloudTasks as far as this project, its infrastructure and its tests use it.
 
-google-cloud-tasks ships no servicer, so methods are registered by name. What is not here (DeleteQueue, batches, IAM,
-locations) is answered UNIMPLEMENTED.
+google-cloud-tasks ships no servicer, so methods are registered by name. What is not here (batches, IAM, locations) is
+answered UNIMPLEMENTED.
 """
 
 from collections.abc import Callable
@@ -13,6 +13,7 @@ import grpc.aio
 from google.cloud.tasks_v2 import (
     CreateQueueRequest,
     CreateTaskRequest,
+    DeleteQueueRequest,
     DeleteTaskRequest,
     GetQueueRequest,
     GetTaskRequest,
@@ -32,16 +33,29 @@ from google.protobuf.empty_pb2 import Empty
 from dm_core.clock import Clock
 from dm_sandbox.cloud_tasks import wire
 from dm_sandbox.cloud_tasks.engine import Engine
-from dm_sandbox.cloud_tasks.records import AlreadyTaken, Invalid, NotFound, QueueError
+from dm_sandbox.cloud_tasks.records import (
+    AlreadyTaken,
+    Invalid,
+    NotFound,
+    NotKept,
+    QueueConfig,
+    QueueError,
+    TooRecent,
+)
 from dm_sandbox.cloud_tasks.runner import QueueRunner
 
 SERVICE = "google.cloud.tasks.v2.CloudTasks"
 MAX_PAGE = 1000
+MAX_TASK_BYTES = 1024 * 1024 - 7
+"""Of the stored task as a message, measured at the real service
+(https://github.com/aertje/cloud-tasks-emulator/blob/9a49454/internal/engine/tasksize.go)."""
 
 _STATUS: dict[type[QueueError], grpc.StatusCode] = {
     NotFound: grpc.StatusCode.NOT_FOUND,
     AlreadyTaken: grpc.StatusCode.ALREADY_EXISTS,
     Invalid: grpc.StatusCode.INVALID_ARGUMENT,
+    NotKept: grpc.StatusCode.UNAVAILABLE,
+    TooRecent: grpc.StatusCode.FAILED_PRECONDITION,
 }
 
 
@@ -63,6 +77,7 @@ class CloudTasksServicer:
             "GetQueue": _method(GetQueueRequest, self._get_queue),
             "ListQueues": _method(ListQueuesRequest, self._list_queues),
             "CreateQueue": _method(CreateQueueRequest, self._create_queue),
+            "DeleteQueue": _method(DeleteQueueRequest, self._delete_queue),
             "UpdateQueue": _method(UpdateQueueRequest, self._update_queue),
             "PauseQueue": _method(PauseQueueRequest, self._pause_queue),
             "ResumeQueue": _method(ResumeQueueRequest, self._resume_queue),
@@ -71,7 +86,10 @@ class CloudTasksServicer:
         return grpc.method_handlers_generic_handler(SERVICE, methods)
 
     def _create_task(self, request: CreateTaskRequest) -> object:
-        record = self.engine.create(request.parent, wire.task_from(request, self.clock()))
+        asked = wire.task_from(request, self.clock())
+        if wire.stored_bytes(asked) > MAX_TASK_BYTES:
+            raise Invalid("the task is over 1 MiB")
+        record = self.engine.create(request.parent, asked)
         return wire.task_to(record, request.response_view)
 
     def _get_task(self, request: GetTaskRequest) -> object:
@@ -81,7 +99,7 @@ class CloudTasksServicer:
         """Pages go by name: the token is the last name of the page before."""
         queue = self.engine.queue(request.parent)
         names = sorted(name for name in queue.tasks if name > request.page_token)
-        page = names[: min(request.page_size or MAX_PAGE, MAX_PAGE)]
+        page = names[: request.page_size if 0 < request.page_size < MAX_PAGE else MAX_PAGE]
         response = wire.new(ListTasksResponse)
         response.tasks.extend([wire.task_to(queue.tasks[name], request.response_view) for name in page])
         response.next_page_token = page[-1] if len(names) > len(page) else ""
@@ -104,15 +122,20 @@ class CloudTasksServicer:
         return response
 
     def _create_queue(self, request: CreateQueueRequest) -> object:
-        if request.queue.name in self.engine.queues:
-            raise AlreadyTaken("Queue already exists")
-        queue = self.engine.queue(request.queue.name)
+        wire.config_from(request.queue, QueueConfig()).check()
+        queue = self.engine.create_queue(request.queue.name)
         queue.configure(wire.config_from(request.queue, queue.config))
         return _answer(queue)
 
+    def _delete_queue(self, request: DeleteQueueRequest) -> object:
+        self.engine.delete_queue(request.name)
+        return Empty()
+
     def _update_queue(self, request: UpdateQueueRequest) -> object:
         queue = self.engine.queue(request.queue.name)
-        queue.configure(wire.config_from(wire.masked(request), queue.config))
+        config = wire.config_from(wire.masked(request), queue.config)
+        config.check()
+        queue.configure(config)
         return _answer(queue)
 
     def _pause_queue(self, request: PauseQueueRequest) -> object:

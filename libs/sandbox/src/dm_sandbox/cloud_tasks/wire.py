@@ -17,6 +17,8 @@ from dm_sandbox.cloud_tasks.limits import RateLimiter
 from dm_sandbox.cloud_tasks.records import Invalid, QueueConfig, TaskRecord
 
 DEFAULT_DEADLINE_SECONDS = 600.0
+USER_AGENT = "Google-Cloud-Tasks"
+"""Shown with a task's own headers, and sent in place of theirs."""
 
 
 class _PlainClass(Protocol):
@@ -66,6 +68,13 @@ def task_from(request: CreateTaskRequest, now: int) -> TaskRecord:
     )
 
 
+def stored_bytes(record: TaskRecord) -> int:
+    """How large a task is for the service: as a message with its body, without what is only said in an answer."""
+    stored = task_to(record, Task.View.FULL)
+    cast("Message", stored).ClearField("view")
+    return cast("Message", stored).ByteSize()
+
+
 def task_to(record: TaskRecord, view: Task.View) -> Task:
     """The basic view leaves out the body."""
     full = view == Task.View.FULL
@@ -77,7 +86,8 @@ def task_to(record: TaskRecord, view: Task.View) -> Task:
     task.dispatch_count, task.response_count = record.dispatch_count, record.response_count
     http = task.http_request
     http.url, http.http_method = record.url, HttpMethod[record.method]
-    http.headers.update(record.headers)
+    http.headers.update({name: value for name, value in record.headers.items() if name.lower() != "user-agent"})
+    http.headers["User-Agent"] = USER_AGENT
     if full:
         http.body = record.body
     if record.email:

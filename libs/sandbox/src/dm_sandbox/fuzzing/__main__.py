@@ -3,10 +3,10 @@
 ``--engine atheris`` lets libFuzzer choose the inputs; ``--reproduce FILE`` checks one input that a campaign kept.
 """
 
-import argparse
 import sys
 from pathlib import Path
 
+from dm_sandbox.command_line import Parser, duration, from_zero, positive
 from dm_sandbox.fuzzing.campaign import Campaign
 from dm_sandbox.fuzzing.libfuzzer import HOW_TO_INSTALL, installed, steered
 from dm_sandbox.fuzzing.targets import TARGETS
@@ -40,11 +40,11 @@ def reproduce(path: Path, named: str) -> bool:
 
 def main() -> int:
     """``seconds`` are for each target; with neither runs nor seconds each has 60 s."""
-    parser = argparse.ArgumentParser(prog="python -m dm_sandbox.fuzzing", description=__doc__)
+    parser = Parser(prog="fuzzing", description=__doc__)
     parser.add_argument("--target", choices=[*TARGETS, "all"], default="all")
-    parser.add_argument("--runs", type=int, help="inputs for each target")
-    parser.add_argument("--seconds", type=float, help="longest time for each target")
-    parser.add_argument("--seed", type=int, default=0, help="the same seed gives the same inputs")
+    parser.add_argument("--runs", type=positive, help="inputs for each target")
+    parser.add_argument("--seconds", type=duration, help="longest time for each target")
+    parser.add_argument("--seed", type=from_zero, default=0, help="the same seed gives the same inputs")
     parser.add_argument("--engine", choices=["hypothesis", "atheris"], default="hypothesis", help="what makes inputs")
     parser.add_argument("--reproduce", type=Path, metavar="FILE", help="check one kept input instead")
     given = parser.parse_args()

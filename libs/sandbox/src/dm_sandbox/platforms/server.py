@@ -223,10 +223,14 @@ def _page(fault: Fault) -> Reply:
 
 
 def _parsed(body: bytes) -> object:
+    """The JSON of a body; None where there is none, or where it holds half a surrogate pair, which is no text."""
     try:
-        return json.loads(body) if body else None
+        value = json.loads(body) if body else None
+        if b"\\ud" in body.lower():
+            json.dumps(value, ensure_ascii=False).encode()
     except ValueError:
         return None
+    return value
 
 
 def bearer(call: Call) -> str:

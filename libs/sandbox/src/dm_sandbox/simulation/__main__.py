@@ -1,11 +1,10 @@
 """``python -m dm_sandbox.simulation``: many seeds, one with its timeline, interleavings, or outages."""
 
-import argparse
 import os
 import sys
 import time
-from typing import NoReturn
 
+from dm_sandbox.command_line import Parser, from_zero, positive
 from dm_sandbox.simulation.interleavings import explore_all
 from dm_sandbox.simulation.outages import ORDEALS, endure
 from dm_sandbox.simulation.play import simulate
@@ -15,26 +14,19 @@ from dm_sandbox.simulation.shrink import UnknownPart, only
 
 SHOWN = 3
 """Failing seeds that are shrunk and shown."""
-MAX_SEED = 10**12
 WHAT = ("schedules", "interleavings", "outages")
-
-
-class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> NoReturn:
-        """One line, nothing else."""
-        self.exit(2, f"simulation: {message}\n")
 
 
 def main(arguments: list[str]) -> int:
     """0 when every invariant held, 1 when one did not, 2 for what can't be understood."""
-    parser = _Parser(prog="simulation", description=__doc__, allow_abbrev=False)
+    parser = Parser(prog="simulation", description=__doc__, allow_abbrev=False)
     parser.add_argument("what", nargs="?", default="schedules", help=" or ".join(WHAT))
-    parser.add_argument("--seeds", type=_positive, default=10_000, help="how many random schedules (10000)")
-    parser.add_argument("--first", type=_seed, default=0, help="the first of them (0)")
-    parser.add_argument("--seed", type=_seed, help="only this one, with its timeline")
+    parser.add_argument("--seeds", type=positive, default=10_000, help="how many random schedules (10000)")
+    parser.add_argument("--first", type=from_zero, default=0, help="the first of them (0)")
+    parser.add_argument("--seed", type=from_zero, help="only this one, with its timeline")
     parser.add_argument("--only", default="", help="parts of that one to keep, such as a0,a2,f1")
-    parser.add_argument("--switches", type=_seed, help="context switches of interleavings (each scenario's own bound)")
-    parser.add_argument("--jobs", type=_positive, default=os.cpu_count() or 1, help="processes (one a core)")
+    parser.add_argument("--switches", type=from_zero, help="context switches of interleavings (each has its own)")
+    parser.add_argument("--jobs", type=positive, default=os.cpu_count() or 1, help="processes (one a core)")
     given, unknown = parser.parse_known_args(arguments)
     if unknown or given.what not in WHAT:
         parser.error(f"{(unknown or [given.what])[0]!r} is not known; there are: {', '.join(WHAT)}, and see --help")
@@ -118,20 +110,6 @@ def _summary(report: Report, seconds: float) -> str:
 
 def _counted(name: str, counts: "dict[str, int]") -> str:
     return f"{name}: " + ", ".join(f"{word} {number}" for word, number in sorted(counts.items()))
-
-
-def _positive(text: str) -> int:
-    return _whole(text, 1)
-
-
-def _seed(text: str) -> int:
-    return _whole(text, 0)
-
-
-def _whole(text: str, least: int) -> int:
-    if not (text.isascii() and text.isdecimal()) or not least <= int(text) <= MAX_SEED:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number from {least}")
-    return int(text)
 
 
 if __name__ == "__main__":

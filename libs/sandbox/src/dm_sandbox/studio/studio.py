@@ -68,8 +68,7 @@ class Studio:
         self.sandbox = sandbox
         settings = ProcessorSettings.load(sandbox.environment)
         self.store = open_store(settings.store, clock)
-        self.phones = Phones(sandbox, remembered)
-        self.manager = ManagerPhone(sandbox, remembered)
+        self.phones, self.manager = _phones_of(sandbox, remembered)
         self.acts = Acts(self.phones)
         self.chat = Chat(sandbox, self.phones, self.acts)
         self.seat = Seat(sandbox.gemini)
@@ -87,6 +86,7 @@ class Studio:
         self._listeners: set[asyncio.Queue[Entry | None]] = set()
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._saving: asyncio.TimerHandle | None = None
+        self._unkept = False
         self._tasks: set[asyncio.Task[None]] = set()
         sandbox.sender.persistence = PERSISTENCE
         sandbox.log.listen(self._heard)
@@ -252,11 +252,19 @@ class Studio:
         return {**self.phones.snapshot(), **self.manager.snapshot(), **own}
 
     def save(self) -> None:
-        """Keep the state, if there is a folder for it."""
+        """Keep the state, if there is a folder for it. A disk that takes nothing is told of once."""
         self._saving = None
         folder: Path | None = self.sandbox.folder
-        if folder is not None:
+        if folder is None:
+            return
+        already, self._unkept = self._unkept, False
+        try:
             kept.save(folder, self.snapshot())
+        except OSError as error:
+            self._unkept = True
+            if not already:
+                words = f"people and phones are not kept over a restart: {error.strerror}"
+                self.sandbox.log.add("studio", words, "error", kind="not_kept")
 
     def _heard(self, entry: Entry) -> None:
         for queue in self._listeners:
@@ -266,6 +274,14 @@ class Studio:
     def _save_soon(self) -> None:
         if self._saving is None and self.sandbox.folder is not None:
             self._saving = asyncio.get_running_loop().call_later(SAVE_SECONDS, self.save)
+
+
+def _phones_of(sandbox: Sandbox, remembered: Mapping[str, object]) -> tuple[Phones, ManagerPhone]:
+    """As an earlier start left them. Raises Damaged for what another version wrote."""
+    try:
+        return Phones(sandbox, remembered), ManagerPhone(sandbox, remembered)
+    except (TypeError, ValueError, KeyError) as error:
+        raise kept.Damaged((sandbox.folder or Path()) / kept.STATE_FILE, error) from None
 
 
 def _judged(switch: Switch, entries: list[Entry], found: tuple[PromiseStatus, ...]) -> dict[str, object]:

@@ -4,7 +4,7 @@ import { notify } from "./api.js";
 import { state, tell } from "./state.js";
 
 const MOST = 20_000;
-const NOTICED = { profile_seen: "good", profile_broken: "error", code_changed: "warning", code_broken: "error", restarted: "good", revived: "warning", clock_jumped: "warning" };
+const NOTICED = { profile_seen: "good", profile_broken: "error", code_changed: "warning", code_broken: "error", restarted: "good", revived: "warning", clock_jumped: "warning", not_kept: "error" };
 const HIDDEN_MS = 3000; // how long a tab that nobody sees keeps its stream
 let boot = "", live = false, stream = null, leaving = 0;
 export const latencies = [];
