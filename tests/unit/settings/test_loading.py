@@ -369,14 +369,13 @@ def test_a_template_that_can_not_be_right_is_named_at_start(value: str, problem:
     [
         ("MANAGER_WHATSAPP_NUMBER", "+4790000000\n+447700900123", "must be a phone number"),
         ("SPOND_GROUP_ID", "G1\nG2", "must be group ids"),
-        ("HANDOVER_REMINDER_MINUTES", "1440", "must not be longer than HANDOVER_HOURS"),
         ("PROCESS_ALERT_URL", "https://processor.example/", "must not be PROCESS_MESSAGE_URL"),
         ("WHATSAPP_API_BASE_URL", "https://graph.example/?x", r"must be an http\(s\) URL without a query"),
         ("GEMINI_API_KEY", "GEMINI_API_KEY=x", "begins with its own name"),
     ],
 )
 def test_what_is_wrong_is_said_in_words_that_help(name: str, value: str, problem: str) -> None:
-    more = {"SPOND_USERNAME": "a", "SPOND_PASSWORD": "b", "SPOND_GROUP_ID": "G1", "HANDOVER_HOURS": "23"}
+    more = {"SPOND_USERNAME": "a", "SPOND_PASSWORD": "b", "SPOND_GROUP_ID": "G1"}
 
     with pytest.raises(Misconfigured, match=f"{name} {problem}"):
         ProcessorSettings.load(PROCESSOR | more | {name: value})

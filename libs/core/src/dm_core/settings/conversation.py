@@ -30,8 +30,6 @@ class MediaSettings:
 def read_handover(reader: Reader) -> HandoverSettings:
     reminder = reader.read(table.HANDOVER_REMINDER_MINUTES)
     release = reader.read(table.HANDOVER_HOURS)
-    if reminder * MINUTE_MS > release * HOUR_MS:
-        reader.problem(table.HANDOVER_REMINDER_MINUTES, "must not be longer than HANDOVER_HOURS")
     return HandoverSettings(round(reminder * MINUTE_MS), round(release * HOUR_MS))
 
 
