@@ -73,7 +73,9 @@ class Judgement:
         ]
         if left:
             self._wrong("rest", f"{' and '.join(left)} left in {thread.id} at {self._world.loop.time():.0f} s")
-        if thread.paused_until is not None and not self._person.human_at and self._erased is None:
+        resumed = any(each.text.strip().lower() == "resume" for each in self._world.manager.wrote)
+        paused = thread.paused_until is not None and not resumed  # "resume" leaves what came before it to humans
+        if paused and not self._person.human_at and self._erased is None:
             self._wrong("echo", f"{thread.id} is paused, and no human ever wrote there")
 
     # -- each text ------------------------------------------------------------------------------------------
