@@ -82,7 +82,7 @@ async def test_without_a_key_nothing_is_asked(live: Typed, gemini: Gemini) -> No
     [
         ((), "wrong", "GEMINI_API_KEY is not accepted: API key not valid"),
         (("--model", "gemini-9-nano"), None, "there is no model gemini-9-nano for this key"),
-        ((), "a “key”", "GEMINI_API_KEY must be printable ASCII"),
+        ((), "a-kéy", "GEMINI_API_KEY must be printable ASCII"),
         (("--judge", "gemini-9-nano"), None, "the judge gemini-9-nano can't be used"),
         (("--model", "gemini-4-hydrogen", "--budget-usd", "1"), None, "there is no price for gemini-4-hydrogen"),
         (("--tags", "sesions"), None, 'no scenario has the tag "sesions"'),

@@ -18,7 +18,7 @@ from dm_sandbox.inprocess import InProcess, MovableClock
 from dm_sandbox.platforms.answers import call, turn
 
 SAID = "Juniors are free. I'm the club's automated assistant."
-BETTER = "Juniors pay 40 pounds a year. I'm the club's automated assistant."
+BETTER = "Juniors pay 70 pounds a year. I'm the club's automated assistant."
 
 
 @pytest.fixture(scope="module")
