@@ -366,10 +366,6 @@ def _settings(reader: Reader) -> dict[str, str]:
     if low is not None and high is not None and high < low:
         below = "DEBOUNCE_MAX_SECONDS must not be below DEBOUNCE_MIN_SECONDS"
         reader.problem("settings", below, ".DEBOUNCE_MAX_SECONDS 15", path=True)
-    reminder, hours = (_number(settings.get(f"HANDOVER_{name}", "")) for name in ("REMINDER_MINUTES", "HOURS"))
-    if (reminder or 30) > (hours or 24) * 60:
-        longer = "HANDOVER_REMINDER_MINUTES must not be longer than HANDOVER_HOURS"
-        reader.problem("settings", longer, ".HANDOVER_REMINDER_MINUTES 30", path=True)
     return {name: value for name, value in settings.items() if name in TUNINGS}
 
 

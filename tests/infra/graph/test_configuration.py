@@ -138,10 +138,6 @@ def test_a_pin_that_is_not_needed_is_left_out() -> None:
         ({"LEASE_SECONDS": 10}, "LEASE_SECONDS is no variable that a stack may set"),
         ({"STORE_URL": "sqlite:///x"}, "STORE_URL is no variable that a stack may set"),
         ({"DEBOUNCE_MIN_SECONDS": 20, "DEBOUNCE_MAX_SECONDS": 0}, "DEBOUNCE_MAX_SECONDS must not be below"),
-        (
-            {"HANDOVER_REMINDER_MINUTES": 1440, "HANDOVER_HOURS": 23},
-            "HANDOVER_REMINDER_MINUTES must not be longer than",
-        ),
         ({"UNCERTAIN_SENDS": "maybe"}, "UNCERTAIN_SENDS must be hold or resend"),
     ],
 )
