@@ -5,9 +5,10 @@ from dataclasses import replace
 import pytest
 
 from dm_evals.observation import Observation, StoredAlert
+from dm_evals.results import Outcome
 from dm_evals.rules.rules import rule_checks
 from dm_evals.scenarios.scenario import Event, EventKind, Past, Scenario
-from tests.evals.checks.making import NOTIFY, REACT, SEND, observed, replied, scenario, use
+from tests.evals.checks.making import NOTIFY, REACT, SEND, judged, observed, replied, scenario, use
 
 ASKS = scenario({"state": {"replies": 1}})
 """Nets on 24 and 26 November and on 1 December 2026, 18:00-20:00, in the sports hall; today is 22 November."""
@@ -333,6 +334,13 @@ def test_who_asks_for_a_bot_is_told_in_a_known_thread_too() -> None:
 
     assert "rule.disclosed" in broken(replied("Does it matter?"), asked)
     assert "rule.disclosed" not in broken(replied("Yes, a bot."), asked)
+
+
+@pytest.mark.parametrize(
+    "text", ["Nets \ud83d on Tuesday", "0 pounds each, so 10", "At 0 pounds it pays off after 0 visits."]
+)
+def test_an_odd_text_is_judged_all_the_same(text: str) -> None:
+    assert judged({"state": {"replies": 1}}, replied(text)).outcome in (Outcome.PASS, Outcome.FAIL)
 
 
 def test_nothing_said_breaks_no_rule() -> None:

@@ -28,8 +28,9 @@ _SENTENCE_END: Final = regex.compile(
 
 def reply_checks(expected: Reply, scenario: Scenario, observation: Observation) -> Iterator[Check]:
     """Without a reply there is nothing to praise: ``must`` is broken, nothing else can be."""
-    text = "\n".join(observation.replies)
-    readings = readings_of(text, Seen(scenario, observation))
+    seen = Seen(scenario, observation)
+    text = "\n".join(seen.replies)
+    readings = readings_of(text, seen)
     if expected.max_bytes is not None:
         size = len(text.encode("utf-8", "replace"))
         yield _bound("reply.max_bytes", expected.max_bytes, size, "bytes")

@@ -113,7 +113,7 @@ def _worth(seen: Seen, text: str) -> Iterator[str]:
         count = _COUNT.search(sentence.text)
         if count and says("pays_off", sentence.text) and not says("denies", sentence.text):
             named = fees & {amount for _, amount in amounts(text)}
-            right = {math.ceil(one / other) for one in named for other in named if other < one}
+            right = {math.ceil(one / other) for one in named for other in named if 0 < other < one}
             if right and not any(0 <= float(count[1]) - each <= _FREE_VISITS for each in right):
                 yield count.group()
 

@@ -37,7 +37,7 @@ _TOTAL: Final = regex.compile(
     r"(?:\bmak(?:es?|ing)|\btotals?|(?<!\w)=|\bcomes?\sto|\baltogether)\s(?:[^\d.,;]{0,12}\s)?[£€]?(\d+)\b", regex.I
 )
 _EACH: Final = regex.compile(
-    r"(?P<one>\d+)\s?(?:pounds|quid)?\s(?:each(?!\stime)|apiece|a\shead|per\s(?:head|person))\b[^\d.;]{0,40}\b(?:so|makes?|comes\sto)\s[£€]?(?P<all>\d+)(?![\d:])",
+    r"(?<!\d)(?P<one>[1-9]\d*)\s?(?:pounds|quid)?\s(?:each(?!\stime)|apiece|a\shead|per\s(?:head|person))\b[^\d.;]{0,40}\b(?:so|makes?|comes\sto)\s[£€]?(?P<all>\d+)(?![\d:])",
     regex.I,
 )
 _WHOLE: Final = regex.compile(r"(?<![\d:./])\d+(?![\d:/]|[.,]\d)")

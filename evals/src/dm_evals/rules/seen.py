@@ -48,9 +48,10 @@ class Seen:
     def is_first_contact(self) -> bool:
         return not (self.scenario.world.history or self.scenario.world.notes)
 
-    @property
+    @cached_property
     def replies(self) -> Sequence[str]:
-        return self.observation.replies
+        """What the person saw; for half an emoji, which no library reads, a question mark."""
+        return [text.encode("utf-8", "replace").decode("utf-8") for text in self.observation.replies]
 
     @cached_property
     def asked(self) -> str:
