@@ -85,6 +85,7 @@ async def test_steering_is_written_and_read_with_its_line_of_the_audit(store: "A
 async def test_a_humans_reply_is_remembered_with_its_pause(store: "AnyStore") -> None:
     await store.record(events(dm(1)))
     await store.record(replace(events(dm(2)), paused_until=NOW + 60_000, human_at=NOW))
+    await store.record(replace(events(dm(3)), human_at=NOW - 9_000))  # a late echo
     thread = await store.get_thread(THREAD)
 
     assert thread is not None

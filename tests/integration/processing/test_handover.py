@@ -10,6 +10,7 @@ from dm_core.threads import Thread
 from dm_sandbox.environment import MANAGER_NUMBER
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.platforms.answers import Body, blocked_prompt, call, turn
+from dm_sandbox.platforms.meta import envelope
 from tests.integration.processing.profiles import folder_with, replies, running
 
 HELD = "A colleague answers you here. I wait until then."
@@ -107,6 +108,18 @@ async def test_nobody_is_reminded_of_what_a_human_has_answered(system: InProcess
     assert len(system.whatsapp.alerts) == 1
     now = await thread(system, thread_id)
     assert now.handed_over(system.clock(), 86_400_000) is None
+
+
+async def test_a_late_echo_of_what_was_written_before_answers_no_handover(system: InProcess) -> None:
+    ana = system.person()
+    written = ana.echo("mid.earlier", "Hi Ana, what is it about?")
+    system.clock.forward(MINUTE)
+    await hand_over(system)
+    await ana.sender.deliver(envelope(ana.account_id, [written], system.clock()))
+    system.clock.forward(31 * MINUTE)
+    await system.ticks()
+
+    assert ["Nobody has answered" in alert.text for alert in system.whatsapp.alerts] == [False, True]
 
 
 async def test_the_manager_is_reminded_where_their_own_words_were_refused(system: InProcess) -> None:

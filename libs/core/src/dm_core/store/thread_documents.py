@@ -77,7 +77,6 @@ def merged_fields(events: ThreadEvents) -> Document:
     """The plain fields a webhook merges into its thread; counters and maxima are the adapters' own."""
     fields: dict[str, object | None] = {
         "pausedUntil": events.paused_until,
-        "humanAt": events.human_at,
         "expireAt": latest_end(events) if events.lasting else None,
     }
     named = {key: value for key, value in fields.items() if value is not None}

@@ -103,7 +103,9 @@ class _EchoStoring:
         if all(self.batch.echoes[message.id].standby for message in human):
             return events
         emit("human_took_over", thread_id=events.thread_id, paused_until=self._pause_end)
-        return replace(events, paused_until=self._pause_end, human_at=events.now)
+        # A late echo of what was written before a handover answers none.
+        written = [self.batch.echoes[message.id].sent_at for message in human]
+        return replace(events, paused_until=self._pause_end, human_at=min(max(written), events.now))
 
     @property
     def _pause_end(self) -> int:

@@ -266,9 +266,10 @@ class Monitor:
         self.journal.wrong("quarantine", f"an ordinary item was not understood: {reason}")
 
     def schedules(self, execution: Execution, wake_up: WakeUp) -> None:
-        """The sweep (which serves no thread of its own) lets threads alone that waited before it looked."""
+        """The sweep (which serves no thread, nor a human's words) lets threads alone that waited before it looked."""
         thread = self.database.threads.get(wake_up.thread_id)
-        if execution.thread_id or not execution.process.startswith("p") or thread is None:
+        serves = execution.thread_id or execution.outbox_id
+        if serves or not execution.process.startswith("p") or thread is None:
             return
         waits_until = thread.not_before
         waited = self.waits_since.get(wake_up.thread_id, 0.0) < execution.began_at

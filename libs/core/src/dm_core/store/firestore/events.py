@@ -177,4 +177,6 @@ def _counters(events: ThreadEvents, messages: Sequence[Message]) -> Transforms:
         counters["lastInboundAt"] = ("maximum", events.last_inbound_at)
     if events.due_at is not None:
         counters["dueAt"] = ("maximum", events.due_at)
+    if events.human_at is not None:
+        counters["humanAt"] = ("maximum", events.human_at)
     return counters

@@ -17,7 +17,8 @@ class ThreadEvents:
     """What one webhook request brought for one thread; stored in one commit.
 
     ``messages`` are created, never overwritten. With ``due_at`` the thread is merged (``last_inbound_at`` and
-    ``due_at`` only ever grow, so that a new DM shortens no wait); ``paused_until``, ``human_at`` are merged when set.
+    ``due_at`` only ever grow, so that a new DM shortens no wait); ``paused_until`` and ``human_at``, which only grows
+    too, are merged when set.
     ``touch_thread`` False stores the messages alone, and moves no version. ``lasting`` False: no DM is known of this
     thread, so a thread made by these events is kept no longer than they are, and one that exists keeps its own time.
 

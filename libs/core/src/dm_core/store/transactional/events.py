@@ -70,6 +70,8 @@ def _merge_thread(tx: Transaction, events: ThreadEvents, pending: int) -> None:
         merged["lastInboundAt"] = max(whole(old, "lastInboundAt", events.last_inbound_at), events.last_inbound_at)
     if events.due_at is not None:
         merged["dueAt"] = max(whole(old, "dueAt", events.due_at), events.due_at)
+    if events.human_at is not None:
+        merged["humanAt"] = max(whole(old, "humanAt", events.human_at), events.human_at)
     tx.put("conversations", events.thread_id, merged)
 
 
