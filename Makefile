@@ -13,6 +13,12 @@ INFRA := PYTHONPATH=infra $(PY)
 EVALS := $(PY) -m dm_evals
 path = $(subst $() $(),\ ,$(1))
 needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
+# A variable typed for a target that does not take it is a typo. Those of another make that calls this one are its own affair.
+ifeq ($(MAKELEVEL),0)
+typed := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(subst ','\'',$(name))'))
+wrong := $(if $(strip $(typed)),$(shell python3 $(call path,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))tools/make_variables.py '$(MAKECMDGOALS)' $(typed) 2>/dev/null))
+$(if $(wrong),$(error $(wrong)))
+endif
 export PYTHONUNBUFFERED := 1
 # Of uv's own variables those that say where packages come from; the others are another project's, and would have this
 # environment put elsewhere, or left without its tools.
@@ -60,7 +66,7 @@ screenshots: $(SYNCED) ## six pictures of the studio into docs/images, with the 
 chat: $(SYNCED) ## the page's conversation as plain lines, beside a running 'make dev' [PORT=8080]
 	@$(PY) -m dm_sandbox chat
 
-demo: $(SYNCED) ## one scripted conversation, printed; exits 0 only if every expected effect was seen
+demo: $(SYNCED) ## one scripted conversation, printed; exits 0 only if every expected effect was seen [STORE=firestore]
 	@$(PY) -m dm_sandbox demo
 
 test: $(SYNCED) ## every test
