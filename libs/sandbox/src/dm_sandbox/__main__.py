@@ -4,6 +4,7 @@ A command's imports take the first half second. Until they are done this module 
 imports next to nothing. Nothing has been started by then, and nothing is left.
 """
 
+import io
 import os
 import signal
 import sys
@@ -25,7 +26,10 @@ INTERRUPTED: Final = 130
 
 
 def main() -> int:
-    """The command's own exit code; 2 for one that there is not."""
+    """The command's own exit code; 2 for one that there is not. What a terminal's encoding lacks is a question mark."""
+    for output in (sys.stdout, sys.stderr):
+        if isinstance(output, io.TextIOWrapper):
+            output.reconfigure(errors="replace")
     signal.signal(signal.SIGINT, _stop)
     name = sys.argv.pop(1) if len(sys.argv) > 1 else ""
     if name not in COMMANDS:
