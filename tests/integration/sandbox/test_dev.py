@@ -149,6 +149,18 @@ async def test_a_port_that_may_not_be_listened_on_is_not_in_use(
         await run(Options(80, "sqlite", state=tmp_path), {})
 
 
+async def test_a_second_ctrl_c_does_not_disturb_what_the_first_stops(tmp_path: Path) -> None:
+    async with _started("dm_sandbox", free_port(), tmp_path, None, "dev") as process:
+        await _read_until(process, b"as its operator")
+        process.send_signal(signal.SIGINT)
+        await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+
+    assert (output.splitlines()[-1], process.returncode) == (b"stopped", 0)
+    assert b"Traceback" not in output
+
+
 async def test_an_encoding_without_the_words_of_the_log_is_no_obstacle(tmp_path: Path) -> None:
     env = {"PYTHONIOENCODING": "ascii"}
     async with _started("dm_sandbox", free_port(), tmp_path, env, "dev") as process:

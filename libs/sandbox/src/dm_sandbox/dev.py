@@ -202,11 +202,18 @@ def main() -> int:
 
 
 async def _until_stopped(options: Options, env: Mapping[str, str]) -> None:
-    """Ctrl-C and SIGTERM end it the same way: everything that was started is stopped."""
+    """Ctrl-C and SIGTERM end it the same way: everything that was started is stopped, also by whoever presses again."""
     running = asyncio.ensure_future(run(options, env))
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        nonlocal stopping
+        if not stopping:
+            stopping = running.cancel()
+
+    stopping = False
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, running.cancel)
+        loop.add_signal_handler(number, stop)
     await running
 
 
