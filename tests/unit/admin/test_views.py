@@ -204,6 +204,13 @@ async def test_a_reply_in_doubt_is_shown_with_its_words_its_error_and_what_to_do
     assert cast("Any", as_json(answer))["run"]["actions"][0]["resent"] is True
 
 
+async def test_a_window_that_instagram_says_is_closed_is_told_as_that() -> None:
+    refused = Action("k", ActionKind.SEND, "Hi", 0, 0, state=ActionState.REFUSED, error="Unreachable 10/2534022")
+    answer = await _of_archived(replace(WAITING, actions=(refused,)), Disposition.EXPIRED)
+
+    assert answer.why == "Instagram said that its 24 hours were over"
+
+
 async def _of_archived(run: Run, disposition: Disposition) -> Answer:
     store = MemoryStore()
     await store.record(events(dm(1)))
