@@ -13,6 +13,12 @@ INFRA := PYTHONPATH=infra $(PY)
 EVALS := $(PY) -m dm_evals
 path = $(subst $() $(),\ ,$(1))
 needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
+# A variable typed for a target that does not take it is a typo. Those of another make that calls this one are its own affair.
+ifeq ($(MAKELEVEL),0)
+typed := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(subst ','\'',$(name))'))
+wrong := $(if $(strip $(typed)),$(shell python3 $(call path,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))tools/make_variables.py '$(MAKECMDGOALS)' $(typed) 2>/dev/null))
+$(if $(wrong),$(error $(wrong)))
+endif
 export PYTHONUNBUFFERED := 1
 # Of uv's own variables those that say where packages come from; the others are another project's, and would have this
 # environment put elsewhere, or left without its tools.
@@ -52,16 +58,16 @@ $(SYNCED): $(UV) uv.lock pyproject.toml libs/core/pyproject.toml libs/admin/pypr
 
 dev: $(SYNCED) ## the whole system on this machine, and the studio on http://127.0.0.1:8080 [PORT=8080 STORE=firestore MODEL=local FRESH=1]
 	@$(if $(filter local,$(MODEL)),$(UV) sync --locked --quiet --group local-model)
-	@$(PY) -m dm_sandbox.dev
+	@$(PY) -m dm_sandbox dev
 
 screenshots: $(SYNCED) ## six pictures of the studio into docs/images, with the installed Chromium
 	@$(PY) -m tests.e2e.screenshots
 
 chat: $(SYNCED) ## the page's conversation as plain lines, beside a running 'make dev' [PORT=8080]
-	@$(PY) -m dm_sandbox.line_chat
+	@$(PY) -m dm_sandbox chat
 
-demo: $(SYNCED) ## one scripted conversation, printed; exits 0 only if every expected effect was seen
-	@$(PY) -m dm_sandbox.demo
+demo: $(SYNCED) ## one scripted conversation, printed; exits 0 only if every expected effect was seen [STORE=firestore]
+	@$(PY) -m dm_sandbox demo
 
 test: $(SYNCED) ## every test
 	@$(PY) -m pytest -n 2 --dist worksteal
@@ -78,16 +84,16 @@ bench: $(SYNCED) ## measure each budget, beside rivals; quiet machine wanted [QU
 
 fuzz: $(SYNCED) ## hostile bytes at every border [TARGET=webhook RUNS=100000 SEED=1 ENGINE=atheris]
 	@$(if $(filter atheris,$(ENGINE)),$(UV) sync --locked --quiet --group fuzz)
-	@$(PY) -m dm_sandbox.fuzzing --target $(or $(TARGET),all) --seed $(or $(SEED),1) $(if $(RUNS),--runs $(RUNS)) $(if $(ENGINE),--engine $(ENGINE))
+	@$(PY) -m dm_sandbox fuzz --target $(or $(TARGET),all) --seed $(or $(SEED),1) $(if $(RUNS),--runs $(RUNS)) $(if $(ENGINE),--engine $(ENGINE))
 
 chaos: $(SYNCED) ## real processes on Google's Firestore emulator, killed at random [KILLS=200 SECONDS=300 SEED=1]
-	@$(PY) -m dm_sandbox.chaos --kills $(or $(KILLS),200) --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
+	@$(PY) -m dm_sandbox chaos --kills $(or $(KILLS),200) --seconds $(or $(SECONDS),300) --seed $(or $(SEED),1)
 
 simulate: $(SYNCED) ## random schedules of DMs and faults in simulated time [SEEDS=10000, or SEED=x ONLY=a0,f1 to see one]
-	@$(PY) -m dm_sandbox.simulation $(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--seeds $(or $(SEEDS),10000))
+	@$(PY) -m dm_sandbox simulate $(if $(SEED),--seed $(SEED) $(if $(ONLY),--only $(ONLY)),--seeds $(or $(SEEDS),10000))
 
 interleavings: $(SYNCED) ## every order of the calls of two deliveries, a DM and a crash [SWITCHES=2]
-	@$(PY) -m dm_sandbox.simulation interleavings $(if $(SWITCHES),--switches $(SWITCHES))
+	@$(PY) -m dm_sandbox simulate interleavings $(if $(SWITCHES),--switches $(SWITCHES))
 
 mutants: $(SYNCED) ## each deliberate defect of the protocol, and which check catches it [NAMES="no_follow_up ..."]
 	@$(PY) -m tests.simulation.mutants $(NAMES)

@@ -54,3 +54,28 @@ def test_the_tabs_and_the_conversation_work_by_keyboard(shared: Dev, opened: Ope
     studio.page.keyboard.press("Enter")
 
     expect(studio.page.locator("#bubbles .tools")).to_contain_text("Why?")
+
+
+@pytest.mark.parametrize("phone", ["bubbles", "alerts"])
+def test_a_long_conversation_is_one_tab_stop_with_arrow_keys_inside(shared: Dev, opened: Opened, phone: str) -> None:
+    studio = opened(shared)
+    studio.meet(f"Arrows {phone}")
+    for number in range(3) if phone == "bubbles" else ():
+        studio.says(f"line {number}")
+    for command in ("help", "list") if phone == "alerts" else ():
+        studio.page.click(f"#commands button:text-is('{command}')")
+    bubbles, press = studio.page.locator(f"#{phone} .bubble"), studio.page.keyboard.press
+    expect(bubbles.nth(3)).to_be_visible()
+    shared.wait_until_quiet()
+
+    expect(studio.page.locator(f"#{phone} .bubble[tabindex='0']")).to_have_count(1)
+    bubbles.first.focus()
+    for key, at in (("ArrowDown", 1), ("ArrowDown", 2), ("ArrowUp", 1), ("Home", 0), ("ArrowUp", 0)):
+        press(key)
+        expect(bubbles.nth(at)).to_be_focused()
+    press("Tab")
+    expect(studio.page.locator(f"#{phone} .bubble:focus")).to_have_count(0)
+    press("Shift+Tab")
+    expect(bubbles.first).to_be_focused()
+    press("End")
+    expect(bubbles.last).to_be_focused()

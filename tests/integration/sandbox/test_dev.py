@@ -1,6 +1,7 @@
 """``make dev`` and ``make demo`` as a user starts them: real processes, real ports."""
 
 import asyncio
+import errno
 import os
 import re
 import signal
@@ -13,6 +14,7 @@ from pathlib import Path
 import httpx
 import pytest
 
+from dm_sandbox.dev import CannotStart, Options, run
 from dm_sandbox.platforms.gemini import Gemini
 from dm_sandbox.tcp_ports import free_port
 
@@ -22,7 +24,7 @@ PATIENCE = 100
 
 @asynccontextmanager
 async def _started(
-    module: str, port: int, state: Path, settings: Mapping[str, str] | None = None
+    module: str, port: int, state: Path, settings: Mapping[str, str] | None = None, *words: str
 ) -> AsyncGenerator[asyncio.subprocess.Process]:
     kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG") if name in os.environ}
     env = kept | {"PORT": str(port), "STATE": str(state), **(settings or {})}
@@ -30,6 +32,7 @@ async def _started(
         sys.executable,
         "-m",
         module,
+        *words,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.STDOUT,
@@ -130,6 +133,40 @@ async def test_a_chat_on_no_port_is_one_line(tmp_path: Path) -> None:
 
     assert output.decode().startswith("make chat: nothing answers on http://127.0.0.1:abc")
     assert output.decode().count("\n") == 1
+
+
+async def test_a_port_that_may_not_be_listened_on_is_not_in_use(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def refused(*_: object) -> None:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(socket.socket, "bind", refused)
+
+    with pytest.raises(
+        CannotStart, match=r"127\.0\.0\.1:80 can't be listened on \(Permission denied\): choose another"
+    ):
+        await run(Options(80, "sqlite", state=tmp_path), {})
+
+
+async def test_a_second_ctrl_c_does_not_disturb_what_the_first_stops(tmp_path: Path) -> None:
+    async with _started("dm_sandbox", free_port(), tmp_path, None, "dev") as process:
+        await _read_until(process, b"as its operator")
+        process.send_signal(signal.SIGINT)
+        await asyncio.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        output, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
+
+    assert (output.splitlines()[-1], process.returncode) == (b"stopped", 0)
+    assert b"Traceback" not in output
+
+
+async def test_an_encoding_without_the_words_of_the_log_is_no_obstacle(tmp_path: Path) -> None:
+    env = {"PYTHONIOENCODING": "ascii"}
+    async with _started("dm_sandbox", free_port(), tmp_path, env, "dev") as process:
+        output = await _read_until(process, b"Ctrl-C stops everything")
+
+    assert b"the platforms?" in output
 
 
 async def test_a_port_in_use_is_said_and_the_next_is_taken(tmp_path: Path) -> None:

@@ -2,17 +2,40 @@
 
 import json
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from dm_admin.views import Reads, ThreadState, as_json, everywhere, explain, list_threads, thread_line, view_thread
-from dm_admin.views.messages import BECAUSE, message_view
+from dm_admin import screen
+from dm_admin.views import (
+    Answer,
+    Reads,
+    ThreadState,
+    as_json,
+    everywhere,
+    explain,
+    list_threads,
+    thread_line,
+    view_thread,
+)
+from dm_admin.views.messages import BECAUSE, REMEDIES, WAITED_TOO_LONG, message_view
 from dm_admin.views.runs import run_view
 from dm_admin.views.stats import counted
-from dm_core.durations import HOUR_MS
+from dm_core.durations import DAY_MS, HOUR_MS
 from dm_core.messages import Attachment, Content, Direction, Disposition, Status
-from dm_core.runs import Draft, DraftState, ModelTurn, Run, ToolCall, ToolResult, ToolTurn, UserTurn
+from dm_core.runs import (
+    Action,
+    ActionKind,
+    ActionState,
+    Draft,
+    DraftState,
+    ModelTurn,
+    Run,
+    ToolCall,
+    ToolResult,
+    ToolTurn,
+    UserTurn,
+)
 from dm_core.steering import Handover, Mode, Pause, Steering
 from dm_core.store.port import ThreadChange
 from dm_core.threads import Lease, Profile, Thread
@@ -74,10 +97,34 @@ def test_an_unsent_message_shows_nothing_of_itself() -> None:
     assert message_view(replace(dm(1), unsent_at=NOW)).said == "[unsent]"
 
 
-def test_a_failed_message_says_why() -> None:
-    view = message_view(replace(dm(1), status=Status.FAILED, attempts=5, error="ValueError"))
+@pytest.mark.parametrize(
+    ("change", "because", "remedy"),
+    [
+        ({"status": Status.FAILED, "attempts": 5, "error": "X"}, "given up after 5 attempts: X", "retry, once"),
+        ({"status": Status.FAILED, "attempts": 1, "error": "X"}, "given up after 1 attempt: X", "retry, once"),
+        ({"status": Status.PENDING, "attempts": 2, "error": "X"}, "it waits for the next run, after 2 attempts: X", ""),
+        ({"disposition": Disposition.EXPIRED, "processed_at": NOW + 12 * HOUR_MS}, WAITED_TOO_LONG, "Instagram app"),
+        (
+            {"disposition": Disposition.EXPIRED, "processed_at": NOW + DAY_MS},
+            BECAUSE[Disposition.EXPIRED],
+            "Instagram app",
+        ),
+        ({"disposition": Disposition.LIMITED}, BECAUSE[Disposition.LIMITED], "MAX_RUNS_PER_HOUR"),
+        ({"disposition": Disposition.NO_REPLY}, BECAUSE[Disposition.NO_REPLY], ""),
+        ({"disposition": Disposition.STANDBY, "direction": Direction.HUMAN}, BECAUSE[Disposition.STANDBY], ""),
+        ({"disposition": Disposition.EXPIRED, "direction": Direction.OUTBOUND}, BECAUSE[Disposition.EXPIRED], ""),
+    ],
+)
+def test_an_ending_says_why_and_what_the_operator_can_do(change: dict[str, Any], because: str, remedy: str) -> None:
+    view = message_view(replace(dm(1), **({"status": Status.PROCESSED} | change)))
 
-    assert (view.outcome, view.because) == ("failed", "given up after 5 attempts: ValueError")
+    assert view.because == because
+    assert remedy in view.remedy
+    assert bool(view.remedy) == bool(remedy)
+
+
+def test_a_remedy_is_of_an_outcome_that_there_is() -> None:
+    assert set(REMEDIES) < {*Disposition, Status.FAILED}
 
 
 def test_a_run_is_shown_turn_by_turn_with_what_each_call_gave() -> None:
@@ -118,6 +165,68 @@ async def test_the_live_run_explains_a_message_too() -> None:
 
     assert answer.run is not None
     assert (answer.run.id, answer.run.ended_at, [each.said for each in answer.dms]) == ("r", None, ["text 1"])
+
+
+@pytest.mark.parametrize(
+    ("state", "disposition", "why", "draft"),
+    [
+        (DraftState.DROP, Disposition.HUMAN, "the manager dropped the draft of its answer", "dropped by tom"),
+        (DraftState.WAITING, Disposition.EXPIRED, "nobody decided the draft of its answer before", "nobody decided"),
+        (DraftState.SEND, Disposition.REFUSED, BECAUSE[Disposition.REFUSED], "released as it was written by tom"),
+        (DraftState.WAITING, Disposition.HUMAN, BECAUSE[Disposition.HUMAN], "nobody decided"),
+    ],
+)
+async def test_what_became_of_a_draft_is_said_as_it_was(
+    state: DraftState, disposition: Disposition, why: str, draft: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    by, at = ("", None) if state is DraftState.WAITING else ("tom", NOW)
+    planned = Action("k", ActionKind.SEND, "See you", 0, 0)
+    answer = await _of_archived(replace(WAITING, draft=Draft(0, "a", state, by, at), actions=(planned,)), disposition)
+    screen.answer(answer, "here")
+    said = capsys.readouterr().out
+
+    assert answer.why.startswith(why)
+    assert f"  outcome: {disposition}, {why}" in said
+    assert f"  draft: {draft}" in said
+    assert "send: not sent: See you" in said
+
+
+async def test_a_reply_in_doubt_is_shown_with_its_words_its_error_and_what_to_do(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    sent = Action("k", ActionKind.SEND, "See you at six", 0, 0, state=ActionState.UNCERTAIN, error="Uncertain 2/0")
+    answer = await _of_archived(replace(WAITING, actions=(replace(sent, resent=True),)), Disposition.UNCERTAIN)
+    screen.answer(answer, "here")
+    said = capsys.readouterr().out
+
+    assert "send: uncertain, sent once more for its first try was in doubt (Uncertain 2/0): See you at six" in said
+    assert "  what you can do: look into the conversation in Instagram" in said
+    assert cast("Any", as_json(answer))["run"]["actions"][0]["resent"] is True
+
+
+async def test_a_window_that_instagram_says_is_closed_is_told_as_that() -> None:
+    refused = Action("k", ActionKind.SEND, "Hi", 0, 0, state=ActionState.REFUSED, error="Unreachable 10/2534022")
+    answer = await _of_archived(replace(WAITING, actions=(refused,)), Disposition.EXPIRED)
+
+    assert answer.why == "Instagram said that its 24 hours were over"
+
+
+async def _of_archived(run: Run, disposition: Disposition) -> Answer:
+    store = MemoryStore()
+    await store.record(events(dm(1)))
+    snapshot = await store.open(THREAD)
+    assert snapshot is not None
+    archived = replace(run, ending=disposition.value)
+    await store.commit(ThreadChange(THREAD, snapshot.version, "token", NOW, archive=archived, archive_expire_at=NOW))
+    return await explain(
+        Reads(store), replace(dm(1), status=Status.PROCESSED, disposition=disposition, run_id=run.id, processed_at=NOW)
+    )
+
+
+def test_a_failed_message_shows_its_error_in_its_thread(capsys: pytest.CaptureFixture[str]) -> None:
+    screen.messages("messages", [message_view(replace(dm(1), status=Status.FAILED, attempts=5, error="ValueError"))])
+
+    assert "failed: ValueError" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

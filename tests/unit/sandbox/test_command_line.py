@@ -1,10 +1,14 @@
 """What the sandbox's commands do not understand is one line."""
 
+import signal
+import subprocess
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
+from dm_sandbox.__main__ import COMMANDS
 from dm_sandbox.chaos.__main__ import main as chaos
 from dm_sandbox.cloud_tasks.__main__ import main as cloud_tasks
 from dm_sandbox.fuzzing.__main__ import main as fuzz
@@ -39,3 +43,28 @@ def test_a_bad_value_is_one_line(
     assert ended.value.code == 2
     assert said.startswith(says)
     assert said.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_ctrl_c_while_a_command_is_imported_is_one_line(command: str, tmp_path: Path) -> None:
+    (tmp_path / "httpx.py").write_text("import time\nprint('importing', flush=True)\ntime.sleep(60)\n")
+    process = subprocess.Popen(  # noqa: S603 - this Python
+        [sys.executable, "-m", "dm_sandbox", command],
+        env={"PYTHONPATH": str(tmp_path)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    begun = process.stdout.readline()
+    process.send_signal(signal.SIGINT)
+    _, said = process.communicate(timeout=60)
+
+    assert (begun, said, process.returncode) == ("importing\n", "stopped\n", 130)
+
+
+def test_a_command_that_there_is_not_is_one_line_with_those_that_there_are() -> None:
+    ended = subprocess.run([sys.executable, "-m", "dm_sandbox", "chta"], capture_output=True, text=True, check=False)
+
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == f"dm_sandbox: 'chta' is no command; there are: {', '.join(COMMANDS)}\n"

@@ -13,9 +13,11 @@ from rich.table import Table
 from rich.text import Text
 
 from dm_admin.views import (
+    ActionView,
     AlertView,
     Answer,
     CostLine,
+    DraftView,
     Everywhere,
     MessageView,
     QuarantinedView,
@@ -27,7 +29,7 @@ from dm_admin.views import (
 )
 from dm_core.outbox import AuditLine
 from dm_core.plain_text import shown
-from dm_core.runs import DraftState
+from dm_core.runs import ActionState, DraftState
 from dm_core.steering import Mode
 
 PIPED: Final = (10_000, 100)
@@ -39,8 +41,8 @@ LEGIBLE, GAP = 10, 2
 """Columns that a word of a table needs at least, and that are between two of its columns."""
 DRAFTS: Final = {
     DraftState.WAITING: "it waits for the manager's word",
-    DraftState.SEND: "sent as it was written",
-    DraftState.EDIT: "sent in the manager's own words",
+    DraftState.SEND: "released as it was written",
+    DraftState.EDIT: "released in the manager's own words",
     DraftState.DROP: "dropped",
 }
 """What became of a draft."""
@@ -189,8 +191,12 @@ def audit(lines: Sequence[AuditLine]) -> None:
 
 def messages(title: str, views: Sequence[MessageView]) -> None:
     """Messages as a table; their ids are those that ``why`` takes."""
-    rows = ((m.id[:12], when(m.at), m.by, shown(m.said, _SAID), m.outcome) for m in views)
+    rows = ((m.id[:12], when(m.at), m.by, shown(m.said, _SAID), _outcome(m)) for m in views)
     _table(title, ("message", "when", "by", "said", "outcome"), rows)
+
+
+def _outcome(message: MessageView) -> str:
+    return f"{message.outcome}: {shown(message.error, _SAID)}" if message.error else message.outcome
 
 
 def answer(view: Answer, prompt: str) -> None:
@@ -198,7 +204,9 @@ def answer(view: Answer, prompt: str) -> None:
     message = view.message
     say(f"message {message.id[:12]} in {message.thread_id}, by {message.by}, {when(message.at)}")
     say(f"  said: {shown(message.said, _SAID)}")
-    say(f"  outcome: {message.outcome}, {view.why}")
+    say(f"  outcome: {message.outcome}, {shown(view.why, _STEP)}")
+    if message.remedy:
+        say(f"  what you can do: {message.remedy}")
     if view.waits_until:
         say(f"  tried again: {when(view.waits_until)}")
     if message.ended_at and message.by == "person":
@@ -211,7 +219,8 @@ def answer(view: Answer, prompt: str) -> None:
 def run(view: RunView, prompt: str) -> None:
     """A run turn by turn."""
     ended = f"to {when(view.ended_at)}" if view.ended_at else "until now"
-    say(f"run {view.id}: from {when(view.started_at)} {ended}, {view.ending or view.error or 'no ending yet'}")
+    outcome = ": ".join(word for word in (view.ending, shown(view.error or "", _STEP)) if word)
+    say(f"run {view.id}: from {when(view.started_at)} {ended}, {outcome or 'no ending yet'}")
     say(f"  prompt {view.prompt_hash[:12]}, {prompt}")
     for number, step in enumerate(view.steps, 1):
         tokens = f"{step.input_tokens or 0} tokens in, {step.output_tokens or 0} out"
@@ -223,19 +232,31 @@ def run(view: RunView, prompt: str) -> None:
             given = call.error or json.dumps(call.output, ensure_ascii=False)
             if given != "{}":
                 say(f"      gave: {shown(given, _STEP)}")
-    for action in view.actions:
-        took = (
-            f" in {(action.ended_at - action.started_at) / 1000:g} s" if action.started_at and action.ended_at else ""
-        )
-        say(f"  {action.kind}: {action.state}{took}: {shown(action.error or action.text, _STEP)}")
+    for each in view.actions:
+        _action(each, over=view.ended_at is not None)
     if view.draft is not None:
-        decided = f" by {shown(view.draft.by, 60)}, {when(view.draft.at)}" if view.draft.at else ""
-        say(f"  draft: {DRAFTS[view.draft.state]}{decided}")
+        say(f"  draft: {_draft(view.draft, over=view.ended_at is not None)}")
     for word, texts in (("guard", view.guards), ("told the manager", view.asked_alerts), ("noted", view.notes)):
         for text in texts:
             say(f"  {word}: {shown(text, _STEP)}")
     out = view.output_tokens + view.thought_tokens
     say(f"  cost: {money(view.usd)} for {view.model_calls} model calls, {view.input_tokens} tokens in, {out} out")
+
+
+def _action(view: ActionView, *, over: bool) -> None:
+    """Its words whatever became of them: who looks for a reply in doubt must know what it said."""
+    took = f" in {(view.ended_at - view.started_at) / 1000:g} s" if view.started_at and view.ended_at else ""
+    again = ", sent once more for its first try was in doubt" if view.resent else ""
+    error = f" ({shown(view.error, _STEP)})" if view.error else ""
+    unsent = over and view.state == ActionState.PLANNED and view.started_at is None
+    say(f"  {view.kind}: {'not sent' if unsent else view.state}{took}{again}{error}: {shown(view.text, _STEP)}")
+
+
+def _draft(view: DraftView, *, over: bool) -> str:
+    if over and view.state is DraftState.WAITING:
+        return "nobody decided"
+    decided = f" by {shown(view.by, 60)}, {when(view.at)}" if view.at else ""
+    return f"{DRAFTS[view.state]}{decided}"
 
 
 def alerts(views: Sequence[AlertView]) -> None:

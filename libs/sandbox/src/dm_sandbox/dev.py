@@ -7,6 +7,7 @@ set (docs/settings.md#what-a-stack-may-set).
 """
 
 import asyncio
+import errno
 import fcntl
 import os
 import shlex
@@ -102,6 +103,7 @@ async def _run_in(folder: Path | None, options: Options, env: Mapping[str, str])
     gemini = LocalGemini(open_engine()) if options.local else None
     remembered = kept.load(folder) if folder else dict[str, object]()
     clock = clock_of(remembered)
+    page = await _listening(options.port)
     sandbox = Sandbox(
         store=options.store,
         pace=PACE,
@@ -114,7 +116,6 @@ async def _run_in(folder: Path | None, options: Options, env: Mapping[str, str])
         studio=True,
         ahead_ms=clock.offset_ms,
     )
-    page = await _listening(options.port)
     try:
         print("starting the functions, the queue and the platforms…", flush=True)
         async with sandbox:
@@ -171,7 +172,10 @@ async def _listening(port: int) -> LocalServer:
         server = LocalServer(PlainTextResponse("starting…", 503, {"refresh": "1"}), tried)
         try:
             await server.start()
-        except OSError:
+        except OSError as error:
+            if error.errno != errno.EADDRINUSE:  # the next would fare no better
+                why = f"127.0.0.1:{tried} can't be listened on ({error.strerror})"
+                raise CannotStart(f"{why}: choose another port with PORT=…") from None
             print(f"port {tried} is in use, trying {tried + 1}", flush=True)
             continue
         return server
@@ -198,11 +202,18 @@ def main() -> int:
 
 
 async def _until_stopped(options: Options, env: Mapping[str, str]) -> None:
-    """Ctrl-C and SIGTERM end it the same way: everything that was started is stopped."""
+    """Ctrl-C and SIGTERM end it the same way: everything that was started is stopped, also by whoever presses again."""
     running = asyncio.ensure_future(run(options, env))
     loop = asyncio.get_running_loop()
+
+    def stop() -> None:
+        nonlocal stopping
+        if not stopping:
+            stopping = running.cancel()
+
+    stopping = False
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, running.cancel)
+        loop.add_signal_handler(number, stop)
     await running
 
 

@@ -1,21 +1,22 @@
 """A message as an operator sees it: who said what, and what became of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from dm_core.messages import Content, Direction, Disposition, Message, Status
+from dm_core.messages import WINDOW_MS, Content, Direction, Disposition, Message, Status
+from dm_core.processing.waits import WINDOW_MARGIN_MS
 
 WRITERS: Final = {Direction.INBOUND: "person", Direction.OUTBOUND: "agent", Direction.HUMAN: "human"}
 
 BECAUSE: Final = {
     Disposition.EXPIRED: "Instagram's 24 hours were over, or nearly, before it could be answered",
-    Disposition.HUMAN: "the conversation was left to humans before it was answered (a pause, or a human's reply)",
+    Disposition.HUMAN: "the conversation was left to humans (a pause, or a human's reply) before the agent was done",
     Disposition.UNSENT: "its writer took it back",
     Disposition.STANDBY: "another app answers in this conversation",
     Disposition.NO_REPLY: "the agent decided that no reply is needed",
     Disposition.LIMITED: "the person, or the deployment, had used up the runs of the hour or the day",
-    Disposition.UNCERTAIN: "a reply may have gone out: it was looked for and not found, and is not sent twice",
+    Disposition.UNCERTAIN: "a reply may have gone out: nothing confirms it, and it is not sent twice",
     Disposition.HANDED_OVER: "it was handed over to a human",
     Disposition.REFUSED: "Instagram does not let us write to this person",
     Disposition.OFF: "the agent was switched off",
@@ -24,12 +25,32 @@ BECAUSE: Final = {
 }
 """Why a message ended as it did, a sentence for each disposition."""
 
+WAITED_TOO_LONG: Final = (
+    "it had waited as long as a DM may (MAX_WAIT_HOURS) for a service, or Instagram said that the 24 hours were over"
+)
+"""Of a DM that expired long before its own 24 hours were over."""
+
+_BY_HAND: Final = "answer in the Instagram app, by quoting the alert, or with reply"
+REMEDIES: Final[Mapping[str, str]] = {
+    Status.FAILED: f"{_BY_HAND}; or retry, once the cause is mended",
+    Disposition.EXPIRED: "answer in the Instagram app; with reply as long as Instagram takes one (see show)",
+    Disposition.HUMAN: f"{_BY_HAND}; resume lets the agent answer what comes from then on",
+    Disposition.LIMITED: f"{_BY_HAND}; the limits are MAX_RUNS_PER_HOUR, MAX_RUNS_PER_DAY and MAX_RUNS_PER_DAY_TOTAL",
+    Disposition.UNCERTAIN: "look into the conversation in Instagram; if the reply is not there, reply",
+    Disposition.HANDED_OVER: f"{_BY_HAND}; resume, if it was seen to in another way",
+    Disposition.REFUSED: "see in the Instagram app whether it can write to them; why has Instagram's error",
+    Disposition.OFF: f"{_BY_HAND}; mode auto lets the agent answer what comes from then on",
+    Disposition.STOPPED: "reply, if need be; only the person's start word lets the agent answer again",
+}
+"""What an operator can do about a person's DM that was not answered, by its outcome; the words are commands."""
+
 
 @dataclass(frozen=True, slots=True)
 class MessageView:
     """``by``: person, agent or human. ``said``: its text, or in brackets what it holds instead of one.
 
     ``outcome``: its status, and how it ended other than by an ordinary answer; ``because`` says that as a sentence.
+    ``remedy``: what an operator can do about it, or empty.
     """
 
     id: str
@@ -39,6 +60,7 @@ class MessageView:
     said: str
     outcome: str
     because: str
+    remedy: str
     attempts: int
     error: str | None
     run_id: str | None
@@ -50,14 +72,16 @@ class MessageView:
 
 def message_view(message: Message) -> MessageView:
     """One message."""
+    outcome = message.disposition or message.status
     return MessageView(
         id=message.id,
         thread_id=message.thread_id,
         at=message.sent_at,
         by=WRITERS[message.direction],
         said=said(message),
-        outcome=message.disposition or message.status,
+        outcome=outcome,
         because=because(message),
+        remedy=REMEDIES.get(outcome, "") if message.direction is Direction.INBOUND else "",
         attempts=message.attempts,
         error=message.error,
         run_id=message.run_id,
@@ -91,14 +115,29 @@ def _parts(content: Content) -> Iterator[str]:
 
 def because(message: Message) -> str:
     """Why it ended so, or what it waits for."""
+    if message.disposition is Disposition.EXPIRED and _early(message):
+        return WAITED_TOO_LONG
     if message.disposition is not None:
         return BECAUSE[message.disposition]
     match message.status:
         case Status.PENDING:
-            return "it waits for the next run"
+            return f"it waits for the next run{_tried(message)}"
         case Status.PROCESSING:
-            return "a run has it"
+            return f"a run has it{_tried(message)}"
         case Status.FAILED:
-            return f"given up after {message.attempts} attempts: {message.error or 'cut short'}"
+            return f"given up after {_attempts(message.attempts)}: {message.error or 'cut short'}"
         case Status.PROCESSED:
             return "answered" if message.direction is Direction.INBOUND else "sent"
+
+
+def _early(message: Message) -> bool:
+    """It ended while its own 24 hours still had time for an answer."""
+    return message.processed_at is not None and message.processed_at < message.sent_at + WINDOW_MS - WINDOW_MARGIN_MS
+
+
+def _tried(message: Message) -> str:
+    return f", after {_attempts(message.attempts)}: {message.error}" if message.attempts and message.error else ""
+
+
+def _attempts(count: int) -> str:
+    return f"{count} attempt{'' if count == 1 else 's'}"

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from dm_admin.reads import Reads
 from dm_admin.views.messages import MessageView, message_view
-from dm_core.messages import Message
-from dm_core.runs import Action, DraftState, ModelTurn, Run, ToolTurn, Turn
+from dm_core.messages import Disposition, Message
+from dm_core.runs import Action, ActionState, DraftState, ModelTurn, Run, ToolTurn, Turn
 from dm_core.threads import Thread
 
 
@@ -36,7 +36,7 @@ class StepView:
 
 @dataclass(frozen=True, slots=True)
 class ActionView:
-    """What the outside saw of a run, or was to see."""
+    """What the outside saw of a run, or was to see. ``resent``: it was in doubt, and was sent once more."""
 
     kind: str
     text: str
@@ -45,11 +45,15 @@ class ActionView:
     ended_at: int | None
     error: str | None
     platform_id: str | None
+    resent: bool
 
 
 @dataclass(frozen=True, slots=True)
 class DraftView:
-    """What the manager made of a draft: its ``state``, and who decided when (ms since 1970)."""
+    """What the manager made of a draft: its ``state``, and who decided when (ms since 1970).
+
+    ``waiting`` in a run that has ended: nobody decided.
+    """
 
     state: DraftState
     by: str
@@ -163,7 +167,14 @@ def _step(turn: ModelTurn, results: ToolTurn | None) -> StepView:
 
 def _action(action: Action) -> ActionView:
     return ActionView(
-        action.kind, action.text, action.state, action.started_at, action.ended_at, action.error, action.platform_id
+        action.kind,
+        action.text,
+        action.state,
+        action.started_at,
+        action.ended_at,
+        action.error,
+        action.platform_id,
+        action.resent,
     )
 
 
@@ -179,7 +190,25 @@ async def explain(reads: Reads, message: Message) -> Answer:
         return Answer(view, why or f"{view.because}; its run is not kept any more", (), None, waits_until)
     found = [await reads.store.documents.get("messages", id_, message.thread_id) for id_ in run.message_ids]
     dms = tuple(message_view(each) for each in reads.parsed([document for document in found if document]))
-    return Answer(view, why or view.because, dms, run, waits_until)
+    return Answer(view, why or _by_run(message, run) or view.because, dms, run, waits_until)
+
+
+def _by_run(message: Message, run: RunView) -> str:
+    """Why a DM ended so, where its run knows better than its disposition; else empty."""
+    match message.disposition, run.draft and run.draft.state:
+        case Disposition.HUMAN, DraftState.DROP:
+            return "the manager dropped the draft of its answer"
+        case Disposition.EXPIRED, DraftState.WAITING:
+            return "nobody decided the draft of its answer before Instagram's 24 hours were nearly over"
+        case Disposition.EXPIRED, _ if any(map(_unreachable, run.actions)):
+            return "Instagram said that its 24 hours were over"
+        case _:
+            return ""
+
+
+def _unreachable(action: ActionView) -> bool:
+    """Refused by Instagram, not by a guard of ours."""
+    return action.state == ActionState.REFUSED and (action.error or "").startswith("Unreachable")
 
 
 def _waits_for(thread: Thread) -> tuple[str, int | None]:

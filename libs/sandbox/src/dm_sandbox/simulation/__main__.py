@@ -17,7 +17,7 @@ SHOWN = 3
 WHAT = ("schedules", "interleavings", "outages")
 
 
-def main(arguments: list[str]) -> int:
+def main(arguments: list[str] | None = None) -> int:
     """0 when every invariant held, 1 when one did not, 2 for what can't be understood."""
     parser = Parser(prog="simulation", description=__doc__, allow_abbrev=False)
     parser.add_argument("what", nargs="?", default="schedules", help=" or ".join(WHAT))
@@ -113,4 +113,4 @@ def _counted(name: str, counts: "dict[str, int]") -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -1,5 +1,6 @@
 """Many seeds, over several processes; what was reached, and what failed."""
 
+import signal
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
@@ -70,7 +71,8 @@ def _chunks(first: int, count: int, jobs: int) -> Iterator[Report]:
     if jobs == 1 or len(starts) == 1:
         yield from map(run_chunk, starts, sizes)
         return
-    with ProcessPoolExecutor(jobs, mp_context=get_context("spawn")) as pool:
+    quietly = (signal.SIGINT, signal.SIG_IGN)  # a terminal's Ctrl-C goes to them too, and is answered here
+    with ProcessPoolExecutor(jobs, get_context("spawn"), signal.signal, quietly) as pool:
         yield from pool.map(run_chunk, starts, sizes)
 
 

@@ -69,6 +69,29 @@ export function reconcile(list, items, keyOf, make) {
   }
 }
 
+// A conversation is one Tab stop, however long: the bubble that had the focus last, else the newest. Arrow keys, Home and End
+// go from one to the other (a roving tabindex). To be called after each change of the list.
+export function oneTabStop(list) {
+  const bubbles = [...list.querySelectorAll(".bubble")], keyOf = (bubble) => bubble.closest("[data-key]").dataset.key;
+  const stop = bubbles.find((bubble) => keyOf(bubble) === list.dataset.stop) ?? bubbles.at(-1);
+  for (const bubble of bubbles) bubble.tabIndex = bubble === stop ? 0 : -1;
+}
+
+export function moveByArrows(list) {
+  list.addEventListener("focusin", ({ target }) => {
+    const row = target.closest("[data-key]");
+    if (row) list.dataset.stop = row.dataset.key;
+    oneTabStop(list);
+  });
+  list.addEventListener("keydown", (event) => {
+    const bubbles = [...list.querySelectorAll(".bubble")], at = bubbles.indexOf(event.target);
+    const to = { ArrowUp: at - 1, ArrowDown: at + 1, Home: 0, End: bubbles.length - 1 }[event.key];
+    if (at < 0 || to === undefined || event.altKey || event.ctrlKey || event.metaKey) return;
+    event.preventDefault();
+    bubbles[to]?.focus();
+  });
+}
+
 // A list that shows its end goes on doing so when its place becomes smaller.
 export function keepEnd(element) {
   let atEnd = true;

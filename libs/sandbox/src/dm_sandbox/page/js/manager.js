@@ -1,5 +1,5 @@
 // The manager's WhatsApp: alerts with their ticks, and answers that quote them.
-import { byId, clock, h, keepEnd, reconcile, stickToEnd, whenReleased } from "./dom.js";
+import { byId, clock, h, keepEnd, moveByArrows, oneTabStop, reconcile, stickToEnd, whenReleased } from "./dom.js";
 import { attempt, get, post } from "./api.js";
 import { freshly, on } from "./state.js";
 
@@ -24,7 +24,7 @@ function show() {
   const items = messages.map((message) => ({ ...message, quotedText: texts.get(message.quotes), chosen: message.id === quoted }));
   const list = byId("alerts");
   list.dataset.empty = "Nothing yet. Ask for a real person, and the bot tells the manager here.";
-  whenReleased(list, () => stickToEnd(list.parentElement, () => reconcile(list, items, (item) => item.id, row)));
+  whenReleased(list, () => stickToEnd(list.parentElement, () => { reconcile(list, items, (item) => item.id, row); oneTabStop(list); }));
   const place = byId("manager-quoting"), text = texts.get(quoted);
   place.hidden = text === undefined;
   if (text !== undefined) {
@@ -66,6 +66,7 @@ async function send(text, field = null) {
 
 export function start() {
   keepEnd(byId("alerts").parentElement);
+  moveByArrows(byId("alerts"));
   byId("commands").replaceChildren(...COMMANDS.map((word) => h("button", { type: "button", onclick: () => send(word) }, word)));
   byId("manager-form").addEventListener("submit", (event) => {
     event.preventDefault();

@@ -1,5 +1,5 @@
 // The chosen person's phone.
-import { byId, clock, h, keepEnd, reconcile, stickToEnd, whenReleased } from "./dom.js";
+import { byId, clock, h, keepEnd, moveByArrows, oneTabStop, reconcile, stickToEnd, whenReleased } from "./dom.js";
 import { attempt, get } from "./api.js";
 import { chooseRun, freshly, on, state, tell } from "./state.js";
 import { edit, quote } from "./composer.js";
@@ -34,7 +34,7 @@ function show() {
   const items = phone.bubbles.map((bubble) => ({
     ...bubble, chosen: bubble.id === chosen, quoted: byMid.get(bubble.reply_to)?.text, showsSeen: bubble.id === newestSeen,
   }));
-  whenReleased(list, () => stickToEnd(list.parentElement, () => reconcile(list, items, (item) => item.id, row)));
+  whenReleased(list, () => stickToEnd(list.parentElement, () => { reconcile(list, items, (item) => item.id, row); oneTabStop(list); }));
   stickToEnd(list.parentElement, () => {
     byId("typing").hidden = !phone.typing;
     banner();
@@ -127,6 +127,7 @@ function banner() {
 
 export function start() {
   keepEnd(byId("bubbles").parentElement);
+  moveByArrows(byId("bubbles"));
   on("person", () => { clear(); refresh(); });
   on("entries", (rows) => { if (rows.some((row) => !row.person || row.person === state.person)) refresh(); });
   for (const event of ["studio", "connected"]) on(event, refresh);
