@@ -13,11 +13,12 @@ INFRA := PYTHONPATH=infra $(PY)
 EVALS := $(PY) -m dm_evals
 path = $(subst $() $(),\ ,$(1))
 needs_stack = $(if $(STACK),,$(error say which stack: make $@ STACK=dev))
-# A variable typed for a target that does not take it is a typo. Those of another make that calls this one are its own affair.
+# A variable typed for a target that does not take it: a typo is refused, another target's is told. Those of another make that
+# calls this one are its own affair.
 ifeq ($(MAKELEVEL),0)
 typed := $(foreach name,$(.VARIABLES),$(if $(filter command,$(origin $(name))),'$(subst ','\'',$(name))'))
 wrong := $(if $(strip $(typed)),$(shell python3 $(call path,$(dir $(abspath $(lastword $(MAKEFILE_LIST)))))tools/make_variables.py '$(MAKECMDGOALS)' $(typed) 2>/dev/null))
-$(if $(wrong),$(error $(wrong)))
+$(if $(wrong),$(if $(filter note:,$(firstword $(wrong))),$(warning $(wrong)),$(error $(wrong))))
 endif
 export PYTHONUNBUFFERED := 1
 # Of uv's own variables those that say where packages come from; the others are another project's, and would have this

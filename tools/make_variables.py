@@ -1,10 +1,10 @@
 """Names the variable of a `make` command line that its target does not take: a typo would be ignored silently.
 
-    python3 tools/make_variables.py "fuzz" SECONDS     # prints: make fuzz takes no SECONDS; it takes: TARGET, RUNS, …
+    python3 tools/make_variables.py "fuzz" SECONDS     # note: make fuzz takes no SECONDS; it takes: TARGET, RUNS, …
 
 A target takes what its recipe uses, and what stands in the brackets of its `## ` line. A name is only refused if it is
-in the brackets of another target, or is nearly one of this target's: any other may be meant for the program that the
-target runs, as every setting of the functions is for `make dev`.
+nearly one of this target's, and told if it is another target's: any other may be meant for the program that the target
+runs, as every setting of the functions is for `make dev`.
 
 Standard library only: it runs before any environment exists.
 """
@@ -17,6 +17,8 @@ from pathlib import Path
 MAKEFILE = Path(__file__).resolve().parents[1] / "Makefile"
 NEAR = 0.75
 """How much of two names is the same, of 1, for one to be a typo of the other: ARG and ARGS are 0.86."""
+NOTE = "note:"
+"""Begins what is told and not refused."""
 _TARGET = re.compile(r"^([a-z-]+):.*?(?:## .*?(?:\[(.*)\])?)?$")
 _LISTED = re.compile(r"\b([A-Z][A-Z_]*)(?==)")
 _USED = re.compile(r"\$\((?:if |or |filter \w+,|call path,)*([A-Z][A-Z_]*)\b")
@@ -38,7 +40,7 @@ def problem(makefile: str, goals: list[str], names: list[str]) -> str:
             return f"{target} takes no {name}: did you mean {near[0]}?"
         if name in elsewhere:
             own = ", ".join(dict.fromkeys(name for goal in goals for name in listed[goal]))
-            return f"{target} takes no {name}; {f'it takes: {own}' if own else 'it takes no variable'}"
+            return f"{NOTE} {target} takes no {name}; {f'it takes: {own}' if own else 'it takes no variable'}"
     return ""
 
 
