@@ -479,3 +479,35 @@ async def test_a_cause_alert_that_could_not_be_stored_is_an_outage_of_the_store_
     assert (status, waits.status, waits.attempts) == (500, Status.PENDING, 0)
     assert again[1]["status"] == "processed"
     assert system.instagram.sent_to(ana.user_id) == ["Tuesday 18:00."]
+
+
+@pytest.mark.parametrize("behind", [3, 20, 60])
+async def test_a_wait_is_over_for_an_instance_whose_clock_is_behind(system: InProcess, behind: int) -> None:
+    ana = system.person()
+    answers(system)
+    system.gemini.faults.add("error", "*", times=1, status=503)
+    await ana.says("hi")
+    await system.task(ana.thread_id)
+    last = max(system.queue.wake_ups.values(), key=lambda wake_up: wake_up.fire_at)
+    system.clock.forward((last.fire_at - system.clock()) / 1000 - behind)
+
+    _, result = await system.task(ana.thread_id, last.name)
+
+    assert result["status"] == "processed"
+
+
+@pytest.mark.parametrize("behind", [3, 20, 60])
+async def test_an_instance_whose_clock_is_behind_plans_no_wake_up_that_has_fired(
+    system: InProcess, behind: int
+) -> None:
+    ana = system.person()
+    answers(system)
+    system.gemini.faults.add("error", "*", times=1, status=503)
+    await ana.says("hi")
+    (first,) = system.queue.wake_ups.values()
+    system.clock.forward((first.fire_at - system.clock()) / 1000 - behind)
+
+    _, result = await system.task(ana.thread_id, first.name)
+
+    assert result["status"] == "retry_later"
+    assert max(wake_up.fire_at for wake_up in system.queue.wake_ups.values()) > first.fire_at + 10_000

@@ -4,10 +4,11 @@ import hashlib
 import itertools
 from statistics import fmean
 
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from dm_core.queue.wakeup import plan_at_once, plan_not_before, plan_outbox, plan_wake_up, shard
+from dm_core.queue.wakeup import plan_at_once, plan_not_before, plan_outbox, plan_wake_up, planned_time, shard
 
 NOW = st.integers(min_value=1_000_000, max_value=4_000_000_000_000)
 THREADS = st.text(min_size=1, max_size=20)
@@ -190,3 +191,20 @@ def test_threads_are_spread_evenly_over_the_queues_and_over_time_in_each() -> No
 
 def test_what_humans_send_is_spread_too() -> None:
     assert {shard(plan_outbox(f"{number:032x}", 0), 3) for number in range(50)} == {0, 1, 2}
+
+
+@given(THREADS, NOW, _bounds())
+def test_a_name_tells_when_its_task_was_to_fire(thread: str, now: int, bounds: tuple[float, float]) -> None:
+    wake_up = plan_wake_up(thread, now, *bounds)
+
+    assert planned_time(wake_up.name, thread, *bounds) == wake_up.fire_at
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "task-1", "-1", f"{'0' * 32}-1", "{digest}-at1", "{digest}-", "{digest}-²", "{digest}-9999999999999999"],
+)
+def test_other_names_tell_no_time(name: str) -> None:
+    digest = plan_at_once("a_b", 0).name.partition("-")[0]
+
+    assert planned_time(name.format(digest=digest), "a_b", 5, 15) is None

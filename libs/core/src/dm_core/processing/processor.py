@@ -33,16 +33,18 @@ class Processor:
     async def process(self, thread_id: str, task_name: str) -> ExecutionResult:
         """Everything one task does. ``task_name`` is the queue's short name of the task, or empty."""
         runtime = self.runtime
-        started = runtime.clock()
+        clock = runtime.timing.clock_of_task(runtime.clock, thread_id, task_name)
+        runtime = runtime if clock is runtime.clock else replace(runtime, clock=clock)
+        started = clock()
         try:
             async with asyncio.timeout(runtime.timing.all_seconds(runtime.limits)):
-                result = await self._process(thread_id, task_name, started)
+                result = await Processor(runtime)._process(thread_id, task_name, started)
         except Exception as error:  # a task must be answered: with 500 the queue comes again
             emit("task_failed", "ERROR", thread_id=thread_id, error=described(error))
             result = ExecutionResult(RunStatus.ERROR, thread_id, error=described(error))
         finally:
             runtime.brake.release(thread_id)
-        result = replace(result, duration_ms=runtime.clock() - started)
+        result = replace(result, duration_ms=clock() - started)
         emit("task_answered", thread_id=thread_id, **{k: v for k, v in result.to_json().items() if k != "threadId"})
         return result
 

@@ -2,10 +2,16 @@
 
 from dataclasses import dataclass
 
+from dm_core.clock import Clock
+from dm_core.durations import MINUTE_MS
 from dm_core.queue.port import WakeUp, WakeUpQueue
-from dm_core.queue.wakeup import plan_not_before, plan_wake_up
+from dm_core.queue.wakeup import plan_not_before, plan_wake_up, planned_time
 from dm_core.settings import RunLimits
 from dm_core.store.port import MAX_CLAIM
+
+MOST_BEHIND_MS = MINUTE_MS
+"""So far a clock may be put forward to when a task was to fire. More says rather that a person ran the task early, or
+that the delays were changed since."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,13 @@ class Timing:
     def wake_up(self, thread_id: str, now: int) -> WakeUp:
         """The thread's next ordinary wake-up."""
         return plan_wake_up(thread_id, now, self.debounce_min, self.debounce_max)
+
+    def clock_of_task(self, clock: Clock, thread_id: str, task_name: str) -> Clock:
+        """A clock that is not behind the task it serves: by one that is, a wait would not be over yet when its only
+        wake-up comes, and the next wake-up would get the name of one that has fired."""
+        planned = planned_time(task_name, thread_id, self.debounce_min, self.debounce_max)
+        behind = 0 if planned is None else planned - clock()
+        return (lambda: clock() + behind) if 0 < behind <= MOST_BEHIND_MS else clock
 
     def wake_up_not_before(self, thread_id: str, not_before: int) -> WakeUp:
         """The thread's first wake-up at ``not_before`` (ms since 1970, in the future) or later."""

@@ -32,6 +32,9 @@ EQUAL_BOUNDS_WIDTH = 1000
 NAME_DIGITS = 32
 """How many hex digits of the thread's hash a task's name carries."""
 
+LONGEST_NUMBER = 15
+"""Most digits of a bucket's number."""
+
 
 def plan_wake_up(thread_id: str, now: int, debounce_min: float, debounce_max: float) -> WakeUp:
     """The wake-up that a DM at ``now`` (ms since 1970) shares with the other DMs of its bucket. Bounds in seconds."""
@@ -55,6 +58,19 @@ def plan_at_once(thread_id: str, now: int) -> WakeUp:
     """A wake-up of the thread now (ms since 1970): somebody decided, there is nothing to wait for."""
     digest = hashlib.sha256(thread_id.encode("utf-8", "surrogatepass")).hexdigest()
     return WakeUp(thread_id, f"{digest[:NAME_DIGITS]}-at{now}", now)
+
+
+def planned_time(name: str, thread_id: str, debounce_min: float, debounce_max: float) -> int | None:
+    """When a task of this name was to fire, in ms since 1970; None unless it is a bucket's of this thread.
+
+    The queue does not deliver it earlier, so a clock that reads less is behind. Bounds in seconds, as they were when it
+    was planned.
+    """
+    buckets = _Buckets.of(thread_id, debounce_min, debounce_max)
+    digest, _, number = name.rpartition("-")
+    if digest != buckets.digest[:NAME_DIGITS] or not number.isdecimal() or len(number) > LONGEST_NUMBER:
+        return None
+    return buckets.wake_up(int(number)).fire_at
 
 
 def plan_outbox(outbox_id: str, at: int) -> WakeUp:
