@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from typing import Literal
 
 import pytest
 
@@ -474,6 +475,21 @@ async def test_a_database_that_fails_during_a_tick_is_a_500_and_the_alert_still_
                 assert 1 <= len(stage.texts) <= 2, (when, at, points.struck)
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", [2, 4])
+async def test_a_save_that_failed_or_whose_answer_was_lost_delays_and_doubles_nothing(
+    stage: AlertStage, at: int, when: Literal["before", "after"]
+) -> None:
+    points = CrashPoints(at=at, when=when, error=StoreUnavailable)
+    alert_id = await stage.ask("hello", announced=False)
+
+    assert (await stage.system.tick(alert_id, stage.system.instance(points)))[1]["status"] == "delivered"
+
+    assert points.struck == "store.save_alert"
+    await stage.pass_seconds(400)
+    assert len(stage.texts) == 1
+
+
 async def test_a_tick_that_comes_a_little_early_is_followed_by_another(stage: AlertStage) -> None:
     """The queue's clock is ahead of this instance's."""
     alert_id = await stage.ask("hello", cause="expired", announced=False)
@@ -483,6 +499,24 @@ async def test_a_tick_that_comes_a_little_early_is_followed_by_another(stage: Al
     ((named, at),) = stage.system.alert_queue.ticks
     assert (named, at) == (alert_id, (await stage.alert(alert_id)).due_at)
     stage.system.clock.forward(59.5)
+    assert (await stage.system.tick(alert_id))[1]["status"] == "delivered"
+
+
+@pytest.mark.parametrize("behind", [3, 30, 60])
+async def test_a_tick_that_comes_to_an_instance_behind_is_followed_by_one_of_another_name(
+    stage: AlertStage, behind: int
+) -> None:
+    alert_id = await stage.ask("hello", cause="expired")
+    due_at = (await stage.alert(alert_id)).due_at
+    assert due_at is not None
+    stage.system.clock.forward((due_at - stage.system.clock()) / 1000 - behind)
+
+    assert (await stage.system.tick(alert_id))[1]["status"] == "nothing_to_do"
+
+    _, (named, at) = stage.system.alert_queue.ticks
+    assert named == alert_id
+    assert due_at < at <= due_at + behind * 1_000
+    stage.system.clock.forward((at - due_at) / 1000)
     assert (await stage.system.tick(alert_id))[1]["status"] == "delivered"
 
 

@@ -104,6 +104,35 @@ async def test_a_lost_answer_at_any_call_loses_nothing_and_repeats_nothing(syste
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", [2, 4, 6])
+async def test_an_outage_of_the_store_in_a_run_is_neither_an_attempt_nor_a_wait_for_the_leases_end(
+    system: InProcess, at: int, when: Literal["before", "after"]
+) -> None:
+    ana = system.person()
+    system.echo_sends()
+    await ana.says("hi")
+    answer(system)
+    points = CrashPoints(at=at, when=when, error=LOST["store"], lasting=True)
+    app = system.instance(points)
+
+    failed, _ = await system.task(ana.thread_id, app=app)
+    points.at = 0
+    healed, result = await system.task(ana.thread_id, app=app)
+
+    assert failed == 500
+    in_doubt = (at, when) == (4, "after")  # announced and perhaps sent: looked up twice, a minute apart
+    finished = (at, when) == (6, "after")
+    assert (healed, result["status"]) == (
+        200,
+        "retry_later" if in_doubt else "nothing_to_do" if finished else "processed",
+    )
+    snapshot = await system.store.open(ana.thread_id)
+    assert snapshot is not None
+    assert {m.attempts for m in snapshot.recent if m.direction == "inbound"} == {0 if in_doubt else 1}
+    assert len(system.instagram.sent_to(ana.user_id)) == (not in_doubt)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("at", range(1, 12))
 async def test_a_death_in_a_run_of_several_actions_repeats_none(
     system: InProcess, at: int, when: Literal["before", "after"]

@@ -4,9 +4,11 @@ import asyncio
 from collections.abc import AsyncIterator, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
+from dm_core.errors import StoreUnavailable
 from dm_core.messages import Direction, Disposition
 from dm_core.processing.outbox.commands import HELP
 from dm_core.processing.outbox.outbox import CAUSE_QUOTE, NO_WORDS, UNKNOWN_QUOTE
@@ -19,6 +21,8 @@ from dm_sandbox.platforms.answers import call, turn
 from tests.integration.processing.profiles import folder_with, replies, running
 
 SECOND = "447700900777"
+SAVES_AT = [2, 4, 6, 8, 9, 13]
+"""Which of the calls for a message that is passed on are saves of its item."""
 
 
 @pytest.fixture
@@ -394,6 +398,24 @@ async def test_a_crash_at_any_call_sends_the_words_at_most_once_and_loses_none(
     assert stored is not None
     assert stored.item.is_over
     assert stored.item.told_at is not None
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", SAVES_AT)
+async def test_a_save_that_failed_or_whose_answer_was_lost_keeps_nobody_waiting(
+    system: InProcess, at: int, when: Literal["before", "after"]
+) -> None:
+    wamid = await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
+    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    points = CrashPoints(at=at, when=when, error=lambda: StoreUnavailable("answer lost"))
+
+    status, result = await system.send_outbox(item, system.instance(points))
+
+    assert points.struck == "store.save_outbox"
+    assert (status, result["status"]) == (200, "done")
+    assert system.instagram.sent_to("9001").count("Hi Ana, Tom here.") == 1
+    assert [alert.text for alert in system.whatsapp.alerts].count(SENT) == 1
 
 
 @pytest.mark.parametrize("at", range(1, 14))

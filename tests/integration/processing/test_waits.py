@@ -4,9 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from dm_core.errors import StoreUnavailable
 from dm_core.messages import Disposition, Status
 from dm_core.threads import Thread
-from dm_sandbox.inprocess import InProcess
+from dm_sandbox.inprocess import CrashPoints, InProcess
 from dm_sandbox.platforms.answers import call, turn
 from dm_sandbox.platforms.faults import FaultDetails
 from dm_sandbox.platforms.model_request import ModelRequest
@@ -458,3 +459,23 @@ async def test_knocks_that_instagram_does_not_take_keep_no_reply_back(system: In
     await queue.pass_time(120)
 
     assert sorted(len(system.instagram.sent_to(person.user_id)) for person in people) == [0, 0, 1, 1, 1, 1]
+
+
+async def test_a_cause_alert_that_could_not_be_stored_is_an_outage_of_the_store_and_keeps_nobody_waiting(
+    system: InProcess,
+) -> None:
+    ana = system.person()
+    await ana.says("hi")
+    answers(system)
+    system.gemini.faults.add("error", "*", times=1, status=403)
+    points = CrashPoints(at=4, error=lambda: StoreUnavailable("answer lost"))
+    app = system.instance(points)
+
+    status, _ = await system.task(ana.thread_id, app=app)
+    [waits] = await stored(system, ana.thread_id)
+    again = await system.task(ana.thread_id, app=app)
+
+    assert points.struck == "store.create_alert"
+    assert (status, waits.status, waits.attempts) == (500, Status.PENDING, 0)
+    assert again[1]["status"] == "processed"
+    assert system.instagram.sent_to(ana.user_id) == ["Tuesday 18:00."]

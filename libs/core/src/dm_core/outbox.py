@@ -35,7 +35,8 @@ class OutboxItem:
 
     ``sent_at``: when by the sender's own clock, of one delivery each a ms after the other; 0: not known. ``quoted`` is
     the WhatsApp message it answers, ``button`` the id of a button that was tapped. ``thread_id`` is empty until it is
-    known whom it concerns. ``told_at``: when the sender was given the ``answer``.
+    known whom it concerns. ``claim_id`` is of the task that set ``claim_until``. ``told_at``: when the sender was given
+    the ``answer``.
     """
 
     id: str
@@ -51,6 +52,7 @@ class OutboxItem:
     state: OutboxState = OutboxState.RECEIVED
     actions: tuple[Action, ...] = ()
     claim_until: int | None = None
+    claim_id: str = ""
     answer: str = ""
     told_at: int | None = None
 

@@ -144,20 +144,22 @@ class CrashPoints:
 
     ``at``: which call (1 is the first); ``when``: before it is made, or after it took effect. What happens: with
     ``meanwhile`` that is done (somebody writes, say) and the call goes on; with ``error`` the call fails with it
-    (after: its answer is lost); else the instance dies.
+    (after: its answer is lost), and with ``lasting`` so does each later call of the store; else the instance dies.
     """
 
     at: int = 0
     when: Literal["before", "after"] = "before"
     error: Callable[[], Exception] | None = None
     meanwhile: Callable[[], Awaitable[object]] | None = None
+    lasting: bool = False
     seen: list[str] = field(default_factory=list[str])
     struck: str | None = None
 
     async def through[T](self, name: str, call: Callable[[], Awaitable[T]]) -> T:
         self.seen.append(name)
         hit = len(self.seen) == self.at
-        if hit and self.when == "before":
+        later = self.lasting and 0 < self.at < len(self.seen) and name.startswith("store.")
+        if later or (hit and self.when == "before"):
             await self._strike(name)
         result = await call()
         if hit and self.when == "after":

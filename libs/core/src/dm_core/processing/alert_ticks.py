@@ -17,7 +17,7 @@ from typing import Final
 from dm_core.alerts import DIGEST, DRAFT, HANDOVER_REMINDER, Alert, AlertState, ManagerContact, alert_id
 from dm_core.clients.port import MAX_BUTTONS_TEXT, InstagramAccounts, WhatsApp
 from dm_core.clock import Clock, Ids
-from dm_core.errors import PlatformError, Service, Unavailable, Uncertain, described
+from dm_core.errors import PlatformError, Service, StoreUnavailable, Unavailable, Uncertain, described
 from dm_core.processing import alert_steps as steps
 from dm_core.processing import alert_texts as texts
 from dm_core.processing.alert_steps import AlertRules, Kind, Step
@@ -101,10 +101,16 @@ class AlertTicks:
         return found is not None
 
     async def _schedule(self, alert: Alert) -> None:
-        """The next tick of an alert that is to be looked at again. The name of one for this very moment may be used."""
+        """The next tick of an alert that is to be looked at again. The name of one for this very moment may be used.
+
+        So may that of one for when it is due, if it came to an instance whose clock is behind: then another comes later
+        by as much as the clock is behind at most.
+        """
         if alert.due_at is not None:
-            soonest = self.clock() + EARLY_MS
-            await self.queue.schedule(alert.id, max(alert.due_at, soonest))
+            now = self.clock()
+            at = max(alert.due_at, now + EARLY_MS)
+            if not await self.queue.schedule(alert.id, at):
+                await self.queue.schedule(alert.id, at + (at - now))
 
     async def _due(self, handled: set[str]) -> list[StoredAlert]:
         """What is due and nobody holds."""
@@ -158,7 +164,18 @@ class AlertTicks:
         if step.alarm is not None:
             raise_alarm(alert, step.alarm, self.clock())
             alert = replace(alert, alarmed_at=self.clock())
-        return await self.store.save_alert(alert, version)
+        return await self._saved(alert, version)
+
+    async def _saved(self, alert: Alert, version: Version) -> Version | Conflict:
+        """Store an alert on this version. One whose answer was lost is read back, and stored once more if it was not
+        applied. Raises StoreUnavailable."""
+        try:
+            return await self.store.save_alert(alert, version)
+        except StoreUnavailable:
+            found = await self.store.get_alert(alert.id)
+            if found is not None and found.alert == alert:
+                return found.version
+            return await self.store.save_alert(alert, version)
 
     # -- choosing and claiming
 
@@ -180,7 +197,7 @@ class AlertTicks:
             await self._dissolve(first)
             return None
         claimed = steps.claimed(step.alert, step.kind, self.clock())
-        version = await self.store.save_alert(claimed, first.version)
+        version = await self._saved(claimed, first.version)
         if isinstance(version, Conflict):
             return None
         handled.add(first.alert.id)
@@ -242,7 +259,7 @@ class AlertTicks:
                 break
             kind = Kind.TEMPLATE
             claimed = steps.claimed(again.alert, kind, self.clock())
-            version = await self.store.save_alert(claimed, saved.version)
+            version = await self._saved(claimed, saved.version)
             if isinstance(version, Conflict):
                 break
             stored = StoredAlert(claimed, version)
@@ -270,7 +287,7 @@ class AlertTicks:
                     raise_alarm(step.alert, step.alarm, self.clock())
                 alarmed = True
                 step = replace(step, alert=replace(step.alert, alarmed_at=self.clock()), alarm=None)
-            version = await self.store.save_alert(step.alert, current.version)
+            version = await self._saved(step.alert, current.version)
             if not isinstance(version, Conflict):
                 return StoredAlert(step.alert, version)
             current = await self.store.get_alert(claimed.alert.id)  # a status came meanwhile

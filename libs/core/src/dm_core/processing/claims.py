@@ -18,6 +18,7 @@ from dm_core.errors import (
     QueueUnavailable,
     RetryLater,
     Service,
+    StoreUnavailable,
     described,
 )
 from dm_core.messages import Disposition, Message, Status
@@ -81,6 +82,8 @@ class Claims:
         run_id, lost, closed = self.runtime.ids(), 0, ExecutionResult(RunStatus.NOTHING_TO_DO, thread_id)
         for _ in range(MAX_LOOKS):
             snapshot = await self.runtime.store.open(thread_id)
+            if snapshot is not None:
+                snapshot = self.runtime.local_leases.without_stranded(snapshot)
             decision = await self._decide(snapshot, task_name)
             if snapshot is None or decision.step in _LEFT:
                 outcome = None
@@ -306,7 +309,11 @@ class Claims:
             given_up = replace(thread.run, ending=decision.steered.ending.value)
             change = replace(with_ended(change, thread, given_up, now + self.runtime.timing.retention_ms), run=run)
             change = with_alerts(self.runtime.alerts, change, thread, drafts.not_sent(given_up))
-        version = await settle(self.runtime.store, change)
+        try:
+            version = await settle(self.runtime.store, change)
+        except StoreUnavailable:  # it may be stored all the same
+            self.runtime.local_leases.strand(thread.id, lease, now)
+            raise
         if isinstance(version, Conflict):
             return None
         attempts = max((m.attempts + 1 for m in own), default=0)

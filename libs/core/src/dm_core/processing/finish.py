@@ -187,8 +187,7 @@ class RunCloser:
         try:
             await self.queue.schedule(wake_up)
         except QueueUnavailable:
-            await self._free(leased.run, due_at=now + RETRY_DUE_MS, give_back=not own_fault, error=None)
-            return self._result(RunStatus.ERROR, f"{reason}; no wake-up could be made")
+            return await self.put_back(f"{reason}; no wake-up could be made", own_fault=own_fault)
         expired = tuple(message.id for message in over)
         run = self._without(leased.run, expired)
         await self._free(
@@ -207,6 +206,13 @@ class RunCloser:
         except QueueUnavailable:
             return self._result(RunStatus.ERROR, f"{reason}; no wake-up could be made")
         return self._result(RunStatus.RETRY_LATER, reason)
+
+    async def put_back(self, reason: str, *, own_fault: bool = False) -> ExecutionResult:
+        """The run kept, the lease freed, the attempt given back unless it was the DMs' ``own_fault``: the queue's own
+        retry goes on with it."""
+        due_at = self.clock() + RETRY_DUE_MS
+        await self._free(self.leased.run, due_at=due_at, give_back=not own_fault, error=None)
+        return self._result(RunStatus.ERROR, reason)
 
     def _without(self, run: Run, expired: tuple[str, ...]) -> Run:
         """The run that goes on for the other DMs; the manager is told of those that waited too long."""

@@ -7,7 +7,7 @@ import asyncio
 from dataclasses import dataclass, replace
 from functools import partial
 
-from dm_core.errors import QueueUnavailable, described
+from dm_core.errors import DmAgentError, Owner, QueueUnavailable, StoreUnavailable, described
 from dm_core.processing.actions import ActionExecutor
 from dm_core.processing.attached_media import AttachedMedia
 from dm_core.processing.claims import Claims
@@ -66,6 +66,10 @@ class Processor:
                 return await Recovery(run_loop, closer, runtime.brake, runtime.alerts).rest(error)
             except Superseded:
                 return await self._superseded(claimed)
+            except StoreUnavailable:
+                own_fault = not isinstance(error, DmAgentError) or error.owner not in (Owner.OUTAGE, Owner.ACCOUNT)
+                runtime.local_leases.strand(thread_id, claimed.lease, runtime.clock(), own_fault=own_fault)
+                raise
         finally:
             run_loop.media.close()
             runtime.local_leases.remove(thread_id, claimed.lease)

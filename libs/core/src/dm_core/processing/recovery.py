@@ -7,7 +7,16 @@ anything else   ──▶ an attempt ──the last one──▶ failed
 
 from dataclasses import dataclass, replace
 
-from dm_core.errors import AccountStopped, DmAgentError, ModelRefused, Owner, PlatformError, Service, described
+from dm_core.errors import (
+    AccountStopped,
+    DmAgentError,
+    ModelRefused,
+    Owner,
+    PlatformError,
+    Service,
+    StoreUnavailable,
+    described,
+)
 from dm_core.processing import waits
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.brake import REQUESTS, Brake, Key, people_of
@@ -58,7 +67,10 @@ class Recovery:
         return self.brake.is_on(REQUESTS)
 
     async def _wait(self, error: Exception) -> ExecutionResult:
-        own_fault = isinstance(error, PlatformError) and await self._failed(error)
+        try:
+            own_fault = isinstance(error, PlatformError) and await self._failed(error)
+        except StoreUnavailable:  # the manager may not be told, and the wait must not begin before that
+            return await self.closer.put_back(f"{described(error)}; its alert could not be stored")
         if own_fault and self._worn_out:
             return await self._fail(described(error))
         waiting = await self.closer.wait(

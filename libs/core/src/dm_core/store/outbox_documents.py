@@ -21,6 +21,7 @@ def outbox_document(item: OutboxItem) -> Document:
         state=item.state,
         actions=[action_document(action) for action in item.actions],
         claimUntil=item.claim_until,
+        claimId=item.claim_id,
         dueAt=item.due_at,
         answer=item.answer,
         toldAt=item.told_at,
@@ -43,6 +44,7 @@ def parse_outbox(item_id: str, doc: Mapping[str, object]) -> OutboxItem:
         state=word(doc, "state", OutboxState.REFUSED),
         actions=tuple(parse_action(each) for each in maps(doc, "actions")),
         claim_until=whole_or_none(doc, "claimUntil"),
+        claim_id=text(doc, "claimId"),
         answer=text(doc, "answer"),
         told_at=whole_or_none(doc, "toldAt"),
     )

@@ -160,13 +160,14 @@ class Instances:
             self.begun(execution)
         work = self.loop.create_task(member.app.handle(request), context=context)
         process.tasks[work] = thread_id
-        work.add_done_callback(lambda done: self._ended(process, done))
+        work.add_done_callback(lambda done: self._ended(process, execution, done))
         done, _ = await asyncio.wait((work,), timeout=timeout)
         if not done or work.cancelled() or work.exception() is not None:
             return None
         return work.result()
 
-    def _ended(self, process: Process, work: asyncio.Task[Response]) -> None:
+    def _ended(self, process: Process, execution: Execution, work: asyncio.Task[Response]) -> None:
+        execution.is_over = True
         process.tasks.pop(work, None)
         error = None if work.cancelled() else work.exception()
         if error is not None and not isinstance(error, InstanceDied):

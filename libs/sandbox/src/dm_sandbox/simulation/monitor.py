@@ -79,6 +79,7 @@ class Execution:
     failure: PlatformError | None = None
     failed_at: float = 0.0
     began_at: float = 0.0
+    is_over: bool = False
 
 
 _EXECUTION: ContextVar[Execution] = ContextVar("execution")
@@ -140,7 +141,7 @@ class Monitor:
     as they were archived, before an unsend took words out of them. ``echoed_at``: when a message of the account's was
     stored; ``looked_at``: when the platform's list of a person's messages could be read (s from the start);
     ``repeats``: how often a send in doubt may be repeated, ``doubts``: those of a run or of a human's message;
-    ``waits_since``: when the wait of a thread was stored.
+    ``waits_since``: when the wait of a thread was stored. ``holders``: the executions that took each lease.
     ``wakes`` says whether a task will wake a thread at that time (ms) or later.
     """
 
@@ -165,6 +166,7 @@ class Monitor:
     echoed_at: dict[str, float] = field(default_factory=dict[str, float])
     looked_at: dict[str, list[float]] = field(default_factory=lambda: defaultdict[str, list[float]](list))
     waits_since: dict[str, float] = field(default_factory=dict[str, float])
+    holders: dict[Lease, Execution] = field(default_factory=dict[Lease, Execution])
     wakes: Callable[[str, int], bool] = lambda _, __: True
     largest: int = 0
     released: Callable[[str], bool] = lambda _: False
@@ -295,8 +297,12 @@ class Monitor:
     def _claimed(self, execution: Execution, before: Thread, change: ThreadChange) -> None:
         assert isinstance(change.lease, Lease)  # noqa: S101 - by the caller
         execution.lease = change.lease
+        self.holders[change.lease] = execution
         lease = before.lease
-        if lease is not None and lease.expires_at > self.now_ms + SKEW_MS:
+        holder = self.holders.get(lease) if lease is not None else None
+        # It could not give the lease back, and knows that nobody runs the thread.
+        is_own = holder is not None and holder.is_over and holder.process == execution.process
+        if lease is not None and lease.expires_at > self.now_ms + SKEW_MS and not is_own:
             late = (lease.expires_at - self.now_ms) / 1000
             self.journal.wrong(
                 "lease", f"{execution.process} took a lease that {lease.run_id} holds for {late:.1f} s more"

@@ -80,7 +80,7 @@ class Outbox:
             return "conflict"
         held = HeldItem.of(self.store, stored)
         try:
-            await held.save(replace(item, claim_until=now + self.claim_ms))
+            await held.save(replace(item, claim_until=now + self.claim_ms, claim_id=self.ids()))
             return await self._work(held, now + self.run_ms)
         except ItemLost:
             return "conflict"
