@@ -14,6 +14,7 @@ from random import Random
 from typing import Literal
 
 from dm_sandbox.launcher import FunctionName, FunctionProcess
+from dm_sandbox.listening import stop_listening
 from dm_sandbox.processes import OutputLine
 
 START_SECONDS = 90.0
@@ -61,7 +62,7 @@ class Fleet:
         await asyncio.gather(*self._repairs, return_exceptions=True)
         await asyncio.gather(*(instance.stop() for instance in self.instances))
         if self._server is not None:
-            self._server.close()
+            await stop_listening(self._server)
         for relay in self._relays:
             relay.cancel()
         await asyncio.gather(*self._relays, return_exceptions=True)

@@ -8,6 +8,7 @@ from collections.abc import AsyncGenerator, Callable
 from dataclasses import dataclass
 
 from dm_core.clock import system_clock
+from dm_sandbox.listening import stop_listening
 
 _LOOK_SECONDS = 0.005
 _PHRASES = {200: "OK", 409: "Conflict", 429: "Too Many Requests", 500: "Internal Server Error", 503: "Unavailable"}
@@ -52,7 +53,7 @@ class Worker:
     async def stop(self) -> None:
         """Cut all connections, answered or not."""
         if self._server is not None:
-            self._server.close()
+            await stop_listening(self._server)
             self._server.close_clients()
             self.gate.set()
             await self._server.wait_closed()

@@ -7,6 +7,8 @@ import uvicorn
 from starlette.types import ASGIApp, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from dm_sandbox.listening import stop_listening
+
 IDLE_SECONDS = 75
 """How long an idle connection is kept open: like the platforms' front ends, longer than any client of ours keeps
 one. With uvicorn's own 5 s a busy machine sends a request into a connection that is being closed."""
@@ -73,10 +75,9 @@ class LocalServer:
         server, self._server = self._server, None
         if server is None:
             return
+        await stop_listening(*server.servers)
         for listener in server.servers:
-            listener.close()
-        for transport in list(self._transports.values()):
-            transport.abort()
+            listener.abort_clients()
         if server.server_state.tasks:
             await asyncio.wait(set(server.server_state.tasks), timeout=STOP_SECONDS)
         for listener in server.servers:
