@@ -51,8 +51,8 @@ class Target(Protocol):
 
 @dataclass(slots=True)
 class Report:
-    """What a campaign did. ``findings``: what broke, and the shortest input that breaks it. ``grown_kib``: how much
-    more memory the process holds than after the seeds and the first batch."""
+    """What a campaign did. ``findings``: what broke, and the last input that broke it (hypothesis ends with the least
+    changed one). ``grown_kib``: how much more memory the process holds than after the seeds and the first batch."""
 
     target: str
     seed: int = 0
@@ -110,8 +110,7 @@ class Campaign:
             word = self._loop.run(self.target.check(data))
         except Exception as error:
             what = str(error) if isinstance(error, Broken) else f"{type(error).__name__} at {_place(error)}"
-            shortest = min(data, self.report.findings.get(what, data), key=len)
-            self.report.findings[what] = shortest
+            self.report.findings[what] = data
             raise
         self.report.outcomes[word] += 1
 
