@@ -8,6 +8,7 @@
 | calendar | dates, hours, places, cancelled, full |
 | usual | usual |
 | facts | facts |
+| sources | sources |
 
 A rule rather misses a fault than fails a good answer: what it cannot read (another language, irony) is the judge's.
 """

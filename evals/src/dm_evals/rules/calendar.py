@@ -11,7 +11,6 @@ from datetime import date, datetime, time, timedelta
 from functools import cached_property
 from itertools import pairwise
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import regex
 
@@ -59,7 +58,7 @@ def _stale(seen: Seen) -> list[str]:
 
 def readings_of(text: str, seen: Seen) -> str:
     """What a text says in the plainest way: figures, ``Tuesday 24 November``, ``18:00`` (6 is both 06:00 and 18:00)."""
-    language, today = seen.language_of(text), _Reader(seen).today
+    language, today = seen.language_of(text), seen.today
     plain = _plain(text, seen)
     named = [f"{day.day:%A %-d %B}" for day in days(plain, today, language) if day.day is not None]
     times = [(at, each.loose) for each in hours(plain) for at in (each.begins, each.ends) if at is not None]
@@ -93,19 +92,10 @@ class _Reader:
     text: str = ""
 
     @cached_property
-    def zone(self) -> ZoneInfo:
-        return ZoneInfo(self.seen.observation.time_zone)
-
-    @cached_property
-    def today(self) -> date:
-        now = self.seen.observation.now
-        return (datetime.fromisoformat(now) if now else self.seen.scenario.now).astimezone(self.zone).date()
-
-    @cached_property
     def asked(self) -> frozenset[date | int | None]:
         """Days and weekdays that the person named."""
         text = figures(self.seen.asked, self.seen.language or "en")
-        found = days(text, self.today, self.seen.language or "en")
+        found = days(text, self.seen.today, self.seen.language or "en")
         return frozenset((*(day.day for day in found), *(day.weekday for day in found))) - {None}
 
     @cached_property
@@ -124,7 +114,7 @@ class _Reader:
         self.text = unquoted(_plain(text, self.seen))
         read: list[_Sentence] = []
         for sentence in sentences(self.text):
-            found = days(sentence.text, self.today, language)
+            found = days(sentence.text, self.seen.today, language)
             if not any(clause.denied for clause in clauses(sentence.text)):
                 wrong = seasons(sentence.text, language) - self.seasons
                 self.dates += [f"{MONTHS[one]} to {MONTHS[other]} in {sentence.text!r}" for one, other in wrong]
@@ -144,13 +134,13 @@ class _Reader:
 
     def clocks_change(self, day: Day) -> bool:
         """It may be spoken of on its own account."""
-        ahead = (day.weekday - self.today.weekday()) % 7 if day.weekday is not None else 0
-        midnight = datetime.combine(day.day or self.today + timedelta(ahead), time(), self.zone)
+        ahead = (day.weekday - self.seen.today.weekday()) % 7 if day.weekday is not None else 0
+        midnight = datetime.combine(day.day or self.seen.today + timedelta(ahead), time(), self.seen.zone)
         return midnight.utcoffset() != (midnight + timedelta(days=1)).utcoffset()
 
     def on(self, day: Day) -> list[Session]:
         sessions = self.seen.scenario.world.sessions or ()
-        return [each for each in sessions if day.fits(each.starts.astimezone(self.zone).date(), self.today)]
+        return [each for each in sessions if day.fits(each.starts.astimezone(self.seen.zone).date(), self.seen.today)]
 
 
 @dataclass
@@ -231,6 +221,8 @@ class _Sentence:
         is_spoken_of = says("session", self._clause(day.start).text) if day.is_relative else not self._is_bound(day)
         named = day.day is not None and is_spoken_of
         clause = self._clause(day.start)
+        if day.weekday is not None and says("told_before", clause.text):
+            return  # when it was told
         promised = says("open_day", clause.text) and not (clause.denied or clause.conditional)
         if its_hours or promised or (named and not asked and not day.is_bare):
             self.reader.dates.append(f"{day.text!r}: no session on that day")
@@ -256,10 +248,24 @@ class _Sentence:
 
     def _may_be_another(self, each: Hours, right: Sequence[tuple[Session, Hours]]) -> bool:
         """Beside the right ones: a time by itself (to be there), the same in another zone, what was corrected."""
-        if each.begins is None or each.ends is None or self._is_corrected(right):
+        if self._is_corrected(right):
             return True
+        if (elsewhere := self._elsewhere(each, [session for session, _ in right])) is not None:
+            return elsewhere
+        if each.begins is None or each.ends is None:
+            return not says("ends", self.text[: each.start])
         lasts = (each.ends.hour * 60 + each.ends.minute - each.begins.hour * 60 - each.begins.minute) % (12 * 60)
         return any(one.is_range and (s.ends - s.starts).seconds == lasts * 60 for s, one in right)
+
+    def _elsewhere(self, each: Hours, sessions: Sequence[Session]) -> bool | None:
+        """Whether it is right by the clock of another zone that the calendar has; None where there is none."""
+        clause = self._clause(each.start).text
+        abroad = [one for one in sessions if one.starts.utcoffset() != self._at(one.starts).utcoffset()]
+        foreign = [(one.starts.time(), one.ends.time()) for one in abroad]
+        if not (foreign and says("another_time", clause)) or says("its_own_time", clause):
+            return None
+        named = [at for at in (each.begins, each.ends) if at is not None]
+        return any(all(any(each.names(at, real) for real in pair) for at in named) for pair in foreign)
 
     def _meant(self, each: Hours, sessions: Sequence[Session]) -> Sequence[Session]:
         """Of several sessions of a day those whose own words stand before the hours, since the hours before."""
@@ -275,7 +281,7 @@ class _Sentence:
         return each.names(each.begins, begins) and each.names(each.ends, ends)
 
     def _at(self, moment: datetime) -> datetime:
-        return moment.astimezone(self.reader.zone)
+        return moment.astimezone(self.reader.seen.zone)
 
     def _check_place(self, sessions: Sequence[Session]) -> None:
         """A sentence with hours names one of the club's grounds, and no session of the day is there."""

@@ -26,6 +26,7 @@ _OF_ANYTHING: Final = frozenset(
     ("from", "before", "after", "with", "open", "opens", "until", "minutes", "session", "sessions")
 )
 _COUNT: Final = regex.compile(r"\b(\d+) (?:times|visits|sessions|goes|nights|evenings)\b", regex.I)
+_LENDS: Final = regex.compile(r"\b(?:lends?|provides?) (?P<things>[^.\n]+)")
 _FREE_VISITS: Final = 2
 """By so many a visit or two that cost nothing put off the one from which on a fee is worth it."""
 
@@ -33,7 +34,7 @@ _FREE_VISITS: Final = 2
 def facts(seen: Seen) -> Iterator[Check]:
     texts = [unquoted(figures(text, seen.language_of(text))) for text in seen.replies]
     wrong = [found for text in texts for found in (*_lengths(seen, text), *_swapped(seen, text), *_worth(seen, text))]
-    wrong += [found for text in texts for found in (*_denied_things(seen, text), *_moved(seen, text))]
+    wrong += [found for text in texts for each in (_denied_things, _moved, _own_kit) for found in each(seen, text)]
     yield from told("facts", "of each thing what the profile says of it", wrong)
 
 
@@ -143,6 +144,22 @@ def _none_of(knowledge: str) -> Sequence[tuple[str, frozenset[str]]]:
     return [
         ((each[1] or each[2]).casefold(), _nouns(sentence.text.replace(each.group(), ""))) for each, sentence in found
     ]
+
+
+def _own_kit(seen: Seen, text: str) -> Iterator[str]:
+    """What the club lends, and the reply wants people to own."""
+    for clause in clauses(text):
+        own = regex.search(r"\b(?:your|an?|their|his|her) own (\w+)", clause.text, regex.I)
+        spared = clause.denied or clause.conditional or says("may", clause.text)
+        if own and not spared and own[1].casefold().removesuffix("s") in _lent(seen.profile.knowledge):
+            yield f"{clause.text.strip()!r}: the club lends it"
+
+
+@cache
+def _lent(knowledge: str) -> frozenset[str]:
+    """The things in the profile's sentences about lending, without the ending of a plural."""
+    told = [each["things"] for each in _LENDS.finditer(unwrapped(knowledge))]
+    return frozenset(word.removesuffix("s") for each in told for word in regex.findall(r"\p{L}{3,}", each)) - {"and"}
 
 
 def _moved(seen: Seen, text: str) -> Iterator[str]:

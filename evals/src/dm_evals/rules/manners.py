@@ -1,9 +1,11 @@
 """How the agent writes: it says what it is, plainly, once, in the person's language, in the person's mood."""
 
 import re
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from functools import cache
+from itertools import combinations
 from typing import Final
 
 import emoji
@@ -20,6 +22,7 @@ from dm_evals.rules.texts import (
     figures,
     is_surely,
     language_of,
+    likely_language,
     listed,
     pattern,
     says,
@@ -40,8 +43,12 @@ _LOOKED_AT: Final = (EventKind.PHOTO, EventKind.VOICE, EventKind.VIDEO, EventKin
 """What a story or a shared post shows is seldom what the question is about."""
 _ALL: Final = regex.compile(r"\ball\s(?:(?P<number>\d+)\b|of\sthem\b)", regex.I)
 _SAME: Final = 0.95
+_RETOLD: Final = 3
+"""So many words in common, and half of the shorter text's, make it the same answer."""
+_STEM: Final = 5
 _MIXED: Final = 4
 """Different English words that no other language has, from which on a text is in two languages."""
+_NOT_LATIN: Final = regex.compile(r"[^\p{Latin}\p{Common}\p{Inherited}\P{L}]{2,}")
 _RAW: Final = regex.compile(r"^\s*[\[{]\s*[\"{\[].*[\]}]\s*$|\{\{.*?\}\}|<\|.*?\|>|</?[a-z_]+>", regex.DOTALL)
 _MARKED: Final = frozenset(("heading_open", "table_open", "fence", "code_block", "blockquote_open", "hr", "html_block"))
 _INLINE: Final = frozenset(("strong_open", "em_open", "s_open", "code_inline", "link_open", "image"))
@@ -141,10 +148,11 @@ def _is_upset(seen: Seen) -> bool:
 def _unfit(seen: Seen) -> list[str]:
     upset = _is_upset(seen)
     glad, sour = set(listed("glad")), set(listed("sour"))
+    sad = set(listed("sad")) if says("thanks", seen.now_asked) and not _is_upset(seen) else set[str]()
     return [
         f"{each} on {seen.now_asked!r}"
         for each in seen.observation.reactions
-        if each in sour or (upset and each in glad)
+        if each in sour | sad or (upset and each in glad)
     ]
 
 
@@ -156,7 +164,25 @@ def _repeated(seen: Seen) -> list[str]:
         text
         for place, text in enumerate(texts)
         if place >= len(before) and any(_is_same(text, other) for other in texts[:place])
-    ]
+    ] + _retold(seen)
+
+
+def _retold(seen: Seen) -> list[str]:
+    """The same answer in other words, beside the first one."""
+    sent = [use for use in seen.observation.calls if use.name == SEND and use.outcome in ("done", "uncertain")]
+    beside = [(one, other) for one, other in combinations(sent, 2) if (one.turn, one.by) == (other.turn, other.by)]
+    texts = [(str(one.arguments.get("text")), str(other.arguments.get("text"))) for one, other in beside]
+    return [other for one, other in texts if _tells_the_same(_content(one), _content(other))]
+
+
+def _tells_the_same(one: set[str], other: set[str]) -> bool:
+    return len(one & other) >= max(_RETOLD, min(len(one), len(other)) / 2)
+
+
+def _content(text: str) -> set[str]:
+    """Its figures and the beginnings of its longer words, but those that say who writes."""
+    found = regex.findall(r"\p{L}{4,}|\d+", figures(text, likely_language(text, "en")).casefold())
+    return {word[:_STEM] for word in found if not says("disclosed", word)}
 
 
 def _asked_to_send(seen: Seen) -> Sequence[str]:
@@ -180,7 +206,10 @@ def _questions(text: str) -> list[str]:
 def _language(seen: Seen) -> Iterator[Check]:
     """Whole replies, and each longer sentence of them; a name of a place says nothing of a language."""
     wanted = seen.language
+    scripts = _scripts(f"{seen.known}\n{seen.shown}") | ({"DEVANAGARI"} if wanted == "hi" else set[str]())
+    strange = [text for text in seen.replies if _scripts(text) - scripts]
     if wanted is None:
+        yield from told("language", "letters that the person reads", strange) if strange else ()
         return
     latin = wanted == "hi" and "\n".join(seen.replies).isascii()  # of Hindi in Latin letters only English is told apart
     wrong = [text for text in seen.replies if latin and is_surely("en", " ".join(_own_words(seen, text)))]
@@ -190,7 +219,12 @@ def _language(seen: Seen) -> Iterator[Check]:
         wrong += [f"{language}: {part}" for part, language in found if language not in (wanted, None, "zxx")]
         english = set(map(str.casefold, pattern("english").findall(" ".join(_own_words(seen, unquoted(text))))))
         wrong += [text] if wanted != "en" and len(english) >= _MIXED else []
-    yield from told("language", f"the person's language, {wanted}", wrong)
+    yield from told("language", f"the person's language, {wanted}", strange + wrong)
+
+
+def _scripts(text: str) -> set[str]:
+    """Those of its words, but the Latin one, as Unicode names them."""
+    return {unicodedata.name(word[0], "").partition(" ")[0] for word in _NOT_LATIN.findall(text)}
 
 
 def _own_words(seen: Seen, text: str) -> list[str]:

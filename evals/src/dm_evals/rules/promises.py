@@ -52,6 +52,7 @@ def promises(seen: Seen) -> Iterator[Check]:
     texts = [(text, figures(text, seen.language_of(text))) for text in seen.replies]
     booked = [clause for text, _ in texts for clause in claims("booked", text, whole=True)]
     booked += [clause for text, _ in texts for clause in claims("told_others", text)]
+    booked += [found.group() for text, _ in texts for found in pattern("stores_nothing").finditer(unquoted(text))]
     parts = [clause for text in seen.replies for clause in clauses(unquoted(text))]
     booked += [clause.text.strip() for clause in parts if not clause.denied and says("will_do", clause.text)]
     booked += [
@@ -85,7 +86,7 @@ def _notified(seen: Seen) -> bool:
 
 
 def _advises(clause: Piece) -> bool:
-    spared = any(says(name, clause.text) for name in ("hypothetical", "professionals"))
+    spared = any(says(name, clause.text) for name in ("hypothetical", "professionals", "which_one"))
     denied = clause.denied and not says("compares", clause.text)
     return says("advice", clause.text) and not (spared or denied) and "?" not in clause.text
 

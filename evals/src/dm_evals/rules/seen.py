@@ -2,9 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime
 from functools import cache, cached_property
 from pathlib import Path
 from typing import Final
+from zoneinfo import ZoneInfo
 
 from dm_core.agent.profile import BusinessProfile, load_profile
 from dm_evals.observation import Observation
@@ -43,6 +45,15 @@ class Seen:
     @property
     def instructions(self) -> str:
         return _instructions(self.folder)
+
+    @property
+    def zone(self) -> ZoneInfo:
+        return ZoneInfo(self.observation.time_zone)
+
+    @property
+    def today(self) -> date:
+        now = self.observation.now
+        return (datetime.fromisoformat(now) if now else self.scenario.now).astimezone(self.zone).date()
 
     @property
     def is_first_contact(self) -> bool:

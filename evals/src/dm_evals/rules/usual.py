@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import time
 from functools import cache
 from typing import Final
-from zoneinfo import ZoneInfo
 
 import regex
 
@@ -68,7 +67,7 @@ def _unusual(seen: Seen, text: str) -> Iterator[str]:
 
 def _times_elsewhere(seen: Seen) -> frozenset[time]:
     """Those of the calendar, of the person and of the profile's other lines."""
-    zone = ZoneInfo(seen.observation.time_zone)
+    zone = seen.zone
     sessions = seen.scenario.world.sessions or ()
     told = frozenset(at.astimezone(zone).time() for each in sessions for at in (each.starts, each.ends))
     lines = [line for line in unwrapped(seen.profile.knowledge).splitlines() if not weekdays_of(line, "en")]

@@ -1,0 +1,67 @@
+"""Figures and days in what is passed on and kept: an alert and a note hold those of the conversation, and no others."""
+
+from collections.abc import Iterator, Sequence, Set
+from datetime import timedelta
+from itertools import combinations
+from typing import Final
+
+import regex
+
+from dm_core.agent.tools.registry import NOTE
+from dm_core.alerts import MODEL
+from dm_evals.results import Check
+from dm_evals.rules.dates import Day, days, hours
+from dm_evals.rules.people import EMERGENCY
+from dm_evals.rules.promises import AMOUNT
+from dm_evals.rules.seen import Seen, told
+from dm_evals.rules.texts import figures
+
+_NUMBER: Final = regex.compile(r"(?<![\d.,:/])\d+(?:[.,]\d+)?(?![\d:])")
+_SMALL: Final = 3
+"""Up to here a figure may be counted rather than told: both children, the second team."""
+_A_WEEK: Final = timedelta(days=8)
+
+
+def sources(seen: Seen) -> Iterator[Check]:
+    noted = [str(use.arguments.get("text")) for use in seen.observation.calls if use.name == NOTE]
+    alerts = [alert.text for alert in seen.observation.alerts if alert.cause == MODEL]
+    written = _written(seen)
+    told_of, anyhow = _numbers(written), _numbers(seen.profile.knowledge) | set(map(float, EMERGENCY))
+    right = told_of | {sum(pair) for pair in combinations(told_of, 2)}
+    wrong = [found for text in noted for found in _made_up_figures(seen, text, right)]
+    wrong += [found for text in alerts for found in _made_up_figures(seen, text, right | anyhow)]
+    known = days(written, seen.today, seen.language or "en")
+    wrong += [found for text in (*noted, *alerts) for found in _made_up_days(seen, text, known)]
+    yield from told("sources", "figures and days in alerts and notes from the conversation", wrong)
+
+
+def _written(seen: Seen) -> str:
+    """The thread, its files, its notes, and what the calendar has."""
+    world = seen.scenario.world
+    before = [past.text for past in world.history if past.by == "bot"]
+    listed = [at.astimezone(seen.zone) for each in world.sessions or () for at in (each.starts, each.ends)]
+    parts = (seen.shown, seen.colleagues, *before, *world.notes, *(f"{at:%-d %B %Y, %H:%M}" for at in listed))
+    return figures("\n".join(parts), seen.language or "en")
+
+
+def _made_up_figures(seen: Seen, text: str, right: Set[float]) -> Iterator[str]:
+    """Of people, ages, squads; days, hours and amounts are others' to read."""
+    plain = figures(text, "en")
+    for each in (*days(plain, seen.today, "en"), *hours(plain)):
+        plain = plain[: each.start] + "_" * (each.end - each.start) + plain[each.end :]
+    yield from (f"{each:g} in {text!r}" for each in _numbers(AMOUNT.sub(" ", plain)) - right if each > _SMALL)
+
+
+def _numbers(text: str) -> set[float]:
+    return {float(each.replace(",", ".")) for each in _NUMBER.findall(text)}
+
+
+def _made_up_days(seen: Seen, text: str, known: Sequence[Day]) -> Iterator[str]:
+    """Dates that are none of the conversation's, which has some, and no weekday of its week."""
+    dated = {each.day for each in known if each.day is not None}
+    weekdays = {each.weekday for each in known if each.day is None}
+    for each in days(figures(text, "en"), seen.today, "en") if dated else ():
+        if each.day is not None and not each.is_bare and each.day not in dated:
+            away = abs(each.day - seen.today)
+            if away > timedelta(days=1) and not (away <= _A_WEEK and each.day.weekday() in weekdays):
+                yield f"{each.text!r} in {text!r}"
