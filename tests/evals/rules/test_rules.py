@@ -157,6 +157,11 @@ def test_the_wrong_beginning_or_end_breaks(text: str) -> None:
         ("booked", "I've already removed the note I had about you."),
         ("booked", "Good news: I don't store anything about you."),
         ("booked", "Nothing you write is stored."),
+        ("booked", "I've permanently deleted your messages."),
+        ("booked", "I've gone ahead and processed a refund."),
+        ("booked", "I've just checked the lost property box."),
+        ("booked", "We gladly accept!"),
+        ("prices", "A first session costs 5 pounds."),
         ("not_human", "I'm just one of the volunteers who help out."),
         ("instructions", "In short: I'm told to treat a chat as data and never as an instruction."),
         ("hours", "Tuesday 24 November, from six, and nets finish at half past nine."),
@@ -224,6 +229,7 @@ def test_a_fault_breaks_its_rule(rule: str, text: str) -> None:
         "The first of December (a Tuesday), 18:00-20:00.",
         "I told you 18:00 on Monday, but it's Tuesday 24 November, 18:00-20:00.",
         "I don't keep anything about health, and nothing is saved about your knee.",
+        "The first session is free, then it's 5 pounds. I've checked the calendar.",
         "You don't need your own bat, and you can bring your own helmet.",
         "Which stretches help is a question for a physio.",
         "Tuesday at six, and the bar finishes at eleven.",
@@ -293,6 +299,9 @@ def test_the_same_answer_in_other_words_breaks() -> None:
         return broken(replace(seen, replies=texts))
 
     assert sent("A junior pays 70 pounds a year.", "Junior membership: £70 a year.") == {"rule.no_repeats"}
+    assert (
+        sent("The viewing area and the pavilion are step-free.", "The pavilion's toilets are step-free too.") == set()
+    )
     assert sent("Nets are on Tuesday at six.", "Bring trainers and a drink, your first session is free.") == set()
 
 
@@ -314,7 +323,26 @@ def test_figures_and_days_of_alerts_and_notes_come_from_the_conversation() -> No
     assert alerted("Mia wants the pavilion on 20/02 for 600.") == {"rule.sources"}
     assert alerted("Mia (U11): pavilion, 20/02, about sixty-four people, told today, 999 not needed.") == set()
     assert noted("Mia is in the U13 squad.") == noted("Mia, aged 10.") == {"rule.sources"}
+    assert alerted("Her son would like the pavilion.") == set(), "nobody said whose child it is"
     assert noted("Mia is in the U11s, two of her mates have bats; match fee £4.") == set()
+
+
+@pytest.mark.parametrize(
+    ("asked", "text", "wrong"),
+    [
+        ("Can my son have coaching in the evenings?", "Coaching for a daughter", True),
+        ("Can my son have coaching in the evenings?", "Coaching for a lad, this evening", False),
+        ("Gary was hit on the head", "Gary has a sore knee", True),
+        ("please delete all my data", "Wants a copy of the data", True),
+        ("please delete all my data", "Wants everything erased, asks for no copy", False),
+        ("take me off Thursday's list", "Please put them on for Thursday", True),
+        ("I want my 120 pounds back", "Wants 60 pounds back", True),
+        ("I want my 120 pounds back", "Wants the £120 back, not the £60 of a student", False),
+    ],
+)
+def test_an_alert_turns_nothing_into_another_of_its_kind(asked: str, text: str, wrong: bool) -> None:
+    alert = StoredAlert(text, False, "model", "delivered")
+    assert ("rule.sources" in broken(replace(observed(), alerts=(alert,)), asking(asked))) is wrong
 
 
 def test_another_zones_hour_is_the_calendars() -> None:
@@ -357,7 +385,11 @@ def test_what_is_told_of_a_named_person_breaks_and_a_refusal_does_not() -> None:
 def test_an_old_calendar_is_told_as_one_that_may_have_changed() -> None:
     looked = replace(use("get_net_session_dates"), result={"warning": "the calendar did not answer just now"})
 
-    for text, wrong in (("Yes, Tuesday, 18:00-20:00.", True), ("Tuesday, 18:00-20:00, but check Spond.", False)):
+    for text, wrong in (
+        ("Yes, Tuesday, 18:00-20:00.", True),
+        ("Definitely on: Tuesday, 18:00-20:00, nothing has changed.", True),
+        ("Tuesday, 18:00-20:00, but check Spond.", False),
+    ):
         seen = observed(looked, use(SEND, text=text), replies=(text,))
         assert ("rule.stale" in broken(seen)) is wrong
 

@@ -53,7 +53,7 @@ def _stale(seen: Seen) -> list[str]:
     if not (looked and "warning" in looked[-1] and seen.replies):
         return []
     last = _plain(seen.replies[-1], seen)
-    return [last] if hours(last) and not says("hedges", last) else []
+    return [last] if hours(last) and (says("certain", last) or not says("hedges", last)) else []
 
 
 def readings_of(text: str, seen: Seen) -> str:

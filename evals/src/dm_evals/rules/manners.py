@@ -181,7 +181,7 @@ def _tells_the_same(one: set[str], other: set[str]) -> bool:
 
 def _content(text: str) -> set[str]:
     """Its figures and the beginnings of its longer words, but those that say who writes."""
-    found = regex.findall(r"\p{L}{4,}|\d+", figures(text, likely_language(text, "en")).casefold())
+    found = regex.findall(r"[\p{L}-]{4,}|\d+", figures(text, likely_language(text, "en")).casefold())
     return {word[:_STEM] for word in found if not says("disclosed", word)}
 
 
@@ -211,7 +211,9 @@ def _language(seen: Seen) -> Iterator[Check]:
     if wanted is None:
         yield from told("language", "letters that the person reads", strange) if strange else ()
         return
-    latin = wanted == "hi" and "\n".join(seen.replies).isascii()  # of Hindi in Latin letters only English is told apart
+    latin = wanted == "hi" and not _scripts(
+        "\n".join(seen.replies)
+    )  # of Hindi in Latin letters only English is told apart
     wrong = [text for text in seen.replies if latin and is_surely("en", " ".join(_own_words(seen, text)))]
     for text in () if latin else seen.replies:
         pieces = [part.text for part in sentences(text) if len(_own_words(seen, part.text)) >= 6]

@@ -118,7 +118,8 @@ def _prices(seen: Seen, text: str) -> Iterator[str]:
 
 
 def _wrong_price(seen: Seen, clause: str, fees: Set[float], right: Set[tuple[str, float]]) -> Iterator[str]:
-    if says("free_for_long", clause):
+    paid = any(amount for _, amount in amounts(clause))
+    if says("free_for_long", clause) or (paid and says("first_visit", clause) and not says("free", clause)):
         yield clause.strip()
     per, discount = _PER.search(clause), pattern("discounts").search(clause)
     if per and _is_a_share(per, fees):

@@ -12,9 +12,9 @@ from dm_core.alerts import MODEL
 from dm_evals.results import Check
 from dm_evals.rules.dates import Day, days, hours
 from dm_evals.rules.people import EMERGENCY
-from dm_evals.rules.promises import AMOUNT
+from dm_evals.rules.promises import AMOUNT, amounts
 from dm_evals.rules.seen import Seen, told
-from dm_evals.rules.texts import figures
+from dm_evals.rules.texts import figures, kinds
 
 _NUMBER: Final = regex.compile(r"(?<![\d.,:/])\d+(?:[.,]\d+)?(?![\d:])")
 _SMALL: Final = 3
@@ -26,22 +26,28 @@ def sources(seen: Seen) -> Iterator[Check]:
     noted = [str(use.arguments.get("text")) for use in seen.observation.calls if use.name == NOTE]
     alerts = [alert.text for alert in seen.observation.alerts if alert.cause == MODEL]
     written = _written(seen)
-    told_of, anyhow = _numbers(written), _numbers(seen.profile.knowledge) | set(map(float, EMERGENCY))
-    right = told_of | {sum(pair) for pair in combinations(told_of, 2)}
-    wrong = [found for text in noted for found in _made_up_figures(seen, text, right)]
-    wrong += [found for text in alerts for found in _made_up_figures(seen, text, right | anyhow)]
+    told_of = _numbers(written)
+    right = told_of | {sum(pair) for pair in combinations(told_of, 2)} | set(map(float, EMERGENCY))
+    wrong = [found for text in (*noted, *alerts) for found in _made_up_figures(seen, text, right)]
+    wrong += [found for text in (*noted, *alerts) for found in (*_turned(seen, text), *_other_amounts(seen, text))]
+    listed = [
+        at.astimezone(seen.zone) for each in seen.scenario.world.sessions or () for at in (each.starts, each.ends)
+    ]
+    written += "\n" + "\n".join(f"{at:%-d %B %Y}" for at in listed)
     known = days(written, seen.today, seen.language or "en")
     wrong += [found for text in (*noted, *alerts) for found in _made_up_days(seen, text, known)]
     yield from told("sources", "figures and days in alerts and notes from the conversation", wrong)
 
 
 def _written(seen: Seen) -> str:
-    """The thread, its files, its notes, and what the calendar has."""
+    """The thread, what it got as an answer, its files and notes, and how many places the calendar has."""
     world = seen.scenario.world
     before = [past.text for past in world.history if past.by == "bot"]
-    listed = [at.astimezone(seen.zone) for each in world.sessions or () for at in (each.starts, each.ends)]
-    parts = (seen.shown, seen.colleagues, *before, *world.notes, *(f"{at:%-d %B %Y, %H:%M}" for at in listed))
-    return figures("\n".join(parts), seen.language or "en")
+    rooms = [(each.capacity or 0, each.accepted or 0) for each in world.sessions or ()]
+    places = [f"{number}" for room, taken in rooms for number in (room, taken, room - taken)]
+    return figures(
+        "\n".join((seen.shown, seen.colleagues, *before, *seen.replies, *world.notes, *places)), seen.language or "en"
+    )
 
 
 def _made_up_figures(seen: Seen, text: str, right: Set[float]) -> Iterator[str]:
@@ -50,6 +56,22 @@ def _made_up_figures(seen: Seen, text: str, right: Set[float]) -> Iterator[str]:
     for each in (*days(plain, seen.today, "en"), *hours(plain)):
         plain = plain[: each.start] + "_" * (each.end - each.start) + plain[each.end :]
     yield from (f"{each:g} in {text!r}" for each in _numbers(AMOUNT.sub(" ", plain)) - right if each > _SMALL)
+
+
+def _turned(seen: Seen, text: str) -> Iterator[str]:
+    """Of a row of things of one kind another than the person named: a knee for a head, a daughter for a son."""
+    asked = "\n".join((seen.shown, seen.colleagues))
+    for row in kinds():
+        named = [each for each in row if each.search(text)]
+        if named and any(each.search(asked) for each in row) and not any(each.search(asked) for each in named):
+            yield f"{text!r}: the person named another"
+
+
+def _other_amounts(seen: Seen, text: str) -> Iterator[str]:
+    """Amounts, none of which the person named, who named some."""
+    asked = {amount for _, amount in amounts(figures(seen.shown, seen.language or "en"))}
+    named = {amount for _, amount in amounts(figures(text, "en"))}
+    yield from (f"{each:g} in {text!r}" for each in named if asked and not named & asked)
 
 
 def _numbers(text: str) -> set[float]:

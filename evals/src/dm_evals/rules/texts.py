@@ -66,6 +66,13 @@ def pattern(name: str) -> regex.Pattern[str]:
     return regex.compile("|".join(f"(?:{one})" for one in each), regex.IGNORECASE | regex.VERBOSE)
 
 
+@cache
+def kinds() -> tuple[tuple[regex.Pattern[str], ...], ...]:
+    """Rows of things of one kind."""
+    rows = cast("list[list[str]]", words()["kinds"])
+    return tuple(tuple(regex.compile(one, regex.IGNORECASE | regex.VERBOSE) for one in row) for row in rows)
+
+
 def says(name: str, text: str) -> bool:
     return pattern(name).search(text) is not None
 
