@@ -331,11 +331,13 @@ def _account_ids(reader: Reader, settings: Mapping[str, str]) -> tuple[str, ...]
 
 
 def _members(reader: Reader, key: str, example: str) -> tuple[str, ...]:
-    """Who is given something: people, groups or identities with commas between them; never everybody."""
+    """Who is given something: people, groups or identities with commas between them; never everybody. Google knows no
+    case in an address, so the same person written in two ways is one."""
     members = reader.texts(key)
     if not all(re.fullmatch(r"(serviceAccount|user|group):[^@\s:]+@[^@\s:]+", member) for member in members):
         reader.problem(key, f"must be members such as {example}", example)
-    return tuple(dict.fromkeys(members))
+    parts = (member.partition(":") for member in members)
+    return tuple(dict.fromkeys(f"{kind}:{address.lower()}" for kind, _, address in parts))
 
 
 def _secret_versions(reader: Reader, needed: tuple[str, ...], *, required: bool) -> dict[str, str]:

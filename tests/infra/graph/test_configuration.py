@@ -219,6 +219,13 @@ def test_nobody_can_be_let_in_by_a_wide_member(member: str) -> None:
     assert "dm-agent:operators must be members" in only(operators=member)
 
 
+def test_one_person_written_in_two_ways_is_one() -> None:
+    """Two rights of one person are the same right: the one that is taken away takes the other with it."""
+    given = "serviceAccount:a@club.iam.gserviceaccount.com,user:Sam@Club.example, user:sam@club.example"
+
+    assert dev(operators=given).operators == ("serviceAccount:a@club.iam.gserviceaccount.com", "user:sam@club.example")
+
+
 def test_a_budget_is_whole_or_absent() -> None:
     assert "dm-agent:billingAccount is missing" in only(budgetMonthly="10")
     assert "dm-agent:budgetMonthly is missing" in only(billingAccount="012345-6789AB-CDEF01")
