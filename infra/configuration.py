@@ -11,6 +11,7 @@ from typing import Final, Literal, cast
 from zoneinfo import available_timezones
 
 from function_plan import FunctionDefaults, FunctionPlan, Ingress, read_function
+from production import is_production
 from reading import NAMESPACE, ConfigurationError, Reader
 from regions import DATABASE_LOCATIONS, location_problem, region_problem
 from variables import (
@@ -30,7 +31,6 @@ __all__ = ["Budget", "Configuration", "ConfigurationError", "DatabasePlan", "Fun
 
 Runtime = Literal["python313", "python314"]
 
-NUMBER: Final = r"\+?(?:[ ()-]*[0-9]){5,20}[ ()-]*"
 MOST_LABELS: Final = 61
 """The platform takes 64 of a resource, and three are the program's own."""
 PLACEHOLDER: Final = re.compile(r"(my|your|the|an?|example)-(gcp-|google-)?project(-id|-here)?|project-id|changeme")
@@ -153,13 +153,7 @@ class Configuration:
                 "WhatsApp's id of the sender, digits only",
                 "100000000000000",
             ),
-            manager_number=reader.text(
-                "managerWhatsappNumber",
-                None,
-                rf"{NUMBER}(\s*,\s*{NUMBER})*",
-                "a number with its country code, or several with commas between (alerts go to the first)",
-                "+447700900000",
-            ),
+            manager_number=_manager_number(reader),
             spond_group=spond_group,
             settings=settings,
             labels=_labels(reader, stack),
@@ -245,7 +239,7 @@ def _database(reader: Reader, prefix: str, region: str, stack: str) -> DatabaseP
     name = reader.text(
         "databaseName", f"{prefix}-agent", r"[a-z][a-z0-9-]{2,61}[a-z0-9]", "4 to 63 lowercase characters", "dm-agent"
     )
-    if stack.startswith("prod") and reader.optional("protectData") == "false":
+    if is_production(stack) and reader.optional("protectData") == "false":
         reader.problem("protectData", "is false in a production stack", "true")
     location = reader.text("databaseLocation", region or "-", r"[a-z0-9-]+", "a Firestore location", "eur3")
     if location not in (region, "-") and location not in DATABASE_LOCATIONS:
@@ -314,6 +308,22 @@ def _spond_group(reader: Reader) -> str | None:
     if reader.optional("spondGroupId") is None:
         return None
     return reader.text("spondGroupId", None, _SPOND_GROUPS, "Spond groups", "0123456789ABCDEF or G1,G2/S1")
+
+
+_NUMBER = r"(?:\+|00)?[ ()-]*[1-9](?:[ ()-]*[0-9]){6,14}[ ()-]*"
+"""As people write it. No country code starts with 0, and no number has more than 15 digits (ITU-T E.164)."""
+_DIALLED_AT_HOME = r".*\( *0 *\).*"
+"""``+44 (0)7700…``: with that 0 it is another number."""
+
+
+def _manager_number(reader: Reader) -> str:
+    key, example = "managerWhatsappNumber", "+447700900000"
+    meant = "a number with its country code, or several with commas between (alerts go to the first)"
+    numbers = reader.text(key, None, r"(?s:.+)", meant, example)
+    parts = [part.strip() for part in numbers.split(",")] if numbers else []
+    if not all(re.fullmatch(_NUMBER, part) and not re.fullmatch(_DIALLED_AT_HOME, part) for part in parts):
+        reader.problem(key, f"is not {meant}; no 0 before it or in brackets after it", example)
+    return numbers
 
 
 def _account_ids(reader: Reader, settings: Mapping[str, str]) -> tuple[str, ...]:

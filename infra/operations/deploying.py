@@ -6,6 +6,7 @@ from pathlib import Path
 from operations.doctor import ready
 from operations.running import Refused, ask, hand_over, keep
 from operations.stacks import json_object, read_values, short_name
+from production import is_production
 
 PACK = ("--policy-pack", "policy")
 
@@ -62,7 +63,7 @@ def down(stack: str, *, yes: bool) -> int:
 
 
 def _protected(stack: str) -> str:
-    if short_name(stack).startswith("prod"):
+    if is_production(short_name(stack)):
         return f"the data of stack {stack} is protected, as that of every production stack: docs/deploy.md#teardown"
     unprotect = f"cd infra && pulumi config set dm-agent:protectData false --stack {stack}"
     return f"the data of stack {stack} is protected. To delete it too: {unprotect}; make up STACK={stack}; then this"

@@ -168,6 +168,21 @@ def test_several_managers_are_taken_and_half_a_number_is_not() -> None:
     assert "a number with its country code" in only(managerWhatsappNumber="+44 7700 900123, 12")
 
 
+@pytest.mark.parametrize("number", ["+44 7700 900123", "0044 7700-900123", "447700900123", "+1 (202) 555-0123"])
+def test_a_number_with_its_country_code_is_taken(number: str) -> None:
+    assert dev(managerWhatsappNumber=number).manager_number == number
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["+00 123", "+00 000123456", "07700 900123", "+0 7700 900123", "+44 (0)7700 900123", "+44 7700 900123 4567 89"],
+)
+def test_a_number_that_no_country_has_is_refused(number: str) -> None:
+    """No country code starts with 0, none takes a 0 after it in brackets, and no number is longer than 15 digits."""
+    assert "a number with its country code" in only(managerWhatsappNumber=number)
+    assert "a number with its country code" in only(managerWhatsappNumber=f"+447700900124, {number}")
+
+
 def test_a_list_in_the_stacks_file_is_as_good_as_commas() -> None:
     accounts = dev(instagramAccountIds='[17841400000000001,"17841400000000002"]').account_ids
 
@@ -207,9 +222,17 @@ def test_memory_must_fit_the_cpus() -> None:
     assert dev(processorCpu="4").processor.memory == 2_048
 
 
-def test_a_production_stack_can_not_be_unprotected() -> None:
+@pytest.mark.parametrize(
+    "stack", ["prod", "Prod", "PRODUCTION", "prod-eu", "club-prod", "club.production", "club_Prod"]
+)
+def test_a_production_stack_can_not_be_unprotected(stack: str) -> None:
     with pytest.raises(ConfigurationError, match="protectData is false in a production stack"):
-        Configuration.read({**PROD, "protectData": "false"}, PROJECT, "prod")
+        Configuration.read({**PROD, "protectData": "false"}, PROJECT, stack)
+
+
+@pytest.mark.parametrize("stack", ["dev", "reprod", "retired"])
+def test_another_stack_can_be_unprotected(stack: str) -> None:
+    assert not Configuration.read({**PROD, "protectData": "false"}, PROJECT, stack).database.protected
 
 
 @pytest.mark.parametrize("member", ["allUsers", "allAuthenticatedUsers", "domain:club.example", "someone@club.example"])
