@@ -37,3 +37,38 @@ def test_whoever_moves_up_a_list_keeps_every_right(stack: Stack, sources: Source
     assert len(before) == 6
     assert (held_by(stack, SAM), held_by(stack, KIM)) == (set(), before)
     assert set(done.changes.values()) == {"delete"}
+
+
+GET_FUNCTION = "gcp:cloudfunctionsv2/getFunction:getFunction"
+GET_SERVICE = "gcp:cloudrunv2/getService:getService"
+DENIED = "googleapi: Error 403: Permission 'run.services.get' denied on resource 'projects/314041592653', forbidden"
+BUSY = "googleapi: Error 503: The service is currently unavailable., backendError"
+OFF = "googleapi: Error 403: Cloud Functions API has not been used in project 1 before or it is disabled., forbidden"
+
+
+@pytest.mark.parametrize("answer", [DENIED, BUSY])
+def test_what_runs_is_not_taken_down_because_it_can_not_be_seen(deployed: Stack, sources: Sources, answer: str):
+    before = set(deployed.cloud.things)
+    deployed.cloud.look_up_fails[GET_FUNCTION] = answer
+
+    refused = deployed.up(changed(sources, secretsOnly="true")).refused
+
+    assert refused is not None and "can't be seen whether anything runs" in refused
+    assert "Error" in refused and set(deployed.cloud.things) == before
+
+
+def test_in_a_new_project_whose_services_are_off_nothing_runs(stack: Stack, sources: Sources):
+    stack.cloud.look_up_fails[GET_FUNCTION] = OFF
+
+    assert stack.up(changed(sources, secretsOnly="true")).refused is None
+    assert stack.cloud.ids("gcp:secretmanager/secret:Secret")
+
+
+@pytest.mark.parametrize("answer", [DENIED, BUSY])
+def test_a_function_whose_service_can_not_be_seen_is_not_made_anew(deployed: Stack, run: Program, answer: str):
+    """That would take it down; a project's number may have a 404 in it."""
+    deployed.cloud.look_up_fails[GET_SERVICE] = answer
+
+    done = deployed.up(run)
+
+    assert (done.refused, done.changes) == (None, {})
