@@ -82,6 +82,7 @@ class Configuration:
     operators: tuple[str, ...]
     vertex_location: str | None
     secret_versions: Mapping[str, str]
+    kept_secrets: tuple[str, ...]
     secrets_only: bool
     page_id: str
     account_ids: tuple[str, ...]
@@ -115,6 +116,7 @@ class Configuration:
         vertex_location = _vertex(reader, settings.get("GEMINI_MODEL", DEFAULT_MODEL))
         spond_group = _spond_group(reader)
         secrets_only = reader.flag("secretsOnly", default=False)
+        needed = _needed(vertex_location, spond_group)
         config = cls(
             project=project,
             project_number=_project_number(reader),
@@ -140,7 +142,8 @@ class Configuration:
             readers=_members(reader, "readers", "group:desk@club.example"),
             operators=_members(reader, "operators", "user:sam@club.example"),
             vertex_location=vertex_location,
-            secret_versions=_secret_versions(reader, _needed(vertex_location, spond_group), required=not secrets_only),
+            secret_versions=_secret_versions(reader, needed, required=not secrets_only),
+            kept_secrets=_kept_secrets(reader, needed),
             secrets_only=secrets_only,
             page_id=reader.text(
                 "instagramPageId", None, r"[0-9]{5,25}", "the account's or page's id, digits only", "17841400000000000"
@@ -175,8 +178,9 @@ class Configuration:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every secret variable that has a container."""
-        return (*self.needed_secrets, *OPTIONAL_SECRETS)
+        """Every secret variable that has a container. One whose version is pinned keeps it while nothing reads it: with
+        the container its values would be deleted, and a stack that goes back to them would find none."""
+        return (*self.needed_secrets, *OPTIONAL_SECRETS, *self.kept_secrets)
 
     def secrets_of(self, function: Function) -> tuple[str, ...]:
         """Those that a function reads: all that it needs, and the others whose version is pinned."""
@@ -365,6 +369,12 @@ def _secret_versions(reader: Reader, needed: tuple[str, ...], *, required: bool)
             "secretVersions", f"{_word(name)} is not a secret of the functions", f".{needed[0]} 1", path=True
         )
     return {name: version for name, version in found.items() if name in (*needed, *OPTIONAL_SECRETS)}
+
+
+def _kept_secrets(reader: Reader, needed: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that are pinned and not needed as the stack is now."""
+    pinned = reader.mapping("secretVersions", f".{needed[0]} 1")
+    return tuple(name for name in SECRETS if name in pinned and name not in needed)
 
 
 def _settings(reader: Reader) -> dict[str, str]:

@@ -51,7 +51,8 @@ def _target(stack: str) -> Target:
         configuration = values.configuration(before_secrets=True)
     except ConfigurationError as error:
         raise Refused(str(error)) from error
-    return Target(stack, configuration.project, configuration.prefix, configuration.secrets)
+    read = tuple(name for name in configuration.secrets if name not in configuration.kept_secrets)
+    return Target(stack, configuration.project, configuration.prefix, read)
 
 
 def _from_file(path: Path, wanted: tuple[str, ...]) -> Iterator[tuple[str, str]]:

@@ -72,3 +72,18 @@ def test_a_function_whose_service_can_not_be_seen_is_not_made_anew(deployed: Sta
     done = deployed.up(run)
 
     assert (done.refused, done.changes) == (None, {})
+
+
+def test_a_secret_that_is_pinned_and_not_needed_now_keeps_its_values(stack: Stack, sources: Sources):
+    """A container is deleted with every version in it: after a month on Vertex AI the key would be gone."""
+    stack.cloud.values_follow = False
+    assert stack.up(changed(sources, secretsOnly="true")).refused is None
+    secrets = stack.cloud.ids("gcp:secretmanager/secret:Secret")
+    stack.cloud.versions = {(id_, version) for id_ in secrets for version in ("1", "2")}
+    assert stack.up(changed(sources)).refused is None
+
+    on_vertex = stack.up(changed(sources, model="vertex"))
+
+    assert on_vertex.refused is None, on_vertex.refused
+    assert stack.cloud.ids("gcp:secretmanager/secret:Secret") == secrets
+    assert on_vertex.by_type("delete") == {"gcp:secretmanager/secretIamMember:SecretIamMember": 1}

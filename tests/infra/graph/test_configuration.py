@@ -123,8 +123,10 @@ def test_a_pin_of_an_unknown_secret_is_refused() -> None:
 
 
 def test_a_pin_that_is_not_needed_is_left_out() -> None:
-    """So that a stack can go to Vertex AI and back without losing the number."""
+    """So that a stack can go to Vertex AI and back without losing the number, nor the value."""
     assert "GEMINI_API_KEY" not in dev(model="vertex").secret_versions
+    assert "GEMINI_API_KEY" in dev(model="vertex").secrets
+    assert "SPOND_PASSWORD" not in dev().secrets
     assert dev(model="vertex").needed_secrets == tuple(
         name for name in dev().needed_secrets if name != "GEMINI_API_KEY"
     )
