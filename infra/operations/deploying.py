@@ -42,8 +42,12 @@ def is_running(stack: str) -> bool:
 
 
 def up(stack: str, *, yes: bool, policies: bool) -> int:
-    """Make it so. Pulumi shows the plan and asks, unless ``yes``."""
+    """Make it so. Pulumi shows the plan and asks, unless ``yes``. Raises Refused where that would leave the containers
+    alone of what runs, also under a name or in a region that the program looks for no longer."""
     ready(stack)
+    if read_values(stack).configuration().secrets_only and is_running(stack):
+        remove = f"cd infra && pulumi config rm dm-agent:secretsOnly --stack {stack}"
+        raise Refused(f"dm-agent:secretsOnly would take down what runs: it is for the first `up` alone. Run: {remove}")
     code = _pulumi("up", stack, *(PACK if policies else ()), *(("--yes",) if yes else ()))
     if code:
         print("it stopped half-way. Fix what is named above and run the same command again; it goes on from there.")

@@ -83,6 +83,18 @@ def test_down_refuses_a_stack_whose_data_is_protected(machine: Machine) -> None:
     assert machine.calls("pulumi destroy") == []
 
 
+def test_up_does_not_reduce_what_runs_to_its_secrets(machine: Machine) -> None:
+    """Also where the program would not see it, because the function has another name or region now."""
+    machine.configured({**GOOD, "dm-agent:secretsOnly": "true", "dm-agent:webhookName": "another-name"})
+    machine.says("pulumi", "^stack output", '{"webhookUrl": "https://dm-webhook.example"}')
+
+    run = machine.run("up", "--stack", "dev", "--yes")
+
+    assert run.code == 1
+    assert "pulumi config rm dm-agent:secretsOnly --stack dev" in run.output
+    assert machine.calls("pulumi up") == []
+
+
 def test_down_of_a_protected_production_stack_points_to_the_page(machine: Machine) -> None:
     machine.configured({key: value for key, value in GOOD.items() if key != "dm-agent:protectData"})
 

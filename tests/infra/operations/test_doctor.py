@@ -3,9 +3,11 @@
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 
+from operations import checks
 from operations.checks import OLDEST
 from operations.policies import ACCOUNTS, DOMAINS, INGRESS, LOCATIONS, MEMBERS
 from operations.running import TIMED_OUT, ask
@@ -20,7 +22,7 @@ def test_a_machine_with_everything_is_ready(machine: Machine) -> None:
     run = machine.run("doctor", "--stack", "dev")
 
     assert run.code == 0, run.output
-    assert run.output.count("OK ") == 19
+    assert run.output.count("OK ") == 20
     assert "PROBLEM" not in run.output
     assert "project: club-dms-test, number 123456789012\n" in run.output
     assert run.output.endswith("ready: make preview STACK=dev\n")
@@ -98,6 +100,13 @@ PROBLEMS: list[tuple[str, str, dict[str, object], str, str]] = [
         "make secrets STACK=dev NAMES=GEMINI_API_KEY PIN=1",
     ),
     ("gcloud", "tasks locations", {"out": "us-central1\n"}, "europe-west2 offers", "dm-agent:region ANOTHER"),
+    (
+        "gcloud",
+        "^secrets list",
+        {"out": "dm-instagram-app-secret\ndm-instagram-verify-token\n"},
+        "containers: versions are pinned of secrets that this project has not: dm-gemini-api-key, dm-instagram-access",
+        "make deploy STACK=dev",
+    ),
 ]
 
 
@@ -138,6 +147,44 @@ def test_every_malformed_key_is_named_at_once(machine: Machine) -> None:
     assert "configuration: 2 to fix" in run.output
     assert "pulumi config set dm-agent:region" in run.output
     assert "pulumi config set dm-agent:managerWhatsappNumber" in run.output
+
+
+def test_a_number_of_another_project_is_named(machine: Machine) -> None:
+    """It is part of the processor's address: every wake-up would be sent to somebody else's."""
+    machine.configured({**GOOD, "dm-agent:projectNumber": "210987654321"})
+
+    run = machine.run("doctor", "--stack", "dev")
+
+    assert run.code == 1
+    assert "PROBLEM project: club-dms-test has the number 123456789012, dm-agent:projectNumber is another" in run.output
+    assert "run: pulumi config set dm-agent:projectNumber 123456789012 --stack dev" in run.output
+
+
+def test_versions_pinned_in_another_project_are_named_before_its_service_is_on(machine: Machine) -> None:
+    machine.says("gcloud", "^secrets list", code=1, error="ERROR: (gcloud.secrets.list) PERMISSION_DENIED: API is off")
+    machine.says("gcloud", "^services list", "cloudresourcemanager.googleapis.com\nserviceusage.googleapis.com\n")
+    before = machine.run("doctor", "--stack", "dev")
+    machine.configured({**GOOD, "dm-agent:secretsOnly": "true"})
+    first = machine.run("doctor", "--stack", "dev")
+
+    assert "PROBLEM containers: versions are pinned" in before.output
+    assert first.code == 0, first.output
+
+
+def test_an_empty_passphrase_is_one_and_a_file_that_is_not_there_is_none(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(checks, "passphrase_needed", lambda _: True)
+    found: list[checks.Finding] = []
+    for name, value in (("", ""), ("_FILE", str(tmp_path / "none")), ("_FILE", ""), ("_FILE", __file__)):
+        monkeypatch.setenv(f"PULUMI_CONFIG_PASSPHRASE{name}", value)
+        found.append(checks.passphrase(checks.Context("dev")))
+        monkeypatch.delenv(f"PULUMI_CONFIG_PASSPHRASE{name}")
+    found.append(checks.passphrase(checks.Context("dev")))
+
+    assert [finding.good for finding in found] == [True, False, False, True, False]
+    assert found[0].said == "set, to an empty one"
+    assert "is not a file" in found[1].said
 
 
 def test_a_private_webhook_does_not_ask_for_public_members(machine: Machine) -> None:

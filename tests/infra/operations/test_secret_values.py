@@ -1,5 +1,6 @@
 """``make secrets``: values reach gcloud's standard input and nothing else."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -194,3 +195,41 @@ def test_no_command_line_takes_a_value(machine: Machine) -> None:
 
     assert run.code == 1
     assert machine.calls("versions add") == []
+
+
+META = "x" * 60
+
+
+@pytest.mark.parametrize(
+    ("flavor", "name", "value", "said"),
+    [
+        ("instagram", "INSTAGRAM_ACCESS_TOKEN", f"EAA{META}", "is a token of Facebook's (EAA…); one of Instagram's"),
+        ("instagram", "INSTAGRAM_ACCESS_TOKEN", f"17841=IGAA{META},17842=EAA{META}", "is a token of Facebook's (EAA…)"),
+        ("page", "INSTAGRAM_ACCESS_TOKEN", f"IGAA{META}", "is a token of Instagram's (IGAA…); one of Facebook's"),
+        ("page", "WHATSAPP_ACCESS_TOKEN", f"IGAA{META}", "is a token of Instagram's (IGAA…); one of Facebook's"),
+        ("page", "INSTAGRAM_APP_SECRET", f"EAA{META}", "is a token of Facebook's (EAA…); no token"),
+        ("page", "GEMINI_API_KEY", f"IGAA{META}", "is a token of Instagram's (IGAA…); no token"),
+    ],
+)
+def test_a_value_that_is_another_ones_is_refused(
+    machine: Machine, flavor: str, name: str, value: str, said: str
+) -> None:
+    machine.configured({**GOOD, "dm-agent:settings": json.dumps({"INSTAGRAM_API_FLAVOR": flavor})})
+    file = written(machine.folder / "values.env", f"{name}={value}\n")
+
+    run = machine.run("secrets", "--stack", "dev", "--from-file", file)
+
+    assert run.code == 1
+    assert f"{name} {said}" in run.output
+    assert META not in run.output
+    assert machine.calls("versions add") == []
+
+
+def test_a_right_token_of_either_flavour_is_taken(machine: Machine) -> None:
+    machine.adds_versions(2)
+    for flavor, token in (("instagram", f"IGAA{META}"), ("instagram", "IGQV-old"), ("page", f"EAA{META}")):
+        machine.configured({**GOOD, "dm-agent:settings": json.dumps({"INSTAGRAM_API_FLAVOR": flavor})})
+        text = f"INSTAGRAM_ACCESS_TOKEN={token}\nWHATSAPP_ACCESS_TOKEN=EAA{META}\n"
+        run = machine.run("secrets", "--stack", "dev", "--from-file", written(machine.folder / "values.env", text))
+
+        assert run.code == 0, run.output
