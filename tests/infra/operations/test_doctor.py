@@ -174,7 +174,10 @@ def test_versions_pinned_in_another_project_are_named_before_its_service_is_on(m
 def test_an_empty_passphrase_is_one_and_a_file_that_is_not_there_is_none(
     machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(checks, "passphrase_needed", lambda _: True)
+    def locked(_: str) -> bool:
+        return True
+
+    monkeypatch.setattr(checks, "passphrase_needed", locked)
     found: list[checks.Finding] = []
     for name, value in (("", ""), ("_FILE", str(tmp_path / "none")), ("_FILE", ""), ("_FILE", __file__)):
         monkeypatch.setenv(f"PULUMI_CONFIG_PASSPHRASE{name}", value)
