@@ -1,8 +1,9 @@
 """``preview``, ``up`` and ``down``: Pulumi's own commands, after what they need was looked at."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from configuration import Configuration
 from operations.doctor import ready
 from operations.running import Refused, ask, hand_over, keep
 from operations.stacks import json_object, read_values, short_name
@@ -58,12 +59,27 @@ def up(stack: str, *, yes: bool, policies: bool) -> int:
 def down(stack: str, *, yes: bool) -> int:
     """Remove everything. Raises Refused for a stack whose data is protected."""
     ready(stack)
-    if read_values(stack).configuration().database.protected:
+    configuration = read_values(stack).configuration()
+    if configuration.database.protected:
         raise Refused(_protected(stack))
     code = _pulumi("destroy", stack, *(("--yes",) if yes else ()))
     if code:
         print("it stopped half-way. Fix what is named above and run the same command again.")
-    return code
+        return code
+    for line in _afterwards(configuration):
+        print(line)
+    return 0
+
+
+def _afterwards(configuration: Configuration) -> Iterator[str]:
+    """What somebody who deploys again has to know."""
+    yield f"gone too: the secrets' values. make deploy STACK={configuration.stack} asks for them anew"
+    queues = () if configuration.existing_queue else configuration.queue_names
+    queues += () if configuration.existing_alerts_queue else (configuration.alerts_queue_name,)
+    if queues:
+        other = "another dm-agent:prefix, or dm-agent:queueName and alertsQueueName, before that"
+        yield f"blocked for up to 3 days: the queues' names {', '.join(queues)} ({other})"
+    yield "left over: docs/deploy.md#teardown"
 
 
 def _protected(stack: str) -> str:

@@ -95,6 +95,23 @@ def test_up_does_not_reduce_what_runs_to_its_secrets(machine: Machine) -> None:
     assert machine.calls("pulumi up") == []
 
 
+def test_down_says_what_is_gone_and_what_can_not_be_made_again_at_once(machine: Machine) -> None:
+    machine.configured({**GOOD, "dm-agent:queueShards": "2"})
+
+    run = machine.run("down", "--stack", "dev", "--yes")
+
+    assert run.code == 0, run.output
+    assert "gone too: the secrets' values. make deploy STACK=dev asks for them anew" in run.output
+    assert "blocked for up to 3 days: the queues' names dm-processing, dm-processing-1, dm-alerts" in run.output
+    assert "docs/deploy.md#teardown" in run.output
+
+
+def test_down_says_nothing_of_queues_that_are_another_stacks(machine: Machine) -> None:
+    machine.configured({**GOOD, "dm-agent:existingQueue": "true", "dm-agent:existingAlertsQueue": "true"})
+
+    assert "blocked" not in machine.run("down", "--stack", "dev", "--yes").output
+
+
 def test_down_of_a_protected_production_stack_points_to_the_page(machine: Machine) -> None:
     machine.configured({key: value for key, value in GOOD.items() if key != "dm-agent:protectData"})
 
