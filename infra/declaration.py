@@ -32,7 +32,7 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
     project = config.project
     bundles: Mapping[str, Bundle] = {} if config.secrets_only else sources or _bundles()  # before anything is made
     apis = ProjectApis("apis", _apis_args(config))
-    secrets = Secrets("secrets", SecretsArgs(project, config.prefix, apis, config.secrets, config.labels))
+    secrets = Secrets("secrets", _secrets_args(config, apis))
     if config.secrets_only:
         _refuse_to_take_down(config)
         return {"next": f"make secrets STACK={config.stack}"}
@@ -86,6 +86,17 @@ def _apis_args(config: Configuration) -> ProjectApisArgs:
         vertex=bool(config.vertex_location),
         budget=bool(config.budget),
         settle_seconds=config.settle_seconds,
+    )
+
+
+def _secrets_args(config: Configuration, apis: ProjectApis) -> SecretsArgs:
+    return SecretsArgs(
+        project=config.project,
+        prefix=config.prefix,
+        apis=apis,
+        variables=config.secrets,
+        labels=config.labels,
+        protected=config.database.protected,
     )
 
 

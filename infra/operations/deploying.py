@@ -1,5 +1,6 @@
 """``preview``, ``up`` and ``down``: Pulumi's own commands, after what they need was looked at."""
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
@@ -43,17 +44,33 @@ def is_running(stack: str) -> bool:
 
 
 def up(stack: str, *, yes: bool, policies: bool) -> int:
-    """Make it so. Pulumi shows the plan and asks, unless ``yes``. Raises Refused where that would leave the containers
-    alone of what runs, also under a name or in a region that the program looks for no longer."""
+    """Make it so. Pulumi shows the plan and asks, unless ``yes``. Raises Refused where what runs would be lost."""
     ready(stack)
-    if read_values(stack).configuration().secrets_only and is_running(stack):
-        remove = f"cd infra && pulumi config rm dm-agent:secretsOnly --stack {stack}"
-        raise Refused(f"dm-agent:secretsOnly would take down what runs: it is for the first `up` alone. Run: {remove}")
+    _must_stay(read_values(stack).configuration(), outputs(stack))
     code = _pulumi("up", stack, *(PACK if policies else ()), *(("--yes",) if yes else ()))
     if code:
         print("it stopped half-way. Fix what is named above and run the same command again; it goes on from there.")
         print(f"if it says that an operation is under way and none is: cd infra && pulumi cancel --stack {stack}")
     return code
+
+
+def _must_stay(configuration: Configuration, running: Mapping[str, object]) -> None:
+    """Raises Refused where what runs would go: all but its containers, or what is named by the prefix or lies in the
+    region. Half-way Google would refuse a name that is taken, and queues and secrets would be deleted with what is in
+    them."""
+    address = re.fullmatch(r"https://.+-[0-9]+\.([a-z0-9-]+)\.run\.app", str(running.get("webhookUrl", "")))
+    if not running.get("webhookUrl"):
+        return
+    run = f"cd infra && pulumi config rm dm-agent:secretsOnly --stack {configuration.stack}"
+    if configuration.secrets_only:
+        raise Refused(f"dm-agent:secretsOnly would take down what runs: it is for the first `up` alone. Run: {run}")
+    bucket = str(running.get("sourceBucket", ""))
+    prefix = bucket.removeprefix(f"{configuration.project}-").removesuffix("-source") or configuration.prefix
+    region = address[1] if address else configuration.region
+    for key, now, wanted in (("region", region, configuration.region), ("prefix", prefix, configuration.prefix)):
+        if now != wanted:
+            run = f"cd infra && pulumi config set dm-agent:{key} {now} --stack {configuration.stack}"
+            raise Refused(f"what runs has the {key} {now} and keeps it (docs/deploy.md#moving-a-region). Run: {run}")
 
 
 def down(stack: str, *, yes: bool) -> int:

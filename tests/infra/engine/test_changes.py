@@ -87,3 +87,17 @@ def test_a_secret_that_is_pinned_and_not_needed_now_keeps_its_values(stack: Stac
     assert on_vertex.refused is None, on_vertex.refused
     assert stack.cloud.ids("gcp:secretmanager/secret:Secret") == secrets
     assert on_vertex.by_type("delete") == {"gcp:secretmanager/secretIamMember:SecretIamMember": 1}
+
+
+def test_another_prefix_costs_a_protected_stack_no_secret(deployed: Stack, sources: Sources):
+    """Everything is named by it. The database keeps its name here, as after `make switch`, so it would not object."""
+    kept = {"protectData": "true", "databaseName": "dm-agent"}
+    assert deployed.up(changed(sources, **kept)).refused is None
+    secrets = deployed.cloud.ids("gcp:secretmanager/secret:Secret")
+
+    refused = deployed.preview(changed(sources, prefix="club", **kept)).refused  # which `up` begins with
+
+    assert refused is not None and "protected" in refused
+    assert all(secret.rpartition("/")[2] in refused for secret in secrets)
+    assert deployed.up(changed(sources)).refused is None  # unprotected again, as for a teardown
+    assert deployed.destroy().refused is None

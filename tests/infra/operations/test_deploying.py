@@ -1,5 +1,7 @@
 """``make preview``, ``up`` and ``down``: what is missing is said in one line before Pulumi starts."""
 
+import json
+
 import pytest
 
 from tests.infra.operations.fake_machine import GOOD, Machine
@@ -81,6 +83,29 @@ def test_down_refuses_a_stack_whose_data_is_protected(machine: Machine) -> None:
     assert run.code == 1
     assert "pulumi config set dm-agent:protectData false --stack dev" in run.output
     assert machine.calls("pulumi destroy") == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "said"),
+    [
+        ("region", "europe-west1", "pulumi config set dm-agent:region europe-west2 --stack dev"),
+        ("prefix", "club", "pulumi config set dm-agent:prefix dm --stack dev"),
+    ],
+)
+def test_up_moves_and_renames_nothing_that_runs(machine: Machine, key: str, value: str, said: str) -> None:
+    """Google would refuse the half of it, in the middle, and delete queues and secrets with the rest."""
+    outputs = {
+        "webhookUrl": "https://dm-webhook-123456789012.europe-west2.run.app",
+        "sourceBucket": "club-dms-test-dm-source",
+    }
+    machine.says("pulumi", "^stack output", json.dumps(outputs))
+    same = machine.run("up", "--stack", "dev", "--yes")
+    machine.configured({**GOOD, f"dm-agent:{key}": value})
+    moved = machine.run("up", "--stack", "dev", "--yes")
+
+    assert (same.code, moved.code) == (0, 1), same.output + moved.output
+    assert said in moved.output and "docs/deploy.md#moving-a-region" in moved.output
+    assert len(machine.calls("pulumi up")) == 1
 
 
 def test_up_does_not_reduce_what_runs_to_its_secrets(machine: Machine) -> None:
