@@ -4,6 +4,7 @@
 values are no part of it: only the numbers of their versions are.
 """
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -112,7 +113,7 @@ class Configuration:
         webhook = read_function(reader, "webhook", f"{prefix}-webhook", FunctionDefaults(512, 80, 60, (10, 300)))
         if webhook.name == processor.name:
             reader.problem("processorName", "is the webhook's name too", f"{prefix}-processor")
-        settings = _settings(reader)
+        settings = _settings(reader, stack)
         vertex_location = _vertex(reader, settings.get("GEMINI_MODEL", DEFAULT_MODEL))
         spond_group = _spond_group(reader)
         secrets_only = reader.flag("secretsOnly", default=False)
@@ -245,7 +246,8 @@ def _database(reader: Reader, prefix: str, region: str, stack: str) -> DatabaseP
     )
     if is_production(stack) and reader.optional("protectData") == "false":
         reader.problem("protectData", "is false in a production stack", "true")
-    location = reader.text("databaseLocation", region or "-", r"[a-z0-9-]+", "a Firestore location", "eur3")
+    default = "-" if reader.is_faulty("region") else region
+    location = reader.text("databaseLocation", default, r"[a-z0-9-]+", "a Firestore location", "eur3")
     if location not in (region, "-") and location not in DATABASE_LOCATIONS:
         reader.problem("databaseLocation", "is no location of Firestore (infra/regions.py lists them)", "eur3")
     return DatabasePlan(
@@ -289,7 +291,7 @@ def _queues_kept(reader: Reader, shards: int) -> int:
 def _lease(reader: Reader, timeout: int) -> int:
     """A claim must outlive the request that made it, or two runs of one thread could be live."""
     lease = reader.whole("leaseSeconds", timeout + 30, 1, 7_200)
-    if lease <= timeout:
+    if lease <= timeout and not reader.is_faulty("processorTimeout"):
         reader.problem("leaseSeconds", f"must exceed the processor's timeout of {timeout} seconds", str(timeout + 30))
     return lease
 
@@ -337,7 +339,7 @@ def _account_ids(reader: Reader, settings: Mapping[str, str]) -> tuple[str, ...]
     own, flavor = reader.optional("instagramPageId"), settings.get("INSTAGRAM_API_FLAVOR", "instagram")
     if not all(re.fullmatch(r"[0-9]{5,25}", account) for account in ids):
         reader.problem("instagramAccountIds", "must be ids with commas between them", "17841400000000000")
-    elif ids and own and flavor == "instagram" and own not in ids:
+    elif ids and own and flavor == "instagram" and own not in ids and not reader.is_faulty("instagramPageId"):
         reader.problem(
             "instagramAccountIds", "leaves out instagramPageId: its DMs would be dropped", "17841400000000000"
         )
@@ -357,6 +359,8 @@ def _members(reader: Reader, key: str, example: str) -> tuple[str, ...]:
 def _secret_versions(reader: Reader, needed: tuple[str, ...], *, required: bool) -> dict[str, str]:
     """Pinned numbers, one for each secret that is needed and for those that may be there; nothing else."""
     found = reader.mapping("secretVersions", f".{needed[0]} 1")
+    if reader.is_faulty("secretVersions"):
+        return {}
     for name in (*needed, *OPTIONAL_SECRETS):
         version = found.get(name)
         if version is None and required and name in needed:
@@ -377,18 +381,28 @@ def _kept_secrets(reader: Reader, needed: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(name for name in SECRETS if name in pinned and name not in needed)
 
 
-def _settings(reader: Reader) -> dict[str, str]:
-    settings = reader.mapping("settings", ".MAX_ATTEMPTS 5")
-    for name, value in settings.items():
+def _unknown_setting(name: str, stack: str) -> str:
+    if name in ALL_SECRETS:
+        return f"is a secret: make secrets STACK={stack} NAMES={name}"
+    near = difflib.get_close_matches(name.upper(), TUNINGS, 1)
+    return "is no variable that a stack may set" + (f", did you mean {near[0]}?" if near else "")
+
+
+def _settings(reader: Reader, stack: str) -> dict[str, str]:
+    """Those that are known and valid."""
+    given = reader.mapping("settings", ".MAX_ATTEMPTS 5")
+    settings = dict(given)
+    for name, value in given.items():
         known = TUNINGS.get(name)
-        problem = known.problem(value) if known else "is no variable that a stack may set"
+        problem = known.problem(value) if known else _unknown_setting(name, stack)
         if problem:
             reader.problem("settings", f"{_word(name)} {problem}", f".{name if known else 'MAX_ATTEMPTS'} …", path=True)
+            del settings[name]
     low, high = _number(settings.get("DEBOUNCE_MIN_SECONDS", "5")), _number(settings.get("DEBOUNCE_MAX_SECONDS", ""))
     if low is not None and high is not None and high < low:
         below = "DEBOUNCE_MAX_SECONDS must not be below DEBOUNCE_MIN_SECONDS"
         reader.problem("settings", below, ".DEBOUNCE_MAX_SECONDS 15", path=True)
-    return {name: value for name, value in settings.items() if name in TUNINGS}
+    return settings
 
 
 def _number(text: str) -> float | None:
@@ -411,6 +425,9 @@ def _labels(reader: Reader, stack: str) -> dict[str, str]:
     if len(labels) > MOST_LABELS:
         reader.problem("labels", f"are more than {MOST_LABELS}", ".team bookings", path=True)
     own = {"app": NAMESPACE, "managed-by": "pulumi", "stack": re.sub(r"[^a-z0-9_-]", "-", stack.lower())[:63]}
+    taken = sorted(set(labels) & set(own))
+    if taken:
+        reader.problem("labels", f"{taken[0]} is the program's own", ".team bookings", path=True)
     return labels | own
 
 
@@ -425,7 +442,7 @@ def _budget(reader: Reader) -> Budget | None:
     monthly = reader.whole("budgetMonthly", 0, 0, 1_000_000)
     account, currency = reader.optional("billingAccount"), reader.optional("budgetCurrency")
     if not monthly:
-        if account or currency:
+        if (account or currency) and not reader.is_faulty("budgetMonthly"):
             reader.problem("budgetMonthly", "is missing beside billingAccount and budgetCurrency", "50")
         return None
     shape = r"[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}"

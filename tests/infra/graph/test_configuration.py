@@ -284,6 +284,33 @@ def test_what_no_function_would_start_with_or_google_refuses_in_mid_deployment_i
     only(**changes)
 
 
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"region": "EUROPE-WEST2"}, "dm-agent:region is not a Google Cloud region"),
+        ({"region": "europe-west2-a"}, "dm-agent:region is not a Google Cloud region"),
+        ({"secretVersions": "INSTAGRAM_APP_SECRET: 1"}, "dm-agent:secretVersions must be a map"),
+        ({"secretVersions": "[1]"}, "dm-agent:secretVersions must be a map"),
+        ({"budgetMonthly": "50.5", "billingAccount": "012345-6789AB-CDEF01"}, "budgetMonthly must be a whole number"),
+        ({"queueShards": "no", "queuesKept": "3"}, "dm-agent:queueShards must be a whole number"),
+        ({"processorTimeout": "10m", "leaseSeconds": "200"}, "dm-agent:processorTimeout must be a whole number"),
+        ({"processorCpu": "8", "processorMemoryMib": "16384"}, "dm-agent:processorCpu must be 1 or 2 or 4"),
+        ({"settings": '{"gemini_model": "x"}'}, "did you mean GEMINI_MODEL?"),
+        ({"settings": '{"MAX_ATEMPTS": 3}'}, "did you mean MAX_ATTEMPTS?"),
+        ({"settings": '{"GEMINI_API_KEY": "x"}'}, "GEMINI_API_KEY is a secret: make secrets STACK=dev"),
+        ({"labels": '{"app": "x"}'}, "dm-agent:labels app is the program's own"),
+        ({"settings": '{"DEBOUNCE_MIN_SECONDS": 99999, "DEBOUNCE_MAX_SECONDS": 15}'}, "DEBOUNCE_MIN_SECONDS must be"),
+        ({"settings": '{"MAX_ATTEMPTS": null}'}, "MAX_ATTEMPTS must not be empty"),
+        ({"instagramPageId": "mine", "instagramAccountIds": "17841400000000001"}, "dm-agent:instagramPageId is not"),
+        ({"webhookMaxInstances": "many", "webhookMinInstances": "20"}, "dm-agent:webhookMaxInstances must be"),
+    ],
+    ids=str,
+)
+def test_one_mistake_is_one_line(changes: dict[str, str], said: str) -> None:
+    """A second line, of what follows from the first, would have somebody set what was right: a location is final."""
+    assert said in only(**changes)
+
+
 def test_no_value_is_ever_shown() -> None:
     """Somebody may have put a secret into any of them."""
     for key in (*PROD, "webhookName", "processorTimeout", "public", "runtime", "projectNumber"):
