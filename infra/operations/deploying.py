@@ -55,22 +55,27 @@ def up(stack: str, *, yes: bool, policies: bool) -> int:
 
 
 def _must_stay(configuration: Configuration, running: Mapping[str, object]) -> None:
-    """Raises Refused where what runs would go: all but its containers, or what is named by the prefix or lies in the
-    region. Half-way Google would refuse a name that is taken, and queues and secrets would be deleted with what is in
-    them."""
-    address = re.fullmatch(r"https://.+-[0-9]+\.([a-z0-9-]+)\.run\.app", str(running.get("webhookUrl", "")))
+    """Raises Refused where what runs would go: all but its containers, or what is named by the project, the prefix or
+    the region. Half-way Google would refuse a name that is taken, and queues and secrets would be deleted with what is
+    in them."""
     if not running.get("webhookUrl"):
         return
-    run = f"cd infra && pulumi config rm dm-agent:secretsOnly --stack {configuration.stack}"
     if configuration.secrets_only:
+        run = f"cd infra && pulumi config rm dm-agent:secretsOnly --stack {configuration.stack}"
         raise Refused(f"dm-agent:secretsOnly would take down what runs: it is for the first `up` alone. Run: {run}")
-    bucket = str(running.get("sourceBucket", ""))
-    prefix = bucket.removeprefix(f"{configuration.project}-").removesuffix("-source") or configuration.prefix
-    region = address[1] if address else configuration.region
-    for key, now, wanted in (("region", region, configuration.region), ("prefix", prefix, configuration.prefix)):
-        if now != wanted:
-            run = f"cd infra && pulumi config set dm-agent:{key} {now} --stack {configuration.stack}"
+    for key, now, wanted in _fixed(configuration, running):
+        if now not in (None, wanted):
+            run = f"cd infra && pulumi config set {key} {now} --stack {configuration.stack}"
             raise Refused(f"what runs has the {key} {now} and keeps it (docs/deploy.md#moving-a-region). Run: {run}")
+
+
+def _fixed(configuration: Configuration, running: Mapping[str, object]) -> Iterator[tuple[str, str | None, str]]:
+    """What a deployment keeps for good: the key, what runs has, what the stack's file says."""
+    address = re.fullmatch(r"https://.+-[0-9]+\.([a-z0-9-]+)\.run\.app", str(running["webhookUrl"]))
+    identity = re.fullmatch(r"(.+)-tasks@(.+)\.iam\.gserviceaccount\.com", str(running.get("tasksInvoker")))
+    yield "dm-agent:region", address[1] if address else None, configuration.region
+    yield "dm-agent:prefix", identity[1] if identity else None, configuration.prefix
+    yield "gcp:project", identity[2] if identity else None, configuration.project
 
 
 def down(stack: str, *, yes: bool) -> int:

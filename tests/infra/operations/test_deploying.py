@@ -88,19 +88,20 @@ def test_down_refuses_a_stack_whose_data_is_protected(machine: Machine) -> None:
 @pytest.mark.parametrize(
     ("key", "value", "said"),
     [
-        ("region", "europe-west1", "pulumi config set dm-agent:region europe-west2 --stack dev"),
-        ("prefix", "club", "pulumi config set dm-agent:prefix dm --stack dev"),
+        ("dm-agent:region", "europe-west1", "pulumi config set dm-agent:region europe-west2 --stack dev"),
+        ("dm-agent:prefix", "club", "pulumi config set dm-agent:prefix dm --stack dev"),
+        ("gcp:project", "club-dms-two", "pulumi config set gcp:project club-dms-test --stack dev"),
     ],
 )
 def test_up_moves_and_renames_nothing_that_runs(machine: Machine, key: str, value: str, said: str) -> None:
     """Google would refuse the half of it, in the middle, and delete queues and secrets with the rest."""
     outputs = {
         "webhookUrl": "https://dm-webhook-123456789012.europe-west2.run.app",
-        "sourceBucket": "club-dms-test-dm-source",
+        "tasksInvoker": "dm-tasks@club-dms-test.iam.gserviceaccount.com",
     }
     machine.says("pulumi", "^stack output", json.dumps(outputs))
     same = machine.run("up", "--stack", "dev", "--yes")
-    machine.configured({**GOOD, f"dm-agent:{key}": value})
+    machine.configured({**GOOD, key: value})
     moved = machine.run("up", "--stack", "dev", "--yes")
 
     assert (same.code, moved.code) == (0, 1), same.output + moved.output

@@ -12,7 +12,7 @@ OTHER = "hush-EAA-9876543210"
 
 
 def written(path: Path, text: str, mode: int = 0o600) -> str:
-    path.write_text(text)
+    path.write_text(text, newline="")
     path.chmod(mode)
     return str(path)
 
@@ -115,6 +115,8 @@ def test_a_file_that_others_can_read_is_refused(machine: Machine, mode: int) -> 
         (f"GEMINI_API_KEY={SECRET}\n{OTHER}\n", "line 2, is not NAME=value"),
         (f"GEMINI_API_KEY={SECRET}\nGEMINI_API_KEY={OTHER}\n", "line 2: GEMINI_API_KEY is there twice"),
         (f"SOMETHING_ELSE={SECRET}\n", "has none of"),
+        (f"INSTAGRAM_VERIFY_TOKEN={SECRET} # ours\n", "line 1: what follows # may be a comment"),
+        (f"INSTAGRAM_VERIFY_TOKEN='{SECRET}' # ours\n", "line 1: what follows # may be a comment"),
         (f"GEMINI_API_KEY={SECRET}\x1b[0m\n", "GEMINI_API_KEY holds a control character"),
         (f"GEMINI_API_KEY=\"'{SECRET}'\"\n", "GEMINI_API_KEY is wrapped in quotes"),
         (f"GEMINI_API_KEY=<{SECRET}>\n", "GEMINI_API_KEY is wrapped in quotes or brackets"),
@@ -134,6 +136,24 @@ def test_a_file_that_makes_no_sense_is_refused_without_quoting_it(machine: Machi
     assert said in run.output
     assert machine.calls("versions add") == []
     assert seen_outside(machine, run.output, except_for=file) == []
+
+
+def test_a_file_of_another_system_is_read_as_it_was_meant(machine: Machine) -> None:
+    """With Windows' mark and line ends, and a quoted value that has what looks like a comment in it."""
+    machine.configured({**GOOD, "dm-agent:settings": "{}"})
+    machine.adds_versions(2)
+    text = (
+        f"\ufeffINSTAGRAM_APP_SECRET={SECRET}\r\nSPOND_PASSWORD='{SECRET} # 1'\r\nINSTAGRAM_VERIFY_TOKEN={SECRET}#1\r\n"
+    )
+
+    run = machine.run("secrets", "--stack", "dev", "--from-file", written(machine.folder / "values.env", text))
+
+    assert run.code == 0, run.output
+    assert {(call.arguments[3], call.given) for call in machine.calls("versions add")} == {
+        ("dm-instagram-app-secret", SECRET),
+        ("dm-instagram-verify-token", f"{SECRET}#1"),
+        ("dm-spond-password", f"{SECRET} # 1"),
+    }
 
 
 def test_a_folder_or_nothing_instead_of_the_file_is_one_line(machine: Machine) -> None:
