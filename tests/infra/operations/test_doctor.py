@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from components.project_apis import BASE
 from operations import checks
 from operations.checks import OLDEST
-from operations.policies import ACCOUNTS, DOMAINS, INGRESS, LOCATIONS, MEMBERS
+from operations.policies import ACCOUNTS, DOMAINS, INGRESS, KEYS, LOCATIONS, MEMBERS, NEEDED, USAGE
 from operations.running import TIMED_OUT, ask
 from tests.infra.operations.fake_machine import GOOD, ROOT, Machine
 
@@ -77,6 +78,20 @@ PROBLEMS: list[tuple[str, str, dict[str, object], str, str]] = [
         {"out": '{"listPolicy": {"allowedValues": ["internal"]}}'},
         "may not be reached from the internet",
         "org-policies allow constraints/run.allowedIngress all",
+    ),
+    (
+        "gcloud",
+        KEYS,
+        {"out": '{"listPolicy": {"deniedValues": ["is:bigquery.googleapis.com", "is:firestore.googleapis.com"]}}'},
+        "organisation: firestore may only be used with a key of one's own (gcp.restrictNonCmekServices)",
+        "org-policies describe constraints/gcp.restrictNonCmekServices --project=club-dms-test --effective",
+    ),
+    (
+        "gcloud",
+        USAGE,
+        {"out": '{"listPolicy": {"deniedValues": ["cloudtasks.googleapis.com", "compute.googleapis.com"]}}'},
+        "organisation: cloudtasks may not be used (gcp.restrictServiceUsage)",
+        "org-policies describe constraints/gcp.restrictServiceUsage --project=club-dms-test --effective",
     ),
     (
         "gcloud",
@@ -199,6 +214,18 @@ def test_a_private_webhook_does_not_ask_for_public_members(machine: Machine) -> 
 
     assert run.code == 0, run.output
     assert machine.calls(DOMAINS) == []
+
+
+def test_a_list_of_the_services_that_may_be_used_has_to_have_them_all(machine: Machine) -> None:
+    every = [f"{name}.googleapis.com" for name in NEEDED]
+    machine.says("gcloud", USAGE, json.dumps({"listPolicy": {"allowedValues": every}}))
+    complete = machine.run("doctor", "--stack", "dev")
+    machine.says("gcloud", USAGE, json.dumps({"listPolicy": {"allowedValues": every[1:]}}))
+    short = machine.run("doctor", "--stack", "dev")
+
+    assert set(NEEDED) == set(BASE)
+    assert complete.code == 0, complete.output
+    assert f"organisation: {NEEDED[0]} may not be used (gcp.restrictServiceUsage)" in short.output
 
 
 @pytest.mark.parametrize("place", ["europe-west2", "in:europe-west2-locations", "in:europe-locations"])
