@@ -46,7 +46,7 @@ def is_running(stack: str) -> bool:
 def up(stack: str, *, yes: bool, policies: bool) -> int:
     """Make it so. Pulumi shows the plan and asks, unless ``yes``. Raises Refused where what runs would be lost."""
     ready(stack)
-    _must_stay(read_values(stack).configuration(), outputs(stack))
+    _must_stay(stack, read_values(stack).configuration(), outputs(stack))
     code = _pulumi("up", stack, *(PACK if policies else ()), *(("--yes",) if yes else ()))
     if code:
         print("it stopped half-way. Fix what is named above and run the same command again; it goes on from there.")
@@ -54,7 +54,7 @@ def up(stack: str, *, yes: bool, policies: bool) -> int:
     return code
 
 
-def _must_stay(configuration: Configuration, running: Mapping[str, object]) -> None:
+def _must_stay(stack: str, configuration: Configuration, running: Mapping[str, object]) -> None:
     """Raises Refused where what runs would go: all but its containers, or what is named by the project, the prefix or
     the region. Half-way Google would refuse a name that is taken, and queues and secrets would be deleted with what is
     in them."""
@@ -67,6 +67,21 @@ def _must_stay(configuration: Configuration, running: Mapping[str, object]) -> N
         if now not in (None, wanted):
             run = f"cd infra && pulumi config set {key} {now} --stack {configuration.stack}"
             raise Refused(f"what runs has the {key} {now} and keeps it (docs/deploy.md#moving-a-region). Run: {run}")
+    for key in _given_away(stack, configuration):
+        run = f"cd infra && pulumi config rm dm-agent:{key} --stack {configuration.stack}"
+        why = "this stack made the queue, which would be deleted with what waits in it, its name blocked for 3 days"
+        raise Refused(f"dm-agent:{key}: {why}. Run: {run}")
+
+
+def _given_away(stack: str, configuration: Configuration) -> Iterator[str]:
+    """The keys that call a queue another stack's although this one's state has it."""
+    flags = {
+        "existingQueue": (configuration.existing_queue, "queue"),
+        "existingAlertsQueue": (configuration.existing_alerts_queue, "alerts-queue"),
+    }
+    named = {key: name for key, (wanted, name) in flags.items() if wanted}
+    state = ask(["pulumi", "stack", "--show-urns", "--stack", stack, "--non-interactive"]).out if named else ""
+    return (key for key, name in named.items() if f"gcp:cloudtasks/queue:Queue::{name}\n" in f"{state}\n")
 
 
 def _fixed(configuration: Configuration, running: Mapping[str, object]) -> Iterator[tuple[str, str | None, str]]:

@@ -109,6 +109,21 @@ def test_up_moves_and_renames_nothing_that_runs(machine: Machine, key: str, valu
     assert len(machine.calls("pulumi up")) == 1
 
 
+@pytest.mark.parametrize(("key", "queue"), [("existingQueue", "queue"), ("existingAlertsQueue", "alerts-queue")])
+def test_up_gives_no_queue_away_that_the_stack_made(machine: Machine, key: str, queue: str) -> None:
+    """It would be deleted with what waits in it, and nobody could have its name for days."""
+    machine.says("pulumi", "^stack output", '{"webhookUrl": "https://dm-webhook-123456789012.europe-west2.run.app"}')
+    machine.configured({**GOOD, f"dm-agent:{key}": "true"})
+    others = machine.run("up", "--stack", "dev", "--yes")
+    urn = f"urn:pulumi:dev::dm-agent::dmagent:gcp:WorkQueue$gcp:cloudtasks/queue:Queue::{queue}"
+    machine.says("pulumi", "^stack --show-urns", f"    gcp:cloudtasks/queue:Queue  {queue}\n      URN: {urn}\n")
+    own = machine.run("up", "--stack", "dev", "--yes")
+
+    assert (others.code, own.code) == (0, 1), others.output + own.output
+    assert f"cd infra && pulumi config rm dm-agent:{key} --stack dev" in own.output
+    assert len(machine.calls("pulumi up")) == 1
+
+
 def test_up_does_not_reduce_what_runs_to_its_secrets(machine: Machine) -> None:
     """Also where the program would not see it, because the function has another name or region now."""
     machine.configured({**GOOD, "dm-agent:secretsOnly": "true", "dm-agent:webhookName": "another-name"})
