@@ -18,7 +18,7 @@ def changed(sources: Sources, **changes: str) -> Program:
 
 def held_by(stack: Stack, member: str) -> set[str]:
     """The rights that somebody has at Google."""
-    return {id_ for id_ in stack.cloud.things if id_.endswith(member)}
+    return {id_ for id_ in stack.cloud.things if member in id_}
 
 
 def with_members(sources: Sources, members: str) -> Program:
@@ -37,6 +37,26 @@ def test_whoever_moves_up_a_list_keeps_every_right(stack: Stack, sources: Source
     assert len(before) == 6
     assert (held_by(stack, SAM), held_by(stack, KIM)) == (set(), before)
     assert set(done.changes.values()) == {"delete"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"webhookName": "dm-another"},
+        {"processorName": "dm-another"},
+        {"databaseName": "another"},
+        {"queueName": "other"},
+    ],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_what_is_named_anew_has_every_right_again(deployed: Stack, sources: Sources, changes: dict[str, str]):
+    program_of = changed(sources, **changes)
+
+    done = deployed.up(program_of)
+
+    assert done.refused is None, done.refused
+    assert {str(each["id"]) for each in deployed.resources if each.get("id")} == set(deployed.cloud.things)
+    assert deployed.up(program_of).changes == {}
 
 
 GET_FUNCTION = "gcp:cloudfunctionsv2/getFunction:getFunction"

@@ -90,6 +90,7 @@ class Cloud:
         """The id that a create of `inputs` would have."""
         values = {key: str(value) for key, value in inputs.items()}
         values |= {"project": str(inputs.get("project", self.project)), "random": short_hash(token, comparable(inputs))}
+        values["when"] = f"/{short_hash(token, comparable(inputs))}" if "condition" in inputs else ""
         return KINDS[token].id.format_map(values)
 
     def preview(self, token: str, inputs: Properties) -> Properties:
