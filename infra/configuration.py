@@ -4,6 +4,7 @@
 values are no part of it: only the numbers of their versions are.
 """
 
+import difflib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from typing import Final, Literal, cast
 from zoneinfo import available_timezones
 
 from function_plan import FunctionDefaults, FunctionPlan, Ingress, read_function
+from production import is_production
 from reading import NAMESPACE, ConfigurationError, Reader
 from regions import DATABASE_LOCATIONS, location_problem, region_problem
 from variables import (
@@ -30,7 +32,6 @@ __all__ = ["Budget", "Configuration", "ConfigurationError", "DatabasePlan", "Fun
 
 Runtime = Literal["python313", "python314"]
 
-NUMBER: Final = r"\+?(?:[ ()-]*[0-9]){5,20}[ ()-]*"
 MOST_LABELS: Final = 61
 """The platform takes 64 of a resource, and three are the program's own."""
 PLACEHOLDER: Final = re.compile(r"(my|your|the|an?|example)-(gcp-|google-)?project(-id|-here)?|project-id|changeme")
@@ -82,6 +83,7 @@ class Configuration:
     operators: tuple[str, ...]
     vertex_location: str | None
     secret_versions: Mapping[str, str]
+    kept_secrets: tuple[str, ...]
     secrets_only: bool
     page_id: str
     account_ids: tuple[str, ...]
@@ -111,10 +113,11 @@ class Configuration:
         webhook = read_function(reader, "webhook", f"{prefix}-webhook", FunctionDefaults(512, 80, 60, (10, 300)))
         if webhook.name == processor.name:
             reader.problem("processorName", "is the webhook's name too", f"{prefix}-processor")
-        settings = _settings(reader)
+        settings = _settings(reader, stack)
         vertex_location = _vertex(reader, settings.get("GEMINI_MODEL", DEFAULT_MODEL))
         spond_group = _spond_group(reader)
         secrets_only = reader.flag("secretsOnly", default=False)
+        needed = _needed(vertex_location, spond_group)
         config = cls(
             project=project,
             project_number=_project_number(reader),
@@ -140,7 +143,8 @@ class Configuration:
             readers=_members(reader, "readers", "group:desk@club.example"),
             operators=_members(reader, "operators", "user:sam@club.example"),
             vertex_location=vertex_location,
-            secret_versions=_secret_versions(reader, _needed(vertex_location, spond_group), required=not secrets_only),
+            secret_versions=_secret_versions(reader, needed, required=not secrets_only),
+            kept_secrets=_kept_secrets(reader, needed),
             secrets_only=secrets_only,
             page_id=reader.text(
                 "instagramPageId", None, r"[0-9]{5,25}", "the account's or page's id, digits only", "17841400000000000"
@@ -153,13 +157,7 @@ class Configuration:
                 "WhatsApp's id of the sender, digits only",
                 "100000000000000",
             ),
-            manager_number=reader.text(
-                "managerWhatsappNumber",
-                None,
-                rf"{NUMBER}(\s*,\s*{NUMBER})*",
-                "a number with its country code, or several with commas between (alerts go to the first)",
-                "+447700900000",
-            ),
+            manager_number=_manager_number(reader),
             spond_group=spond_group,
             settings=settings,
             labels=_labels(reader, stack),
@@ -181,8 +179,9 @@ class Configuration:
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Every secret variable that has a container."""
-        return (*self.needed_secrets, *OPTIONAL_SECRETS)
+        """Every secret variable that has a container. One whose version is pinned keeps it while nothing reads it: with
+        the container its values would be deleted, and a stack that goes back to them would find none."""
+        return (*self.needed_secrets, *OPTIONAL_SECRETS, *self.kept_secrets)
 
     def secrets_of(self, function: Function) -> tuple[str, ...]:
         """Those that a function reads: all that it needs, and the others whose version is pinned."""
@@ -245,9 +244,10 @@ def _database(reader: Reader, prefix: str, region: str, stack: str) -> DatabaseP
     name = reader.text(
         "databaseName", f"{prefix}-agent", r"[a-z][a-z0-9-]{2,61}[a-z0-9]", "4 to 63 lowercase characters", "dm-agent"
     )
-    if stack.startswith("prod") and reader.optional("protectData") == "false":
+    if is_production(stack) and reader.optional("protectData") == "false":
         reader.problem("protectData", "is false in a production stack", "true")
-    location = reader.text("databaseLocation", region or "-", r"[a-z0-9-]+", "a Firestore location", "eur3")
+    default = "-" if reader.is_faulty("region") else region
+    location = reader.text("databaseLocation", default, r"[a-z0-9-]+", "a Firestore location", "eur3")
     if location not in (region, "-") and location not in DATABASE_LOCATIONS:
         reader.problem("databaseLocation", "is no location of Firestore (infra/regions.py lists them)", "eur3")
     return DatabasePlan(
@@ -291,7 +291,7 @@ def _queues_kept(reader: Reader, shards: int) -> int:
 def _lease(reader: Reader, timeout: int) -> int:
     """A claim must outlive the request that made it, or two runs of one thread could be live."""
     lease = reader.whole("leaseSeconds", timeout + 30, 1, 7_200)
-    if lease <= timeout:
+    if lease <= timeout and not reader.is_faulty("processorTimeout"):
         reader.problem("leaseSeconds", f"must exceed the processor's timeout of {timeout} seconds", str(timeout + 30))
     return lease
 
@@ -316,6 +316,22 @@ def _spond_group(reader: Reader) -> str | None:
     return reader.text("spondGroupId", None, _SPOND_GROUPS, "Spond groups", "0123456789ABCDEF or G1,G2/S1")
 
 
+_NUMBER = r"(?:\+|00)?[ ()-]*[1-9](?:[ ()-]*[0-9]){6,14}[ ()-]*"
+"""As people write it. No country code starts with 0, and no number has more than 15 digits (ITU-T E.164)."""
+_DIALLED_AT_HOME = r".*\( *0 *\).*"
+"""``+44 (0)7700…``: with that 0 it is another number."""
+
+
+def _manager_number(reader: Reader) -> str:
+    key, example = "managerWhatsappNumber", "+447700900000"
+    meant = "a number with its country code, or several with commas between (alerts go to the first)"
+    numbers = reader.text(key, None, r"(?s:.+)", meant, example)
+    parts = [part.strip() for part in numbers.split(",")] if numbers else []
+    if not all(re.fullmatch(_NUMBER, part) and not re.fullmatch(_DIALLED_AT_HOME, part) for part in parts):
+        reader.problem(key, f"is not {meant}; no 0 before it or in brackets after it", example)
+    return numbers
+
+
 def _account_ids(reader: Reader, settings: Mapping[str, str]) -> tuple[str, ...]:
     """Whose DMs the webhook takes; none given is every account that Meta signs for. Those of others are answered 200
     and dropped, so the account that answers must be among them; a page's id is no account's."""
@@ -323,7 +339,7 @@ def _account_ids(reader: Reader, settings: Mapping[str, str]) -> tuple[str, ...]
     own, flavor = reader.optional("instagramPageId"), settings.get("INSTAGRAM_API_FLAVOR", "instagram")
     if not all(re.fullmatch(r"[0-9]{5,25}", account) for account in ids):
         reader.problem("instagramAccountIds", "must be ids with commas between them", "17841400000000000")
-    elif ids and own and flavor == "instagram" and own not in ids:
+    elif ids and own and flavor == "instagram" and own not in ids and not reader.is_faulty("instagramPageId"):
         reader.problem(
             "instagramAccountIds", "leaves out instagramPageId: its DMs would be dropped", "17841400000000000"
         )
@@ -331,16 +347,20 @@ def _account_ids(reader: Reader, settings: Mapping[str, str]) -> tuple[str, ...]
 
 
 def _members(reader: Reader, key: str, example: str) -> tuple[str, ...]:
-    """Who is given something: people, groups or identities with commas between them; never everybody."""
+    """Who is given something: people, groups or identities with commas between them; never everybody. Google knows no
+    case in an address, so the same person written in two ways is one."""
     members = reader.texts(key)
     if not all(re.fullmatch(r"(serviceAccount|user|group):[^@\s:]+@[^@\s:]+", member) for member in members):
         reader.problem(key, f"must be members such as {example}", example)
-    return tuple(dict.fromkeys(members))
+    parts = (member.partition(":") for member in members)
+    return tuple(dict.fromkeys(f"{kind}:{address.lower()}" for kind, _, address in parts))
 
 
 def _secret_versions(reader: Reader, needed: tuple[str, ...], *, required: bool) -> dict[str, str]:
     """Pinned numbers, one for each secret that is needed and for those that may be there; nothing else."""
     found = reader.mapping("secretVersions", f".{needed[0]} 1")
+    if reader.is_faulty("secretVersions"):
+        return {}
     for name in (*needed, *OPTIONAL_SECRETS):
         version = found.get(name)
         if version is None and required and name in needed:
@@ -355,18 +375,34 @@ def _secret_versions(reader: Reader, needed: tuple[str, ...], *, required: bool)
     return {name: version for name, version in found.items() if name in (*needed, *OPTIONAL_SECRETS)}
 
 
-def _settings(reader: Reader) -> dict[str, str]:
-    settings = reader.mapping("settings", ".MAX_ATTEMPTS 5")
-    for name, value in settings.items():
+def _kept_secrets(reader: Reader, needed: tuple[str, ...]) -> tuple[str, ...]:
+    """Those that are pinned and not needed as the stack is now."""
+    pinned = reader.mapping("secretVersions", f".{needed[0]} 1")
+    return tuple(name for name in SECRETS if name in pinned and name not in needed)
+
+
+def _unknown_setting(name: str, stack: str) -> str:
+    if name in ALL_SECRETS:
+        return f"is a secret: make secrets STACK={stack} NAMES={name}"
+    near = difflib.get_close_matches(name.upper(), TUNINGS, 1)
+    return "is no variable that a stack may set" + (f", did you mean {near[0]}?" if near else "")
+
+
+def _settings(reader: Reader, stack: str) -> dict[str, str]:
+    """Those that are known and valid."""
+    given = reader.mapping("settings", ".MAX_ATTEMPTS 5")
+    settings = dict(given)
+    for name, value in given.items():
         known = TUNINGS.get(name)
-        problem = known.problem(value) if known else "is no variable that a stack may set"
+        problem = known.problem(value) if known else _unknown_setting(name, stack)
         if problem:
             reader.problem("settings", f"{_word(name)} {problem}", f".{name if known else 'MAX_ATTEMPTS'} …", path=True)
+            del settings[name]
     low, high = _number(settings.get("DEBOUNCE_MIN_SECONDS", "5")), _number(settings.get("DEBOUNCE_MAX_SECONDS", ""))
     if low is not None and high is not None and high < low:
         below = "DEBOUNCE_MAX_SECONDS must not be below DEBOUNCE_MIN_SECONDS"
         reader.problem("settings", below, ".DEBOUNCE_MAX_SECONDS 15", path=True)
-    return {name: value for name, value in settings.items() if name in TUNINGS}
+    return settings
 
 
 def _number(text: str) -> float | None:
@@ -389,6 +425,9 @@ def _labels(reader: Reader, stack: str) -> dict[str, str]:
     if len(labels) > MOST_LABELS:
         reader.problem("labels", f"are more than {MOST_LABELS}", ".team bookings", path=True)
     own = {"app": NAMESPACE, "managed-by": "pulumi", "stack": re.sub(r"[^a-z0-9_-]", "-", stack.lower())[:63]}
+    taken = sorted(set(labels) & set(own))
+    if taken:
+        reader.problem("labels", f"{taken[0]} is the program's own", ".team bookings", path=True)
     return labels | own
 
 
@@ -403,7 +442,7 @@ def _budget(reader: Reader) -> Budget | None:
     monthly = reader.whole("budgetMonthly", 0, 0, 1_000_000)
     account, currency = reader.optional("billingAccount"), reader.optional("budgetCurrency")
     if not monthly:
-        if account or currency:
+        if (account or currency) and not reader.is_faulty("budgetMonthly"):
             reader.problem("budgetMonthly", "is missing beside billingAccount and budgetCurrency", "50")
         return None
     shape = r"[0-9A-F]{6}-[0-9A-F]{6}-[0-9A-F]{6}"

@@ -8,7 +8,7 @@ import pulumi
 from bundling import FUNCTIONS, Bundle, bundle
 from components.callers import Callers, CallersArgs
 from components.event_store import EventStore, EventStoreArgs
-from components.failed_deployments import is_deployed
+from components.failed_deployments import Unseen, is_deployed
 from components.functions import Functions, FunctionsArgs
 from components.observability import Observability, ObservabilityArgs
 from components.operators import Operators, OperatorsArgs
@@ -32,7 +32,7 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
     project = config.project
     bundles: Mapping[str, Bundle] = {} if config.secrets_only else sources or _bundles()  # before anything is made
     apis = ProjectApis("apis", _apis_args(config))
-    secrets = Secrets("secrets", SecretsArgs(project, config.prefix, apis, config.secrets, config.labels))
+    secrets = Secrets("secrets", _secrets_args(config, apis))
     if config.secrets_only:
         _refuse_to_take_down(config)
         return {"next": f"make secrets STACK={config.stack}"}
@@ -63,11 +63,17 @@ def declare(config: Configuration, sources: Mapping[str, Bundle] | None = None) 
 
 
 def _refuse_to_take_down(config: Configuration) -> None:
-    """Containers alone would mean that everything else is deleted. Raises ConfigurationError where anything runs."""
-    if is_deployed(config.project, config.region, config.webhook.name):
-        remove = f"pulumi config rm {NAMESPACE}:secretsOnly --stack {config.stack}"
+    """Containers alone would mean that everything else is deleted. Raises ConfigurationError where anything runs, or
+    where Google does not say whether it does."""
+    remove = f"pulumi config rm {NAMESPACE}:secretsOnly --stack {config.stack}"
+    try:
+        if not is_deployed(config.project, config.region, config.webhook.name):
+            return
         problem = f"{NAMESPACE}:secretsOnly would take down what runs: it is for the first `up` alone ({remove})"
-        raise ConfigurationError(config.stack, [problem])
+    except Unseen as unseen:
+        unsure = f"{NAMESPACE}:secretsOnly: it can't be seen whether anything runs, which it would take down"
+        problem = f"{unsure}: {unseen} (make doctor STACK={config.stack})"
+    raise ConfigurationError(config.stack, [problem])
 
 
 def _bundles() -> Mapping[str, Bundle]:
@@ -80,6 +86,17 @@ def _apis_args(config: Configuration) -> ProjectApisArgs:
         vertex=bool(config.vertex_location),
         budget=bool(config.budget),
         settle_seconds=config.settle_seconds,
+    )
+
+
+def _secrets_args(config: Configuration, apis: ProjectApis) -> SecretsArgs:
+    return SecretsArgs(
+        project=config.project,
+        prefix=config.prefix,
+        apis=apis,
+        variables=config.secrets,
+        labels=config.labels,
+        protected=config.database.protected,
     )
 
 

@@ -49,11 +49,11 @@ def read_function(reader: Reader, key: Function, name: str, defaults: FunctionDe
     cpu = int(reader.choice(f"{key}Cpu", "1", tuple(str(count) for count in MEMORY_MIB)))
     memory = reader.whole(f"{key}MemoryMib", max(defaults.memory, MEMORY_MIB[cpu][0]), 128, 32_768)
     low, high = MEMORY_MIB[cpu]
-    if not low <= memory <= high:
+    if not low <= memory <= high and not reader.is_faulty(f"{key}Cpu"):
         reader.problem(f"{key}MemoryMib", f"does not fit {cpu} CPU: {low} to {high}", str(max(low, defaults.memory)))
     max_instances = reader.whole(f"{key}MaxInstances", 10, 1, 100)
     min_instances = reader.whole(f"{key}MinInstances", 0, 0, 100)
-    if min_instances > max_instances:
+    if min_instances > max_instances and not reader.is_faulty(f"{key}MaxInstances"):
         reader.problem(f"{key}MinInstances", f"exceeds {key}MaxInstances", "0")
     ingress = reader.choice(
         f"{key}Ingress", "ALLOW_ALL", ("ALLOW_ALL", "ALLOW_INTERNAL_ONLY", "ALLOW_INTERNAL_AND_GCLB")

@@ -27,6 +27,12 @@ class Reader:
         self._stack = stack
         self._asked: set[str] = set()
         self._problems: list[str] = []
+        self._faulty: set[str] = set()
+
+    def is_faulty(self, key: str) -> bool:
+        """Whether something is wrong with a key already. What follows from that alone is no second problem: whoever
+        mends it as told would change what was right."""
+        return key in self._faulty
 
     def optional(self, key: str) -> str | None:
         """A value without the spaces around it, or None."""
@@ -88,6 +94,7 @@ class Reader:
 
     def problem(self, key: str, what: str, example: str, *, path: bool = False) -> None:
         """Note a problem with a key. ``example``: the value to write, or with ``path`` ``.name value``."""
+        self._faulty.add(key)
         flag, gap = ("--path ", "") if path else ("", " ")
         command = f"pulumi config set {flag}{NAMESPACE}:{key}{gap}{example} --stack {self._stack}"
         self._problems.append(f"{NAMESPACE}:{key} {what} ({command})")
@@ -108,7 +115,9 @@ class Reader:
 
 
 def _scalar(value: object) -> str:
-    """JSON's true and 3 as the words a person wrote."""
+    """JSON's true and 3 as the words a person wrote; null is what YAML makes of nothing."""
+    if value is None:
+        return ""
     if isinstance(value, bool):
         return "true" if value else "false"
     return value.strip() if isinstance(value, str) else json.dumps(value)

@@ -9,9 +9,19 @@ fails, the next ``up`` finds no difference and sends nothing. What is left behin
   one would take the service down; it is built again.
 """
 
+import re
 from dataclasses import dataclass
+from typing import Final
 
 from pulumi_gcp import cloudfunctionsv2, cloudrunv2
+
+MISSING: Final = re.compile(r"not found|\b404\b", re.IGNORECASE)
+SERVICE_OFF: Final = re.compile(r"has not been used|is disabled|SERVICE_DISABLED")
+"""What is missing and what may not be seen differ in the provider's text only."""
+
+
+class Unseen(Exception):
+    """Google does not say whether something is there; the text is its reason, one line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,17 +45,20 @@ def failed_deployment(project: str, region: str, name: str) -> FailedDeployment 
 
 
 def is_deployed(project: str, region: str, name: str) -> bool:
-    """Whether a function of this name can be seen, in whatever state."""
+    """Whether there is a function of this name, in whatever state. Raises Unseen."""
     try:
         cloudfunctionsv2.get_function(project=project, location=region, name=name)
-    except Exception:  # as above
-        return False
+    except Exception as error:  # as above
+        reason = " ".join(str(error).split())
+        if MISSING.search(reason) or SERVICE_OFF.search(reason):
+            return False
+        raise Unseen(reason) from error
     return True
 
 
 def _has_no_service(project: str, region: str, name: str) -> bool:
     try:
         cloudrunv2.get_service(project=project, location=region, name=name)
-    except Exception as error:  # as above: what is missing and what may not be seen differ in their text only
-        return "not found" in str(error).lower() or "404" in str(error)
+    except Exception as error:  # as above
+        return MISSING.search(str(error)) is not None
     return False

@@ -153,10 +153,11 @@ def _after(queues: Sequence[WorkQueue], value: str) -> pulumi.Output[str]:
 
 
 def _webhook_invokers(config: Configuration) -> Mapping[str, str]:
-    """Everybody, because Meta signs its requests and does not log in to Google; or the members the stack names."""
+    """Everybody, because Meta signs its requests and does not log in to Google; or the members the stack names, each
+    under its own name: under that of a place in the list, one who moves up would lose the right."""
     if config.public:
         return {"everybody": "allUsers"}
-    return {f"member-{index}": member for index, member in enumerate(config.webhook_invokers, 1)}
+    return {member: member for member in config.webhook_invokers}
 
 
 def _project_number(config: Configuration) -> pulumi.Output[str]:

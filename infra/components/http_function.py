@@ -11,7 +11,7 @@ from bundling import Bundle
 from components.failed_deployments import failed_deployment
 from components.function_build import FunctionBuild
 from components.function_identity import FunctionIdentity
-from components.settling import Settling, below
+from components.settling import Settling, below, formerly
 from configuration import FunctionPlan, Runtime
 
 RETRIED: Final = "DM_AGENT_RETRIED_AFTER"
@@ -67,7 +67,9 @@ class HttpFunction(pulumi.ComponentResource):
         self._failed = failed_deployment(args.project, args.region, args.plan.name)
         self.object = self._make_object()
         self.function = self._make_function()
-        self.invokers = [self._make_invoker(key, member) for key, member in args.invokers.items()]
+        self.invokers = [
+            self._make_invoker(place, key, member) for place, (key, member) in enumerate(args.invokers.items(), 1)
+        ]
         self.url = service_url(self.function.name, args.project_number, args.region)
         self.register_outputs({"url": self.url})
 
@@ -158,7 +160,10 @@ class HttpFunction(pulumi.ComponentResource):
             ],
         )
 
-    def _make_invoker(self, key: str, member: pulumi.Input[str]) -> cloudrunv2.ServiceIamMember:
+    def _make_invoker(self, place: int, key: str, member: pulumi.Input[str]) -> cloudrunv2.ServiceIamMember:
+        options = pulumi.ResourceOptions.merge(
+            below(self, hooks=self._args.calls.spreading), pulumi.ResourceOptions(replace_with=[self.function])
+        )
         return cloudrunv2.ServiceIamMember(
             f"{self._name}-called-by-{key}",
             project=self._args.project,
@@ -166,10 +171,7 @@ class HttpFunction(pulumi.ComponentResource):
             name=self.function.name,
             role="roles/run.invoker",
             member=member,
-            opts=pulumi.ResourceOptions.merge(
-                below(self, hooks=self._args.calls.spreading),
-                pulumi.ResourceOptions(replace_with=[self.function]),
-            ),
+            opts=formerly(f"{self._name}-called-by-member-{place}", options) if key == member else options,
         )
 
 

@@ -12,17 +12,22 @@ from variables import secret_id
 
 @dataclass(frozen=True, slots=True)
 class SecretsArgs:
-    """``variables``: the environment variables that are secrets, for example ``INSTAGRAM_APP_SECRET``."""
+    """``variables``: the environment variables that are secrets, for example ``INSTAGRAM_APP_SECRET``.
+    ``protected``: as the data is."""
 
     project: str
     prefix: str
     apis: ProjectApis
     variables: tuple[str, ...]
     labels: Mapping[str, str]
+    protected: bool
 
 
 class Secrets(pulumi.ComponentResource):
     """Owns the containers. ``containers`` has them by variable.
+
+    In a protected stack Pulumi deletes none, whatever is renamed: a container goes with every value in it, and the
+    token that the processor has renewed is nowhere else.
 
     Deliberately does not own any value: a value that the program knew would be in Pulumi's state
     (docs/adr/0004-secrets.md). Values are added out of band (``make secrets``), a stack pins their numbers. Nor does it
@@ -39,7 +44,9 @@ class Secrets(pulumi.ComponentResource):
                 replication=secretmanager.SecretReplicationArgs(auto=secretmanager.SecretReplicationAutoArgs()),
                 labels=args.labels,
                 deletion_policy="DELETE",
-                opts=args.apis.options(self, "secretmanager"),
+                opts=pulumi.ResourceOptions.merge(
+                    args.apis.options(self, "secretmanager"), pulumi.ResourceOptions(protect=args.protected)
+                ),
             )
             for variable in args.variables
         }

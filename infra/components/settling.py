@@ -50,3 +50,9 @@ def below(
 ) -> pulumi.ResourceOptions:
     """Options for a resource inside a component: what is made before it, and the hooks it takes part in."""
     return pulumi.ResourceOptions(parent=parent, depends_on=list(needs) or None, hooks=hooks)
+
+
+def formerly(name: str, options: pulumi.ResourceOptions) -> pulumi.ResourceOptions:
+    """These options for a resource that had another name. Without it the same right would be made anew, which changes
+    nothing at Google, and then taken away under its old name (https://github.com/pulumi/pulumi-gcp/issues/2463)."""
+    return pulumi.ResourceOptions.merge(options, pulumi.ResourceOptions(aliases=[pulumi.Alias(name=name)]))

@@ -5,6 +5,7 @@ import os
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Final, cast
 
 from configuration import Configuration, ConfigurationError
@@ -108,11 +109,17 @@ def stack_exists(context: Context) -> Finding:
 
 
 def passphrase(context: Context) -> Finding:
-    set_one = any(os.environ.get(name) for name in ("PULUMI_CONFIG_PASSPHRASE", "PULUMI_CONFIG_PASSPHRASE_FILE"))
-    if passphrase_needed(context.stack) and not set_one:
-        run = "export PULUMI_CONFIG_PASSPHRASE_FILE=/a/file/only/you/can/read"
-        return Finding("passphrase", "the stack is locked with one and none is set", run)
-    return Finding("passphrase", "set" if set_one else "not needed")
+    """One may be empty, but then it has to be said (https://github.com/pulumi/pulumi/issues/7001)."""
+    if not passphrase_needed(context.stack):
+        return Finding("passphrase", "not needed")
+    run = "export PULUMI_CONFIG_PASSPHRASE_FILE=/a/file/only/you/can/read"
+    given, file = os.environ.get("PULUMI_CONFIG_PASSPHRASE"), os.environ.get("PULUMI_CONFIG_PASSPHRASE_FILE")
+    if file and not given and not Path(file).is_file():
+        return Finding("passphrase", "what PULUMI_CONFIG_PASSPHRASE_FILE names is not a file", run)
+    if not given and not file:
+        empty = Finding("passphrase", "set, to an empty one")
+        return empty if given == "" else Finding("passphrase", "the stack is locked with one and none is set", run)
+    return Finding("passphrase", "set")
 
 
 def stack_configuration(context: Context) -> Finding:
@@ -152,7 +159,12 @@ def project(context: Context) -> Finding:
         return Finding("project", failed(answer, f"{context.project} can't be reached"), run)
     if state != "ACTIVE":
         return Finding("project", f"{context.project} is {state}", f"gcloud projects undelete {context.project}")
-    return Finding("project", f"{context.project}, number {found.get('projectNumber')}")
+    number = str(found.get("projectNumber"))
+    configured = context.configuration.project_number if context.configuration else None
+    if configured not in (None, number):
+        run = f"pulumi config set dm-agent:projectNumber {number} --stack {context.stack}"
+        return Finding("project", f"{context.project} has the number {number}, dm-agent:projectNumber is another", run)
+    return Finding("project", f"{context.project}, number {number}")
 
 
 def billing(context: Context) -> Finding:
@@ -220,6 +232,22 @@ def secret_versions(context: Context) -> Finding:
     if not bad:
         return Finding("secrets", "every pinned version is enabled, or not made yet")
     return Finding("secrets", "; ".join(said for said, _ in bad), "\n      ".join(run for _, run in bad))
+
+
+def secret_containers(context: Context) -> Finding:
+    """Versions that are pinned before there is a container are another project's: a stack's file was copied."""
+    name, configuration = "containers", context.configuration
+    if configuration is None or context.values is None or context.values.values.get("secretsOnly") == "true":
+        return Finding(name, "made by the first `up`")
+    listed = ask(["gcloud", "secrets", "list", f"--project={context.project}", "--format=value(name)"])
+    if not listed.good and "secretmanager.googleapis.com" in _enabled(context):
+        return Finding(name, "not to be seen")
+    there = {line.rsplit("/", 1)[-1] for line in listed.out.split()} if listed.good else set[str]()
+    missing = sorted({secret_id(configuration.prefix, each) for each in configuration.secret_versions} - there)
+    if missing:
+        said = f"versions are pinned of secrets that this project has not: {', '.join(missing)}"
+        return Finding(name, said, f"make deploy STACK={context.stack}")
+    return Finding(name, "there is one for every pinned version")
 
 
 def _unusable(context: Context, name: str, pinned: str) -> list[tuple[str, str]]:

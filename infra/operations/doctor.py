@@ -26,6 +26,10 @@ PROJECT: tuple[Check, ...] = (
 )
 
 
+STACKS_OWN: tuple[Check, ...] = (checks.secret_containers,)
+"""What ``deploy`` makes by itself."""
+
+
 def examine(stack: str) -> Iterator[Finding]:
     """Every finding, as it is made. What can't be asked because of an earlier finding is left out, and said."""
     context = Context(stack)
@@ -47,7 +51,7 @@ def _answerable(context: Context, credentials: Finding) -> list[Check]:
     without = {rights} if not credentials.good else set[Check]()
     if context.configuration is None:
         without |= {checks.region, checks.database, checks.secret_versions}
-    return [check for check in PROJECT[1:] if check not in without]
+    return [check for check in (*PROJECT[1:], *STACKS_OWN) if check not in without]
 
 
 def _until_bad(first: Sequence[Check], context: Context, then: Sequence[Check] = ()) -> Iterator[Finding]:

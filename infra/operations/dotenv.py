@@ -24,7 +24,7 @@ def read_private(path: Path) -> dict[str, str]:
     if not stat.S_ISREG(found.st_mode):
         os.close(handle)
         raise Refused(f"{path} is not a file")
-    with os.fdopen(handle, encoding="utf-8") as file:
+    with os.fdopen(handle, encoding="utf-8-sig") as file:
         if found.st_mode & 0o077 or found.st_uid != os.getuid():
             raise Refused(f"{path} holds secrets and others can read it. Run: chmod 600 {path}")
         try:
@@ -45,6 +45,8 @@ def _pairs(path: Path, lines: list[str]) -> list[tuple[str, str]]:
         name, value = parts[1], parts[2]
         if name in dict(pairs):
             raise Refused(f"{path}, line {number}: {name} is there twice")
+        if _unquoted(value) == value and re.search(r"\s#", value):
+            raise Refused(f"{path}, line {number}: what follows # may be a comment: take it out, or quote the value")
         pairs.append((name, _unquoted(value)))
     return pairs
 

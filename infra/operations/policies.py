@@ -13,6 +13,13 @@ MEMBERS: Final = "iam.managed.allowedPolicyMembers"
 INGRESS: Final = "constraints/run.allowedIngress"
 LOCATIONS: Final = "constraints/gcp.resourceLocations"
 ACCOUNTS: Final = "constraints/iam.disableServiceAccountCreation"
+KEYS: Final = "constraints/gcp.restrictNonCmekServices"
+USAGE: Final = "constraints/gcp.restrictServiceUsage"
+NEEDED: Final = (
+    *("artifactregistry", "cloudbuild", "cloudfunctions", "cloudresourcemanager", "cloudscheduler", "cloudtasks"),
+    *("firestore", "iam", "logging", "monitoring", "run", "secretmanager", "storage"),
+)
+"""The services of every deployment (``components.project_apis``, which a test compares)."""
 
 
 def public_members(context: Context) -> Finding:
@@ -53,6 +60,12 @@ def _problems(context: Context) -> Iterator[tuple[str, str]]:
     off = f"gcloud resource-manager org-policies disable-enforce {ACCOUNTS} --project={context.project}"
     if _enforced(_policy(context, ACCOUNTS)):
         yield "service accounts can't be made (iam.disableServiceAccountCreation)", off
+    for constraint, said in ((USAGE, "may not be used"), (KEYS, "may only be used with a key of one's own")):
+        refused = _refused(_policy(context, constraint))
+        if refused:
+            describe = f"gcloud resource-manager org-policies describe {constraint} --project={context.project}"
+            name = constraint.partition("/")[2]
+            yield f"{', '.join(refused)} {said} ({name})", f"{describe} --effective  (ask for an exception)"
     if context.configuration is None:
         return
     region = context.configuration.region
@@ -86,6 +99,20 @@ def _listed(answer: Answer) -> tuple[bool, Sequence[str]]:
     allowed = values.get("allowedValues")
     listed = [str(value) for value in cast("list[object]", allowed)] if isinstance(allowed, list) else []
     return bool(listed) or values.get("allValues") == "DENY", listed
+
+
+def _refused(answer: Answer) -> list[str]:
+    """What a policy over services refuses, by a list of those that are allowed or of those that are not."""
+    closed, allowed = _listed(answer)
+    policy = json_object(answer.out).get("listPolicy") if answer.good else None
+    denied = cast("Mapping[str, object]", policy).get("deniedValues") if isinstance(policy, dict) else None
+    forbidden = {_service(str(value)) for value in cast("list[object]", denied or [])}
+    free = {_service(value) for value in allowed}
+    return [name for name in NEEDED if name in forbidden or (closed and name not in free)]
+
+
+def _service(value: str) -> str:
+    return value.removeprefix("is:").removesuffix(".googleapis.com")
 
 
 def _holds(place: str, region: str) -> bool:

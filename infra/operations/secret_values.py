@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from configuration import ConfigurationError
 from operations.dotenv import read_private
@@ -23,6 +24,7 @@ class Target:
     stack: str
     project: str
     prefix: str
+    flavor: str
     variables: tuple[str, ...]
 
 
@@ -37,7 +39,7 @@ def main(stack: str, chosen: tuple[str, ...], file: Path | None, *, pin: bool) -
         raise Refused(f"{unknown[0]} is not a secret of stack {stack}; its secrets: {', '.join(target.variables)}")
     wanted = chosen or target.variables
     failed = added = 0
-    for variable, value in _from_file(file, wanted) if file else _prompted(wanted):
+    for variable, value in _from_file(file, wanted, target) if file else _prompted(wanted, target):
         version = _add(target, variable, value)
         added += version is not None
         failed += version is None or not _pinned(target, variable, version, pin=pin)
@@ -51,39 +53,56 @@ def _target(stack: str) -> Target:
         configuration = values.configuration(before_secrets=True)
     except ConfigurationError as error:
         raise Refused(str(error)) from error
-    return Target(stack, configuration.project, configuration.prefix, configuration.secrets)
+    read = tuple(name for name in configuration.secrets if name not in configuration.kept_secrets)
+    flavor = configuration.settings.get("INSTAGRAM_API_FLAVOR", "instagram")
+    return Target(stack, configuration.project, configuration.prefix, flavor, read)
 
 
-def _from_file(path: Path, wanted: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _from_file(path: Path, wanted: tuple[str, ...], target: Target) -> Iterator[tuple[str, str]]:
     found: Mapping[str, str] = read_private(path)
     present = [name for name in wanted if found.get(name)]
     if not present:
         raise Refused(f"{path} has none of: {', '.join(wanted)}")
     for name in present:
-        _check(name, found[name])
+        _check(name, found[name], target)
     absent = [name for name in wanted if name not in present]
     if absent:
         print(f"not in the file, left as they are: {', '.join(absent)}")
     return ((name, found[name]) for name in present)
 
 
-def _prompted(wanted: tuple[str, ...]) -> Iterator[tuple[str, str]]:
+def _prompted(wanted: tuple[str, ...], target: Target) -> Iterator[tuple[str, str]]:
     if not sys.stdin.isatty():
         raise Refused("there is no terminal to ask at. Run: make secrets STACK=… FILE=a-file-of-NAME=value-lines")
     print("type or paste each value (it is not shown); press Enter alone to leave one as it is")
     for name in wanted:
         value = getpass.getpass(f"{name}: ").strip()
         if value:
-            _check(name, value)
+            _check(name, value, target)
             yield name, value
 
 
-def _check(name: str, value: str) -> None:
+_TOKEN: Final = re.compile(r"(?:^|[,=] *)(IGAA|EAA)[A-Za-z0-9_-]{40,}")
+_OF: Final = {"IGAA": "Instagram's (IGAA…)", "EAA": "Facebook's (EAA…)"}
+"""How a token of each login begins (docs/platforms/instagram.md#two-flavours)."""
+
+
+def _misplaced(name: str, value: str, target: Target) -> str | None:
+    """What is wrong with a value that is certainly another secret's; a password may be anything."""
+    of_instagram = "IGAA" if target.flavor == "instagram" else "EAA"
+    wanted = {"INSTAGRAM_ACCESS_TOKEN": of_instagram, "WHATSAPP_ACCESS_TOKEN": "EAA"}.get(name)
+    for begins in _TOKEN.findall(value) if "PASSWORD" not in name else ():
+        if begins != wanted:
+            return f"is a token of {_OF[begins]}; {f'one of {_OF[wanted]}' if wanted else 'no token'} belongs here"
+    return None
+
+
+def _check(name: str, value: str, target: Target) -> None:
     """A stray newline or an ellipsis from a paste makes a token that fails only in production, and what a function does
     not start with would be seen only after the next build."""
     if any(ord(character) < 0x20 or ord(character) == 0x7F for character in value):
         raise Refused(f"{name} holds a control character; paste it again")
-    problem = SETTINGS[name].problem(value)
+    problem = SETTINGS[name].problem(value) or _misplaced(name, value, target)
     if problem is not None:
         raise Refused(f"{name} {problem}; paste it again")
 

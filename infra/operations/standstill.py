@@ -1,5 +1,5 @@
-"""What stands still although everything answers: a queue or a job that was paused, a service whose traffic was pinned
-to an older revision, or whose newest one does not start.
+"""What stands still although everything answers: a queue or a job that was paused, a queue that is not there although
+it was made, a service whose traffic was pinned to an older revision, or whose newest one does not start.
 
 A restore pauses (docs/deploy.md#restore), a rollback by hand pins (docs/platforms/google-cloud.md#functions), and
 nothing puts that back but whoever looks next. What can't be asked is not reported.
@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Final, cast
 
 from configuration import Configuration
-from operations.running import ask
+from operations.running import Answer, ask
 from operations.stacks import json_object
 
 JOBS: Final = ("sweep", "refresh-token", "check")
@@ -20,16 +20,31 @@ def standing_still(configuration: Configuration) -> Iterator[str]:
     """A line for each, with the command that sets it going."""
     region, project = configuration.region, configuration.project
     place = f"--location={region} --project={project}"
-    for queue in (*configuration.queue_names, configuration.alerts_queue_name):
-        yield from _paused("tasks queues", queue, place, "RUNNING")
+    for queue in configuration.queue_names:
+        yield from _queue(queue, "queueName", place, configuration.stack)
+    yield from _queue(configuration.alerts_queue_name, "alertsQueueName", place, configuration.stack)
     for job in JOBS:
         yield from _paused("scheduler jobs", f"{configuration.prefix}-{job}", place, "ENABLED")
     for function in (configuration.webhook, configuration.processor):
         yield from _behind(function.name, f"--region={region} --project={project}")
 
 
-def _paused(kind: str, name: str, place: str, going: str) -> Iterator[str]:
-    answer = ask(["gcloud", *kind.split(), "describe", name, *place.split(), "--format=value(state)"])
+def _queue(name: str, key: str, place: str, stack: str) -> Iterator[str]:
+    """For up to three days after one of its name was deleted, a create only appears to succeed
+    (https://docs.cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues/delete)."""
+    answer = _described("tasks queues", name, place)
+    if not answer.good and "NOT_FOUND" in answer.error:
+        run = f"pulumi config set dm-agent:{key} ANOTHER --stack {stack}"
+        yield f"{name} is not there: a deleted one's name is blocked for 3 days. Run: {run} && make up STACK={stack}"
+    yield from _paused("tasks queues", name, place, "RUNNING", answer)
+
+
+def _described(kind: str, name: str, place: str) -> Answer:
+    return ask(["gcloud", *kind.split(), "describe", name, *place.split(), "--format=value(state)"])
+
+
+def _paused(kind: str, name: str, place: str, going: str, answer: Answer | None = None) -> Iterator[str]:
+    answer = answer or _described(kind, name, place)
     state = answer.out.strip()
     if answer.good and state not in ("", going):
         yield f"{name} is {state.lower()}. Run: gcloud {kind} resume {name} {place}"

@@ -10,6 +10,7 @@ from datetime import date
 from types import MappingProxyType
 from typing import Final, cast
 
+from production import is_production
 from regions import REGIONS
 
 Properties = Mapping[str, object]
@@ -44,8 +45,7 @@ class Resource:
 
     @property
     def production(self) -> bool:
-        """A stack one of whose words starts with prod (``prod``, ``production``, ``club-prod``)."""
-        return any(word.startswith("prod") for word in self.stack.split("-"))
+        return is_production(self.stack)
 
     def text(self, *path: str) -> str:
         """The string at a path of keys, or an empty one."""

@@ -123,8 +123,10 @@ def test_a_pin_of_an_unknown_secret_is_refused() -> None:
 
 
 def test_a_pin_that_is_not_needed_is_left_out() -> None:
-    """So that a stack can go to Vertex AI and back without losing the number."""
+    """So that a stack can go to Vertex AI and back without losing the number, nor the value."""
     assert "GEMINI_API_KEY" not in dev(model="vertex").secret_versions
+    assert "GEMINI_API_KEY" in dev(model="vertex").secrets
+    assert "SPOND_PASSWORD" not in dev().secrets
     assert dev(model="vertex").needed_secrets == tuple(
         name for name in dev().needed_secrets if name != "GEMINI_API_KEY"
     )
@@ -168,6 +170,21 @@ def test_several_managers_are_taken_and_half_a_number_is_not() -> None:
     assert "a number with its country code" in only(managerWhatsappNumber="+44 7700 900123, 12")
 
 
+@pytest.mark.parametrize("number", ["+44 7700 900123", "0044 7700-900123", "447700900123", "+1 (202) 555-0123"])
+def test_a_number_with_its_country_code_is_taken(number: str) -> None:
+    assert dev(managerWhatsappNumber=number).manager_number == number
+
+
+@pytest.mark.parametrize(
+    "number",
+    ["+00 123", "+00 000123456", "07700 900123", "+0 7700 900123", "+44 (0)7700 900123", "+44 7700 900123 4567 89"],
+)
+def test_a_number_that_no_country_has_is_refused(number: str) -> None:
+    """No country code starts with 0, none takes a 0 after it in brackets, and no number is longer than 15 digits."""
+    assert "a number with its country code" in only(managerWhatsappNumber=number)
+    assert "a number with its country code" in only(managerWhatsappNumber=f"+447700900124, {number}")
+
+
 def test_a_list_in_the_stacks_file_is_as_good_as_commas() -> None:
     accounts = dev(instagramAccountIds='[17841400000000001,"17841400000000002"]').account_ids
 
@@ -207,9 +224,17 @@ def test_memory_must_fit_the_cpus() -> None:
     assert dev(processorCpu="4").processor.memory == 2_048
 
 
-def test_a_production_stack_can_not_be_unprotected() -> None:
+@pytest.mark.parametrize(
+    "stack", ["prod", "Prod", "PRODUCTION", "prod-eu", "club-prod", "club.production", "club_Prod"]
+)
+def test_a_production_stack_can_not_be_unprotected(stack: str) -> None:
     with pytest.raises(ConfigurationError, match="protectData is false in a production stack"):
-        Configuration.read({**PROD, "protectData": "false"}, PROJECT, "prod")
+        Configuration.read({**PROD, "protectData": "false"}, PROJECT, stack)
+
+
+@pytest.mark.parametrize("stack", ["dev", "reprod", "retired"])
+def test_another_stack_can_be_unprotected(stack: str) -> None:
+    assert not Configuration.read({**PROD, "protectData": "false"}, PROJECT, stack).database.protected
 
 
 @pytest.mark.parametrize("member", ["allUsers", "allAuthenticatedUsers", "domain:club.example", "someone@club.example"])
@@ -217,6 +242,13 @@ def test_nobody_can_be_let_in_by_a_wide_member(member: str) -> None:
     assert "dm-agent:webhookInvokers must be members" in only(public="false", webhookInvokers=member)
     assert "dm-agent:readers must be members" in only(readers=member)
     assert "dm-agent:operators must be members" in only(operators=member)
+
+
+def test_one_person_written_in_two_ways_is_one() -> None:
+    """Two rights of one person are the same right: the one that is taken away takes the other with it."""
+    given = "serviceAccount:a@club.iam.gserviceaccount.com,user:Sam@Club.example, user:sam@club.example"
+
+    assert dev(operators=given).operators == ("serviceAccount:a@club.iam.gserviceaccount.com", "user:sam@club.example")
 
 
 def test_a_budget_is_whole_or_absent() -> None:
@@ -250,6 +282,33 @@ def test_what_no_function_would_start_with_or_google_refuses_in_mid_deployment_i
     changes: dict[str, str],
 ) -> None:
     only(**changes)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"region": "EUROPE-WEST2"}, "dm-agent:region is not a Google Cloud region"),
+        ({"region": "europe-west2-a"}, "dm-agent:region is not a Google Cloud region"),
+        ({"secretVersions": "INSTAGRAM_APP_SECRET: 1"}, "dm-agent:secretVersions must be a map"),
+        ({"secretVersions": "[1]"}, "dm-agent:secretVersions must be a map"),
+        ({"budgetMonthly": "50.5", "billingAccount": "012345-6789AB-CDEF01"}, "budgetMonthly must be a whole number"),
+        ({"queueShards": "no", "queuesKept": "3"}, "dm-agent:queueShards must be a whole number"),
+        ({"processorTimeout": "10m", "leaseSeconds": "200"}, "dm-agent:processorTimeout must be a whole number"),
+        ({"processorCpu": "8", "processorMemoryMib": "16384"}, "dm-agent:processorCpu must be 1 or 2 or 4"),
+        ({"settings": '{"gemini_model": "x"}'}, "did you mean GEMINI_MODEL?"),
+        ({"settings": '{"MAX_ATEMPTS": 3}'}, "did you mean MAX_ATTEMPTS?"),
+        ({"settings": '{"GEMINI_API_KEY": "x"}'}, "GEMINI_API_KEY is a secret: make secrets STACK=dev"),
+        ({"labels": '{"app": "x"}'}, "dm-agent:labels app is the program's own"),
+        ({"settings": '{"DEBOUNCE_MIN_SECONDS": 99999, "DEBOUNCE_MAX_SECONDS": 15}'}, "DEBOUNCE_MIN_SECONDS must be"),
+        ({"settings": '{"MAX_ATTEMPTS": null}'}, "MAX_ATTEMPTS must not be empty"),
+        ({"instagramPageId": "mine", "instagramAccountIds": "17841400000000001"}, "dm-agent:instagramPageId is not"),
+        ({"webhookMaxInstances": "many", "webhookMinInstances": "20"}, "dm-agent:webhookMaxInstances must be"),
+    ],
+    ids=str,
+)
+def test_one_mistake_is_one_line(changes: dict[str, str], said: str) -> None:
+    """A second line, of what follows from the first, would have somebody set what was right: a location is final."""
+    assert said in only(**changes)
 
 
 def test_no_value_is_ever_shown() -> None:

@@ -27,8 +27,11 @@ def test_a_stack_that_says_nothing_protects_its_data() -> None:
     assert Configuration.read(MINIMAL, PROJECT, "dev").database.protected
 
 
-def test_only_the_database_is_protected_so_that_an_index_can_change() -> None:
-    assert [one.type for one in prod_graph() if one.protect] == [DATABASE]
+def test_only_the_database_and_the_secrets_are_protected_so_that_an_index_can_change() -> None:
+    secrets = {one.name for one in prod_graph().of("gcp:secretmanager/secret:Secret")}
+
+    assert {one.name for one in prod_graph() if one.protect} == {"database", *secrets}
+    assert [one.name for one in dev_graph() if one.protect] == []
 
 
 def test_every_database_can_go_back_in_time() -> None:

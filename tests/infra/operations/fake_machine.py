@@ -17,6 +17,7 @@ from typing import Final
 from operations.__main__ import main
 from tests.infra.operations.google_apis import TOKEN, GoogleApis
 from tests.infra.stacks import DEV, PINS, PROD, PROJECT, SPOND_PINS
+from variables import secret_id
 
 ROOT: Final = Path(__file__).parents[3]
 INFRA: Final = ROOT / "infra"
@@ -85,10 +86,12 @@ class Machine:
             '{"projectId": "club-dms-test", "lifecycleState": "ACTIVE", "projectNumber": "123456789012"}',
         )
         self.says("gcloud", "^billing projects", "True\n")
-        services = ("cloudresourcemanager", "serviceusage", "cloudtasks")
+        services = ("cloudresourcemanager", "serviceusage", "cloudtasks", "secretmanager")
         self.says("gcloud", "^services list", "".join(f"{name}.googleapis.com\n" for name in services))
         self.says("gcloud", "org-policies", '{"listPolicy": {"allValues": "ALLOW"}}')
         self.says("gcloud", "tasks locations", "europe-west1\neurope-west2\n")
+        containers = (*PINS, *SPOND_PINS, "GEMINI_API_KEY")
+        self.says("gcloud", "^secrets list", "".join(f"{secret_id('dm', name)}\n" for name in containers))
         self.configured(GOOD)
 
     def says(self, tool: str, words: str, out: str = "", *, code: int = 0, error: str = "") -> None:

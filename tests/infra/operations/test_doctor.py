@@ -3,11 +3,14 @@
 import json
 import re
 import time
+from pathlib import Path
 
 import pytest
 
+from components.project_apis import BASE
+from operations import checks
 from operations.checks import OLDEST
-from operations.policies import ACCOUNTS, DOMAINS, INGRESS, LOCATIONS, MEMBERS
+from operations.policies import ACCOUNTS, DOMAINS, INGRESS, KEYS, LOCATIONS, MEMBERS, NEEDED, USAGE
 from operations.running import TIMED_OUT, ask
 from tests.infra.operations.fake_machine import GOOD, ROOT, Machine
 
@@ -20,7 +23,7 @@ def test_a_machine_with_everything_is_ready(machine: Machine) -> None:
     run = machine.run("doctor", "--stack", "dev")
 
     assert run.code == 0, run.output
-    assert run.output.count("OK ") == 19
+    assert run.output.count("OK ") == 20
     assert "PROBLEM" not in run.output
     assert "project: club-dms-test, number 123456789012\n" in run.output
     assert run.output.endswith("ready: make preview STACK=dev\n")
@@ -78,6 +81,20 @@ PROBLEMS: list[tuple[str, str, dict[str, object], str, str]] = [
     ),
     (
         "gcloud",
+        KEYS,
+        {"out": '{"listPolicy": {"deniedValues": ["is:bigquery.googleapis.com", "is:firestore.googleapis.com"]}}'},
+        "organisation: firestore may only be used with a key of one's own (gcp.restrictNonCmekServices)",
+        "org-policies describe constraints/gcp.restrictNonCmekServices --project=club-dms-test --effective",
+    ),
+    (
+        "gcloud",
+        USAGE,
+        {"out": '{"listPolicy": {"deniedValues": ["cloudtasks.googleapis.com", "compute.googleapis.com"]}}'},
+        "organisation: cloudtasks may not be used (gcp.restrictServiceUsage)",
+        "org-policies describe constraints/gcp.restrictServiceUsage --project=club-dms-test --effective",
+    ),
+    (
+        "gcloud",
         "^firestore databases",
         {"out": "projects/p/databases/dm-agent"},
         "dm-agent exists already and is not this stack's",
@@ -98,6 +115,13 @@ PROBLEMS: list[tuple[str, str, dict[str, object], str, str]] = [
         "make secrets STACK=dev NAMES=GEMINI_API_KEY PIN=1",
     ),
     ("gcloud", "tasks locations", {"out": "us-central1\n"}, "europe-west2 offers", "dm-agent:region ANOTHER"),
+    (
+        "gcloud",
+        "^secrets list",
+        {"out": "dm-instagram-app-secret\ndm-instagram-verify-token\n"},
+        "containers: versions are pinned of secrets that this project has not: dm-gemini-api-key, dm-instagram-access",
+        "make deploy STACK=dev",
+    ),
 ]
 
 
@@ -140,6 +164,47 @@ def test_every_malformed_key_is_named_at_once(machine: Machine) -> None:
     assert "pulumi config set dm-agent:managerWhatsappNumber" in run.output
 
 
+def test_a_number_of_another_project_is_named(machine: Machine) -> None:
+    """It is part of the processor's address: every wake-up would be sent to somebody else's."""
+    machine.configured({**GOOD, "dm-agent:projectNumber": "210987654321"})
+
+    run = machine.run("doctor", "--stack", "dev")
+
+    assert run.code == 1
+    assert "PROBLEM project: club-dms-test has the number 123456789012, dm-agent:projectNumber is another" in run.output
+    assert "run: pulumi config set dm-agent:projectNumber 123456789012 --stack dev" in run.output
+
+
+def test_versions_pinned_in_another_project_are_named_before_its_service_is_on(machine: Machine) -> None:
+    machine.says("gcloud", "^secrets list", code=1, error="ERROR: (gcloud.secrets.list) PERMISSION_DENIED: API is off")
+    machine.says("gcloud", "^services list", "cloudresourcemanager.googleapis.com\nserviceusage.googleapis.com\n")
+    before = machine.run("doctor", "--stack", "dev")
+    machine.configured({**GOOD, "dm-agent:secretsOnly": "true"})
+    first = machine.run("doctor", "--stack", "dev")
+
+    assert "PROBLEM containers: versions are pinned" in before.output
+    assert first.code == 0, first.output
+
+
+def test_an_empty_passphrase_is_one_and_a_file_that_is_not_there_is_none(
+    machine: Machine, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    def locked(_: str) -> bool:
+        return True
+
+    monkeypatch.setattr(checks, "passphrase_needed", locked)
+    found: list[checks.Finding] = []
+    for name, value in (("", ""), ("_FILE", str(tmp_path / "none")), ("_FILE", ""), ("_FILE", __file__)):
+        monkeypatch.setenv(f"PULUMI_CONFIG_PASSPHRASE{name}", value)
+        found.append(checks.passphrase(checks.Context("dev")))
+        monkeypatch.delenv(f"PULUMI_CONFIG_PASSPHRASE{name}")
+    found.append(checks.passphrase(checks.Context("dev")))
+
+    assert [finding.good for finding in found] == [True, False, False, True, False]
+    assert found[0].said == "set, to an empty one"
+    assert "is not a file" in found[1].said
+
+
 def test_a_private_webhook_does_not_ask_for_public_members(machine: Machine) -> None:
     machine.configured({**GOOD, "dm-agent:public": "false"})
     machine.says("gcloud", DOMAINS, '{"listPolicy": {"allowedValues": ["C01"]}}')
@@ -149,6 +214,18 @@ def test_a_private_webhook_does_not_ask_for_public_members(machine: Machine) -> 
 
     assert run.code == 0, run.output
     assert machine.calls(DOMAINS) == []
+
+
+def test_a_list_of_the_services_that_may_be_used_has_to_have_them_all(machine: Machine) -> None:
+    every = [f"{name}.googleapis.com" for name in NEEDED]
+    machine.says("gcloud", USAGE, json.dumps({"listPolicy": {"allowedValues": every}}))
+    complete = machine.run("doctor", "--stack", "dev")
+    machine.says("gcloud", USAGE, json.dumps({"listPolicy": {"allowedValues": every[1:]}}))
+    short = machine.run("doctor", "--stack", "dev")
+
+    assert set(NEEDED) == set(BASE)
+    assert complete.code == 0, complete.output
+    assert f"organisation: {NEEDED[0]} may not be used (gcp.restrictServiceUsage)" in short.output
 
 
 @pytest.mark.parametrize("place", ["europe-west2", "in:europe-west2-locations", "in:europe-locations"])

@@ -1,5 +1,6 @@
 """``make secrets``: values reach gcloud's standard input and nothing else."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ OTHER = "hush-EAA-9876543210"
 
 
 def written(path: Path, text: str, mode: int = 0o600) -> str:
-    path.write_text(text)
+    path.write_text(text, newline="")
     path.chmod(mode)
     return str(path)
 
@@ -114,6 +115,8 @@ def test_a_file_that_others_can_read_is_refused(machine: Machine, mode: int) -> 
         (f"GEMINI_API_KEY={SECRET}\n{OTHER}\n", "line 2, is not NAME=value"),
         (f"GEMINI_API_KEY={SECRET}\nGEMINI_API_KEY={OTHER}\n", "line 2: GEMINI_API_KEY is there twice"),
         (f"SOMETHING_ELSE={SECRET}\n", "has none of"),
+        (f"INSTAGRAM_VERIFY_TOKEN={SECRET} # ours\n", "line 1: what follows # may be a comment"),
+        (f"INSTAGRAM_VERIFY_TOKEN='{SECRET}' # ours\n", "line 1: what follows # may be a comment"),
         (f"GEMINI_API_KEY={SECRET}\x1b[0m\n", "GEMINI_API_KEY holds a control character"),
         (f"GEMINI_API_KEY=\"'{SECRET}'\"\n", "GEMINI_API_KEY is wrapped in quotes"),
         (f"GEMINI_API_KEY=<{SECRET}>\n", "GEMINI_API_KEY is wrapped in quotes or brackets"),
@@ -133,6 +136,24 @@ def test_a_file_that_makes_no_sense_is_refused_without_quoting_it(machine: Machi
     assert said in run.output
     assert machine.calls("versions add") == []
     assert seen_outside(machine, run.output, except_for=file) == []
+
+
+def test_a_file_of_another_system_is_read_as_it_was_meant(machine: Machine) -> None:
+    """With Windows' mark and line ends, and a quoted value that has what looks like a comment in it."""
+    machine.configured({**GOOD, "dm-agent:settings": "{}"})
+    machine.adds_versions(2)
+    text = (
+        f"\ufeffINSTAGRAM_APP_SECRET={SECRET}\r\nSPOND_PASSWORD='{SECRET} # 1'\r\nINSTAGRAM_VERIFY_TOKEN={SECRET}#1\r\n"
+    )
+
+    run = machine.run("secrets", "--stack", "dev", "--from-file", written(machine.folder / "values.env", text))
+
+    assert run.code == 0, run.output
+    assert {(call.arguments[3], call.given) for call in machine.calls("versions add")} == {
+        ("dm-instagram-app-secret", SECRET),
+        ("dm-instagram-verify-token", f"{SECRET}#1"),
+        ("dm-spond-password", f"{SECRET} # 1"),
+    }
 
 
 def test_a_folder_or_nothing_instead_of_the_file_is_one_line(machine: Machine) -> None:
@@ -194,3 +215,41 @@ def test_no_command_line_takes_a_value(machine: Machine) -> None:
 
     assert run.code == 1
     assert machine.calls("versions add") == []
+
+
+META = "x" * 60
+
+
+@pytest.mark.parametrize(
+    ("flavor", "name", "value", "said"),
+    [
+        ("instagram", "INSTAGRAM_ACCESS_TOKEN", f"EAA{META}", "is a token of Facebook's (EAA…); one of Instagram's"),
+        ("instagram", "INSTAGRAM_ACCESS_TOKEN", f"17841=IGAA{META},17842=EAA{META}", "is a token of Facebook's (EAA…)"),
+        ("page", "INSTAGRAM_ACCESS_TOKEN", f"IGAA{META}", "is a token of Instagram's (IGAA…); one of Facebook's"),
+        ("page", "WHATSAPP_ACCESS_TOKEN", f"IGAA{META}", "is a token of Instagram's (IGAA…); one of Facebook's"),
+        ("page", "INSTAGRAM_APP_SECRET", f"EAA{META}", "is a token of Facebook's (EAA…); no token"),
+        ("page", "GEMINI_API_KEY", f"IGAA{META}", "is a token of Instagram's (IGAA…); no token"),
+    ],
+)
+def test_a_value_that_is_another_ones_is_refused(
+    machine: Machine, flavor: str, name: str, value: str, said: str
+) -> None:
+    machine.configured({**GOOD, "dm-agent:settings": json.dumps({"INSTAGRAM_API_FLAVOR": flavor})})
+    file = written(machine.folder / "values.env", f"{name}={value}\n")
+
+    run = machine.run("secrets", "--stack", "dev", "--from-file", file)
+
+    assert run.code == 1
+    assert f"{name} {said}" in run.output
+    assert META not in run.output
+    assert machine.calls("versions add") == []
+
+
+def test_a_right_token_of_either_flavour_is_taken(machine: Machine) -> None:
+    machine.adds_versions(2)
+    for flavor, token in (("instagram", f"IGAA{META}"), ("instagram", "IGQV-old"), ("page", f"EAA{META}")):
+        machine.configured({**GOOD, "dm-agent:settings": json.dumps({"INSTAGRAM_API_FLAVOR": flavor})})
+        text = f"INSTAGRAM_ACCESS_TOKEN={token}\nWHATSAPP_ACCESS_TOKEN=EAA{META}\n"
+        run = machine.run("secrets", "--stack", "dev", "--from-file", written(machine.folder / "values.env", text))
+
+        assert run.code == 0, run.output

@@ -134,6 +134,19 @@ def test_what_stands_still_is_named_with_the_command_that_sets_it_going(
     assert "to go back" not in run.output
 
 
+def test_a_queue_that_was_made_and_is_not_there_is_named(ready: Machine) -> None:
+    """The name of a deleted one is blocked for days, in which a create only appears to succeed
+    (https://docs.cloud.google.com/tasks/docs/reference/rest/v2/projects.locations.queues/delete)."""
+    ready.says("gcloud", "^tasks queues describe dm-alerts", code=1, error="ERROR: NOT_FOUND: Queue does not exist.")
+    with serving(Deployed()) as url:
+        deployed_at(ready, url)
+        run = ready.run("smoke", "--stack", "dev")
+
+    assert run.code == 1
+    assert "PROBLEM dm-alerts is not there" in run.output
+    assert "pulumi config set dm-agent:alertsQueueName ANOTHER --stack dev" in run.output
+
+
 @pytest.mark.parametrize("code", [0, 1])
 def test_what_runs_or_can_not_be_asked_is_not_reported(ready: Machine, code: int) -> None:
     ready.says("gcloud", "^tasks queues describe", "RUNNING\n", code=code, error="ERROR: 403")

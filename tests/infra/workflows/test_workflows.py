@@ -101,6 +101,8 @@ def test_only_main_deploys_behind_its_environment() -> None:
     assert triggers["push"] == {"branches": ["main"]}
     identified = [job for job in jobs(deploy) if "id-token" in cast("Values", job["permissions"])]
     assert [job["environment"] for job in identified] == ["production"]
+    # A person may start it on any branch.
+    assert [job["if"] for job in identified] == ["github.ref == 'refs/heads/main'"]
     assert cast("Values", read(deploy)["concurrency"])["cancel-in-progress"] is False
 
 
@@ -121,3 +123,21 @@ def test_no_workflow_holds_a_key() -> None:
         assert secrets <= {"PULUMI_CONFIG_PASSPHRASE"}
         assert "credentials_json" not in file.read_text()
         assert "pull_request_target" not in file.read_text()
+
+
+def test_each_identity_is_trusted_by_numbers_that_no_other_repository_can_get() -> None:
+    """In a repository made since July 2026 a token's subject has the numbers of owner and repository in it, so one of
+    names alone is refused (https://github.blog/changelog/2026-04-23-immutable-subject-claims-for-github-actions-oidc-tokens/)."""
+    page = (ROOT / "docs" / "deploy.md").read_text().partition("\n## 11. CI\n")[2]
+    identified = [
+        job for file in WORKFLOWS for job in jobs(file) if "id-token" in cast("Values", job.get("permissions", {}))
+    ]
+    subjects = {
+        f"SUBJECT:environment:{job['environment']}" if "environment" in job else "SUBJECT:pull_request"
+        for job in identified
+    }
+
+    assert len(subjects) == 3
+    assert [subject for subject in subjects if subject not in page] == []
+    assert "--attribute-condition=\"assertion.repository_id=='REPOSITORY_ID'\"" in page
+    assert not re.search(r"repo:OWNER/REPOSITORY:|assertion\.repository==", page)

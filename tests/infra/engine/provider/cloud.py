@@ -73,6 +73,8 @@ class Cloud:
     """Called with the id before a create takes effect; may raise `Refused` or `Disconnected`, or wait."""
     after_create: Hook | None = None
     """Called after it took effect, before the engine is told."""
+    look_up_fails: dict[str, str] = field(default_factory=dict[str, str])
+    """By a data source's token, what whoever asks it is told instead of an answer."""
     creates: int = 0
     busy: set[str] = field(default_factory=set[str])
     """The databases whose configuration is being changed at this moment."""
@@ -88,6 +90,7 @@ class Cloud:
         """The id that a create of `inputs` would have."""
         values = {key: str(value) for key, value in inputs.items()}
         values |= {"project": str(inputs.get("project", self.project)), "random": short_hash(token, comparable(inputs))}
+        values["when"] = f"/{short_hash(token, comparable(inputs))}" if "condition" in inputs else ""
         return KINDS[token].id.format_map(values)
 
     def preview(self, token: str, inputs: Properties) -> Properties:
@@ -229,7 +232,10 @@ def service_of(function: str) -> str:
 
 
 def answer(cloud: Cloud, token: str, arguments: Properties) -> Properties | None:
-    """What a data source answers; None where what it asks for is not there. Raises KeyError for one it doesn't know."""
+    """What a data source answers; None where what it asks for is not there. Raises KeyError for one it doesn't know,
+    and Refused."""
+    if token in cloud.look_up_fails:
+        raise Refused(cloud.look_up_fails[token])
     return _ANSWERS[token](cloud, arguments)
 
 

@@ -66,7 +66,10 @@ _DATABASE = "projects/{project}/databases/{database}"
 
 
 def _right(target: str, api: str) -> Kind:
-    return Kind(f"{target}/{{role}}/{{member}}", ALL, api, names=_RIGHT, idempotent=True, late=True, named=False)
+    """One with a condition is another right than the same without, or with another."""
+    return Kind(
+        f"{target}/{{role}}/{{member}}{{when}}", ALL, api, names=_RIGHT, idempotent=True, late=True, named=False
+    )
 
 
 KINDS: dict[str, Kind] = {

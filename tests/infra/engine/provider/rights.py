@@ -49,11 +49,10 @@ def allowed(cloud: "Cloud", member: str, permission: str, on: tuple[str, ...], n
 
 def _bindings(cloud: "Cloud", member: str) -> Iterator[tuple[str, "Thing"]]:
     """What each of the member's roles was granted on, of those that have spread by now."""
-    suffix = f"/{member}"
     ripe = time.monotonic() - cloud.spread_seconds
     for id_, thing in cloud.things.items():
-        if id_.endswith(suffix) and "role" in thing.inputs and thing.made <= ripe:
-            yield id_.removesuffix(f"/{thing.inputs['role']}{suffix}"), thing
+        if thing.inputs.get("member") == member and "role" in thing.inputs and thing.made <= ripe:
+            yield id_.partition(f"/{thing.inputs['role']}/{member}")[0], thing
 
 
 def _holds(inputs: Properties, name: str) -> bool:

@@ -108,6 +108,8 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
             facts = answer(self.cloud, request.tok, plain(request.args))
         except KeyError:
             return _abort(context, grpc.StatusCode.UNIMPLEMENTED, f"the stand-in doesn't know {request.tok}")
+        except Refused as refused:
+            return _abort(context, grpc.StatusCode.UNKNOWN, str(refused))
         made = provider_pb2.InvokeResponse()
         if facts is None:
             made.failures.append(provider_pb2.CheckFailure(reason="googleapi: Error 404: not found, notFound"))
