@@ -490,6 +490,27 @@ async def test_a_save_that_failed_or_whose_answer_was_lost_delays_and_doubles_no
     assert len(stage.texts) == 1
 
 
+@pytest.mark.parametrize("together", [1, 4])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", [1, 2, 4])
+async def test_an_outage_of_the_store_delays_alerts_no_longer_than_it_lasts_and_doubles_none(
+    stage: AlertStage, at: int, when: Literal["before", "after"], together: int
+) -> None:
+    """More than three ``together`` are a digest."""
+    points = CrashPoints(at=at, when=when, error=StoreUnavailable, lasting=True)
+    ids = [await stage.ask(f"n {n}", person=f"70{n}", announced=False) for n in range(together)]
+    app = stage.system.instance(points)
+    assert (await stage.system.tick(ids[0], app))[0] == 500 or points.struck is None
+
+    points.at = 0
+    await stage.system.tick(ids[0], app)
+
+    assert len(stage.texts) == 1
+    await stage.pass_seconds(400)
+    assert len(stage.texts) == 1
+    assert {(await stage.alert(each)).due_at for each in ids} == {None}
+
+
 async def test_a_tick_that_comes_a_little_early_is_followed_by_another(stage: AlertStage) -> None:
     """The queue's clock is ahead of this instance's."""
     alert_id = await stage.ask("hello", cause="expired", announced=False)

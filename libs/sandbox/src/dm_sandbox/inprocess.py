@@ -63,6 +63,7 @@ STORE_CALLS = (
     "history",
     "day_runs",
     "create_alert",
+    "get_alert",
     "due_alerts",
     "save_alert",
     "create_digest",
