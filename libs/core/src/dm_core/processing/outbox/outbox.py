@@ -238,6 +238,8 @@ class Outbox:
         WhatsApp refuses it for good or a day is over: then the alarm."""
         item = held.item
         if item.origin == "whatsapp" and item.answer and item.told_at is None:
+            if self.clock() >= (item.claim_until or 0):
+                raise ItemLost("slept past the claim: another task may have told it")
             try:
                 line = await self.whatsapp.answer(item.sender, item.answer, item.id)
                 await self.drafts.asked(item, line)
