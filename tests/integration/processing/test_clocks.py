@@ -6,6 +6,7 @@ import pytest
 
 from dm_core.messages import Status
 from dm_core.processing.app import ProcessorApp
+from dm_sandbox.environment import MANAGER_NUMBER
 from dm_sandbox.inprocess import InProcess
 from dm_sandbox.person import Person
 from dm_sandbox.platforms.answers import call, turn
@@ -69,3 +70,14 @@ async def test_a_processor_whose_clock_is_wrong_makes_nobody_wait_longer_than_th
     system: InProcess, skew: int
 ) -> None:
     assert await longest_wait(system, webhook=0, processor=skew) <= DEBOUNCE_SECONDS + 2 * SWEEP_SECONDS
+
+
+async def test_what_the_manager_writes_waits_for_no_clock(system: InProcess) -> None:
+    system.webhook_skew_ms = 120_000
+
+    system.tell_statuses()
+
+    await system.whatsapp.says(MANAGER_NUMBER, "list")
+
+    [task] = system.queue.wake_ups.values()
+    assert task.fire_at <= system.clock()
