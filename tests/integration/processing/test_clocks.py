@@ -72,6 +72,17 @@ async def test_a_processor_whose_clock_is_wrong_makes_nobody_wait_longer_than_th
     assert await longest_wait(system, webhook=0, processor=skew) <= DEBOUNCE_SECONDS + 2 * SWEEP_SECONDS
 
 
+@pytest.mark.parametrize("skew", [-120, -5, 5, 120])
+async def test_a_wait_by_a_clock_that_is_wrong_ends_with_the_sweep_that_follows_it(
+    system: InProcess, skew: int
+) -> None:
+    """After two tries in vain: of 15 s and of 30 s, each until the next bucket's wake-up at most."""
+    system.gemini.faults.add("error", "*", times=2, status=503)
+    waits = 15 + 30 + 2 * DEBOUNCE_SECONDS
+
+    assert await longest_wait(system, 0, skew) <= DEBOUNCE_SECONDS + waits + 2 * 2 * SWEEP_SECONDS
+
+
 async def test_what_the_manager_writes_waits_for_no_clock(system: InProcess) -> None:
     system.webhook_skew_ms = 120_000
 
