@@ -346,6 +346,19 @@ async def test_a_template_that_is_at_fault_does_not_keep_the_text_from_being_tri
     assert [sent.template for sent in whatsapp.alerts] == [None]
 
 
+async def test_a_text_that_is_at_fault_does_not_keep_the_template_from_being_tried(stage: AlertStage) -> None:
+    """A closed window was refused with another code than its own
+    (https://github.com/theexperiencecompany/gaia/pull/790)."""
+    whatsapp = stage.system.whatsapp
+    whatsapp.faults.add("error", "send", times=9, code=131009, status=400)
+    await stage.ask("hello")
+
+    await stage.run()
+
+    assert [sent.template for sent in whatsapp.alerts] == ["dm_alert"]
+    assert (whatsapp.count("send"), whatsapp.count("template")) == (1, 1)
+
+
 async def test_accepted_but_never_delivered_raises_the_alarm(
     stage: AlertStage, capsys: pytest.CaptureFixture[str]
 ) -> None:
