@@ -12,6 +12,10 @@ TOLERANCE_MS = 1_000
 """So far a clock may be off before that matters."""
 
 
+MOST_OFF_MS = 600_000
+"""What is further off is no clock of a database (a stand-in says the same time for ever), and is not believed."""
+
+
 class StoreClock:
     """ms since 1970. Every commit's time says anew how far the instance's clock is off."""
 
@@ -33,4 +37,5 @@ class StoreClock:
             return
         least, most = at - self._clock(), at - before
         is_right = least <= TOLERANCE_MS and most >= -TOLERANCE_MS
-        self._offset = 0 if is_right else min(max(self._offset, least), most)
+        is_absurd = least > MOST_OFF_MS or most < -MOST_OFF_MS
+        self._offset = 0 if is_right or is_absurd else min(max(self._offset, least), most)
