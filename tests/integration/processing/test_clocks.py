@@ -62,7 +62,8 @@ async def longest_wait(system: InProcess, webhook: int, processor: int) -> int:
 
 @pytest.mark.parametrize("skew", [-120, -30, -6, 6, 30, 120])
 async def test_a_webhook_whose_clock_is_wrong_makes_nobody_wait(system: InProcess, skew: int) -> None:
-    assert await longest_wait(system, webhook=skew, processor=0) <= DEBOUNCE_SECONDS + 1
+    """An instance's first DM may wait 2 s more: by so much it is not worth a second task."""
+    assert await longest_wait(system, webhook=skew, processor=0) <= DEBOUNCE_SECONDS + 2 + 1
 
 
 @pytest.mark.parametrize("skew", [-120, -10, 10, 120])
