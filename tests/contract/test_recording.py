@@ -30,6 +30,16 @@ async def test_a_dm_is_stored_with_its_thread_in_one_call(store: AnyStore) -> No
     assert (thread.due_at, thread.pending_count, thread.paused_until) == (NOW + 10_000, 1, None)
 
 
+async def test_the_stores_own_clock_says_when(store: AnyStore) -> None:
+    """That of a store on this machine is the one that it was given."""
+    before = time.time() * 1000 - 1
+
+    first, again = await store.record(events(dm(1))), await store.record(events(dm(1)))
+
+    assert before <= (first.at or 0) <= time.time() * 1000 if isinstance(store, FirestoreStore) else first.at == NOW
+    assert again.at is None
+
+
 async def test_a_duplicate_is_reported_and_not_rewritten(store: AnyStore) -> None:
     await store.record(events(dm(1)))
     snapshot = await store.open(THREAD)

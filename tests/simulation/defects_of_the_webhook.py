@@ -43,7 +43,7 @@ def acknowledged_although_the_store_failed(patch: Patch) -> None:
 
 
 def late_wake_up_not_repeated(patch: Patch) -> None:
-    patch(Ingest, "_is_late", lambda _: always(False))
+    patch(Ingest, "_is_off", lambda _: always(False))
 
 
 def duplicates_wake_nobody(patch: Patch) -> None:

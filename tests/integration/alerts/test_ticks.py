@@ -125,6 +125,31 @@ async def test_what_is_held_back_of_one_person_is_one_digest_at_the_hours_end(st
     assert "number 4" in stage.texts[4]
 
 
+@pytest.mark.parametrize("cause", ["model", "expired"])
+@pytest.mark.parametrize("before", [70, 30, 5])
+async def test_what_is_held_back_just_before_the_hours_end_is_one_digest_and_the_next_hour_has_its_own_limit(
+    stage: AlertStage, before: int, cause: str
+) -> None:
+    for number in range(3):
+        await stage.ask(f"number {number}")
+    await stage.run()
+    stage.system.clock.forward(3_600 - before)
+    for number in range(3, 5):
+        await stage.ask(f"number {number}", cause=cause)
+    await stage.run()
+    assert len(stage.texts) == 3
+
+    await stage.pass_seconds(before + 130, step=1)
+    for number in range(5, 9):
+        await stage.ask(f"number {number}")
+        await stage.run()
+
+    assert len(stage.texts) == 3 + 1 + 3
+    await stage.pass_seconds(3_700)
+    assert len(stage.texts) == 3 + 1 + 3 + 1
+    assert all("\n".join(stage.texts).count(f"number {number}") == 1 for number in range(9))
+
+
 async def test_many_expired_ones_of_one_outage_are_one_digest_though_they_come_one_by_one(stage: AlertStage) -> None:
     for number in range(8):
         await stage.ask(f"not answered in time {number}", person=f"70{number}", cause="expired")
@@ -321,6 +346,19 @@ async def test_a_template_that_is_at_fault_does_not_keep_the_text_from_being_tri
     assert [sent.template for sent in whatsapp.alerts] == [None]
 
 
+async def test_a_text_that_is_at_fault_does_not_keep_the_template_from_being_tried(stage: AlertStage) -> None:
+    """A closed window was refused with another code than its own
+    (https://github.com/theexperiencecompany/gaia/pull/790)."""
+    whatsapp = stage.system.whatsapp
+    whatsapp.faults.add("error", "send", times=9, code=131009, status=400)
+    await stage.ask("hello")
+
+    await stage.run()
+
+    assert [sent.template for sent in whatsapp.alerts] == ["dm_alert"]
+    assert (whatsapp.count("send"), whatsapp.count("template")) == (1, 1)
+
+
 async def test_accepted_but_never_delivered_raises_the_alarm(
     stage: AlertStage, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -488,6 +526,46 @@ async def test_a_save_that_failed_or_whose_answer_was_lost_delays_and_doubles_no
     assert points.struck == "store.save_alert"
     await stage.pass_seconds(400)
     assert len(stage.texts) == 1
+
+
+@pytest.mark.parametrize("together", [1, 4])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", [1, 2, 4])
+async def test_an_outage_of_the_store_delays_alerts_no_longer_than_it_lasts_and_doubles_none(
+    stage: AlertStage, at: int, when: Literal["before", "after"], together: int
+) -> None:
+    """More than three ``together`` are a digest."""
+    points = CrashPoints(at=at, when=when, error=StoreUnavailable, lasting=True)
+    ids = [await stage.ask(f"n {n}", person=f"70{n}", announced=False) for n in range(together)]
+    app = stage.system.instance(points)
+    assert (await stage.system.tick(ids[0], app))[0] == 500 or points.struck is None
+
+    points.at = 0
+    await stage.system.tick(ids[0], app)
+
+    assert len(stage.texts) == 1
+    await stage.pass_seconds(400)
+    assert len(stage.texts) == 1
+    assert {(await stage.alert(each)).due_at for each in ids} == {None}
+
+
+@pytest.mark.parametrize("together", [1, 4])
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", range(1, 6))
+async def test_a_tick_that_sleeps_at_any_call_repeats_nothing_that_another_has_told(
+    stage: AlertStage, at: int, when: Literal["before", "after"], together: int
+) -> None:
+    await stage.status_was_seen()
+    ids = [await stage.ask(f"n {n}", person=f"70{n}", announced=False) for n in range(together)]
+
+    points = CrashPoints(at=at, when=when, meanwhile=lambda: stage.pass_seconds(180))
+    await stage.system.tick(ids[0], stage.system.instance(points))
+    await stage.pass_seconds(700, step=100)
+
+    told = "\n".join(stage.texts)
+    once = 2 if points.struck == "whatsapp.send_text" and when == "before" else 1
+    assert all(1 <= told.count(f"n {n}") <= once for n in range(together))
+    assert {(await stage.alert(each)).due_at for each in ids} == {None}
 
 
 async def test_a_tick_that_comes_a_little_early_is_followed_by_another(stage: AlertStage) -> None:

@@ -214,9 +214,10 @@ async def test_over_the_days_total_dms_end_limited_and_the_manager_is_told_once(
         await person.says("hi")
         await system.task(person.thread_id)
 
-    ended = [(await stored(system, person.thread_id))[0].disposition for person in people]
+    dms = [(await stored(system, person.thread_id))[0] for person in people]
 
-    assert ended == [None, None, *[Disposition.LIMITED] * 3]
+    assert [dm.disposition for dm in dms] == [None, None, *[Disposition.LIMITED] * 3]
+    assert [dm.error for dm in dms] == [None, None, *["MAX_RUNS_PER_DAY_TOTAL"] * 3]
     assert system.gemini.count() == 2
     [told] = await system.told()
     assert "MAX_RUNS_PER_DAY_TOTAL" in told

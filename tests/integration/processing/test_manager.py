@@ -419,6 +419,55 @@ async def test_a_save_that_failed_or_whose_answer_was_lost_keeps_nobody_waiting(
     assert [alert.text for alert in system.whatsapp.alerts].count(SENT) == 1
 
 
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", range(1, 14))
+async def test_an_instance_that_sleeps_at_any_call_repeats_nothing_that_another_has_done(
+    system: InProcess, at: int, when: Literal["before", "after"]
+) -> None:
+    wamid = await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
+    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+
+    async def another() -> None:
+        for _ in range(3):
+            system.clock.forward(400)
+            await system.send_outbox(item)
+
+    points = CrashPoints(at=at, when=when, meanwhile=another)
+    await system.send_outbox(item, system.instance(points))
+    await another()
+
+    lines = [alert.text for alert in system.whatsapp.alerts if alert.text in (SENT, UNCERTAIN)]
+    sent = system.instagram.sent_to("9001").count("Hi Ana, Tom here.")
+    assert (sent, lines[-1]) in {(1, SENT), (0, UNCERTAIN), (1, UNCERTAIN)}
+    told_or_not_known = points.struck == "whatsapp.answer" or at == 13
+    assert len(lines) == 1 or (told_or_not_known and lines == [SENT, SENT])
+    assert points.struck == "instagram.send_text" or (sent, lines[-1]) != (1, UNCERTAIN)
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+@pytest.mark.parametrize("at", range(1, 14))
+async def test_an_outage_of_the_store_holds_the_words_up_no_longer_than_it_lasts(
+    system: InProcess, at: int, when: Literal["before", "after"]
+) -> None:
+    wamid = await alerted(system)
+    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
+    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    points = CrashPoints(at=at, when=when, error=lambda: StoreUnavailable("outage"), lasting=True)
+    app = system.instance(points)
+    assert (await system.send_outbox(item, app))[0] == 500
+
+    points.at = 0
+    answers = [await system.send_outbox(item, app)]
+    if answers[0][1]["status"] == "retry_later":  # looked up, as after any outage between a send and its outcome
+        system.clock.forward(65)
+        answers.append(await system.send_outbox(item, app))
+
+    assert answers[-1][1]["status"] != "conflict"
+    sent = system.instagram.sent_to("9001").count("Hi Ana, Tom here.")
+    assert (sent, system.whatsapp.alerts[-1].text) in {(1, SENT), (0, UNCERTAIN)}
+
+
 @pytest.mark.parametrize("at", range(1, 14))
 async def test_a_crash_at_any_call_leaves_what_went_out_in_the_thread_and_nobody_to_be_reminded(
     system: InProcess, at: int

@@ -295,8 +295,9 @@ async def test_the_echo_that_beats_the_answer_is_ours(system: InProcess) -> None
     assert [m.direction for m in snapshot.recent] == ["inbound", "outbound"]
 
 
-async def test_a_person_who_floods_is_limited(system: InProcess) -> None:
-    system.env["MAX_RUNS_PER_HOUR"] = "3"
+@pytest.mark.parametrize("limit", ["MAX_RUNS_PER_HOUR", "MAX_RUNS_PER_DAY"])
+async def test_a_person_who_floods_is_limited(system: InProcess, limit: str) -> None:
+    system.env[limit] = "3"
     ana = system.person()
     answer(system)
     for number in range(5):
@@ -304,7 +305,8 @@ async def test_a_person_who_floods_is_limited(system: InProcess) -> None:
         await system.task(ana.thread_id, f"task-{number}")
 
     assert system.gemini.count() == 3
-    assert (await messages(system, ana))["dm-4"].disposition is Disposition.LIMITED
+    last = (await messages(system, ana))["dm-4"]
+    assert (last.disposition, last.error) == (Disposition.LIMITED, limit)
 
 
 async def test_a_thousand_dms_at_once_are_all_ended_in_a_few_runs(system: InProcess) -> None:

@@ -18,11 +18,12 @@ from dm_admin.views import (
     thread_line,
     view_thread,
 )
-from dm_admin.views.messages import BECAUSE, REMEDIES, WAITED_TOO_LONG, message_view
+from dm_admin.views.messages import BECAUSE, LIMITED, REMEDIES, WAITED_TOO_LONG, message_view, with_switch
 from dm_admin.views.runs import run_view
 from dm_admin.views.stats import counted
 from dm_core.durations import DAY_MS, HOUR_MS
 from dm_core.messages import Attachment, Content, Direction, Disposition, Status
+from dm_core.outbox import AuditLine
 from dm_core.runs import (
     Action,
     ActionKind,
@@ -110,6 +111,10 @@ def test_an_unsent_message_shows_nothing_of_itself() -> None:
             "Instagram app",
         ),
         ({"disposition": Disposition.LIMITED}, BECAUSE[Disposition.LIMITED], "MAX_RUNS_PER_HOUR"),
+        *(
+            ({"disposition": Disposition.LIMITED, "error": limit}, LIMITED[limit], "MAX_RUNS_PER_HOUR")
+            for limit in ("MAX_RUNS_PER_HOUR", "MAX_RUNS_PER_DAY", "MAX_RUNS_PER_DAY_TOTAL")
+        ),
         ({"disposition": Disposition.NO_REPLY}, BECAUSE[Disposition.NO_REPLY], ""),
         ({"disposition": Disposition.STANDBY, "direction": Direction.HUMAN}, BECAUSE[Disposition.STANDBY], ""),
         ({"disposition": Disposition.EXPIRED, "direction": Direction.OUTBOUND}, BECAUSE[Disposition.EXPIRED], ""),
@@ -145,6 +150,28 @@ async def test_a_message_without_a_run_is_explained_by_what_it_met() -> None:
     answer = await explain(Reads(store), replace(dm(1), status=Status.PROCESSED, disposition=Disposition.OFF))
 
     assert (answer.why, answer.run) == ("the agent was switched off", None)
+
+
+@pytest.mark.parametrize(
+    ("lines", "expected"),
+    [
+        ([(1, "", "off")], "the agent was switched off for everybody, by whatsapp:44, 1970-01-01 00:00:01 UTC"),
+        ([(1, "t", "mode off"), (2, "", "pause")], "for this conversation, by whatsapp:44, 1970-01-01 00:00:01 UTC"),
+        (
+            [(1, "", "off"), (2, "", "on"), (3, "t", "off")],
+            "for this conversation, by whatsapp:44, 1970-01-01 00:00:03",
+        ),
+        ([(1, "", "off"), (2, "", "mode draft"), (9, "", "off")], "the agent was switched off"),
+    ],
+)
+def test_who_had_switched_it_off_is_said_where_the_audit_knows(
+    lines: list[tuple[int, str, str]], expected: str
+) -> None:
+    off = replace(dm(1), thread_id="t", status=Status.PROCESSED, disposition=Disposition.OFF, processed_at=8_000)
+    audit = [AuditLine(str(at), at * 1000, "whatsapp:44", what, NOW, thread_id=where) for at, where, what in lines]
+
+    assert expected in with_switch(message_view(off), audit).because
+    assert ("by" in with_switch(message_view(off), audit).because) is ("by" in expected)
 
 
 async def test_a_run_that_is_not_kept_any_more_is_said_to_be_gone() -> None:

@@ -163,6 +163,10 @@ class Reads:
         found = await self.store.documents.select(queries.audit_of(thread_id, MANY))
         return tuple(sorted((parse_audit(each.id, each.doc) for each in found), key=lambda line: line.at))
 
+    async def switching(self, thread_id: str) -> tuple[AuditLine, ...]:
+        """What humans changed in a thread and in the whole deployment, the oldest first."""
+        return tuple(sorted((*await self.audit_of(""), *await self.audit_of(thread_id)), key=lambda line: line.at))
+
     async def newest_quarantined(self, limit: int) -> tuple[Quarantined, ...]:
         """Quarantined items, the latest first."""
         return tuple(map(_quarantined, await self.store.documents.select(queries.newest_quarantined(limit))))

@@ -113,7 +113,7 @@ class Alert:
     @property
     def held_back(self) -> bool:
         """It waited for the end of its person's hour."""
-        return self.cause != HANDOVER_REMINDER and self.first_due_at - self.created_at > JOINT_DELAY_MS
+        return self.cause != HANDOVER_REMINDER and self.first_due_at > self.created_at + _joint_delay(self.cause)
 
 
 @dataclass(frozen=True, slots=True)
@@ -187,7 +187,7 @@ def new_alerts(
     """
     alerts: list[Alert] = []
     for each in asked:
-        due_at = now + (JOINT_DELAY_MS if each.cause in JOINT_CAUSES else 0)
+        due_at = now + _joint_delay(each.cause)
         if each.delay_ms:
             due_at = now + each.delay_ms
         elif each.urgency == "urgent" or each.cause == DRAFT:
@@ -195,9 +195,13 @@ def new_alerts(
         else:
             count = _counted(count, now)
             if count.count > limits.per_hour:
-                due_at = max(due_at, count.hour_start + HOUR_MS)
+                due_at = count.hour_start + HOUR_MS + _joint_delay(each.cause)
         alerts.append(_new(each, thread_id, now, due_at, limits))
     return tuple(alerts), count
+
+
+def _joint_delay(cause: str) -> int:
+    return JOINT_DELAY_MS if cause in JOINT_CAUSES else 0
 
 
 def cause_key(service: str, account_id: str, code: str, day: str) -> str:

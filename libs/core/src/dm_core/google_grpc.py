@@ -4,7 +4,9 @@ Those wrap every call (messages of their own, retries, tracing, logging) at abou
 they add we switch off or do ourselves. Their transports still open the channel: address, credentials, scopes.
 """
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import Any, Final, cast
 
 import grpc
@@ -27,6 +29,8 @@ was carried out is not said."""
 
 _SIZES: Final = [("grpc.max_send_message_length", -1), ("grpc.max_receive_message_length", -1)]
 _KEEPALIVE: Final = [("grpc.keepalive_time_ms", 30_000)]
+_OWN: Final = [("grpc.use_local_subchannel_pool", 1)]
+"""A new channel is a new connection: by default all channels of a process to one address share theirs."""
 _DIRECTLY: Final = [("grpc.enable_http_proxy", 0)]
 """An emulator is on this machine, where a proxy named by ``http_proxy`` can't reach it
 (https://github.com/firebase/quickstart-nodejs/issues/44)."""
@@ -46,8 +50,8 @@ def open_channel(transport: object, emulator_host: str | None) -> Any:
     Raises GoogleAuthError when there are none.
     """
     if emulator_host:
-        return grpc.aio.insecure_channel(emulator_host, options=[*_SIZES, *_DIRECTLY])
-    return cast("Any", transport).create_channel(options=[*_SIZES, *_KEEPALIVE])
+        return grpc.aio.insecure_channel(emulator_host, options=[*_SIZES, *_OWN, *_DIRECTLY])
+    return cast("Any", transport).create_channel(options=[*_SIZES, *_OWN, *_KEEPALIVE])
 
 
 def routed(field: str, value: str) -> Metadata:
@@ -93,23 +97,56 @@ def _readable(answer: Any) -> Any:
     return answer
 
 
+MAX_TIMEOUTS: Final = 3
+"""So many calls in a row that time out, and the connection is given up."""
+
+
 class Calls:
-    """The methods of one service. Connects on the first call, in the event loop of that call, and stays there."""
+    """The methods of one service. Connects on the first call, in the event loop of that call, and stays there.
+
+    A connection on which call after call times out is left for a new one: some look alive and carry nothing any more
+    (https://github.com/firebase/firebase-admin-node/issues/2978).
+    """
 
     def __init__(self, service: str, transport: object, emulator_host: str | None, timeout: float) -> None:
         self._service, self._transport, self._emulator_host, self._timeout = service, transport, emulator_host, timeout
         self._channel: Any = None
         self._methods: dict[str, Any] = {}
+        self._timeouts = 0
+        self._closing: set[asyncio.Task[None]] = set()
 
     async def unary(self, method: str, request: Any, answer: Any, metadata: Sequence[Metadata]) -> Any:
         """One request, one answer of the generated class ``answer``. Raises any of FAILURES."""
         call = self._methods.get(method) or self._method(method, type(request), answer, streams=False)
-        return _readable(await call(request, timeout=self._timeout, metadata=metadata))
+        with self._watched():
+            return _readable(await call(request, timeout=self._timeout, metadata=metadata))
 
     async def stream(self, method: str, request: Any, answer: Any, metadata: Sequence[Metadata]) -> list[Any]:
         """One request, every answer to it. Raises any of FAILURES."""
         call = self._methods.get(method) or self._method(method, type(request), answer, streams=True)
-        return [_readable(each) async for each in call(request, timeout=self._timeout, metadata=metadata)]
+        with self._watched():
+            return [_readable(each) async for each in call(request, timeout=self._timeout, metadata=metadata)]
+
+    @contextmanager
+    def _watched(self) -> Generator[None]:
+        """Count time-outs in a row."""
+        try:
+            yield
+        except grpc.aio.AioRpcError as error:
+            self._timeouts = self._timeouts + 1 if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED else 0
+            if self._timeouts >= MAX_TIMEOUTS:
+                self._leave_channel()
+            raise
+        self._timeouts = 0
+
+    def _leave_channel(self) -> None:
+        """The next call opens another; what is under way on this one ends by its own time-out."""
+        channel, self._channel, self._timeouts = self._channel, None, 0
+        self._methods.clear()
+        if channel is not None:
+            closing = asyncio.create_task(channel.close(grace=2 * self._timeout))
+            self._closing.add(closing)
+            closing.add_done_callback(self._closing.discard)
 
     def _method(self, name: str, request: Any, answer: Any, *, streams: bool) -> Any:
         if self._channel is None:
@@ -128,3 +165,5 @@ class Calls:
         self._methods.clear()
         if channel is not None:
             await channel.close()
+        if self._closing:
+            await asyncio.wait(self._closing)

@@ -21,7 +21,7 @@ from dm_core.bootstrap.webhook import compose as compose_webhook
 from dm_core.clients.port import Instagram as InstagramPort
 from dm_core.clients.port import InstagramAccounts
 from dm_core.clients.port import WhatsApp as WhatsAppPort
-from dm_core.clock import system_clock
+from dm_core.clock import Clock, system_clock
 from dm_core.errors import QueueUnavailable
 from dm_core.http import Request, Response, serve
 from dm_core.processing.app import TASK_NAME_HEADER, ProcessorApp
@@ -63,6 +63,7 @@ STORE_CALLS = (
     "history",
     "day_runs",
     "create_alert",
+    "get_alert",
     "due_alerts",
     "save_alert",
     "create_digest",
@@ -219,11 +220,13 @@ class InProcess:
     """The whole system but its queue, in this process. ``async with`` starts and stops it.
 
     Nothing is put under a reply unless ``extra`` sets ``DISCLOSURE_DAYS``: what the model writes is what goes out.
+    ``webhook_skew_ms``: so much is the webhook's clock ahead of all others.
     """
 
     store: Store
     extra: Mapping[str, str] = field(default_factory=dict[str, str])
     clock: MovableClock = field(default_factory=MovableClock)
+    webhook_skew_ms: int = 0
     queue: RecordingQueue = field(default_factory=RecordingQueue)
     alert_queue: RecordingAlertQueue = field(default_factory=RecordingAlertQueue)
     folder: Path = FUNCTIONS / "processor"
@@ -247,13 +250,16 @@ class InProcess:
         platforms = Platforms(self.instagram, self.whatsapp, self.spond)
         self.env = function_environment(platforms, addresses, Pace(), model_variables({}), {**_DEFAULTS, **self.extra})
         settings = WebhookSettings.load(self.env)
-        app = compose_webhook(settings, self.store, self.queue, self.alert_queue, self.clock)
+        app = compose_webhook(settings, self.store, self.queue, self.alert_queue, self._webhook_clock)
         self._server = LocalServer(asgi(app.handle))
         await self._server.start()
         self.webhook_url = f"{self._server.base_url}/"
         self._sender = WebhookSender(self.webhook_url, APP_SECRET, self.clock)
         self._whatsapp_sender = WebhookSender(f"{self.webhook_url}whatsapp", WHATSAPP_APP_SECRET, self.clock)
         return self
+
+    def _webhook_clock(self) -> int:
+        return self.clock() + self.webhook_skew_ms
 
     async def __aexit__(self, *_: object) -> None:
         for ports in self._opened:
@@ -290,10 +296,10 @@ class InProcess:
         """A signed delivery of WhatsApp's to the webhook; the answer's status."""
         return (await self._whatsapp_sender.post(payload)).status
 
-    def instance(self, points: CrashPoints | None = None) -> ProcessorApp:
-        """A fresh instance of the processor, with nothing in memory."""
+    def instance(self, points: CrashPoints | None = None, clock: Clock | None = None) -> ProcessorApp:
+        """A fresh instance of the processor, with nothing in memory. ``clock``: where it is not the system's."""
         settings = ProcessorSettings.load(self.env)
-        real = open_ports(settings, self.clock)
+        real = open_ports(settings, clock or self.clock)
         self._opened.append(real)
         return processor_app(settings, self.folder, self._pierced(real, points or CrashPoints()))
 

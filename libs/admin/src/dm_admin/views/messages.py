@@ -1,10 +1,12 @@
 """A message as an operator sees it: who said what, and what became of it."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import Final
 
 from dm_core.messages import WINDOW_MS, Content, Direction, Disposition, Message, Status
+from dm_core.outbox import AuditLine
 from dm_core.processing.waits import WINDOW_MARGIN_MS
 
 WRITERS: Final = {Direction.INBOUND: "person", Direction.OUTBOUND: "agent", Direction.HUMAN: "human"}
@@ -25,10 +27,20 @@ BECAUSE: Final = {
 }
 """Why a message ended as it did, a sentence for each disposition."""
 
+LIMITED: Final[Mapping[str | None, str]] = {
+    "MAX_RUNS_PER_HOUR": "the person had used up the runs of the hour (MAX_RUNS_PER_HOUR)",
+    "MAX_RUNS_PER_DAY": "the person had used up the runs of the day (MAX_RUNS_PER_DAY)",
+    "MAX_RUNS_PER_DAY_TOTAL": "the deployment had used up the runs of the day (MAX_RUNS_PER_DAY_TOTAL)",
+}
+"""By the limit that was met; older DMs do not say it."""
+
 WAITED_TOO_LONG: Final = (
     "it had waited as long as a DM may (MAX_WAIT_HOURS) for a service, or Instagram said that the 24 hours were over"
 )
 """Of a DM that expired long before its own 24 hours were over."""
+
+_SWITCHED: Final = {"off": True, "mode off": True, "on": False, "mode auto": False, "mode draft": False}
+"""What a line of the audit says of a switch, by WhatsApp or ``dm-admin``: whether it is off from then on."""
 
 _BY_HAND: Final = "answer in the Instagram app, by quoting the alert, or with reply"
 REMEDIES: Final[Mapping[str, str]] = {
@@ -117,6 +129,8 @@ def because(message: Message) -> str:
     """Why it ended so, or what it waits for."""
     if message.disposition is Disposition.EXPIRED and _early(message):
         return WAITED_TOO_LONG
+    if message.disposition is Disposition.LIMITED and message.error in LIMITED:
+        return LIMITED[message.error]
     if message.disposition is not None:
         return BECAUSE[message.disposition]
     match message.status:
@@ -128,6 +142,22 @@ def because(message: Message) -> str:
             return f"given up after {_attempts(message.attempts)}: {message.error or 'cut short'}"
         case Status.PROCESSED:
             return "answered" if message.direction is Direction.INBOUND else "sent"
+
+
+def with_switch(view: MessageView, lines: Sequence[AuditLine]) -> MessageView:
+    """Of one that ended because the agent was switched off: for whom, by whom and when, where the audit says it.
+
+    ``lines``: those of its thread and of the whole deployment, the oldest first.
+    """
+    if view.outcome != Disposition.OFF:
+        return view
+    told = [line for line in lines if line.what in _SWITCHED and line.at <= (view.ended_at or line.at)]
+    for thread_id, where in (("", "for everybody"), (view.thread_id, "for this conversation")):
+        newest = next((line for line in reversed(told) if line.thread_id == thread_id), None)
+        if newest is not None and _SWITCHED[newest.what]:
+            at = datetime.fromtimestamp(newest.at / 1000, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+            return replace(view, because=f"{view.because} {where}, by {newest.who}, {at}")
+    return view
 
 
 def _early(message: Message) -> bool:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from dm_admin.reads import Reads
-from dm_admin.views.messages import MessageView, message_view
+from dm_admin.views.messages import MessageView, message_view, with_switch
 from dm_core.messages import Disposition, Message
 from dm_core.runs import Action, ActionState, DraftState, ModelTurn, Run, ToolTurn, Turn
 from dm_core.threads import Thread
@@ -181,6 +181,8 @@ def _action(action: Action) -> ActionView:
 async def explain(reads: Reads, message: Message) -> Answer:
     """The run behind a message: of a DM the one that ended it, of a reply the one that sent it."""
     view = message_view(message)
+    if view.outcome == Disposition.OFF:
+        view = with_switch(view, await reads.switching(message.thread_id))
     thread = await reads.store.get_thread(message.thread_id) if message.is_unprocessed else None
     why, waits_until = _waits_for(thread) if thread else ("", None)
     if not message.run_id:

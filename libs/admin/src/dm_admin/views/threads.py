@@ -7,11 +7,11 @@ from typing import Final
 
 from dm_admin.reads import LOOKED_THROUGH, Reads
 from dm_admin.views.alerts import AlertView, alert_view
-from dm_admin.views.messages import MessageView, message_view
+from dm_admin.views.messages import MessageView, message_view, with_switch
 from dm_admin.views.runs import RunView, drafted, run_view
 from dm_core.clock import system_clock
 from dm_core.durations import DAY_MS
-from dm_core.messages import WINDOW_MS
+from dm_core.messages import WINDOW_MS, Disposition
 from dm_core.outbox import AuditLine
 from dm_core.processing.switches import SwitchReader
 from dm_core.steering import Mode, Switches
@@ -215,6 +215,8 @@ async def view_thread(
     if thread is None:
         return None
     newest = await reads.store.history(thread_id, messages)
+    audit = await reads.audit_of(thread_id)
+    for_all = await reads.audit_of("") if any(m.disposition is Disposition.OFF for m in newest) else ()
     failed = any(message.status == "failed" for message in newest)
     steering = thread.steering
     handover = thread.handed_over(now, release_ms)
@@ -233,9 +235,9 @@ async def view_thread(
         stopped_at=steering.stopped_at,
         disclosed_at=steering.disclosed_at,
         notes=thread.notes,
-        messages=tuple(map(message_view, newest)),
+        messages=tuple(with_switch(message_view(message), (*for_all, *audit)) for message in newest),
         alerts=tuple(map(alert_view, await reads.alerts_of(thread_id))),
-        audit=await reads.audit_of(thread_id),
+        audit=audit,
         run=run_view(thread.run) if thread.run else None,
         draft_waits=drafted(thread.run),
     )

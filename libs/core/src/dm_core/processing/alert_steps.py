@@ -16,7 +16,7 @@ from typing import Final
 
 from dm_core.alerts import Alert, AlertState, ManagerContact
 from dm_core.durations import DAY_MS, HOUR_MS, MINUTE_MS
-from dm_core.errors import AccountStopped, PlatformError, RetryLater, Unreachable
+from dm_core.errors import AccountStopped, Owner, PlatformError, RetryLater, Unreachable
 from dm_core.messages import WINDOW_MS
 
 CLAIM_MS: Final = MINUTE_MS
@@ -139,6 +139,8 @@ def failed(alert: Alert, kind: Kind, error: Exception, now: int, rules: AlertRul
     if isinstance(error, PlatformError) and _is_refusal(error):
         if kind is Kind.TEMPLATE and alert.texts == 0:  # the template is at fault, the window may be open after all
             return _left(replace(alert, state=AlertState.WAITING, template_next=False), now, rules, now)
+        if kind is Kind.TEXT and error.owner is Owner.REQUEST and rules.template and not alert.used_template:
+            return _left(replace(alert, state=AlertState.WAITING, template_next=True), now, rules, now)
         return _left(replace(alert, state=AlertState.REFUSED, failed_code=error.code), now, rules)
     return _left(replace(alert, state=AlertState.UNCERTAIN), now, rules, now + STATUS_MS)
 

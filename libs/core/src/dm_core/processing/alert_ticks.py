@@ -9,9 +9,9 @@ Every save is conditional. What a crash leaves behind is due again at the claim'
 
 import asyncio
 import re
-from collections.abc import Sequence
-from contextlib import suppress
-from dataclasses import dataclass, replace
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 from dm_core.alerts import DIGEST, DRAFT, HANDOVER_REMINDER, Alert, AlertState, ManagerContact, alert_id
@@ -22,6 +22,7 @@ from dm_core.processing import alert_steps as steps
 from dm_core.processing import alert_texts as texts
 from dm_core.processing.alert_steps import AlertRules, Kind, Step
 from dm_core.processing.drafts import is_shown_in
+from dm_core.processing.saves import Unsettled, settled
 from dm_core.processing.steering import reminder_key
 from dm_core.queue.port import AlertQueue
 from dm_core.settings import AlertSettings, HandoverSettings
@@ -53,6 +54,14 @@ Claim = tuple[StoredAlert, Kind, str]
 
 
 @dataclass(frozen=True, slots=True)
+class Left:
+    """An alert as it may be stored, claimed by a tick that is over, and as it is in truth."""
+
+    stored: Alert
+    true: Alert
+
+
+@dataclass(frozen=True, slots=True)
 class AlertTicks:
     """Answers the tasks of the alerts' queue."""
 
@@ -64,6 +73,7 @@ class AlertTicks:
     ids: Ids
     settings: AlertSettings
     handover: HandoverSettings
+    left: Unsettled[Left] = field(default_factory=Unsettled[Left])
 
     @property
     def _rules(self) -> AlertRules:
@@ -74,6 +84,7 @@ class AlertTicks:
 
         Raises StoreUnavailable, QueueUnavailable: the queue then tries the task again.
         """
+        await self._go_on()
         contact = await self.store.manager_contact()
         handled: set[str] = set()
         claim: Claim | None = None
@@ -167,15 +178,33 @@ class AlertTicks:
         return await self._saved(alert, version)
 
     async def _saved(self, alert: Alert, version: Version) -> Version | Conflict:
-        """Store an alert on this version. One whose answer was lost is read back, and stored once more if it was not
-        applied. Raises StoreUnavailable."""
+        """Store an alert on this version. Raises StoreUnavailable."""
+        return await settled(lambda: self.store.save_alert(alert, version), lambda: self._applied(alert))
+
+    async def _applied(self, alert: Alert) -> Version | None:
+        found = await self.store.get_alert(alert.id)
+        return found.version if found is not None and found.alert == alert else None
+
+    @contextmanager
+    def _keeping(self, stored: Alert, true: Alert) -> Generator[None]:
+        """Should the store go away: the alert may be stored as claimed, and only this process knows what is true."""
         try:
-            return await self.store.save_alert(alert, version)
+            yield
         except StoreUnavailable:
-            found = await self.store.get_alert(alert.id)
-            if found is not None and found.alert == alert:
-                return found.version
-            return await self.store.save_alert(alert, version)
+            self.left.keep(stored.id, Left(stored, true), stored.claim_until or 0, self.clock())
+            raise
+
+    async def _go_on(self) -> None:
+        """Store what is true of alerts that this process left claimed, unless something has changed them since.
+
+        Raises StoreUnavailable, QueueUnavailable.
+        """
+        for left in self.left.values():
+            found = await self.store.get_alert(left.stored.id)
+            if found is not None and found.alert == left.stored:
+                await self._saved(left.true, found.version)
+            await self._schedule(left.true)
+            self.left.forget(left.stored.id)
 
     # -- choosing and claiming
 
@@ -197,7 +226,8 @@ class AlertTicks:
             await self._dissolve(first)
             return None
         claimed = steps.claimed(step.alert, step.kind, self.clock())
-        version = await self._saved(claimed, first.version)
+        with self._keeping(claimed, step.alert):
+            version = await self._saved(claimed, first.version)
         if isinstance(version, Conflict):
             return None
         handled.add(first.alert.id)
@@ -222,7 +252,8 @@ class AlertTicks:
             replace(m, alert=replace(m.alert, state=AlertState.DIGESTED, digest_id=digest.id, due_at=None))
             for m in members
         ]
-        version = await self.store.create_digest(claimed, joined)
+        with self._keeping(claimed, digest):
+            version = await settled(lambda: self.store.create_digest(claimed, joined), lambda: self._applied(claimed))
         if isinstance(version, Conflict):
             return None
         handled.update(m.alert.id for m in members)
@@ -259,7 +290,8 @@ class AlertTicks:
                 break
             kind = Kind.TEMPLATE
             claimed = steps.claimed(again.alert, kind, self.clock())
-            version = await self._saved(claimed, saved.version)
+            with self._keeping(claimed, again.alert):
+                version = await self._saved(claimed, saved.version)
             if isinstance(version, Conflict):
                 break
             stored = StoredAlert(claimed, version)
@@ -287,10 +319,11 @@ class AlertTicks:
                     raise_alarm(step.alert, step.alarm, self.clock())
                 alarmed = True
                 step = replace(step, alert=replace(step.alert, alarmed_at=self.clock()), alarm=None)
-            version = await self._saved(step.alert, current.version)
-            if not isinstance(version, Conflict):
-                return StoredAlert(step.alert, version)
-            current = await self.store.get_alert(claimed.alert.id)  # a status came meanwhile
+            with self._keeping(current.alert, step.alert):
+                version = await self._saved(step.alert, current.version)
+                if not isinstance(version, Conflict):
+                    return StoredAlert(step.alert, version)
+                current = await self.store.get_alert(claimed.alert.id)  # a status came meanwhile
         return None
 
     async def _call(self, alert: Alert, kind: Kind, words: str) -> str | Exception:

@@ -126,9 +126,9 @@ class Claims:
     ) -> LeasedThread | ExecutionResult | None:
         """Close what needs no model, or take the lease; None if the condition was lost. Raises _Held."""
         if decision.step is NextStep.CLOSE:
-            return await self._close(snapshot, decision.ending or Ending.HUMAN, decision.messages)
+            return await self._close(snapshot, decision.ending or Ending.HUMAN, decision.messages, decision.limit)
         if decision.step is NextStep.START and await self._day_is_used_up():
-            return await self._close(snapshot, Ending.LIMITED, snapshot.unprocessed)
+            return await self._close(snapshot, Ending.LIMITED, snapshot.unprocessed, "MAX_RUNS_PER_DAY_TOTAL")
         run = snapshot.thread.run
         draft = run.newest_draft if run else None
         by_rule = decision.step is NextStep.SAY or (draft is not None and draft.is_released)
@@ -220,10 +220,12 @@ class Claims:
                 return None
         return ExecutionResult(RunStatus.RETRY_LATER, thread.id)
 
-    async def _close(self, snapshot: Snapshot, ending: Ending, messages: tuple[Message, ...]) -> ExecutionResult | None:
+    async def _close(
+        self, snapshot: Snapshot, ending: Ending, messages: tuple[Message, ...], limit: str = ""
+    ) -> ExecutionResult | None:
         """End messages without a model call; None if the condition was lost. The rest is looked at anew."""
         thread, now = snapshot.thread, self.runtime.clock()
-        closed = tuple(_closed(message, ending, now) for message in messages)
+        closed = tuple(_closed(message, ending, now, limit) for message in messages)
         left = max(0, thread.pending_count - len(closed))
         run = heard(thread.run, snapshot.recent, now) if thread.run is not None else None
         ended = _ended_run(run, snapshot.unprocessed, messages, ending)
@@ -382,10 +384,12 @@ def _given_up(snapshot: Snapshot, over: tuple[Message, ...], now: int) -> tuple[
     return (ending, over) if ending is Ending.EXPIRED else (ending, own)
 
 
-def _closed(message: Message, ending: Ending, now: int) -> MessageChange:
+def _closed(message: Message, ending: Ending, now: int, limit: str) -> MessageChange:
     disposition = Disposition.UNSENT if message.unsent_at is not None else ending.disposition
     change = MessageChange(message.id, ending.message_status, now, processed_at=now, disposition=disposition)
-    return replace(change, error=message.error or CUT_SHORT) if ending is Ending.FAILED else change
+    if ending is Ending.FAILED:
+        return replace(change, error=message.error or CUT_SHORT)
+    return replace(change, error=limit) if limit else change
 
 
 def _closing_alerts(ending: Ending, messages: tuple[Message, ...], run: Run | None) -> tuple[AskedAlert, ...]:

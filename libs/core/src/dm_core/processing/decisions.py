@@ -47,12 +47,13 @@ class NextStep(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The next step, and which messages end how when some are closed at once."""
+    """The next step, and which messages end how when some are closed at once. ``limit``: the setting that was met."""
 
     step: NextStep
     ending: Ending | None = None
     messages: tuple[Message, ...] = ()
     steered: Steered | None = None
+    limit: str = ""
 
 
 def decide(
@@ -81,8 +82,8 @@ def decide(
         return Decision(NextStep.DRAFT if draft_rests else NextStep.RESUME)
     if not snapshot.unprocessed:
         return Decision(NextStep.NOTHING)
-    if spend(snapshot.allowance, now, limits) is None:
-        return Decision(NextStep.CLOSE, Ending.LIMITED, snapshot.unprocessed)
+    if limit := used_up(snapshot.allowance, now, limits):
+        return Decision(NextStep.CLOSE, Ending.LIMITED, snapshot.unprocessed, limit=limit)
     return Decision(NextStep.START)
 
 
@@ -138,11 +139,22 @@ def _closed(snapshot: Snapshot, now: int, limits: RunLimits, switches: Switches)
 
 def spend(allowance: Allowance, now: int, limits: RunLimits) -> Allowance | None:
     """The allowance after one more run, or None when the person has used up the hour or the day."""
+    allowance = _of_now(allowance, now)
+    if used_up(allowance, now, limits):
+        return None
+    return replace(allowance, hour_runs=allowance.hour_runs + 1, day_runs=allowance.day_runs + 1)
+
+
+def used_up(allowance: Allowance, now: int, limits: RunLimits) -> str:
+    """The setting whose limit keeps the person from another run; empty if none does."""
+    allowance = _of_now(allowance, now)
+    if allowance.day_runs >= limits.runs_per_day:
+        return "MAX_RUNS_PER_DAY"
+    return "MAX_RUNS_PER_HOUR" if allowance.hour_runs >= limits.runs_per_hour else ""
+
+
+def _of_now(allowance: Allowance, now: int) -> Allowance:
     hour, day = now - now % HOUR_MS, now - now % DAY_MS
     if allowance.hour_start != hour:
         allowance = replace(allowance, hour_start=hour, hour_runs=0)
-    if allowance.day_start != day:
-        allowance = replace(allowance, day_start=day, day_runs=0)
-    if allowance.hour_runs >= limits.runs_per_hour or allowance.day_runs >= limits.runs_per_day:
-        return None
-    return replace(allowance, hour_runs=allowance.hour_runs + 1, day_runs=allowance.day_runs + 1)
+    return allowance if allowance.day_start == day else replace(allowance, day_start=day, day_runs=0)

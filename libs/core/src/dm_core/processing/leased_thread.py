@@ -11,13 +11,13 @@ from typing import cast
 
 from dm_core.alerts import AskedAlert
 from dm_core.clock import Clock, Ids
-from dm_core.errors import DmAgentError, Owner, StoreUnavailable
+from dm_core.errors import DmAgentError, Owner
 from dm_core.messages import Message
 from dm_core.processing.alerts import Alerts
 from dm_core.processing.drafts import asked_of
+from dm_core.processing.saves import settled
 from dm_core.runs import Run
 from dm_core.store.port import (
-    CONFLICT,
     UNKNOWN_VERSION,
     UNSET,
     Conflict,
@@ -47,17 +47,15 @@ async def settle(store: ThreadStore, change: ThreadChange) -> Version | Conflict
     """Commit, and find out what happened if the answer was lost.
 
     An applied commit whose answer was lost gives ``UNKNOWN_VERSION``: events may have been merged since, so the next
-    conditional commit must conflict and read again. A commit still on its way when we look can only be applied on
-    the old version, so whoever commits next on the version read excludes it.
-    Raises StoreUnavailable when the store can't be read either.
+    conditional commit must conflict and read again. Raises StoreUnavailable when the store can't be read either.
     """
-    try:
-        return await store.commit(change)
-    except StoreUnavailable:
+
+    async def applied() -> Version | None:
         snapshot = await store.open(change.thread_id)
-        if snapshot is not None and snapshot.thread.commit_token == change.token:
-            return UNKNOWN_VERSION
-        return CONFLICT
+        is_ours = snapshot is not None and snapshot.thread.commit_token == change.token
+        return UNKNOWN_VERSION if is_ours else None
+
+    return await settled(lambda: store.commit(change), applied)
 
 
 def with_alerts(alerts: Alerts, change: ThreadChange, thread: Thread, asked: Sequence[AskedAlert]) -> ThreadChange:

@@ -17,8 +17,9 @@ Every DM of one bucket asks for the same task: the task's name and its fire time
 So a wake-up is always more than ``min`` and at most ``max`` ahead of the clock that planned it, spread evenly in
 between. ``ALREADY_EXISTS`` for "<thread>-k" is success, whoever made that task: our own clock reads a time in bucket k,
 and k's task fires more than ``min`` after any such time. If our clock is behind true time by s, the task is still more
-than ``min`` - s away: in the future as long as s <= ``min``. The reservation of used names (up to 24 h) does no harm: a
-bucket that has fired is never asked for again.
+than ``min`` - s away: in the future as long as s <= ``min`` (the webhook plans by the store's clock where its own is
+off by more than a second). The reservation of used names (up to 24 h) does no harm: a bucket that has fired is never
+asked for again.
 """
 
 import hashlib

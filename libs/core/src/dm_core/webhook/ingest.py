@@ -19,6 +19,7 @@ from dm_core.webhook.takeover import store_echoes
 from dm_core.webhook.work import RequestWork, all_of, both
 
 _LATE_MS: Final = 1_000
+_EARLY_MS: Final = 2_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,17 +58,18 @@ class Ingest:
         stored_at, _ = await both(
             work.record(replace(events, due_at=wake_up.fire_at), messages), work.call(work.queue.schedule(wake_up))
         )
-        if self._is_late(wake_up, stored_at):
+        if self._is_off(wake_up, stored_at):
             work.count("scheduled_again")
             await work.call(work.queue.schedule(work.wake_up(thread_id)))
 
-    def _is_late(self, wake_up: WakeUp, stored_at: int) -> bool:
-        """The wake-up may have fired before the messages were there to be seen.
+    def _is_off(self, wake_up: WakeUp, stored_at: int) -> bool:
+        """The wake-up may have fired before the messages were there to be seen, or a clock ahead planned it.
 
         Half of the shortest delay keeps very short delays from doubling every task.
         """
-        margin = min(_LATE_MS, round(self.work.policy.debounce_min * 1000 / 2))
-        return stored_at >= wake_up.fire_at - margin
+        policy, ahead = self.work.policy, wake_up.fire_at - stored_at
+        margin = min(_LATE_MS, round(policy.debounce_min * 1000 / 2))
+        return ahead <= margin or ahead > round(policy.debounce_max * 1000) + _EARLY_MS
 
     async def _edit(self, message_id: str, edit: Edit) -> None:
         """The newest words count whenever they come; the store keeps those that come before their message."""

@@ -8,7 +8,7 @@ https://developers.facebook.com/docs/whatsapp/cloud-api/webhooks/payload-example
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Protocol
 
 from dm_core.clock import Clock
@@ -83,10 +83,14 @@ class ManagerMessages:
         return alert.id if alert is not None else None
 
     async def take(self, items: Sequence[OutboxItem]) -> None:
-        """Store them, and have them read. Raises StoreUnavailable, QueueUnavailable: Meta then delivers again."""
+        """Store them, and have them read at once, should our clock be ahead of WhatsApp's too.
+
+        Raises StoreUnavailable, QueueUnavailable: Meta then delivers again.
+        """
         for item in items:
             await self.store.create_outbox(item)
-            await self.queue.schedule(plan_outbox(item.id, self.clock()))
+            task = plan_outbox(item.id, self.clock())
+            await self.queue.schedule(replace(task, fire_at=min(task.fire_at, item.sent_at)))
 
 
 def _quoted(message: JsonObject) -> object:

@@ -23,6 +23,7 @@ from dm_core.webhook.automatic import AutomaticLearnt
 from dm_core.webhook.batches import Batches, MessageFactory, ThreadBatch
 from dm_core.webhook.events import Event
 from dm_core.webhook.ingest import Ingest
+from dm_core.webhook.store_clock import StoreClock
 from dm_core.webhook.work import ReceiverPolicy, RequestWork
 
 MAX_CALLS: Final = 64
@@ -57,6 +58,7 @@ class Receiver:
         self._store = store
         self._queue = queue
         self._clock = clock
+        self._planning = StoreClock(clock)
         self._policy = policy
 
     async def receive(self, events: Iterable[Event]) -> Receipt:
@@ -66,12 +68,12 @@ class Receiver:
         work = RequestWork(
             self._store,
             self._queue,
-            self._clock,
             self._policy,
             MessageFactory(now, now + self._policy.retention_days * DAY_MS),
             asyncio.Semaphore(MAX_CALLS),
             batches.counts,
             self._learnt,
+            self._planning,
         )
         ingest = Ingest(work)
         turns = asyncio.Semaphore(MAX_THREADS)

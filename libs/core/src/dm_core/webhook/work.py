@@ -6,13 +6,13 @@ from collections.abc import Awaitable, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
-from dm_core.clock import Clock
 from dm_core.messages import Message
 from dm_core.queue.port import WakeUp, WakeUpQueue
 from dm_core.queue.wakeup import plan_wake_up
 from dm_core.store.port import EventStore, ThreadEvents
 from dm_core.webhook.automatic import NOTHING_LISTED, AutomaticLearnt, AutomaticTexts
 from dm_core.webhook.batches import MessageFactory
+from dm_core.webhook.store_clock import StoreClock
 
 MAX_COMMIT: Final = 400
 """Most messages in one commit, so that with the thread it stays below 500 writes."""
@@ -32,16 +32,17 @@ class ReceiverPolicy:
 
 @dataclass(frozen=True, slots=True)
 class RequestWork:
-    """The work on one request. Every remote call takes one of its ``slots``; ``counts`` gets a word per outcome."""
+    """The work on one request. Every remote call takes one of its ``slots``; ``counts`` gets a word per outcome;
+    ``planning`` is the clock of wake-ups."""
 
     store: EventStore
     queue: WakeUpQueue
-    clock: Clock
     policy: ReceiverPolicy
     factory: MessageFactory
     slots: asyncio.Semaphore
     counts: Counter[str]
     learnt: AutomaticLearnt
+    planning: StoreClock
 
     async def call[T](self, call: Awaitable[T]) -> T:
         """A remote call, as soon as a slot is free."""
@@ -55,15 +56,17 @@ class RequestWork:
 
     def wake_up(self, thread_id: str) -> WakeUp:
         """The wake-up that will process what is stored now."""
-        return plan_wake_up(thread_id, self.clock(), self.policy.debounce_min, self.policy.debounce_max)
+        return plan_wake_up(thread_id, self.planning(), self.policy.debounce_min, self.policy.debounce_max)
 
     async def record(self, events: ThreadEvents, messages: Sequence[Message]) -> int:
-        """One commit, or as few as its size allows; the time (ms since 1970) at which all was stored."""
+        """One commit, or as few as its size allows; the time (``planning``) at which all was stored."""
         for start in range(0, len(messages), MAX_COMMIT):
             part = replace(events, messages=tuple(messages[start : start + MAX_COMMIT]))
+            before = self.planning.own
             recorded = await self.call(self.store.record(part))
+            self.planning.heard(before, recorded.at)
             self.count("duplicates", len(recorded.existing))
-        return self.clock()
+        return self.planning()
 
 
 async def both[A, B](first: Awaitable[A], second: Awaitable[B]) -> tuple[A, B]:

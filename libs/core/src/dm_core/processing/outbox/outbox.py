@@ -9,7 +9,7 @@ RECEIVED ─ quotes an alert of a conversation ─┬─ a command ─▶ that c
 """
 
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Final
 
@@ -29,6 +29,7 @@ from dm_core.processing.outbox.order import Order
 from dm_core.processing.outbox.sending import CLOSED, GONE, HeldItem, ItemLost, Sending, give_up, sent_messages
 from dm_core.processing.outbox.steps import Steps
 from dm_core.processing.recovery import tell_cause
+from dm_core.processing.saves import Unsettled
 from dm_core.processing.waits import LONGEST_MS, LONGEST_TOLD_MS
 from dm_core.queue.port import WakeUpQueue
 from dm_core.queue.wakeup import plan_at_once, plan_outbox
@@ -49,7 +50,7 @@ RETRY_MS: Final = MINUTE_MS
 @dataclass(frozen=True, slots=True)
 class Outbox:
     """Answers the tasks that name an item. Times in ms; ``run_ms``: how long a task may begin things; ``wait_ms``: how
-    long Instagram is waited for, from when the words were written."""
+    long Instagram is waited for, from when the words were written. ``left``: ids of claims that are over here."""
 
     store: Store
     queue: WakeUpQueue
@@ -67,6 +68,7 @@ class Outbox:
     run_ms: int
     claim_ms: int
     wait_ms: int
+    left: Unsettled[str] = field(default_factory=Unsettled[str])
 
     async def handle(self, item_id: str) -> str:
         """One word for what was done. Raises StoreUnavailable, QueueUnavailable, PlatformError: try again."""
@@ -76,17 +78,23 @@ class Outbox:
         now, item = self.clock(), stored.item
         if item.due_at is None:
             return "nothing_to_do"
-        if item.claim_until is not None and now < item.claim_until:
+        if item.claim_until is not None and now < item.claim_until and not self._is_left(item):
             return "conflict"
         held = HeldItem.of(self.store, stored)
+        claimed = replace(item, claim_until=now + self.claim_ms, claim_id=self.ids())
         try:
-            await held.save(replace(item, claim_until=now + self.claim_ms, claim_id=self.ids()))
+            await held.save(claimed)
             return await self._work(held, now + self.run_ms)
-        except ItemLost:
-            return "conflict"
-        except Exception:
+        except Exception as error:
+            self.left.keep(item.id, claimed.claim_id, now + self.claim_ms, self.clock())
             await self._let_go(held)
+            if isinstance(error, ItemLost):
+                return "conflict"
             raise
+
+    def _is_left(self, item: OutboxItem) -> bool:
+        """Its claim is one of this process, whose work on it is over: the claim could not be given back."""
+        return bool(item.claim_id) and self.left.get(item.id) == item.claim_id
 
     async def _work(self, held: HeldItem, deadline: int) -> str:
         try:
@@ -230,6 +238,8 @@ class Outbox:
         WhatsApp refuses it for good or a day is over: then the alarm."""
         item = held.item
         if item.origin == "whatsapp" and item.answer and item.told_at is None:
+            if self.clock() >= (item.claim_until or 0):
+                raise ItemLost("slept past the claim: another task may have told it")
             try:
                 line = await self.whatsapp.answer(item.sender, item.answer, item.id)
                 await self.drafts.asked(item, line)

@@ -14,13 +14,13 @@ from dm_core.errors import (
     Owner,
     Refused,
     RetryLater,
-    StoreUnavailable,
     Unreachable,
     described,
 )
 from dm_core.messages import Content, Direction, EventKind, Message, Status, message_id
 from dm_core.outbox import OutboxItem, OutboxState
 from dm_core.processing.delivery import Delivery
+from dm_core.processing.saves import settled
 from dm_core.runs import Action, ActionState, Run
 from dm_core.store.port import Conflict, OutboxStore, StoredOutbox, Version
 from dm_core.threads import Thread
@@ -32,10 +32,6 @@ UNCERTAIN = "I can't tell whether this arrived, and did not send it again. Pleas
 STOPPED = "Not sent: Instagram could not be used for too long."
 PARTLY = "Only the beginning was sent: Instagram could not be used for too long."
 SENT = "Sent."
-
-
-SAVES = 3
-"""How often a save is made anew that was surely, or perhaps, not applied."""
 
 
 class ItemLost(DmAgentError):
@@ -57,32 +53,15 @@ class HeldItem:
         return cls(store, stored.item, stored.version)
 
     async def save(self, item: OutboxItem) -> None:
-        """Raises ItemLost, StoreUnavailable.
-
-        What came of a save that was not answered, or said to have found another version, is read: it was applied, or
-        the item is as it was and the save is made once more (one still on its way then loses its condition, or this
-        one does and finds it applied). Each claim has its own id, so no other task's item looks like ours.
-        """
-        for _ in range(SAVES):
-            try:
-                version: Version | Conflict | None = await self.store.save_outbox(item, self.version)
-            except StoreUnavailable:
-                version = None
-            if version is None or isinstance(version, Conflict):
-                version = await self._found(item)
-            if version is not None:
-                self.item, self.version = item, version
-                return
-        raise StoreUnavailable("an item could not be saved")
-
-    async def _found(self, item: OutboxItem) -> Version | None:
-        """The version under which this is stored already; None if it is to be saved again. Raises ItemLost."""
-        found = await self.store.get_outbox(item.id)
-        if found is not None and found.item == item:
-            return found.version
-        if found is None or found.version != self.version:
+        """Raises ItemLost, StoreUnavailable. Each claim has its own id, so no other task's item looks like ours."""
+        version = await settled(lambda: self.store.save_outbox(item, self.version), lambda: self._applied(item))
+        if isinstance(version, Conflict):
             raise ItemLost("the item was moved by another")
-        return None
+        self.item, self.version = item, version
+
+    async def _applied(self, item: OutboxItem) -> Version | None:
+        found = await self.store.get_outbox(item.id)
+        return found.version if found is not None and found.item == item else None
 
     async def end(self, state: OutboxState, answer: str) -> None:
         await self.save(replace(self.item, state=state, answer=answer))

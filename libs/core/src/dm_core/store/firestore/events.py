@@ -8,8 +8,8 @@ from dm_core.errors import StoreUnavailable
 from dm_core.messages import Message, Status
 from dm_core.store.document_values import document, word
 from dm_core.store.firestore import writes
-from dm_core.store.firestore.client import MAX_ROUNDS, WRITE_ATTEMPTS, FirestoreClient
-from dm_core.store.firestore.protobuf import Found, Instant, as_instant
+from dm_core.store.firestore.client import MAX_ROUNDS, WRITE_ATTEMPTS, Exists, FirestoreClient, Moved
+from dm_core.store.firestore.protobuf import Found, Instant, as_instant, milliseconds
 from dm_core.store.firestore.writes import MOVES, Transform, Transforms, Write
 from dm_core.store.message_documents import (
     briefly,
@@ -51,7 +51,7 @@ class FirestoreEvents:
         existing: dict[str, Status] = {}
         for part in parts:
             existing |= part.existing
-        return Recorded(tuple(key for part in parts for key in part.created), existing)
+        return Recorded(tuple(key for part in parts for key in part.created), existing, parts[-1].at)
 
     async def _record_some(self, events: ThreadEvents, messages: tuple[Message, ...]) -> Recorded:
         there = _There()
@@ -65,10 +65,14 @@ class FirestoreEvents:
                 if there.erased or (events.messages and not messages):
                     return Recorded()
             batch = self._record_writes(events, messages, there)
-            if not batch or await self.client.applied(batch, WRITE_ATTEMPTS):
-                statuses = there.statuses
-                return Recorded(tuple(message.id for message in messages if message.id not in statuses), statuses)
-            there = await self._there(events.thread_id, messages)
+            try:
+                versions = await self.client.commit(batch, WRITE_ATTEMPTS) if batch else []
+            except (Exists, Moved):
+                there = await self._there(events.thread_id, messages)
+                continue
+            statuses = there.statuses
+            created = tuple(message.id for message in messages if message.id not in statuses)
+            return Recorded(created, statuses, milliseconds(max(versions)) if created else None)
         raise StoreUnavailable("a thread's events could not be stored: its messages kept changing")
 
     def _record_writes(self, events: ThreadEvents, messages: Sequence[Message], there: "_There") -> list[Write]:

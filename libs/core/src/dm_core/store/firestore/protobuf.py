@@ -112,5 +112,10 @@ def as_instant(mark: object) -> Instant | None:
     return cast("Instant", mark) if isinstance(mark, tuple) else None
 
 
+def milliseconds(at: Instant) -> int:
+    """A time in ms since 1970."""
+    return at[0] * 1000 + at[1] // 1_000_000
+
+
 def instant(raw: Any) -> Instant:
     return (int(raw.seconds), int(raw.nanos))

@@ -49,10 +49,14 @@ class ThreadEvents:
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What ``record`` did: ids stored now, and the statuses of those that were there already."""
+    """What ``record`` did: ids stored now, and the statuses of those that were there already.
+
+    ``at``: when, by the store's own clock, in ms since 1970; None where nothing was created.
+    """
 
     created: tuple[str, ...] = ()
     existing: Mapping[str, Status] = field(default_factory=dict[str, Status])
+    at: int | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """The store port, one transaction for each call: which function does what is all that is said here."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from dm_core.alerts import Alert, AlertStatus, ManagerContact
 from dm_core.clock import Clock
@@ -61,7 +62,8 @@ class TransactionalStore:
         return tuple(stored.id for stored in found)
 
     async def record(self, events: ThreadEvents) -> Recorded:
-        return await self._database.write("record", lambda tx: record(tx, events))
+        recorded = await self._database.write("record", lambda tx: record(tx, events))
+        return replace(recorded, at=self._clock()) if recorded.created else recorded
 
     async def echo_view(self, thread_id: str, message_id: str) -> EchoView:
         return await self._database.read("echo_view", lambda tx: echo_view(tx, thread_id, message_id))
