@@ -35,7 +35,7 @@ def acknowledged_although_the_store_failed(patch: Patch) -> None:
             try:
                 return await original(self, *rest)
             except StoreUnavailable:
-                return self.clock()
+                return self.planning()
 
         return record
 

@@ -25,7 +25,7 @@ type Context = grpc.ServicerContext
 
 _WORKERS = 80
 """More than the engine's parallel steps, so that none waits for a thread."""
-_QUIET = 0.025
+_QUIET = 0.05
 _QUIET_LIMIT = 2.0
 
 
