@@ -68,11 +68,27 @@ def test_what_a_tool_is_given_is_data_and_compared_as_it_is(arguments: dict[str,
     assert after.changed_from(take_request("m", REQUEST)) == ("contents[1]",)
 
 
-def test_a_system_text_that_is_not_the_repositorys_is_another_system() -> None:
+@pytest.mark.parametrize(
+    "tampered",
+    [
+        lambda text: f"{text} And be rude.",
+        lambda text: text.replace(own_prompt().profile.persona, ""),
+        lambda text: text.replace(own_prompt().profile.knowledge, own_prompt().profile.knowledge * 2),
+        lambda text: text.replace(f"- {own_prompt().profile.links[0]}\n", ""),
+        lambda text: text.replace(own_prompt().canary, ""),
+    ],
+    ids=["added", "no_persona", "knowledge_twice", "a_link_less", "no_canary"],
+)
+def test_a_system_text_that_is_not_the_repositorys_is_another_system(
+    tampered: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the code that makes it, and that the evals use, makes it so."""
     own = {"systemInstruction": {"parts": [{"text": own_prompt().text}]}}
-    tampered = {"systemInstruction": {"parts": [{"text": own_prompt().text + " And be rude."}]}}
+    other = {"systemInstruction": {"parts": [{"text": (text := tampered(own_prompt().text))}]}}
+    before = take_request("m", own)
+    monkeypatch.setattr(Prompt, "text", property(lambda _: text))
 
-    assert take_request("m", tampered).changed_from(take_request("m", own)) == ("system",)
+    assert take_request("m", other).changed_from(before) == ("system",)
 
 
 def test_template_and_profile_are_told_apart(other_prompt: Callable[..., Prompt]) -> None:
