@@ -53,8 +53,17 @@ def problem(found: ErrorDetails, keys: Iterable[str] = ()) -> str:
 
 
 def json_lines[M: BaseModel](path: Path, kind: type[M]) -> Iterator[tuple[str, M]]:
-    """Each line as ``FILE:NUMBER`` and its value; none where there is no file. Raises Unusable."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else (), 1):
+    """Each line as ``FILE:NUMBER`` and its value; none where there is no file. Raises Unusable.
+
+    Only a line feed ends a line: a text may hold the others (U+2028 and its like), as JSON does.
+    """
+    try:
+        lines = path.read_text(encoding="utf-8-sig").split("\n") if path.exists() else []
+    except UnicodeDecodeError as error:
+        raise Unusable(f"{path}:{error.object[: error.start].count(b'\n') + 1}: is not UTF-8") from None
+    except OSError as error:
+        raise Unusable(f"{path} can't be read ({error.strerror})") from None
+    for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 yield f"{path}:{number}", kind.model_validate_json(line)

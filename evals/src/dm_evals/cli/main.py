@@ -171,8 +171,11 @@ def _function(place: str, name: str = "") -> Callable[[object], object]:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """``a,b``."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    """``a,b``; nothing at all for an empty text, which is no choice."""
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    if text.strip() and not found:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing")
+    return found
 
 
 def _whole(text: str) -> int:

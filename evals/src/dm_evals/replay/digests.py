@@ -50,6 +50,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "knowledge": "functions/processor/profile/, in the paragraphs of the facts that this scenario names",
     "tools": "the declarations in dm_core/agent/tools/",
     "config": "the request's settings in dm_core/agent/gemini.py",
+    "signatures": "dm_core/agent/gemini_turns.py: a thought signature, or the id of a call, goes back as another one",
 }
 
 

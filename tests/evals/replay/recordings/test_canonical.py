@@ -68,27 +68,34 @@ def test_what_a_tool_is_given_is_data_and_compared_as_it_is(arguments: dict[str,
     assert after.changed_from(take_request("m", REQUEST)) == ("contents[1]",)
 
 
+def _system(text: str) -> dict[str, object]:
+    return {"systemInstruction": {"parts": [{"text": text}]}}
+
+
+_OWN = own_prompt()
+
+
 @pytest.mark.parametrize(
-    "tampered",
+    ("old", "new"),
     [
-        lambda text: f"{text} And be rude.",
-        lambda text: text.replace(own_prompt().profile.persona, ""),
-        lambda text: text.replace(own_prompt().profile.knowledge, own_prompt().profile.knowledge * 2),
-        lambda text: text.replace(f"- {own_prompt().profile.links[0]}\n", ""),
-        lambda text: text.replace(own_prompt().canary, ""),
+        (_OWN.profile.persona, ""),
+        (_OWN.profile.knowledge, _OWN.profile.knowledge * 2),
+        (f"- {_OWN.profile.links[0]}\n", ""),
+        (_OWN.canary, ""),
+        (_OWN.profile.time_zone.key, "UTC"),
     ],
-    ids=["added", "no_persona", "knowledge_twice", "a_link_less", "no_canary"],
+    ids=["no_persona", "knowledge_twice", "a_link_less", "no_canary", "another_zone"],
 )
 def test_a_system_text_that_is_not_the_repositorys_is_another_system(
-    tampered: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Also where the code that makes it, and that the evals use, makes it so."""
-    own = {"systemInstruction": {"parts": [{"text": own_prompt().text}]}}
-    other = {"systemInstruction": {"parts": [{"text": (text := tampered(own_prompt().text))}]}}
-    before = take_request("m", own)
-    monkeypatch.setattr(Prompt, "text", property(lambda _: text))
+    text = _OWN.text
+    before = take_request("m", _system(text))
+    assert old in text
+    monkeypatch.setattr(Prompt, "text", property(lambda _: text.replace(old, new)))
 
-    assert take_request("m", other).changed_from(before) == ("system",)
+    assert take_request("m", _system(own_prompt().text)).changed_from(before) == ("system",)
 
 
 def test_template_and_profile_are_told_apart(other_prompt: Callable[..., Prompt]) -> None:
