@@ -4,7 +4,7 @@
     config     everything of the body that is none of the other parts
     system     the system text as it was sent, without persona, knowledge and canary: ``prompts/system.md``, the tools'
                words, and what ``profile.toml`` puts into its places
-    persona    ``profile/persona.md``, its facts filled in
+    persona    ``profile/persona.md``, without the values of its facts
     tools      the declarations
     knowledge  by the name of a fact: the paragraphs of the knowledge that refer to it, without its value
     prose      all of the knowledge, with all facts
@@ -123,12 +123,11 @@ class Prompt:
 
     def digests(self, model: str, config: str, tools: str, said: str | None = None) -> "Digests":
         """Of a request with this system text; of one with this prompt's own, where none is given."""
-        profile = self.profile
         return Digests(
             model=model,
             config=config,
             system=digest(self.frame(self.text if said is None else said)),
-            persona=digest(profile.persona),
+            persona=digest(self._files(persona=True)),
             tools=tools,
             prose=self.prose,
             knowledge=self.paragraphs,
