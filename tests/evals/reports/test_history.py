@@ -73,7 +73,7 @@ def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
     assert [each.commit for each in read(history)] == ["a\u2028b\x85c"]
 
     history.write_bytes(b"\n\xe9")
-    with pytest.raises(Unusable, match="history.jsonl:2"):
+    with pytest.raises(Unusable, match="is not UTF-8"):
         read(history)
 
 

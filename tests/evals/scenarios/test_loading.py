@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from dm_evals.scenarios.loading import Loaded, load
+from dm_evals.scenarios.scenario import Expectations
 from dm_evals.scenarios.schema import RULINGS_SCHEMA_PATH, SCHEMA_PATH, rulings_schema_text, schema_text
 
 SCENARIOS = SCHEMA_PATH.parent
@@ -338,6 +339,19 @@ def test_the_scenarios_of_the_repository_are_all_read() -> None:
 
     assert result.problems == ()
     assert {"net_session_question", "human_takeover"} <= {scenario.name for scenario in result.scenarios}
+
+
+def test_each_scenario_expects_that_something_happens_to_each_who_writes() -> None:
+    def is_something(expect: Expectations) -> bool:
+        state = expect.state.model_dump(include={"replies", "reactions", "alerts", "notices", "messages", "alarmed"})
+        return bool(expect.calls.required or expect.reply.must or any(state.values()))
+
+    scenarios = load([SCENARIOS]).scenarios
+    others = [(each.name, name, other) for each in scenarios for name, other in each.expect.others.items()]
+
+    assert [each.name for each in scenarios if not is_something(each.expect)] == []
+    assert [(name, who) for name, who, other in others if not (other.replies or other.must)] == []
+    assert others
 
 
 def test_the_schema_beside_them_is_current() -> None:
