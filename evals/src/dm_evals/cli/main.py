@@ -14,6 +14,7 @@ Exit codes: 0 all that counts passed and the gate held; 1 the gate is broken; 2 
 
 import argparse
 import importlib
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -79,6 +80,15 @@ def main(argv: Sequence[str] | None = None) -> int:
             print(line, file=sys.stderr)
         return NOT_JUDGED
     except KeyboardInterrupt:
+        return NOT_JUDGED
+    except SystemExit as ended:  # so rich ends where its reader went away, with the code of a broken gate
+        if ended.code != 1:
+            raise
+        return NOT_JUDGED
+    except OSError as error:  # a full disk, a reader that went away, a folder in the place of a report
+        if error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail once more
+        print(f"{error.filename or 'the output'} can't be read or written ({error.strerror})", file=sys.stderr)
         return NOT_JUDGED
 
 
