@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dm_core.clients.instagram import InstagramClient
+from dm_core.errors import Misconfigured
 from dm_evals.cli.main import main
 from dm_evals.replay.offline import NetworkUsed, offline
 
@@ -216,3 +217,15 @@ def test_a_reader_that_went_away_gets_no_verdict() -> None:
     os.close(writing)
 
     assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_a_profile_that_cant_be_used_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def of_no_fact(_: object) -> int:
+        raise Misconfigured("profile/knowledge.md: {{membership.student}} is no fact")
+
+    monkeypatch.setattr("dm_evals.cli.run.run_command", of_no_fact)
+
+    assert main(["run"]) == 2
+    assert capsys.readouterr().err == "profile/knowledge.md: {{membership.student}} is no fact\n"

@@ -21,7 +21,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn, cast
 
-from dm_core.errors import StoreUnavailable
+from dm_core.errors import Misconfigured, StoreUnavailable
 from dm_evals.reading import Unusable, nearest
 from dm_evals.reports.words import in_any_encoding
 from dm_evals.results import NOT_JUDGED
@@ -75,7 +75,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser(given[0] if given else "").parse_args(given)
         command = cast("Callable[[argparse.Namespace], int]", args.command)
         return command(args)
-    except (Unusable, StoreUnavailable) as error:
+    except (Unusable, Misconfigured, StoreUnavailable) as error:
         for line in error.args:
             print(line, file=sys.stderr)
         return NOT_JUDGED
