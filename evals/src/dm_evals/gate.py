@@ -16,7 +16,7 @@ from typing import Annotated, Final, Literal, Self
 from pydantic import Field, TypeAdapter, model_validator
 
 from dm_evals.baseline import Baseline, Entry, entries
-from dm_evals.reading import Strict, Unusable, from_yaml
+from dm_evals.reading import Strict, from_yaml, text_of
 from dm_evals.results import BROKEN, HELD, NOT_JUDGED, Outcome, Report, TrialResult, Verdict
 from dm_evals.statistics import CONFIDENCE, wilson
 
@@ -86,11 +86,7 @@ class Gate(Strict):
     @classmethod
     def load(cls, path: Path) -> "Gate":
         """Raises Unusable."""
-        try:
-            text = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError) as error:
-            raise Unusable(f"{path}: {error}") from None
-        return from_yaml(text, TypeAdapter(cls), path, Rule.model_fields)
+        return from_yaml(text_of(path), TypeAdapter(cls), path, Rule.model_fields)
 
     def decide(self, report: Report, baseline: Baseline | None, only: Collection[str] | None = None) -> GateDecision:
         """``only``: the tags a run was restricted to on purpose; rules of other tags are then not asked."""

@@ -2,6 +2,7 @@
 
 import json
 import re
+import sys
 from collections.abc import Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -46,15 +47,45 @@ def problem(found: ErrorDetails, keys: Iterable[str] = ()) -> str:
         case "literal_error":
             choices = re.findall("'([^']*)'", str((found.get("ctx") or {}).get("expected", "")))
             return f'{place}: unknown {word} "{found["input"]}"{nearest(str(found["input"]), choices)}'
+        case "too_short":
+            return f"{place}: must not be empty".removeprefix(": ")
+        case "model_type":
+            return f"{place}: must be a mapping".removeprefix(": ")
         case "tuple_type":
             return f"{place}: must be a list".removeprefix(": ")
         case _:
             return f"{place}: {found['msg'].removeprefix('Value error, ')}".removeprefix(": ")
 
 
+def text_of(path: Path) -> str:
+    """The file's text, without a byte order mark. Raises Unusable."""
+    try:
+        return decoded(path.read_bytes(), path)
+    except OSError as error:
+        raise Unusable(f"{path} can't be read ({error.strerror})") from None
+
+
+def decoded(data: bytes, where: object) -> str:
+    """UTF-8 as text, lines as on any system. Raises Unusable with the line."""
+    try:
+        return data.decode("utf-8-sig").replace("\r\n", "\n")
+    except UnicodeDecodeError as error:
+        raise Unusable(f"{where}:{data[: error.start].count(b'\n') + 1}: is not UTF-8") from None
+
+
+def typed(where: object) -> str:
+    """What is on standard input. Raises Unusable."""
+    binary = getattr(sys.stdin, "buffer", None)
+    return sys.stdin.read() if binary is None else decoded(binary.read(), where)
+
+
 def json_lines[M: BaseModel](path: Path, kind: type[M]) -> Iterator[tuple[str, M]]:
-    """Each line as ``FILE:NUMBER`` and its value; none where there is no file. Raises Unusable."""
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines() if path.exists() else (), 1):
+    """Each line as ``FILE:NUMBER`` and its value; none where there is no file. Raises Unusable.
+
+    Only a line feed ends a line: a text may hold the others (U+2028 and its like), as JSON does.
+    """
+    lines = text_of(path).split("\n") if path.exists() else []
+    for number, line in enumerate(lines, 1):
         if line.strip():
             try:
                 yield f"{path}:{number}", kind.model_validate_json(line)
@@ -86,7 +117,8 @@ def from_yaml[T](text: str, kind: TypeAdapter[T], where: object, keys: Iterable[
         return kind.validate_python(value)
     except ValidationError as error:
         found = error.errors()
-        raise Unusable(*(f"{where}:{lines.of(each['loc'])}: {problem(each, keys)}" for each in found)) from None
+        broken = [each for each in found if each["type"] != "too_short"] or found  # short of what is broken in it
+        raise Unusable(*(f"{where}:{lines.of(each['loc'])}: {problem(each, keys)}" for each in broken)) from None
 
 
 def yaml_list[M: BaseModel](text: str, kind: type[M], where: object) -> tuple[M, ...]:

@@ -1,7 +1,9 @@
 """The command line, from its arguments to its exit code; and no way to the network in a replay."""
 
 import io
+import os
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from dm_core.clients.instagram import InstagramClient
+from dm_core.errors import Misconfigured
 from dm_evals.cli.main import main
 from dm_evals.replay.offline import NetworkUsed, offline
 
@@ -192,3 +195,37 @@ def test_from_its_first_line_on_a_command_withstands_any_encoding(monkeypatch: p
     print("fail ⤷ half a sentence …", flush=True)
 
     assert written.getvalue() == b"fail ? half a sentence ?\n"
+
+
+@pytest.mark.parametrize("into", ["/dev/full", "a folder"])
+def test_what_cant_be_written_is_one_line_and_no_verdict(tmp_path: Path, into: str) -> None:
+    command = [sys.executable, "-m", "dm_evals", "run", "--scenario", "unsend_before_run", "--no-gate"]
+    with Path(into if into == "/dev/full" else os.devnull).open("w") as out:
+        html = [] if into == "/dev/full" else ["--html", str(tmp_path)]
+        done = subprocess.run([*command, *html], stdout=out, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+
+    assert done.returncode == 2
+    assert "can't be read or written (" in done.stderr
+    assert done.stderr.count("\n") == 1
+
+
+def test_a_reader_that_went_away_gets_no_verdict() -> None:
+    command = [sys.executable, "-m", "dm_evals", "run", "--scenario", "unsend_before_run", "--no-gate"]
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)  # noqa: S603
+    os.close(writing)
+
+    assert (done.returncode, done.stderr) == (2, "")
+
+
+def test_a_profile_that_cant_be_used_is_one_line(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def of_no_fact(_: object) -> int:
+        raise Misconfigured("profile/knowledge.md: {{membership.student}} is no fact")
+
+    monkeypatch.setattr("dm_evals.cli.run.run_command", of_no_fact)
+
+    assert main(["run"]) == 2
+    assert capsys.readouterr().err == "profile/knowledge.md: {{membership.student}} is no fact\n"

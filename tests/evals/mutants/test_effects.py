@@ -15,7 +15,7 @@ from dm_evals.scenarios.scenario import Expectations, State
 
 EVALS = Path(__file__).parents[3] / "evals"
 NOTHING = Expectations(state=State(paused=False))
-"""Expects next to nothing: what fails by it, fails by the recording alone."""
+"""Expects next to nothing, but for the words that are production's own: what fails by it, fails by the recording."""
 
 
 async def test_each_planted_defect_is_caught_by_what_left_or_was_shown_alone() -> None:
@@ -29,7 +29,8 @@ async def test_each_planted_defect_is_caught_by_what_left_or_was_shown_alone() -
     async with RuntimePool(1) as runtimes:
         for name in used:
             bare = scenarios[name].expect
-            bare = NOTHING.model_copy(update={"changed": bare.changed})
+            known = NOTHING.state.model_copy(update={"alert": bare.state.alert, "notice": bare.state.notice})
+            bare = NOTHING.model_copy(update={"changed": bare.changed, "state": known})
             scenarios[name] = scenarios[name].model_copy(update={"expect": bare})
             played = await runtimes.play(scenarios[name], 1, ReplayServer(recordings.find(name, 1)))
             right[name] = judge_trial(scenarios[name], played, exact=True).outcome
@@ -42,7 +43,7 @@ async def test_each_planted_defect_is_caught_by_what_left_or_was_shown_alone() -
 
     assert [name for name, outcome in right.items() if outcome is not Outcome.PASS] == []
     assert [name for name, found in caught.items() if not found] == []
-    assert len(caught) >= 64
+    assert len(caught) >= 84
 
 
 async def test_what_production_changed_is_what_the_scenario_counts() -> None:

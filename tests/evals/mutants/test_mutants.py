@@ -91,11 +91,13 @@ def test_nothing_tried_is_no_success() -> None:
         ("- {name: x, scenario: price_student, wrong: it}", "cases.yaml:1: x does nothing"),
         ("- name: x\n  scenario: price_student\n  wrong: it\n  sais: hi", 'cases.yaml:4: sais: .*did you mean "says"'),
         ("- [", "cases.yaml:"),
+        ("- {name: x, scenario: price_student, wrong: it, says: hi}\n" * 2, '"x" stands there 2 times'),
+        ("# a\n# caf\xe9\n", "cases.yaml:2: is not UTF-8"),
     ],
 )
 def test_a_broken_case_is_one_line_that_says_what_to_do(tmp_path: Path, text: str, told: str) -> None:
     file = tmp_path / "cases.yaml"
-    file.write_text(text)
+    file.write_text(text, encoding="latin-1")
 
     with pytest.raises(Unusable, match=told) as caught:
         load_cases(file)

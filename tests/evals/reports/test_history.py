@@ -67,5 +67,15 @@ def test_a_line_that_cant_be_read_is_told_and_nothing_is_written(
     assert told in capsys.readouterr().err
 
 
+def test_only_a_line_feed_ends_a_line(tmp_path: Path) -> None:
+    history = noted(tmp_path, "a\u2028b\x85c")
+
+    assert [each.commit for each in read(history)] == ["a\u2028b\x85c"]
+
+    history.write_bytes(b"\n\xe9")
+    with pytest.raises(Unusable, match="is not UTF-8"):
+        read(history)
+
+
 def test_an_unfinished_report_is_no_line(tmp_path: Path) -> None:
     assert entry(replace(passing(1), results=()), "c").rate == 0.0

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 
 from dm_evals.scenarios.loading import Loaded, load
+from dm_evals.scenarios.scenario import Expectations
 from dm_evals.scenarios.schema import RULINGS_SCHEMA_PATH, SCHEMA_PATH, rulings_schema_text, schema_text
 
 SCENARIOS = SCHEMA_PATH.parent
@@ -90,6 +91,8 @@ TYPOS = [
     ("to: first", "repeat: 99", 16, "less than or equal to 10"),
     ("2026-11-23T17:30:00+00:00", "2026-11-23T17:30:00", 4, "has no time zone"),
     ("2026-11-23T17:30:00+00:00", "tomorrow", 4, "now:"),
+    ("2026-11-23T17:30:00+00:00", "0001-01-01T00:00:00+14:00", 4, "now must be between 2000 and 2100"),
+    ("ends: 2026-11-24", "ends: 9999-12-31", 8, "ends must be between 2000 and 2100"),
     ("ends: 2026-11-24T20", "ends: 2026-11-24T17", 8, "must end after it starts"),
     ("messages: {processed:", "messages: {procesed:", 24, 'did you mean "processed"?'),
     ("{contains: Tuesday}", '{contains: ""}', 22, "an empty text is in every text"),
@@ -161,6 +164,8 @@ BROKEN_YAML = [
     ("base: &x {b: 1}\na:\n  <<: *x\n", 3, "merge keys"),
     ("a: !!python/object/apply:os.system [ls]\n", 1, "means nothing here"),
     ("a: !mine b\n", 1, "means nothing here"),
+    ("a: !!binary aGk=\n", 1, "means nothing here"),
+    ("a: !!set {b, c}\n", 1, "means nothing here"),
     ("? [a, b]\n: c\n", 1, "a key must be a word"),
     (b"name: a\nabout: \xff\n", 2, "is not UTF-8"),
     ("name: \x07\n", 1, "is no YAML"),
@@ -334,6 +339,19 @@ def test_the_scenarios_of_the_repository_are_all_read() -> None:
 
     assert result.problems == ()
     assert {"net_session_question", "human_takeover"} <= {scenario.name for scenario in result.scenarios}
+
+
+def test_each_scenario_expects_that_something_happens_to_each_who_writes() -> None:
+    def is_something(expect: Expectations) -> bool:
+        state = expect.state.model_dump(include={"replies", "reactions", "alerts", "notices", "messages", "alarmed"})
+        return bool(expect.calls.required or expect.reply.must or any(state.values()))
+
+    scenarios = load([SCENARIOS]).scenarios
+    others = [(each.name, name, other) for each in scenarios for name, other in each.expect.others.items()]
+
+    assert [each.name for each in scenarios if not is_something(each.expect)] == []
+    assert [(name, who) for name, who, other in others if not (other.replies or other.must)] == []
+    assert others
 
 
 def test_the_schema_beside_them_is_current() -> None:

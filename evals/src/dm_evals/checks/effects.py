@@ -17,7 +17,7 @@ Nobody writes an expectation for it. Where production is meant to change somethi
 | plain_text | words beside no call, sent as the reply |
 | disclosure | the profile's line about who writes, put under a reply that did not say it |
 | undelivered | a stored alert that did not reach the phone |
-| added | an alert that no model asked for |
+| added | an alert that no model asked for; its words must be known to ``state.alert`` or ``state.notice`` |
 """
 
 import re
@@ -26,16 +26,31 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from dm_core.agent.tools.react_to_instagram_message import normal_reaction
 from dm_core.agent.tools.registry import NOTE, NOTIFY, REACT, SEND
-from dm_evals.observation import Effect, Observation, ToolUse
+from dm_core.alerts import HANDOVER_REMINDER, MODEL
+from dm_core.durations import MINUTE_MS
+from dm_evals.checks.matching import matched
+from dm_evals.observation import Effect, Observation, StoredAlert, ToolUse
 from dm_evals.results import Check
 from dm_evals.scenarios.scenario import Change, Scenario
 
 LIMIT_BYTES: Final = 1_000
 """Longest text Instagram takes (https://developers.facebook.com/docs/instagram-platform)."""
+TICKS_MINUTES: Final = 10
+"""So much later than it is due a reminder may come."""
+LEARNT: Final = "automatic_learnt"
+"""Cause of the alert that a text was learnt to be the account's own."""
 _HEAD: Final = re.compile(r"(URGENT, )?(?:Instagram (\S+): )?", re.DOTALL)
 """What stands before an alert's words: its urgency and the person."""
+_REACTIONS: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("heart", "❤", "❤️"), "love"),
+    **dict.fromkeys(("like", "thumbs_up", "thumbsup", "+1"), "👍"),
+    **dict.fromkeys(("laugh", "haha"), "😂"),
+    "wow": "😮",
+    "sad": "😢",
+    "angry": "😡",
+}
+"""What a reaction that is asked for in words must become (docs/platforms/instagram.md#sending); any other stays."""
 _WORDS: Final[Mapping[str, Change]] = {
     "discarded": "overtaken",
     "refused": "refused",
@@ -62,6 +77,7 @@ def effect_checks(scenario: Scenario, observation: Observation) -> Iterator[Chec
         yield _compared("effects.apart", (), observation.mixed)
     yield _compared("effects.person", *_to_person(asked, observation))
     yield from _to_manager(asked, observation, _names(scenario, observation))
+    yield _compared("effects.added", (), _unexpected(scenario, asked, observation))
     yield _compared(
         "effects.notes", _lines("note", [*scenario.world.notes, *asked.notes]), _lines("note", observation.notes)
     )
@@ -152,9 +168,9 @@ def _joined(first: Effect, whole: str, left: list[Effect], asked: _Asked, disclo
 
 def _to_manager(asked: _Asked, observation: Observation, names: Collection[str] = ()) -> Iterator[Check]:
     """Alerts as stored, and as they arrived: whole, at the manager's number, about one of these people."""
-    added = [alert for alert in observation.alerts if alert.cause != "model"]
+    added = _added(observation)
     asked.changed["added"] += len(added)
-    stored = [(alert.urgent, alert.text) for alert in observation.alerts if alert.cause == "model"]
+    stored = [(alert.urgent, alert.text) for alert in observation.alerts if alert.cause == MODEL]
     over = ["handed over"] if asked.hands_over else []
     held = ["handed over"] if observation.handed_over and not (added and not over) else []
     yield _compared("effects.alerts", [*_alert_lines(asked.alerts), *over], [*_alert_lines(stored), *held])
@@ -164,10 +180,51 @@ def _to_manager(asked: _Asked, observation: Observation, names: Collection[str] 
     wanted = Counter([*asked.alerts, *((alert.urgent, alert.text) for alert in added)]) - lost
     arrived = [effect for effect in observation.effects if effect.kind == "alert"]
     elsewhere = [f"to {effect.to}: {effect.text}" for effect in arrived if effect.to != "manager"]
-    about = {head[2] for effect in arrived if (head := _HEAD.match(effect.text)) and head[2] and head[2][0] == "@"}
-    elsewhere += [f"about {name}" for name in sorted(about.difference(names))] if names else []
+    elsewhere += [f"about {name}" for name in sorted(_about(observation, arrived).difference(names))] if names else []
     got = [_arrived(effect.text) for effect in arrived if effect.to == "manager"]
     yield _compared("effects.manager", _alert_lines(list(wanted.elements())), [*_alert_lines(got), *elsewhere])
+
+
+def _about(observation: Observation, arrived: Sequence[Effect]) -> set[str]:
+    """Whom the alerts name. One that is about a thread, and not about a service or the account, must name somebody."""
+    texts = {alert.text for alert in observation.alerts if "/" not in alert.cause and alert.cause != LEARNT}
+    about: set[str] = set()
+    for effect in arrived:
+        head = _HEAD.match(effect.text)
+        name = (head and head[2]) or ""
+        if name.startswith("@") or _arrived(effect.text)[1] in texts:
+            about.add(name or "nobody")
+    return about
+
+
+def _added(observation: Observation) -> list[StoredAlert]:
+    return [alert for alert in observation.alerts if alert.cause != MODEL]
+
+
+def _unexpected(scenario: Scenario, asked: _Asked, observation: Observation) -> list[str]:
+    """What the manager was told in words of production's own, and no ``state.alert`` or ``state.notice`` knows."""
+    state = scenario.expect.state
+    known = [matcher for matcher in (*state.alert, *state.notice) if not matcher.anything]
+    told = [alert for alert in observation.alerts if alert.cause == MODEL]
+    unexpected = [alert.text for alert in _added(observation) if not any(matched(each, alert.text) for each in known)]
+    reminders = [alert.text for alert in _added(observation) if alert.cause == HANDOVER_REMINDER]
+    of_nothing = [
+        text for text in reminders if asked.hands_over and not any(text.endswith(alert.text) for alert in told)
+    ]
+    return list(dict.fromkeys((*unexpected, *of_nothing, *_early_or_late(observation, reminders))))
+
+
+def _early_or_late(observation: Observation, reminders: Sequence[str]) -> list[str]:
+    """Reminders that don't come as long after the first alert as they say, give or take the ticks."""
+    told = [bubble for bubble in observation.bubbles if bubble.author == "manager"]
+    found: list[str] = []
+    for text in reminders:
+        said = re.search(r"(\d+) minutes", text)
+        came = [bubble.at for bubble in told if bubble.text.endswith(text)]
+        minutes = (came[0] - told[0].at) / MINUTE_MS if came else 0
+        if said and came and not 0 <= minutes - int(said[1]) <= TICKS_MINUTES:
+            found.append(f"{minutes:.0f} minutes after the first alert: {text}")
+    return found
 
 
 def _arrived(text: str) -> tuple[bool, str]:
@@ -177,10 +234,17 @@ def _arrived(text: str) -> tuple[bool, str]:
 
 
 def _names(scenario: Scenario, observation: Observation) -> set[str]:
-    """As an alert names people: those in whose threads the model asked for one, else everybody who writes."""
+    """As an alert names people: those in whose threads the model asked for one, else everybody who writes.
+
+    None where one of them has no username, or it may not be had.
+    """
     people = {"": scenario.person, **scenario.others}
     whose = {use.by for use in observation.calls if use.name == NOTIFY} or people
-    return {f"@{people[name].username}" for name in whose}
+    usernames = [people[name].username for name in whose]
+    hidden = any(
+        fault.platform == "instagram" and fault.operation in ("*", "profile") for fault in scenario.world.faults
+    )
+    return set() if hidden or not all(usernames) else {f"@{name}" for name in usernames}
 
 
 def _words(value: object) -> str:
@@ -206,7 +270,7 @@ def _line_of(use: ToolUse, left: Effect | None) -> str:
         return f"send{to}: {_words(use.arguments.get('text'))}"
     hit = left.target if left is not None and left.target in use.targets else " or ".join(use.targets) or "nothing"
     reaction = _words(use.arguments.get("reaction"))
-    return f"react{to} on {hit}: {normal_reaction(reaction) or reaction}"
+    return f"react{to} on {hit}: {_REACTIONS.get(reaction.lower(), reaction)}"
 
 
 def _lines(kind: str, texts: Sequence[str]) -> list[str]:

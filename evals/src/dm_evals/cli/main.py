@@ -14,13 +14,14 @@ Exit codes: 0 all that counts passed and the gate held; 1 the gate is broken; 2 
 
 import argparse
 import importlib
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Final, NoReturn, cast
 
-from dm_core.errors import StoreUnavailable
+from dm_core.errors import Misconfigured, StoreUnavailable
 from dm_evals.reading import Unusable, nearest
 from dm_evals.reports.words import in_any_encoding
 from dm_evals.results import NOT_JUDGED
@@ -74,11 +75,20 @@ def main(argv: Sequence[str] | None = None) -> int:
         args = _parser(given[0] if given else "").parse_args(given)
         command = cast("Callable[[argparse.Namespace], int]", args.command)
         return command(args)
-    except (Unusable, StoreUnavailable) as error:
+    except (Unusable, Misconfigured, StoreUnavailable) as error:
         for line in error.args:
             print(line, file=sys.stderr)
         return NOT_JUDGED
     except KeyboardInterrupt:
+        return NOT_JUDGED
+    except SystemExit as ended:  # so rich ends where its reader went away, with the code of a broken gate
+        if ended.code != 1:
+            raise
+        return NOT_JUDGED
+    except OSError as error:  # a full disk, a reader that went away, a folder in the place of a report
+        if error.filename is None:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is still buffered would fail once more
+        print(f"{error.filename or 'the output'} can't be read or written ({error.strerror})", file=sys.stderr)
         return NOT_JUDGED
 
 
@@ -171,8 +181,11 @@ def _function(place: str, name: str = "") -> Callable[[object], object]:
 
 
 def names(text: str) -> tuple[str, ...]:
-    """``a,b``."""
-    return tuple(name.strip() for name in text.split(",") if name.strip())
+    """``a,b``; nothing at all for an empty text, which is no choice."""
+    found = tuple(name.strip() for name in text.split(",") if name.strip())
+    if text.strip() and not found:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing")
+    return found
 
 
 def _whole(text: str) -> int:

@@ -12,7 +12,7 @@ from dm_evals.checks.outcome import judge_trial
 from dm_evals.cli.choice import choose
 from dm_evals.live.upstream import GEMINI, Upstream
 from dm_evals.observation import Observation
-from dm_evals.reading import Unusable, write_json_lines, yaml_list
+from dm_evals.reading import Unusable, text_of, typed, write_json_lines, yaml_list
 from dm_evals.replay.author import author, parse_turns
 from dm_evals.replay.digest_file import NAME as DIGESTS
 from dm_evals.replay.recorder import Recorder
@@ -29,9 +29,9 @@ from dm_sandbox.environment import SANDBOX_MODEL_KEY
 def author_command(args: argparse.Namespace) -> int:
     """Play the scenario with the turns on stdin, write the recording, and say how it would be judged."""
     scenario = choose(args, [args.scenario]).scenarios[0]
-    said = yaml_list(args.user.read_text("utf-8"), Written, args.user) if args.user else ()
+    said = yaml_list(text_of(args.user), Written, args.user) if args.user else ()
     user = RecordingUser(ScriptedUser([each.text for each in said]), "authored", today())
-    turns = parse_turns(sys.stdin.read())
+    turns = parse_turns(typed("the turns"))
     played = in_one_runtime(lambda it: author(scenario, args.trial, turns, partial(it.play, user=user), today()))
     _keep(args.recordings, played.recording, user)
     _tell(scenario, played.observation)

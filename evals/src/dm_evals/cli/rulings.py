@@ -26,7 +26,7 @@ from dm_evals.judge.gemini import GeminiJudge
 from dm_evals.judge.judge import VOTES
 from dm_evals.judge.recorded import line_of, statement
 from dm_evals.live.upstream import GEMINI, Upstream
-from dm_evals.reading import Strict, Unusable, write_json_lines, yaml_list
+from dm_evals.reading import Strict, Unusable, text_of, typed, write_json_lines, yaml_list
 from dm_evals.replay.recordings import today
 from dm_evals.replay.runner import run
 from dm_evals.results import HELD, NOT_JUDGED
@@ -158,8 +158,8 @@ async def _rule(chosen: Chosen, judging: Judge, problems: Sequence[str], args: a
 
 def written(path: Path) -> tuple[Authored, ...]:
     """``- {item: …, verdict: yes, quote: …, why: …}`` for each; ``-`` reads standard input."""
-    text = sys.stdin.read() if str(path) == "-" else path.read_text(encoding="utf-8")
     where = "the rulings" if str(path) == "-" else path.name
+    text = typed(where) if str(path) == "-" else text_of(path)
     read = yaml_list(text, Authored, where)
     named = [(each.scenario, item) for each in read for item in each.items]
     for place, (scenario, item) in enumerate(named):

@@ -6,6 +6,7 @@
   says: "Students join at half price this month."
 """
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Self
@@ -14,7 +15,7 @@ from pydantic import field_validator, model_validator
 
 from dm_core.agent.tools.registry import NOTE, NOTIFY, REACT, SEND
 from dm_evals.judge import Vote
-from dm_evals.reading import Strict, yaml_list
+from dm_evals.reading import Strict, Unusable, text_of, yaml_list
 from dm_evals.replay.author import ScriptedTurn, WrittenTurn
 from dm_evals.replay.recordings import Recording
 from dm_evals.replay.replay_server import said_in
@@ -125,4 +126,8 @@ def _turn(body: Mapping[str, object]) -> ScriptedTurn:
 
 def load_cases(path: Path) -> tuple[Case, ...]:
     """Raises Unusable: a line each with the file and the line."""
-    return yaml_list(path.read_text(encoding="utf-8"), Case, path)
+    cases = yaml_list(text_of(path), Case, path)
+    for name, number in Counter(case.name for case in cases).items():
+        if number > 1:
+            raise Unusable(f'{path}: "{name}" stands there {number} times: give each a name of its own')
+    return cases

@@ -14,7 +14,7 @@ from types import FunctionType
 from typing import Final, cast
 
 from dm_evals.cli.main import EVALS
-from dm_evals.reading import Strict, Unusable, yaml_list
+from dm_evals.reading import Strict, Unusable, text_of, yaml_list
 from dm_evals.replay.digests import own_prompt
 
 TABLE: Final = EVALS / "mutants" / "code.yaml"
@@ -67,4 +67,4 @@ class Defect(Strict):
 @cache
 def defects() -> Mapping[str, Defect]:
     """By name."""
-    return {each.name: each for each in yaml_list(TABLE.read_text("utf-8"), Defect, TABLE)}
+    return {each.name: each for each in yaml_list(text_of(TABLE), Defect, TABLE)}

@@ -130,8 +130,8 @@ class Measured:
 def load_measured(path: Path) -> Measured:
     """What ``held-out --json`` wrote. Raises Unusable."""
     try:
-        return TypeAdapter(Measured).validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        return TypeAdapter(Measured).validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
         raise Unusable(f"{path} is not what `make evals-held-out` writes: {str(error).splitlines()[0]}") from None
 
 

@@ -83,7 +83,10 @@ def _reply(text: str) -> Reply:
 
 def as_played(scenario: Scenario, observation: Observation) -> tuple[Scenario, list[str]]:
     """With what production changed; a line for each check that the answer of then does not hold."""
-    scenario = scenario.expecting(changed=changes(observation))
+    state = scenario.expect.state
+    added = [Matcher(equals=alert.text) for alert in observation.alerts if alert.cause != MODEL]
+    state = state.model_copy(update={"alert": (*state.alert, *added)})
+    scenario = scenario.expecting(changed=changes(observation), state=state)
     result = judge_trial(scenario, observation)
     return scenario, [
         f"played again, {check.name} does not hold: {check.expected}; it was {check.observed}"

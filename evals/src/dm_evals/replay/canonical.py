@@ -62,6 +62,17 @@ def _object(fields: Mapping[str, object]) -> dict[str, object]:
     return plain
 
 
+def marks(content: Mapping[str, object]) -> list[tuple[object, object]]:
+    """Of each part of a content as it is on the wire: its thought signature, and the id of the call in it or answered
+    by it. They are no part of the canonical form."""
+    found: list[tuple[object, object]] = []
+    for part in cast("list[dict[str, object]]", content.get("parts") or []):
+        fields = {plain_key(key): value for key, value in part.items()}
+        called = [cast("dict[str, object]", value) for key, value in fields.items() if key in _IDENTIFIED]
+        found.append((fields.get("thoughtsignature"), called[0].get("id") if called else None))
+    return found
+
+
 def _digested(file: Mapping[str, object]) -> dict[str, object]:
     """The file by its content, whichever alphabet of base64 it is written in; as written, where it is not base64."""
     written = str(file.get("data", "")).replace("-", "+").replace("_", "/")

@@ -2,8 +2,9 @@
 
     model      the name in the address, as it is (readable, and as short as a digest)
     config     everything of the body that is none of the other parts
-    system     the template ``prompts/system.md`` with the tools' words, and what ``profile.toml`` puts into its places
-    persona    ``profile/persona.md``, its facts filled in
+    system     the system text as it was sent, without persona, knowledge and canary: ``prompts/system.md``, the tools'
+               words, and what ``profile.toml`` puts into its places
+    persona    ``profile/persona.md``, without the values of its facts
     tools      the declarations
     knowledge  by the name of a fact: the paragraphs of the knowledge that refer to it, without its value
     prose      all of the knowledge, with all facts
@@ -12,9 +13,9 @@
 A recording depends on all of them, but of the knowledge only on the paragraphs that its scenario's facts name. A fact's
 value makes nothing stale: a recording that says the old one fails. ``prose`` makes nothing stale either.
 
-On the wire the system text holds all of it together. It is taken apart by knowing the files: where it is exactly what
-the repository's files make, each part has its own digest. Where it is not (code changed it or lost a paragraph, or
-another folder was used), the whole text is the ``system`` digest: then the prompt is another one.
+On the wire the system text holds all of it together. It is taken apart by knowing the files: what they say of persona
+and knowledge must stand in it whole and once, and what is left is the ``system`` digest. Where they don't (code lost a
+paragraph or said it twice, or another folder was used), that is the whole text: then the prompt is another one.
 """
 
 import difflib
@@ -22,14 +23,14 @@ import hashlib
 import json
 import re
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cache, cached_property
 from itertools import zip_longest
 from pathlib import Path
 from typing import Final
 
 from dm_core.agent.profile import FACT_REFERENCE, FACTS_FILE, PERSONA_FILE, BusinessProfile, load_profile
-from dm_core.agent.prompt import prompt_hash, system_prompt, with_tool_words
+from dm_core.agent.prompt import prompt_hash, system_prompt
 from dm_evals.replay.canonical import Content, canonical, canonical_json, plain_key, readable
 from dm_sandbox.platforms.server import as_list, as_object
 
@@ -49,6 +50,7 @@ _WHERE: Final[Mapping[str, str]] = {
     "knowledge": "functions/processor/profile/, in the paragraphs of the facts that this scenario names",
     "tools": "the declarations in dm_core/agent/tools/",
     "config": "the request's settings in dm_core/agent/gemini.py",
+    "signatures": "dm_core/agent/gemini_turns.py: a thought signature, or the id of a call, goes back as another one",
 }
 
 
@@ -68,18 +70,33 @@ class Prompt:
     def text(self) -> str:
         return system_prompt(self.template, self.profile).text
 
-    @cached_property
-    def _knowledge(self) -> str:
-        """As the files have it."""
+    def _files(self, *, persona: bool) -> str:
+        """As the files have it: the persona, or the knowledge."""
         files = self.profile.files
-        return "\n\n".join(text for name, text in files if name.endswith(".md") and name != PERSONA_FILE)
+        return "\n\n".join(text for name, text in files if name.endswith(".md") and (name == PERSONA_FILE) is persona)
 
     @cached_property
-    def is_whole(self) -> bool:
-        """Every paragraph of the knowledge as the files have it stands in the finished text, whatever made it."""
-        facts, said = self.profile.facts, " ".join(self.text.split())
-        filled = FACT_REFERENCE.sub(lambda found: facts[found.group(1)], self._knowledge)
-        return all(" ".join(paragraph.split()) in said for paragraph in _PARAGRAPHS.split(filled))
+    def _paragraphs(self) -> tuple[str, ...]:
+        """Of persona and knowledge as the files have them, with the facts filled in and single spaces."""
+        facts = self.profile.facts
+        filled = [
+            FACT_REFERENCE.sub(lambda found: facts[found.group(1)], self._files(persona=persona))
+            for persona in (True, False)
+        ]
+        return tuple(" ".join(paragraph.split()) for text in filled for paragraph in _PARAGRAPHS.split(text))
+
+    def frame(self, said: str) -> str:
+        """A system text without persona, knowledge and canary; whole where a paragraph of the files is not in it, or
+        where the two don't stand there once."""
+        plain = " ".join(said.split())
+        places = {"{{persona}}": self.profile.persona, "{{knowledge}}": self.profile.knowledge}
+        if any(paragraph not in plain for paragraph in self._paragraphs) or any(
+            said.count(words) != 1 for words in places.values() if words
+        ):
+            return said
+        for place, words in places.items():
+            said = said.replace(words, place) if words else said
+        return said.replace(self.canary, CANARY)
 
     @property
     def canary(self) -> str:
@@ -94,7 +111,7 @@ class Prompt:
     def paragraphs(self) -> dict[str, str]:
         """By fact: the digest of the paragraphs that refer to it, as they are written."""
         found: dict[str, list[str]] = {name: [] for name in self.profile.facts}
-        for paragraph in _PARAGRAPHS.split(self._knowledge):
+        for paragraph in _PARAGRAPHS.split(self._files(persona=False)):
             for fact in dict.fromkeys(FACT_REFERENCE.findall(paragraph)):
                 found[fact].append(" ".join(paragraph.split()))
         return {fact: digest(paragraphs) for fact, paragraphs in found.items() if paragraphs}
@@ -104,15 +121,13 @@ class Prompt:
         """Of all the knowledge, with all facts."""
         return digest([self.profile.knowledge, dict(self.profile.files).get(FACTS_FILE, "")])
 
-    def digests(self, model: str, config: str, tools: str) -> "Digests":
-        """Of a request whose system text is this prompt's."""
-        profile = self.profile
-        places = (profile.name, profile.time_zone.key, profile.languages, profile.links, profile.emails)
+    def digests(self, model: str, config: str, tools: str, said: str | None = None) -> "Digests":
+        """Of a request with this system text; of one with this prompt's own, where none is given."""
         return Digests(
             model=model,
             config=config,
-            system=digest([with_tool_words(self.template), *places, profile.phones, profile.names]),
-            persona=digest(profile.persona),
+            system=digest(self.frame(self.text if said is None else said)),
+            persona=digest(self._files(persona=True)),
             tools=tools,
             prose=self.prose,
             knowledge=self.paragraphs,
@@ -174,9 +189,7 @@ def take_request(model: str, body: Mapping[str, object], prompt: Prompt | None =
     tools = canonical(parts.pop("tools", None))
     made_of = prompt or own_prompt()
     contents = list(map(as_object, as_list(without_canary(said, made_of))))
-    digests = made_of.digests(model, digest(canonical(parts)), digest(tools))
-    if system != made_of.text or not made_of.is_whole:
-        digests = replace(digests, system=digest(system))
+    digests = made_of.digests(model, digest(canonical(parts)), digest(tools), system)
     return TakenRequest(digests, tuple(map(readable, contents)), tuple(map(digest, contents)))
 
 

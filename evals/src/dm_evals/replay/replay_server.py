@@ -11,6 +11,7 @@ attempt. It waits, and the scheduler ends the trial there. Once a trial ended, f
 A ``{{canary}}`` in a recorded answer is the prompt's canary of now.
 """
 
+import json
 import re
 from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Mapping
@@ -18,6 +19,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from dm_evals.observation import ModelCall, Observation, Stale
+from dm_evals.replay.canonical import canonical, marks
 from dm_evals.replay.digests import Prompt, TakenRequest, explain, own_prompt, take_request, with_canary
 from dm_evals.replay.recordings import RecordedTurn, Recording
 from dm_evals.scenarios.scenario import Scenario
@@ -68,8 +70,8 @@ class ModelServer(Platform):
         if operation != "generateContent":
             return refusal(f"{call.path} is not found", 404)
         if self.ended is None:
-            model = call.path.rpartition("/")[2].partition(":")[0]
-            asked = Asked(len(self.calls) + 1, take_request(model, call.fields, self.prompt), call)
+            address = call.path.removeprefix("/v1beta/models/").removesuffix(":generateContent")
+            asked = Asked(len(self.calls) + 1, take_request(address, call.fields, self.prompt), call)
             self.asked.append(asked)
             reply = await self.answer(asked)
             if reply is not None:
@@ -132,6 +134,8 @@ class ReplayServer(ModelServer):
             return None
         recorded = self._turns[number - 1]
         changed = request.changed_from(recorded.request, self._facts)
+        if not changed and not self._returns_marks(asked):
+            changed = ("signatures",)
         if changed:
             self.stale.append(Stale(number, changed, explain(changed, recorded.request, request)))
             if not self._allow_stale:
@@ -139,6 +143,30 @@ class ReplayServer(ModelServer):
                 return None
         self.calls.append(recorded.call)
         return Reply(recorded.response)
+
+    def _returns_marks(self, asked: Asked) -> bool:
+        """Signatures of thoughts and ids of calls go back as recorded, and results under the ids of the calls.
+
+        A turn of the model's that does not go back whole is not looked at.
+        """
+        answers = [content_of(turn.response) for turn in self._turns[: asked.turn - 1]]
+        called: list[object] = []
+        for content in map(as_object, as_list(asked.call.fields.get("contents"))):
+            ids = [id_ for _, id_ in marks(content) if id_ is not None]
+            if content.get("role") == "model":
+                own = [marks(answer) for answer in answers if canonical(answer) == canonical(content)]
+                if own and marks(content) not in own:
+                    return False
+                called = ids
+            elif '"functionResponse"' in json.dumps(content) and ids != called:
+                return False
+        return True
+
+
+def content_of(answer: Mapping[str, object]) -> Mapping[str, object]:
+    """The content of an answer on the wire; empty where it has none."""
+    candidates = as_list(answer.get("candidates"))
+    return as_object(as_object(candidates[0] if candidates else None).get("content"))
 
 
 def refusal(message: str, status: int = 400, word: str = "FAILED_PRECONDITION") -> Reply:
@@ -148,8 +176,7 @@ def refusal(message: str, status: int = 400, word: str = "FAILED_PRECONDITION") 
 
 def said_in(answer: Mapping[str, object]) -> tuple[tuple[tuple[str, Mapping[str, object]], ...], str]:
     """The calls and the text of an answer on the wire, without thoughts."""
-    candidates = as_list(answer.get("candidates"))
-    parts = parts_of(as_object(as_object(candidates[0] if candidates else None).get("content")))
+    parts = parts_of(content_of(answer))
     calls = (as_object(part.get("functionCall")) for part in parts if "functionCall" in part)
     texts = (part["text"] for part in parts if isinstance(part.get("text"), str) and not part.get("thought"))
     return tuple((str(call.get("name", "")), as_object(call.get("args"))) for call in calls), "".join(map(str, texts))

@@ -14,7 +14,7 @@ from dm_core.agent.tools.declare import Kind
 from dm_core.agent.tools.registry import NOTIFY, REACT, TOOLS
 from dm_core.alerts import DIGEST, MODEL, AskedAlert
 from dm_core.messages import Direction, Message
-from dm_core.runs import Action, ActionState, ModelTurn, Run, ToolResult, ToolTurn
+from dm_core.runs import Action, ActionKind, ActionState, ModelTurn, Run, ToolResult, ToolTurn
 from dm_evals.folded import folded
 from dm_evals.observation import (
     Bubble,
@@ -158,11 +158,25 @@ def _tool_uses(turns: list[Turn], runs: tuple[Run, ...]) -> list[ToolUse]:
 
 
 def _kept(run: Run) -> Iterable[_Kept]:
-    number = run.dropped_turns
-    for turn, following in zip(run.turns, (*run.turns[1:], None), strict=True):
+    """A turn's number counts those that were thrown away before it; of these the run only knows how many there were."""
+    after = 0
+    for place, (turn, following) in enumerate(zip(run.turns, (*run.turns[1:], None), strict=True)):
         if isinstance(turn, ModelTurn):
+            kept = sum(isinstance(earlier, ModelTurn) for earlier in run.turns[:place])
+            most = kept + run.dropped_turns
+            number = next((n for n in range(after, most) if _acted(run, n, turn)), most)
             yield _Kept(run, turn, number, following.results if isinstance(following, ToolTurn) else ())
-            number += 1
+            after = number + 1 if _acted(run, number, turn) else after
+
+
+def _acted(run: Run, number: int, turn: ModelTurn) -> bool:
+    """The run's actions of this number are those that the turn asked for."""
+    texts = {index: same_form(str(call.arguments.get("text"))) for index, call in enumerate(turn.calls)}
+    actions = [action for action in run.actions if action.turn == number]
+    return bool(actions) and all(
+        action.kind is ActionKind.REACT or same_form(action.text)[:TELLING] in texts.get(action.call_index, "")
+        for action in actions
+    )
 
 
 def _came_of(
@@ -216,7 +230,11 @@ def _alerts(environment: TrialEnvironment) -> tuple[StoredAlert, ...]:
 def _effects(environment: TrialEnvironment) -> tuple[Effect, ...]:
     """As the platforms took it, whoever it was for."""
     whose = {who.user_id: name or "person" for name, who in environment.people.items()}
-    sent = [(m.at, Effect("send", m.text, whose.get(m.to_id, m.to_id))) for m in environment.instagram.sent]
+    beside = {record.facts.get("mid"): _beside(as_object(record.body)) for record in environment.instagram.records}
+    sent = [
+        (m.at, Effect("send", f"{m.text}{beside.get(m.mid, '')}", whose.get(m.to_id, m.to_id)))
+        for m in environment.instagram.sent
+    ]
     reacted = [
         (each.at, Effect("react", each.reaction or "taken back", whose.get(each.user_id, each.user_id), each.mid))
         for each in environment.instagram.reactions
@@ -224,6 +242,14 @@ def _effects(environment: TrialEnvironment) -> tuple[Effect, ...]:
     manager = "".join(filter(str.isdigit, MANAGER_NUMBER))
     told = [Effect("alert", a.text, "manager" if a.to == manager else a.to) for a in environment.whatsapp.alerts]
     return (*(effect for _, effect in sorted((*sent, *reacted), key=lambda each: each[0])), *told)
+
+
+def _beside(body: Mapping[str, object]) -> str:
+    """What a message carries that is no text, and nobody asks for: buttons, a quotation, a tag; empty for none."""
+    message = {name: value for name, value in as_object(body.get("message")).items() if name != "text"}
+    others = {name: value for name, value in body.items() if name not in ("recipient", "message", "messaging_type")}
+    found = {**others, **message}
+    return f" with {as_text(found)}" if found else ""
 
 
 def _with_targets(environment: TrialEnvironment, stored: Sequence[Message], turns: list[Turn], use: ToolUse) -> ToolUse:

@@ -10,7 +10,7 @@ from typing import Final, Literal
 from pydantic import ValidationError
 
 from dm_evals.cli.main import EVALS
-from dm_evals.reading import Strict, Unusable, write_whole
+from dm_evals.reading import Strict, Unusable, text_of, write_whole
 from dm_evals.reports.json_file import load
 from dm_evals.results import HELD, Outcome, Report
 
@@ -42,7 +42,8 @@ def read(path: Path) -> tuple[Entry, ...]:
     if not path.exists():
         return ()
     found: list[Entry] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), 1):
+    text = text_of(path).removesuffix("\n")
+    for number, line in enumerate(text.split("\n") if text else (), 1):
         try:
             found.append(Entry.model_validate_json(line))
         except ValidationError as error:

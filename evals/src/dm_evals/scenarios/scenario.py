@@ -83,6 +83,16 @@ class Part(Strict):
 # -- the world ----------------------------------------------------------------------------------------------
 
 
+def _of_these_years(moment: datetime) -> datetime:
+    """Far from its ends no time zone leads out of the calendar."""
+    if not 2000 <= moment.year < 2100:
+        raise ValueError("must be between 2000 and 2100")
+    return moment
+
+
+Moment = Annotated[AwareDatetime, AfterValidator(_of_these_years)]
+
+
 class Person(Part):
     """Who writes. The name is what the profile look-up answers; it may hold an injection."""
 
@@ -94,8 +104,8 @@ class Session(Part):
     """One event of the club's Spond calendar."""
 
     title: str = "Senior nets"
-    starts: AwareDatetime
-    ends: AwareDatetime
+    starts: Moment
+    ends: Moment
     place: str | None = "Hollybank School sports hall"
     accepted: int = 0
     capacity: int | None = None
@@ -498,7 +508,7 @@ class Scenario(Part):
     tags: Annotated[tuple[str, ...], Field(min_length=1), AfterValidator(_tags)]
     about: Words
     reviewed: bool = True
-    now: AwareDatetime
+    now: Moment
     person: Person = Person()
     others: dict[Name, Person] = Field(default_factory=dict[str, Person])
     """Who else writes, by the name that events call them; each has a thread, which begins empty."""

@@ -18,6 +18,8 @@ Value = str | int | float | bool | list["Value"] | dict[str, "Value"] | None
 Place = tuple[str | int, ...]
 """The way to a value: keys and positions."""
 
+_TAGS: Final = frozenset(("str", "int", "float", "bool", "null", "seq", "map", "timestamp", "merge", "value"))
+"""What a value without a tag of its own may be to the parser, which knows YAML 1.1."""
 _NULL: Final = re.compile(r"(?:~|null|Null|NULL|)")
 _TRUE: Final = re.compile(r"(?:true|True|TRUE)")
 _FALSE: Final = re.compile(r"(?:false|False|FALSE)")
@@ -90,7 +92,7 @@ class _Reader:
             raise BrokenYaml(line, f"holds more than {MAX_VALUES} values")
         if id(node) in self._inside:
             raise BrokenYaml(line, "an alias stands inside of what it names")
-        if not node.tag.startswith("tag:yaml.org,2002:") or "python" in node.tag:
+        if node.tag.removeprefix("tag:yaml.org,2002:") not in _TAGS:
             raise BrokenYaml(line, f"the tag {node.tag} means nothing here")
         self._inside.add(id(node))
         try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from dm_core.agent.profile import FACT_REFERENCE
 from dm_evals.replay.digests import Prompt, own_prompt
 from dm_evals.replay.recordings import Recording, note_digests
 from dm_evals.scenarios.scenario import Scenario
@@ -75,9 +76,11 @@ def other_prompt() -> Callable[..., Prompt]:
         profile = own.profile
         if knowledge is not None:
             files = tuple((n, knowledge if n == "knowledge.md" else text) for n, text in profile.files)
-            profile = replace(profile, knowledge=knowledge, files=files)
+            filled = FACT_REFERENCE.sub(lambda found: profile.facts[found.group(1)], knowledge)
+            profile = replace(profile, knowledge=filled, files=files)
         if persona is not None:
-            profile = replace(profile, persona=persona)
+            files = tuple((n, persona if n == "persona.md" else text) for n, text in profile.files)
+            profile = replace(profile, persona=persona, files=files)
         return Prompt(template if template is not None else own.template, profile)
 
     return make

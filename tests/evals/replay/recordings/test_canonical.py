@@ -68,11 +68,34 @@ def test_what_a_tool_is_given_is_data_and_compared_as_it_is(arguments: dict[str,
     assert after.changed_from(take_request("m", REQUEST)) == ("contents[1]",)
 
 
-def test_a_system_text_that_is_not_the_repositorys_is_another_system() -> None:
-    own = {"systemInstruction": {"parts": [{"text": own_prompt().text}]}}
-    tampered = {"systemInstruction": {"parts": [{"text": own_prompt().text + " And be rude."}]}}
+def _system(text: str) -> dict[str, object]:
+    return {"systemInstruction": {"parts": [{"text": text}]}}
 
-    assert take_request("m", tampered).changed_from(take_request("m", own)) == ("system",)
+
+_OWN = own_prompt()
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        (_OWN.profile.persona, ""),
+        (_OWN.profile.knowledge, _OWN.profile.knowledge * 2),
+        (f"- {_OWN.profile.links[0]}\n", ""),
+        (_OWN.canary, ""),
+        (_OWN.profile.time_zone.key, "UTC"),
+    ],
+    ids=["no_persona", "knowledge_twice", "a_link_less", "no_canary", "another_zone"],
+)
+def test_a_system_text_that_is_not_the_repositorys_is_another_system(
+    old: str, new: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Also where the code that makes it, and that the evals use, makes it so."""
+    text = _OWN.text
+    before = take_request("m", _system(text))
+    assert old in text
+    monkeypatch.setattr(Prompt, "text", property(lambda _: text.replace(old, new)))
+
+    assert take_request("m", _system(own_prompt().text)).changed_from(before) == ("system",)
 
 
 def test_template_and_profile_are_told_apart(other_prompt: Callable[..., Prompt]) -> None:

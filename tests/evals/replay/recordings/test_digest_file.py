@@ -103,6 +103,17 @@ async def test_a_raised_price_fails_where_the_old_one_is_said_and_nowhere_else(f
     assert "60 pounds" in failed.broken[0].observed
 
 
+async def test_another_value_of_a_fact_that_the_persona_names_makes_nothing_stale(
+    folder: Path, recordings: Path
+) -> None:
+    assert "{{fees.first_session}}" in (folder / "profile" / "persona.md").read_text("utf-8")
+    edit(folder / "profile" / "facts.toml", 'first_session = "free"', 'first_session = "2 pounds"')
+
+    report = await replayed(folder, recordings)
+
+    assert Outcome.STALE not in outcomes(report).values()
+
+
 async def test_a_changed_paragraph_is_stale_where_its_fact_is_named(folder: Path, recordings: Path) -> None:
     edit(folder / "profile" / "knowledge.md", "Student or under 21", "Student or under 25")
 

@@ -32,7 +32,7 @@ def test_the_keys_are_in_the_order_of_the_format(recording: Recording) -> None:
     [
         ({"raw": "{"}, ":2: not valid JSON"),
         ({"raw": ""}, ":2: an empty line"),
-        ({"raw": "[]"}, ":2: Input should be"),
+        ({"raw": "[]"}, ":2: must be a mapping"),
         ({"raw": '{"turn": 1, "turn": 2}'}, ":2: a key is given twice"),
         ({"orign": "authored", "origin": "GONE"}, ':2: orign: unknown key "orign", did you mean "origin"?'),
         ({"response": "GONE"}, ":2: response: Field required"),
