@@ -349,6 +349,7 @@ def test_each_scenario_expects_that_something_happens_to_each_who_writes() -> No
     scenarios = load([SCENARIOS]).scenarios
     others = [(each.name, name, other) for each in scenarios for name, other in each.expect.others.items()]
 
+    assert [each.name for each in scenarios if each.others.keys() - each.expect.others.keys()] == []
     assert [each.name for each in scenarios if not is_something(each.expect)] == []
     assert [(name, who) for name, who, other in others if not (other.replies or other.must)] == []
     assert others

@@ -17,7 +17,7 @@ Nobody writes an expectation for it. Where production is meant to change somethi
 | plain_text | words beside no call, sent as the reply |
 | disclosure | the profile's line about who writes, put under a reply that did not say it |
 | undelivered | a stored alert that did not reach the phone |
-| added | an alert that no model asked for; its words must be known to ``state.alert`` or ``state.notice`` |
+| added | an alert that no model asked for; its words are among those of ``state.alert`` and ``state.notice``, if any |
 """
 
 import re
@@ -202,11 +202,12 @@ def _added(observation: Observation) -> list[StoredAlert]:
 
 
 def _unexpected(scenario: Scenario, asked: _Asked, observation: Observation) -> list[str]:
-    """What the manager was told in words of production's own, and no ``state.alert`` or ``state.notice`` knows."""
+    """What production told the manager in its own words, where the scenario names such words and not these."""
     state = scenario.expect.state
     known = [matcher for matcher in (*state.alert, *state.notice) if not matcher.anything]
     told = [alert for alert in observation.alerts if alert.cause == MODEL]
-    unexpected = [alert.text for alert in _added(observation) if not any(matched(each, alert.text) for each in known)]
+    added = _added(observation) if known else []
+    unexpected = [alert.text for alert in added if not any(matched(each, alert.text) for each in known)]
     reminders = [alert.text for alert in _added(observation) if alert.cause == HANDOVER_REMINDER]
     of_nothing = [
         text for text in reminders if asked.hands_over and not any(text.endswith(alert.text) for alert in told)

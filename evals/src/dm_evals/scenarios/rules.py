@@ -56,8 +56,6 @@ def _others(scenario: Scenario) -> Iterator[Problem]:
             yield Problem(place, f'"{name}" is none of the others{nearest(name, scenario.others)}')
     for name in scenario.others.keys() - {event.by for event in scenario.events}:
         yield Problem(("others", name), f"{name} writes nothing: take {name} out, or write an event by {name}")
-    for name in scenario.others.keys() - scenario.expect.others.keys():
-        yield Problem(("others", name), f"nothing is expected of what {name} sees: write expect.others.{name}")
 
 
 def _events(events: tuple[Event, ...]) -> Iterator[Problem]:
