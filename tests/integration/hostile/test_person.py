@@ -70,10 +70,10 @@ async def test_what_a_person_can_cost_in_an_hour_is_bounded(system: InProcess) -
 
 
 async def test_limits_per_person_that_are_off_are_noticed(system: InProcess, monkeypatch: pytest.MonkeyPatch) -> None:
-    def unlimited(allowance: Allowance, _now: int, _limits: RunLimits) -> Allowance:
-        return allowance
+    def unlimited(_allowance: Allowance, _now: int, _limits: RunLimits) -> str:
+        return ""
 
-    monkeypatch.setattr(decisions, "spend", unlimited)
+    monkeypatch.setattr(decisions, "used_up", unlimited)
 
     await _flood(system, RUNS_AN_HOUR + 1)
 

@@ -29,13 +29,17 @@ MESSAGE_FIELDS = (
 
 
 @pytest.fixture
-def store() -> MemoryStore:
-    return MemoryStore(clock=MovableClock())
+def clock() -> MovableClock:
+    return MovableClock()
 
 
 @pytest.fixture
-async def system(store: MemoryStore) -> AsyncIterator[InProcess]:
-    clock = MovableClock()
+def store(clock: MovableClock) -> MemoryStore:
+    return MemoryStore(clock=clock)
+
+
+@pytest.fixture
+async def system(store: MemoryStore, clock: MovableClock) -> AsyncIterator[InProcess]:
     async with InProcess(store, clock=clock) as running:
         yield running
 
