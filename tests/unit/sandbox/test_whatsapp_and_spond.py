@@ -1,5 +1,6 @@
 """The WhatsApp and Spond simulators, held against docs/platforms/whatsapp.md and docs/platforms/spond.md."""
 
+import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import httpx
 
 from dm_core.clients.spond import SpondClient
+from dm_core.clock import system_clock
 from dm_core.settings import SpondSettings
+from dm_sandbox.platforms.meta import WebhookSender
 from dm_sandbox.platforms.spond import Event, Spond
 from dm_sandbox.platforms.whatsapp import WhatsApp
+from dm_sandbox.platforms.whatsapp_statuses import Statuses
 
 MANAGER = "+44 7700 900123"
 
@@ -145,3 +149,15 @@ async def test_a_session_with_later_invitations_is_told_only_to_whoever_asks_for
     assert [session.id for session in found] == ["E9"]
     assert others == ()
     await client.close()
+
+
+async def test_waiting_for_statuses_ends_though_the_last_one_has_ended_just_now() -> None:
+    def nobody_listens(wamid: str, status: str) -> None:
+        raise ConnectionError(wamid, status)
+
+    sender = WebhookSender("http://127.0.0.1:9/", "secret", system_clock)
+    statuses = Statuses("1", "2", system_clock, webhook=sender, on_told=nobody_listens)
+
+    statuses.tell("wamid.1", MANAGER, "")
+    await asyncio.sleep(0)  # its task is over, and still on the list
+    await statuses.told()

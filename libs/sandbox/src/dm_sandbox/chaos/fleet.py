@@ -71,6 +71,7 @@ class Fleet:
         """Every instance that was killed has its successor. Raises what kept one from starting."""
         while self._repairs:
             await asyncio.gather(*self._repairs)
+            await asyncio.sleep(0)  # else one that is over is gathered for ever
 
     # --- harm -----------------------------------------------------------------------------------------------------
 

@@ -76,6 +76,7 @@ class Statuses:
         """Return once everything that is under way has been delivered."""
         while self._under_way:
             await asyncio.gather(*self._under_way, return_exceptions=True)
+            await asyncio.sleep(0)  # gathering what is over yields to nobody, and nobody would take it off the list
 
     async def _deliver(self, items: list[dict[str, object]], webhook: WebhookSender) -> None:
         if self.manner == "late":
