@@ -9,6 +9,7 @@ import pytest
 from dm_core.errors import Misconfigured, ModelUnavailable, QueueUnavailable, StoreUnavailable, Uncertain
 from dm_core.messages import Disposition, Status
 from dm_sandbox.inprocess import CrashPoints, InProcess, InstanceDied
+from dm_sandbox.person import Person
 from dm_sandbox.platforms.answers import call, turn
 from dm_sandbox.platforms.model_request import ModelRequest
 from tests.integration.processing.schedule import Deliveries
@@ -60,15 +61,21 @@ async def test_a_plain_answer_makes_these_calls_and_no_more(system: InProcess) -
     assert points.seen == PLAIN_CALLS
 
 
+async def greeted(system: InProcess) -> Person:
+    """Somebody who said hi, of whom Instagram echoes what is sent, and a model that will answer."""
+    ana = system.person()
+    system.echo_sends()
+    await ana.says("hi")
+    answer(system)
+    return ana
+
+
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("at", range(1, len(PLAIN_CALLS) + 1))
 async def test_a_death_at_any_call_loses_nothing_and_repeats_nothing(
     system: InProcess, at: int, when: Literal["before", "after"]
 ) -> None:
-    ana = system.person()
-    system.echo_sends()
-    await ana.says("hi")
-    answer(system)
+    ana = await greeted(system)
     points = CrashPoints(at=at, when=when)
 
     with pytest.raises(InstanceDied):
@@ -86,10 +93,7 @@ async def test_a_death_at_any_call_loses_nothing_and_repeats_nothing(
 
 @pytest.mark.parametrize("at", range(1, len(PLAIN_CALLS) + 1))
 async def test_a_lost_answer_at_any_call_loses_nothing_and_repeats_nothing(system: InProcess, at: int) -> None:
-    ana = system.person()
-    system.echo_sends()
-    await ana.says("hi")
-    answer(system)
+    ana = await greeted(system)
     points = CrashPoints(at=at, when="after", error=LOST[PLAIN_CALLS[at - 1].split(".")[0]])
 
     status, result = await system.task(ana.thread_id, app=system.instance(points))
@@ -108,10 +112,7 @@ async def test_a_lost_answer_at_any_call_loses_nothing_and_repeats_nothing(syste
 async def test_an_outage_of_the_store_in_a_run_is_neither_an_attempt_nor_a_wait_for_the_leases_end(
     system: InProcess, at: int, when: Literal["before", "after"]
 ) -> None:
-    ana = system.person()
-    system.echo_sends()
-    await ana.says("hi")
-    answer(system)
+    ana = await greeted(system)
     points = CrashPoints(at=at, when=when, error=LOST["store"], lasting=True)
     app = system.instance(points)
 
@@ -170,10 +171,7 @@ async def test_a_death_in_a_run_of_several_actions_repeats_none(
 
 
 async def test_a_resumed_run_does_not_ask_the_model_again(system: InProcess) -> None:
-    ana = system.person()
-    system.echo_sends()
-    await ana.says("hi")
-    answer(system)
+    ana = await greeted(system)
     with pytest.raises(InstanceDied):
         await system.task(ana.thread_id, app=system.instance(CrashPoints(at=5, when="after")))
 
@@ -286,10 +284,7 @@ async def test_a_send_that_may_be_repeated_is_repeated_once(system: InProcess, b
 
 
 async def test_an_error_that_hides_a_delivered_message_does_not_repeat_it(system: InProcess) -> None:
-    ana = system.person()
-    system.echo_sends()
-    await ana.says("hi")
-    answer(system)
+    ana = await greeted(system)
     system.instagram.faults.add("error_after", "send", code=1, subcode=1357046)
 
     _, result = await system.task(ana.thread_id)

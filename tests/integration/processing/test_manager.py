@@ -382,8 +382,7 @@ async def test_a_crash_at_any_call_sends_the_words_at_most_once_and_loses_none(
 ) -> None:
     system.echo_sends()
     wamid = await alerted(system)
-    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
-    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    (item,) = await written(system, ("Hi Ana, Tom here.", wamid))
     points = CrashPoints(at=at, when="before" if when == "before" else "after")
     try:
         await system.send_outbox(item, system.instance(points))
@@ -407,8 +406,7 @@ async def test_a_save_that_failed_or_whose_answer_was_lost_keeps_nobody_waiting(
     system: InProcess, at: int, when: Literal["before", "after"]
 ) -> None:
     wamid = await alerted(system)
-    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
-    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    (item,) = await written(system, ("Hi Ana, Tom here.", wamid))
     points = CrashPoints(at=at, when=when, error=lambda: StoreUnavailable("answer lost"))
 
     status, result = await system.send_outbox(item, system.instance(points))
@@ -425,8 +423,7 @@ async def test_an_instance_that_sleeps_at_any_call_repeats_nothing_that_another_
     system: InProcess, at: int, when: Literal["before", "after"]
 ) -> None:
     wamid = await alerted(system)
-    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
-    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    (item,) = await written(system, ("Hi Ana, Tom here.", wamid))
 
     async def another() -> None:
         for _ in range(3):
@@ -451,8 +448,7 @@ async def test_an_outage_of_the_store_holds_the_words_up_no_longer_than_it_lasts
     system: InProcess, at: int, when: Literal["before", "after"]
 ) -> None:
     wamid = await alerted(system)
-    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
-    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    (item,) = await written(system, ("Hi Ana, Tom here.", wamid))
     points = CrashPoints(at=at, when=when, error=lambda: StoreUnavailable("outage"), lasting=True)
     app = system.instance(points)
     assert (await system.send_outbox(item, app))[0] == 500
@@ -473,8 +469,7 @@ async def test_a_crash_at_any_call_leaves_what_went_out_in_the_thread_and_nobody
     system: InProcess, at: int
 ) -> None:
     wamid = await alerted(system)
-    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
-    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    (item,) = await written(system, ("Hi Ana, Tom here.", wamid))
     try:
         await system.send_outbox(item, system.instance(CrashPoints(at=at, when="after")))
     except InstanceDied:
@@ -493,8 +488,7 @@ async def test_a_crash_at_any_call_leaves_what_went_out_in_the_thread_and_nobody
 async def test_words_that_were_throttled_and_come_back_as_an_echo_are_not_sent_again(system: InProcess) -> None:
     wamid = await alerted(system)
     system.instagram.faults.add("throttle", "send", wait_minutes=1)
-    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
-    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    (item,) = await written(system, ("Hi Ana, Tom here.", wamid))
     await system.send_outbox(item)
     await system.person().echoes("mid-of-the-echo", "Hi Ana, Tom here.")
     system.clock.forward(70)
@@ -507,8 +501,7 @@ async def test_words_that_were_throttled_and_come_back_as_an_echo_are_not_sent_a
 async def test_a_pause_counts_from_the_try_that_sent_the_words(system: InProcess) -> None:
     wamid = await alerted(system)
     system.instagram.faults.add("throttle", "send")
-    await system.whatsapp.says(MANAGER_NUMBER, "Hi Ana, Tom here.", wamid)
-    (item,) = [wake_up.outbox_id for wake_up in system.queue.wake_ups.values() if wake_up.outbox_id]
+    (item,) = await written(system, ("Hi Ana, Tom here.", wamid))
     await system.send_outbox(item)
     waited = len(system.instagram.sent_to("9001"))
     system.clock.forward(3_000)

@@ -13,6 +13,7 @@ import regex
 from markdown_it import MarkdownIt
 
 from dm_core.agent.tools.registry import SEND, TOOLS
+from dm_evals.observation import ToolUse
 from dm_evals.results import Check
 from dm_evals.rules.seen import Seen, told
 from dm_evals.rules.texts import (
@@ -148,7 +149,7 @@ def _is_upset(seen: Seen) -> bool:
 def _unfit(seen: Seen) -> list[str]:
     upset = _is_upset(seen)
     glad, sour = set(listed("glad")), set(listed("sour"))
-    sad = set(listed("sad")) if says("thanks", seen.now_asked) and not _is_upset(seen) else set[str]()
+    sad = set(listed("sad")) if says("thanks", seen.now_asked) and not upset else set[str]()
     return [
         f"{each} on {seen.now_asked!r}"
         for each in seen.observation.reactions
@@ -169,8 +170,9 @@ def _repeated(seen: Seen) -> list[str]:
 
 def _retold(seen: Seen) -> list[str]:
     """The same answer in other words, beside the first one."""
-    sent = [use for use in seen.observation.calls if use.name == SEND and use.outcome in ("done", "uncertain")]
-    beside = [(one, other) for one, other in combinations(sent, 2) if (one.turn, one.by) == (other.turn, other.by)]
+    beside = [
+        (one, other) for one, other in combinations(_sent(seen), 2) if (one.turn, one.by) == (other.turn, other.by)
+    ]
     texts = [(str(one.arguments.get("text")), str(other.arguments.get("text"))) for one, other in beside]
     return [other for one, other in texts if _tells_the_same(_content(one), _content(other))]
 
@@ -186,8 +188,11 @@ def _content(text: str) -> set[str]:
 
 
 def _asked_to_send(seen: Seen) -> Sequence[str]:
-    sent = [use for use in seen.observation.calls if use.name == SEND and use.outcome in ("done", "uncertain")]
-    return [str(use.arguments.get("text", "")) for use in sent] or seen.replies
+    return [str(use.arguments.get("text", "")) for use in _sent(seen)] or seen.replies
+
+
+def _sent(seen: Seen) -> Sequence[ToolUse]:
+    return [use for use in seen.observation.calls if use.name == SEND and use.outcome in ("done", "uncertain")]
 
 
 def _is_same(one: str, other: str) -> bool:

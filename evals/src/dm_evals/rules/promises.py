@@ -6,8 +6,7 @@ from typing import Final
 
 import regex
 
-from dm_core.agent.tools.registry import NOTE, NOTIFY
-from dm_core.alerts import MODEL
+from dm_core.agent.tools.registry import NOTIFY
 from dm_evals.results import Check
 from dm_evals.rules.dates import weekdays_of
 from dm_evals.rules.seen import Seen, told
@@ -77,8 +76,7 @@ def promises(seen: Seen) -> Iterator[Check]:
     private = [
         text for text in seen.observation.notes if text not in seen.scenario.world.notes and says("private", text)
     ]
-    asked = [str(use.arguments.get("text")) for use in seen.observation.calls if use.name == NOTE]
-    yield from told("notes", "nothing about health, money, beliefs or family troubles", private + _private(asked))
+    yield from told("notes", "nothing about health, money, beliefs or family troubles", private + _private(seen.noted))
 
 
 def _notified(seen: Seen) -> bool:
@@ -91,7 +89,7 @@ def _advises(clause: Piece) -> bool:
     return says("advice", clause.text) and not (spared or denied) and "?" not in clause.text
 
 
-def _private(notes: list[str]) -> list[str]:
+def _private(notes: Iterable[str]) -> list[str]:
     return [note for note in notes if says("private", note)]
 
 
@@ -179,15 +177,13 @@ def _shown(seen: Seen) -> frozenset[float]:
 def _empty(seen: Seen) -> list[str]:
     """Alerts of a few words, none of which the person used."""
     about = _told_words(seen.shown)
-    texts = [alert.text for alert in seen.observation.alerts if alert.cause == MODEL]
-    return [text for text in texts if len(words := _told_words(text)) < _FEWEST_WORDS and not words & about]
+    return [text for text in seen.alerts if len(words := _told_words(text)) < _FEWEST_WORDS and not words & about]
 
 
 def _of_another_day(seen: Seen) -> list[str]:
     """Alerts that name weekdays, none of which the person named, who named some."""
     asked = weekdays_of(seen.shown, seen.language or "en")
-    texts = [alert.text for alert in seen.observation.alerts if alert.cause == MODEL]
-    return [text for text in texts if asked and (named := weekdays_of(text, "en")) and not named & asked]
+    return [text for text in seen.alerts if asked and (named := weekdays_of(text, "en")) and not named & asked]
 
 
 def _told_words(text: str) -> set[str]:

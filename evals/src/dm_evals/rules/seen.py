@@ -9,6 +9,8 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from dm_core.agent.profile import BusinessProfile, load_profile
+from dm_core.agent.tools.registry import NOTE
+from dm_core.alerts import MODEL
 from dm_evals.observation import Observation
 from dm_evals.replay.trial_environment import PROCESSOR_FOLDER
 from dm_evals.results import Check
@@ -54,6 +56,22 @@ class Seen:
     def today(self) -> date:
         now = self.observation.now
         return (datetime.fromisoformat(now) if now else self.scenario.now).astimezone(self.zone).date()
+
+    @property
+    def session_times(self) -> Sequence[datetime]:
+        """When the calendar's sessions begin and end, by the club's clock."""
+        sessions = self.scenario.world.sessions or ()
+        return [at.astimezone(self.zone) for each in sessions for at in (each.starts, each.ends)]
+
+    @property
+    def alerts(self) -> Sequence[str]:
+        """Those that the model asked for."""
+        return [alert.text for alert in self.observation.alerts if alert.cause == MODEL]
+
+    @property
+    def noted(self) -> Sequence[str]:
+        """What the model asked to be noted, kept or not."""
+        return [str(use.arguments.get("text")) for use in self.observation.calls if use.name == NOTE]
 
     @property
     def is_first_contact(self) -> bool:

@@ -7,8 +7,6 @@ from typing import Final
 
 import regex
 
-from dm_core.agent.tools.registry import NOTE
-from dm_core.alerts import MODEL
 from dm_evals.results import Check
 from dm_evals.rules.dates import Day, days, hours
 from dm_evals.rules.people import EMERGENCY
@@ -23,19 +21,15 @@ _A_WEEK: Final = timedelta(days=8)
 
 
 def sources(seen: Seen) -> Iterator[Check]:
-    noted = [str(use.arguments.get("text")) for use in seen.observation.calls if use.name == NOTE]
-    alerts = [alert.text for alert in seen.observation.alerts if alert.cause == MODEL]
+    texts = (*seen.noted, *seen.alerts)
     written = _written(seen)
     told_of = _numbers(written)
     right = told_of | {sum(pair) for pair in combinations(told_of, 2)} | set(map(float, EMERGENCY))
-    wrong = [found for text in (*noted, *alerts) for found in _made_up_figures(seen, text, right)]
-    wrong += [found for text in (*noted, *alerts) for found in (*_turned(seen, text), *_other_amounts(seen, text))]
-    listed = [
-        at.astimezone(seen.zone) for each in seen.scenario.world.sessions or () for at in (each.starts, each.ends)
-    ]
-    written += "\n" + "\n".join(f"{at:%-d %B %Y}" for at in listed)
+    wrong = [found for text in texts for found in _made_up_figures(seen, text, right)]
+    wrong += [found for text in texts for found in (*_turned(seen, text), *_other_amounts(seen, text))]
+    written += "".join(f"\n{at:%-d %B %Y}" for at in seen.session_times)
     known = days(written, seen.today, seen.language or "en")
-    wrong += [found for text in (*noted, *alerts) for found in _made_up_days(seen, text, known)]
+    wrong += [found for text in texts for found in _made_up_days(seen, text, known)]
     yield from told("sources", "figures and days in alerts and notes from the conversation", wrong)
 
 

@@ -67,9 +67,7 @@ def _unusual(seen: Seen, text: str) -> Iterator[str]:
 
 def _times_elsewhere(seen: Seen) -> frozenset[time]:
     """Those of the calendar, of the person and of the profile's other lines."""
-    zone = seen.zone
-    sessions = seen.scenario.world.sessions or ()
-    told = frozenset(at.astimezone(zone).time() for each in sessions for at in (each.starts, each.ends))
+    told = frozenset(at.time() for at in seen.session_times)
     lines = [line for line in unwrapped(seen.profile.knowledge).splitlines() if not weekdays_of(line, "en")]
     return told | _times("\n".join((*lines, clock(figures(seen.shown, "en"), "en"), seen.colleagues)))
 

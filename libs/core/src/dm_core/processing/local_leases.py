@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from weakref import WeakValueDictionary
 
 from dm_core.messages import Message, Status
+from dm_core.processing.saves import Unsettled
 from dm_core.processing.task_result import ExecutionResult, RunStatus
 from dm_core.store.port import Snapshot
 from dm_core.threads import Lease
@@ -36,7 +37,7 @@ class LocalLeases:
 
     def __init__(self) -> None:
         self._leases: dict[str, Lease] = {}
-        self._stranded: dict[str, _Stranded] = {}
+        self._stranded = Unsettled[_Stranded]()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     @asynccontextmanager
@@ -57,12 +58,11 @@ class LocalLeases:
 
     def add(self, thread_id: str, lease: Lease) -> None:
         self._leases[thread_id] = lease
-        self._stranded.pop(thread_id, None)
+        self._stranded.forget(thread_id)
 
     def strand(self, thread_id: str, lease: Lease, now: int, *, own_fault: bool = False) -> None:
         """The run of this lease is over here, or never began, and the store may say for long that it is held."""
-        live = {key: kept for key, kept in self._stranded.items() if kept.lease.is_live(now)}
-        self._stranded = {**live, thread_id: _Stranded(lease, own_fault)}
+        self._stranded.keep(thread_id, _Stranded(lease, own_fault), lease.expires_at, now)
 
     def without_stranded(self, snapshot: Snapshot) -> Snapshot:
         """A thread as it would be, had its lease been given back.

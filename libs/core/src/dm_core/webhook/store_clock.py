@@ -10,8 +10,6 @@ from dm_core.clock import Clock
 
 TOLERANCE_MS = 1_000
 """So far a clock may be off before that matters."""
-
-
 MOST_OFF_MS = 600_000
 """What is further off is no clock of a database (a stand-in says the same time for ever), and is not believed."""
 

@@ -8,15 +8,7 @@ What is stored as started was perhaps sent: whoever comes next looks it up befor
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 
-from dm_core.errors import (
-    AccountStopped,
-    DmAgentError,
-    Owner,
-    Refused,
-    RetryLater,
-    Unreachable,
-    described,
-)
+from dm_core.errors import AccountStopped, DmAgentError, Owner, Refused, RetryLater, Unreachable, described
 from dm_core.messages import Content, Direction, EventKind, Message, Status, message_id
 from dm_core.outbox import OutboxItem, OutboxState
 from dm_core.processing.delivery import Delivery
